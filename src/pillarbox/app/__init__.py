@@ -1,0 +1,1 @@
+"""The only place where decisions and effects meet: the wiring, roles, reload."""

@@ -1,0 +1,1 @@
+"""Hints (retry data): SQLite, memory."""

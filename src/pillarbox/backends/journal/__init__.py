@@ -1,0 +1,1 @@
+"""Logs: Exim's mainlog, rejectlog and paniclog; structured events."""

@@ -1,0 +1,1 @@
+"""Lookups: one type, one file."""

@@ -1,0 +1,1 @@
+"""Mail stores: Maildir with an SQLite index, and one in memory."""

@@ -1,0 +1,1 @@
+"""Commands: `pillarbox`, and the drop-in exim, sendmail, mailq, newaliases, runq, rmail."""

@@ -1,0 +1,1 @@
+"""Configuration files → one frozen model; errors name file:line."""

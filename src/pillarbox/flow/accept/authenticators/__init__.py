@@ -1,0 +1,1 @@
+"""SMTP AUTH drivers (Exim chapter 33): one driver, one file."""

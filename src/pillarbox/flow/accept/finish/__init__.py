@@ -1,0 +1,1 @@
+"""The steps at the end of data, in order."""

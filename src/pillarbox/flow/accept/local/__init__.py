@@ -1,0 +1,1 @@
+"""Submission by a local program: sendmail -t, sendmail user@host."""

@@ -1,0 +1,1 @@
+"""One file per SMTP verb's decision."""

@@ -1,0 +1,1 @@
+"""ACL conditions: file name = condition name."""

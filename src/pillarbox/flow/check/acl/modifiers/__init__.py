@@ -1,0 +1,1 @@
+"""ACL modifiers: file name = modifier name."""

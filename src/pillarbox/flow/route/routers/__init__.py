@@ -1,0 +1,1 @@
+"""Router drivers: one driver, one file."""

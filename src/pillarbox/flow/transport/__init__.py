@@ -1,0 +1,1 @@
+"""Carrying a message to where the routers sent it."""

@@ -1,0 +1,1 @@
+"""One outbound SMTP try, as named steps."""

@@ -1,0 +1,1 @@
+"""Transport drivers: one driver, one file."""

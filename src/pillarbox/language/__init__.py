@@ -1,0 +1,1 @@
+"""The little languages: string expansion, lists, rewrite and retry rules."""

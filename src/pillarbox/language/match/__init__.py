@@ -1,0 +1,1 @@
+"""Domain, host, address and local part lists (Exim chapter 10)."""

@@ -1,0 +1,1 @@
+"""Retry rules (Exim chapter 32): which rule matches, and when to try again."""

@@ -1,0 +1,1 @@
+"""What mail is: values only, no input or output, no clock. Everything else is built from these."""

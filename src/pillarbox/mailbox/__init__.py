@@ -1,0 +1,1 @@
+"""What users read: mailboxes, messages, flags, and the change log, by IMAP and POP3."""

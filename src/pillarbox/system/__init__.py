@@ -1,0 +1,1 @@
+"""The operating system: loop, clock, DNS, sockets, TLS, files."""

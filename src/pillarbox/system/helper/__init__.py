@@ -1,0 +1,1 @@
+"""The root helper's place: requests that need another user's rights."""

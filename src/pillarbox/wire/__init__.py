@@ -1,0 +1,1 @@
+"""Bytes ⇄ values: protocols and file formats without sockets and without a clock."""

@@ -1,0 +1,1 @@
+"""Exim's formats: message id, -H and -D spool files, log lines."""
