@@ -1,0 +1,41 @@
+"""Mail addresses as text: `local-part@domain`.
+
+Addresses travel through Pillarbox as `str` in the form the envelope had them, without angle brackets. Exim's rules: the
+domain is compared without regard to case, the local part with regard to it unless a router says otherwise (Exim 15.1, `caseful_local_part`).
+The null sender `<>` is `None` in types, never an empty string.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_NEEDS_NO_QUOTES = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Split at the last `@`: `("local-part", "domain")`; the domain is empty when there is none."""
+    local, at, domain = address.rpartition("@")
+    return (local, domain) if at else (address, "")
+
+
+def unquote_local_part(local_part: str) -> str:
+    """`"a b"` → `a b` (RFC 5321 §4.1.2 Quoted-string); other local parts as they are."""
+    if len(local_part) >= 2 and local_part[0] == '"' and local_part[-1] == '"':
+        return _QUOTED_PAIR.sub(r"\1", local_part[1:-1])
+    return local_part
+
+
+def quote_local_part(local_part: str) -> str:
+    """The inverse of `unquote_local_part`: quotes only where RFC 5321 needs them."""
+    if _NEEDS_NO_QUOTES.fullmatch(local_part):
+        return local_part
+    return '"' + local_part.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def same_mailbox(left: str, right: str) -> bool:
+    """Whether two addresses name one mailbox: local parts equal, domains equal but for case."""
+    left_local, left_domain = split_address(left)
+    right_local, right_domain = split_address(right)
+    return left_local == right_local and left_domain.lower() == right_domain.lower()

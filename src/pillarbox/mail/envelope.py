@@ -1,0 +1,66 @@
+"""The envelope: what was fixed when a message was accepted. Written once, never edited.
+
+What becomes of the message later is kept apart, in `mail.progress`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Recipient(msgspec.Struct, frozen=True, gc=False):
+    """One RCPT TO, with its DSN parameters (RFC 3461 §4.1, §4.2)."""
+
+    address: str
+    notify: tuple[str, ...] = ()
+    """Subset of NEVER, SUCCESS, FAILURE, DELAY in upper case; empty: not given."""
+    orcpt: str = ""
+    """ORCPT as received, still xtext (`rfc822;Bob@Example.ORG`); empty: not given."""
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Where a message came from: the connection or the local caller.
+
+    Empty strings and zeros mean "not known" or "does not apply" as Exim's variables do.
+    """
+
+    protocol: str = "local"
+    """Exim's `$received_protocol`: smtp, esmtp, esmtps, esmtpa, esmtpsa, local, local-smtp, … (RFC 3848)."""
+    host_address: str = ""
+    host_port: int = 0
+    host_name: str = ""
+    """Verified name of the sending host, when it was looked up."""
+    helo: str = ""
+    interface_address: str = ""
+    interface_port: int = 0
+    authenticated_id: str = ""
+    authenticator: str = ""
+    """Name of the authenticator driver's instance (`A=` in the log)."""
+    tls_cipher: str = ""
+    """`TLS1.3:TLS_AES_256_GCM_SHA384:256` (`X=` in the log); empty: no TLS."""
+    tls_sni: str = ""
+    ident: str = ""
+    """RFC 1413 name, or the login name of a local caller (`U=` in the log)."""
+    caller_uid: int = -1
+    caller_gid: int = -1
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a message but its text. `id` has Exim's form (23 characters)."""
+
+    id: str
+    sender: str | None
+    """`None` is the null reverse-path `<>`: a bounce, which never causes another."""
+    recipients: tuple[Recipient, ...]
+    origin: Origin
+    received_at: float
+    """Seconds since the epoch."""
+    body_type: str = ""
+    """MAIL's BODY parameter: `7BIT`, `8BITMIME` or empty (RFC 6152)."""
+    smtputf8: bool = False
+    ret: str = ""
+    """`FULL` or `HDRS` (RFC 3461 §4.3); empty: not given."""
+    envid: str = ""
+    """ENVID as received, still xtext (RFC 3461 §4.4)."""
+    acl_variables: tuple[tuple[str, str], ...] = ()
+    """`acl_c…`/`acl_m…` names and values, as they were at the end of the data."""

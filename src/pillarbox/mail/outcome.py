@@ -1,0 +1,73 @@
+"""What became of one address in one delivery: Delivered, Deferred or Failed.
+
+One recipient of the envelope may become several addresses (an alias), each with an outcome of its own. The log line, the
+bounce and the retry hints are all made from these.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.mail.reply import Reason, Reply
+
+
+class RemoteHost(msgspec.Struct, frozen=True, gc=False):
+    """The host an SMTP or LMTP attempt spoke with (`H=name [address]:port`)."""
+
+    name: str
+    address: str
+    port: int = 25
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The facts all outcomes share; always one of the three subclasses."""
+
+    address: str
+    """The address that was delivered or tried, after redirection."""
+    recipient: str
+    """The envelope's recipient it came from; the same unless redirected."""
+    parents: tuple[str, ...] = ()
+    """What stands between them, nearest first, without `recipient` and `address`."""
+    router: str = ""
+    transport: str = ""
+    host: RemoteHost | None = None
+    reply: Reply | None = None
+    """The remote host's last words about this address."""
+    tls_cipher: str = ""
+    authenticator: str = ""
+    """The client authenticator used (`A=`)."""
+    is_reused: bool = False
+    """The connection had carried another message before (`*` behind the address in `H=`)."""
+    chunking: bool = False
+    """Sent with BDAT (`K` in the log)."""
+    elapsed: float = 0.0
+    """Seconds the attempt took (`DT=`)."""
+
+
+class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
+    """Final: taken by the next host, or in the mailbox."""
+
+    path: str = ""
+    """For local deliveries: the file or directory, as logged by Exim in `=> address <recipient>`; else empty."""
+    log_word: str = ""
+    """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
+
+
+class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
+    """To be tried again. `retry_keys` are the retry database keys that the failure concerns (Exim 32.1)."""
+
+    reason: Reason
+    retry_keys: tuple[str, ...] = ()
+    """`T:host:ip`, `T:host:ip:id`, `T:local@domain`, `R:domain`, `R:local@domain`."""
+    error: str = ""
+    """Name for the retry rules' second field: `refused`, `timeout_connect`, `rcpt_4xx`, `tls_required`, `quota` …; empty: none fits."""
+    error_detail: str = ""
+    """Its detail: `A`/`MX` for refused and timeout_connect, the three digits for `…_4xx`."""
+
+
+class Failed(Outcome, frozen=True, kw_only=True, tag=True):
+    """Final: it cannot be delivered. Causes a bounce unless the sender is null or NOTIFY=NEVER."""
+
+    reason: Reason
+    is_silent: bool = False
+    """No bounce, by configuration (`:fail:` in an automatic message, NOTIFY=NEVER …)."""

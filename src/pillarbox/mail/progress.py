@@ -1,0 +1,101 @@
+"""How far a queued message has come: the fold of appended events.
+
+The envelope never changes; what happened to it is a list of small facts, and the present state is what they add up to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An address needs no more attention: delivered, or failed and reported. Durable once appended and synced."""
+
+    address: str
+    at: float
+
+
+class Added(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An administrator added a recipient (`exim -Mar`)."""
+
+    address: str
+    at: float
+
+
+class Frozen(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """No automatic attempts from now on."""
+
+    at: float
+
+
+class Thawed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Automatic attempts again, the next one at once."""
+
+    at: float
+    by_hand: bool = True
+
+
+class Warned(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """One more delay warning went to the sender."""
+
+    at: float
+
+
+class Attempted(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A delivery attempt has ended, and addresses remain."""
+
+    at: float
+    next_at: float = 0.0
+    """When the earliest of them is due again."""
+
+
+Event = Settled | Added | Frozen | Thawed | Warned | Attempted
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """The state the events add up to."""
+
+    settled: frozenset[str] = frozenset()
+    """Addresses (envelope recipients and what they were redirected to) that are done: Exim's non-recipients."""
+    added: tuple[str, ...] = ()
+    frozen_at: float | None = None
+    thawed_by_hand: bool = False
+    warnings: int = 0
+    attempts: int = 0
+    last_attempt_at: float = 0.0
+    next_at: float = 0.0
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.frozen_at is not None
+
+    def after(self, events: Iterable[Event]) -> Progress:
+        """The state once `events` have happened too."""
+        state = self
+        for event in events:
+            state = _apply(state, event)
+        return state
+
+
+def _apply(state: Progress, event: Event) -> Progress:
+    replace = msgspec.structs.replace
+    match event:
+        case Settled(address=address):
+            return replace(state, settled=state.settled | {address})
+        case Added(address=address):
+            return replace(state, added=(*state.added, address), settled=state.settled - {address})
+        case Frozen(at=at):
+            return replace(state, frozen_at=at, thawed_by_hand=False)
+        case Thawed(by_hand=by_hand):
+            return replace(state, frozen_at=None, thawed_by_hand=by_hand, next_at=0.0)
+        case Warned():
+            return replace(state, warnings=state.warnings + 1)
+        case Attempted(at=at, next_at=next_at):
+            return replace(
+                state, attempts=state.attempts + 1, last_attempt_at=at, next_at=next_at, thawed_by_hand=False
+            )
+        case _ as unreachable:
+            assert_never(unreachable)

@@ -1,0 +1,38 @@
+"""Logs: Exim's mainlog, rejectlog and paniclog for people and their tools; structured events for explanations.
+
+Writing is buffered and never waits. A line is text without its time stamp: the back end adds that in Exim's form.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Base of structured events; concrete ones are declared beside the stage that makes them, with a tag."""
+
+    at: float
+
+
+class Journal(Protocol):
+    def main(self, line: str) -> None:
+        """One line of mainlog (`1vMXYZ-000000001Lk-1abc <= sender …`). Newlines in it are made visible, never written."""
+        ...
+
+    def reject(self, line: str) -> None:
+        """One entry of rejectlog."""
+        ...
+
+    def panic(self, line: str) -> None:
+        """Mainlog and paniclog: something that an administrator must see."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """A structured event. Keeps the reference; rendering comes later, if at all."""
+        ...
+
+    def message(self, message_id: str, line: str) -> None:
+        """One line of the message's own log (`exim -Mvl`)."""
+        ...

@@ -1,0 +1,74 @@
+"""Outgoing connections: byte streams to one address, with TLS in the middle of them.
+
+`Connection` is what the client engines are driven over. Every wait has a bound; every failure is an exception of the family
+`DialError`, whose `error` is the word that Exim's retry rules use.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class DialError(Exception):
+    """The connection could not be made or was lost. `error`: `refused`, `timeout_connect`, `timeout`, `lost_connection`,
+    `unreachable`, `tls`; `str()` is the text for the log."""
+
+    def __init__(self, error: str, text: str) -> None:
+        super().__init__(text)
+        self.error = error
+
+
+class TlsWish(msgspec.Struct, frozen=True):
+    """How to do TLS with this host. Opportunistic delivery verifies nothing (RFC 7435)."""
+
+    server_name: str = ""
+    verify: bool = False
+    """Refuse a certificate that does not chain to a known CA and match `server_name`."""
+    minimum: str = "TLSv1.2"
+    ca_file: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+
+
+class Connection(Protocol):
+    @property
+    def tls_cipher(self) -> str:
+        """Exim's form, `TLS1.3:TLS_AES_256_GCM_SHA384:256`; empty without TLS."""
+        ...
+
+    @property
+    def local_address(self) -> tuple[str, int]: ...
+
+    async def read(self, timeout: float) -> bytes:
+        """Whatever has come; `b""` at the end of the stream. Raises DialError("timeout")."""
+        ...
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        """Hand over and wait while the peer is slow. Raises DialError."""
+        ...
+
+    async def start_tls(self, wish: TlsWish, timeout: float) -> None:
+        """Raises DialError("tls")."""
+        ...
+
+    def close(self) -> None:
+        """At once, without waiting."""
+        ...
+
+
+class Network(Protocol):
+    async def connect(
+        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+    ) -> Connection:
+        """TCP to an IP address. `tls`: begin with TLS (`protocol = smtps`). Raises DialError."""
+        ...
+
+    async def connect_unix(self, path: str, *, timeout: float) -> Connection:
+        """To a UNIX socket (LMTP). Raises DialError."""
+        ...
+
+    def local_addresses(self) -> frozenset[str]:
+        """Addresses of this machine's interfaces: the `self` test of dnslookup and manualroute."""
+        ...
