@@ -1,0 +1,47 @@
+"""The facts that expansions and drivers see of a message in flight.
+
+A `Scope` (language/expand) carries up to one object of each kind: `Origin` (the connection, `mail.envelope`), `MessageFacts`,
+`Candidate` (the address in hand, `flow.route.candidate`) and `Assignment` (a routed address). Variables are declared beside these kinds.
+"""
+
+from __future__ import annotations
+
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+
+
+class MessageFacts:
+    """What is known of the message so far: it grows during an SMTP transaction and is complete at delivery."""
+
+    __slots__ = (
+        "id",
+        "message",
+        "received_at",
+        "recipients_count",
+        "sender",
+        "size",
+        "variables",
+    )
+
+    def __init__(self, message_id: str = "", sender: str | None = None, received_at: float = 0.0) -> None:
+        self.id = message_id
+        self.sender = sender
+        """`None`: the null sender, or none given yet; `$sender_address` is empty for both."""
+        self.received_at = received_at
+        self.size = -1
+        """Bytes: MAIL's SIZE until the data is here; -1 unknown (Exim's `$message_size`)."""
+        self.recipients_count = 0
+        self.message: Message | None = None
+        """None until the end of the data: header variables are empty before (Exim 11.5)."""
+        self.variables: dict[str, str] = {}
+        """`acl_m…` and `acl_c…`."""
+
+    @classmethod
+    def of(cls, envelope: Envelope, message: Message) -> MessageFacts:
+        """The facts at delivery time."""
+        facts = cls(envelope.id, envelope.sender, envelope.received_at)
+        facts.message = message
+        facts.size = message.size
+        facts.recipients_count = len(envelope.recipients)
+        facts.variables = dict(envelope.acl_variables)
+        return facts

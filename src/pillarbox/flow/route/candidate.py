@@ -1,0 +1,66 @@
+"""A candidate: one address on its way through the routers, with its ancestry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pillarbox.mail.address import split_address, unquote_local_part
+from pillarbox.mail.envelope import Recipient
+
+Purpose = Literal["deliver", "verify", "verify_sender", "expn", "test"]
+"""Why an address is being routed: routers may opt out of some (`verify_only`, `no_verify_sender`, `no_expn` …)."""
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One address to be routed. Made from an envelope recipient, or by a router that redirected another candidate."""
+
+    address: str
+    """Complete: `local-part@domain`, as it came."""
+    local_part: str
+    """Unquoted; lower case unless a router is `caseful_local_part` (affixes still on it)."""
+    domain: str
+    """Lower case, A-labels or UTF-8 as it came."""
+    original_local_part: str
+    """Unquoted, its case kept: `$original_local_part` of a first generation."""
+    recipient: Recipient
+    """The envelope recipient that it all began with."""
+    parents: tuple[Candidate, ...] = ()
+    """What it was redirected from, nearest first; empty for the first generation."""
+    redirected_by: tuple[str, ...] = ()
+    """Router names of `parents`, nearest first."""
+    errors_to: str | None = None
+    """Where failures are reported; None: the envelope's sender. Empty string: nowhere."""
+    start_router: str = ""
+    """Begin at this router instead of the first (`redirect_router`, a recursive skip)."""
+
+    @classmethod
+    def first(cls, recipient: Recipient) -> Candidate:
+        return cls.make(recipient.address, recipient)
+
+    @classmethod
+    def make(cls, address: str, recipient: Recipient) -> Candidate:
+        local, domain = split_address(address)
+        plain = unquote_local_part(local)
+        return cls(
+            address=address,
+            local_part=plain.lower(),
+            domain=domain.lower(),
+            original_local_part=plain,
+            recipient=recipient,
+        )
+
+    def child(self, address: str, router: str, errors_to: str | None = None) -> Candidate:
+        """The candidate that `router` made of this one."""
+        return msgspec.structs.replace(
+            Candidate.make(address, self.recipient),
+            parents=(self, *self.parents),
+            redirected_by=(router, *self.redirected_by),
+            errors_to=self.errors_to if errors_to is None else errors_to,
+        )
+
+    @property
+    def parent_addresses(self) -> tuple[str, ...]:
+        """Nearest first, the envelope's recipient last."""
+        return tuple(parent.address for parent in self.parents)

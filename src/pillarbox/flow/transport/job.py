@@ -1,0 +1,27 @@
+"""A job: one message for one or more addresses that go the same way. Its result: one outcome per address."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.route.result import Assignment
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+
+
+class Job(msgspec.Struct, frozen=True):
+    """All `assignments` have the same transport, and for remote ones the same hosts and errors_to."""
+
+    envelope: Envelope
+    message: Message
+    assignments: tuple[Assignment, ...]
+    is_repeat: bool = False
+    """An earlier attempt, possibly cut off by a crash, may have delivered it."""
+
+    @property
+    def sender(self) -> str | None:
+        """The envelope sender to use: `errors_to` when a router set one."""
+        errors_to = self.assignments[0].errors_to
+        if errors_to is None:
+            return self.envelope.sender
+        return errors_to or None
