@@ -1,0 +1,1 @@
+"""Accounts in a file, their passwords and logins, and what slows a guesser down."""
