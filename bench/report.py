@@ -1,0 +1,62 @@
+"""Tables for people: one per scenario, medians, and how many times better or worse than the peers of the same run."""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+from bench.result import FIGURES, Cell, medians
+
+SUBJECT = "pillarbox"
+
+
+def machine() -> str:
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return f"{os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def markdown(cells: list[Cell], versions: dict[str, str], notes: list[str]) -> str:
+    """The tables as docs/performance.md wants them."""
+    parts = [f"Measured {time.strftime('%Y-%m-%d')} on {machine()}. {', '.join(versions.values())}."]
+    parts += [f"- {note}" for note in notes]
+    for scenario, servers in medians(cells).items():
+        parts += ["", f"### {scenario}", "", table(servers)]
+        comparison = ratios(servers)
+        if comparison:
+            parts += ["", comparison]
+    troubles = [f"- {c.scenario}, {c.server}, round {c.round}: {c.trouble}" for c in cells if c.trouble]
+    if troubles:
+        parts += ["", "Not clean:", "", *troubles]
+    return "\n".join(parts) + "\n"
+
+
+def table(servers: dict[str, dict[str, float]]) -> str:
+    names = [name for name in FIGURES if any(name in figures for figures in servers.values())]
+    lines = ["| server | " + " | ".join(FIGURES[name].title for name in names) + " |"]
+    lines.append("|---|" + "--:|" * len(names))
+    for server, figures in servers.items():
+        values = [f"{figures[name]:,.{FIGURES[name].digits}f}" if name in figures else "–" for name in names]
+        lines.append(f"| {server} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def ratios(servers: dict[str, dict[str, float]]) -> str:
+    """`pillarbox ÷ peer` for each figure both have; for CPU, latency and memory less than 1 is better."""
+    ours = servers.get(SUBJECT)
+    if not ours:
+        return ""
+    lines = []
+    for peer, theirs in servers.items():
+        if peer == SUBJECT:
+            continue
+        parts = [
+            f"{FIGURES[name].title} {ours[name] / theirs[name]:.2f}×"
+            for name in FIGURES
+            if FIGURES[name].more_is_better is not None and name in ours and theirs.get(name)
+        ]
+        lines.append(f"{SUBJECT} ÷ {peer}: " + ", ".join(parts) + ".")
+    return "  \n".join(lines)
