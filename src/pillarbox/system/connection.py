@@ -1,0 +1,288 @@
+"""A byte stream over an asyncio transport: `await read()`, `await write()`, TLS in the middle.
+
+asyncio's streams cost several times as much (see docs/decisions/0003). One reader, one writer; what has come is handed over whole;
+a peer that sends without reading is stopped at `MAX_BUFFERED`. One timer a connection serves all its time-outs: moving a deadline is an
+assignment, and the timer looks at it when it fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from typing import cast
+
+from pillarbox.ports.network import DialError, TlsWish
+from pillarbox.system.tls import client_context
+
+MAX_BUFFERED = 256 * 1024
+"""Received and not yet read: reading from the socket pauses beyond this."""
+WRITE_HIGH_WATER = 256 * 1024
+
+
+class SocketConnection(asyncio.Protocol):
+    """ports.network.Connection for either side."""
+
+    __slots__ = (
+        "_buffer",
+        "_certificate_digest",
+        "_deadline",
+        "_drained",
+        "_has_ended",
+        "_is_paused",
+        "_is_write_paused",
+        "_loop",
+        "_lost",
+        "_timed_out",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "tls_cipher",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._buffer: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._timed_out = False
+        self._has_ended = False
+        self._lost: Exception | None = None
+        self._is_paused = False
+        self._is_write_paused = False
+        self._certificate_digest = b""
+        self.tls_cipher = ""
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        is_first = self._transport is None
+        self._transport = cast(asyncio.Transport, transport)
+        if is_first:
+            self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer.append(bytes(data))
+        self._wake()
+        if len(self._buffer) > 3 and not self._is_paused:
+            self._pause_when_full()
+
+    def eof_received(self) -> bool:
+        self._has_ended = True
+        self._wake()
+        return not self.tls_cipher
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_ended = True
+        self._lost = exc
+        self._stop_timer()
+        self._wake()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # What sessions call.
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        return self._address("sockname")
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        return self._address("peername")
+
+    @property
+    def tls_sni(self) -> str:
+        tls = self._tls_object()
+        return getattr(tls, "pillarbox_sni", "") if tls is not None else ""
+
+    def pending(self) -> bool:
+        """Whether bytes have come that were not read yet (the synchronisation check)."""
+        return bool(self._buffer)
+
+    async def read(self, timeout: float) -> bytes:
+        """All that has come; `b""` at the end. Raises DialError("timeout")."""
+        if not self._buffer and not self._has_ended:
+            self._waiter = self._loop.create_future()
+            self._arm(timeout)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+            if self._timed_out:
+                self._timed_out = False
+                raise DialError("timeout", f"no data for {timeout:.0f} s")
+        return self._take()
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._lost is not None:
+            raise DialError("lost_connection", f"connection lost{self._why()}")
+        transport.write(data)
+        if self._is_write_paused:
+            await self._drain(timeout)
+
+    async def start_tls(self, wish: TlsWish, timeout: float) -> None:
+        """Client side. Raises DialError("tls")."""
+        await self._upgrade(client_context(wish), timeout, server_name=wish.server_name or None)
+
+    async def start_tls_server(
+        self, context: ssl.SSLContext, timeout: float, certificate_digest: bytes = b""
+    ) -> None:
+        """Server side; plaintext that came too early is dropped (CVE-2021-38371's class). Raises DialError("tls")."""
+        await self._upgrade(context, timeout, is_server=True)
+        self._certificate_digest = certificate_digest
+
+    def channel_bindings(self) -> dict[str, bytes]:
+        """By type name (RFC 5929); empty without TLS."""
+        tls = self._tls_object()
+        if tls is None or not self._certificate_digest:
+            return {}
+        bindings = {"tls-server-end-point": self._certificate_digest}
+        unique = tls.get_channel_binding("tls-unique") if tls.version() == "TLSv1.2" else None
+        if unique:
+            bindings["tls-unique"] = unique
+        return bindings
+
+    def close(self) -> None:
+        """What was written still goes out."""
+        self._stop_timer()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._stop_timer()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # How.
+
+    def _pause_when_full(self) -> None:
+        if sum(map(len, self._buffer)) > MAX_BUFFERED and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _take(self) -> bytes:
+        buffer = self._buffer
+        if not buffer:
+            return b""
+        data = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+        buffer.clear()
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def _drain(self, timeout: float) -> None:
+        self._drained = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._drained
+        except TimeoutError as error:
+            self.abort()
+            raise DialError("timeout", f"the peer takes nothing for {timeout:.0f} s") from error
+        finally:
+            self._drained = None
+        if self._lost is not None:
+            raise DialError("lost_connection", f"connection lost{self._why()}")
+
+    async def _upgrade(
+        self,
+        context: ssl.SSLContext,
+        timeout: float,
+        *,
+        is_server: bool = False,
+        server_name: str | None = None,
+    ) -> None:
+        assert self._transport is not None
+        self._buffer.clear()
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                context,
+                server_side=is_server,
+                server_hostname=server_name,
+                ssl_handshake_timeout=timeout,
+            )
+        except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:
+            self.abort()
+            raise DialError("tls", f"TLS handshake failed: {_describe(error)}") from error
+        if transport is None:
+            raise DialError("tls", "TLS handshake failed: connection lost")
+        self._transport = transport
+        tls = self._tls_object()
+        if tls is not None:
+            self.tls_cipher = describe_cipher(tls)
+
+    def _tls_object(self) -> ssl.SSLObject | None:
+        if self._transport is None:
+            return None
+        return cast(ssl.SSLObject | None, self._transport.get_extra_info("ssl_object"))
+
+    def _address(self, which: str) -> tuple[str, int]:
+        value = self._transport.get_extra_info(which) if self._transport is not None else None
+        if not isinstance(value, tuple):
+            return "", 0
+        address = str(value[0])
+        return address.removeprefix("::ffff:") if "." in address else address, int(value[1])
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _why(self) -> str:
+        return f": {self._lost}" if self._lost is not None else ""
+
+    def _arm(self, timeout: float) -> None:
+        self._deadline = self._loop.time() + timeout
+        timer = self._timer
+        if timer is None or timer.cancelled() or timer.when() > self._deadline:
+            self._stop_timer()
+            self._timer = self._loop.call_later(timeout, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        rest = self._deadline - self._loop.time()
+        if rest > 0.001:
+            self._timer = self._loop.call_later(rest, self._expire)
+            return
+        self._timed_out = True
+        self._wake()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def describe_cipher(tls: ssl.SSLObject) -> str:
+    """Exim's form: `TLS1.3:TLS_AES_256_GCM_SHA384:256`."""
+    cipher = tls.cipher()
+    if cipher is None:
+        return ""
+    name, version, bits = cipher
+    return f"{(tls.version() or version).replace('TLSv', 'TLS')}:{name}:{bits}"
+
+
+def digest_certificate(der: bytes) -> bytes:
+    """`tls-server-end-point` for the usual SHA-256 signed certificate (RFC 5929 §4.1)."""
+    return hashlib.sha256(der).digest()
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    return str(error) or type(error).__name__

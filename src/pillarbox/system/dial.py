@@ -1,0 +1,101 @@
+"""Outgoing connections: ports.network.Network on the running loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from pillarbox.ports.network import DialError, TlsWish
+from pillarbox.system.connection import SocketConnection
+
+INTERFACES_EVERY = 10.0
+"""Seconds between two looks at the machine's addresses."""
+
+
+class SystemNetwork:
+    """ports.network.Network."""
+
+    def __init__(self) -> None:
+        self._addresses: frozenset[str] = frozenset()
+        self._looked_at = -INTERFACES_EVERY
+
+    async def connect(
+        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+    ) -> SocketConnection:
+        loop = asyncio.get_running_loop()
+        local = (interface, 0) if interface else None
+        try:
+            async with asyncio.timeout(timeout):
+                _, connection = await loop.create_connection(
+                    lambda: SocketConnection(loop), address, port, local_addr=local
+                )
+        except TimeoutError as error:
+            raise DialError("timeout_connect", f"Connection timed out after {timeout:.0f} s") from error
+        except OSError as error:
+            raise _dial_error(error) from error
+        if tls is not None:
+            await connection.start_tls(tls, timeout)
+        return connection
+
+    async def connect_unix(self, path: str, *, timeout: float) -> SocketConnection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout):
+                _, connection = await loop.create_unix_connection(lambda: SocketConnection(loop), path)
+        except TimeoutError as error:
+            raise DialError("timeout_connect", f"{path}: no answer for {timeout:.0f} s") from error
+        except OSError as error:
+            raise _dial_error(error) from error
+        return connection
+
+    def local_addresses(self) -> frozenset[str]:
+        now = time.monotonic()
+        if now - self._looked_at >= INTERFACES_EVERY:
+            self._looked_at = now
+            self._addresses = read_local_addresses()
+        return self._addresses
+
+
+def _dial_error(error: OSError) -> DialError:
+    text = error.strerror or str(error)
+    match error.errno:
+        case errno.ECONNREFUSED:
+            return DialError("refused", "Connection refused")
+        case errno.ETIMEDOUT:
+            return DialError("timeout_connect", "Connection timed out")
+        case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return DialError("unreachable", text)
+        case _:
+            return DialError("lost_connection", text)
+
+
+def read_local_addresses() -> frozenset[str]:
+    """IPv4 and IPv6 addresses of this machine's interfaces, from the kernel's tables; loopback always among them."""
+    found = {"127.0.0.1", "::1"}
+    found.update(_local_ipv4())
+    found.update(_local_ipv6())
+    return frozenset(found)
+
+
+def _local_ipv4() -> set[str]:
+    try:
+        lines = Path("/proc/net/fib_trie").read_text("ascii").splitlines()
+    except OSError:
+        return set()
+    found = set()
+    for before, line in pairwise(lines):
+        if "/32 host LOCAL" in line:
+            found.add(before.rpartition(" ")[2])
+    return found
+
+
+def _local_ipv6() -> set[str]:
+    try:
+        lines = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
+    except OSError:
+        return set()
+    return {socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0])) for line in lines if line}

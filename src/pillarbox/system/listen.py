@@ -1,0 +1,67 @@
+"""Listening sockets: one for each worker on the same address (SO_REUSEPORT), bound before privileges are dropped.
+
+The supervisor holds them all, so connections wait in the backlog of a worker that died until its successor accepts them.
+"""
+
+from __future__ import annotations
+
+import socket
+
+BACKLOG = 1024
+
+
+class CannotListen(Exception):
+    """`str()` names address, port, reason and remedy."""
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A bound TCP socket, listening. `address`: an IP address; `::` or IPv6 means IPv6 only."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+        made.setblocking(False)
+    except OSError as error:
+        made.close()
+        raise CannotListen(_explain(address, port, error)) from error
+    return made
+
+
+def is_taken(address: str, port: int) -> bool:
+    """Whether another program listens there already (SO_REUSEPORT would share it in silence)."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.errno == 98
+    return False
+
+
+def has_ipv6() -> bool:
+    """Whether `::1` can be bound here."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _explain(address: str, port: int, error: OSError) -> str:
+    where = f"cannot listen on {address} port {port}: {error.strerror}"
+    match error.errno:
+        case 98:
+            return f"{where}; stop the program that listens there, or choose another port"
+        case 13:
+            return f"{where}; ports below 1024 need root, or choose another port"
+        case 99:
+            return f"{where}; no interface of this machine has that address"
+        case _:
+            return where

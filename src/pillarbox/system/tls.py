@@ -1,0 +1,95 @@
+"""TLS contexts, made once and kept; and the self-signed certificate of a first start.
+
+TLS 1.2 at least (RFC 8996). A client verifies nothing unless asked to, because without DANE or MTA-STS there is no name to verify
+against that DNS did not give (RFC 7435).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import os
+import ssl
+from pathlib import Path
+
+from pillarbox.ports.network import TlsWish
+
+MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class TlsFileError(Exception):
+    """Certificate or key cannot be used; `str()` names the file and the reason."""
+
+
+class ServerTls:
+    """A server's context with what SCRAM needs to know of its certificate."""
+
+    __slots__ = ("certificate_digest", "context")
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        try:
+            self.context.load_cert_chain(certificate, key)
+            pem = certificate.read_text("ascii")
+        except FileNotFoundError as error:
+            raise TlsFileError(f"{error.filename or f'{certificate} or {key}'}: no such file") from error
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise TlsFileError(f"{certificate} with key {key}: {error}") from error
+        first = pem[pem.index("-----BEGIN") : pem.index("-----END CERTIFICATE-----") + 26]
+        self.certificate_digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).digest()
+
+
+@functools.lru_cache(maxsize=64)
+def client_context(wish: TlsWish) -> ssl.SSLContext:
+    """One context for equal wishes. The server name is not part of the context."""
+    context = ssl.create_default_context() if wish.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not wish.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = MINIMUM.get(wish.minimum, ssl.TLSVersion.TLSv1_2)
+    if wish.ca_file:
+        context.load_verify_locations(wish.ca_file)
+    if wish.client_certificate:
+        context.load_cert_chain(wish.client_certificate, wish.client_key or None)
+    return context
+
+
+def make_self_signed(certificate: Path, key: Path, names: tuple[str, ...]) -> None:
+    """An ECDSA P-256 certificate for `names`, ten years, key readable by its owner only. Existing files are left alone."""
+    if certificate.exists() and key.exists():
+        return
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    secret = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(key, secret, 0o600)
+    _write(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with open(descriptor, "wb") as file:
+        file.write(data)
