@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 
 import msgspec
 
@@ -64,12 +65,12 @@ def process_number(run: int, slot: int, pid: int) -> int:
 
 
 class MessageIds:
-    """Makes ids for one worker. `run`: how often this slot has been started, never the same twice."""
+    """Makes ids for one worker. `run`: 32 bits, random when not given."""
 
     __slots__ = ("_clock", "_last", "_prefix_second", "_prefix_text", "_process")
 
-    def __init__(self, clock: Clock, *, run: int, slot: int = 0, pid: int | None = None) -> None:
-        number = process_number(run, slot, os.getpid() if pid is None else pid)
+    def __init__(self, clock: Clock, *, run: int | None = None, slot: int = 0, pid: int | None = None) -> None:
+        number = process_number(secrets.randbits(32) if run is None else run, slot, os.getpid() if pid is None else pid)
         self._clock = clock
         self._process = f"-{_base62(number, 11)}-"
         self._last = 0
