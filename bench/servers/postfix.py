@@ -51,7 +51,8 @@ virtual_uid_maps = static:{mail_id}
 virtual_gid_maps = static:{mail_id}
 relay_domains = {relay_domain}
 transport_maps = inline:{{ {relay_domain}=relay:[127.0.0.1]:{sink_port} }}
-default_transport = retry:no outside
+default_transport = smtp
+defer_transports = smtp
 relayhost =
 default_process_limit = {processes}
 {log}
