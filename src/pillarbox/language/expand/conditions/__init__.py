@@ -1,0 +1,1 @@
+"""Conditions of `${if …}` by family."""

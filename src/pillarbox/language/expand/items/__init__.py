@@ -1,0 +1,1 @@
+"""Items `${name{…}…}` by family."""

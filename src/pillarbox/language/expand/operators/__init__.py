@@ -1,0 +1,1 @@
+"""Operators `${name:text}` by family."""

@@ -1,0 +1,94 @@
+"""`$name`: what a reference to a variable, a capture or a header compiles to.
+
+Header variables (Exim 11.5): `$h_` gives all headers of the name, folded lines kept, joined by newlines (by `,` and newline for the address
+lists), decoded; `$bh_` the same undecoded of RFC 2047; `$rh_` the raw text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from pillarbox.language.expand import registry
+from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.headers import read_headers
+from pillarbox.language.expand.nodes import Evaluate, Node
+from pillarbox.language.expand.scope import Scope
+
+_HEADER_KINDS = {
+    "h": "h",
+    "header": "h",
+    "rh": "r",
+    "rheader": "r",
+    "bh": "b",
+    "bheader": "b",
+    "lh": "l",
+    "lheader": "l",
+}
+
+
+def reference(name: str, position: int) -> Node:
+    """The node for `$name`. Raises ExpandSyntaxError when nobody declared it."""
+    return Node(f"${name}", position, reader(name, position))
+
+
+def reader(name: str, position: int = 0) -> Evaluate:
+    """A function scope → value of the variable."""
+    if name.isdigit():
+        return _capture(int(name))
+    if name == "value":
+        return lambda scope: scope.value
+    if name == "item":
+        return lambda scope: scope.item
+    if found := registry.VARIABLES.get(name):
+        return _variable(found.facet, found.read)
+    kind, _, rest = name.partition("_")
+    if kind in _HEADER_KINDS and rest:
+        return _header(_HEADER_KINDS[kind], rest.rstrip(":"))
+    for prefix, family in registry.VARIABLE_FAMILIES.items():
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return _member(family.facet, family.read, name)
+    raise ExpandSyntaxError(f'unknown variable name "{name}"{_suggestion(name)}', position)
+
+
+def _capture(number: int) -> Evaluate:
+    def evaluate(scope: Scope) -> str:
+        captures = scope.captures
+        return captures[number] if number < len(captures) else ""
+
+    return evaluate
+
+
+def _variable(facet: type, read: Callable[[Any], str]) -> Evaluate:
+    def evaluate(scope: Scope) -> str:
+        facts = scope.facets.get(facet)
+        return "" if facts is None else read(facts)
+
+    return evaluate
+
+
+def _member(facet: type, read: Callable[[Any, str], str], name: str) -> Evaluate:
+    def evaluate(scope: Scope) -> str:
+        facts = scope.facets.get(facet)
+        return "" if facts is None else read(facts, name)
+
+    return evaluate
+
+
+def _header(kind: str, name: str) -> Evaluate:
+    lowered = name.lower()
+
+    def evaluate(scope: Scope) -> str:
+        for source in registry.HEADER_SOURCES:
+            facts = scope.facets.get(source.facet)
+            if facts is not None:
+                return read_headers(source.read(facts), lowered, kind)
+        return ""
+
+    return evaluate
+
+
+def _suggestion(name: str) -> str:
+    close = get_close_matches(name, [*registry.VARIABLES, *registry.VARIABLE_FAMILIES], 1, 0.75)
+    return f" (did you mean ${close[0]}?)" if close else ""

@@ -1,0 +1,157 @@
+"""What the language is made of: variables, operators, conditions and items, each registered by the file that defines it.
+
+Operators, conditions and items live in this package's folders and are found by their files (`load_families`). Variables are declared
+beside the stage that supplies them, as functions over one facet of the scope:
+
+    @variable("sender_host_address", Origin, doc="IP address of the sending host.")
+    def sender_host_address(origin: Origin) -> str:
+        return origin.host_address
+
+A variable whose facet is absent from the scope is empty, as Exim's are outside their stage; a name nobody declared is a syntax error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from pillarbox.language.expand.nodes import Condition, Node
+    from pillarbox.language.expand.parser import Parser
+
+F = TypeVar("F")
+
+
+class Variable(NamedTuple):
+    name: str
+    facet: type
+    read: Callable[[Any], str]
+    doc: str
+    tainted: bool
+    """The value comes from outside: it must not become a path, a command or a query."""
+
+
+class VariableFamily(NamedTuple):
+    """Variables with a free part in their name: `acl_m_anything`."""
+
+    prefix: str
+    facet: type
+    read: Callable[[Any, str], str]
+    doc: str
+    tainted: bool
+
+
+class HeaderSource(NamedTuple):
+    """Where `$h_name:` reads: the message's header block, LF form, empty before there is one."""
+
+    facet: type
+    read: Callable[[Any], bytes]
+
+
+class Operator(NamedTuple):
+    """`${name:text}`; `takes_arguments` for those with `_3_2` behind the name."""
+
+    name: str
+    apply: Callable[..., str]
+    takes_arguments: bool
+
+
+ItemParser = Callable[["Parser"], "Node"]
+ConditionParser = Callable[["Parser", str], "Condition"]
+
+VARIABLES: dict[str, Variable] = {}
+VARIABLE_FAMILIES: dict[str, VariableFamily] = {}
+HEADER_SOURCES: list[HeaderSource] = []
+OPERATORS: dict[str, Operator] = {}
+ITEMS: dict[str, ItemParser] = {}
+CONDITIONS: dict[str, ConditionParser] = {}
+
+
+def variable(
+    name: str, facet: type[F], *, doc: str, tainted: bool = True
+) -> Callable[[Callable[[F], str]], Callable[[F], str]]:
+    """Declare `$name`, read from `facet`."""
+
+    def register(read: Callable[[F], str]) -> Callable[[F], str]:
+        VARIABLES[name] = Variable(name, facet, read, doc, tainted)
+        return read
+
+    return register
+
+
+def variable_family(
+    prefix: str, facet: type[F], *, doc: str, tainted: bool = True
+) -> Callable[[Callable[[F, str], str]], Callable[[F, str], str]]:
+    """Declare every `$prefix…`; the function gets the facet and the whole name."""
+
+    def register(read: Callable[[F, str], str]) -> Callable[[F, str], str]:
+        VARIABLE_FAMILIES[prefix] = VariableFamily(prefix, facet, read, doc, tainted)
+        return read
+
+    return register
+
+
+def header_source(facet: type[F]) -> Callable[[Callable[[F], bytes]], Callable[[F], bytes]]:
+    """Declare where header variables read; one for the program."""
+
+    def register(read: Callable[[F], bytes]) -> Callable[[F], bytes]:
+        HEADER_SOURCES[:] = [HeaderSource(facet, read)]
+        return read
+
+    return register
+
+
+def operator(name: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Declare `${name:text}`, a function of the text alone. It may raise ExpansionFailed."""
+
+    def register(apply: Callable[[str], str]) -> Callable[[str], str]:
+        OPERATORS[name] = Operator(name, apply, False)
+        return apply
+
+    return register
+
+
+ArgumentOperator = Callable[[str, "tuple[str, ...]"], str]
+
+
+def argument_operator(name: str) -> Callable[[ArgumentOperator], ArgumentOperator]:
+    """Declare `${name_a_b:text}`: the function gets the text and `("a", "b")`."""
+
+    def register(apply: ArgumentOperator) -> ArgumentOperator:
+        OPERATORS[name] = Operator(name, apply, True)
+        return apply
+
+    return register
+
+
+def item(name: str) -> Callable[[ItemParser], ItemParser]:
+    """Declare `${name …}`: a function that parses what follows the name, up to and without the closing brace."""
+
+    def register(parse: ItemParser) -> ItemParser:
+        ITEMS[name] = parse
+        return parse
+
+    return register
+
+
+def condition(*names: str) -> Callable[[ConditionParser], ConditionParser]:
+    """Declare a condition of `${if …}`: a function that parses what follows the name; it gets the name used."""
+
+    def register(parse: ConditionParser) -> ConditionParser:
+        for name in names:
+            CONDITIONS[name] = parse
+        return parse
+
+    return register
+
+
+@cache
+def load_families() -> None:
+    """Import every file of operators/, conditions/ and items/."""
+    for folder in ("operators", "conditions", "items"):
+        package = importlib.import_module(f"pillarbox.language.expand.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")

@@ -1,0 +1,41 @@
+r"""A template: a string that was parsed once and is expanded many times.
+
+Pure templates (no lookup, no DNS) are one synchronous call; constants cost nothing. A syntax error is found when the template is
+made, so that configuration errors come at load.
+"""
+
+from __future__ import annotations
+
+from pillarbox.language.expand.nodes import Node
+from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.registry import load_families
+from pillarbox.language.expand.scope import Scope, replay
+
+
+class Template:
+    """Immutable; equal only to itself."""
+
+    __slots__ = ("expand_now", "is_constant", "is_pure", "node", "source")
+
+    def __init__(self, source: str, node: Node) -> None:
+        self.source = source
+        self.node = node
+        self.is_constant = node.constant is not None
+        self.is_pure = node.is_pure
+        self.expand_now = node.evaluate
+        """(scope) → text. Raises ForcedFailure, ExpansionFailed, ExpansionDeferred; BlockingIOError only when not `is_pure`."""
+
+    @classmethod
+    def parse(cls, source: str) -> Template:
+        """Raises ExpandSyntaxError. Text without `$` and `\\` is its own value."""
+        load_families()
+        return cls(source, Parser(source).whole())
+
+    async def expand(self, scope: Scope) -> str:
+        """The text. Raises ForcedFailure, ExpansionFailed, ExpansionDeferred."""
+        if self.is_pure:
+            return self.expand_now(scope)
+        return await replay(scope, self.expand_now)
+
+    def __repr__(self) -> str:
+        return f"Template({self.source!r})"

@@ -1,0 +1,12 @@
+"""A list that cannot be read."""
+
+from __future__ import annotations
+
+
+class ListSyntaxError(Exception):
+    """The list is malformed. `position` counts characters from 0 in the list's text."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
