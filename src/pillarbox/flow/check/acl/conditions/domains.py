@@ -1,0 +1,31 @@
+"""`domains` (Exim 43.17): the recipient's domain is in the list."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pillarbox.flow.check.acl.condition import Condition
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.named import NamedLists
+
+
+class Domains(Condition, condition="domains"):
+    __slots__ = ("_list",)
+
+    def __init__(self, wanted: DomainList) -> None:
+        self._list = wanted
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        return cls(DomainList.parse(text, named))
+
+    def holds_now(self, state: AclState) -> bool:
+        if state.recipient is None:
+            return False
+        return self._list.matches_now(state.recipient.domain, state.scope)
+
+    async def holds(self, state: AclState) -> bool:
+        if state.recipient is None:
+            return False
+        return await self._list.matches(state.recipient.domain, state.scope)

@@ -1,0 +1,31 @@
+"""`local_parts` (Exim 43.17): the recipient's local part is in the list."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pillarbox.flow.check.acl.condition import Condition
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.match.local_parts import LocalPartList
+from pillarbox.language.match.named import NamedLists
+
+
+class LocalParts(Condition, condition="local_parts"):
+    __slots__ = ("_list",)
+
+    def __init__(self, wanted: LocalPartList) -> None:
+        self._list = wanted
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        return cls(LocalPartList.parse(text, named))
+
+    def holds_now(self, state: AclState) -> bool:
+        if state.recipient is None:
+            return False
+        return self._list.matches_now(state.recipient.local_part, state.scope)
+
+    async def holds(self, state: AclState) -> bool:
+        if state.recipient is None:
+            return False
+        return await self._list.matches(state.recipient.local_part, state.scope)
