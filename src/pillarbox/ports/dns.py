@@ -47,3 +47,11 @@ class Resolver(Protocol):
     async def query(self, name: str, kind: RecordType) -> Answer:
         """Never raises: every trouble is an Answer. Cached by TTL; CNAMEs followed up to a bound."""
         ...
+
+
+class HostTable(Protocol):
+    """Names that this machine knows without the DNS: /etc/hosts."""
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Addresses of a host name, in any case and without final dot; empty when unknown. Quick (cached file)."""
+        ...
