@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.ports.mailstore import (
     Mailbox,
@@ -50,9 +51,14 @@ class TestClock:
         await asyncio.sleep(0)
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "maildir"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
-    yield MemoryStores(TestClock())
+    if request.param == "memory":
+        yield MemoryStores(TestClock())
+        return
+    stores = MaildirStores(TestClock(), host="test")
+    yield stores
+    stores.close()
 
 
 @pytest.fixture

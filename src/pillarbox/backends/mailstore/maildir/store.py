@@ -1,0 +1,208 @@
+"""One account's mail in a Maildir: the port's `MailStore`, and `MaildirStores` that opens it.
+
+Every directory operation is one step that a crash cannot halve (mkdir with `cur` last, rename); the index follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import apsw
+
+from pillarbox.backends.mailstore import marking, names
+from pillarbox.backends.mailstore.maildir import filename, files, folders, scan, subscriptions
+from pillarbox.backends.mailstore.maildir.account import Account, open_account
+from pillarbox.backends.mailstore.maildir.folder import Folder
+from pillarbox.backends.mailstore.maildir.mailbox import MaildirMailbox
+from pillarbox.backends.mailstore.maildir.transfer import Route, transfer
+from pillarbox.backends.mailstore.maildir.watch import Watches
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.mailstore import (
+    Appended,
+    Mailbox,
+    MailboxExists,
+    MailboxInfo,
+    MailboxNameInvalid,
+    MailboxStatus,
+    MailStore,
+    NewMessage,
+    NoSuchMailbox,
+)
+
+_Result = TypeVar("_Result")
+
+
+class MaildirStores:
+    """All accounts of this process. One per event loop."""
+
+    def __init__(self, clock: Clock, *, host: str = "", watch_limit: int = 4000) -> None:
+        """`host` goes into file names; default: this machine's. `watch_limit`: mailboxes watched by inotify at once."""
+        self._clock = clock
+        self._host = host or socket.gethostname()
+        self._watches = Watches(watch_limit)
+        self._accounts: dict[str, Account] = {}
+
+    async def open_store(self, home: str) -> MailStore:
+        """Raises OSError when the directory cannot be made or written."""
+        root = os.path.normpath(home)
+        account = self._accounts.get(root)
+        if account is None:
+            account = open_account(root, self._clock, self._host, self._watches)
+            self._accounts[root] = account
+        account.users += 1
+        return MaildirStore(account, self._leave)
+
+    def _leave(self, account: Account) -> None:
+        account.users -= 1
+        if account.users == 0:
+            self._accounts.pop(os.path.normpath(account.root), None)
+            account.close()
+
+    def close(self) -> None:
+        self._watches.close()
+
+
+class MaildirStore:
+    """Made by `MaildirStores.open_store`; opened mailboxes must be closed before it."""
+
+    def __init__(self, account: Account, leave: Callable[[Account], None]) -> None:
+        self._account = account
+        self._leave = leave
+        self._is_closed = False
+
+    async def _steadily(self, name: str, call: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Once more when the index was lost and has been made anew."""
+        for is_last in (False, True):
+            try:
+                with self._account.mending(name):
+                    return await call()
+            except NoSuchMailbox as error:
+                if is_last or not isinstance(error.__cause__, apsw.Error):
+                    raise
+        raise NoSuchMailbox(name)
+
+    async def list_mailboxes(self) -> Sequence[MailboxInfo]:
+        root = self._account.root
+        mailboxes = {
+            name: folders.special_use(root, name, directory) if directory else ""
+            for name, directory in folders.all_folders(root).items()
+        }
+        return names.listing(mailboxes, subscriptions.read(root))
+
+    async def create(self, name: str, special_use: str = "") -> None:
+        root, name = self._account.root, names.canonical(name)
+        folders.directory_of(name)
+        if folders.locate(root, name) is not None:
+            raise MailboxExists(name)
+        for parent in names.parents(name):
+            if folders.locate(root, parent) is None:
+                self._make(parent, "")
+        self._make(name, special_use)
+
+    def _make(self, name: str, special_use: str) -> None:
+        path = os.path.join(self._account.root, folders.directory_of(name))
+        folders.make(path, is_root=False, special_use=special_use)
+
+    async def delete(self, name: str) -> None:
+        name, directory = self._account.locate(name)
+        if name == names.INBOX:
+            raise MailboxNameInvalid("INBOX cannot be deleted")
+
+        async def bury() -> str:
+            grave = folders.bury(self._account.root, directory)
+            await self._account.forget(directory)
+            return grave
+
+        grave = await self._steadily(name, bury)
+        await asyncio.to_thread(folders.clear, grave)
+
+    async def rename(self, old: str, new: str) -> None:
+        new = names.canonical(new)
+        old, _ = self._account.locate(old)
+        folders.directory_of(new)
+        if folders.locate(self._account.root, new) is not None or names.is_beneath(new, old):
+            raise MailboxExists(new)
+        if old == names.INBOX:
+            await self._empty_inbox_into(new)
+            return
+        for parent in names.parents(new):
+            if folders.locate(self._account.root, parent) is None:
+                self._make(parent, "")
+        await self._account.moved(self._rename_directories(old, new))
+
+    def _rename_directories(self, old: str, new: str) -> dict[str, str]:
+        root = self._account.root
+        moves = {
+            directory: folders.directory_of(new + name[len(old) :])
+            for name, directory in folders.all_folders(root).items()
+            if name == old or names.is_beneath(name, old)
+        }
+        for source, target in moves.items():
+            os.rename(os.path.join(root, source), os.path.join(root, target))
+        return moves
+
+    async def _empty_inbox_into(self, new: str) -> None:
+        await self.create(new)
+        source, target = await self._account.folder(names.INBOX), await self._account.folder(new)
+        await transfer(Route(self._account, source, target, is_move=True), list(source.rows))
+
+    async def set_subscribed(self, name: str, subscribed: bool) -> None:
+        name = names.canonical(name)
+        before = subscriptions.read(self._account.root)
+        after = before | {name} if subscribed else before - {name}
+        if after != before:
+            subscriptions.write(self._account.root, after)
+
+    async def open(self, name: str) -> Mailbox:
+        folder = await self._steadily(name, lambda: self._account.folder(name))
+        return MaildirMailbox(self._account, folder)
+
+    async def status(self, name: str) -> MailboxStatus:
+        folder = await self._steadily(name, lambda: self._account.folder(name))
+        entries = folder.entries()
+        unseen, deleted, size = marking.totals(entries)
+        return MailboxStatus(
+            messages=len(entries),
+            unseen=unseen,
+            deleted=deleted,
+            uid_next=folder.uid_next,
+            uid_validity=folder.uid_validity,
+            highest_modseq=folder.modseq,
+            size=size,
+            mailbox_id=folder.mailbox_id,
+        )
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
+        return await self._steadily(name, lambda: self._append(name, messages))
+
+    async def _append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
+        folder = await self._account.folder(name)
+        now = self._account.clock.now()
+        flags = [marking.keepable(message.flags) for message in messages]
+        folder.keywords.learn(frozenset().union(*flags))
+        drafts = [self._draft(folder, message, now) for message in messages]
+        written = await asyncio.to_thread(files.write_all, folder.path, drafts)
+        found = [
+            scan.Found(file, False, size, draft.internal_date, now)
+            for (file, size), draft in zip(written, drafts, strict=True)
+        ]
+        async with folder.changing():
+            uids = folder.insert(found, flags)
+        return Appended(folder.uid_validity, tuple(uids))
+
+    def _draft(self, folder: Folder, message: NewMessage, now: float) -> files.Draft:
+        return files.Draft(
+            filename.unique(now, self._account.host),
+            folder.keywords.letters(marking.keepable(message.flags)),
+            message.data,
+            now if message.internal_date is None else message.internal_date,
+        )
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._leave(self._account)
