@@ -1,0 +1,137 @@
+"""The grammar of SMTP's arguments: paths, mailboxes, parameters, xtext, the HELO name.
+
+Strict as RFC 5321 §4.1.2 has it, with three liberties that Exim takes too: a path may stand without angle brackets, white space
+may stand behind `FROM:`, and a local part is not cut at 64 octets (VERP and SRS make longer ones). Source routes are taken and dropped
+(RFC 5321 appendix C). Non-ASCII text needs SMTPUTF8 (RFC 6531 §3.3). General-address-literals are refused: none is registered but IPv6.
+
+Every pattern is compiled here, and none can backtrack more than linearly: each alternative begins with another character.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+MAX_PATH = 512
+MAX_DOMAIN = 255
+
+_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_ULABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff-]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
+_UQUOTED = r'"(?:[ !#-\[\]-~\u00a0-\U0010ffff]|\\[ -~])*"'
+
+_MAILBOX = re.compile(
+    rf"(?:[{_ATEXT}]+(?:\.[{_ATEXT}]+)*|{_QUOTED})(?:@((?:{_LABEL}\.)*{_LABEL}|\[[^\[\]\\ ]+\]))?"
+)
+_UMAILBOX = re.compile(
+    rf"(?:[{_ATEXT}\u0080-\U0010ffff]+(?:\.[{_ATEXT}\u0080-\U0010ffff]+)*|{_UQUOTED})"
+    rf"(?:@((?:{_ULABEL}\.)*{_ULABEL}|\[[^\[\]\\ ]+\]))?"
+)
+_SOURCE_ROUTE = re.compile(rf"@(?:{_LABEL}\.)*{_LABEL}(?:,@(?:{_LABEL}\.)*{_LABEL})*:")
+
+_PATH_AND_REST = re.compile(r'[ \t]*(?:<([^<>"]*(?:"(?:[^"\\]|\\.)*"[^<>"]*)*)>|([^<>" \t]+))(?:[ \t]+(.*))?')
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u0080-\U0010ffff]+))?")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
+_HEX = re.compile(r"\+([0-9A-F]{2})")
+_ORCPT = re.compile(r"[A-Za-z0-9-]+;(?:[!-*,-<>-~\u0080-\U0010ffff]|\+[0-9A-F]{2})+")
+_HELO = re.compile(r"[A-Za-z0-9.-]+|\[[A-Za-z0-9:.]+\]")
+_NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
+
+
+class BadSyntax(ValueError):
+    """The text does not follow the grammar; `str()` says how, fit for the peer to read."""
+
+
+def split_path(argument: str) -> tuple[str, str]:
+    """What follows `FROM:` or `TO:` → (path without brackets, text of the parameters). Raises BadSyntax."""
+    match = _PATH_AND_REST.fullmatch(argument)
+    if match is None:
+        raise BadSyntax("malformed path")
+    bracketed, bare, rest = match.groups()
+    return (bare if bracketed is None else bracketed), rest or ""
+
+
+def parse_mailbox(path: str, *, utf8: bool = False) -> str:
+    """Check a path and drop its source route: `@a,@b:user@example.org` → `user@example.org`.
+
+    An address without a domain is returned as it is: whether it may be is policy. Raises BadSyntax.
+    """
+    match = (_UMAILBOX if utf8 else _MAILBOX).fullmatch(path)
+    if match is None:
+        route = _SOURCE_ROUTE.match(path)
+        if route is None:
+            raise BadSyntax(_say_what_is_wrong(path, utf8=utf8))
+        return parse_mailbox(path[route.end() :], utf8=utf8)
+    if len(path) > MAX_PATH:
+        raise BadSyntax("address is ridiculously long")
+    domain = match.group(1)
+    if domain is not None:
+        if len(domain) > MAX_DOMAIN:
+            raise BadSyntax("domain is too long")
+        if domain[0] == "[" and not is_address_literal(domain):
+            raise BadSyntax("malformed domain literal")
+    return path
+
+
+def _say_what_is_wrong(path: str, *, utf8: bool) -> str:
+    if not utf8 and not path.isascii():
+        return "address needs SMTPUTF8"
+    _, at, domain = path.rpartition("@")
+    if at and not re.fullmatch(rf"(?:{_ULABEL}\.)*{_ULABEL}|\[[^\[\]\\ ]+\]", domain):
+        return "domain missing or malformed"
+    return "missing or malformed local part"
+
+
+def is_address_literal(domain: str) -> bool:
+    """`[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3)."""
+    text = domain[1:-1]
+    try:
+        if text[:5].upper() == "IPV6:":
+            return "%" not in text and bool(ipaddress.IPv6Address(text[5:]))
+        return bool(ipaddress.IPv4Address(text))
+    except ValueError:
+        return False
+
+
+def parse_parameters(text: str) -> dict[str, str | None]:
+    """`SIZE=5 SMTPUTF8` → `{"SIZE": "5", "SMTPUTF8": None}`. Raises BadSyntax, also for a keyword given twice."""
+    parameters: dict[str, str | None] = {}
+    for word in text.split():
+        match = _PARAMETER.fullmatch(word)
+        if match is None:
+            raise BadSyntax("malformed parameter")
+        keyword = match.group(1).upper()
+        if keyword in parameters:
+            raise BadSyntax(f"{keyword} can be specified once only")
+        parameters[keyword] = match.group(2)
+    return parameters
+
+
+def is_xtext(text: str) -> bool:
+    """RFC 3461 §4."""
+    return _XTEXT.fullmatch(text) is not None
+
+
+def is_orcpt(text: str) -> bool:
+    """`rfc822;bob@example.org`: an address type and xtext, or UTF-8 for `utf-8` addresses (RFC 3461 §4.2, RFC 6533 §3)."""
+    return _ORCPT.fullmatch(text) is not None
+
+
+def decode_xtext(text: str) -> str:
+    """`a+2Bb` → `a+b`."""
+    return _HEX.sub(lambda match: chr(int(match.group(1), 16)), text)
+
+
+def encode_xtext(text: str) -> str:
+    """`a+b` → `a+2Bb`. Raises BadSyntax for text outside ASCII, which xtext cannot hold."""
+    if not text.isascii():
+        raise BadSyntax("xtext cannot hold non-ASCII text")
+    return _NOT_XTEXT.sub(lambda match: f"+{ord(match.group()):02X}", text)
+
+
+def is_helo_name(name: str, allow_chars: str = "") -> bool:
+    """Whether HELO's argument is a domain or an address literal. `allow_chars`: Exim's `helo_allow_chars`."""
+    if allow_chars:
+        name = "".join(char for char in name if char not in allow_chars)
+    return _HELO.fullmatch(name) is not None

@@ -1,0 +1,261 @@
+"""The server's end of SMTP and LMTP, without I/O, clock or policy (RFC 5321, RFC 2033; Exim chapter 49).
+
+Bytes go in by `receive`, one event at a time comes out of `next_event`, the session answers it by `reply`, and what the peer
+is to read is fetched by `outgoing`. The engine owns the command order, all grammar, all limits on the input, pipelining, the data
+phase and what EHLO offers; it answers by itself what needs no policy, and reports that as ProtocolError or DataRefused. Driving it:
+
+    engine = ServerEngine(ServerSettings(offer=Extensions(pipelining=True, size=52428800, chunking=True)))
+    engine.greet(Reply(220, "mx.example.org ESMTP Pillarbox"))
+    while True:
+        transport.write(engine.outgoing())
+        engine.receive(await something())               # data_received(); pause reading while engine.is_full
+        while not isinstance(event := engine.next_event(), Need):
+            match event:
+                case Helo(name=name): engine.ehlo_reply(f"mx.example.org Hello {name}")
+                case Mail() | Noop() | Rset(): engine.reply(Reply(250, "OK", "2.0.0"))
+                case Rcpt(address=address): engine.reply(await policy(address))
+                case Data(): engine.reply(Reply(354, 'Enter message, ending with "." on a line by itself'))
+                case DataChunk(data=data): spool.write(data)                                # needs no reply
+                case DataEnd(data=data): engine.reply(await spool.commit(data))             # LMTP: one per recipient
+                case StartTls():
+                    engine.reply(Reply(220, "TLS go ahead", "2.0.0"))
+                    transport.write(engine.outgoing())
+                    await handshake()
+                    engine.upgraded()
+                case Auth(mechanism=name, initial=data): engine.challenge(b"") or engine.reply(...)
+                case Quit(): engine.reply(Reply(221, "mx.example.org closing connection", "2.0.0"))
+                case ProtocolError() | DataRefused() | AuthCancelled(): log(event)          # answered already
+                case Closed(): transport.write(engine.outgoing()); transport.close(); return
+
+A transaction ends with DataEnd's reply, DataRefused, Rset, Helo, StartTls, Quit and Closed. Replies are best written only when
+`next_event` has nothing more: one write then answers a whole pipelined group.
+
+Rules kept: input that comes before the reply to a synchronisation point ends the session with 554 (Exim's `smtp_enforce_sync`): before the
+banner, behind every command but MAIL, RCPT, BDAT, RSET and QUIT, and behind every command of a client that was not offered PIPELINING. Nothing
+received before TLS is ever read after it. A BDAT whose size cannot be read closes the connection, since its octets would be taken for commands.
+
+Known gaps: BINARYMIME, BURL, ETRN, FUTURERELEASE, DELIVERBY; XCLIENT and PROXY belong to the layer below.
+"""
+
+from __future__ import annotations
+
+import binascii
+
+import msgspec
+
+from pillarbox.mail.reply import Reply
+from pillarbox.wire.smtp import order
+from pillarbox.wire.smtp.events import (
+    Auth,
+    AuthResponse,
+    Data,
+    DataEnd,
+    Event,
+    Helo,
+    Mail,
+    Need,
+    Problem,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTls,
+)
+from pillarbox.wire.smtp.extensions import Extensions, render_extensions
+from pillarbox.wire.smtp.replies import render_reply
+from pillarbox.wire.smtp.server_reader import Greeting, Mode, ServerReader
+from pillarbox.wire.smtp.session import NOTHING_OFFERED
+
+FULL_AT = 65536
+INPUT_MAX = 1 << 20
+
+_STILL_OWED = DataEnd(b"", 0)
+
+
+class ServerEngine(ServerReader):
+    """One connection. `is_tls`: it began with TLS."""
+
+    __slots__ = ()
+
+    # What the driver uses
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the peer. After the end of the session, and during a TLS handshake, they are dropped."""
+        if self._mode is Mode.CLOSED or self._mode is Mode.TLS:
+            return
+        if self._at == len(self._buffer):
+            self._buffer = data
+        else:
+            self._buffer = self._buffer[self._at :] + data
+        self._at = 0
+        if len(self._buffer) > INPUT_MAX and self._owed is not None:
+            self._queued.append(self._end(Problem.INPUT_OVERFLOW, order.INPUT_OVERFLOW))
+
+    def next_event(self) -> Event | Need:
+        """The next thing the client said; Need.DATA or Need.REPLY when there is none now."""
+        while True:
+            if self._queued:
+                return self._queued.pop(0)
+            if self._owed is not None:
+                return Need.REPLY
+            event = self._read()
+            if event is not None:
+                return event
+
+    def outgoing(self) -> bytes:
+        """What is to be written now; it is forgotten here."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    @property
+    def is_full(self) -> bool:
+        """Stop reading from the network until this is false again."""
+        return len(self._buffer) - self._at >= FULL_AT
+
+    @property
+    def is_closed(self) -> bool:
+        return self._mode is Mode.CLOSED
+
+    # What the session uses
+
+    @property
+    def is_synchronized(self) -> bool:
+        """No input waits that should not be there yet."""
+        return self._at == len(self._buffer)
+
+    @property
+    def is_greeted(self) -> bool:
+        """HELO, EHLO or LHLO has been accepted."""
+        return self._session.phase is not order.CONNECTED
+
+    @property
+    def is_esmtp(self) -> bool:
+        """It was EHLO or LHLO."""
+        return self._session.is_esmtp
+
+    @property
+    def is_tls(self) -> bool:
+        return self._session.is_tls
+
+    @property
+    def recipients(self) -> int:
+        """How many RCPT of this transaction have been accepted."""
+        return self._session.recipients
+
+    def greet(self, banner: Reply) -> None:
+        """Send the banner; one that is not positive closes the connection."""
+        self.reply(banner, close=not banner.is_positive)
+
+    def reply(self, reply: Reply, *, close: bool = False) -> None:
+        """Answer the last event. 221 to Quit and any 421 close the connection, as `close` does (Exim's `drop`)."""
+        self._answer(reply, render_reply(reply), close=close)
+
+    def _answer(self, reply: Reply, rendered: bytes, *, close: bool = False) -> None:
+        event = self._owed
+        if event is None:
+            if self._mode is Mode.CLOSED:  # while the session was thinking
+                return
+            raise RuntimeError("there is nothing to reply to")
+        if self._is_synchronizing and self._at != len(self._buffer):
+            self._queued.append(self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED))
+            return
+        self._owed = None
+        if reply.code != 354 or not isinstance(event, Data) or not event.is_chunking:
+            self._out.append(rendered)
+        self._advance(event, reply)
+        if close or reply.code == 421:
+            self.close()
+
+    def ehlo_reply(self, text: str, offer: Extensions | None = None) -> None:
+        """Accept Helo: `text` is the first line, the offer (default: the settings') follows for EHLO and LHLO."""
+        event, session = self._owed, self._session
+        if event is None and self._mode is Mode.CLOSED:
+            return
+        if not isinstance(event, Helo):
+            raise RuntimeError("ehlo_reply answers Helo only")
+        reply = Reply(250, text.replace("\n", " "))
+        rendered = render_reply(reply)
+        if event.is_esmtp:
+            session.offer = self._choose_offer(offer)
+            lines = render_extensions(session.offer)
+            rendered = b"250-" + rendered[4:] + lines if lines else rendered
+        else:
+            session.offer = NOTHING_OFFERED
+        self._answer(reply, rendered)
+
+    def _choose_offer(self, offer: Extensions | None) -> Extensions:
+        offer = self._settings.offer if offer is None else offer
+        if self._session.is_tls and offer.starttls:
+            return msgspec.structs.replace(offer, starttls=False)
+        return offer
+
+    def challenge(self, data: bytes) -> None:
+        """Answer Auth or AuthResponse with a further challenge (334)."""
+        self.reply(Reply(334, binascii.b2a_base64(data, newline=False).decode("ascii")))
+
+    def upgraded(self) -> None:
+        """The TLS handshake has ended well; the session starts anew (RFC 3207 §4.2)."""
+        if self._mode is not Mode.TLS:
+            raise RuntimeError("STARTTLS has not been accepted")
+        self._mode = Mode.COMMAND
+        self._session.is_tls = True
+        self._session.start()
+
+    def abort(self, reply: Reply) -> None:
+        """End the session with words of our own: a timeout, a shutdown (421)."""
+        if self._mode is not Mode.CLOSED:
+            if self._mode is not Mode.TLS:
+                self._out.append(render_reply(reply))
+            self.close()
+
+    # What a reply changes
+
+    def _advance(self, event: Event | Greeting, reply: Reply) -> None:
+        session = self._session
+        is_accepted = reply.code < 300
+        match event:
+            case Rcpt():
+                if is_accepted:
+                    session.phase = order.RCPT
+                    session.recipients += 1
+                else:
+                    session.is_rcpt_refused = True
+            case Mail():
+                session.is_mail_refused = not is_accepted
+                if is_accepted:
+                    session.phase = order.MAIL
+            case DataEnd():
+                self._answered_message()
+            case Data(is_chunking=is_chunking):
+                self._answered_data(reply, is_chunking=is_chunking)
+            case Helo(is_esmtp=is_esmtp) if is_accepted:
+                session.is_esmtp = is_esmtp
+                session.phase = order.GREETED
+                session.forget_transaction()
+            case Rset():
+                session.forget_transaction()
+            case Auth() | AuthResponse():
+                self._mode = Mode.AUTH if reply.code == 334 else Mode.COMMAND
+                session.is_authenticated = reply.code == 235
+            case StartTls() if is_accepted:
+                self._mode = Mode.TLS
+                self._buffer, self._at = b"", 0
+            case Quit():
+                self.close()
+
+    def _answered_data(self, reply: Reply, *, is_chunking: bool) -> None:
+        if reply.code == 354:
+            self._mode = Mode.BDAT if is_chunking else Mode.DATA
+            self._reader = self._new_reader()
+        elif is_chunking:
+            self._chunk.is_swallowed = True
+
+    def _answered_message(self) -> None:
+        self._replies_left -= 1
+        if self._replies_left > 0:
+            self._owed = _STILL_OWED
+        else:
+            self._session.expect_message()

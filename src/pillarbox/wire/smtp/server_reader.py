@@ -1,0 +1,330 @@
+"""The server engine's reading half: buffered bytes → commands, AUTH responses and messages.
+
+Every line, chunk and message that is refused here is answered here. `pillarbox.wire.smtp.server` builds the engine on it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+from typing import assert_never
+
+import msgspec
+
+from pillarbox.mail.reply import Reply
+from pillarbox.wire.smtp import order
+from pillarbox.wire.smtp.data_reader import CHUNK_SIZE, DATA_REFUSALS, DataReader
+from pillarbox.wire.smtp.envelope import Refused
+from pillarbox.wire.smtp.events import (
+    AuthCancelled,
+    AuthResponse,
+    Closed,
+    Data,
+    DataChunk,
+    DataEnd,
+    DataRefused,
+    Event,
+    Need,
+    Problem,
+    ProtocolError,
+)
+from pillarbox.wire.smtp.replies import make_printable, render_reply
+from pillarbox.wire.smtp.session import ServerSettings, Session
+from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
+
+_CLOSED = Closed()
+_UNCOUNTED = frozenset({Problem.TOO_BIG, Problem.TOO_MANY_RECIPIENTS})
+
+
+@unique
+class Mode(Enum):
+    """What the next input is."""
+
+    COMMAND = 1
+    DATA = 2
+    BDAT = 3
+    AUTH = 4
+    TLS = 5
+    CLOSED = 6
+
+
+class Greeting(msgspec.Struct, frozen=True, gc=False):
+    """Stands where an event waits for its reply: the banner has not been sent."""
+
+
+class _Chunk(msgspec.Struct):
+    """The BDAT being read."""
+
+    size: int
+    left: int
+    is_last: bool
+    refusal: Reply | None = None
+    """Swallow it, then say this."""
+    is_swallowed: bool = False
+    """Swallow it in silence: its reply has been given."""
+
+
+_NO_CHUNK = _Chunk(0, 0, False)
+
+
+class ServerReader:
+    """What the engine is in and what it reads next. `is_tls`: the connection began with TLS."""
+
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_chunk",
+        "_is_skipping",
+        "_is_synchronizing",
+        "_mode",
+        "_out",
+        "_owed",
+        "_queued",
+        "_reader",
+        "_replies_left",
+        "_session",
+        "_settings",
+        "_verbs",
+    )
+
+    def __init__(self, settings: ServerSettings, *, is_tls: bool = False) -> None:
+        self._settings = settings
+        self._session = Session(settings, is_tls=is_tls)
+        self._verbs = LMTP_VERBS if settings.lmtp else SMTP_VERBS
+        self._buffer = b""
+        self._at = 0
+        self._out: list[bytes] = []
+        self._queued: list[Event] = []
+        self._owed: Event | Greeting | None = Greeting()
+        self._mode = Mode.COMMAND
+        self._is_skipping = False
+        self._is_synchronizing = settings.enforce_sync
+        self._reader: DataReader | None = None
+        self._chunk = _NO_CHUNK
+        self._replies_left = 0
+
+    def close(self) -> None:
+        """Read no more; `outgoing` may still hold last words."""
+        self._mode = Mode.CLOSED
+        self._owed = None
+        self._buffer = b""
+        self._at = 0
+        self._reader = None
+
+    def _read(self) -> Event | Need | None:
+        """One step; None: look again."""
+        mode = self._mode
+        if mode is Mode.COMMAND:
+            return self._read_command()
+        match mode:
+            case Mode.DATA:
+                return self._read_data()
+            case Mode.BDAT:
+                return self._read_chunk()
+            case Mode.AUTH:
+                return self._read_auth()
+            case Mode.TLS:
+                return Need.REPLY
+            case Mode.CLOSED:
+                return _CLOSED
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _read_line(self) -> str | Need | ProtocolError:
+        """A line without its CRLF."""
+        buffer, at = self._buffer, self._at
+        newline = buffer.find(b"\n", at)
+        length = (newline + 1 if newline >= 0 else len(buffer)) - at
+        if length > self._settings.command_line_max and length > self._line_max(buffer, at):
+            self._is_skipping = True
+        if newline < 0:
+            if self._is_skipping:
+                self._buffer, self._at = b"", 0
+            return Need.DATA
+        self._at = newline + 1
+        if self._is_skipping:
+            self._is_skipping = False
+            return self._refuse(Problem.LINE_TOO_LONG, order.LINE_TOO_LONG, "")
+        line = buffer[at:newline]
+        if not line or line.find(b"\r") != len(line) - 1:
+            return self._refuse(Problem.BARE_CR_OR_LF, order.BARE_IN_COMMAND, line)
+        if b"\0" in line:
+            return self._refuse(Problem.NUL, order.NUL_IN_COMMAND, line)
+        try:
+            return line[:-1].decode("utf-8")
+        except UnicodeDecodeError:
+            return self._refuse(Problem.NON_ASCII, order.NON_ASCII_COMMAND, line)
+
+    def _line_max(self, buffer: bytes, at: int) -> int:
+        if self._mode is Mode.AUTH or buffer[at : at + 5].upper() == b"AUTH ":
+            return self._settings.auth_line_max
+        return self._settings.command_line_max
+
+    def _read_command(self) -> Event | Need | None:
+        line = self._read_line()
+        if not isinstance(line, str):
+            return line
+        word, _, argument = line.partition(" ")
+        verb = self._verbs.get(word) or self._verbs.get(word.upper().rstrip("\t"))
+        if verb is None:
+            return self._refuse_unknown(line)
+        session, name = self._session, verb.name
+        self._is_synchronizing = (
+            (verb.is_last or not session.offer.pipelining) and self._settings.enforce_sync and name != "QUIT"
+        )
+        if self._is_synchronizing and self._at != len(self._buffer):
+            return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
+        if verb.is_nonmail and session.is_one_nonmail_too_many(verb.allowance):
+            return self._end(Problem.TOO_MANY_NONMAIL, order.TOO_MANY_NONMAIL, line)
+        refusal = session.phase.refused.get(name)
+        if name == "BDAT":
+            return self._begin_chunk(argument.strip(" \t"), refusal)
+        if refusal is not None:
+            return self._refuse_sequence(name, refusal, line)
+        try:
+            event = verb.parse(session, argument.strip(" \t"))
+        except Refused as refused:
+            session.is_mail_refused = session.is_mail_refused or name == "MAIL"
+            session.is_rcpt_refused = session.is_rcpt_refused or name == "RCPT"
+            return self._refuse(refused.problem, refused.reply, line)
+        self._owed = event
+        return event
+
+    def _read_auth(self) -> Event | Need:
+        line = self._read_line()
+        if isinstance(line, Need):
+            return line
+        self._mode = Mode.COMMAND
+        if isinstance(line, ProtocolError):
+            return line
+        if line == "*":
+            self._out.append(render_reply(order.AUTH_CANCELLED))
+            return AuthCancelled()
+        data = decode_base64(line)
+        if data is None:
+            return self._refuse(Problem.BAD_BASE64, order.BAD_BASE64, "")
+        self._is_synchronizing = self._settings.enforce_sync
+        self._owed = AuthResponse(data)
+        return self._owed
+
+    # The message
+
+    def _new_reader(self) -> DataReader:
+        settings, offered = self._settings, self._session.offer.size
+        return DataReader(
+            size_max=(settings.offer.size or 0) if offered is None else offered,
+            headers_max=settings.headers_max,
+            line_max=settings.line_max,
+            refuse_nul=settings.refuse_nul,
+        )
+
+    def _read_data(self) -> Event | Need:
+        reader = self._reader
+        assert reader is not None
+        self._at, is_whole = reader.scan(self._buffer, self._at)
+        if is_whole:
+            self._mode = Mode.COMMAND
+            return self._end_message(reader)
+        if reader.held >= CHUNK_SIZE:
+            return DataChunk(reader.take())
+        return Need.DATA
+
+    def _begin_chunk(self, argument: str, refusal: Reply | None) -> Event | None:
+        """BDAT: whatever becomes of it, its octets are read as octets."""
+        bdat = parse_bdat(argument)
+        if bdat is None:
+            return self._end(Problem.SYNTAX, order.BAD_BDAT, "BDAT " + argument)
+        if not self._session.offer.chunking:
+            refusal = order.BDAT_NOT_OFFERED
+        self._mode = Mode.BDAT
+        self._chunk = _Chunk(bdat.size, bdat.size, bdat.is_last, refusal)
+        if refusal is None and self._session.phase is order.RCPT:
+            self._owed = Data(is_chunking=True)
+            return self._owed
+        return None
+
+    def _read_chunk(self) -> Event | Need | None:
+        chunk, reader = self._chunk, self._reader
+        piece = self._buffer[self._at : self._at + chunk.left]
+        self._at += len(piece)
+        chunk.left -= len(piece)
+        is_kept = chunk.refusal is None and not chunk.is_swallowed and reader is not None
+        if piece and is_kept and reader is not None:
+            reader.add_counted(piece)
+        if chunk.left:
+            is_due = is_kept and reader is not None and reader.held >= CHUNK_SIZE
+            return DataChunk(reader.take()) if is_due and reader is not None else Need.DATA
+        self._mode = Mode.COMMAND
+        if chunk.refusal is not None:
+            return self._end_refused_chunk(chunk, chunk.refusal)
+        if reader is None or chunk.is_swallowed:
+            self._session.phase = order.FAILED_CHUNKS
+            if chunk.is_last:
+                self._session.expect_message()
+            return None
+        return self._end_chunk(chunk, reader)
+
+    def _end_refused_chunk(self, chunk: _Chunk, refusal: Reply) -> Event | None:
+        session = self._session
+        if session.phase is order.FAILED_CHUNKS and chunk.is_last:
+            session.expect_message()
+        return self._refuse_sequence("BDAT", refusal, f"BDAT {chunk.size}")
+
+    def _end_chunk(self, chunk: _Chunk, reader: DataReader) -> Event | None:
+        if chunk.is_last:
+            reader.end_counted()
+            return self._end_message(reader)
+        if reader.problem is not None:
+            self._session.phase = order.FAILED_CHUNKS
+            self._reader = None
+            reply = DATA_REFUSALS[reader.problem]
+            self._out.append(render_reply(reply))
+            return DataRefused(reader.problem, reply, reader.size)
+        self._session.phase = order.CHUNKS
+        self._out.append(b"250 2.0.0 %d byte chunk received\r\n" % chunk.size)
+        return DataChunk(reader.take()) if reader.held >= CHUNK_SIZE else None
+
+    def _end_message(self, reader: DataReader) -> Event:
+        self._reader = None
+        self._is_synchronizing = False
+        replies = self._session.recipients if self._settings.lmtp else 1
+        if reader.problem is not None:
+            reply = DATA_REFUSALS[reader.problem]
+            self._out.append(render_reply(reply) * replies)
+            self._session.expect_message()
+            return DataRefused(reader.problem, reply, reader.size)
+        self._replies_left = replies
+        self._owed = DataEnd(reader.take(), reader.size)
+        return self._owed
+
+    # Refusing
+
+    def _refuse(
+        self, problem: Problem, reply: Reply, line: str | bytes, *, counts: bool = True
+    ) -> ProtocolError:
+        text = make_printable(line)[:200]
+        if counts and problem not in _UNCOUNTED and self._session.is_one_error_too_many():
+            reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
+            self.close()
+        self._out.append(render_reply(reply))
+        return ProtocolError(problem, reply, text)
+
+    def _refuse_unknown(self, line: str) -> ProtocolError:
+        if self._session.is_one_unknown_too_many():
+            return self._end(Problem.UNKNOWN_COMMAND, order.TOO_MANY_UNRECOGNIZED, line)
+        return self._refuse(Problem.UNKNOWN_COMMAND, order.UNRECOGNIZED, line, counts=False)
+
+    def _refuse_sequence(self, name: str, reply: Reply, line: str) -> ProtocolError:
+        """A pipelining client cannot know that MAIL, or every RCPT, was refused: that is no error of it."""
+        session = self._session
+        is_expected = session.offer.pipelining and (
+            (name == "RCPT" and session.is_mail_refused)
+            or (name in ("DATA", "BDAT") and (session.is_mail_refused or session.is_rcpt_refused))
+            or session.phase is order.FAILED_CHUNKS
+        )
+        return self._refuse(Problem.SEQUENCE, reply, line, counts=not is_expected)
+
+    def _end(self, problem: Problem, reply: Reply, line: str = "") -> ProtocolError:
+        """Refuse, and have no more of it."""
+        self._out.append(render_reply(reply))
+        self.close()
+        return ProtocolError(problem, reply, make_printable(line)[:200])

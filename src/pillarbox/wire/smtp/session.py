@@ -1,0 +1,128 @@
+"""What the server engine knows of its peer: the settings it was given, how far the session is, and how much patience is left.
+
+The counters are Exim's (49.2.1 to 49.2.3): unrecognized commands, syntax and protocol errors, and "nonmail" commands, of which
+one RSET, one HELO and one STARTTLS between messages and the first AUTH are free.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.wire.smtp import order
+from pillarbox.wire.smtp.extensions import Extensions
+
+NOTHING_OFFERED = Extensions()
+_FREE_PER_MESSAGE = frozenset({"RSET", "HELO", "STARTTLS"})
+_FREE_AT_START = _FREE_PER_MESSAGE | {"AUTH"}
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits and habits; 0 means no limit where not said otherwise. Names of Exim's options in brackets."""
+
+    lmtp: bool = False
+    offer: Extensions = Extensions(
+        pipelining=True,
+        size=52428800,
+        eightbitmime=True,
+        chunking=True,
+        enhanced_status_codes=True,
+        help=True,
+    )
+    """What `ehlo_reply` offers unless told otherwise; its `size` limits the messages [message_size_limit]."""
+    enforce_sync: bool = True
+    """[smtp_enforce_sync]"""
+    command_line_max: int = 4096
+    """Octets with CRLF; never unlimited."""
+    auth_line_max: int = 12288
+    """The same for AUTH and its responses (RFC 4954 §4)."""
+    line_max: int = 998
+    """Octets of a message line, without its end."""
+    headers_max: int = 1 << 20
+    """Octets of the header block [header_maxsize]."""
+    refuse_nul: bool = False
+    """Refuse messages with NUL characters."""
+    recipients_max: int = 50000
+    """[recipients_max]"""
+    nonmail_max: int = 10
+    """[smtp_accept_max_nonmail]; negative: no limit."""
+    synprot_errors_max: int = 3
+    """[smtp_max_synprot_errors]; 0: none is suffered."""
+    unknown_commands_max: int = 3
+    """[smtp_max_unknown_commands]; 0: none is suffered."""
+    helo_required: bool = True
+    """Refuse MAIL before HELO or EHLO."""
+    helo_allow_chars: str = ""
+    """[helo_allow_chars]"""
+    helo_accept_junk: bool = False
+    """[helo_accept_junk_hosts]"""
+
+
+class Session:
+    """The changing facts of one connection."""
+
+    __slots__ = (
+        "errors",
+        "free",
+        "is_authenticated",
+        "is_esmtp",
+        "is_mail_refused",
+        "is_rcpt_refused",
+        "is_tls",
+        "nonmail",
+        "offer",
+        "phase",
+        "recipients",
+        "settings",
+        "unknown",
+        "utf8",
+    )
+
+    def __init__(self, settings: ServerSettings, *, is_tls: bool) -> None:
+        self.settings = settings
+        self.is_tls = is_tls
+        self.is_authenticated = False
+        self.nonmail = self.errors = self.unknown = 0
+        self.start()
+
+    def start(self) -> None:
+        """As after the banner, and again after STARTTLS (RFC 3207 §4.2)."""
+        self.phase = order.CONNECTED if self.settings.helo_required else order.GREETED
+        self.offer = NOTHING_OFFERED
+        self.is_esmtp = False
+        self.free = _FREE_AT_START
+        self._clear()
+
+    def forget_transaction(self) -> None:
+        """After RSET, HELO and the end of a message."""
+        if self.phase is not order.CONNECTED:
+            self.phase = order.GREETED
+        self._clear()
+
+    def expect_message(self) -> None:
+        """A message has ended: the free commands are free again."""
+        self.forget_transaction()
+        if self.free is not _FREE_AT_START:
+            self.free = self.free | _FREE_PER_MESSAGE
+
+    def _clear(self) -> None:
+        self.utf8 = False
+        self.recipients = 0
+        self.is_mail_refused = self.is_rcpt_refused = False
+
+    def is_one_nonmail_too_many(self, allowance: str) -> bool:
+        """Count a nonmail command, unless its `allowance` is still there."""
+        if allowance in self.free:
+            self.free = self.free - {allowance}
+            return False
+        self.nonmail += 1
+        return 0 <= self.settings.nonmail_max < self.nonmail
+
+    def is_one_error_too_many(self) -> bool:
+        """Count a syntax or protocol error."""
+        self.errors += 1
+        return self.errors > self.settings.synprot_errors_max
+
+    def is_one_unknown_too_many(self) -> bool:
+        """Count an unrecognized command."""
+        self.unknown += 1
+        return self.unknown > self.settings.unknown_commands_max
