@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
@@ -43,10 +44,13 @@ async def open_spool(
     if kind == "memory":
         yield MemorySpool(clock, capacity=room)
         return
-    raise AssertionError(kind)
+    spool = LocalSpool(str(directory), clock, segment_size=1 << 20, max_segments=room >> 20)
+    await spool.start()
+    yield spool
+    await spool.stop()
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "local"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

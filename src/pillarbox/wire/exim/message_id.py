@@ -69,8 +69,12 @@ class MessageIds:
 
     __slots__ = ("_clock", "_last", "_prefix_second", "_prefix_text", "_process")
 
-    def __init__(self, clock: Clock, *, run: int | None = None, slot: int = 0, pid: int | None = None) -> None:
-        number = process_number(secrets.randbits(32) if run is None else run, slot, os.getpid() if pid is None else pid)
+    def __init__(
+        self, clock: Clock, *, run: int | None = None, slot: int = 0, pid: int | None = None
+    ) -> None:
+        number = process_number(
+            secrets.randbits(32) if run is None else run, slot, os.getpid() if pid is None else pid
+        )
         self._clock = clock
         self._process = f"-{_base62(number, 11)}-"
         self._last = 0

@@ -1,0 +1,420 @@
+"""The local spool: a journal as the fast lane, -H and -D files as the waiting room.
+
+    SPOOL/journal/<slot>/…   what this worker has accepted and not yet delivered (`lane`, `segment`, `record`)
+    SPOOL/input/ID-H, ID-D   what waits (`waiting`), for every worker and for Exim's own tools
+    SPOOL/msglog/ID          the message's own log
+
+A message is held by one process at a time: in the fast lane by the slot that accepted it, in the waiting room by whoever has the
+lock on -D. It goes from the lane to the room in this order: files, sync, MOVED mark, sync, lock given up. So no crash
+finds it in neither place, and no replay overwrites files that somebody else has touched. Large messages begin in the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+
+from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, first_line
+from pillarbox.backends.spool.lane import Lane
+from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
+from pillarbox.backends.spool.recovery import Replay
+from pillarbox.backends.spool.segment import SMALLEST, SUFFIX, Segment
+from pillarbox.backends.spool.waiting import WaitingRoom
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.progress import Event, Progress, Settled
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.spool import BodyWriter, MessageGone, Queued, QueueEntry, SpoolFull
+from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
+from pillarbox.wire.exim.message_id import MessageIds
+from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_encodable
+
+SEGMENT_SIZE = 64 << 20
+MAX_SEGMENTS = 16
+_CHUNK = 64
+_RETRY_AFTER = 30.0
+_LEFTOVER_AGE = 86_400.0
+
+
+class SlotInUse(Exception):
+    """Another process works with this slot's journal."""
+
+
+class _Held:
+    """A message that is ours. `segment`: it lies in the lane; else `data` is the locked -D file."""
+
+    __slots__ = ("data", "is_changed", "moving", "queued", "segment")
+
+    def __init__(self, queued: Queued, segment: Segment | None, data: FileBody | None) -> None:
+        self.queued = queued
+        self.segment = segment
+        self.data = data
+        self.is_changed = False
+        """There are events that -H does not have."""
+        self.moving: asyncio.Task[None] | None = None
+
+
+class LocalSpool:
+    """One worker's view of the spool `directory`. `slot`: 0 to 1023, different for each worker. `report`: for the panic log."""
+
+    def __init__(
+        self,
+        directory: str,
+        clock: Clock,
+        *,
+        slot: int = 0,
+        disk: Disk | None = None,
+        segment_size: int = SEGMENT_SIZE,
+        max_segments: int = MAX_SEGMENTS,
+        in_memory: int = IN_MEMORY,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._disk = disk or OsDisk()
+        self._clock = clock
+        self._report = report
+        self._in_memory = min(in_memory, segment_size // 4)
+        self._ids = MessageIds(clock, slot=slot)
+        self._room = WaitingRoom(directory, self._disk, _owner())
+        self._input = f"{directory}/input"
+        self._slot_directory = f"{directory}/journal/{slot}"
+        self._lane = Lane(
+            self._slot_directory,
+            self._disk,
+            segment_size=segment_size,
+            max_segments=max_segments,
+            make_room=self._move_oldest_soon,
+        )
+        self._files = WorkThread("spool-files")
+        self._sync = GroupSync(file_system_sync(self._disk, self._input), self._files)
+        self._held: dict[str, _Held] = {}
+        self._slot_lock = -1
+        self._stranded: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Life
+
+    async def start(self) -> int:
+        """Move what the journal still has to the waiting room: how many messages. Raises SlotInUse, OSError.
+
+        What does not fit (disk full) stays in the journal and is tried again every 30 seconds.
+        """
+        self._room.make_directories()
+        self._disk.make_directory(self._slot_directory)
+        self._lock_slot()
+        replay = Replay(self._disk)
+        await asyncio.to_thread(replay.scan, self._slot_directory)
+        for damage in replay.damage:
+            self._report(f"spool: damaged record in {damage}")
+        await self._lane.open(replay.segments)
+        found = replay.ids
+        self._stranded = await self._recover(replay, found)
+        if self._stranded:
+            self._spawn(self._recover_later(replay))
+        before = self._clock.now() - _LEFTOVER_AGE
+        await self._files.submit(lambda: self._room.remove_leftovers(before))
+        return len(found) - len(self._stranded)
+
+    async def stop(self) -> None:
+        """Let go of everything. Messages still held in the lane are found there by the next start."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._lane.close()
+        await asyncio.to_thread(self._files.stop)
+        for held in self._held.values():
+            self._close_data(held)
+        self._held.clear()
+        self._disk.close(self._slot_lock)
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether everything from before the start is in the waiting room."""
+        return not self._stranded
+
+    def _lock_slot(self) -> None:
+        self._slot_lock = self._disk.open(f"{self._slot_directory}/lock", os.O_RDWR | os.O_CREAT)
+        if not self._disk.lock(self._slot_lock):
+            self._disk.close(self._slot_lock)
+            raise SlotInUse(f"{self._slot_directory} is used by another process")
+
+    async def _recover(self, replay: Replay, ids: Sequence[str]) -> list[str]:
+        """Park messages of the journal; the ids of those for which there was no room."""
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            for message_id in chunk:
+                self._held[message_id] = _Held(*replay.load(message_id), None)
+            results = await asyncio.gather(*map(self.park, chunk), return_exceptions=True)
+            failed = [
+                i for i, result in zip(chunk, results, strict=True) if isinstance(result, BaseException)
+            ]
+            if failed:
+                for message_id in failed:
+                    del self._held[message_id]
+                self._report(
+                    f"spool: {len(failed)} messages stay in the journal for now: {_first_error(results)}"
+                )
+                return [*failed, *ids[start + _CHUNK :]]
+        return []
+
+    async def _recover_later(self, replay: Replay) -> None:
+        while self._stranded:
+            await self._clock.sleep(_RETRY_AFTER)
+            self._stranded = await self._recover(replay, self._stranded)
+
+    # The port
+
+    def new_id(self) -> str:
+        return self._ids.new()
+
+    def body_writer(self, message_id: str) -> BodyWriter:
+        return SpoolBodyWriter(self._disk, self._room.path(message_id, "-D"), message_id, self._in_memory)
+
+    async def accept(self, envelope: Envelope, message: Message) -> Queued:
+        """Also raises ValueError when an address has a newline: such a message cannot be kept."""
+        check_encodable(envelope)
+        body = message.body
+        if isinstance(body, FileBody) or len(message.headers) + body.size > self._in_memory:
+            return await self._accept_large(envelope, message)
+        data = body.data if isinstance(body, MemoryBody) else b"".join(body.chunks())
+        try:
+            parts = message_parts(envelope, message.headers, data)
+        except UnicodeEncodeError:
+            return await self._accept_large(envelope, message)
+        try:
+            segment = await self._lane.append(parts, envelope.id)
+        except (SpoolFull, asyncio.CancelledError):
+            self._lane.append_mark(
+                mark_parts(Kind.DONE, envelope.id)
+            )  # it may have reached the disk all the same
+            raise
+        queued = Queued(envelope, message, Progress())
+        self._held[envelope.id] = _Held(queued, segment, None)
+        return queued
+
+    def record(self, message_id: str, events: Iterable[Event]) -> None:
+        held, events = self._require(message_id), list(events)
+        queued = held.queued
+        held.queued = Queued(queued.envelope, queued.message, queued.progress.after(events))
+        held.is_changed = True
+        try:
+            if held.segment is not None:
+                self._lane.append_mark(events_parts(message_id, events))
+            else:
+                self._room.note_settled(message_id, (e.address for e in events if isinstance(e, Settled)))
+        except (OSError, UnicodeEncodeError) as error:
+            self._report(f"spool: progress of {message_id} is kept in memory only: {error}")
+
+    async def finish(self, message_id: str) -> None:
+        held = await self._settle_down(message_id)
+        segment = held.segment
+        if segment is not None:
+            self._lane.append_mark(mark_parts(Kind.DONE, message_id))
+            self._lane.forget(segment, message_id)
+        else:
+            await self._files.submit(lambda: self._room.remove(message_id))
+            self._close_data(held)
+        del self._held[message_id]
+
+    async def park(self, message_id: str) -> None:
+        held = await self._settle_down(message_id)
+        if held.segment is not None:
+            await self._move(held)
+        if held.is_changed:
+            await self._rewrite(held)
+        del self._held[message_id]
+        self._close_data(held)
+
+    async def claim(self, message_id: str) -> Queued:
+        if message_id in self._held:
+            raise MessageGone(message_id, is_locked=True)
+        try:
+            queued, data = self._room.claim(message_id)
+        except SpoolFormatError as error:
+            self._report(f"spool: {error}")
+            raise MessageGone(message_id) from error
+        except OSError as error:
+            self._report(f"spool: cannot open {message_id}: {error}")
+            raise MessageGone(message_id, is_locked=True) from error
+        self._held[message_id] = held = _Held(queued, None, data)
+        held.is_changed = self._room.has_journal(message_id)
+        return queued
+
+    async def release(self, message_id: str) -> None:
+        """Raises SpoolFull when events were recorded and cannot be written; the message is then still held."""
+        await self.park(message_id)
+
+    def waiting(self) -> Iterator[str]:
+        yield from self._room.ids()
+
+    def entry(self, message_id: str) -> QueueEntry | None:
+        try:
+            return self._room.entry(message_id)
+        except (SpoolFormatError, OSError) as error:
+            self._report(f"spool: {error}")
+            return None
+
+    async def remove(self, message_id: str) -> None:
+        await self.claim(message_id)
+        await self.finish(message_id)
+
+    # Between lane and room
+
+    async def _accept_large(self, envelope: Envelope, message: Message) -> Queued:
+        room, body = self._room, message.body
+        is_ours = not isinstance(body, FileBody)
+        try:
+            data = body if isinstance(body, FileBody) else await self._write_body(envelope.id, message)
+            queued = Queued(envelope, Message(message.headers, data), Progress())
+            try:
+                await self._files.submit(lambda: room.write_header(queued))
+                await self._sync.wait()
+                room.show_header(envelope.id)
+                await self._sync.wait()
+            except BaseException:
+                room.drop_header(envelope.id)
+                if is_ours:
+                    self._disk.unlink(room.path(envelope.id, "-D"))
+                    self._disk.close(data.fd)
+                raise
+        except OSError as error:
+            raise SpoolFull(f"cannot write {envelope.id}: {error}") from error
+        data.is_kept = True
+        self._held[envelope.id] = _Held(queued, None, data)
+        return queued
+
+    async def _write_body(self, message_id: str, message: Message) -> FileBody:
+        fd = await self._files.submit(lambda: self._room.write_body(message_id, message.body))
+        return FileBody(self._disk, fd, len(first_line(message_id)), message.body.lines)
+
+    async def _move(self, held: _Held) -> None:
+        """From the lane to the room, still held. Raises SpoolFull; it is in the lane then as before."""
+        queued, room, segment = held.queued, self._room, held.segment
+        assert segment is not None
+        held.is_changed = False
+
+        def write() -> int:
+            fd = room.write_body(queued.id, queued.message.body)
+            try:
+                room.write_header(queued)
+                room.show_header(queued.id)
+            except BaseException:
+                room.remove(queued.id)
+                self._disk.close(fd)
+                raise
+            return fd
+
+        try:
+            fd = await self._files.submit(write)
+        except OSError as error:
+            held.is_changed = True
+            raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+        try:
+            await self._sync.wait()
+            await self._lane.append(mark_parts(Kind.MOVED, queued.id))
+        except (OSError, SpoolFull) as error:
+            held.is_changed = True
+            room.remove(queued.id)
+            self._disk.close(fd)
+            raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+        held.data = FileBody(self._disk, fd, len(first_line(queued.id)), queued.message.body.lines)
+        held.segment = None
+        self._lane.forget(segment, queued.id)
+
+    async def _rewrite(self, held: _Held) -> None:
+        """A new -H with what has happened since. Raises SpoolFull."""
+        queued, room = held.queued, self._room
+        try:
+            await self._files.submit(lambda: room.write_header(queued))
+            await self._sync.wait()
+            room.show_header(queued.id)
+            await self._sync.wait()
+        except OSError as error:
+            room.drop_new_header(queued.id)
+            raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+        held.is_changed = False
+        room.drop_journal(queued.id)
+
+    def _move_oldest_soon(self) -> None:
+        """Segments run short: what is still in the oldest goes to the waiting room, though it stays held."""
+        segment = self._lane.oldest
+        for message_id in sorted(segment.live if segment else ()):
+            held = self._held.get(message_id)
+            if held is not None and held.segment is not None and held.moving is None:
+                held.moving = self._spawn(self._move_quietly(held))
+
+    async def _move_quietly(self, held: _Held) -> None:
+        try:
+            await self._move(held)
+            if held.is_changed:
+                self._room.note_settled(held.queued.id, held.queued.progress.settled)
+        except (SpoolFull, OSError) as error:
+            self._report(f"spool: {error}")
+        finally:
+            held.moving = None
+
+    async def _settle_down(self, message_id: str) -> _Held:
+        """The held message, once it is not on the move."""
+        held = self._require(message_id)
+        if held.moving is not None:
+            await asyncio.wait([held.moving])
+        return held
+
+    def _require(self, message_id: str) -> _Held:
+        try:
+            return self._held[message_id]
+        except KeyError:
+            raise MessageGone(message_id) from None
+
+    def _close_data(self, held: _Held) -> None:
+        if held.data is not None:
+            self._disk.close(held.data.fd)
+            held.data = None
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _first_error(results: Iterable[object]) -> object:
+    return next((result for result in results if isinstance(result, BaseException)), "")
+
+
+def _owner() -> Owner:
+    uid = os.geteuid()
+    try:
+        login = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        login = str(uid)
+    return Owner(login, uid, os.getegid())
+
+
+async def recover_all(
+    directory: str, clock: Clock, *, disk: Disk | None = None, report: Callable[[str], None] = lambda _: None
+) -> int:
+    """Move the messages of every slot that nobody works with to the waiting room, and delete its empty segments.
+
+    For the supervisor: after workers have been started (slots of workers that there are no more), or from the command line. Returns
+    how many messages.
+    """
+    disk = disk or OsDisk()
+    moved = 0
+    for name in disk.names(f"{directory}/journal"):
+        if not name.isdigit():
+            continue
+        spool = LocalSpool(directory, clock, slot=int(name), disk=disk, report=report, segment_size=SMALLEST)
+        try:
+            moved += await spool.start()
+        except SlotInUse:
+            continue
+        slot_directory = f"{directory}/journal/{name}"
+        if spool.is_recovered:
+            for segment in disk.names(slot_directory):
+                if segment.endswith(SUFFIX):
+                    remove_file(disk, f"{slot_directory}/{segment}")
+        await spool.stop()
+    return moved

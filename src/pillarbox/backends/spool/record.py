@@ -1,0 +1,141 @@
+"""Records of the fast lane's journal: length-prefixed, checksummed, bound to one generation of their segment.
+
+A record is believed only when its checksum is right and its generation is the segment's: a torn tail fails the first test, what is left
+of a recycled segment's former content fails the second. A message is (envelope, headers, body); the other kinds name a message
+and say that it has come further. Groups of records begin on sector borders, so that writing one group never rewrites a sector of
+another that is durable already.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+
+import msgspec
+
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.progress import Event
+from pillarbox.wire.exim.message_id import LENGTH
+
+SECTOR = 512
+_CHECKSUM = struct.Struct("<I")
+_FIELDS = struct.Struct("<QIIIB3x")  # generation, lengths of facts, headers, body; kind
+HEAD_SIZE = _CHECKSUM.size + _FIELDS.size
+_LARGEST = 1 << 30
+
+_encode_facts = msgspec.msgpack.Encoder().encode
+_decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
+_decode_events = msgspec.msgpack.Decoder(list[Event]).decode
+
+
+class Kind(IntEnum):
+    """What a record says about its message."""
+
+    MESSAGE = 1
+    EVENTS = 2
+    DONE = 3
+    """Settled and durable elsewhere, or never answered 250: forget it."""
+    MOVED = 4
+    """Its -H and -D files are durable and rule from now on."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record as read back. `headers` and `body` of a MESSAGE."""
+
+    kind: Kind
+    facts: bytes
+    headers: bytes = b""
+    body: bytes = b""
+
+    @property
+    def message_id(self) -> str:
+        if self.kind is Kind.MESSAGE:
+            return self.envelope().id
+        return self.facts[:LENGTH].decode("ascii")
+
+    def envelope(self) -> Envelope:
+        return _decode_envelope(self.facts)
+
+    def events(self) -> list[Event]:
+        return _decode_events(self.facts[LENGTH:])
+
+
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """A record on its way to the disk; the generation is known when it gets its place."""
+
+    kind: Kind
+    facts: bytes
+    headers: bytes = b""
+    body: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return HEAD_SIZE + len(self.facts) + len(self.headers) + len(self.body)
+
+    def lay_down(self, generation: int, into: list[bytes]) -> None:
+        """Append the record's pieces, without copying headers and body."""
+        facts, headers, body = self.facts, self.headers, self.body
+        fields = _FIELDS.pack(generation, len(facts), len(headers), len(body), self.kind)
+        checksum = zlib.crc32(body, zlib.crc32(headers, zlib.crc32(facts, zlib.crc32(fields))))
+        into += (_CHECKSUM.pack(checksum), fields, facts, headers, body)
+
+
+def message_parts(envelope: Envelope, headers: bytes, body: bytes) -> Parts:
+    """Raises UnicodeEncodeError for text that is no Unicode (lone surrogates)."""
+    return Parts(Kind.MESSAGE, _encode_facts(envelope), headers, body)
+
+
+def events_parts(message_id: str, events: list[Event]) -> Parts:
+    return Parts(Kind.EVENTS, message_id.encode("ascii") + _encode_facts(events))
+
+
+def mark_parts(kind: Kind, message_id: str) -> Parts:
+    """DONE and MOVED."""
+    return Parts(kind, message_id.encode("ascii"))
+
+
+def align(position: int) -> int:
+    """The next sector border at or behind `position`."""
+    return -(-position // SECTOR) * SECTOR
+
+
+def read_records(
+    read: Callable[[int, int], bytes], start: int, end: int, generation: int
+) -> Iterator[tuple[int, Record]]:
+    """(position, record) of everything whole from `start` on. `read(size, position)`.
+
+    Ends at the first record that is not: what lies behind was never answered for, because groups are synced in order.
+    """
+    position = start
+    while True:
+        record = _read_record(read, position, end, generation)
+        if record is None and position != align(position):
+            position = align(position)
+            record = _read_record(read, position, end, generation)
+        if record is None:
+            return
+        yield position, record
+        position += HEAD_SIZE + len(record.facts) + len(record.headers) + len(record.body)
+
+
+def _read_record(
+    read: Callable[[int, int], bytes], position: int, end: int, generation: int
+) -> Record | None:
+    head = read(HEAD_SIZE, position)
+    if len(head) < HEAD_SIZE:
+        return None
+    of_generation, facts, headers, body, kind = _FIELDS.unpack_from(head, _CHECKSUM.size)
+    length = facts + headers + body
+    if of_generation != generation or length > _LARGEST or position + HEAD_SIZE + length > end:
+        return None
+    content = read(length, position + HEAD_SIZE)
+    checksum = zlib.crc32(content, zlib.crc32(head[_CHECKSUM.size :]))
+    if (
+        len(content) < length
+        or (checksum,) != _CHECKSUM.unpack_from(head)
+        or kind not in Kind.__members__.values()
+    ):
+        return None
+    return Record(Kind(kind), content[:facts], content[facts : facts + headers], content[facts + headers :])

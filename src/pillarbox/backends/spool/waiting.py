@@ -1,0 +1,232 @@
+"""The waiting room: `input/ID-H` and `ID-D`, as an Exim administrator knows them (Exim chapter 57).
+
+A message is there when both files are. Whoever holds the lock on -D may write and remove; -H is only ever replaced by rename, so it
+can be read without a lock. -J collects addresses that were settled since -H was written: it survives kill -9, and is
+folded in by whoever claims the message next, Exim included. Everything here blocks on small files only; syncing is the caller's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from pillarbox.backends.spool.body import FileBody, first_line, open_data_file
+from pillarbox.mail.message import Body, Message
+from pillarbox.mail.progress import Settled
+from pillarbox.ports.spool import MessageGone, Queued, QueueEntry
+from pillarbox.system.durable import Disk, read_file, remove_file, write_file
+from pillarbox.wire.exim.message_id import LENGTH, is_message_id
+from pillarbox.wire.exim.recipient_line import address_bytes
+from pillarbox.wire.exim.spool_header import (
+    Owner,
+    SpoolFormatError,
+    SpoolHeader,
+    decode_header,
+    encode_header,
+)
+
+_SUFFIX_LENGTH = 2
+_PARTNERS = {"-D": "-H", "-J": "-H", "-H.new": "-H", "-H": "-D"}
+"""A file without its partner is half a message: not yet accepted, or already finished."""
+
+
+class WaitingRoom:
+    """`directory`: the spool directory, with `input` and `msglog` in it."""
+
+    def __init__(self, directory: str, disk: Disk, owner: Owner) -> None:
+        self._input = f"{directory}/input"
+        self._msglog = f"{directory}/msglog"
+        self._disk = disk
+        self._owner = owner
+
+    def make_directories(self) -> None:
+        for path in (self._input, self._msglog):
+            self._disk.make_directory(path)
+
+    def path(self, message_id: str, suffix: str) -> str:
+        return f"{self._input}/{message_id}{suffix}"
+
+    # Writing, by the holder
+
+    def write_body(self, message_id: str, body: Body) -> int:
+        """Write -D and return its descriptor, locked. On OSError nothing new is left."""
+        path = self.path(message_id, "-D")
+        fd = open_data_file(self._disk, path, create=True)
+        if fd is None:
+            raise OSError(f"{path} is locked by another process")
+        try:
+            self._disk.truncate(fd, 0)
+            position = 0
+            for chunk in (first_line(message_id), *body.chunks()):
+                self._disk.pwrite(fd, chunk, position)
+                position += len(chunk)
+        except OSError:
+            remove_file(self._disk, path)
+            self._disk.close(fd)
+            raise
+        return fd
+
+    def write_header(self, queued: Queued) -> None:
+        """Write the new -H beside the old one: `show_header` puts it in place, once it is durable where that matters."""
+        path = self.path(queued.id, "-H.new")
+        write_file(self._disk, path, encode_header(_spool_header(queued), self._owner))
+
+    def show_header(self, message_id: str) -> None:
+        self._disk.rename(self.path(message_id, "-H.new"), self.path(message_id, "-H"))
+
+    def drop_new_header(self, message_id: str) -> None:
+        remove_file(self._disk, self.path(message_id, "-H.new"))
+
+    def drop_header(self, message_id: str) -> None:
+        """What was never accepted must not be listed."""
+        remove_file(self._disk, self.path(message_id, "-H.new"))
+        remove_file(self._disk, self.path(message_id, "-H"))
+
+    def note_settled(self, message_id: str, addresses: Iterable[str]) -> None:
+        """Append to -J."""
+        lines = b"".join(address_bytes(address) + b"\n" for address in addresses)
+        if lines:
+            fd = self._disk.open(self.path(message_id, "-J"), os.O_WRONLY | os.O_CREAT)
+            try:
+                self._disk.pwrite(fd, lines, self._disk.size(fd))
+            finally:
+                self._disk.close(fd)
+
+    def has_journal(self, message_id: str) -> bool:
+        return bool(self._journalled(message_id))
+
+    def drop_journal(self, message_id: str) -> None:
+        remove_file(self._disk, self.path(message_id, "-J"))
+
+    def remove(self, message_id: str) -> None:
+        """All its files: -H first, so that a half-removed message is not one."""
+        for suffix in ("-H", "-J", "-D"):
+            remove_file(self._disk, self.path(message_id, suffix))
+        remove_file(self._disk, f"{self._msglog}/{message_id}")
+
+    # Reading
+
+    def claim(self, message_id: str) -> tuple[Queued, FileBody]:
+        """Lock and read; the body keeps the lock. Raises MessageGone, SpoolFormatError, OSError."""
+        if not is_message_id(message_id):
+            raise MessageGone(message_id)
+        try:
+            fd = open_data_file(self._disk, self.path(message_id, "-D"), create=False)
+        except FileNotFoundError:
+            raise MessageGone(message_id) from None
+        if fd is None:
+            raise MessageGone(message_id, is_locked=True)
+        try:
+            return self._read_locked(message_id, fd)
+        except BaseException:
+            self._disk.close(fd)
+            raise
+
+    def _read_locked(self, message_id: str, fd: int) -> tuple[Queued, FileBody]:
+        header = self._read_header(message_id)
+        if header is None:
+            raise MessageGone(message_id)
+        start = len(first_line(message_id))
+        if self._disk.pread(fd, start, 0) != first_line(message_id):
+            raise SpoolFormatError(f"{self.path(message_id, '-D')}:1: the first line is not the file's name")
+        body = FileBody(self._disk, fd, start, header.body_lines, is_wire_format=header.is_wire_format)
+        progress = header.progress.after(self._journalled(message_id))
+        return Queued(header.envelope, Message(header.headers, body), progress), body
+
+    def _read_header(self, message_id: str) -> SpoolHeader | None:
+        path = self.path(message_id, "-H")
+        try:
+            header = decode_header(read_file(self._disk, path), path)
+        except FileNotFoundError:
+            return None
+        if header.envelope.id != message_id:
+            raise SpoolFormatError(f"{path}:1: the first line is not the file's name")
+        return header
+
+    def _journalled(self, message_id: str) -> list[Settled]:
+        try:
+            data = read_file(self._disk, self.path(message_id, "-J"))
+        except FileNotFoundError:
+            return []
+        whole, _, _ = data.rpartition(b"\n")
+        lines = whole.split(b"\n") if whole else []
+        return [Settled(line.decode("utf-8", "surrogateescape"), 0.0) for line in lines if line]
+
+    def ids(self) -> list[str]:
+        """Messages with both files, oldest first; from names alone."""
+        names = self._disk.names(self._input)
+        with_data = {name[:-_SUFFIX_LENGTH] for name in names if name.endswith("-D")}
+        return sorted(
+            name[:-_SUFFIX_LENGTH]
+            for name in names
+            if name.endswith("-H")
+            and name[:-_SUFFIX_LENGTH] in with_data
+            and is_message_id(name[:-_SUFFIX_LENGTH])
+        )
+
+    def entry(self, message_id: str) -> QueueEntry | None:
+        """Raises SpoolFormatError."""
+        if not is_message_id(message_id):
+            return None
+        header = self._read_header(message_id)
+        size = self._data_size(message_id) if header else None
+        if header is None or size is None:
+            return None
+        envelope = header.envelope
+        progress = header.progress.after(self._journalled(message_id))
+        return QueueEntry(
+            message_id,
+            envelope.sender,
+            tuple(recipient.address for recipient in envelope.recipients),
+            progress.settled,
+            len(header.headers) + 1 + size,
+            envelope.received_at,
+            progress.frozen_at,
+        )
+
+    def _data_size(self, message_id: str) -> int | None:
+        try:
+            fd = self._disk.open(self.path(message_id, "-D"), os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            return max(self._disk.size(fd) - len(first_line(message_id)), 0)
+        finally:
+            self._disk.close(fd)
+
+    # Leftovers
+
+    def remove_leftovers(self, older_than: float) -> list[str]:
+        """Delete halves of messages, as crashes leave them, when not locked and last written before that time. Their names."""
+        names = set(self._disk.names(self._input))
+        removed: list[str] = []
+        for name in sorted(names):
+            message_id, partner = name[:LENGTH], _PARTNERS.get(name[LENGTH:])
+            if partner is None or message_id + partner in names or not is_message_id(message_id):
+                continue
+            if self._remove_leftover(f"{self._input}/{name}", older_than):
+                removed.append(name)
+        return removed
+
+    def _remove_leftover(self, path: str, older_than: float) -> bool:
+        try:
+            fd = open_data_file(self._disk, path, create=False)
+        except OSError:
+            return False
+        if fd is None:
+            return False
+        try:
+            return self._disk.age_mark(fd) < older_than and remove_file(self._disk, path)
+        finally:
+            self._disk.close(fd)
+
+
+def _spool_header(queued: Queued) -> SpoolHeader:
+    body = queued.message.body
+    return SpoolHeader(
+        envelope=queued.envelope,
+        progress=queued.progress,
+        headers=queued.message.headers,
+        body_lines=body.lines,
+        is_wire_format=isinstance(body, FileBody) and body.is_wire_format,
+    )
