@@ -42,7 +42,9 @@ def reader(name: str, position: int = 0) -> Evaluate:
     if name == "item":
         return lambda scope: scope.item
     if found := registry.VARIABLES.get(name):
-        return _variable(found.facet, found.read)
+        if len(found) == 1:
+            return _variable(found[0].facet, found[0].read)
+        return _first_of([(each.facet, each.read) for each in found])
     kind, _, rest = name.partition("_")
     if kind in _HEADER_KINDS and rest:
         return _header(_HEADER_KINDS[kind], rest.rstrip(":"))
@@ -64,6 +66,19 @@ def _variable(facet: type, read: Callable[[Any], str]) -> Evaluate:
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
         return "" if facts is None else read(facts)
+
+    return evaluate
+
+
+def _first_of(sources: list[tuple[type, Callable[[Any], str]]]) -> Evaluate:
+    table = tuple(sources)
+
+    def evaluate(scope: Scope) -> str:
+        facets = scope.facets
+        for facet, read in table:
+            if facet in facets:
+                return read(facets[facet])
+        return ""
 
     return evaluate
 

@@ -32,6 +32,8 @@ class Variable(NamedTuple):
     doc: str
     tainted: bool
     """The value comes from outside: it must not become a path, a command or a query."""
+    rank: int = 0
+    """Where several facets supply one name, the highest rank that the scope has wins."""
 
 
 class VariableFamily(NamedTuple):
@@ -62,7 +64,8 @@ class Operator(NamedTuple):
 ItemParser = Callable[["Parser"], "Node"]
 ConditionParser = Callable[["Parser", str], "Condition"]
 
-VARIABLES: dict[str, Variable] = {}
+VARIABLES: dict[str, tuple[Variable, ...]] = {}
+"""By name; more than one where several facets supply it, highest rank first."""
 VARIABLE_FAMILIES: dict[str, VariableFamily] = {}
 HEADER_SOURCES: list[HeaderSource] = []
 OPERATORS: dict[str, Operator] = {}
@@ -71,12 +74,14 @@ CONDITIONS: dict[str, ConditionParser] = {}
 
 
 def variable(
-    name: str, facet: type[F], *, doc: str, tainted: bool = True
+    name: str, facet: type[F], *, doc: str, tainted: bool = True, rank: int = 0
 ) -> Callable[[Callable[[F], str]], Callable[[F], str]]:
-    """Declare `$name`, read from `facet`."""
+    """Declare `$name`, read from `facet`. Another facet may supply the same name with another rank."""
 
     def register(read: Callable[[F], str]) -> Callable[[F], str]:
-        VARIABLES[name] = Variable(name, facet, read, doc, tainted)
+        others = [known for known in VARIABLES.get(name, ()) if known.facet is not facet]
+        own = Variable(name, facet, read, doc, tainted, rank)
+        VARIABLES[name] = tuple(sorted([*others, own], key=lambda known: -known.rank))
         return read
 
     return register

@@ -110,7 +110,7 @@ class Scope:
         copy.captures = self.captures
         copy.value = self.value
         copy.item = self.item
-        copy._answers = None
+        copy._answers = self._answers
         return copy
 
     def ask(self, question: Question[R]) -> R:
