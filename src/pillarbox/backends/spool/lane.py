@@ -81,8 +81,9 @@ class Lane:
         self._max_segments = max(
             self._max_segments, len(old) + 2
         )  # moving messages out needs room for its marks
-        for _ in range(2):
-            await self._prepare()
+        await self._prepare_soon()
+        if self._take_room(0):
+            await self._prepare_soon()
 
     @property
     def oldest(self) -> Segment | None:
@@ -175,7 +176,7 @@ class Lane:
 
     async def _prepare(self) -> None:
         """Put one more segment in reserve: the oldest when it is empty, else a new one. Trouble shows as no reserve."""
-        if self._is_closed or len(self._free) > 1:
+        if self._is_closed or self._free:
             return
         generation = self._generation = self._generation + 1
         try:

@@ -32,7 +32,7 @@ class Replay:
         """Blocks for as long as reading the segments takes. Raises OSError."""
         names = sorted(name for name in self._disk.names(directory) if name.endswith(SUFFIX))
         segments = [open_segment(self._disk, f"{directory}/{name}") for name in names]
-        self.segments = sorted(segments, key=lambda segment: segment.generation)
+        self.segments = sorted(filter(self._is_whole, segments), key=lambda segment: segment.generation)
         gone: set[str] = set()
         for segment in self.segments:
             for position, record in segment_records(self._disk, segment):
@@ -44,6 +44,14 @@ class Replay:
             self._places.pop(message_id, None)
         for message_id, (segment, _) in self._places.items():
             segment.live.add(message_id)
+
+    def _is_whole(self, segment: Segment) -> bool:
+        """A segment that was just being made or recycled has nothing that counts, and perhaps not its size: it goes."""
+        if segment.generation:
+            return True
+        self._disk.close(segment.fd)
+        self._disk.unlink(segment.path)
+        return False
 
     def _take(self, segment: Segment, position: int, record: Record, gone: set[str]) -> None:
         message_id = record.message_id
