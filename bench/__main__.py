@@ -19,8 +19,17 @@ from bench.scenarios import idle, load, queue
 from bench.servers.choice import SERVERS
 from bench.servers.server import PROJECT, Server, Setup, Unavailable
 
+MARKDOWN_HELP = "write the tables, as docs/performance.md has them, to FILE too (they are always printed)"
 SCENARIOS = ("maildir", "relay", "idle", "queue")
 Measure = Callable[[type[Server], Setup, int], Cell]
+AMOUNTS: dict[str, tuple[int | str, int | str]] = {
+    "rounds": (3, 1),
+    "concurrency": ("1,10,50", "10"),
+    "messages": (3000, 300),
+    "idle": (500, 50),
+    "queued": (100_000, 2000),
+}
+"""Option: its default, and its default with --quick."""
 EXPLANATION = """
 scenarios:
   maildir   messages into the Maildirs of 100 users, once per --concurrency
@@ -54,13 +63,12 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         help=f"comma-separated from {','.join(SCENARIOS)} (default maildir,relay,idle,queue; quick: maildir)",
     )
     add("--relay", action="store_true", help="only the relay scenario")
-    add("--concurrency", default="1,10,50", help="for the maildir scenario (default %(default)s)")
-    add("--rounds", type=int, default=3, help="medians over so many (default %(default)s)")
+    add("--concurrency", help="for the maildir scenario (default 1,10,50; quick 10)")
+    add("--rounds", type=int, help="medians over so many (default 3; quick 1)")
     add(
         "--messages",
         type=int,
-        default=3000,
-        help="per cell; a third for exim, a quarter at c1 (default %(default)s)",
+        help="per cell; a third for exim, a quarter at c1 (default 3000; quick 300)",
     )
     add("--size", type=int, default=4096, help="bytes per message (default %(default)s)")
     add("--reuse", action="store_true", help="up to 100 messages per connection instead of one")
@@ -71,8 +79,8 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         default="own",
         help="where relayed mail ends (default %(default)s)",
     )
-    add("--idle", type=int, default=500, help="connections of the idle scenario (default %(default)s)")
-    add("--queued", type=int, default=100_000, help="messages of the queue scenario (default %(default)s)")
+    add("--idle", type=int, help="connections of the idle scenario (default 500; quick 50)")
+    add("--queued", type=int, help="messages of the queue scenario (default 100000; quick 2000)")
     add("--timeout", type=float, default=300.0, help="seconds per cell (default %(default)s)")
     add(
         "--set",
@@ -84,15 +92,11 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--dir", type=Path, help="where servers keep their data (default .cache/bench; the disk matters)")
     add("--keep", action="store_true", help="do not remove the servers' data afterwards")
     add("--json", type=Path, metavar="FILE", help="write every figure of every round")
-    add(
-        "--markdown",
-        action="store_true",
-        help="print the tables as docs/performance.md has them (also the default)",
-    )
+    add("--markdown", nargs="?", type=Path, const=Path("-"), metavar="FILE", help=MARKDOWN_HELP)
     options = parser.parse_args(arguments)
-    if options.quick:
-        options.rounds, options.concurrency = 1, "10"
-        options.messages, options.queued, options.idle = 300, min(options.queued, 2000), min(options.idle, 50)
+    for name, (whole, quick) in AMOUNTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else whole)
     default = "maildir" if options.quick else ",".join(SCENARIOS)
     options.scenarios = ("relay" if options.relay else options.scenarios or default).split(",")
     options.servers = options.servers.split(",")
@@ -240,7 +244,10 @@ def main() -> int:
         f"{options.rounds} interleaved rounds, medians; load {options.tool}, {options.size} bytes, "
         + ("up to 100 messages per connection" if options.reuse else "one connection per message"),
     ]
-    print(markdown(cells, versions, notes))
+    tables = markdown(cells, versions, notes)
+    print(tables, end="")
+    if options.markdown and options.markdown != Path("-"):
+        options.markdown.write_text(tables)
     if options.json:
         record = {
             "machine": machine(),

@@ -18,8 +18,10 @@ PATIENCE = 120.0
 
 
 def measure(kind: type[Server], setup: Setup, queued: int, load: Load, turn: int) -> Cell:
-    empty = run(kind, replace(setup, folder=setup.folder / "empty"), 0, load, turn)
-    full = run(kind, replace(setup, folder=setup.folder / "full"), queued, load, turn)
+    done = {}
+    for count in (0, queued) if turn % 2 else (queued, 0):  # whoever comes first finds colder caches
+        done[count] = run(kind, replace(setup, folder=setup.folder / f"with-{count}"), count, load, turn)
+    empty, full = done[0], done[queued]
     figures = {name: value for name, value in full.figures.items() if name != "rate"}
     figures["empty_rate"], figures["full_rate"] = empty.figures["rate"], full.figures["rate"]
     figures["kept"] = full.figures["rate"] / max(empty.figures["rate"], 1e-6)

@@ -1,9 +1,10 @@
 """Debian's Exim: exim4-daemon-light with a policy like the stock configuration's, delivering into virtual users' Maildirs.
 
 Run with -C from root: the daemon keeps its privilege, and what it re-executes for a delivery runs as Debian-exim, who
-owns the Maildirs; the re-execution itself (fork, exec, read the configuration) happens as in production. Changed from stock
-only what the load needs: smtp_accept_max, smtp_accept_queue_per_connection (10 would leave reused connections' mail lying
-until a queue run), no TLS offered, no look-up of the client's name, which would measure this machine's DNS server.
+owns the Maildirs; the re-execution itself (fork, exec, read the configuration) happens as in production. Changed from
+stock only what the load needs: smtp_accept_max and smtp_connect_backlog (20 each), smtp_accept_queue_per_connection (10
+would leave reused connections' mail lying until a queue run), no TLS offered, no look-up of the client's name, which would
+measure this machine's DNS server.
 """
 
 import subprocess
@@ -24,6 +25,7 @@ local_interfaces = <; 127.0.0.1
 tls_advertise_hosts =
 keep_environment =
 smtp_accept_max = {connections}
+smtp_connect_backlog = 200
 smtp_accept_queue_per_connection = 0
 host_lookup =
 disable_ipv6 = true

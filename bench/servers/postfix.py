@@ -176,10 +176,7 @@ class Postfix(Server):
         while not found and time.monotonic() < deadline:
             time.sleep(0.1)
             found = [path for path in (self.folder / "queue/deferred").rglob("*") if path.is_file()]
-        folder = self.group.folder
-        self.stop()
-        if folder is not None:
-            folder.mkdir(exist_ok=True)  # the next start uses it again
+        self.end()
         if not found:
             raise Unavailable(f"postfix did not defer a message: {self.last_words()}")
         return found[0]

@@ -61,6 +61,9 @@ class Server(ABC):
     share = 1.0
     """Part of the wanted number of messages this server gets, so that a slow one does not take the evening."""
 
+    needs_users = True
+    """Whether /etc/passwd must name the users of USER_IDS."""
+
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.folder = setup.folder
@@ -120,7 +123,7 @@ class Server(ABC):
         self, command: Sequence[str], *, output: IO[bytes] | int = subprocess.PIPE, group: Group | None = None
     ) -> subprocess.Popen[bytes]:
         """Run a command in the server's world: its users, its control group (or another)."""
-        users = str(make_users(self.folder)) if os.geteuid() == 0 and shutil.which("unshare") else ""
+        users = str(make_users(self.folder)) if self.needs_users else ""
         entrance = (group or self.group).entrance
         enter = ["sh", "-c", ENTER, "sh", entrance, users, *command]
         if users:
@@ -131,17 +134,23 @@ class Server(ABC):
         )  # fmt: skip
 
     def stop(self) -> None:
-        """TERM to the daemon, KILL to whatever of it is left after ten seconds; then its control group goes too."""
-        if self.process is not None:
-            left = [*self.group.pids(), self.process.pid]
-            signal_all([self.process.pid], signal.SIGTERM)
-            deadline = time.monotonic() + 10
-            while self.group.pids() and time.monotonic() < deadline:
-                self.process.poll()
-                time.sleep(0.05)
-            signal_all(self.group.pids() if self.group.folder else left, signal.SIGKILL)
-            self.process.wait()
+        """End all processes; the control group goes too."""
+        self.end()
         self.group.remove()
+
+    def end(self) -> None:
+        """TERM to the daemon, KILL to whatever of it is left after ten seconds. It can be started again."""
+        if self.process is None:
+            return
+        left = [*self.group.pids(), self.process.pid]
+        signal_all([self.process.pid], signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while self.group.pids() and time.monotonic() < deadline:
+            self.process.poll()
+            time.sleep(0.05)
+        signal_all(self.group.pids() if self.group.folder else left, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
 
     def last_words(self) -> str:
         logs = [
@@ -208,6 +217,8 @@ def free_port() -> int:
 def need_root(name: str) -> None:
     if os.geteuid() != 0:
         raise Unavailable(f"{name} changes users and so needs root here")
+    if not shutil.which("unshare"):
+        raise Unavailable(f"{name} needs its users in a mount namespace of its own, and unshare is not here")
 
 
 def prepared_peer(name: str) -> Path:
