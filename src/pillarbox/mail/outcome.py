@@ -49,6 +49,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
 
     path: str = ""
     """For local deliveries: the file or directory, as logged by Exim in `=> address <recipient>`; else empty."""
+    is_dsn_passed_on: bool = False
+    """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     log_word: str = ""
     """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
 

@@ -8,6 +8,9 @@ from pillarbox.flow.route.result import Assignment
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 
+SKIPPED = "retry_time"
+"""`Deferred.error` when nothing was tried because no retry time had come. No retry rule bears this name."""
+
 
 class Job(msgspec.Struct, frozen=True):
     """All `assignments` have the same transport, and for remote ones the same hosts and errors_to."""
@@ -17,6 +20,8 @@ class Job(msgspec.Struct, frozen=True):
     assignments: tuple[Assignment, ...]
     is_repeat: bool = False
     """An earlier attempt, possibly cut off by a crash, may have delivered it."""
+    is_forced: bool = False
+    """Try hosts whose retry time has not come (`-qf`, `-M`, a message older than its retry rule)."""
 
     @property
     def sender(self) -> str | None:

@@ -1,0 +1,148 @@
+"""What an administrator may do with a waiting message: freeze, thaw, remove, give up, mark delivered (`exim -M…`).
+
+Each function answers with Exim's own sentence (the `sendmail` and `exim` commands print it, scripts read it) and writes the
+mainlog line. A message that is being delivered is left alone: its lock decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from pillarbox.flow.queue.due import DueTable
+from pillarbox.mail.progress import Added, Event, Frozen, Progress, Settled, Thawed
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool
+
+_Decide = Callable[[Progress], tuple[Event | None, str]]
+"""From the message's progress to what to record (None: nothing) and the words of the answer."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """One sentence for whoever asked."""
+
+    text: str
+    is_done: bool
+
+
+class QueueAdmin:
+    """Acts on one spool; `caller` in its methods is the login name for the log (`by mail`)."""
+
+    __slots__ = ("_clock", "_due", "_journal", "_spool")
+
+    def __init__(self, spool: Spool, due: DueTable, journal: Journal, clock: Clock) -> None:
+        self._spool = spool
+        self._due = due
+        self._journal = journal
+        self._clock = clock
+
+    def list(self, ids: Sequence[str] = ()) -> Iterator[QueueEntry]:
+        """`mailq`: entries oldest first, read one at a time, so that printing can start at once."""
+        for message_id in ids or self._spool.waiting():
+            entry = self._spool.entry(message_id)
+            if entry is not None:
+                yield entry
+
+    async def show(self, message_id: str) -> Queued | None:
+        """A snapshot (`-Mvh`, `-Mvb`, `-Mvc`); None when it is gone or being delivered."""
+        try:
+            queued = await self._spool.claim(message_id)
+        except MessageGone:
+            return None
+        await self._spool.release(message_id)
+        return queued
+
+    async def freeze(self, message_id: str, caller: str) -> Answer:
+        """`-Mf`."""
+
+        def decide(progress: Progress) -> tuple[Event | None, str]:
+            if progress.is_frozen:
+                return None, "is already frozen"
+            return Frozen(self._clock.now()), "is now frozen"
+
+        answer = await self._edit(message_id, decide, f"frozen by {caller}")
+        if answer.is_done:
+            self._due.put(message_id, float("inf"))
+        return answer
+
+    async def thaw(self, message_id: str, caller: str) -> Answer:
+        """`-Mt`: due at once."""
+
+        def decide(progress: Progress) -> tuple[Event | None, str]:
+            if not progress.is_frozen:
+                return None, "is not frozen"
+            return Thawed(self._clock.now()), "is no longer frozen"
+
+        answer = await self._edit(message_id, decide, f"unfrozen by {caller}")
+        if answer.is_done:
+            self._due.put(message_id, self._clock.now())
+        return answer
+
+    async def mark_delivered(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
+        """`-Mmd`; without addresses `-Mmad`: all of them. The next attempt completes the message."""
+        try:
+            queued = await self._spool.claim(message_id)
+        except MessageGone as gone:
+            return _gone(gone)
+        now = self._clock.now()
+        chosen = addresses or [r.address for r in queued.envelope.recipients]
+        self._spool.record(message_id, [Settled(address, now) for address in chosen])
+        for address in chosen:
+            self._journal.main(f"{message_id} address <{address}> marked delivered by {caller}")
+        await self._spool.release(message_id)
+        self._due.put(message_id, now)
+        return Answer(f"Message {message_id} has been modified", True)
+
+    async def add_recipients(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
+        """`-Mar`."""
+        try:
+            await self._spool.claim(message_id)
+        except MessageGone as gone:
+            return _gone(gone)
+        now = self._clock.now()
+        self._spool.record(message_id, [Added(address, now) for address in addresses])
+        for address in addresses:
+            self._journal.main(f"{message_id} recipient <{address}> added by {caller}")
+        await self._spool.release(message_id)
+        self._due.put(message_id, now)
+        return Answer(f"Message {message_id} has been modified", True)
+
+    async def remove(self, message_id: str, caller: str) -> Answer:
+        """`-Mrm`: no bounce is sent."""
+        try:
+            await self._spool.remove(message_id)
+        except MessageGone as gone:
+            return _gone(gone)
+        self._due.forget(message_id)
+        self._journal.main(f"{message_id} removed by {caller}")
+        self._journal.main(f"{message_id} Completed")
+        return Answer(f"Message {message_id} has been removed", True)
+
+    def retry(self, message_id: str) -> Answer:
+        """Due at once; the hosts' own retry times still hold (`pillarbox queue retry`). `exim -M` forces: `QueueRunner.deliver`."""
+        if self._spool.entry(message_id) is None:
+            return _gone(MessageGone(message_id))
+        self._due.put(message_id, self._clock.now())
+        return Answer(f"Message {message_id} will be tried now", True)
+
+    async def _edit(self, message_id: str, decide: _Decide, log: str) -> Answer:
+        try:
+            queued = await self._spool.claim(message_id)
+        except MessageGone as gone:
+            return _gone(gone)
+        event, words = decide(queued.progress)
+        if event is not None:
+            self._spool.record(message_id, [event])
+            self._journal.main(f"{message_id} {log}")
+            self._journal.message(message_id, log)
+        await self._spool.release(message_id)
+        return Answer(f"Message {message_id} {words}", event is not None)
+
+
+def _gone(gone: MessageGone) -> Answer:
+    message_id = str(gone).partition(":")[0]
+    if gone.is_locked:
+        return Answer(f"Message {message_id} is locked", False)
+    return Answer(f"Spool data file for {message_id} does not exist", False)

@@ -1,0 +1,251 @@
+"""The bounce: a delivery status notification that says which addresses failed and why (RFC 3464, RFC 3461 §6, Exim chapter 50).
+
+Three parts: text for people in Exim's words, `message/delivery-status` for machines, and the message or its headers. Delay warnings and
+success notifications have the same frame and are made here and in `warning`. What the notification carries of the remote
+host's words is what that host said; our own log text is shown where there is no reply, as Exim does.
+
+Internationalised messages get `message/global…` parts (RFC 6533).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from pillarbox.mail import header
+from pillarbox.mail.date import format_date
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.reply import Reply
+
+Action = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
+
+
+class Style(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says about notifications."""
+
+    hostname: str
+    """`primary_hostname`: Reporting-MTA and the right side of message ids."""
+    sender_line: str
+    """`dsn_from`: the From: field's value."""
+    return_size_limit: int = 102400
+    """`bounce_return_size_limit`: larger messages come back as headers only; 0: no limit."""
+    return_message: bool = True
+    """`bounce_return_message`."""
+    return_body: bool = True
+    """`bounce_return_body`."""
+    text: str = ""
+    """`bounce_message_text`, behind the first sentence."""
+    protocol: str = "local"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One address in a notification."""
+
+    outcome: Outcome
+    action: Action
+    recipient: Recipient
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same in all three kinds of notification."""
+
+    to: str
+    subject: str
+    human: str
+    reports: Sequence[Report]
+    failed: tuple[str, ...] = ()
+    """For `X-Failed-Recipients:`."""
+    may_return_body: bool = True
+
+
+def bounce_text(parent: Envelope, to: str, reports: Sequence[Report], text: str = "") -> str:
+    """What a person reads about permanent failures."""
+    who = "that you sent" if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
+    lines = [
+        f"This message was created automatically by mail delivery software.\n{text}\n",
+        f"A message {who}{' ' if to == parent.sender else ''}could not be delivered to one or more of its\n",
+        "recipients. This is a permanent error. The following address(es) failed:\n\n",
+    ]
+    lines.extend(_paragraph(report.outcome) for report in reports)
+    return "".join(lines)
+
+
+def bounce_subject(parent: Envelope, to: str) -> str:
+    return "Mail delivery failed" + (": returning message to sender" if to == parent.sender else "")
+
+
+def compose(
+    notice: Notice, style: Style, message_id: str, parent: Envelope, original: Message, now: float
+) -> tuple[Envelope, Message]:
+    """The envelope (null sender, so that it never causes another) and the message of a notification."""
+    boundary = f"{int(now)}-eximdsn-{message_id}"
+    status_kind, copy_kind, copy = _returned(notice, style, parent, original)
+    human = notice.human.encode()
+    charset = "us-ascii" if human.isascii() else "utf-8"
+    machine = _delivery_status(notice, style, parent).encode()
+    parts = (
+        (f"text/plain; charset={charset}", human),
+        (status_kind, machine),
+        *(((copy_kind, copy),) if copy_kind else ()),
+    )
+    body = b"".join(_part(boundary, kind, data) for kind, data in parts) + f"--{boundary}--\n".encode()
+    headers = _headers(notice, style, message_id, original, boundary, now)
+    envelope = Envelope(
+        id=message_id,
+        sender=None,
+        recipients=(Recipient(notice.to),),
+        origin=Origin(protocol=style.protocol),
+        received_at=now,
+        body_type="" if body.isascii() else "8BITMIME",
+        smtputf8=not headers.isascii() or not notice.to.isascii(),
+    )
+    return envelope, Message(headers, MemoryBody(body))
+
+
+def _headers(
+    notice: Notice, style: Style, message_id: str, original: Message, boundary: str, now: float
+) -> bytes:
+    lines = [
+        f"Received: from mail by {style.hostname} with local (Pillarbox)\n\tid {message_id};\n\t{format_date(now)}"
+    ]
+    if notice.failed:
+        lines.append("X-Failed-Recipients: " + ",\n  ".join(notice.failed))
+    lines += [
+        "Auto-Submitted: auto-replied",
+        f"From: {style.sender_line}",
+        f"To: {notice.to}",
+    ]
+    reference = header.first(original.headers, "message-id")
+    if reference and len(reference) < 900:
+        lines.append(f"References: {reference.decode('utf-8', 'replace')}")
+    lines += [
+        f"Content-Type: multipart/report; report-type=delivery-status; boundary={boundary}",
+        "MIME-Version: 1.0",
+        f"Subject: {notice.subject}",
+        f"Message-Id: <E{message_id}@{style.hostname}>",
+        f"Date: {format_date(now)}",
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _part(boundary: str, kind: str, data: bytes) -> bytes:
+    encoding = b"" if data.isascii() else b"Content-Transfer-Encoding: 8bit\n"
+    tail = b"" if data.endswith(b"\n") else b"\n"
+    return f"--{boundary}\nContent-type: {kind}\n".encode() + encoding + b"\n" + data + tail + b"\n"
+
+
+def _returned(notice: Notice, style: Style, parent: Envelope, original: Message) -> tuple[str, str, bytes]:
+    """Content types of the status and of the copy, and the copy: whole, headers only, or nothing (empty type)."""
+    is_global = parent.smtputf8
+    status_kind = "message/global-delivery-status" if is_global else "message/delivery-status"
+    if not style.return_message:
+        return status_kind, "", b""
+    is_small = style.return_size_limit <= 0 or original.size <= style.return_size_limit
+    if notice.may_return_body and style.return_body and parent.ret != "HDRS" and is_small:
+        copy = b"\n".join((original.headers, b"".join(original.body.chunks())))
+        return status_kind, "message/global" if is_global else "message/rfc822", copy
+    limit = style.return_size_limit or len(original.headers)
+    return (
+        status_kind,
+        "message/global-headers" if is_global else "text/rfc822-headers",
+        original.headers[:limit],
+    )
+
+
+def _paragraph(outcome: Outcome) -> str:
+    """One failed address and its reason, as Exim lays it out."""
+    lines = [f"  {outcome.address}\n"]
+    if outcome.recipient != outcome.address:
+        lines.append(f"    (generated from {outcome.recipient})\n")
+    if outcome.reply is not None and outcome.host is not None:
+        lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
+    if isinstance(outcome, (Failed, Deferred)):
+        lines.extend(f"    {line}\n" for line in public_reason(outcome).splitlines())
+    return "".join(lines) + "\n"
+
+
+def public_reason(outcome: Failed | Deferred) -> str:
+    """The reason as the sender, perhaps a stranger, may read it. A local transport's log text names our files: it stays here."""
+    if outcome.reason.peer:
+        return outcome.reason.peer
+    is_ours = outcome.transport and outcome.host is None and outcome.reply is None
+    return "local delivery failed" if is_ours else outcome.reason.log
+
+
+def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:
+    """RFC 3464 §2.1: fields of the message, then a block of fields for each recipient."""
+    blocks = [f"Reporting-MTA: dns; {style.hostname}\n"]
+    if parent.envid:
+        blocks[0] = f"Original-Envelope-ID: {_one_line(parent.envid)}\n" + blocks[0]
+    blocks.append(f"Arrival-Date: {format_date(parent.received_at)}\n")
+    fields = "".join(blocks) + "\n"
+    return fields + "\n".join(_recipient_block(report, style) for report in notice.reports)
+
+
+def _recipient_block(report: Report, style: Style) -> str:
+    outcome = report.outcome
+    kind = "rfc822" if outcome.address.isascii() else "utf-8"
+    lines: list[str] = []
+    if report.recipient.orcpt:
+        lines.append(f"Original-Recipient: {_one_line(report.recipient.orcpt)}")
+    lines += [
+        f"Final-Recipient: {kind};{outcome.address}",
+        f"Action: {report.action}",
+        f"Status: {status_code(report)}",
+    ]
+    if outcome.host is not None:
+        lines.append(f"Remote-MTA: dns; {outcome.host.name}")
+    if outcome.reply is not None:
+        lines.append(f"Diagnostic-Code: smtp; {outcome.reply}")
+    elif isinstance(outcome, (Failed, Deferred)):
+        lines.append(f"Diagnostic-Code: X-Pillarbox; {_one_line(public_reason(outcome))}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def status_code(report: Report) -> str:
+    """The enhanced status code (RFC 3463): the remote host's when its class fits the action, a general one otherwise."""
+    wanted = {"failed": "5", "delayed": "4"}.get(report.action, "2")
+    reply: Reply | None = report.outcome.reply
+    if reply is not None and reply.enhanced.startswith(wanted):
+        return reply.enhanced
+    return f"{wanted}.0.0"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def wants_failure_notice(recipient: Recipient) -> bool:
+    """RFC 3461 §4.1: without NOTIFY, failures are reported."""
+    return not recipient.notify or "FAILURE" in recipient.notify
+
+
+def wants_delay_notice(recipient: Recipient) -> bool:
+    return not recipient.notify or "DELAY" in recipient.notify
+
+
+def success_reports(outcomes: Iterable[Outcome], recipients: dict[str, Recipient]) -> list[Report]:
+    """What NOTIFY=SUCCESS asks for: a report of each delivery that no other host will report (RFC 3461 §6.2)."""
+    reports: list[Report] = []
+    for outcome in outcomes:
+        recipient = recipients.get(outcome.recipient)
+        if isinstance(outcome, Delivered) and recipient is not None and "SUCCESS" in recipient.notify:
+            if outcome.host is None:
+                reports.append(Report(outcome, "delivered", recipient))
+            elif not outcome.is_dsn_passed_on:
+                reports.append(Report(outcome, "relayed", recipient))
+    return reports
+
+
+def success_text(reports: Sequence[Report]) -> str:
+    lines = [
+        "This message was created automatically by mail delivery software.\n",
+        " ----- The following addresses had successful delivery notifications -----\n",
+    ]
+    words = {"relayed": "relayed to a mail system that sends no delivery reports", "delivered": "delivered"}
+    lines.extend(f"  <{r.outcome.address}>  ({words.get(r.action, r.action)})\n" for r in reports)
+    return "".join(lines) + "\n"

@@ -1,0 +1,39 @@
+"""Messages that we write ourselves (bounces, warnings) enter here: into the spool, then into the fast lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.spool import Queued, Spool
+
+
+class Injection:
+    """`first_delivery` is the fast lane's; it is set by the wiring, since the lane is made of things that inject."""
+
+    __slots__ = ("_journal", "_spool", "first_delivery", "user")
+
+    def __init__(self, spool: Spool, journal: Journal, *, user: str) -> None:
+        """`user`: login name that this process runs as, for `U=`."""
+        self._spool = spool
+        self._journal = journal
+        self.user = user
+        self.first_delivery: Callable[[Queued], None] | None = None
+
+    def new_id(self) -> str:
+        return self._spool.new_id()
+
+    async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
+        """Durable on return. Raises SpoolFull."""
+        queued = await self._spool.accept(envelope, message)
+        sender = envelope.sender or "<>"
+        user = f" U={self.user}" if self.user else ""
+        self._journal.main(
+            f"{envelope.id} <= {sender} R={parent_id}{user} P={envelope.origin.protocol} S={message.size}"
+        )
+        if self.first_delivery is None:
+            await self._spool.park(envelope.id)
+        else:
+            self.first_delivery(queued)

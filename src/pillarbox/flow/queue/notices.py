@@ -1,0 +1,117 @@
+"""Who is told what: bounces, warnings and success notifications, each a new message given to the spool.
+
+A notice is accepted durably before the addresses it reports are settled: a crash between the two repeats the notice, it never
+loses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from pillarbox.flow.queue import bounce, warning
+from pillarbox.flow.queue.bounce import Notice, Report, Style
+from pillarbox.mail.envelope import Envelope, Recipient
+from pillarbox.mail.message import Message
+from pillarbox.mail.outcome import Failed, Outcome
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.spool import Queued
+
+
+class Inject(Protocol):
+    """Take a message that we made ourselves into the spool and deliver it."""
+
+    def new_id(self) -> str: ...
+
+    async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
+        """`parent_id`: the message that it is about (`R=` in the log). Raises SpoolFull."""
+        ...
+
+
+class WarningPlan(msgspec.Struct, frozen=True):
+    """`delay_warning` as seconds, ascending; empty: none."""
+
+    times: tuple[float, ...] = (86400.0,)
+
+
+class Notices:
+    """Writes to senders."""
+
+    __slots__ = ("_clock", "_inject", "_style", "_warnings")
+
+    def __init__(self, inject: Inject, style: Style, warnings: WarningPlan, clock: Clock) -> None:
+        self._inject = inject
+        self._style = style
+        self._warnings = warnings
+        self._clock = clock
+
+    async def bounce(self, parent: Queued, to: str, failures: Sequence[Failed]) -> None:
+        """One bounce to `to` about all `failures`. Raises SpoolFull."""
+        recipients = recipients_of(parent)
+        reports = [Report(f, "failed", _recipient(recipients, f)) for f in failures]
+        notice = Notice(
+            to=to,
+            subject=bounce.bounce_subject(parent.envelope, to),
+            human=bounce.bounce_text(parent.envelope, to, reports, self._style.text),
+            reports=reports,
+            failed=tuple(dict.fromkeys(f.address for f in failures)),
+        )
+        await self._send(notice, parent)
+
+    async def success(self, parent: Queued, outcomes: Iterable[Outcome]) -> None:
+        """What NOTIFY=SUCCESS asked for, headers only (RFC 3461 §6.2). Raises SpoolFull."""
+        sender = parent.envelope.sender
+        reports = bounce.success_reports(outcomes, recipients_of(parent))
+        if sender is None or not reports:
+            return
+        notice = Notice(
+            to=sender,
+            subject="Delivery Status Notification",
+            human=bounce.success_text(reports),
+            reports=reports,
+            may_return_body=False,
+        )
+        await self._send(notice, parent)
+
+    async def warn(self, parent: Queued, delayed: Sequence[Outcome]) -> int:
+        """A delay warning when one is due; how many now count as sent. Raises SpoolFull."""
+        sender, sent = parent.envelope.sender, parent.progress.warnings
+        age = self._clock.now() - parent.envelope.received_at
+        due = warning.warnings_due(self._warnings.times, age)
+        if due <= sent or sender is None or not warning.may_warn(parent.message):
+            return 0
+        recipients = recipients_of(parent)
+        reports = [Report(o, "delayed", _recipient(recipients, o)) for o in delayed]
+        reports = [r for r in reports if bounce.wants_delay_notice(r.recipient)]
+        if not reports:
+            return 0
+        style, envelope = self._style, parent.envelope
+        text = warning.warning_text(
+            envelope, parent.message, sender, reports, age=age, hostname=style.hostname
+        )
+        subject = warning.warning_subject(envelope, age)
+        await self._send(
+            Notice(to=sender, subject=subject, human=text, reports=reports, may_return_body=False), parent
+        )
+        return due - sent
+
+    async def _send(self, notice: Notice, parent: Queued) -> None:
+        message_id = self._inject.new_id()
+        envelope, message = bounce.compose(
+            notice, self._style, message_id, parent.envelope, parent.message, self._clock.now()
+        )
+        await self._inject(envelope, message, parent.id)
+
+
+def recipients_of(queued: Queued) -> dict[str, Recipient]:
+    """The envelope's recipients by address, those an administrator added included."""
+    found = {r.address: r for r in queued.envelope.recipients}
+    for address in queued.progress.added:
+        found.setdefault(address, Recipient(address))
+    return found
+
+
+def _recipient(recipients: dict[str, Recipient], outcome: Outcome) -> Recipient:
+    return recipients.get(outcome.recipient) or Recipient(outcome.recipient)

@@ -1,0 +1,273 @@
+"""The queue runner: gives waiting messages their next attempt, each when it is due, and all of them when asked (`exim -q…`).
+
+Messages this worker parked are in the table of due times and come back to the second. Others (parked by another worker, left by a
+crash or an offline submission) are found by a walk through the queue, every `interval` seconds and at the start. A walk skips what the table
+says is not due without touching a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from pillarbox.flow.queue.admin import Answer
+from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
+from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.mail.progress import Event, Thawed
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
+from pillarbox.ports.userfiles import UserFiles
+
+NEVER = float("inf")
+
+
+class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run through the queue does (Exim 5, `-q<flags>`, `-R`, `-S`)."""
+
+    force: bool = False
+    """`-qf`: whatever the retry times say."""
+    force_frozen: bool = False
+    """`-qff`: frozen messages too."""
+    first_only: bool = False
+    """`-qi`: only messages never tried."""
+    recipient: str = ""
+    """`-R`: only messages with an undelivered recipient that contains this, whatever its case."""
+    sender: str = ""
+    """`-S`: only messages whose sender contains this."""
+    first_id: str = ""
+    """`-q <first> <last>`: only from this id on."""
+    last_id: str = ""
+
+
+class FrozenRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of frozen messages by themselves; seconds, 0: nothing."""
+
+    ignore_bounce_errors_after: float = 10 * 7 * 86400.0
+    timeout_frozen_after: float = 0.0
+    auto_thaw: float = 0.0
+
+
+class RunnerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    interval: float = 1800.0
+    """Seconds between walks through the whole queue."""
+    parallel: int = 20
+    """Messages under way at once (`queue_run_max`, as it were)."""
+    tick: float = 1.0
+    retry_after_fault: float = 300.0
+
+
+class QueueRunner:
+    """Retries what waits. One for each worker; the spool's locks keep several apart."""
+
+    __slots__ = (
+        "_clock",
+        "_delivery",
+        "_due",
+        "_frozen_rules",
+        "_journal",
+        "_limits",
+        "_settler",
+        "_spool",
+        "_under_way",
+        "_user_files",
+    )
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        delivery: Delivery,
+        settler: Settler,
+        due: DueTable,
+        user_files: UserFiles,
+        journal: Journal,
+        clock: Clock,
+        frozen_rules: FrozenRules | None = None,
+        limits: RunnerLimits | None = None,
+    ) -> None:
+        self._spool = spool
+        self._delivery = delivery
+        self._settler = settler
+        self._due = due
+        self._user_files = user_files
+        self._journal = journal
+        self._clock = clock
+        self._frozen_rules = frozen_rules or FrozenRules()
+        self._limits = limits or RunnerLimits()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Until cancelled: a walk at the start and every `interval`, and what is due in between."""
+        next_walk = self._clock.now()
+        while True:
+            if self._clock.now() >= next_walk:
+                next_walk = self._clock.now() + self._limits.interval
+                await self.run(QueueRun())
+            await self.deliver_due()
+            await self._clock.sleep(self._limits.tick)
+
+    async def deliver_due(self) -> None:
+        """Begin attempts at what is due by the table, as far as there is room; does not wait for their end."""
+        room = self._limits.parallel - len(self._under_way)
+        for message_id in self._due.take_due(self._clock.now(), room):
+            await self._begin(self.deliver(message_id, AGAIN))
+
+    async def run(self, wish: QueueRun) -> None:
+        """One walk through the queue, begun in order of age; returns when the last attempt has ended."""
+        self._journal.main(f"Start queue run: {_flags(wish)}".rstrip())
+        for message_id in self._spool.waiting():
+            if not self._is_wanted(message_id, wish):
+                continue
+            self._due.forget(message_id)
+            urgency = FORCED if wish.force or wish.force_frozen else AGAIN
+            await self._begin(self.deliver(message_id, urgency, wish=wish))
+        await self.settle_down()
+        self._journal.main(f"End queue run: {_flags(wish)}".rstrip())
+
+    async def settle_down(self) -> None:
+        """Wait for every attempt that has begun."""
+        while self._under_way:
+            await asyncio.gather(*self._under_way)
+
+    async def deliver(self, message_id: str, urgency: Urgency, *, wish: QueueRun | None = None) -> None:
+        """One attempt (`exim -M`: FORCED). Someone else's message, or one that is gone, is left alone."""
+        try:
+            queued = await self._spool.claim(message_id)
+        except MessageGone:
+            return
+        try:
+            await self._attempt(queued, urgency, wish or QueueRun())
+        except Exception as fault:
+            self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
+            await self._release(message_id, self._clock.now() + self._limits.retry_after_fault)
+
+    async def give_up(self, message_id: str, caller: str) -> Answer:
+        """`-Mg`: every address left fails, and the sender hears of it."""
+        try:
+            queued = await self._spool.claim(message_id)
+        except MessageGone as gone:
+            words = "is locked" if gone.is_locked else "does not exist"
+            return Answer(f"Message {message_id} {words}", False)
+        self._journal.main(f"{message_id} cancelled by {caller}")
+        settlement = await self._delivery.give_up(queued, "delivery cancelled by administrator")
+        await self._conclude(message_id, settlement, ())
+        return Answer(f"Message {message_id} has been cancelled", True)
+
+    def _is_wanted(self, message_id: str, wish: QueueRun) -> bool:
+        """Decided without a lock, and without a file unless addresses are asked for."""
+        if (wish.first_id and message_id < wish.first_id) or (wish.last_id and message_id > wish.last_id):
+            return False
+        is_forced = wish.force or wish.force_frozen
+        if wish.recipient or wish.sender:
+            entry = self._spool.entry(message_id)
+            return entry is not None and _matches(entry, wish)
+        return is_forced or self._due.is_due(message_id, self._clock.now())
+
+    async def _begin(self, attempt: Coroutine[object, None, None]) -> None:
+        """Start an attempt when there is room for it."""
+        while len(self._under_way) >= self._limits.parallel:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(attempt)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _attempt(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> None:
+        progress, message_id = queued.progress, queued.id
+        events: tuple[Event, ...] = ()
+        if wish.first_only and progress.attempts:
+            await self._release(message_id, progress.next_at)
+            return
+        if progress.is_frozen:
+            decision = self._thaw(queued, urgency, wish)
+            if decision == "cancel":
+                await self._cancel(queued)
+                return
+            if not decision:
+                await self._release(message_id, self._frozen_until(queued))
+                return
+            self._journal.main(f"{message_id} {decision}")
+            events = (Thawed(self._clock.now(), by_hand=False),)
+        elif not urgency.is_forced and progress.next_at > self._clock.now():
+            await self._release(message_id, progress.next_at)
+            return
+        await self._conclude(message_id, await self._delivery.attempt(queued, urgency), events)
+
+    def _thaw(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> str:
+        """Why a frozen message is tried after all, in the log's words; `cancel` to give it up; empty: it stays frozen."""
+        rules, now = self._frozen_rules, self._clock.now()
+        age = now - queued.envelope.received_at
+        is_bounce = queued.envelope.sender is None
+        if 0 < rules.timeout_frozen_after < age:
+            return "cancel"
+        if wish.force_frozen or (urgency.is_forced and not wish.force):
+            return "Unfrozen by forced delivery"
+        if is_bounce and age > rules.ignore_bounce_errors_after:
+            return "Unfrozen by errmsg timer"
+        if not is_bounce and 0 < rules.auto_thaw < now - (queued.progress.frozen_at or now):
+            return "Unfrozen by auto-thaw"
+        return ""
+
+    def _frozen_until(self, queued: Queued) -> float:
+        """When one of the rules will look at a frozen message again."""
+        rules, received_at = self._frozen_rules, queued.envelope.received_at
+        times = [NEVER]
+        if rules.timeout_frozen_after > 0:
+            times.append(received_at + rules.timeout_frozen_after + 1)
+        if queued.envelope.sender is None:
+            times.append(received_at + rules.ignore_bounce_errors_after + 1)
+        elif rules.auto_thaw > 0 and queued.progress.frozen_at is not None:
+            times.append(queued.progress.frozen_at + rules.auto_thaw + 1)
+        return min(times)
+
+    async def _cancel(self, queued: Queued) -> None:
+        """A bounce is dropped, other messages are given up (`timeout_frozen_after`)."""
+        self._journal.main(f"{queued.id} cancelled by timeout_frozen_after")
+        if queued.envelope.sender is None:
+            await self._spool.finish(queued.id)
+            self._settler.complete(queued.id)
+            return
+        await self._conclude(
+            queued.id, await self._delivery.give_up(queued, "message timed out while frozen"), ()
+        )
+
+    async def _conclude(self, message_id: str, settlement: Settlement, events: tuple[Event, ...]) -> None:
+        if settlement.is_complete:
+            if settlement.needs_sync:
+                await self._user_files.sync()
+            await self._spool.finish(message_id)
+            self._settler.complete(message_id)
+            return
+        self._spool.record(message_id, (*events, *settlement.events))
+        for line in settlement.lines:
+            self._journal.message(message_id, line)
+        await self._release(message_id, settlement.next_at)
+
+    async def _release(self, message_id: str, due_at: float) -> None:
+        try:
+            await self._spool.release(message_id)
+        except SpoolFull as full:
+            self._journal.panic(f"{message_id} progress not written: {full}")
+        self._due.put(message_id, due_at)
+
+
+def _matches(entry: QueueEntry, wish: QueueRun) -> bool:
+    if wish.sender and wish.sender.lower() not in (entry.sender or "").lower():
+        return False
+    left = (a for a in entry.recipients if a not in entry.settled)
+    return not wish.recipient or any(wish.recipient.lower() in address.lower() for address in left)
+
+
+def _flags(wish: QueueRun) -> str:
+    """`-qf` and the like, as they stand in the log."""
+    marks = ("i" if wish.first_only else "") + ("ff" if wish.force_frozen else "f" if wish.force else "")
+    parts = [f"-q{marks}" if marks else "", f"-R {wish.recipient}" if wish.recipient else ""]
+    parts.append(f"-S {wish.sender}" if wish.sender else "")
+    return " ".join(part for part in parts if part)
+
+
+RunLauncher = Callable[[QueueRun], None]
+"""Starts a run in the background: what the control socket is given."""

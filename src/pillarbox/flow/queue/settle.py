@@ -1,0 +1,267 @@
+"""What the outcomes of one attempt mean: log lines, retry hints, notices, and how far the message has come.
+
+The order keeps the promise of the spool: write what was delivered to disk, then accept the bounces, then record the addresses as
+settled. A crash at any point repeats work; it loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pillarbox.flow.queue import bounce
+from pillarbox.flow.queue.deliverylog import completed_line, outcome_line
+from pillarbox.flow.queue.notices import Notices, recipients_of
+from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
+from pillarbox.mail.address import split_address
+from pillarbox.mail.envelope import Recipient
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.progress import Attempted, Event, Frozen, Settled, Warned
+from pillarbox.mail.reply import Reason
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.spool import Queued, SpoolFull
+from pillarbox.ports.userfiles import UserFiles
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """Where an attempt leaves a message."""
+
+    is_complete: bool
+    needs_sync: bool = False
+    """Local deliveries were made that are not yet durable: sync before the spool forgets the message."""
+    next_at: float = 0.0
+    """When it is due again (seconds since the epoch); `inf` when frozen."""
+    events: tuple[Event, ...] = ()
+    """To be recorded before the message is parked or released."""
+    lines: tuple[str, ...] = ()
+    """For the message's own log, written only when the message stays."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Rules for what cannot be bounced."""
+
+    ignore_bounce_errors_after: float = 10 * 7 * 86400.0
+    queue_interval: float = 1800.0
+    """An address that has no retry rule's time is due again after this long."""
+
+
+COMPLETE_LOCAL = Settlement(is_complete=True, needs_sync=True)
+COMPLETE = Settlement(is_complete=True)
+
+
+class Settler:
+    """Draws the consequences of outcomes."""
+
+    __slots__ = ("_clock", "_ending", "_journal", "_notices", "_retries", "_user_files")
+
+    def __init__(
+        self,
+        journal: Journal,
+        retries: Retries,
+        notices: Notices,
+        user_files: UserFiles,
+        clock: Clock,
+        ending: Ending,
+    ) -> None:
+        self._journal = journal
+        self._retries = retries
+        self._notices = notices
+        self._user_files = user_files
+        self._clock = clock
+        self._ending = ending
+
+    async def settle(
+        self, queued: Queued, outcomes: Sequence[Outcome], errors_to: dict[str, str]
+    ) -> Settlement:
+        """`errors_to`: address → where its failures are reported, for those that a router redirected."""
+        if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
+            return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
+        return await _Settling(self, queued, errors_to).run(outcomes)
+
+    def complete(self, message_id: str) -> None:
+        """The last log line of a message, once it has left the spool."""
+        self._journal.main(completed_line(message_id))
+
+    def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
+        """The fast lane's usual case: one recipient, delivered, nobody to be told."""
+        recipients = queued.envelope.recipients
+        if len(outcomes) != 1 or len(recipients) != 1 or recipients[0].notify or queued.progress.added:
+            return False
+        outcome = outcomes[0]
+        if not isinstance(outcome, Delivered):
+            return False
+        self._journal.main(outcome_line(queued.id, outcome, is_first=True))
+        self.forget_hints(outcome)
+        return True
+
+    def forget_hints(self, outcome: Outcome) -> None:
+        """Success starts the retry clocks of the address anew; hosts' own are the transport's business."""
+        domain = split_address(outcome.address)[1].lower()
+        if outcome.host is None:
+            self._retries.forget(f"R:{domain}", f"T:{outcome.address}")
+        else:
+            self._retries.forget(f"R:{domain}", f"R:{outcome.address}")
+
+
+class _Settling:
+    """One message being settled."""
+
+    __slots__ = ("errors_to", "events", "lines", "next_at", "now", "pending", "queued", "settled", "settler")
+
+    def __init__(self, settler: Settler, queued: Queued, errors_to: dict[str, str]) -> None:
+        self.settler = settler
+        self.queued = queued
+        self.errors_to = errors_to
+        self.now = settler._clock.now()
+        self.lines: list[str] = []
+        self.events: list[Event] = []
+        self.settled: dict[str, None] = {}
+        """Addresses done, in order."""
+        self.pending: list[Outcome] = []
+        """What still waits."""
+        self.next_at = float("inf")
+
+    async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
+        failed: list[Failed] = []
+        for position, outcome in enumerate(outcomes):
+            match outcome:
+                case Delivered():
+                    self._note_delivered(outcome, outcomes, position)
+                case Failed():
+                    self._log(outcome)
+                    failed.append(outcome)
+                case Deferred():
+                    failed.extend(await self._note_deferred(outcome))
+        needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
+        await self._report_success(outcomes)
+        await self._report_failures(failed)
+        return await self._conclude(needs_sync)
+
+    def _log(self, outcome: Outcome, *, is_first: bool = True) -> None:
+        line = outcome_line(self.queued.id, outcome, is_first=is_first)
+        self.settler._journal.main(line)
+        self.lines.append(line.partition(" ")[2])
+
+    def _say(self, text: str) -> None:
+        self.settler._journal.main(f"{self.queued.id} {text}")
+        self.lines.append(text)
+
+    def _note_delivered(self, outcome: Delivered, outcomes: Sequence[Outcome], position: int) -> None:
+        """`->` marks the second and later addresses of one copy (Exim 53.7)."""
+        before = outcomes[position - 1] if position else None
+        shares_copy = (
+            isinstance(before, Delivered)
+            and outcome.host is not None
+            and before.host == outcome.host
+            and before.transport == outcome.transport
+        )
+        self._log(outcome, is_first=not shares_copy)
+        self.settler.forget_hints(outcome)
+        self.settled[outcome.address] = None
+
+    async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
+        """The failure that a deferral has become when its retry time is over; else nothing."""
+        settler, envelope = self.settler, self.queued.envelope
+        self._log(outcome)
+        state = await settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
+        if not state.is_expired:
+            self._wait_for(outcome, state.next_try)
+            return []
+        failed = _expired(outcome)
+        self._say(f"** {outcome.address}: {RETRY_TIMEOUT}")
+        return [failed]
+
+    def _wait_for(self, outcome: Outcome, next_try: float) -> None:
+        self.pending.append(outcome)
+        at = next_try if next_try > self.now else self.now + self.settler._ending.queue_interval
+        self.next_at = min(self.next_at, at)
+
+    async def _report_success(self, outcomes: Sequence[Outcome]) -> None:
+        try:
+            await self.settler._notices.success(self.queued, outcomes)
+        except SpoolFull as full:
+            self._say(f"success notification not sent: {full}")
+
+    async def _report_failures(self, failures: Sequence[Failed]) -> None:
+        """Bounce what failed, to each address that wants to know; freeze what nobody can be told."""
+        groups: dict[str, list[Failed]] = {}
+        recipients = recipients_of(self.queued)
+        unreportable: list[Failed] = []
+        for failure in failures:
+            to = self.errors_to.get(failure.address, self.queued.envelope.sender or "")
+            recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
+            if failure.is_silent or not bounce.wants_failure_notice(recipient):
+                self.settled[failure.address] = None
+            elif to:
+                groups.setdefault(to, []).append(failure)
+            else:
+                unreportable.append(failure)
+        for to, group in groups.items():
+            await self._bounce(to, group)
+        if unreportable:
+            self._freeze_or_ignore(unreportable)
+
+    async def _bounce(self, to: str, group: list[Failed]) -> None:
+        try:
+            await self.settler._notices.bounce(self.queued, to, group)
+        except SpoolFull as full:
+            self._say(f"bounce to {to} not sent: {full}")
+            for failure in group:
+                self._wait_for(failure, self.now)
+            return
+        self.settled.update(dict.fromkeys(failure.address for failure in group))
+
+    def _freeze_or_ignore(self, failures: list[Failed]) -> None:
+        """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`)."""
+        age = self.now - self.queued.envelope.received_at
+        if age >= self.settler._ending.ignore_bounce_errors_after:
+            for failure in failures:
+                self._say(f"{failure.address}: error ignored")
+                self.settled[failure.address] = None
+            return
+        self._say("Frozen (delivery error message)")
+        self.pending.extend(failures)
+        self.events.append(Frozen(self.now))
+
+    async def _conclude(self, needs_sync: bool) -> Settlement:
+        if not self.pending:
+            return COMPLETE_LOCAL if needs_sync else COMPLETE
+        if needs_sync:
+            await self.settler._user_files.sync()
+        waiting = {o.address for o in self.pending} | {o.recipient for o in self.pending}
+        known = recipients_of(self.queued)
+        done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
+        events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
+        is_frozen = bool(self.events)
+        next_at = float("inf") if is_frozen else self.next_at
+        events.append(Attempted(self.now, 0.0 if is_frozen else next_at))
+        events.extend(self.events)
+        if not is_frozen:
+            events.extend(await self._warnings())
+        return Settlement(False, False, next_at, tuple(events), tuple(self.lines))
+
+    async def _warnings(self) -> list[Event]:
+        try:
+            sent = await self.settler._notices.warn(self.queued, self.pending)
+        except SpoolFull as full:
+            self._say(f"delay warning not sent: {full}")
+            return []
+        return [Warned(self.now)] * sent
+
+
+def _expired(outcome: Deferred) -> Failed:
+    """The failure that a deferral becomes: its own reason, and that time is up."""
+    log = f"{outcome.reason.log}: {RETRY_TIMEOUT}" if outcome.reason.log else RETRY_TIMEOUT
+    peer = f"{outcome.reason.peer}: {RETRY_TIMEOUT}" if outcome.reason.peer else RETRY_TIMEOUT
+    return Failed(
+        address=outcome.address,
+        recipient=outcome.recipient,
+        parents=outcome.parents,
+        router=outcome.router,
+        transport=outcome.transport,
+        host=outcome.host,
+        reply=outcome.reply,
+        reason=Reason(log, peer),
+    )

@@ -1,0 +1,90 @@
+"""Delay warnings: "your message is still in the queue" (Exim 50.2, `delay_warning`; RFC 3464 `Action: delayed`).
+
+Sent when an attempt has just failed and the message is older than the next time in the list. After the last time they repeat at the
+last interval. Lists, bulk mail and automatic mail get none: the default of `delay_warning_condition`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pillarbox.flow.queue.bounce import Report
+from pillarbox.mail import header
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+
+_LIST_FIELDS = frozenset({"list-id", "list-post", "list-subscribe"})
+_BULK = re.compile(rb"bulk|list|junk", re.IGNORECASE)
+_AUTOMATIC = re.compile(rb"auto-generated|auto-replied", re.IGNORECASE)
+
+
+def warnings_due(times: Sequence[float], age: float) -> int:
+    """How many warnings a message of `age` seconds should have had by now, for a `delay_warning` list in seconds, ascending."""
+    if not times or times[-1] <= 0:
+        return 0
+    passed = sum(1 for at in times if age >= at)
+    if passed < len(times):
+        return passed
+    interval = times[-1] - times[-2] if len(times) > 1 else times[-1]
+    return passed + (int((age - times[-1]) // interval) if interval > 0 else 0)
+
+
+def may_warn(message: Message) -> bool:
+    """Exim's default `delay_warning_condition`."""
+    for field in header.parse_headers(message.headers):
+        name = field.name.lower()
+        if name in _LIST_FIELDS and field.value:
+            return False
+        if name == "precedence" and _BULK.search(field.value):
+            return False
+        if name == "auto-submitted" and _AUTOMATIC.search(field.value):
+            return False
+    return True
+
+
+def delay_words(age: float) -> str:
+    """`<n> minutes` or `<n> hours`, as `$warn_message_delay`."""
+    minutes = int(age // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+
+
+def warning_subject(parent: Envelope, age: float) -> str:
+    return f"Warning: message {parent.id} delayed {delay_words(age)}"
+
+
+def warning_text(
+    parent: Envelope, message: Message, to: str, reports: Sequence[Report], *, age: float, hostname: str
+) -> str:
+    """Exim's default text; subject and date lines only where the message has these fields."""
+    who = "that you sent " if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
+    lines = [
+        "This message was created automatically by mail delivery software.\n",
+        f"A message {who}has not been delivered to all of its recipients after\n",
+        f"more than {delay_words(age)} in the queue on {hostname}.\n\n",
+        f"The message identifier is:     {parent.id}\n",
+    ]
+    for field, label in (
+        ("subject", "The subject of the message is: "),
+        ("date", "The date of the message is:    "),
+    ):
+        value = header.first(message.headers, field)
+        if value:
+            lines.append(f"{label}{value.decode('utf-8', 'replace')}\n")
+    lines.append("\nThe following address(es) have not yet been delivered:\n\n")
+    lines.extend(f"  {_with_origin(report)}\n" for report in reports)
+    lines.append(
+        "\nNo action is required on your part. Delivery attempts will\n"
+        "continue for some time, and this warning may be repeated at\n"
+        "intervals if the message remains undelivered. Eventually the\n"
+        "mail delivery software will give up, and when that happens,\n"
+        "the message will be returned to you.\n"
+    )
+    return "".join(lines)
+
+
+def _with_origin(report: Report) -> str:
+    outcome = report.outcome
+    if outcome.recipient == outcome.address:
+        return outcome.address
+    return f"{outcome.address}\n    (generated from {outcome.recipient})"

@@ -1,0 +1,72 @@
+"""The headers a copy leaves with: additions in front, fields taken out, fields added behind (Exim 24, 48.6).
+
+Prepared once per job, as bytes: a local delivery then writes (prefix, headers, blank line, body chunks) without joining them, and when
+a transport changes nothing the message's own header block is passed through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from pillarbox.flow.transport.job import Job
+from pillarbox.mail import header
+from pillarbox.mail.date import format_date
+
+BLANK_LINE = b"\n"
+
+
+def return_path(sender: str | None) -> bytes:
+    """`Return-path: <sender>` (Exim 48.5.11)."""
+    return f"Return-path: <{sender or ''}>\n".encode()
+
+
+def envelope_to(recipients: Iterable[str]) -> bytes:
+    """`Envelope-to: a@example, b@example`, each address once (Exim 48.5.6)."""
+    return f"Envelope-to: {', '.join(dict.fromkeys(recipients))}\n".encode()
+
+
+def delivery_date(now: float) -> bytes:
+    return f"Delivery-date: {format_date(now)}\n".encode()
+
+
+def local_chunks(prefix: bytes, headers: bytes, body: Iterator[bytes]) -> Iterator[bytes]:
+    """The copy in LF form. Nothing is joined: the writer gathers."""
+    return chain((prefix, headers, BLANK_LINE), body)
+
+
+def change_headers(block: bytes, job: Job, add: bytes, remove: str) -> bytes:
+    """The block after `headers_remove`, then `headers_add`, of the router and the transport (Exim 48.6).
+
+    `add`: the transport's expanded lines; `remove`: its expanded colon list of names. A name that ends in `*` stands for all that begin so.
+    """
+    first = job.assignments[0]
+    removed = names_of((*first.headers_remove, remove)) if remove or first.headers_remove else frozenset()
+    if removed:
+        block = _remove(block, removed)
+    for text in first.headers_add:
+        block += header_lines(text)
+    return block + add
+
+
+def names_of(lists: Iterable[str]) -> frozenset[str]:
+    """Lower-case field names of colon lists."""
+    return frozenset(name.strip().lower() for text in lists for name in text.split(":") if name.strip())
+
+
+def header_lines(text: str) -> bytes:
+    """Expanded header text as whole lines: one final newline, no blank line inside that would end the block."""
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _remove(block: bytes, names: frozenset[str]) -> bytes:
+    starts = tuple(name[:-1] for name in names if name.endswith("*"))
+    if not starts:
+        return header.remove(block, names)
+    keep = (h for h in header.parse_headers(block) if not _is_named(h.name.lower(), names, starts))
+    return b"".join(h.raw for h in keep)
+
+
+def _is_named(name: str, names: frozenset[str], starts: tuple[str, ...]) -> bool:
+    return name in names or name.startswith(starts)

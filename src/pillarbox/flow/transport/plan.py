@@ -1,0 +1,70 @@
+"""From assignments to jobs: which addresses travel together.
+
+Addresses go in one copy when transport, hosts, errors_to, header changes and everything else the transport may expand are the same
+(Exim 49.1), at most `max_rcpt` in one job. A local transport takes one address at a time (`batch_max` is 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pillarbox.flow.route.result import Assignment, Host
+from pillarbox.flow.transport.job import Job
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+
+_HostKey = tuple[tuple[str, tuple[str, ...], int, int | None], ...]
+
+
+def plan_jobs(
+    envelope: Envelope,
+    message: Message,
+    assignments: Sequence[Assignment],
+    max_rcpt: Callable[[str], int],
+    *,
+    is_repeat: bool = False,
+    is_forced: bool = False,
+) -> list[Job]:
+    """Jobs in the order of their first address. `max_rcpt(transport name)`: 1 for local transports, 0 for no limit."""
+    groups: dict[object, list[Assignment]] = {}
+    jobs: list[tuple[Assignment, ...]] = []
+    order: list[object] = []
+    for assignment in assignments:
+        if max_rcpt(assignment.transport) == 1:
+            key: object = id(assignment)
+        else:
+            key = _travels_with(assignment)
+        if key not in groups:
+            order.append(key)
+        groups.setdefault(key, []).append(assignment)
+    for key in order:
+        jobs.extend(_cut(groups[key], max_rcpt(groups[key][0].transport)))
+    return [Job(envelope, message, part, is_repeat, is_forced) for part in jobs]
+
+
+def _cut(group: list[Assignment], limit: int) -> list[tuple[Assignment, ...]]:
+    step = limit if limit > 0 else len(group)
+    return [tuple(group[start : start + step]) for start in range(0, len(group), step)]
+
+
+def _travels_with(assignment: Assignment) -> object:
+    """Equal for addresses that may share one copy."""
+    return (
+        assignment.transport,
+        _host_key(assignment.hosts),
+        assignment.errors_to,
+        assignment.headers_add,
+        assignment.headers_remove,
+        assignment.user,
+        assignment.home,
+        assignment.address_data,
+        assignment.file,
+    )
+
+
+def _host_key(hosts: tuple[Host, ...]) -> _HostKey:
+    """The order of hosts with one MX preference does not matter (Exim 49.1): they are shuffled at every look-up."""
+    key = [(h.name, h.addresses, h.port, h.mx_preference) for h in hosts]
+    if all(h.mx_preference is not None for h in hosts):
+        key.sort(key=lambda host: (host[3] or 0, host[0]))
+    return tuple(key)

@@ -1,0 +1,213 @@
+"""A whole delivery side in memory: queue, transports, spool, hints, clock. Tests give it routes and transports and look at what it did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from pillarbox.backends.spool.memory import MemorySpool
+from pillarbox.flow.queue.bounce import Style
+from pillarbox.flow.queue.compose import DeliverySide, QueueSettings
+from pillarbox.flow.queue.retry import RetryRule
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Assignment, Routed
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.transport import Transport
+from pillarbox.language.expand.registry import variable
+from pillarbox.language.expand.scope import Services
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.outcome import Deferred
+from pillarbox.ports.hints import RetryHint
+from pillarbox.ports.journal import Event
+from pillarbox.ports.network import Connection, DialError, TlsWish
+from pillarbox.ports.spool import Queued
+from pillarbox.ports.userfiles import MaildirDelivery
+from tests.support.clock import JumpClock
+
+
+@variable(
+    "test_local_part", Assignment, doc="For these tests: the variables of routing are declared elsewhere."
+)
+def _local_part(assignment: Assignment) -> str:
+    return assignment.local_part or assignment.candidate.local_part
+
+
+@variable("test_domain", Assignment, doc="For these tests.")
+def _domain(assignment: Assignment) -> str:
+    return assignment.domain
+
+
+class RecordingJournal:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.panics: list[str] = []
+        self.message_logs: dict[str, list[str]] = {}
+
+    def main(self, line: str) -> None:
+        self.lines.append(line)
+
+    def reject(self, line: str) -> None:
+        self.lines.append(line)
+
+    def panic(self, line: str) -> None:
+        self.panics.append(line)
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def message(self, message_id: str, line: str) -> None:
+        self.message_logs.setdefault(message_id, []).append(line)
+
+
+class DictHints:
+    def __init__(self) -> None:
+        self.retries: dict[str, RetryHint] = {}
+
+    def retry(self, key: str) -> RetryHint | None:
+        return self.retries.get(key)
+
+    def put_retry(self, key: str, hint: RetryHint) -> None:
+        self.retries[key] = hint
+
+    def forget_retry(self, key: str) -> None:
+        self.retries.pop(key, None)
+
+    def tidy(self, older_than: float) -> int:
+        return 0
+
+
+class MemoryUserFiles:
+    """Maildirs as lists. `durable` counts deliveries that a sync has covered."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, list[bytes]] = {}
+        self.names: set[str] = set()
+        self.syncs = 0
+        self.durable = 0
+        self.failure: Exception | None = None
+
+    def deliver_maildir(self, delivery: MaildirDelivery) -> str:
+        if self.failure is not None:
+            raise self.failure
+        name = f"{delivery.directory}/new/{delivery.unique}"
+        if name not in self.names:
+            self.names.add(name)
+            self.files.setdefault(delivery.directory, []).append(b"".join(delivery.chunks))
+        return name
+
+    async def sync(self) -> None:
+        self.syncs += 1
+        await asyncio.sleep(0)
+        self.durable = len(self.names)
+
+
+class NoNetwork:
+    async def connect(
+        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+    ) -> Connection:
+        raise DialError("refused", "Connection refused")
+
+    async def connect_unix(self, path: str, *, timeout: float) -> Connection:
+        raise DialError("refused", "Connection refused")
+
+    def local_addresses(self) -> frozenset[str]:
+        return frozenset()
+
+
+class TableChain:
+    """Routes by a function of the address; what it does not know is refused."""
+
+    def __init__(self, answer: Callable[[Candidate], Routed]) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    async def route_for_delivery(
+        self, candidates: Sequence[Candidate], envelope: Envelope, message: Message
+    ) -> list[Routed]:
+        self.asked.extend(c.address for c in candidates)
+        return [self.answer(c) for c in candidates]
+
+
+class FixedRule:
+    """Every `interval` seconds until `cutoff`."""
+
+    def __init__(self, interval: float, cutoff: float) -> None:
+        self.interval = interval
+        self.final_cutoff = cutoff
+
+    def next_try(self, *, first_failed: float, last_tried: float, now: float) -> float:
+        return now + self.interval
+
+
+class World:
+    """`answer`: the routing; `transports` by name. `rule` None: no retry rules at all."""
+
+    def __init__(
+        self,
+        answer: Callable[[Candidate], Routed],
+        transports: Mapping[str, Transport],
+        *,
+        rule: RetryRule | None = None,
+        settings: QueueSettings | None = None,
+        network: object = None,
+    ) -> None:
+        self.clock = JumpClock()
+        self.spool = MemorySpool(self.clock)
+        self.journal = RecordingJournal()
+        self.hints = DictHints()
+        self.files = MemoryUserFiles()
+        self.chain = TableChain(answer)
+        expansion = Services(None, None, self.clock)  # type: ignore[arg-type]
+        self.services = TransportServices(
+            expansion=expansion,
+            network=network or NoNetwork(),  # type: ignore[arg-type]
+            user_files=self.files,
+            hints=self.hints,
+            journal=self.journal,
+            hostname="mail.example.org",
+        )
+
+        async def find(key: str, deferred: Deferred, sender: str | None) -> RetryRule | None:
+            return rule
+
+        self.side = DeliverySide.compose(
+            spool=self.spool,
+            chain=self.chain,
+            transports=transports,
+            services=self.services,
+            find_rule=find,
+            style=Style(
+                hostname="mail.example.org", sender_line="Mail Delivery System <Mailer-Daemon@example.org>"
+            ),
+            settings=settings or QueueSettings(),
+        )
+
+    async def accept(
+        self,
+        *recipients: str | Recipient,
+        sender: str | None = "alice@sender.example",
+        headers: bytes = b"Subject: hello\nMessage-ID: <1@sender.example>\n",
+        body: bytes = b"Hello\n",
+    ) -> Queued:
+        envelope = Envelope(
+            id=self.spool.new_id(),
+            sender=sender,
+            recipients=tuple(Recipient(r) if isinstance(r, str) else r for r in recipients),
+            origin=Origin(protocol="esmtp"),
+            received_at=self.clock.now(),
+        )
+        return await self.spool.accept(envelope, Message(headers, MemoryBody(body)))
+
+    async def deliver(self, queued: Queued) -> None:
+        """First delivery, to its end."""
+        self.side.lane.first_delivery(queued)
+        await self.side.lane.drain()
+
+
+def assigned(candidate: Candidate, transport: str, **more: object) -> Routed:
+    """Routed to `transport` by a router of the name `r`."""
+    assignment = Assignment(
+        candidate=candidate, router="r", transport=transport, local_part=candidate.local_part, **more
+    )  # type: ignore[arg-type]
+    return Routed(assignments=(assignment,))

@@ -1,0 +1,132 @@
+"""The appendfile transport: where it writes, what it writes, what it refuses."""
+
+import re
+
+import pytest
+
+from pillarbox.config.errors import OptionError
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.transports.appendfile import Appendfile, maildir_name
+from pillarbox.language.expand.template import Template
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.outcome import Deferred, Delivered, Failed
+from pillarbox.ports.userfiles import DeliveryFailure
+from tests.support.delivery_world import World, assigned
+
+
+def maildirs(**options: object) -> Appendfile:
+    return Appendfile(
+        name="maildir",
+        directory=Template.parse("/mail/$test_domain/$test_local_part"),
+        maildir_format=True,
+        **options,
+    )
+
+
+def job_for(address: str, **assignment: object) -> Job:
+    candidate = Candidate.first(Recipient(address))
+    envelope = Envelope(
+        id="1vMXYZ-000000001Lk-1abc",
+        sender="alice@sender.example",
+        recipients=(candidate.recipient,),
+        origin=Origin(),
+        received_at=1_700_000_000.0,
+    )
+    message = Message(b"Subject: x\nX-Old: 1\n  folded\nTo: y\n", MemoryBody(b"body\n"))
+    routed = Assignment(candidate=candidate, router="r", transport="maildir", **assignment)
+    return Job(envelope, message, (routed,))
+
+
+async def deliver(transport: Appendfile, job: Job, world: World | None = None):
+    world = world or World(lambda c: assigned(c, "maildir"), {})
+    [outcome] = await transport.deliver(job, world.services)
+    return outcome, world.files
+
+
+async def test_the_message_is_written_unchanged():
+    outcome, files = await deliver(maildirs(), job_for("bob@local.example"))
+    assert isinstance(outcome, Delivered)
+    assert files.files == {"/mail/local.example/bob": [b"Subject: x\nX-Old: 1\n  folded\nTo: y\n\nbody\n"]}
+    assert outcome.path.startswith("/mail/local.example/bob/new/1700000000.1vMXYZ-000000001Lk-1abc-")
+
+
+async def test_additions_stand_in_front_in_exims_order():
+    transport = maildirs(delivery_date_add=True, envelope_to_add=True, return_path_add=True)
+    _, files = await deliver(transport, job_for("bob@local.example"))
+    text = files.files["/mail/local.example/bob"][0]
+    assert re.match(
+        rb"Return-path: <alice@sender\.example>\nEnvelope-to: bob@local\.example\n"
+        rb"Delivery-date: \w{3}, \d\d \w{3} 2023 \d\d:\d\d:\d\d [+-]\d{4}\nSubject: x\n",
+        text,
+    )
+
+
+async def test_headers_are_removed_and_added_by_transport_and_router():
+    transport = maildirs(
+        headers_add=Template.parse("X-To: $test_local_part"), headers_remove=Template.parse("x-old")
+    )
+    job = job_for("bob@local.example", headers_add=("X-R: 1\n",), headers_remove=("To",))
+    _, files = await deliver(transport, job)
+    assert files.files["/mail/local.example/bob"] == [b"Subject: x\nX-R: 1\nX-To: bob\n\nbody\n"]
+
+
+async def test_errors_to_and_return_path_choose_the_sender():
+    transport = maildirs(return_path_add=True)
+    _, files = await deliver(transport, job_for("bob@l.example", errors_to="owner@l.example"))
+    assert files.files["/mail/l.example/bob"][0].startswith(b"Return-path: <owner@l.example>\n")
+    transport = maildirs(return_path_add=True, return_path=Template.parse("x-$test_local_part@l.example"))
+    _, files = await deliver(transport, job_for("bob@l.example"))
+    assert files.files["/mail/l.example/bob"][0].startswith(b"Return-path: <x-bob@l.example>\n")
+
+
+async def test_body_only_and_headers_only():
+    _, files = await deliver(maildirs(headers_only=True), job_for("bob@l.example"))
+    assert files.files["/mail/l.example/bob"] == [b"Subject: x\nX-Old: 1\n  folded\nTo: y\n\n"]
+
+
+@pytest.mark.parametrize(
+    "address", ["../root@l.example", "..@l.example", "a/b@l.example", "x@..", "a\0b@l.example"]
+)
+async def test_an_address_cannot_climb(address):
+    outcome, files = await deliver(maildirs(), job_for(address))
+    assert isinstance(outcome, Deferred)
+    assert not files.files
+
+
+async def test_a_relative_directory_is_refused():
+    transport = Appendfile(
+        name="maildir", directory=Template.parse("mail/$test_local_part"), maildir_format=True
+    )
+    outcome, files = await deliver(transport, job_for("bob@l.example"))
+    assert isinstance(outcome, Deferred)
+    assert not files.files
+
+
+async def test_trouble_with_the_file_is_an_outcome():
+    world = World(lambda c: assigned(c, "maildir"), {})
+    world.files.failure = DeliveryFailure("disk quota exceeded", error="quota")
+    outcome, _ = await deliver(maildirs(), job_for("bob@l.example"), world)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.error, outcome.retry_keys) == ("quota", ("T:bob@l.example",))
+    assert outcome.reason.peer == "mailbox is full"
+    world.files.failure = DeliveryFailure("is a symbolic link", is_permanent=True)
+    outcome, _ = await deliver(maildirs(), job_for("bob@l.example"), world)
+    assert isinstance(outcome, Failed)
+    assert "symbolic" not in outcome.reason.peer
+
+
+def test_forms_not_supported_are_refused_at_load():
+    with pytest.raises(OptionError, match="mbox"):
+        Appendfile(name="t", file=Template.parse("/var/mail/x"))
+    with pytest.raises(OptionError, match="Maildir"):
+        Appendfile(name="t", directory=Template.parse("/var/mail/x"))
+
+
+def test_names_repeat_for_one_address_and_differ_between_two():
+    first = maildir_name("id", "a@b", 1.5, "h")
+    assert first == maildir_name("id", "a@b", 1.5, "h")
+    assert first != maildir_name("id", "c@b", 1.5, "h")
+    assert "/" not in first and ":" not in first
