@@ -1,0 +1,36 @@
+"""What the steps at the end of the data work on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.mail.envelope import Envelope, Recipient
+from pillarbox.mail.message import Message
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.session import Session
+
+
+class Finish:
+    """`message` grows headers from step to step; `envelope` is there once it is fixed."""
+
+    __slots__ = ("envelope", "id", "message", "received_at", "recipients", "sender", "session", "transaction")
+
+    def __init__(self, session: Session, transaction: Transaction, message: Message) -> None:
+        self.session = session
+        self.transaction = transaction
+        self.message = message
+        self.sender = transaction.sender
+        self.recipients: list[Recipient] = transaction.recipients
+        self.received_at = session.services.clock.now()
+        self.id = transaction.facts.id or session.services.spool.new_id()
+        self.envelope: Envelope | None = None
+
+    @property
+    def headers(self) -> bytes:
+        return self.message.headers
+
+    def with_headers(self, headers: bytes) -> None:
+        self.message = Message(headers, self.message.body)
+        self.transaction.facts.message = self.message

@@ -1,0 +1,86 @@
+"""Submission mode: the headers that a mail program may have left out, and who the sender really is (Exim 48.1, 48.5; RFC 6409 §8).
+
+Also used for messages that come from local programs.
+"""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+
+import msgspec
+
+from pillarbox.mail import header
+from pillarbox.mail.date import format_date
+
+
+class Fixed(msgspec.Struct, frozen=True):
+    headers: bytes
+    sender: str | None
+    """The envelope sender to use."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """`control = submission/…` taken apart."""
+
+    sender_retain: bool = False
+    domain: str | None = None
+    """None: `qualify_domain`; empty: the authenticated id is a whole address."""
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Options:
+        before, has_name, name = text.partition("name=")
+        parts = [part.strip() for part in before.split("/") if part.strip()]
+        domains = [part[7:] for part in parts if part.startswith("domain=")]
+        return cls("sender_retain" in parts, domains[0] if domains else None, name if has_name else "")
+
+
+_SYNTAX = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def fix_up(
+    block: bytes,
+    options: str,
+    *,
+    sender: str | None,
+    authenticated_id: str,
+    qualify_domain: str,
+    message_id: str,
+    now: float,
+) -> Fixed:
+    """Add what is missing, and say who authenticated where From: says otherwise."""
+    chosen = Options.parse(options)
+    if chosen.sender_retain or not authenticated_id:
+        return Fixed(add_missing(block, sender, message_id, now), sender)
+    true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
+    block = add_missing(header.remove(block, frozenset({"sender"})), true_sender, message_id, now)
+    if _from_address(block).lower() == true_sender.lower():
+        return Fixed(block, sender)
+    name = _SYNTAX.sub("", chosen.name)
+    shown = f"{name} <{true_sender}>" if name else true_sender
+    return Fixed(block + f"Sender: {shown}\n".encode(), true_sender if sender is not None else None)
+
+
+def add_missing(block: bytes, sender: str | None, message_id: str, now: float) -> bytes:
+    """Message-ID:, Date: and From: where they are missing; Bcc: is left to the mail program."""
+    names = {field.name.lower() for field in header.parse_headers(block)}
+    added = []
+    if "message-id" not in names:
+        added.append(f"Message-Id: <{message_id}>\n")
+    if "date" not in names:
+        added.append(f"Date: {format_date(now)}\n")
+    if "from" not in names and sender:
+        added.append(f"From: {sender}\n")
+    return block + "".join(added).encode() if added else block
+
+
+def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -> str:
+    if options.domain == "" or (options.domain is None and "@" in authenticated_id):
+        return authenticated_id
+    return f"{authenticated_id}@{options.domain or qualify_domain}"
+
+
+def _from_address(block: bytes) -> str:
+    value = header.first(block, "From")
+    return parseaddr(value.decode("utf-8", "replace"))[1] if value else ""

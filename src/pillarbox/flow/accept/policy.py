@@ -1,0 +1,65 @@
+"""What one configuration says about taking mail in: worked out once at load, shared by all sessions.
+
+A session keeps the policy it began with, so a reload never changes the rules of a conversation that is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+
+from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.check.acl.program import Acl
+from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.language.expand.scope import Services
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.hosts import HostList
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.logins import Logins
+from pillarbox.ports.spool import Queued, Spool
+from pillarbox.wire.smtp.server import ServerSettings
+
+Where = Literal[
+    "connect", "helo", "starttls", "auth", "mail", "rcpt", "predata", "data", "vrfy", "expn", "quit"
+]
+
+
+class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """`acls`: the ACL to run at each point; a point without one accepts, except `rcpt`, `vrfy` and `expn`, which refuse (Exim 43.3)."""
+
+    primary_hostname: str
+    qualify_domain: str
+    qualify_recipient: str
+    banner: Template
+    received_header: Template
+    acls: dict[Where, Acl]
+    engine: ServerSettings
+    authenticators: tuple[Authenticator, ...] = ()
+    auth_hosts: HostList | None = None
+    """`auth_advertise_hosts`; None: everybody."""
+    tls_hosts: HostList | None = None
+    tls_available: bool = False
+    receive_timeout: float = 300.0
+    """Seconds for the next command, and for the next piece of data."""
+    received_headers_max: int = 30
+    trusted_facets: dict[type, object] = {}
+    """Facets every scope has: main options, the local host's names."""
+    reject_log_headers: bool = False
+
+
+class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
+    """What sessions use of the world."""
+
+    clock: Clock
+    spool: Spool
+    journal: Journal
+    logins: Logins
+    checks: CheckServices
+    expansion: Services
+    host_name_of: Callable[[str], Awaitable[str]]
+    """Verified name of an address, or empty; for `host_lookup`."""
+    deliver: Callable[[Queued], None]
+    """Start the first delivery. Returns at once."""

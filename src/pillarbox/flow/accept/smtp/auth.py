@@ -1,0 +1,75 @@
+"""AUTH (RFC 4954; Exim chapter 33): the exchange is the authenticator's, the lines are ours."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.smtp.helo import protocol_name
+from pillarbox.flow.check.verdict import Accept, Drop
+from pillarbox.mail.reply import Reply
+from pillarbox.ports.logins import Challenge, Failure, Success
+from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
+
+ANSWERS = {
+    "credentials": Reply(535, "Incorrect authentication data", "5.7.8"),
+    "malformed": Reply(501, "Invalid authentication data", "5.5.2"),
+    "throttled": Reply(454, "Too many failed logins, try again later", "4.7.0"),
+    "temporary": Reply(454, "Temporary authentication failure", "4.7.0"),
+}
+
+
+@verb(Auth)
+async def handle(session: Session, event: Auth) -> None:
+    verdict = await session.check("auth", session.new_scope())
+    if not isinstance(verdict, Accept):
+        session.reject("AUTH", verdict.reason)
+        session.reply(reply_to(verdict, Reply(235, ""), code=535), close=isinstance(verdict, Drop))
+        return
+    driver = next((a for a in session.policy.authenticators if a.mechanism == event.mechanism), None)
+    bindings = session.stream.channel_bindings()
+    exchange = (
+        driver.begin(session.services.logins, session.origin.host_address, bindings) if driver else None
+    )
+    if driver is None or exchange is None:
+        session.reply(Reply(504, f"{event.mechanism} authentication mechanism not supported", "5.5.4"))
+        return
+    session.exchange, session.exchange_name = exchange, driver.name
+    await _step(session, event.initial)
+
+
+@verb(AuthResponse)
+async def handle_response(session: Session, event: AuthResponse) -> None:
+    await _step(session, event.data)
+
+
+@verb(AuthCancelled)
+async def handle_cancelled(session: Session, event: AuthCancelled) -> None:
+    session.exchange = None
+
+
+async def _step(session: Session, response: bytes | None) -> None:
+    assert session.exchange is not None
+    step = await session.exchange.step(response)
+    match step:
+        case Challenge(data=data):
+            session.engine.challenge(data)
+        case Success(name=name):
+            _succeed(session, name)
+        case Failure(kind=kind, log=log, name=name):
+            session.exchange = None
+            session.services.journal.main(
+                f"{session.exchange_name} authenticator failed for {describe_host(session.origin)[2:]}: "
+                f"{ANSWERS[kind].code} {ANSWERS[kind].text} (set_id={name}): {log}"
+            )
+            session.reply(ANSWERS[kind])
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _succeed(session: Session, name: str) -> None:
+    session.exchange = None
+    session.update_origin(authenticated_id=name, authenticator=session.exchange_name)
+    session.update_origin(protocol=protocol_name(session, is_esmtp=True))
+    session.reply(Reply(235, "Authentication succeeded", "2.7.0"))
