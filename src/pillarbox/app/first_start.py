@@ -1,0 +1,107 @@
+"""The first start: a folder with everything a mail server needs, made once and never overwritten."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import secrets
+import socket
+from importlib import resources
+
+import msgspec
+
+from pillarbox.app.data_folder import DataFolder
+from pillarbox.backends.accounts.file import Row, edit, read_rows
+from pillarbox.backends.accounts.passwords import hash_password
+from pillarbox.system.tls import make_self_signed
+from pillarbox.wire.sasl.scram import derive_keys
+
+OFFSET = 2000
+"""Added to every standard port when we are not the system's mail server."""
+ALIASES = """\
+# Redirections of local addresses, as in /etc/aliases: name: address[, address ...]
+# Read anew when the file changes; no newaliases is needed.
+mailer-daemon: postmaster
+postmaster: {account}
+abuse: postmaster
+hostmaster: postmaster
+webmaster: postmaster
+root: postmaster
+"""
+_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*")
+_LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,30}")
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What was found or made. `password` only when the account is new."""
+
+    folder: DataFolder
+    account: str
+    password: str = ""
+
+
+def prepare(folder: DataFolder, *, is_system: bool) -> Start:
+    """Make what is missing. `is_system`: we are the machine's mail server, on the standard ports and all interfaces."""
+    for directory in (folder.path, folder.mail, folder.spool, folder.log):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    hostname = primary_hostname()
+    make_self_signed(folder.certificate, folder.key, tuple(dict.fromkeys((hostname, "localhost"))))
+    account, password = _first_account(folder)
+    if not folder.aliases.exists():
+        folder.aliases.write_text(ALIASES.format(account=account))
+    if not folder.configuration.exists():
+        folder.configuration.write_text(render_configuration(folder, hostname, is_system=is_system))
+    return Start(folder, account, password)
+
+
+def _first_account(folder: DataFolder) -> tuple[str, str]:
+    rows, _ = read_rows(folder.accounts)
+    if rows:
+        return next(iter(rows)), ""
+    name, password = _login_name(), secrets.token_urlsafe(12)
+    set_password(folder, name, password)
+    return name, password
+
+
+def set_password(folder: DataFolder, name: str, password: str) -> None:
+    """Give the account a new password, making it if needed. Raises AccountsFileError."""
+    hashed, keys = hash_password(password), derive_keys(password)
+    edit(folder.accounts, name, lambda row: Row(name, hashed, row.home if row else "", keys))
+
+
+def render_configuration(folder: DataFolder, hostname: str, *, is_system: bool) -> str:
+    """The shipped configuration with this folder's places and ports."""
+    text = resources.files("pillarbox.app").joinpath("shipped.conf").read_text("utf-8")
+    offset = 0 if is_system else OFFSET
+    values = {
+        "DATA": str(folder.path),
+        "HOSTNAME": hostname,
+        "INTERFACES": "<; 0.0.0.0 ; ::0" if is_system else "<; 127.0.0.1 ; ::1",
+        "SMTP": "25" if is_system else "2525",
+        "SUBMISSION": str(587 + offset),
+        "SUBMISSIONS": str(465 + offset),
+        "IMAP": str(143 + offset),
+        "IMAPS": str(993 + offset),
+        "POP3": str(110 + offset),
+        "POP3S": str(995 + offset),
+    }
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def primary_hostname() -> str:
+    """This machine's full name, when it has one that mail can use; else `localhost`."""
+    for name in (socket.getfqdn(), socket.gethostname()):
+        if _HOSTNAME.fullmatch(name) and not name.startswith("localhost"):
+            return name.lower()
+    return "localhost"
+
+
+def _login_name() -> str:
+    try:
+        name = getpass.getuser().lower()
+    except (KeyError, OSError):
+        name = ""
+    return name if os.geteuid() != 0 and _LOGIN.fullmatch(name) else "admin"

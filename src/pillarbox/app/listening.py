@@ -1,0 +1,124 @@
+"""Which ports, for which protocol, on which addresses: from the configuration or from `--listen`."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+
+import msgspec
+
+from pillarbox.app.supervisor import Listener
+from pillarbox.config.model import Config
+from pillarbox.flow.settings import Listening
+from pillarbox.language.match.items import split_items
+from pillarbox.system.listen import CannotListen, bind, has_ipv6, is_taken
+
+ROLES = ("smtp", "smtps", "lmtp", "imap", "imaps", "pop3", "pop3s")
+_WITH_PORT = re.compile(
+    r"\[(?P<bracketed>[^\]]+)\](?::(?P<port6>\d+))?|(?P<v4>\d+\.\d+\.\d+\.\d+)(?:[.:](?P<port4>\d+))?"
+)
+_SPLIT = re.compile(r"\s*:\s*")
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """One address and port to listen on."""
+
+    role: str
+    """`smtp`, `lmtp`, `imap` or `pop3`."""
+    address: str
+    port: int
+    is_tls: bool = False
+
+    def __str__(self) -> str:
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{shown}:{self.port}"
+
+
+class BadListen(Exception):
+    """A `--listen` or an interface that cannot be read; `str()` says which and why."""
+
+
+def parse_listen(text: str) -> Place:
+    """`imaps=127.0.0.1:993`. Raises BadListen."""
+    role, equals, where = text.partition("=")
+    address, port = _parse_interface(where)
+    if not equals or role not in ROLES or not port:
+        raise BadListen(f"--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of {', '.join(ROLES)}")
+    is_tls = role in ("smtps", "imaps", "pop3s")
+    return Place(role.removesuffix("s") if is_tls else role, address, port, is_tls)
+
+
+def places_of(config: Config) -> list[Place]:
+    """What the configuration says. Raises BadListen."""
+    listening = config.main(Listening)
+    interfaces = [
+        _parse_interface(item.text) for item in split_items(listening.local_interfaces) if item.text
+    ]
+    if not has_ipv6():
+        interfaces = [pair for pair in interfaces if ":" not in pair[0]]
+    tls_ports = set(_ports(listening.tls_on_connect_ports))
+    found: list[Place] = []
+    for address, own_port in interfaces:
+        ports = [own_port] if own_port else _ports(listening.daemon_smtp_ports)
+        found += [Place("smtp", address, port, port in tls_ports) for port in ports]
+    addresses = list(dict.fromkeys(address for address, _ in interfaces))
+    for role, text, is_tls in (
+        ("imap", listening.imap_ports, False),
+        ("imap", listening.imaps_ports, True),
+        ("pop3", listening.pop3_ports, False),
+        ("pop3", listening.pop3s_ports, True),
+    ):
+        found += [Place(role, address, port, is_tls) for address in addresses for port in _ports(text)]
+    return found
+
+
+def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...]:
+    """Bind everything, one socket for each worker. Raises CannotListen; nothing stays bound then."""
+    made: list[Listener] = []
+    try:
+        for place in places:
+            if place.port and is_taken(place.address, place.port):
+                raise CannotListen(
+                    f"cannot listen on {place.address} port {place.port}: another program does already; "
+                    "stop it, or choose another port in the configuration"
+                )
+            sockets = tuple(bind(place.address, place.port) for _ in range(workers))
+            made.append(Listener(place.role, place.address, place.port, place.is_tls, sockets))
+    except CannotListen:
+        for listener in made:
+            for each in listener.sockets:
+                each.close()
+        raise
+    return tuple(made)
+
+
+def _parse_interface(text: str) -> tuple[str, int]:
+    """(address, port or 0)."""
+    match = _WITH_PORT.fullmatch(text.strip())
+    if match is not None:
+        address = match["bracketed"] or match["v4"]
+        port = int(match["port6"] or match["port4"] or 0)
+    else:
+        address, port = text.strip(), 0
+    if address == "::0":
+        address = "::"
+    try:
+        socket.getaddrinfo(address, port or None, flags=socket.AI_NUMERICHOST)
+    except OSError as error:
+        raise BadListen(f"{text!r} is not an IP address to listen on") from error
+    return address, port
+
+
+def _ports(text: str) -> list[int]:
+    ports = []
+    for word in _SPLIT.split(text.strip().removeprefix("<;").replace(";", ":")):
+        if not word:
+            continue
+        try:
+            ports.append(int(word) if word.isdigit() else socket.getservbyname(word, "tcp"))
+        except OSError as error:
+            raise BadListen(
+                f"{word!r} is no port: use a number or a service name of /etc/services"
+            ) from error
+    return ports

@@ -1,0 +1,68 @@
+"""From root to the mail user, once the ports are bound."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+CANDIDATES = ("pillarbox", "mail", "nobody")
+
+
+class NoSuchUser(Exception):
+    """`str()` names the user and what to do."""
+
+
+def choose_user(wanted: str) -> pwd.struct_passwd:
+    """The configured user, or the first that exists of pillarbox, mail, nobody. Raises NoSuchUser."""
+    for name in (wanted,) if wanted else CANDIDATES:
+        try:
+            return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise NoSuchUser(
+        f"there is no user {wanted or ' or '.join(CANDIDATES)}; set exim_user to an existing one"
+    )
+
+
+def group_of(user: pwd.struct_passwd, wanted: str) -> int:
+    """The configured group's number, or the user's own. Raises NoSuchUser."""
+    if not wanted:
+        return user.pw_gid
+    try:
+        return int(wanted) if wanted.isdigit() else grp.getgrnam(wanted).gr_gid
+    except KeyError as error:
+        raise NoSuchUser(f"there is no group {wanted}; set exim_group to an existing one") from error
+
+
+def can_reach(uid: int, gid: int, path: Path) -> bool:
+    """Whether that user may pass through every directory above `path` (permission bits only)."""
+    for directory in path.resolve().parents:
+        status = directory.stat()
+        if status.st_uid == uid:
+            bit = 0o100
+        elif status.st_gid == gid:
+            bit = 0o010
+        else:
+            bit = 0o001
+        if not status.st_mode & bit:
+            return False
+    return True
+
+
+def give(path: Path, uid: int, gid: int) -> None:
+    """Make everything below `path` belong to the user; symbolic links are not followed."""
+    for root, directories, files in os.walk(path):
+        for name in [*directories, *files]:
+            os.chown(os.path.join(root, name), uid, gid, follow_symlinks=False)
+    os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def drop(user: pwd.struct_passwd, gid: int) -> None:
+    """For good: no way back to root."""
+    os.initgroups(user.pw_name, gid)
+    os.setgid(gid)
+    os.setuid(user.pw_uid)
+    if os.geteuid() == 0 and user.pw_uid != 0:
+        raise PermissionError("root privileges could not be given up")
