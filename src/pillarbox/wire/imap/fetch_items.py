@@ -1,4 +1,4 @@
-"""What FETCH asks for (RFC 9051 §6.4.5; BINARY RFC 3516; CONDSTORE RFC 7162; SAVEDATE RFC 8514; OBJECTID RFC 8474)."""
+"""What FETCH asks for (RFC 9051 §6.4.5; BINARY RFC 3516; CONDSTORE RFC 7162; SAVEDATE RFC 8514)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ _PLAIN = frozenset(
         "BODYSTRUCTURE",
         "MODSEQ",
         "SAVEDATE",
-        "EMAILID",
-        "THREADID",
     ]
 )
 _MACROS = {

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pillarbox.wire.imap.cursor import BadSyntax, Cursor
 
 SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
+MOST_FLAGS = 100
+"""In one list."""
 _CANONICAL = {flag.upper(): flag for flag in SYSTEM_FLAGS}
 _FLAG = re.compile(rb"\\?[!#$&'+-Z^-z|}~\[]{1,64}")
 
@@ -29,12 +31,15 @@ def parse_flag(cursor: Cursor) -> str:
 def parse_flags(cursor: Cursor) -> frozenset[str]:
     """`(\\Seen $Junk)`, or the same without parentheses as STORE allows."""
     if cursor.peek() == b"(":
-        return frozenset(cursor.parenthesised(parse_flag, may_be_empty=True))
+        listed = cursor.parenthesised(parse_flag, may_be_empty=True)
+        if len(listed) > MOST_FLAGS:
+            raise BadSyntax("Too many flags")
+        return frozenset(listed)
     flags = [parse_flag(cursor)]
     while not cursor.at_end():
         cursor.space()
         flags.append(parse_flag(cursor))
-        if len(flags) > cursor.limits.arguments:
+        if len(flags) > MOST_FLAGS:
             raise BadSyntax("Too many flags")
     return frozenset(flags)
 

@@ -17,7 +17,6 @@ STATUS_ITEMS = frozenset(
         "SIZE",
         "RECENT",
         "HIGHESTMODSEQ",
-        "MAILBOXID",
         "APPENDLIMIT",
     ]
 )

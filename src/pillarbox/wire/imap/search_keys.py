@@ -1,4 +1,4 @@
-"""What SEARCH looks for: the keys as a tree (RFC 9051 §6.4.4; MODSEQ RFC 7162; SAVEDATE RFC 8514; WITHIN RFC 5032; EMAILID RFC 8474)."""
+"""What SEARCH looks for: the keys as a tree (RFC 9051 §6.4.4; MODSEQ RFC 7162; SAVEDATE RFC 8514; WITHIN RFC 5032)."""
 
 from __future__ import annotations
 
@@ -85,13 +85,6 @@ class ChangedSince(msgspec.Struct, frozen=True):
     modseq: int
 
 
-class ObjectId(msgspec.Struct, frozen=True):
-    """EMAILID, THREADID."""
-
-    identifier: str
-    is_thread: bool
-
-
 class Not(msgspec.Struct, frozen=True):
     key: SearchKey
 
@@ -118,7 +111,6 @@ SearchKey: TypeAlias = (
     | Sized
     | Numbered
     | ChangedSince
-    | ObjectId
     | Not
     | Either
     | Both
@@ -235,8 +227,6 @@ _WITH_ARGUMENT: dict[str, Callable[[Cursor], SearchKey]] = {
     "YOUNGER": lambda cursor: Aged(cursor.positive(), is_older=False),
     "UID": lambda cursor: Numbered(parse_sequence_set(cursor), by_uid=True),
     "MODSEQ": _modseq,
-    "EMAILID": lambda cursor: ObjectId(cursor.atom(), is_thread=False),
-    "THREADID": lambda cursor: ObjectId(cursor.atom(), is_thread=True),
 }
 for _name in ("BCC", "CC", "FROM", "SUBJECT", "TO"):
     _WITH_ARGUMENT[_name] = _header(_name.lower().encode("ascii"))

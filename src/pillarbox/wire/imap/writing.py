@@ -13,6 +13,7 @@ _QUOTABLE = re.compile(rb"[ !#-\[\]-~]{0,1024}")
 _QUOTABLE_ESCAPED = re.compile(rb"[ -~]{0,1024}")
 _ATOM = re.compile(rb"[!#$&'+-Z^-z|}~]+")
 _UNSAFE_IN_TEXT = re.compile(r"[^ -~]")
+_LONGEST_TEXT = 8_000
 NIL = b"NIL"
 
 
@@ -45,7 +46,7 @@ def mailbox(name: str, *, is_utf8: bool) -> bytes:
 
 def text(words: str) -> bytes:
     """Human-readable text of a response: printable ASCII, one line, bounded."""
-    return _UNSAFE_IN_TEXT.sub("?", words[:500]).encode("ascii")
+    return _UNSAFE_IN_TEXT.sub("?", words[:_LONGEST_TEXT]).encode("ascii")
 
 
 def tagged(tag: str, status: str, words: str) -> bytes:

@@ -1,0 +1,42 @@
+"""LIST patterns: `*` matches anything, `%` anything within one level (RFC 9051 §6.3.9).
+
+Matching follows all possible places at once, so that no pattern costs more than its length times the name's.
+"""
+
+from __future__ import annotations
+
+SEPARATOR = "/"
+LONGEST_PATTERN = 1_000
+
+
+def matches(pattern: str, name: str) -> bool:
+    if pattern == "*":
+        return True
+    if pattern == "%":
+        return SEPARATOR not in name
+    if "*" not in pattern and "%" not in pattern:
+        return pattern == name
+    return _match(pattern[:LONGEST_PATTERN], name)
+
+
+def _match(pattern: str, name: str) -> bool:
+    places = {0}
+    for token in pattern:
+        places = _advance(token, places, name)
+        if not places:
+            return False
+    return len(name) in places
+
+
+def _advance(token: str, places: set[int], name: str) -> set[int]:
+    """Places in the name that may be reached from `places` over one token."""
+    if token == "*":
+        return set(range(min(places), len(name) + 1))
+    if token != "%":
+        return {place + 1 for place in places if name.startswith(token, place)}
+    reached: set[int] = set()
+    for place in places:
+        if place not in reached:
+            end = name.find(SEPARATOR, place)
+            reached.update(range(place, (len(name) if end < 0 else end) + 1))
+    return reached
