@@ -98,6 +98,9 @@ class ServerEngine(ServerReader):
             if self._owed is not None:
                 return Need.REPLY
             event = self._read()
+            if event is Need.DATA and self._at:
+                self._buffer = self._buffer[self._at :]
+                self._at = 0
             if event is not None:
                 return event
 

@@ -32,6 +32,7 @@ from pillarbox.wire.smtp.session import ServerSettings, Session
 from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
 
 _CLOSED = Closed()
+_UNCHECKED = frozenset({"QUIT", "BDAT"})
 _UNCOUNTED = frozenset({Problem.TOO_BIG, Problem.TOO_MANY_RECIPIENTS})
 
 
@@ -169,7 +170,9 @@ class ServerReader:
             return self._refuse_unknown(line)
         session, name = self._session, verb.name
         self._is_synchronizing = (
-            (verb.is_last or not session.offer.pipelining) and self._settings.enforce_sync and name != "QUIT"
+            (verb.is_last or not session.offer.pipelining)
+            and self._settings.enforce_sync
+            and name not in _UNCHECKED
         )
         if self._is_synchronizing and self._at != len(self._buffer):
             return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
