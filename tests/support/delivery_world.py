@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from tests.support.clock import JumpClock
+
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.compose import DeliverySide, QueueSettings
-from pillarbox.flow.queue.retry import RetryRule
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.named import NamedLists
+from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.hints import RetryHint
 from pillarbox.ports.journal import Event
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.ports.spool import Queued
 from pillarbox.ports.userfiles import MaildirDelivery
-from tests.support.clock import JumpClock
 
 
 @variable(
@@ -129,26 +130,15 @@ class TableChain:
         return [self.answer(c) for c in candidates]
 
 
-class FixedRule:
-    """Every `interval` seconds until `cutoff`."""
-
-    def __init__(self, interval: float, cutoff: float) -> None:
-        self.interval = interval
-        self.final_cutoff = cutoff
-
-    def next_try(self, *, first_failed: float, last_tried: float, now: float) -> float:
-        return now + self.interval
-
-
 class World:
-    """`answer`: the routing; `transports` by name. `rule` None: no retry rules at all."""
+    """`answer`: the routing; `transports` by name. `retry`: a retry section, one rule in each line."""
 
     def __init__(
         self,
         answer: Callable[[Candidate], Routed],
         transports: Mapping[str, Transport],
         *,
-        rule: RetryRule | None = None,
+        retry: str = "",
         settings: QueueSettings | None = None,
         network: object = None,
     ) -> None:
@@ -168,15 +158,13 @@ class World:
             hostname="mail.example.org",
         )
 
-        async def find(key: str, deferred: Deferred, sender: str | None) -> RetryRule | None:
-            return rule
-
+        rules = tuple(parse_retry_rule(line, NamedLists()) for line in retry.splitlines())
         self.side = DeliverySide.compose(
             spool=self.spool,
             chain=self.chain,
             transports=transports,
             services=self.services,
-            find_rule=find,
+            retry_rules=RetryRules(rules),
             style=Style(
                 hostname="mail.example.org", sender_line="Mail Delivery System <Mailer-Daemon@example.org>"
             ),

@@ -40,6 +40,8 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     """`bounce_message_text`, behind the first sentence."""
     protocol: str = "local"
+    user: str = ""
+    """Login name that we run as: `U=` on the notice's log line."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ def compose(
         id=message_id,
         sender=None,
         recipients=(Recipient(notice.to),),
-        origin=Origin(protocol=style.protocol),
+        origin=Origin(protocol=style.protocol, ident=style.user),
         received_at=now,
         body_type="" if body.isascii() else "8BITMIME",
         smtputf8=not headers.isascii() or not notice.to.isascii(),

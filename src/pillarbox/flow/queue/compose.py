@@ -19,12 +19,13 @@ from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.fastlane import FastLane, LaneLimits
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
-from pillarbox.flow.queue.retry import FindRule, Retries
+from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import FrozenRules, QueueRunner, RunnerLimits
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
+from pillarbox.language.retry.rules import RetryRules
 from pillarbox.ports.spool import Spool
 
 
@@ -36,7 +37,7 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     lane: LaneLimits = LaneLimits()
     runner: RunnerLimits = RunnerLimits()
     remote_max_parallel: int = 6
-    user: str = ""
+    retry_interval_max: float = 86400.0
 
 
 class DeliverySide(msgspec.Struct, frozen=True):
@@ -57,14 +58,20 @@ class DeliverySide(msgspec.Struct, frozen=True):
         chain: RouterChain,
         transports: Mapping[str, Transport],
         services: TransportServices,
-        find_rule: FindRule,
+        retry_rules: RetryRules,
         style: Style,
         settings: QueueSettings,
     ) -> DeliverySide:
         clock, journal, files = services.clock, services.journal, services.user_files
         due = DueTable()
-        inject = Injection(spool, journal, user=settings.user)
-        retries = Retries(services.hints, find_rule, data_expire=services.retry_data_expire)
+        inject = Injection(spool, journal)
+        retries = Retries(
+            services.hints,
+            retry_rules,
+            data_expire=services.retry_data_expire,
+            interval_max=settings.retry_interval_max,
+        )
+        services.note_host_failure = retries.note
         ending = Ending(settings.frozen.ignore_bounce_errors_after, settings.runner.interval)
         settler = Settler(
             journal, retries, Notices(inject, style, settings.warnings, clock), files, clock, ending

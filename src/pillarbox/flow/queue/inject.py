@@ -8,18 +8,17 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
+from pillarbox.wire.exim.log_line import line_received
 
 
 class Injection:
     """`first_delivery` is the fast lane's; it is set by the wiring, since the lane is made of things that inject."""
 
-    __slots__ = ("_journal", "_spool", "first_delivery", "user")
+    __slots__ = ("_journal", "_spool", "first_delivery")
 
-    def __init__(self, spool: Spool, journal: Journal, *, user: str) -> None:
-        """`user`: login name that this process runs as, for `U=`."""
+    def __init__(self, spool: Spool, journal: Journal) -> None:
         self._spool = spool
         self._journal = journal
-        self.user = user
         self.first_delivery: Callable[[Queued], None] | None = None
 
     def new_id(self) -> str:
@@ -28,11 +27,7 @@ class Injection:
     async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
         """Durable on return. Raises SpoolFull."""
         queued = await self._spool.accept(envelope, message)
-        sender = envelope.sender or "<>"
-        user = f" U={self.user}" if self.user else ""
-        self._journal.main(
-            f"{envelope.id} <= {sender} R={parent_id}{user} P={envelope.origin.protocol} S={message.size}"
-        )
+        self._journal.main(line_received(envelope, message, reference=parent_id))
         if self.first_delivery is None:
             await self._spool.park(envelope.id)
         else:

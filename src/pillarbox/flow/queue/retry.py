@@ -7,11 +7,11 @@ expired keys fail with "retry timeout exceeded" (32.10).
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
 from pillarbox.flow.transport.job import SKIPPED
+from pillarbox.language.retry.rules import RetryRules
+from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.hints import Hints, RetryHint
 
@@ -19,25 +19,6 @@ MESSAGE_ERRORS = frozenset({"mail_4xx", "data_4xx", "quota", "disk_full"})
 """Errors that may lie in the message rather than in the host (Exim 32.11)."""
 
 RETRY_TIMEOUT = "retry timeout exceeded"
-
-
-class RetryRule(Protocol):
-    """One line of the retry section, as language/retry gives it."""
-
-    @property
-    def final_cutoff(self) -> float:
-        """Seconds after the first failure at which the last parameter set ends; 0 when there is none."""
-        ...
-
-    def next_try(self, *, first_failed: float, last_tried: float, now: float) -> float:
-        """When to try again (seconds since the epoch), later than `now`."""
-        ...
-
-
-class FindRule(Protocol):
-    """The first rule that fits; None when there is none (then a temporary error is permanent)."""
-
-    async def __call__(self, key: str, deferred: Deferred, sender: str | None) -> RetryRule | None: ...
 
 
 class RetryState(msgspec.Struct, frozen=True, gc=False):
@@ -52,12 +33,20 @@ class RetryState(msgspec.Struct, frozen=True, gc=False):
 class Retries:
     """Reads and writes the retry hints of one worker."""
 
-    __slots__ = ("_find", "_hints", "data_expire")
+    __slots__ = ("_hints", "_interval_max", "_rules", "data_expire")
 
-    def __init__(self, hints: Hints, find: FindRule, *, data_expire: float = 7 * 86400.0) -> None:
-        """`data_expire`: `retry_data_expire`, older hints count as none (Exim 32.9)."""
+    def __init__(
+        self,
+        hints: Hints,
+        rules: RetryRules,
+        *,
+        data_expire: float = 7 * 86400.0,
+        interval_max: float = 86400.0,
+    ) -> None:
+        """`data_expire`: `retry_data_expire`, older hints count as none (Exim 32.9); `interval_max`: `retry_interval_max`."""
         self._hints = hints
-        self._find = find
+        self._rules = rules
+        self._interval_max = interval_max
         self.data_expire = data_expire
 
     def look(self, key: str, now: float) -> RetryHint | None:
@@ -71,9 +60,7 @@ class Retries:
             if self._hints.retry(key) is not None:
                 self._hints.forget_retry(key)
 
-    async def note(
-        self, deferred: Deferred, sender: str | None, received_at: float, now: float
-    ) -> RetryState:
+    def note(self, deferred: Deferred, sender: str | None, received_at: float, now: float) -> RetryState:
         """Write a deferral into the hints of all its keys and say when to try again, or that it is over.
 
         Without keys (the failure is ours: a bad expansion, a full disk) the address is due at the next queue run: `next_try` is
@@ -81,12 +68,17 @@ class Retries:
         """
         if not deferred.retry_keys:
             return RetryState(now, False)
-        states = [
-            await self._note_key(key, deferred, sender, received_at, now) for key in deferred.retry_keys
-        ]
+        states = [self._note_key(key, deferred, sender, received_at, now) for key in deferred.retry_keys]
         return RetryState(min(s.next_try for s in states), all(s.is_expired for s in states))
 
-    async def _note_key(
+    def cutoff_of(self, key: str, deferred: Deferred, sender: str | None) -> float:
+        """Seconds after which the rule for this failure gives up; 0 without a rule."""
+        rule = self._rules.find(
+            _subjects(key, deferred.address), deferred.error, deferred.error_detail, sender=sender
+        )
+        return rule.final_cutoff if rule is not None else 0.0
+
+    def _note_key(
         self, key: str, deferred: Deferred, sender: str | None, received_at: float, now: float
     ) -> RetryState:
         old = self.look(key, now)
@@ -98,20 +90,32 @@ class Retries:
             return RetryState(old.next_try, old.is_expired)  # a host that was passed over, not tried
         if deferred.error == SKIPPED:
             return RetryState(now, False)
-        rule = await self._find(key, deferred, sender)
+        subjects = _subjects(key, deferred.address)
+        rule = self._rules.find(subjects, deferred.error, deferred.error_detail, sender=sender)
         if rule is None:
             return RetryState(now, True)
         first_failed = now if old is None else old.first_failed
         counted_from = min(first_failed, received_at) if deferred.error in MESSAGE_ERRORS else first_failed
-        is_expired = now - counted_from > rule.final_cutoff
         next_try = rule.next_try(
-            first_failed=counted_from, last_tried=old.last_tried if old else counted_from, now=now
+            counted_from,
+            now if old is None else old.last_tried,
+            now,
+            planned=None if old is None else old.next_try - old.last_tried,
+            longest=self._interval_max,
         )
         if now - received_at > rule.final_cutoff:
             return RetryState(
-                next_try, True
-            )  # 32.11: it has waited longer than the rule allows; other messages are not held up
-        text = deferred.reason.log
+                next_try.at, True
+            )  # waited longer than the rule allows; others are not held up (32.11)
         error = f"{deferred.error}_{deferred.error_detail}" if deferred.error_detail else deferred.error
-        self._hints.put_retry(key, RetryHint(first_failed, now, next_try, is_expired, error, text))
-        return RetryState(next_try, is_expired)
+        hint = RetryHint(first_failed, now, next_try.at, next_try.is_expired, error, deferred.reason.log)
+        self._hints.put_retry(key, hint)
+        return RetryState(next_try.at, next_try.is_expired)
+
+
+def _subjects(key: str, address: str) -> list[str]:
+    """What retry rules are searched with (Exim 32.3, 32.4): for a host its name, then the address's domain; else the address or domain."""
+    kind, _, rest = key.partition(":")
+    if kind == "T" and "@" not in rest:
+        return [rest.partition(":")[0].lower(), split_address(address)[1].lower()]
+    return [rest.partition(":<")[0]]

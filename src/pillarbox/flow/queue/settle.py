@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import msgspec
 
 from pillarbox.flow.queue import bounce
-from pillarbox.flow.queue.deliverylog import completed_line, outcome_line
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
 from pillarbox.mail.address import split_address
@@ -23,6 +22,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
+from pillarbox.wire.exim.log_line import line_completed, line_outcome
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +82,7 @@ class Settler:
 
     def complete(self, message_id: str) -> None:
         """The last log line of a message, once it has left the spool."""
-        self._journal.main(completed_line(message_id))
+        self._journal.main(line_completed(message_id))
 
     def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
         """The fast lane's usual case: one recipient, delivered, nobody to be told."""
@@ -92,7 +92,7 @@ class Settler:
         outcome = outcomes[0]
         if not isinstance(outcome, Delivered):
             return False
-        self._journal.main(outcome_line(queued.id, outcome, is_first=True))
+        self._journal.main(line_outcome(queued.id, outcome))
         self.forget_hints(outcome)
         return True
 
@@ -139,8 +139,8 @@ class _Settling:
         await self._report_failures(failed)
         return await self._conclude(needs_sync)
 
-    def _log(self, outcome: Outcome, *, is_first: bool = True) -> None:
-        line = outcome_line(self.queued.id, outcome, is_first=is_first)
+    def _log(self, outcome: Outcome, *, is_additional: bool = False) -> None:
+        line = line_outcome(self.queued.id, outcome, is_additional=is_additional)
         self.settler._journal.main(line)
         self.lines.append(line.partition(" ")[2])
 
@@ -157,7 +157,7 @@ class _Settling:
             and before.host == outcome.host
             and before.transport == outcome.transport
         )
-        self._log(outcome, is_first=not shares_copy)
+        self._log(outcome, is_additional=shares_copy)
         self.settler.forget_hints(outcome)
         self.settled[outcome.address] = None
 
@@ -165,7 +165,7 @@ class _Settling:
         """The failure that a deferral has become when its retry time is over; else nothing."""
         settler, envelope = self.settler, self.queued.envelope
         self._log(outcome)
-        state = await settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
+        state = settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)
             return []

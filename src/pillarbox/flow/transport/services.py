@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.language.expand.scope import Services
+from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.dns import Resolver
 from pillarbox.ports.hints import Hints
@@ -23,6 +26,7 @@ class TransportServices:
         "journal",
         "keep",
         "network",
+        "note_host_failure",
         "resolver",
         "retry_data_expire",
         "user_files",
@@ -52,3 +56,9 @@ class TransportServices:
         self.keep = keep or ConnectionKeep(expansion.clock)
         self.retry_data_expire = retry_data_expire
         """Older hints count as none (Exim 32.9)."""
+        self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
+        """(deferral, sender, received at, now): keep the failure of a host whose addresses another host took. The queue sets it."""
+
+
+def _forget(deferred: Deferred, sender: str | None, received_at: float, now: float) -> None:
+    """Without a queue nobody keeps retry times."""

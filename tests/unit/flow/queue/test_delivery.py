@@ -3,7 +3,7 @@
 import email
 import email.policy
 
-import pytest
+from tests.support.delivery_world import World, assigned
 
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.compose import QueueSettings
@@ -11,15 +11,14 @@ from pillarbox.flow.queue.deliver import AGAIN, FORCED
 from pillarbox.flow.queue.fastlane import LaneLimits
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, Discarded, Host, Postponed, Refused, Routed
-from pillarbox.flow.transport.run import defer_all, fail_all, intermediate
+from pillarbox.flow.route.result import Host, Postponed, Refused, Routed
+from pillarbox.flow.transport.run import intermediate
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.flow.transport.transports.appendfile import Appendfile
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
-from tests.support.delivery_world import FixedRule, World, assigned
 
 MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$test_local_part"), maildir_format=True)
 HOST = RemoteHost("mx.remote.example", "192.0.2.1")
@@ -80,7 +79,7 @@ def answer(candidate: Candidate) -> Routed:
 
 
 def world(**more) -> World:
-    return World(answer, TRANSPORTS, rule=more.pop("rule", FixedRule(900.0, 4 * 86400.0)), **more)
+    return World(answer, TRANSPORTS, retry=more.pop("retry", "* * F,4d,15m"), **more)
 
 
 def waiting(w: World) -> list[str]:
@@ -122,7 +121,7 @@ async def test_what_is_deferred_waits_and_only_that_is_tried_again():
     assert entry.settled == {"bob@local.example"}
     assert w.side.due.next_at() == w.clock.now() + 900 or w.side.due.next_at() > queued.envelope.received_at
     assert any(
-        "== later@remote.example R=r T=scripted" in line and "defer (111): Connection refused" in line
+        "== later@remote.example R=r T=scripted defer" in line and "Connection refused" in line
         for line in w.journal.lines
     )
     assert w.journal.message_logs[queued.id]
@@ -146,7 +145,7 @@ async def test_an_alias_is_settled_when_its_last_child_is():
 
 
 async def test_retry_time_out_turns_a_deferral_into_a_bounce():
-    w = world(rule=FixedRule(900.0, 3600.0))
+    w = world(retry="* * F,1h,15m")
     queued = await w.accept("later@remote.example")
     await w.deliver(queued)
     for _ in range(5):
@@ -160,7 +159,7 @@ async def test_retry_time_out_turns_a_deferral_into_a_bounce():
 
 
 async def test_without_a_retry_rule_a_deferral_fails_at_once():
-    w = world(rule=None)
+    w = world(retry="")
     await w.deliver(await w.accept("later@remote.example"))
     assert waiting(w) == []
     assert b"retry timeout exceeded" in w.files.files["/mail/alice"][0]
@@ -332,7 +331,7 @@ async def test_a_fault_in_routing_costs_one_message_a_delay():
             raise RuntimeError("oops")
         return answer(candidate)
 
-    w = World(broken, TRANSPORTS, rule=FixedRule(900.0, 1e6))
+    w = World(broken, TRANSPORTS, retry="* * F,4d,15m")
     bad, good = await w.accept("x@bug.example"), await w.accept("bob@local.example")
     w.side.lane.first_delivery(bad)
     w.side.lane.first_delivery(good)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tests.support.delivery_world import World, assigned
 
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.candidate import Candidate
@@ -14,7 +15,6 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed
 from pillarbox.ports.userfiles import DeliveryFailure
-from tests.support.delivery_world import World, assigned
 
 
 def maildirs(**options: object) -> Appendfile:
