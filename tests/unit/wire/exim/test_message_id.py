@@ -1,0 +1,74 @@
+"""Message ids: Exim's form, unique, in the order of time."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillarbox.wire.exim.message_id import (
+    MessageIdParts,
+    MessageIds,
+    decode,
+    encode,
+    is_message_id,
+    process_number,
+)
+
+
+class ListClock:
+    def __init__(self, *times: float) -> None:
+        self.times = list(times)
+
+    def now(self) -> float:
+        return self.times.pop(0) if len(self.times) > 1 else self.times[0]
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError
+
+
+def test_ids_of_the_real_exim() -> None:
+    """`1xVBlU-000000002vd-3Fbs`: received 1795370052.774992 by process 11261."""
+    assert decode("1xVBlU-000000002vd-3Fbs") == MessageIdParts(1795370052, 11261, 774992)
+    assert encode(MessageIdParts(1795370052, 11261, 774992)) == "1xVBlU-000000002vd-3Fbs"
+
+
+def test_clock_that_jumps_back_gives_new_ids() -> None:
+    ids = MessageIds(ListClock(2000.0, 2000.0, 1000.0, 1000.0, 2000.000001, 2000.5), run=1)
+    made = [ids.new() for _ in range(6)]
+    assert made == sorted(set(made))
+    assert decode(made[3]).time == pytest.approx(2000.000003)
+    assert decode(made[5]).time == pytest.approx(2000.5)
+
+
+def test_workers_and_runs_never_meet() -> None:
+    numbers = {
+        process_number(run, slot, pid)
+        for run in (0, 1, 2**32 - 1)
+        for slot in (0, 1, 1023)
+        for pid in (1, 2**22 - 1)
+    }
+    assert len(numbers) == 18
+    assert all(decode(encode(MessageIdParts(1, number, 0))).process == number for number in numbers)
+
+
+def test_restarts_draw_another_run() -> None:
+    clock = ListClock(5.0)
+    assert len({MessageIds(clock, pid=7).new() for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1xVBlU-000000002vd-3Fbs\n",
+        "1xVBlU-000000002vd-3Fb",
+        "../../../etc/passwd/abcd",
+        "1xVBlU-0000000é2vd-3Fbs",
+    ],
+)
+def test_what_is_no_id(text: str) -> None:
+    assert not is_message_id(text)
+    with pytest.raises(ValueError, match="not a message id"):
+        decode(text)
