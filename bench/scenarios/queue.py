@@ -8,7 +8,7 @@ import os
 import time
 from dataclasses import replace
 
-from bench.meter import Group, MemoryWatch
+from bench.meter import Group
 from bench.result import Cell
 from bench.scenarios.load import Load, MaildirCount, measure_started, send, settle
 from bench.servers.server import Server, Setup
@@ -55,19 +55,29 @@ def run(kind: type[Server], setup: Setup, queued: int, load: Load, turn: int) ->
 
 
 def list_queue(server: Server, queued: int) -> dict[str, float | str]:
-    """Run mailq to its end: first line, whole time, memory of mailq itself and lines that name the waiting recipient."""
+    """Run mailq to its end: first line, whole time, largest RSS of mailq itself, and lines that name the waiting recipient."""
     group = Group(server.name + "-mailq")
     began = time.monotonic()
     process = server.spawn(server.list_queue(), group=group)
-    group.root_pid = process.pid
     assert process.stdout is not None
+    first_line, named = b"", 0
     try:
-        with MemoryWatch(group, 0.05) as memory:
-            first_line = process.stdout.readline()
-            first = time.monotonic() - began
-            named = 0
-            while (line := process.stdout.readline()) and time.monotonic() - began < PATIENCE:
-                named += b"nowhere.invalid" in line
+        first_line = process.stdout.readline()
+        first = time.monotonic() - began
+        while (line := process.stdout.readline()) and time.monotonic() - began < PATIENCE:
+            named += b"nowhere.invalid" in line
+        whole = time.monotonic() - began
+    finally:
+        process.kill()
+        _, process.returncode, usage = os.wait4(process.pid, 0)
+        process.stdout.close()
+        group.remove()
+    found: dict[str, float | str] = {
+        "mailq_first_s": first,
+        "mailq_all_s": whole,
+        "mailq_mb": usage.ru_maxrss / 1024,
+    }
+    named += b"nowhere.invalid" in line
             whole = time.monotonic() - began
     finally:
         process.kill()

@@ -88,8 +88,8 @@ class Pillarbox(Server):
         return [str(PROGRAM), "serve", "--data", str(self.data), "--listen", f"smtp=127.0.0.1:{self.port}"]
 
     def fill_queue(self, count: int) -> None:
-        """Frozen messages in Exim's spool format, owned by whoever owns the data folder."""
-        owner = self.data.stat().st_uid
+        """Frozen messages in Exim's spool format, owned by whoever owns the spool."""
+        owner = (self.data / SPOOL).stat().st_uid
         write_spool(self.data / SPOOL, count, owner=owner, now=time.time(), user="mail", long=True)
 
     def list_queue(self) -> list[str]:
