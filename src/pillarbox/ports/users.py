@@ -56,3 +56,18 @@ class Users(Protocol):
     def check_throttle(self, name: str, peer_address: str) -> None:
         """Raises LoginThrottled. For mechanisms that do not go through `verify`."""
         ...
+
+
+class SystemUser(msgspec.Struct, frozen=True, gc=False):
+    """A login account of the machine (passwd(5))."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+class SystemUsers(Protocol):
+    def find(self, name: str) -> SystemUser | None:
+        """By login name. Quick (remembered for a while)."""
+        ...

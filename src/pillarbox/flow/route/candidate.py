@@ -34,6 +34,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Where failures are reported; None: the envelope's sender. Empty string: nowhere."""
     start_router: str = ""
     """Begin at this router instead of the first (`redirect_router`, a recursive skip)."""
+    address_data: str = ""
+    """Set by a router that redirected to this one; `$address_data` until another sets it."""
+    headers_add: tuple[str, ...] = ()
+    """What the redirecting routers wanted added and removed: it goes on with the child."""
+    headers_remove: tuple[str, ...] = ()
+    self_hostname: str = ""
+    """`$self_hostname`: our own name that an earlier router's host lookup led to (`self = pass`, `reroute`)."""
 
     @classmethod
     def first(cls, recipient: Recipient) -> Candidate:

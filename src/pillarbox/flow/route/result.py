@@ -88,6 +88,8 @@ class Passed(msgspec.Struct, frozen=True):
     """Goes to the router that `pass_router` names, or the next one; `no_more` does not hold here."""
 
     to_router: str = ""
+    self_hostname: str = ""
+    """Set when `self = pass`: the name that turned out to be ours."""
 
 
 class Discarded(msgspec.Struct, frozen=True):
@@ -105,6 +107,8 @@ class Postponed(msgspec.Struct, frozen=True):
 
     reason: Reason
     retry_keys: tuple[str, ...] = ()
+    is_frozen: bool = False
+    """The message is to be frozen: only an administrator can mend this (`self = freeze`, `host_find_failed = freeze`)."""
 
 
 RouteResult = Assigned | Redirected | Declined | Passed | Discarded | Refused | Postponed

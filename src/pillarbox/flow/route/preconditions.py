@@ -1,0 +1,192 @@
+"""May this router see this address? The tests in Exim's order (3.12), and only those that the router really has.
+
+Each test is a plain function `(visit) -> why it is skipped | None`; a test that must wait raises BlockingIOError, and the chain replays all of
+them when the answer is there. What depends on the purpose alone is settled when the chain is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pillarbox.flow.route.affixes import find_prefix, find_suffix
+from pillarbox.flow.route.candidate import Purpose
+from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.errors import ExpansionDeferred, ForcedFailure
+
+Check = Callable[[Visit], "str | None"]
+"""The reason to skip the router, for `-bt`; None: the test holds."""
+
+_FALSE = frozenset(("", "0", "no", "false"))
+
+
+def purpose_skips(router: Router, purpose: Purpose) -> str | None:
+    """Steps 2 to 5: why `router` is never used for `purpose`."""
+    match purpose:
+        case "verify" | "verify_sender":
+            own = router.verify_sender if purpose == "verify_sender" else router.verify_recipient
+            if not (router.verify if own is None else own):
+                return "verify is not set"
+        case "test" if not router.address_test:
+            return "address_test is not set"
+        case "expn" if not router.expn:
+            return "expn is not set"
+        case _ if router.verify_only:
+            return "verify_only is set"
+    return None
+
+
+def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
+    """The tests of one router in order; one that always skips when the purpose rules it out."""
+    why = purpose_skips(router, purpose)
+    if why is not None:
+        return (lambda visit: why,)
+    checks: list[Check] = []
+    if router.prefixes or router.suffixes:
+        checks.append(_affix_check(router))
+    if router.domains is not None:
+        checks.append(_domains_check(router))
+    if router.local_parts is not None:
+        checks.append(_local_parts_check(router))
+    if router.check_local_user:
+        checks.append(_local_user_check())
+    if router.check_account:
+        checks.append(_account_check())
+    if router.router_home_directory is not None:
+        checks.append(_home_step(router))
+    if router.senders is not None:
+        checks.append(_senders_check(router))
+    if router.condition is not None:
+        checks.append(_condition_check(router))
+    return tuple(checks)
+
+
+def _affix_check(router: Router) -> Check:
+    prefixes, suffixes = router.prefixes, router.suffixes
+    needs_prefix = bool(prefixes) and not router.local_part_prefix_optional
+    needs_suffix = bool(suffixes) and not router.local_part_suffix_optional
+
+    def check(visit: Visit) -> str | None:
+        local_part = visit.local_part
+        taken = find_prefix(local_part, prefixes)
+        if taken:
+            visit.prefix, local_part = local_part[:taken], local_part[taken:]
+        elif needs_prefix:
+            return "local part has no wanted prefix"
+        taken = find_suffix(local_part, suffixes)
+        if taken:
+            visit.suffix, local_part = local_part[-taken:], local_part[:-taken]
+        elif needs_suffix:
+            return "local part has no wanted suffix"
+        visit.local_part = local_part
+        visit.is_stale = True
+        return None
+
+    return check
+
+
+def _domains_check(router: Router) -> Check:
+    domains = router.domains
+    assert domains is not None
+    find, is_pure = domains.match_data_now, domains.is_pure
+
+    def check(visit: Visit) -> str | None:
+        data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
+        if data is None:
+            return "domain is not in domains"
+        if data:
+            visit.domain_data = data
+            visit.is_stale = True
+        return None
+
+    return check
+
+
+def _local_parts_check(router: Router) -> Check:
+    local_parts = router.local_parts
+    assert local_parts is not None
+    find, is_pure = local_parts.match_data_now, local_parts.is_pure
+
+    def check(visit: Visit) -> str | None:
+        data = find(visit.local_part, visit.scope_now if is_pure else visit.scope)
+        if data is None:
+            return "local part is not in local_parts"
+        if data:
+            visit.local_part_data = data
+            visit.is_stale = True
+        return None
+
+    return check
+
+
+def _local_user_check() -> Check:
+    def check(visit: Visit) -> str | None:
+        users = visit.services.system_users
+        if users is None:
+            raise ExpansionDeferred("check_local_user: this process cannot look up login names")
+        user = users.find(visit.local_part)
+        if user is None:
+            return "local part is not a login name"
+        visit.local_part_data, visit.home = user.name, user.home
+        visit.user, visit.group = str(user.uid), str(user.gid)
+        visit.is_stale = True
+        return None
+
+    return check
+
+
+def _account_check() -> Check:
+    def check(visit: Visit) -> str | None:
+        users = visit.services.users
+        if users is None:
+            raise ExpansionDeferred("check_account: there are no accounts")
+        account = users.find(f"{visit.local_part}@{visit.candidate.domain}")
+        if account is None:
+            return "address is not an account"
+        visit.account, visit.home = account.name, account.home
+        visit.local_part_data = visit.local_part_data or account.name.rpartition("@")[0] or account.name
+        visit.is_stale = True
+        return None
+
+    return check
+
+
+def _home_step(router: Router) -> Check:
+    """Not a test: `$home` for what follows (step 9)."""
+    template = router.router_home_directory
+    assert template is not None
+
+    def check(visit: Visit) -> str | None:
+        try:
+            visit.home = template.expand_now(visit.scope)
+            visit.is_stale = True
+        except ForcedFailure:
+            pass
+        return None
+
+    return check
+
+
+def _senders_check(router: Router) -> Check:
+    senders = router.senders
+    assert senders is not None
+    find = senders.match_data_now
+
+    def check(visit: Visit) -> str | None:
+        return None if find(visit.sender, visit.scope) is not None else "sender is not in senders"
+
+    return check
+
+
+def _condition_check(router: Router) -> Check:
+    template = router.condition
+    assert template is not None
+
+    def check(visit: Visit) -> str | None:
+        try:
+            holds = template.expand_now(visit.scope).strip().lower() not in _FALSE
+        except ForcedFailure:
+            holds = False
+        return None if holds else "condition is false"
+
+    return check

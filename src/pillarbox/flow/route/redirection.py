@@ -1,0 +1,191 @@
+"""Redirection lists: what stands in an alias or `.forward` file (Exim 22.4 to 22.6).
+
+Text → items; what is allowed and what it leads to is the redirect router's business. Items are divided by commas and newlines; `#` at
+the beginning of a line or behind a comma begins a comment; an item wholly in double quotes loses them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+"
+_QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
+_LOCAL = re.compile(rf"(?:{_ATOM}|{_QUOTED})(?:\.(?:{_ATOM}|{_QUOTED}))*")
+_DOMAIN = re.compile(
+    r"[A-Za-z0-9\u0080-\U0010ffff_-]+(?:\.[A-Za-z0-9\u0080-\U0010ffff_-]+)*|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]",
+    re.IGNORECASE,
+)
+_SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
+_DIVIDERS = re.compile(r'[,\n"\\]')
+MAX_ITEMS = 50_000
+
+
+class Address(NamedTuple):
+    """`domain` is empty when it was not given; `is_escaped`: it began with a backslash."""
+
+    local_part: str
+    domain: str
+    is_escaped: bool = False
+
+
+class Pipe(NamedTuple):
+    command: str
+    """Without the bar."""
+
+
+class File(NamedTuple):
+    path: str
+    """Ends in a slash: a directory."""
+
+
+class Include(NamedTuple):
+    path: str
+
+
+class Special(NamedTuple):
+    """`:fail:`, `:defer:`, `:blackhole:`, `:unknown:` with the text behind."""
+
+    word: str
+    text: str
+
+
+class Malformed(NamedTuple):
+    item: str
+    why: str
+
+
+Item = Address | Pipe | File | Include | Special | Malformed
+
+
+def parse_redirection(text: str) -> list[Item]:
+    """All items in order, at most MAX_ITEMS; what cannot be understood is among them. `:fail:` and `:defer:` take the rest of
+    their line."""
+    items: list[Item] = []
+    position, end = 0, len(text)
+    while position < end and len(items) < MAX_ITEMS:
+        position = _skip_blank(text, position)
+        if position >= end:
+            break
+        special = _SPECIAL.match(text, position)
+        if special and special.group(1).lower() in ("fail", "defer"):
+            stop = text.find("\n", position)
+            stop = end if stop < 0 else stop
+            items.append(Special(special.group(1).lower(), text[special.end() : stop].strip()))
+            position = stop + 1
+            continue
+        piece, position = _take_item(text, position)
+        if piece:
+            items.append(_understand(piece))
+    return items
+
+
+def _skip_blank(text: str, position: int) -> int:
+    """Over white space, commas and comments: to the next item or the end."""
+    end = len(text)
+    while position < end:
+        character = text[position]
+        if character == "#":
+            stop = text.find("\n", position)
+            position = end if stop < 0 else stop + 1
+        elif character in " \t\r\n,":
+            position += 1
+        else:
+            break
+    return position
+
+
+def _take_item(text: str, start: int) -> tuple[str, int]:
+    """The text up to the next comma or newline outside quotes, and the position behind that."""
+    position, is_quoted = start, False
+    while found := _DIVIDERS.search(text, position):
+        character = found.group()
+        if character == "\\":
+            position = found.end() + 1
+            continue
+        position = found.end()
+        if character == '"':
+            is_quoted = not is_quoted
+        elif character == "\n" or not is_quoted:
+            return text[start : found.start()].strip(), position
+    return text[start:].strip(), len(text)
+
+
+def _understand(piece: str) -> Item:
+    if len(piece) > 1 and piece[0] == '"' and _closing_quote(piece) == len(piece) - 1:
+        piece = re.sub(r"\\(.)", r"\1", piece[1:-1]) if "\\" in piece else piece[1:-1]
+    special = _SPECIAL.match(piece)
+    if special:
+        word, rest = special.group(1).lower(), piece[special.end() :].strip()
+        return Include(rest) if word == "include" else Special(word, rest)
+    if piece[:1] in ("|", "/"):
+        address = parse_address(piece)
+        if isinstance(address, Address) and address.domain:
+            return address
+        return Pipe(piece[1:].strip()) if piece[0] == "|" else File(piece)
+    if piece.startswith("\\"):
+        address = parse_address(piece[1:])
+        if isinstance(address, Address) and not address.domain:
+            return address._replace(is_escaped=True)
+    return parse_address(piece)
+
+
+def _closing_quote(piece: str) -> int:
+    position = 1
+    while position < len(piece):
+        if piece[position] == "\\":
+            position += 2
+            continue
+        if piece[position] == '"':
+            return position
+        position += 1
+    return -1
+
+
+def parse_address(text: str) -> Address | Malformed:
+    """One address: bare, `<in brackets>`, `Phrase <in brackets>`; comments in parentheses are dropped (RFC 5322 §3.4)."""
+    plain = _without_comments(text).strip()
+    if plain.endswith(">"):
+        opening = plain.rfind("<")
+        if opening < 0:
+            return Malformed(text, "unbalanced <>")
+        plain = plain[opening + 1 : -1].strip()
+    local = _LOCAL.match(plain)
+    if local is None:
+        return Malformed(text, "missing or malformed local part")
+    rest = plain[local.end() :]
+    local_part = local.group()
+    if '"' not in local_part and (local_part[0] == "." or local_part[-1] == "." or ".." in local_part):
+        return Malformed(text, "malformed local part")
+    if not rest:
+        return Address(local_part, "")
+    if rest[0] != "@":
+        return Malformed(text, f"malformed address: {rest.strip()[:40]} may not follow {local_part}")
+    domain = rest[1:].strip()
+    if len(domain) > 255 or not _DOMAIN.fullmatch(domain):
+        return Malformed(text, "missing or malformed domain")
+    return Address(local_part, domain.lower())
+
+
+def _without_comments(text: str) -> str:
+    if "(" not in text:
+        return text
+    kept: list[str] = []
+    depth, is_quoted, position = 0, False, 0
+    while position < len(text):
+        character = text[position]
+        if character == "\\":
+            if not depth:
+                kept.append(text[position : position + 2])
+            position += 2
+            continue
+        if character == '"' and not depth:
+            is_quoted = not is_quoted
+        if character == "(" and not is_quoted:
+            depth += 1
+        elif character == ")" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(character)
+        position += 1
+    return "".join(kept)

@@ -1,0 +1,172 @@
+"""Routing rules of manualroute: `<domain pattern>  <list of hosts>  <options>` (Exim 20.2 to 20.7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import Kind
+from pillarbox.flow.route.hosts import Method, is_ip_address
+from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.errors import ListSyntaxError
+from pillarbox.language.match.items import split
+from pillarbox.language.match.named import NamedLists
+
+_MX = re.compile(r"/mx$", re.IGNORECASE)
+_FLAGS = frozenset(("randomize", "no_randomize", "byname", "bydns", "ipv4_only", "ipv4_prefer"))
+
+
+class RuleOptions(msgspec.Struct, frozen=True):
+    """What stands behind the hosts. `transport`: empty, the router's; `is_random`: None, as `hosts_randomize` says."""
+
+    transport: str = ""
+    is_random: bool | None = None
+    method: Method = Method()
+
+
+class RouteRule(msgspec.Struct, frozen=True):
+    """One rule of `route_list`; its options may be expanded with the hosts, so they are words until then."""
+
+    pattern: DomainList
+    hosts: Template | None
+    options: str
+
+
+class HostItem(msgspec.Struct, frozen=True, gc=False):
+    """One item of a host list. `+` divides groups."""
+
+    name: str
+    port: int = 0
+    is_mx: bool = False
+
+
+Divider = Literal["+"]
+
+
+class RouteList:
+    """The value of `route_list`."""
+
+    __slots__ = ("rules", "source")
+
+    def __init__(self, source: str, rules: tuple[RouteRule, ...]) -> None:
+        self.source = source
+        self.rules = rules
+
+    @classmethod
+    def parse(cls, source: str, named: NamedLists) -> RouteList:
+        """Rules divided by semicolons. Raises OptionError."""
+        divided = source if source.lstrip().startswith("<") else f"<;{source}"
+        rules = tuple(_parse_rule(text, named) for text, _ in split(divided) if text)
+        return cls(source, rules)
+
+
+def _parse_rule(text: str, named: NamedLists) -> RouteRule:
+    pattern, rest = take_word(text)
+    hosts, rest = take_word(rest)
+    escaped = pattern.replace(":", "::")
+    try:
+        domains = DomainList.parse(escaped, named)
+        template = Template.parse(hosts) if hosts else None
+    except (ListSyntaxError, ExpandSyntaxError) as error:
+        raise OptionError(f'{error} in routing rule "{text}"') from None
+    return RouteRule(domains, template, rest)
+
+
+RouteListOption = Annotated[
+    RouteList, Kind("string list", RouteList.parse, lambda value: value.source if value else "")
+]
+
+
+def take_word(text: str) -> tuple[str, str]:
+    """The first word and the rest; a word may be quoted, and white space inside `${…}` does not end it."""
+    text = text.strip()
+    if text.startswith('"'):
+        return _take_quoted(text)
+    depth = 0
+    for position, character in enumerate(text):
+        if character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+        elif character.isspace() and depth <= 0:
+            return text[:position], text[position:].strip()
+    return text, ""
+
+
+def _take_quoted(text: str) -> tuple[str, str]:
+    word: list[str] = []
+    position = 1
+    while position < len(text):
+        character = text[position]
+        if character == '"':
+            return "".join(word), text[position + 1 :].strip()
+        if character == "\\" and position + 1 < len(text):
+            position += 1
+            character = text[position]
+        word.append(character)
+        position += 1
+    return "".join(word), ""
+
+
+def parse_options(text: str) -> RuleOptions:
+    """Words in any order; one that is no flag is a transport. Raises ValueError for a second one."""
+    transport, is_random = "", None
+    flags = set()
+    for word in text.split():
+        if word not in _FLAGS:
+            if transport:
+                raise ValueError(f"unknown routing option or transport name {word!r}")
+            transport = word
+        elif word.endswith("randomize"):
+            is_random = word == "randomize"
+        else:
+            flags.add(word)
+    method = Method(
+        use_dns="byname" not in flags or "bydns" in flags,
+        use_hosts_file="bydns" not in flags,
+        ipv4_only="ipv4_only" in flags,
+        ipv4_first="ipv4_prefer" in flags,
+    )
+    if "byname" in flags:
+        method = msgspec.structs.replace(method, use_dns=True, use_hosts_file=True)
+    return RuleOptions(transport, is_random, method)
+
+
+def parse_hosts(text: str) -> list[HostItem | Divider]:
+    """A host list that has been expanded. Raises ValueError."""
+    items: list[HostItem | Divider] = []
+    for item, _ in split(text):
+        if item == "+":
+            items.append("+")
+        elif item:
+            items.append(parse_host_item(item))
+    return items
+
+
+def parse_host_item(item: str) -> HostItem:
+    """`name`, `name:port`, `name/MX:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `2001:db8::1`. Raises ValueError."""
+    if item.startswith("["):
+        name, closed, rest = item[1:].partition("]")
+        if not closed or (rest and not rest.startswith(":")):
+            raise ValueError(f"malformed host item {item!r}")
+        return HostItem(name, _port(rest[1:], item))
+    if is_ip_address(item):
+        return HostItem(item)
+    name, colon, port = item.rpartition(":")
+    if not colon:
+        name, port = item, ""
+    is_mx = _MX.search(name) is not None
+    return HostItem(name[:-3] if is_mx else name, _port(port, item), is_mx)
+
+
+def _port(text: str, item: str) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise ValueError(f"malformed port in host item {item!r}")
+    return int(text)

@@ -1,0 +1,244 @@
+"""A router: the options that all of them have, and the contract (Exim chapter 15).
+
+A driver implements `route`, which is called when all preconditions hold, and calls `assign` to accept. The preconditions are worked
+out by `preconditions.py` from the options that are really set.
+
+Known gaps: `require_files`, `set`, `translate_ip_address`, `debug_print`, `dnssec_*_domains`, `dsn_lasthop`, `log_as_local`,
+`initgroups`, `transport_current_directory`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import msgspec
+
+from pillarbox.config.declare import Driver, derived, option
+from pillarbox.flow.route.affixes import Affix, parse_affixes
+from pillarbox.flow.route.options import ExpandedBool, SelfAction, SelfOption
+from pillarbox.flow.route.result import (
+    Assigned,
+    Host,
+    Passed,
+    Postponed,
+    Redirected,
+    Refused,
+    RouteResult,
+)
+from pillarbox.flow.route.visit import Visit, plain_reason
+from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.addresses import AddressList
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.hosts import HostList
+from pillarbox.language.match.items import split
+from pillarbox.language.match.local_parts import LocalPartList
+from pillarbox.mail.address import quote_local_part
+from pillarbox.mail.reply import Reason
+
+
+class Router(Driver, family="router"):
+    """The base of all router drivers."""
+
+    # Preconditions (** in Exim's manual)
+    local_part_prefix: str = option(
+        default="", doc="Only local parts that begin with one of these; taken off."
+    )
+    local_part_prefix_optional: bool = option(default=False, doc="Take local parts without the prefix too.")
+    local_part_suffix: str = option(default="", doc="Only local parts that end with one of these; taken off.")
+    local_part_suffix_optional: bool = option(default=False, doc="Take local parts without the suffix too.")
+    verify: bool = option(default=True, doc="Use this router when verifying addresses.")
+    verify_sender: bool | None = option(default=None, doc="Use it when verifying senders.")
+    verify_recipient: bool | None = option(default=None, doc="Use it when verifying recipients.")
+    verify_only: bool = option(default=False, doc="Use it for nothing but verifying.")
+    address_test: bool = option(default=True, doc="Use it for `-bt`.")
+    expn: bool = option(default=True, doc="Use it for EXPN.")
+    domains: DomainList | None = option(default=None, doc="Only these domains.")
+    local_parts: LocalPartList | None = option(default=None, doc="Only these local parts.")
+    check_local_user: bool = option(
+        default=False, doc="Only local parts that are login names of this machine."
+    )
+    check_account: bool = option(
+        default=False,
+        doc="Only addresses that are Pillarbox accounts; `$home` becomes the account's.",
+        extension=True,
+    )
+    router_home_directory: Template | None = option(default=None, doc="`$home` while this router runs.")
+    senders: AddressList | None = option(default=None, doc="Only messages from these envelope senders.")
+    condition: Template | None = option(
+        default=None, doc="Only when this expands to neither empty, 0, no nor false."
+    )
+
+    # What happens when it runs
+    address_data: Template | None = option(default=None, doc="Kept with the address as `$address_data`.")
+    caseful_local_part: bool = option(default=False, doc="Do not make the local part lower case.")
+    cannot_route_message: Template | None = option(
+        default=None, doc="Text for addresses that no router took."
+    )
+    disable_logging: bool = option(
+        default=False, doc="Log neither routing errors nor deliveries of this router."
+    )
+    errors_to: Template | None = option(default=None, doc="Who hears of failures, in place of the sender.")
+    fail_verify: bool = option(default=False, doc="Accepting means that verification fails.")
+    fail_verify_sender: bool | None = option(default=None, doc="The same for senders only.")
+    fail_verify_recipient: bool | None = option(default=None, doc="The same for recipients only.")
+    fallback_hosts: str = option(default="", doc="Hosts to try when those found cannot be reached.")
+    group: Template | None = option(default=None, doc="Group for local deliveries.")
+    headers_add: Template | None = option(default=None, doc="Header lines to add, newline-separated.")
+    headers_remove: Template | None = option(default=None, doc="Header names to remove, colon-separated.")
+    ignore_target_hosts: HostList | None = option(
+        default=None, doc="Addresses to treat as if they did not exist."
+    )
+    more: ExpandedBool = option(default=True, doc="Go on to the next router when this one declines.")
+    pass_on_timeout: bool = option(
+        default=False, doc="Pass the address on when a host lookup cannot say now."
+    )
+    pass_router: str = option(default="", doc="The router to pass to; it must stand below.")
+    redirect_router: str = option(default="", doc="Where generated addresses start.")
+    repeat_use: bool = option(default=True, doc="Whether descendants of an address may come here again.")
+    retry_use_local_part: bool | None = option(
+        default=None, doc="Retry keys for routing hold the local part too."
+    )
+    self_action: SelfOption = option(
+        default=SelfAction("freeze"), name="self", doc="What to do when the first host found is this machine."
+    )
+    transport: Template | None = option(default=None, doc="The transport for addresses that it accepts.")
+    transport_home_directory: Template | None = option(default=None, doc="`$home` for the transport.")
+    unseen: ExpandedBool = option(
+        default=False, doc="Let a copy of an accepted address go on to the next router."
+    )
+    user: Template | None = option(default=None, doc="User for local deliveries.")
+
+    prefixes: tuple[Affix, ...] = derived(init=False)
+    suffixes: tuple[Affix, ...] = derived(init=False)
+    is_retry_local: bool = derived(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "prefixes", parse_affixes(self.local_part_prefix, is_prefix=True))
+        put(self, "suffixes", parse_affixes(self.local_part_suffix, is_prefix=False))
+        by_local_part = bool(
+            self.check_local_user
+            or self.check_account
+            or self.local_parts
+            or self.condition
+            or self.prefixes
+            or self.suffixes
+            or self.senders
+        )
+        given = self.retry_use_local_part
+        put(self, "is_retry_local", by_local_part if given is None else given)
+
+    @abstractmethod
+    async def route(self, visit: Visit) -> RouteResult:
+        """All preconditions hold: where does the address go? Raises ExpansionFailed and ExpansionDeferred, which postpone."""
+
+    async def assign(
+        self, visit: Visit, hosts: tuple[Host, ...] = (), *, transport: Template | None = None
+    ) -> RouteResult:
+        """Accept, with what the generic options say about the delivery; Exim's order of expansion."""
+        if visit.is_verifying:
+            return self._verified(visit, hosts)
+        changes = await self.inherited(visit)
+        chosen = transport or self.transport
+        name = await visit.expand(chosen) if chosen is not None else ""
+        if name not in visit.services.transports:
+            problem = f"has no transport: {name}" if name else "has no transport set"
+            return self.postpone(visit, f"{self.name} router {problem}")
+        return Assigned(
+            msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, **changes),
+            await self.is_unseen(visit),
+        )
+
+    async def inherited(self, visit: Visit) -> dict[str, object]:
+        """What the generic options put into an Assignment: errors_to, headers, user, group, home. Empty when none is set."""
+        changes: dict[str, object] = {}
+        if self.errors_to is not None and (errors_to := await _optional(visit, self.errors_to)) is not None:
+            changes["errors_to"] = errors_to.strip()
+        candidate = visit.candidate
+        if self.headers_add is not None and (text := await _optional(visit, self.headers_add)):
+            changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
+        if self.headers_remove is not None and (text := await _optional(visit, self.headers_remove)):
+            names = tuple(name for name, _ in split(text) if name)
+            changes["headers_remove"] = (*candidate.headers_remove, *names)
+        if self.user is not None:
+            changes["user"] = await visit.expand(self.user)
+        if self.group is not None:
+            changes["group"] = await visit.expand(self.group)
+        if self.transport_home_directory is not None:
+            changes["home"] = await visit.expand(self.transport_home_directory)
+        return changes
+
+    async def is_unseen(self, visit: Visit) -> bool:
+        if isinstance(self.unseen, bool):
+            return self.unseen
+        try:
+            return await visit.expand_bool(self.unseen, "unseen")
+        except ForcedFailure:
+            return False
+
+    def _verified(self, visit: Visit, hosts: tuple[Host, ...]) -> RouteResult:
+        is_sender = visit.purpose == "verify_sender"
+        own = self.fail_verify_sender if is_sender else self.fail_verify_recipient
+        if self.fail_verify if own is None else own:
+            return Refused(plain_reason(f"{self.name} router forced verify fail"))
+        return Assigned(msgspec.structs.replace(visit.draft(), hosts=hosts))
+
+    def postpone(self, visit: Visit, text: str, *, peer: str = "", is_frozen: bool = False) -> Postponed:
+        return Postponed(Reason(text, peer), (self.retry_key(visit),), is_frozen)
+
+    def retry_key(self, visit: Visit) -> str:
+        """`R:domain`, or `R:local@domain` when the answer depends on the local part (Exim 15, `retry_use_local_part`)."""
+        if self.is_retry_local:
+            return f"R:{visit.candidate.address}"
+        return f"R:{visit.domain}"
+
+    def lookup_deferred(self, visit: Visit, text: str) -> Postponed | Passed:
+        """A host lookup cannot say now: `pass_on_timeout`."""
+        if self.pass_on_timeout:
+            return Passed(self.pass_router)
+        return self.postpone(visit, text)
+
+    async def routed_to_self(self, visit: Visit, hostname: str) -> RouteResult | None:
+        """The first host is this machine: what `self` says; None for `send`."""
+        text = f"remote host address is the local host: {visit.domain}"
+        match self.self_action.what:
+            case "send":
+                return None
+            case "pass":
+                return Passed(self.pass_router, hostname)
+            case "fail":
+                return Refused(plain_reason(text))
+            case "defer":
+                return self.postpone(visit, text)
+            case "freeze":
+                return self.postpone(visit, text, is_frozen=True)
+            case "reroute":
+                return self._reroute(visit, hostname)
+
+    def _reroute(self, visit: Visit, hostname: str) -> Redirected:
+        local = quote_local_part(visit.candidate.original_local_part)
+        child = visit.candidate.child(f"{local}@{self.self_action.domain}", self.name)
+        child = msgspec.structs.replace(
+            child, self_hostname=hostname, address_data=visit.address_data, start_router=self.redirect_router
+        )
+        return Redirected((child,))
+
+
+async def _optional(visit: Visit, template: Template) -> str | None:
+    """None when forced to fail."""
+    try:
+        return await visit.expand(template)
+    except ForcedFailure:
+        return None
+
+
+def split_headers(text: str) -> tuple[str, ...]:
+    """Whole header fields: a line that begins with white space belongs to the one before."""
+    fields: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        if line[:1] in (" ", "\t") and fields:
+            fields[-1] += "\n" + line
+        elif line.strip():
+            fields.append(line)
+    return tuple(fields)

@@ -1,0 +1,34 @@
+"""What routing may ask of the world, gathered once when the program is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+
+from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.local_host import LocalHost
+from pillarbox.ports.dns import HostTable
+from pillarbox.ports.textfiles import TextFiles
+from pillarbox.ports.users import SystemUsers, Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteServices:
+    """`language.resolver` is the DNS for routers too."""
+
+    language: Services
+    local_host: LocalHost
+    """Our name and addresses: the `self` test (with everything on loopback), `@` in lists."""
+    hosts: HostTable
+    files: TextFiles
+    users: Users | None = None
+    """For `check_account`."""
+    system_users: SystemUsers | None = None
+    """For `check_local_user`."""
+    transports: Mapping[str, bool] = field(default_factory=dict)
+    """Configured transports: whether each is remote, that is, wants its hosts' addresses."""
+    qualify_recipient: str = ""
+    """Domain for addresses without one in redirection lists."""
+    random: Random = field(default_factory=SystemRandom)
+    """Shuffles hosts of equal preference."""
