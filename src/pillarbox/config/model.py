@@ -65,5 +65,5 @@ class Config:
 
     @property
     def main_facets(self) -> dict[type, object]:
-        """All main options as facets of a scope: variables such as `$primary_hostname` read them."""
-        return dict(self._main)
+        """Facets that every scope should have: the main options, which variables read, and the named lists."""
+        return {**self._main, NamedLists: self.named}

@@ -117,7 +117,8 @@ class Reader:
             self._include(line, position, depth)
             return
         if definition := _MACRO.fullmatch(line):
-            self._define(*definition.groups(), position, line)
+            name, equals, value = definition.groups()
+            self._define(name, equals, value, RawLine(line, position))
             return
         text = self._substitute(line)
         if len(text) > _MAX_LINE:
@@ -164,7 +165,8 @@ class Reader:
 
     # Macros
 
-    def _define(self, name: str, equals: str, value: str, position: Position, line: str) -> None:
+    def _define(self, name: str, equals: str, value: str, where: RawLine) -> None:
+        line, position = where
         if name in self._given:
             return
         is_known = name in self.macros

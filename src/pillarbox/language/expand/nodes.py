@@ -92,7 +92,7 @@ def join(parts: Sequence[Node], position: int) -> Node:
     merged: list[Node] = []
     for part in parts:
         if part.constant is not None and merged and merged[-1].constant is not None:
-            merged[-1] = literal(merged[-1].constant + part.constant, merged[-1].position)
+            merged[-1] = literal(_whole(merged[-1].constant + part.constant), merged[-1].position)
         elif part.constant != "":
             merged.append(part)
     if not merged:
@@ -100,6 +100,13 @@ def join(parts: Sequence[Node], position: int) -> Node:
     if len(merged) == 1:
         return merged[0]
     return Node("join", position, _joined([part.evaluate for part in merged]), merged)
+
+
+def _whole(text: str) -> str:
+    """Bytes written one by one (`\\303\\251`) become the character they make together."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def _joined(evaluates: list[Evaluate]) -> Evaluate:

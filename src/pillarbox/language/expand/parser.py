@@ -22,7 +22,9 @@ MAX_SOURCE = 1024 * 1024
 
 _PLAIN = re.compile(r"[^\\$}]+")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
-_HEADER_NAME = re.compile(r"(?:h|header|rh|rheader|bh|bheader|lh|lheader)_[^:\s}]*:?")
+_ITEM_NAME = re.compile(r"[A-Za-z0-9_]+(?:(?<=_)-[0-9][A-Za-z0-9_]*)?")
+"""`substr_-2_1` too."""
+HEADER_NAME = re.compile(r"(?:h|header|rh|rheader|bh|bheader|lh|lheader)_[^:\s}]*:?")
 _SPACE = re.compile(r"\s*")
 _OPERATOR = re.compile(r"([a-z0-9]+(?:_[a-z]+)*)((?:_-?[0-9]+)*)$|([a-z0-9_]+)$")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -91,6 +93,21 @@ class Parser:
         self.expect("}", f'missing }} at the end of an argument of "{owner}"')
         return node
 
+    def braced_source(self, owner: str) -> Node:
+        """An argument in which `$` is nothing special: for what expands it later itself (a list)."""
+        self.skip_space()
+        at = self.position
+        self.expect("{", f'missing {{ for an argument of "{owner}"')
+        parts: list[str] = []
+        while self.position < len(self.source) and self.peek() != "}":
+            if self.peek() == "\\":
+                parts.append(self._escape())
+            else:
+                parts.append(self.peek())
+                self.position += 1
+        self.expect("}", f'missing }} at the end of an argument of "{owner}"')
+        return literal("".join(parts), at)
+
     def optional_braced(self, owner: str) -> Node | None:
         """`braced`, or None when no brace comes next."""
         self.skip_space()
@@ -139,10 +156,10 @@ class Parser:
             return verbatim
         if found := _OCTAL.match(self.source, at + 1):
             self.position = found.end()
-            return chr(int(found.group(), 8) & 0xFF)
+            return _byte(int(found.group(), 8) & 0xFF)
         if following == "x" and (found := _HEX.match(self.source, at + 2)):
             self.position = found.end()
-            return chr(int(found.group(), 16))
+            return _byte(int(found.group(), 16))
         return _ESCAPES.get(following, following)
 
     def _dollar(self) -> Node:
@@ -150,7 +167,7 @@ class Parser:
         self.position += 1
         if self.take("{"):
             return self._in_braces(at)
-        if header := _HEADER_NAME.match(self.source, self.position):
+        if header := HEADER_NAME.match(self.source, self.position):
             self.position = header.end()
             return reference(header.group(), at)
         name = self.name()
@@ -168,11 +185,13 @@ class Parser:
         if self.depth > MAX_NESTING:
             raise self.fail(f"expansions are nested more than {MAX_NESTING} deep", at)
         self.skip_space()
-        if header := _HEADER_NAME.match(self.source, self.position):
+        if header := HEADER_NAME.match(self.source, self.position):
             self.position = header.end()
             node = reference(header.group(), at)
         else:
-            node = self._named(self.name(), at)
+            found = _ITEM_NAME.match(self.source, self.position)
+            self.position = found.end() if found else self.position
+            node = self._named(found.group() if found else "", at)
         self.skip_space()
         self.expect("}", "missing } at the end of an expansion item")
         self.depth -= 1
@@ -239,6 +258,11 @@ class Parser:
         found = parse(self, name)
         self.depth -= 1
         return found
+
+
+def _byte(code: int) -> str:
+    """A byte as text carries it: beyond ASCII as a lone surrogate, until its neighbours make it a character."""
+    return chr(code) if code < 0x80 else chr(0xDC00 + code)
 
 
 _WORD_ITEMS = frozenset({"if"})

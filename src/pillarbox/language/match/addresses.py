@@ -72,4 +72,5 @@ def _is_null(subject: str, scope: Scope) -> str | None:
 
 
 def _is_any(subject: str, scope: Scope) -> str | None:
-    return subject
+    """Any address; the null sender is none."""
+    return subject or None

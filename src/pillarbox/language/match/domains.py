@@ -57,4 +57,4 @@ def _is_local_literal(domain: str, scope: Scope) -> str | None:
     address = domain[1:-1]
     if address[:5].lower() == "ipv6:":
         address = address[5:]
-    return domain if address in host.addresses else None
+    return "@[]" if address in host.addresses else None

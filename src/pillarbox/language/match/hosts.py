@@ -56,7 +56,12 @@ class HostList(MatchList[HostSubject]):
     kind = "host"
 
     def key_of(self, subject: HostSubject) -> str:
-        return subject.address
+        """IPv4 mapped into IPv6 counts as IPv4."""
+        address = subject.address
+        if ":" not in address:
+            return address
+        parsed = parse_address(address)
+        return address if parsed is None else str(parsed)
 
     def sublist(self, name: str) -> HostList:
         return self._named.get("host", name, HostList.parse)

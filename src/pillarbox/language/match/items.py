@@ -57,6 +57,11 @@ def split_items(source: str) -> list[Item]:
     return items
 
 
+def separator_of(source: str) -> str:
+    """The character that divides the list."""
+    return _separator(source)[0]
+
+
 def _separator(source: str) -> tuple[str, int]:
     change = _CHANGE.match(source)
     if change:

@@ -18,7 +18,7 @@ ListKind = Literal["domain", "host", "address", "localpart"]
 class NamedLists:
     """The named lists of one configuration. `sources[kind][name]` is the list's text."""
 
-    __slots__ = ("_compiled", "_compiling", "sources")
+    __slots__ = ("__weakref__", "_compiled", "_compiling", "sources")
 
     def __init__(self) -> None:
         self.sources: dict[ListKind, dict[str, str]] = {

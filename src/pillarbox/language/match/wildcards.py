@@ -14,6 +14,7 @@ from pillarbox.language.regex import RegexError, compile_regex, search
 
 def regex_step(item: Item, *, ignore_case: bool) -> Step[str]:
     """`^…`: captures go to `$0 $1 …`."""
+    text = item.text
     try:
         pattern = compile_regex(item.text, ignore_case=ignore_case)
     except RegexError as error:
@@ -24,20 +25,21 @@ def regex_step(item: Item, *, ignore_case: bool) -> Step[str]:
         if captures is None:
             return None
         scope.captures = captures
-        return captures[0]
+        return text
 
     return Step(match, item.is_negated, True)
 
 
 def suffix_step(item: Item, *, fold: Callable[[str], str]) -> Step[str]:
     """`*.example.org`, `*x`, `*`: ends with. `$0` is the whole, `$1` what the asterisk stood for."""
-    ending = fold(item.text[1:])
+    ending, text = fold(item.text[1:]), item.text
 
     def match(subject: str, scope: Scope) -> str | None:
-        if not fold(subject).endswith(ending):
+        folded = fold(subject)
+        if not folded.endswith(ending):
             return None
-        scope.captures = [subject, subject[: len(subject) - len(ending)]]
-        return subject
+        scope.captures = [folded, folded[: len(folded) - len(ending)]]
+        return text
 
     return Step(match, item.is_negated, True)
 

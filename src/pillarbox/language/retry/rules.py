@@ -91,7 +91,7 @@ class RetryRule(msgspec.Struct, frozen=True):
         return NextTry(now + algorithm.gap(previous, longest), chosen is None)
 
     @property
-    def cutoff(self) -> float:
+    def final_cutoff(self) -> float:
         """Seconds after the first failure when to give up; 0 without algorithms."""
         return self.algorithms[-1].cutoff if self.algorithms else 0.0
 

@@ -1,0 +1,100 @@
+"""Variables about the message, over `flow.facts.MessageFacts` (Exim 11.9)."""
+
+from __future__ import annotations
+
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.expand.registry import header_source, variable, variable_family
+from pillarbox.mail.address import split_address
+
+_BODY_VISIBLE = 500
+"""Exim's `message_body_visible` default."""
+
+
+@header_source(MessageFacts)
+def headers(facts: MessageFacts) -> bytes:
+    return facts.message.headers if facts.message is not None else b""
+
+
+@variable("message_exim_id", MessageFacts, doc="The message's id in the queue and the log.", tainted=False)
+def message_exim_id(facts: MessageFacts) -> str:
+    return facts.id
+
+
+@variable("message_id", MessageFacts, doc="Older name of $message_exim_id.", tainted=False)
+def message_id(facts: MessageFacts) -> str:
+    return facts.id
+
+
+@variable("sender_address", MessageFacts, doc="The envelope sender; empty for bounces.")
+def sender_address(facts: MessageFacts) -> str:
+    return facts.sender or ""
+
+
+@variable("sender_address_local_part", MessageFacts, doc="Local part of the envelope sender.")
+def sender_address_local_part(facts: MessageFacts) -> str:
+    return split_address(facts.sender or "")[0]
+
+
+@variable("sender_address_domain", MessageFacts, doc="Domain of the envelope sender.")
+def sender_address_domain(facts: MessageFacts) -> str:
+    return split_address(facts.sender or "")[1]
+
+
+@variable("message_size", MessageFacts, doc="Size in bytes; -1 while it is not known.", tainted=False)
+def message_size(facts: MessageFacts) -> str:
+    return str(facts.size)
+
+
+@variable("message_body_size", MessageFacts, doc="Size of the body in bytes.", tainted=False)
+def message_body_size(facts: MessageFacts) -> str:
+    return str(facts.message.body.size) if facts.message is not None else ""
+
+
+@variable("body_linecount", MessageFacts, doc="Lines of the body.", tainted=False)
+def body_linecount(facts: MessageFacts) -> str:
+    return str(facts.message.body.lines) if facts.message is not None else ""
+
+
+@variable("message_linecount", MessageFacts, doc="Lines of headers and body.", tainted=False)
+def message_linecount(facts: MessageFacts) -> str:
+    if facts.message is None:
+        return ""
+    return str(facts.message.headers.count(b"\n") + 1 + facts.message.body.lines)
+
+
+@variable("message_body", MessageFacts, doc="The beginning of the body, its newlines as spaces.")
+def message_body(facts: MessageFacts) -> str:
+    if facts.message is None:
+        return ""
+    first = next(facts.message.body.chunks(), b"")[:_BODY_VISIBLE]
+    return first.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
+
+
+@variable("message_headers", MessageFacts, doc="All header lines, decoded of nothing.")
+def message_headers(facts: MessageFacts) -> str:
+    return headers(facts).decode("utf-8", "surrogateescape")
+
+
+@variable("recipients_count", MessageFacts, doc="Recipients accepted so far.", tainted=False)
+def recipients_count(facts: MessageFacts) -> str:
+    return str(facts.recipients_count)
+
+
+@variable("rcpt_count", MessageFacts, doc="RCPT commands so far.", tainted=False)
+def rcpt_count(facts: MessageFacts) -> str:
+    return str(facts.recipients_count)
+
+
+@variable("received_time", MessageFacts, doc="When the message came, seconds since the epoch.", tainted=False)
+def received_time(facts: MessageFacts) -> str:
+    return str(int(facts.received_at)) if facts.received_at else ""
+
+
+@variable_family("acl_c", MessageFacts, doc="Set by ACLs, for the connection.")
+def acl_connection(facts: MessageFacts, name: str) -> str:
+    return facts.variables.get(name, "")
+
+
+@variable_family("acl_m", MessageFacts, doc="Set by ACLs, for the message.")
+def acl_message(facts: MessageFacts, name: str) -> str:
+    return facts.variables.get(name, "")

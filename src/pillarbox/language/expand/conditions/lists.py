@@ -1,0 +1,82 @@
+"""`match_domain`, `match_address`, `match_local_part`, `match_ip`: a subject against a list (Exim 11.7).
+
+The list is taken as it stands: `$` is nothing special in it. A list that names others (`+local_domains`) is compiled when first used, with
+the configuration's named lists (the facet `NamedLists`). When the list matches, `$value` is its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.nodes import Condition, Node
+from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.registry import condition
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.addresses import AddressList
+from pillarbox.language.match.core import MatchList
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.errors import ListSyntaxError
+from pillarbox.language.match.hosts import HostList, HostSubject, parse_address
+from pillarbox.language.match.local_parts import LocalPartList
+from pillarbox.language.match.named import NamedLists
+
+_KINDS: dict[str, type[MatchList[Any]]] = {
+    "match_domain": DomainList,
+    "match_address": AddressList,
+    "match_local_part": LocalPartList,
+    "match_ip": HostList,
+}
+Find = Callable[[Scope], MatchList[Any]]
+
+
+@condition(*_KINDS)
+def parse_list_match(parser: Parser, name: str) -> Condition:
+    at = parser.position
+    subject = parser.braced(name)
+    source = parser.braced_source(name)
+    find, is_pure = _finder(_KINDS[name], source)
+    is_host = name == "match_ip"
+
+    def test(scope: Scope) -> bool:
+        text = subject.evaluate(scope)
+        listed = find(scope)
+        data = listed.match_data_now(_host(text) if is_host else text, scope)
+        if data is None:
+            return False
+        scope.value = "" if is_host else data
+        return True
+
+    return Condition(name, at, test, [subject, source], is_pure=is_pure)
+
+
+def _host(text: str) -> HostSubject:
+    if text and parse_address(text) is None:
+        raise ExpansionFailed(f'"{text[:80]}" is not an IP address')
+    return HostSubject(text, lambda: "")
+
+
+def _finder(kind: type[MatchList[Any]], source: Node) -> tuple[Find, bool]:
+    text = source.constant or ""
+    plain = text.replace("\\", "\\\\").replace("$", "\\$")
+    if "+" not in text:
+        try:
+            fixed = kind.parse(plain, NamedLists())
+        except ListSyntaxError as error:
+            raise ExpandSyntaxError(error.message, source.position) from None
+        return (lambda scope: fixed), fixed.is_pure
+    compiled: WeakKeyDictionary[NamedLists, MatchList[Any]] = WeakKeyDictionary()
+
+    def find(scope: Scope) -> MatchList[Any]:
+        named = scope.facet(NamedLists) or NamedLists()
+        found = compiled.get(named)
+        if found is None:
+            try:
+                found = compiled[named] = kind.parse(plain, named)
+            except ListSyntaxError as error:
+                raise ExpansionFailed(f'unable to complete match against "{text}": {error.message}') from None
+        return found
+
+    return find, False

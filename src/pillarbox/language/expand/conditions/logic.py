@@ -1,0 +1,99 @@
+"""Conditions made of conditions, and of truth values: `and`, `or`, `bool`, `bool_lax`, `def`, `forany`, `forall` (Exim 11.7)."""
+
+from __future__ import annotations
+
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.items.iterate import list_elements
+from pillarbox.language.expand.nodes import Condition
+from pillarbox.language.expand.numbers import number
+from pillarbox.language.expand.parser import HEADER_NAME, Parser
+from pillarbox.language.expand.references import reader
+from pillarbox.language.expand.registry import condition
+from pillarbox.language.expand.scope import Scope
+
+
+@condition("and", "or")
+def parse_combination(parser: Parser, name: str) -> Condition:
+    """`and{{…}{…}}`: the rest is not evaluated once the result is known."""
+    at = parser.position
+    parser.skip_space()
+    parser.expect("{", f'missing {{ after "{name}"')
+    parts: list[Condition] = []
+    while True:
+        parser.skip_space()
+        if parser.take("}"):
+            break
+        parser.expect("{", f'each condition of "{name}" must be enclosed in braces')
+        parts.append(parser.condition())
+        parser.skip_space()
+        parser.expect("}", f'missing }} behind a condition of "{name}"')
+    tests = tuple(part.test for part in parts)
+    if name == "and":
+        return Condition("and", at, lambda scope: all(test(scope) for test in tests), parts)
+    return Condition("or", at, lambda scope: any(test(scope) for test in tests), parts)
+
+
+@condition("def")
+def parse_def(parser: Parser, name: str) -> Condition:
+    """`def:variable`: it is not empty; `def:h_name:`: there is such a header."""
+    at = parser.position
+    parser.expect(":", '":" expected after "def"')
+    header = HEADER_NAME.match(parser.source, parser.position)
+    if header:
+        parser.position = header.end()
+        read = reader(header.group(), at)
+    else:
+        read = reader(parser.name(), at)
+    return Condition("def", at, lambda scope: bool(read(scope)))
+
+
+@condition("bool", "bool_lax")
+def parse_bool(parser: Parser, name: str) -> Condition:
+    at = parser.position
+    node = parser.braced(name)
+    read = strict_bool if name == "bool" else lax_bool
+    evaluate = node.evaluate
+    return Condition(name, at, lambda scope: read(evaluate(scope)), [node])
+
+
+def strict_bool(text: str) -> bool:
+    """true, yes, a number other than 0. Raises ExpansionFailed for what is no boolean."""
+    word = text.strip().lower()
+    if word in ("true", "yes"):
+        return True
+    if word in ("", "false", "no"):
+        return False
+    if number(word) is not None:
+        return int(word) != 0
+    raise ExpansionFailed(f'unrecognised boolean value "{text.strip()[:80]}"')
+
+
+def lax_bool(text: str) -> bool:
+    """Everything but empty, 0, no, false: the rule of the routers' `condition` (Exim 11.7)."""
+    return text.strip().lower() not in ("", "0", "no", "false")
+
+
+@condition("forany", "forall")
+def parse_for(parser: Parser, name: str) -> Condition:
+    """`forany{list}{condition on $item}`."""
+    at = parser.position
+    source = parser.braced(name)
+    parser.skip_space()
+    parser.expect("{", f'missing {{ for the condition of "{name}"')
+    inner = parser.condition()
+    parser.skip_space()
+    parser.expect("}", f'missing }} behind the condition of "{name}"')
+    wanted = name == "forany"
+
+    def test(scope: Scope) -> bool:
+        outer = scope.item
+        try:
+            listed = list_elements(source.evaluate(scope))
+            for scope.item in listed:
+                if inner.test(scope) == wanted:
+                    return wanted
+        finally:
+            scope.item = outer
+        return not wanted
+
+    return Condition(name, at, test, [source, inner])

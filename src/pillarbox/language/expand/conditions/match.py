@@ -1,0 +1,57 @@
+"""`match` (a regular expression) and `inlist` (Exim 11.7)."""
+
+from __future__ import annotations
+
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.lists import elements
+from pillarbox.language.expand.nodes import Condition, Node
+from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.registry import condition
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.regex import RegexError, compile_regex, search
+
+
+@condition("match")
+def parse_match(parser: Parser, name: str) -> Condition:
+    at = parser.position
+    subject, pattern = parser.braced_arguments(name, 2, 2)
+    if pattern.constant is not None:
+        _compiled(pattern.constant, pattern)
+
+    def test(scope: Scope) -> bool:
+        text = subject.evaluate(scope)
+        try:
+            captures = search(compile_regex(pattern.evaluate(scope)), text)
+        except RegexError as error:
+            raise ExpansionFailed(str(error)) from None
+        if captures is None:
+            return False
+        scope.captures = captures
+        return True
+
+    return Condition(name, at, test, [subject, pattern])
+
+
+def _compiled(text: str, pattern: Node) -> None:
+    try:
+        compile_regex(text)
+    except RegexError as error:
+        raise ExpandSyntaxError(str(error), pattern.position) from None
+
+
+@condition("inlist", "inlisti")
+def parse_inlist(parser: Parser, name: str) -> Condition:
+    at = parser.position
+    subject, source = parser.braced_arguments(name, 2, 2)
+    folds = name == "inlisti"
+
+    def test(scope: Scope) -> bool:
+        wanted = subject.evaluate(scope)
+        wanted = wanted.lower() if folds else wanted
+        for element in elements(source.evaluate(scope)):
+            if (element.lower() if folds else element) == wanted:
+                scope.value = element
+                return True
+        return False
+
+    return Condition(name, at, test, [subject, source])
