@@ -8,12 +8,12 @@ assignment, and the timer looks at it when it fires.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 from pillarbox.ports.network import DialError, TlsWish
-from pillarbox.system.tls import client_context
+from pillarbox.system.tls import ServerTls, client_context
 
 MAX_BUFFERED = 256 * 1024
 """Received and not yet read: reading from the socket pauses beyond this."""
@@ -33,6 +33,7 @@ class SocketConnection(asyncio.Protocol):
         "_is_write_paused",
         "_loop",
         "_lost",
+        "_server_tls",
         "_timed_out",
         "_timer",
         "_transport",
@@ -40,8 +41,12 @@ class SocketConnection(asyncio.Protocol):
         "tls_cipher",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, server_tls: Callable[[], ServerTls | None] | None = None
+    ) -> None:
+        """`server_tls` gives the certificate to serve with; None on the client's side."""
         self._loop = loop
+        self._server_tls = server_tls
         self._transport: asyncio.Transport | None = None
         self._buffer: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -136,12 +141,14 @@ class SocketConnection(asyncio.Protocol):
         """Client side. Raises DialError("tls")."""
         await self._upgrade(client_context(wish), timeout, server_name=wish.server_name or None)
 
-    async def start_tls_server(
-        self, context: ssl.SSLContext, timeout: float, certificate_digest: bytes = b""
-    ) -> None:
-        """Server side; plaintext that came too early is dropped (CVE-2021-38371's class). Raises DialError("tls")."""
-        await self._upgrade(context, timeout, is_server=True)
-        self._certificate_digest = certificate_digest
+    async def start_tls_server(self, timeout: float) -> None:
+        """Server side, with the certificate of the present configuration. Plaintext that came too early is dropped (the class of
+        CVE-2021-38371). Raises DialError("tls")."""
+        tls = self._server_tls() if self._server_tls is not None else None
+        if tls is None:
+            raise DialError("tls", "there is no certificate")
+        await self._upgrade(tls.context, timeout, is_server=True)
+        self._certificate_digest = tls.certificate_digest
 
     def channel_bindings(self) -> dict[str, bytes]:
         """By type name (RFC 5929); empty without TLS."""
@@ -275,11 +282,6 @@ def describe_cipher(tls: ssl.SSLObject) -> str:
         return ""
     name, version, bits = cipher
     return f"{(tls.version() or version).replace('TLSv', 'TLS')}:{name}:{bits}"
-
-
-def digest_certificate(der: bytes) -> bytes:
-    """`tls-server-end-point` for the usual SHA-256 signed certificate (RFC 5929 §4.1)."""
-    return hashlib.sha256(der).digest()
 
 
 def _describe(error: BaseException) -> str:

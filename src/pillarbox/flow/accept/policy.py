@@ -20,7 +20,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
 from pillarbox.ports.spool import Queued, Spool
-from pillarbox.wire.smtp.server import ServerSettings
+from pillarbox.wire.smtp.session import ServerSettings
 
 Where = Literal[
     "connect", "helo", "starttls", "auth", "mail", "rcpt", "predata", "data", "vrfy", "expn", "quit"
@@ -45,9 +45,6 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     receive_timeout: float = 300.0
     """Seconds for the next command, and for the next piece of data."""
     received_headers_max: int = 30
-    trusted_facets: dict[type, object] = {}
-    """Facets every scope has: main options, the local host's names."""
-    reject_log_headers: bool = False
 
 
 class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):

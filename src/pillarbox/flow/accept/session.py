@@ -190,8 +190,7 @@ class Session:
         if facts is None:
             facts = MessageFacts()
             facts.variables = dict(self.variables)
-        facets = {**self.policy.trusted_facets, Origin: self.origin, MessageFacts: facts}
-        return Scope(facets, self.services.expansion)
+        return Scope({Origin: self.origin, MessageFacts: facts}, self.services.expansion)
 
     async def check(
         self,

@@ -24,7 +24,7 @@ class ServerStream(Protocol):
 
     async def write(self, data: bytes, timeout: float) -> None: ...
 
-    async def accept_tls(self, timeout: float) -> None:
+    async def start_tls_server(self, timeout: float) -> None:
         """The server's side of a handshake, with the certificate of the present configuration. Raises DialError("tls")."""
         ...
 

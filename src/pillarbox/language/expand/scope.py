@@ -33,12 +33,20 @@ MAX_OUTPUT = 8 * 1024 * 1024
 class Services:
     """The parts of the world that expansions may ask."""
 
-    __slots__ = ("clock", "lookups", "resolver")
+    __slots__ = ("clock", "facts", "lookups", "resolver")
 
-    def __init__(self, lookups: Lookups, resolver: Resolver, clock: Clock) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        resolver: Resolver,
+        clock: Clock,
+        facts: Mapping[type, object] | None = None,
+    ) -> None:
         self.lookups = lookups
         self.resolver = resolver
         self.clock = clock
+        self.facts: dict[type, object] = {**(facts or {}), Services: self}
+        """Facets that every scope has: main options, what this machine is called."""
 
 
 class Question(Protocol[A_co]):
@@ -80,8 +88,7 @@ class Scope:
     __slots__ = ("_answers", "captures", "facets", "item", "services", "value")
 
     def __init__(self, facets: Mapping[type, object], services: Services) -> None:
-        self.facets: dict[type, object] = dict(facets)
-        self.facets[Services] = services
+        self.facets: dict[type, object] = {**services.facts, **facets}
         self.services = services
         self.captures: list[str] = []
         """`$0 $1 …` of the last successful regular expression or wildcard match."""

@@ -19,7 +19,7 @@ from pillarbox.mail.header import remove
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Frozen
 from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.logline import received_line
+from pillarbox.wire.exim.log_line import line_received
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -134,7 +134,7 @@ async def keep(state: Finish) -> Reply | None:
     )
     services = session.services
     queued = await services.spool.accept(envelope, state.message)
-    services.journal.main(received_line(envelope, state.message))
+    services.journal.main(line_received(envelope, state.message))
     controls = transaction.controls
     if "freeze" in controls:
         services.spool.record(state.id, [Frozen(state.received_at)])

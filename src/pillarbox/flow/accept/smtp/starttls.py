@@ -24,7 +24,7 @@ async def handle(session: Session, event: StartTls) -> None:
     session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))
     await session.flush()
-    await session.stream.accept_tls(HANDSHAKE_TIMEOUT)
+    await session.stream.start_tls_server(HANDSHAKE_TIMEOUT)
     session.engine.upgraded()
     session.update_origin(
         helo="",

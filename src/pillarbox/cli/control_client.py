@@ -1,0 +1,89 @@
+"""The commands' end of the control socket, and the offline folder for when nobody answers.
+
+Standard library sockets only: `sendmail` is called thousands of times a day and must start quickly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pillarbox.wire.control import MAX_LINE, Line, Request, Submit, decode_line, encode
+
+SOCKET = "control.sock"
+OFFLINE = "offline"
+CONNECT_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 3600.0
+
+
+class DaemonAway(Exception):
+    """No daemon listens on the control socket; `str()` names it."""
+
+
+def ask(spool: Path, request: Request, data: bytes = b"") -> Iterator[Line]:
+    """The daemon's lines as they come, the last with `end`. Raises DaemonAway."""
+    path = spool / SOCKET
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.closing(connection):
+        connection.settimeout(CONNECT_TIMEOUT)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            raise DaemonAway(f"{path}: {error.strerror}") from error
+        connection.settimeout(ANSWER_TIMEOUT)
+        connection.sendall(encode(request) + data)
+        yield from _lines(connection)
+
+
+def _lines(connection: socket.socket) -> Iterator[Line]:
+    buffer = b""
+    while True:
+        try:
+            piece = connection.recv(65536)
+        except OSError as error:
+            raise DaemonAway(f"the daemon does not answer: {error.strerror or error}") from error
+        if not piece:
+            raise DaemonAway("the daemon hung up")
+        *lines, buffer = (buffer + piece).split(b"\n")
+        for line in lines:
+            answer = decode_line(line)
+            yield answer
+            if answer.end:
+                return
+        if len(buffer) > MAX_LINE:
+            raise DaemonAway("the daemon's answer makes no sense")
+
+
+def is_daemon_up(spool: Path) -> bool:
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
+        try:
+            connection.connect(str(spool / SOCKET))
+        except OSError:
+            return False
+    return True
+
+
+def drop_offline(spool: Path, request: Submit, data: bytes) -> Path:
+    """Leave a submission for the next start: written whole and durable under a name that `take_in` looks for. Raises OSError."""
+    folder = spool / OFFLINE
+    name = f"{time.time_ns():020d}.{os.getpid()}.{secrets.token_hex(6)}"
+    temporary = folder / f"tmp.{name}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(encode(request) + data)
+        file.flush()
+        os.fsync(descriptor)
+    final = folder / f"msg.{name}"
+    temporary.rename(final)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(directory)
+    finally:
+        os.close(directory)
+    return final

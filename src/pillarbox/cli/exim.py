@@ -1,0 +1,227 @@
+"""`exim` (and `sendmail`, `mailq`, `runq`, `rmail`): Exim's command line, as scripts use it (Exim chapter 5).
+
+Each mode is a function in `modes`; this file only reads the arguments. What is not supported is refused by name, never ignored, except
+for sendmail's historical options that Exim ignores too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from pillarbox.cli.places import EX_USAGE
+
+HELP = """\
+Usage: {program} [options] [recipient ...]
+
+Submitting:      -t  take recipients from the headers     -f SENDER   -F NAME   -i  a dot does not end the message
+                 -odq  queue only                         -bm  the default      -bs  SMTP on standard input
+Daemon:          -bd  run it   -q30m  queue run interval  -bdf  in the foreground
+The queue:       -bp  list (mailq)   -bpc  count          -bpr  unsorted        -bpu  undelivered only
+                 -q  run   -qf  force   -qff  frozen too  -R TEXT  -S TEXT  only matching recipients, senders
+One message:     -M ID ...   deliver now                  -Mrm ID ...  remove   -Mg ID ...  give up (bounce)
+                 -Mf ID ...  freeze                       -Mt ID ...   thaw     -Mvh -Mvb -Mvl -Mvc ID  show
+                 -Mmd ID ADDRESS ...  mark delivered      -Mar ID ADDRESS ...   add recipients
+Asking:          -bV  version   -bt ADDRESS ...  route    -bP [OPTION ...]  print the configuration
+                 -be STRING ...  expand                   -C FILE  another configuration
+"""
+IGNORED = ("-B", "-h", "-n", "-N", "-m", "-O", "-p", "-v", "-X", "-e", "-G", "-U", "-x")
+"""Sendmail's, without meaning here; those that take a value have it attached."""
+
+
+class Usage(Exception):
+    """The command line cannot be understood; `str()` says why."""
+
+
+class Arguments(msgspec.Struct):
+    """The command line, read."""
+
+    program: str
+    mode: str = "submit"
+    words: list[str] = []
+    config: str | None = None
+    data: str | None = None
+    sender: str | None = None
+    full_name: str = ""
+    dot_ends: bool = True
+    extract: bool = False
+    queue_only: bool = False
+    queue_flags: str | None = None
+    queue_interval: str = ""
+    match_recipient: str = ""
+    match_sender: str = ""
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:], "exim"))
+
+
+def run(arguments: list[str], program: str) -> int:
+    """The exit code."""
+    try:
+        read = parse(arguments, program)
+    except Usage as error:
+        print(f"{program}: {error}; try {program} --help", file=sys.stderr)
+        return EX_USAGE
+    from pillarbox.cli import modes
+
+    try:
+        return modes.MODES[read.mode](read)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse(arguments: list[str], program: str) -> Arguments:
+    """Raises Usage."""
+    read = Arguments(program)
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            read.words.extend(rest)
+        elif not word.startswith("-") or word == "-":
+            read.words.append(word)
+        else:
+            _option(word, rest, read)
+    return read
+
+
+def _option(word: str, rest: Iterator[str], read: Arguments) -> None:
+    if word in ("--help", "-?", "-bh?"):
+        read.mode = "help"
+        return
+    if word in ("--version", "-bV"):
+        read.mode = "version"
+        return
+    for prefix, handle in _OPTIONS:
+        if word.startswith(prefix):
+            handle(word[len(prefix) :], rest, read)
+            return
+    if word.startswith(IGNORED):
+        return
+    raise Usage(f"option {word} is not supported")
+
+
+def _value(attached: str, rest: Iterator[str], name: str) -> str:
+    if attached:
+        return attached
+    try:
+        return next(rest)
+    except StopIteration:
+        raise Usage(f"option {name} needs a value") from None
+
+
+_MESSAGE_MODES = {
+    "": "deliver",
+    "c": "deliver",
+    "f": "freeze",
+    "t": "thaw",
+    "rm": "remove",
+    "g": "give_up",
+    "vh": "view_headers",
+    "vb": "view_body",
+    "vl": "view_log",
+    "vc": "view_copy",
+    "md": "mark_delivered",
+    "ar": "add_recipient",
+    "mad": "mark_all_delivered",
+}
+_B_MODES = {
+    "m": "submit",
+    "d": "daemon",
+    "df": "daemon_foreground",
+    "p": "list",
+    "pc": "count",
+    "pr": "list",
+    "pu": "list_undelivered",
+    "pru": "list_undelivered",
+    "s": "smtp",
+    "t": "route",
+    "P": "print_config",
+    "e": "expand",
+    "i": "newaliases",
+}
+
+
+def _message_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
+    if name not in _MESSAGE_MODES:
+        raise Usage(f"option -M{name} is not supported")
+    read.mode = _MESSAGE_MODES[name]
+
+
+def _b_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
+    if name not in _B_MODES:
+        raise Usage(f"option -b{name} is not supported")
+    read.mode = _B_MODES[name]
+
+
+def _queue(text: str, rest: Iterator[str], read: Arguments) -> None:
+    if text[:1].isdigit():
+        read.queue_interval = text
+        return
+    read.queue_flags = text
+    if read.mode == "submit":
+        read.mode = "queue_run"
+
+
+def _outgoing(text: str, rest: Iterator[str], read: Arguments) -> None:
+    """`-o…`: of these only `-odq` and `-oi` mean something here."""
+    if text == "dq":
+        read.queue_only = True
+    elif text == "i":
+        read.dot_ends = False
+
+
+def _set(field: str, name: str) -> Callable[[str, Iterator[str], Arguments], None]:
+    def handle(attached: str, rest: Iterator[str], read: Arguments) -> None:
+        setattr(read, field, _value(attached, rest, name))
+
+    return handle
+
+
+def _matching(field: str, name: str) -> Callable[[str, Iterator[str], Arguments], None]:
+    """`-R` and `-S` with their flags: `-Rff text`."""
+
+    def handle(attached: str, rest: Iterator[str], read: Arguments) -> None:
+        read.queue_flags = (read.queue_flags or "") + attached.replace("r", "")
+        setattr(read, field, _value("", rest, name))
+        read.mode = "queue_run"
+
+    return handle
+
+
+def _flag(field: str, value: bool) -> Callable[[str, Iterator[str], Arguments], None]:
+    def handle(attached: str, rest: Iterator[str], read: Arguments) -> None:
+        setattr(read, field, value)
+
+    return handle
+
+
+def _sender(attached: str, rest: Iterator[str], read: Arguments) -> None:
+    """`-f ''` and `-f '<>'` are the null sender."""
+    read.sender = attached or _value("", rest, "-f")
+
+
+_OPTIONS: tuple[tuple[str, Callable[[str, Iterator[str], Arguments], None]], ...] = (
+    ("--data=", _set("data", "--data")),
+    ("--data", _set("data", "--data")),
+    ("--config=", _set("config", "--config")),
+    ("--config", _set("config", "--config")),
+    ("-C", _set("config", "-C")),
+    ("-M", _message_mode),
+    ("-b", _b_mode),
+    ("-q", _queue),
+    ("-R", _matching("match_recipient", "-R")),
+    ("-S", _matching("match_sender", "-S")),
+    ("-o", _outgoing),
+    ("-f", _sender),
+    ("-r", _sender),
+    ("-F", _set("full_name", "-F")),
+    ("-t", _flag("extract", True)),
+    ("-i", _flag("dot_ends", False)),
+)

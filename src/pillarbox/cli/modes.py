@@ -1,0 +1,198 @@
+"""What `exim` does in each of its modes: mostly, ask the daemon.
+
+With the daemon down, listing and showing read the queue's files, and changing them is done here under the same locks; a queue run is then done by
+a worker of our own that ends with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pillarbox import __version__
+from pillarbox.cli.control_client import DaemonAway, ask
+from pillarbox.cli.exim import HELP, Arguments
+from pillarbox.cli.places import EX_USAGE, choose_configuration, fail, spool_directory
+from pillarbox.wire.control import Act, Request, Run, Submit
+
+
+def _config(read: Arguments) -> Path:
+    return choose_configuration(read.config, read.data)
+
+
+def _help(read: Arguments) -> int:
+    print(HELP.format(program=read.program), end="")
+    return 0
+
+
+def _version(read: Arguments) -> int:
+    print(f"Pillarbox version {__version__} (speaks Exim 4.100)")
+    if read.config:
+        from pillarbox.cli.serve import checked_config
+
+        checked_config(_config(read))
+        print(f"Configuration file is {_config(read)}")
+    return 0
+
+
+def _submit(read: Arguments) -> int:
+    from pillarbox.cli.submission import login_name, read_message, submit
+
+    if not read.words and not read.extract:
+        print(HELP.format(program=read.program), end="", file=sys.stderr)
+        return EX_USAGE
+    data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
+    recipients = tuple(part for word in read.words for part in word.replace(",", " ").split())
+    wish = Submit(
+        recipients=recipients,
+        sender=read.sender,
+        extract_recipients=read.extract,
+        full_name=read.full_name,
+        queue_only=read.queue_only,
+        size=len(data),
+        login=login_name(),
+    )
+    return submit(spool_directory(_config(read)), wish, data)
+
+
+def _ask(read: Arguments, request: Request) -> int:
+    """Print what the daemon answers; without a daemon, do it here."""
+    config = _config(read)
+    try:
+        code = 0
+        for line in ask(spool_directory(config), request):
+            if line.text:
+                print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)
+            code = line.code
+        return code
+    except DaemonAway:
+        from pillarbox.app.alone import act_alone
+
+        return act_alone(config, request)
+
+
+def _act(action: str) -> Callable[[Arguments], int]:
+    def run(read: Arguments) -> int:
+        if not read.words:
+            fail(f"{read.program}: this option needs one or more message ids", EX_USAGE)
+        return _ask(read, Act(action=action, ids=tuple(read.words)))
+
+    return run
+
+
+def _act_on_one(action: str) -> Callable[[Arguments], int]:
+    def run(read: Arguments) -> int:
+        if len(read.words) < 2:
+            fail(f"{read.program}: this option needs a message id and one or more addresses", EX_USAGE)
+        return _ask(read, Act(action=action, ids=(read.words[0],), addresses=tuple(read.words[1:])))
+
+    return run
+
+
+def _queue_run(read: Arguments) -> int:
+    flags = read.queue_flags or ""
+    words = read.words
+    return _ask(
+        read,
+        Run(
+            force="f" in flags,
+            force_frozen="ff" in flags,
+            first_only="i" in flags,
+            recipient=read.match_recipient,
+            sender=read.match_sender,
+            first_id=words[0] if words else "",
+            last_id=words[1] if len(words) > 1 else "",
+        ),
+    )
+
+
+def _view(part: str) -> Callable[[Arguments], int]:
+    def run(read: Arguments) -> int:
+        from pillarbox.cli.queue_listing import show
+
+        if len(read.words) != 1:
+            fail(f"{read.program}: this option needs one message id", EX_USAGE)
+        return show(spool_directory(_config(read)), read.words[0], part)
+
+    return run
+
+
+def _list(read: Arguments, *, undelivered_only: bool = False) -> int:
+    from pillarbox.cli.queue_listing import print_queue
+
+    return print_queue(spool_directory(_config(read)), tuple(read.words), undelivered_only=undelivered_only)
+
+
+def _count(read: Arguments) -> int:
+    from pillarbox.cli.queue_listing import count
+
+    print(count(spool_directory(_config(read))))
+    return 0
+
+
+def _daemon(read: Arguments, *, foreground: bool = False) -> int:
+    from pillarbox.cli.serve import serve
+
+    return serve(config=str(_config(read)), foreground=foreground, queue_interval=read.queue_interval)
+
+
+def _route(read: Arguments) -> int:
+    from pillarbox.app.asking import test_addresses
+
+    return test_addresses(_config(read), tuple(read.words))
+
+
+def _print_config(read: Arguments) -> int:
+    from pillarbox.app.asking import print_configuration
+
+    return print_configuration(_config(read), tuple(read.words))
+
+
+def _expand(read: Arguments) -> int:
+    from pillarbox.app.asking import expand_strings
+
+    return expand_strings(_config(read), tuple(read.words))
+
+
+def _newaliases(read: Arguments) -> int:
+    from pillarbox.cli import newaliases
+
+    newaliases.main()
+    return 0
+
+
+def _smtp(read: Arguments) -> int:
+    from pillarbox.app.asking import smtp_on_standard_input
+
+    return smtp_on_standard_input(_config(read))
+
+
+MODES: dict[str, Callable[[Arguments], int]] = {
+    "help": _help,
+    "version": _version,
+    "submit": _submit,
+    "daemon": _daemon,
+    "daemon_foreground": lambda read: _daemon(read, foreground=True),
+    "list": _list,
+    "list_undelivered": lambda read: _list(read, undelivered_only=True),
+    "count": _count,
+    "smtp": _smtp,
+    "route": _route,
+    "print_config": _print_config,
+    "expand": _expand,
+    "newaliases": _newaliases,
+    "queue_run": _queue_run,
+    "deliver": _act("deliver"),
+    "freeze": _act("freeze"),
+    "thaw": _act("thaw"),
+    "remove": _act("remove"),
+    "give_up": _act("give_up"),
+    "mark_all_delivered": _act("mark_all_delivered"),
+    "mark_delivered": _act_on_one("mark_delivered"),
+    "add_recipient": _act_on_one("add_recipient"),
+    "view_headers": _view("headers"),
+    "view_body": _view("body"),
+    "view_copy": _view("copy"),
+    "view_log": _view("log"),
+}

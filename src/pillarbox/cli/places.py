@@ -1,0 +1,56 @@
+"""Which configuration a command works on, and what it must know of it before anything else is imported."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from pillarbox.app.data_folder import DataFolder, find_configuration, places
+
+EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_CONFIG = 64, 69, 70, 75, 78
+_SPOOL = re.compile(r"^\s*spool_directory\s*=\s*(\S.*?)\s*$", re.MULTILINE)
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    """Say what is wrong and end."""
+    print(text, file=sys.stderr)
+    sys.exit(code)
+
+
+def choose_configuration(config: str | None, data: str | None) -> Path:
+    """The file named by `-C`/`--config` or in `--data`, else the first found. Ends the command when there is none."""
+    if config:
+        path = Path(config).absolute()
+        if not path.exists():
+            fail(f"{path}: no such configuration file", EX_CONFIG)
+        return path
+    if data:
+        path = DataFolder(Path(data)).configuration
+        if not path.exists():
+            fail(f"{path} does not exist; `pillarbox serve --data {data}` makes it", EX_CONFIG)
+        return path
+    found = find_configuration()
+    if found is None:
+        tried = "\n  ".join(str(path) for path in places())
+        fail(
+            "no configuration found; name one with -C FILE, --data FOLDER or PILLARBOX_CONFIG, or run "
+            f"`pillarbox serve` once. Looked for:\n  {tried}",
+            EX_CONFIG,
+        )
+    return found
+
+
+def spool_directory(config: Path) -> Path:
+    """The spool that the configuration names, read without building it all: enough for commands that only talk to the daemon.
+
+    A value with macros or expansions needs the whole configuration, and is read through it.
+    """
+    found = _SPOOL.findall(config.read_text("utf-8", errors="replace"))
+    if found and "$" not in found[-1] and found[-1].startswith("/"):
+        return Path(found[-1])
+    from pillarbox.app.configuration import load_config
+    from pillarbox.flow.settings import Files
+
+    return Path(load_config(config).main(Files).spool_directory)
