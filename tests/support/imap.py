@@ -13,6 +13,8 @@ import asyncio
 import textwrap
 from collections.abc import Mapping
 
+from tests.support.clock import JumpClock
+
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.mailbox.imap.services import Services, Settings
 from pillarbox.mailbox.imap.session import Session
@@ -21,7 +23,6 @@ from pillarbox.ports.logins import Challenge, Exchange, Failure, Step, Success
 from pillarbox.ports.mailstore import MailStores, NewMessage
 from pillarbox.ports.network import DialError
 from pillarbox.ports.users import Account
-from tests.support.clock import JumpClock
 
 
 class FakeConnection:
@@ -150,16 +151,16 @@ class Client:
         """A golden conversation: `C:` lines are said, `S:` lines must come back, exactly; `…` at the end of one allows anything behind."""
         said: list[str] = []
         expected: list[str] = []
-        for line in [*textwrap.dedent(script).strip("\n").split("\n"), "C: "]:
-            kind, _, text = line.partition(": ")
-            if kind in ("C", "C:") and expected:
+        for line in [*textwrap.dedent(script).strip("\n").split("\n"), "C:"]:
+            kind, text = line[:2], line[3:]
+            if kind == "C:" and expected:
                 await self._exchange(said, expected)
                 said, expected = [], []
-            if kind == "C":
+            if kind == "C:":
                 said.append(text)
-            elif kind == "S":
+            elif kind == "S:":
                 expected.append(text)
-            elif text or kind.strip():
+            elif line.strip():
                 raise ValueError(line)
 
     async def _exchange(self, said: list[str], expected: list[str]) -> None:

@@ -129,7 +129,7 @@ class _Scan:
                 message = self.entity(body_start, end, PLAIN_TEXT, depth + 1)
             else:
                 content_type = _OPAQUE
-        if not fields:
+        if not fields and message is None:
             return Part(start, body_start, end, content_type, lines=lines)
         return _part((start, body_start, end), content_type, fields, lines, parts, message)
 
