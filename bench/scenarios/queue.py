@@ -77,17 +77,6 @@ def list_queue(server: Server, queued: int) -> dict[str, float | str]:
         "mailq_all_s": whole,
         "mailq_mb": usage.ru_maxrss / 1024,
     }
-    named += b"nowhere.invalid" in line
-            whole = time.monotonic() - began
-    finally:
-        process.kill()
-        process.wait()
-        group.remove()
-    found: dict[str, float | str] = {
-        "mailq_first_s": first,
-        "mailq_all_s": whole,
-        "mailq_mb": memory.peak_kb / 1024,
-    }
     named += b"nowhere.invalid" in first_line
     if named < queued:
         found["trouble"] = f"mailq named {named} of {queued} messages"
