@@ -17,6 +17,7 @@ _LETTERS = {"\\Draft": b"D", "\\Flagged": b"F", "\\Answered": b"R", "\\Seen": b"
 _FLAGS = {letter[0]: flag for flag, letter in _LETTERS.items()}
 _SIZE = re.compile(rb",S=([0-9]{1,15})(?=[,:]|$)")
 _CRLF_SIZE = re.compile(rb",W=([0-9]{1,15})(?=[,:]|$)")
+_DIGITS = re.compile(rb"([0-9]{1,18})")
 
 _process = f"{os.getpid()}_{secrets.token_hex(4)}"
 _serial = itertools.count(1)
@@ -69,10 +70,9 @@ def crlf_size(name: bytes, file_size: int) -> int | None:
     return int(told[1])
 
 
-def delivered_at(name: bytes) -> int:
-    """The seconds that a name begins with; 0 when it does not."""
-    head = name.partition(b".")[0]
-    return int(head) if head.isdigit() and len(head) < 16 else 0
+def order_of(name: bytes) -> list[bytes | int]:
+    """For sorting by delivery: numbers in names compare as numbers (seconds first, then microseconds and serials)."""
+    return [int(part) if number % 2 else part for number, part in enumerate(_DIGITS.split(name))]
 
 
 def safe_host(host: str) -> str:

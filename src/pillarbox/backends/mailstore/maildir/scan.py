@@ -129,7 +129,7 @@ def _explain(
 
 def _examine(path: bytes, located: Iterable[Located]) -> tuple[Found, ...]:
     found = [facts for where in located if (facts := facts_of(path, where)) is not None]
-    found.sort(key=lambda facts: (filename.delivered_at(facts.name), facts.name))
+    found.sort(key=lambda facts: filename.order_of(facts.name))
     return tuple(found)
 
 
