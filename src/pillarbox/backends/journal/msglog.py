@@ -1,0 +1,73 @@
+"""Message logs: `msglog/ID` for every waiting message, shown by `exim -Mvl` (Exim chapter 53.16).
+
+Most messages are delivered within a second and would have their log for as long. So lines gather in memory, and reach a file only when
+the message is in the waiting room by then (its -D file is there); with a message's files its log is removed, by the spool.
+Only the latest messages and lines are remembered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+
+AGE = 1.0
+"""Seconds until a message is looked for in the waiting room."""
+FORGET_AFTER = 30.0
+MAX_MESSAGES = 20_000
+MAX_LINES = 200
+
+
+class _Pending:
+    __slots__ = ("lines", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.lines: list[str] = []
+
+
+class MessageLogs:
+    """`directory`: the spool directory."""
+
+    def __init__(self, directory: str) -> None:
+        self._input = f"{directory}/input"
+        self._msglog = f"{directory}/msglog"
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+
+    def add(self, message_id: str, line: str, now: float) -> None:
+        """`line` with its time stamp; `now` in monotonic seconds."""
+        pending = self._pending.get(message_id)
+        if pending is None:
+            pending = self._pending[message_id] = _Pending(now)
+            if len(self._pending) > MAX_MESSAGES:
+                self._pending.popitem(last=False)
+        if len(pending.lines) < MAX_LINES:
+            pending.lines.append(line)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._pending
+
+    def write_out(self, now: float, *, everything: bool = False) -> None:
+        """Append the lines of waiting messages; forget those of messages that never came to wait. Never raises."""
+        for message_id, pending in tuple(self._pending.items()):
+            if now - pending.since < AGE and not everything:
+                break
+            if os.path.exists(f"{self._input}/{message_id}-D"):
+                self._append(message_id, pending.lines)
+                del self._pending[message_id]
+            elif now - pending.since > FORGET_AFTER:
+                del self._pending[message_id]
+
+    def _append(self, message_id: str, lines: list[str]) -> None:
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(f"{self._msglog}/{message_id}", flags, 0o640)
+        except OSError:
+            return
+        try:
+            os.write(fd, data)
+        except OSError:
+            return  # the disk is full: the main log says so
+        finally:
+            os.close(fd)
