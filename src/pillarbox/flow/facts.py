@@ -17,6 +17,7 @@ class MessageFacts:
         "id",
         "message",
         "received_at",
+        "received_for",
         "recipients_count",
         "sender",
         "size",
@@ -30,6 +31,8 @@ class MessageFacts:
         self.received_at = received_at
         self.size = -1
         """Bytes: MAIL's SIZE until the data is here; -1 unknown (Exim's `$message_size`)."""
+        self.received_for = ""
+        """The recipient, when there is exactly one: `$received_for` in Received: lines."""
         self.recipients_count = 0
         self.message: Message | None = None
         """None until the end of the data: header variables are empty before (Exim 11.5)."""
@@ -43,5 +46,6 @@ class MessageFacts:
         facts.message = message
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
+        facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""
         facts.variables = dict(envelope.acl_variables)
         return facts

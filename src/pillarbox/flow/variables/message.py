@@ -70,7 +70,7 @@ def message_body(facts: MessageFacts) -> str:
     return first.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
 
 
-@variable("message_headers", MessageFacts, doc="All header lines, decoded of nothing.")
+@variable("message_headers", MessageFacts, doc="All header lines, as they are.")
 def message_headers(facts: MessageFacts) -> str:
     return headers(facts).decode("utf-8", "surrogateescape")
 
@@ -83,6 +83,11 @@ def recipients_count(facts: MessageFacts) -> str:
 @variable("rcpt_count", MessageFacts, doc="RCPT commands so far.", tainted=False)
 def rcpt_count(facts: MessageFacts) -> str:
     return str(facts.recipients_count)
+
+
+@variable("received_for", MessageFacts, doc="The recipient, when there is only one; for Received: lines.")
+def received_for(facts: MessageFacts) -> str:
+    return facts.received_for
 
 
 @variable("received_time", MessageFacts, doc="When the message came, seconds since the epoch.", tainted=False)

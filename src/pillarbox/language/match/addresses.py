@@ -54,6 +54,7 @@ class AddressList(MatchList[str]):
         )
         wanted = local.lower()
         suffix = wanted[1:] if wanted.startswith("*") else None
+        is_wild_domain = domain.startswith("*")
 
         def match(subject: str, scope: Scope) -> str | None:
             subject_local, subject_domain = split_address(subject)
@@ -62,7 +63,11 @@ class AddressList(MatchList[str]):
             folded = subject_local.lower()
             if not (folded == wanted if suffix is None else folded.endswith(suffix)):
                 return None
-            return subject if domains.matches_now(subject_domain, scope) else None
+            if not domains.matches_now(subject_domain, scope):
+                return None
+            parts = [subject] if suffix is None else [subject, subject_local[: len(folded) - len(suffix)]]
+            scope.captures = parts + (scope.captures[1:2] if is_wild_domain else [])
+            return subject
 
         return Step(match, item.is_negated, domains.is_pure)
 
