@@ -69,6 +69,24 @@ class Delivery:
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
+        outcomes, errors_to = await self._outcomes(queued, urgency)
+        if not urgency.is_first and self._is_overdue(queued, outcomes):
+            outcomes, errors_to = await self._outcomes(queued, FORCED)
+        return await self._settler.settle(queued, outcomes, errors_to)
+
+    def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
+        """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
+        age = self._clock.now() - queued.envelope.received_at
+        sender = queued.envelope.sender
+        skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
+        return len(skipped) == len(outcomes) and any(
+            0 < self._retries.cutoff_of(key, each, sender) < age
+            for each in skipped
+            for key in each.retry_keys
+        )
+
+    async def _outcomes(self, queued: Queued, urgency: Urgency) -> tuple[list[Outcome], dict[str, str]]:
+        """What became of every address that is not settled, and where failures of redirected ones are reported."""
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
         candidates = self._candidates(queued, urgency, outcomes)
@@ -89,7 +107,7 @@ class Delivery:
                     is_forced=urgency.is_forced,
                 )
             )
-        return await self._settler.settle(queued, outcomes, errors_to)
+        return outcomes, errors_to
 
     async def give_up(self, queued: Queued, why: str) -> Settlement:
         """Fail every address that is left (`-Mg`, `timeout_frozen_after`)."""

@@ -20,8 +20,8 @@ from pillarbox.ports.clock import Clock
 class Kept(Protocol):
     """A session that can carry another message."""
 
-    def close(self) -> None:
-        """Say QUIT without waiting for the answer, and close."""
+    async def quit(self) -> None:
+        """Say QUIT without waiting for the answer, and hang up."""
         ...
 
 
@@ -58,13 +58,13 @@ class ConnectionKeep:
             del self._idle[key]
         return session
 
-    def give(self, key: Hashable, session: Kept) -> None:
+    async def give(self, key: Hashable, session: Kept) -> None:
         """Keep it for a while, or close it when there is no room."""
         sessions = self._idle.get(key)
         if self._size >= self._limits.in_all or (
             sessions is not None and len(sessions) >= self._limits.per_destination
         ):
-            session.close()
+            await session.quit()
             return
         if sessions is None:
             sessions = self._idle[key] = []
@@ -73,9 +73,9 @@ class ConnectionKeep:
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close everything, before stopping."""
-        self._close_older_than(float("inf"))
+        await self._close_older_than(float("inf"))
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
@@ -84,17 +84,18 @@ class ConnectionKeep:
         """One timer for all, while anything is idle."""
         while self._size:
             await self._clock.sleep(self._limits.idle / 2)
-            self._close_older_than(self._clock.monotonic() - self._limits.idle)
+            await self._close_older_than(self._clock.monotonic() - self._limits.idle)
         self._ticker = None
 
-    def _close_older_than(self, before: float) -> None:
+    async def _close_older_than(self, before: float) -> None:
+        old: list[Kept] = []
         for key, sessions in list(self._idle.items()):
             fresh = [(since, session) for since, session in sessions if since > before]
-            for since, session in sessions:
-                if since <= before:
-                    session.close()
-            self._size -= len(sessions) - len(fresh)
+            old.extend(session for since, session in sessions if since <= before)
             if fresh:
                 self._idle[key] = fresh
             else:
                 del self._idle[key]
+        self._size -= len(old)
+        for session in old:
+            await session.quit()

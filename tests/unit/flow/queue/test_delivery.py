@@ -272,7 +272,8 @@ async def test_warnings_come_after_a_day_and_once():
     status = list(report.iter_parts())[1].get_payload()[1]
     assert (status["Action"], status["Status"]) == ("delayed", "4.0.0")
     assert (
-        "has not been delivered to all of its recipients after" in list(report.iter_parts())[0].get_content()
+        "has not been delivered to all of its recipients after"
+        in next(iter(report.iter_parts())).get_content()
     )
 
 

@@ -1,0 +1,53 @@
+"""How to talk: what the transport's options come to for one job, and for one host.
+
+The attempt knows nothing of options and their lists: it is given these two small values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.ports.network import TlsWish
+
+
+class Manners(msgspec.Struct, frozen=True):
+    """What the host lists say of one host."""
+
+    tls: str = "try"
+    """`avoid`, `try`, `require` (STARTTLS), or `first` (TLS from the first byte)."""
+    verify: bool = False
+    """The certificate must be good when TLS is used."""
+    ca_file: str = ""
+    clear_after_tls_failure: bool = True
+    """`tls_tempfail_tryclear`."""
+    chunking: bool = True
+    pipelining: bool = True
+    esmtp: bool = True
+
+    def wish(self, target: Target) -> TlsWish:
+        return TlsWish(server_name=target.name, verify=self.verify, ca_file=self.ca_file)
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for all hosts of a job. Times in seconds."""
+
+    helo: str
+    manners_for: Callable[[Target], Awaitable[Manners]]
+    transport: str
+    """Its name: part of what keeps connections apart."""
+    lmtp: bool = False
+    interface: str = ""
+    connect_timeout: float = 300.0
+    command_timeout: float = 300.0
+    data_timeout: float = 300.0
+    final_timeout: float = 600.0
+    connection_max_messages: int = 500
+    size_addition: int = 1024
+    hosts_max_try: int = 5
+    hosts_max_try_hardlimit: int = 50
+    delay_after_cutoff: bool = True
+    retry_with_sender: bool = True
+    """`address_retry_include_sender`."""

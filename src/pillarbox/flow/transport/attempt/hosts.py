@@ -1,0 +1,309 @@
+"""The hosts of a job, one after another, until every address is settled or no host is left (Exim 30.5, 32, 49.1.1).
+
+A host whose retry time has not come is passed over. What a host failed with is noted at once, so that it is left alone for a
+while even when another one takes the message. Addresses that one host deferred are offered to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from msgspec.structs import replace
+
+from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.opening import open_session
+from pillarbox.flow.transport.attempt.session import Session
+from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdict, carry
+from pillarbox.flow.transport.attempt.trouble import Trouble
+from pillarbox.flow.transport.job import SKIPPED, Job
+from pillarbox.flow.transport.run import intermediate
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.reply import Reason, Reply
+from pillarbox.ports.hints import RetryHint
+from pillarbox.wire.exim.log_line import line_host_trouble
+
+Pack = Callable[[Sequence[Assignment]], Parcel]
+"""Makes the parcel for those addresses that are still to be carried."""
+
+
+class HostRun:
+    """One job on its way through its hosts."""
+
+    __slots__ = (
+        "_began",
+        "_deferred",
+        "_habits",
+        "_job",
+        "_keys",
+        "_outcomes",
+        "_pack",
+        "_services",
+        "_skipped",
+    )
+
+    def __init__(self, job: Job, pack: Pack, habits: Habits, services: TransportServices) -> None:
+        self._job = job
+        self._pack = pack
+        self._habits = habits
+        self._services = services
+        self._began = services.clock.monotonic()
+        self._outcomes: list[Outcome | None] = [None] * len(job.assignments)
+        """What is final."""
+        self._deferred: list[Deferred | None] = [None] * len(job.assignments)
+        """The last deferral of what is not."""
+        self._keys: list[list[str]] = [[] for _ in job.assignments]
+        """Retry keys that each address depends on."""
+        self._skipped: list[tuple[str, RetryHint]] = []
+
+    async def run(self, targets: Sequence[Target]) -> list[Outcome]:
+        """One outcome for each address of the job."""
+        tried, tried_in_all, last_preference = 0, 0, None
+        for target in targets:
+            hint = None if self._job.is_forced else self._not_due(target)
+            if hint is not None:
+                self._skipped.append(hint)
+                continue
+            if tried_in_all >= self._habits.hosts_max_try_hardlimit:
+                break
+            is_next_mx = target.mx_preference is not None and target.mx_preference != last_preference
+            if tried >= self._habits.hosts_max_try and not is_next_mx:
+                continue
+            tried_in_all += 1
+            tried += 0 if self._is_expired(target) else 1
+            last_preference = target.mx_preference
+            await self._try(target)
+            if not self._pending():
+                break
+        return self._conclude()
+
+    def _pending(self) -> list[int]:
+        return [index for index, outcome in enumerate(self._outcomes) if outcome is None]
+
+    # Retry hints
+
+    def _look(self, key: str) -> RetryHint | None:
+        hint = self._services.hints.retry(key)
+        expire = self._services.retry_data_expire
+        return None if hint is None or self._services.clock.now() - hint.last_tried > expire else hint
+
+    def _not_due(self, target: Target) -> tuple[str, RetryHint] | None:
+        """Why to pass a host over: its own retry time, or that of this message there."""
+        for key in (target.key, f"{target.key}:{self._job.envelope.id}"):
+            hint = self._look(key)
+            if hint is not None and self._services.clock.now() < hint.next_try:
+                if hint.is_expired and not self._habits.delay_after_cutoff:
+                    continue
+                return key, hint
+        return None
+
+    def _is_expired(self, target: Target) -> bool:
+        hint = self._look(target.key)
+        return hint is not None and hint.is_expired
+
+    # One host
+
+    async def _try(self, target: Target) -> None:
+        manners = await self._habits.manners_for(target)
+        pending = self._pending()
+        parcel = self._pack([self._job.assignments[index] for index in pending])
+        key = self._keep_key(target, manners)
+        session = self._services.keep.take(key)
+        if isinstance(session, Session):
+            carried = await carry(session, parcel, manners, self._habits)
+            if carried.trouble is None or not carried.trouble.may_be_stale:
+                self._take(pending, carried, session)
+                await self._put_away(key, session, carried)
+                return
+            session.close()
+        opened = await open_session(target, manners, self._habits, self._services.network)
+        if isinstance(opened, Trouble):
+            self._take_trouble(pending, opened, target.remote, target, None)
+            return
+        carried = await carry(opened, parcel, manners, self._habits)
+        self._take(pending, carried, opened)
+        await self._put_away(key, opened, carried)
+
+    def _keep_key(self, target: Target, manners: Manners) -> Hashable:
+        habits = self._habits
+        return habits.transport, habits.helo, habits.interface, target, manners
+
+    async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> None:
+        """Keep the session for the next message when it is in order."""
+        engine, limit = session.engine, self._habits.connection_max_messages
+        is_worn = 0 < limit <= session.messages or engine.is_closed
+        if carried.trouble is not None and carried.trouble.concern == "host":
+            session.close()
+        elif is_worn or not engine.is_idle or engine.is_content_open:
+            await session.quit()
+        else:
+            await self._services.keep.give(key, session)
+
+    def _take(self, pending: list[int], carried: Carried, session: Session) -> None:
+        """Turn what the host said into outcomes."""
+        target = session.target
+        left: list[int] = []
+        for index, verdict in zip(pending, carried.verdicts, strict=True):
+            if verdict is None:
+                left.append(index)
+            else:
+                self._take_verdict(index, verdict, session, carried.is_chunked)
+        if carried.trouble is not None:
+            self._take_trouble(left, carried.trouble, target.remote, target, session)
+        if carried.trouble is None or carried.trouble.concern == "message":
+            self._forget(target)
+
+    def _forget(self, target: Target) -> None:
+        """The host works: its retry clock starts anew."""
+        hints = self._services.hints
+        if hints.retry(target.key) is not None:
+            hints.forget_retry(target.key)
+
+    def _take_verdict(self, index: int, verdict: Verdict, session: Session, is_chunked: bool) -> None:
+        assignment = self._job.assignments[index]
+        host, reply = session.target.remote, verdict.reply
+        is_reused = session.messages > 1
+        elapsed = self._services.clock.monotonic() - self._began
+        if reply.is_positive:
+            self._outcomes[index] = Delivered(
+                address=assignment.candidate.address,
+                recipient=assignment.candidate.recipient.address,
+                parents=intermediate(assignment),
+                router=assignment.router,
+                transport=assignment.transport,
+                host=host,
+                reply=reply,
+                tls_cipher=session.tls_cipher,
+                is_reused=is_reused,
+                chunking=is_chunked,
+                elapsed=elapsed,
+                is_dsn_passed_on=session.engine.extensions.dsn,
+            )
+            return
+        if reply.is_permanent:
+            self._outcomes[index] = self._failed(index, verdict.text, host, reply, session)
+            return
+        self._deferred[index] = self._deferral(
+            assignment, verdict.text, host, reply, session, verdict.error, str(reply.code)
+        )
+        sender = f":<{self._job.sender or ''}>" if self._habits.retry_with_sender else ""
+        self._keys[index].append(f"R:{assignment.address}{sender}")
+
+    def _take_trouble(
+        self, indexes: list[int], trouble: Trouble, host: RemoteHost, target: Target, session: Session | None
+    ) -> None:
+        """Final for all addresses when the host said so for good; otherwise the next host may do better."""
+        if trouble.is_permanent:
+            for index in indexes:
+                self._outcomes[index] = self._failed(index, trouble.text, host, trouble.reply, session)
+            return
+        key = target.key if trouble.concern == "host" else f"{target.key}:{self._job.envelope.id}"
+        self._services.journal.main(line_host_trouble(self._job.envelope.id, host, trouble.text))
+        for index in indexes:
+            self._keys[index].append(key)
+            assignment = self._job.assignments[index]
+            self._deferred[index] = self._deferral(
+                assignment, trouble.text, host, trouble.reply, session, trouble.error, trouble.error_detail
+            )
+        if indexes:
+            self._note(self._deferred[indexes[0]], key)
+
+    def _note(self, deferral: Deferred | None, key: str) -> None:
+        if deferral is None:
+            return
+        noted = Deferred(
+            address=deferral.address,
+            recipient=deferral.recipient,
+            reason=deferral.reason,
+            error=deferral.error,
+            error_detail=deferral.error_detail,
+            retry_keys=(key,),
+        )
+        envelope, now = self._job.envelope, self._services.clock.now()
+        self._services.note_host_failure(noted, envelope.sender, envelope.received_at, now)
+
+    # The end
+
+    def _conclude(self) -> list[Outcome]:
+        passed_over = [key for key, _ in self._skipped]
+        outcomes: list[Outcome] = []
+        for index, outcome in enumerate(self._outcomes):
+            deferral = self._deferred[index]
+            if outcome is not None:
+                outcomes.append(outcome)
+            elif deferral is not None:
+                outcomes.append(_with_keys(deferral, (*self._keys[index], *passed_over)))
+            else:
+                outcomes.append(self._untried(self._job.assignments[index]))
+        return outcomes
+
+    def _untried(self, assignment: Assignment) -> Outcome:
+        """No host could be tried: wait, or give up when all have been failing for too long (Exim 32.10)."""
+        domain = assignment.domain
+        if not self._skipped:
+            return self._deferral(assignment, f"no host found for {domain}", None, None, None, "lookup", "")
+        if all(hint.is_expired for _, hint in self._skipped):
+            text = f"all hosts for '{domain}' have been failing for a long time (and retry time not reached)"
+            said = self._skipped[-1][1].text
+            return self._failed_without_host(assignment, Reason(text, f"{text}: {said}" if said else text))
+        text = f"retry time not reached for any host for '{domain}'"
+        deferral = self._deferral(assignment, text, None, None, None, SKIPPED, "")
+        return _with_keys(deferral, tuple(key for key, _ in self._skipped))
+
+    def _failed_without_host(self, assignment: Assignment, reason: Reason) -> Failed:
+        return Failed(
+            address=assignment.candidate.address,
+            recipient=assignment.candidate.recipient.address,
+            parents=intermediate(assignment),
+            router=assignment.router,
+            transport=assignment.transport,
+            reason=reason,
+        )
+
+    def _failed(
+        self, index: int, text: str, host: RemoteHost, reply: Reply | None, session: Session | None
+    ) -> Failed:
+        assignment = self._job.assignments[index]
+        return Failed(
+            address=assignment.candidate.address,
+            recipient=assignment.candidate.recipient.address,
+            parents=intermediate(assignment),
+            router=assignment.router,
+            transport=assignment.transport,
+            host=host,
+            reply=reply,
+            tls_cipher=session.tls_cipher if session is not None else "",
+            is_reused=session is not None and session.messages > 1,
+            reason=Reason(text, text),
+        )
+
+    def _deferral(
+        self,
+        assignment: Assignment,
+        text: str,
+        host: RemoteHost | None,
+        reply: Reply | None,
+        session: Session | None,
+        error: str,
+        detail: str,
+    ) -> Deferred:
+        return Deferred(
+            address=assignment.candidate.address,
+            recipient=assignment.candidate.recipient.address,
+            parents=intermediate(assignment),
+            router=assignment.router,
+            transport=assignment.transport,
+            host=host,
+            reply=reply,
+            tls_cipher=session.tls_cipher if session is not None else "",
+            elapsed=self._services.clock.monotonic() - self._began,
+            reason=Reason(text, text),
+            error=error,
+            error_detail=detail,
+        )
+
+
+def _with_keys(deferral: Deferred, keys: tuple[str, ...]) -> Deferred:
+    return replace(deferral, retry_keys=tuple(dict.fromkeys(keys)))

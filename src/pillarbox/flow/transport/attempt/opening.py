@@ -1,0 +1,123 @@
+"""Opening a session: dial, greeting, EHLO, STARTTLS (RFC 5321 §3.1, §3.2; RFC 3207; Exim 30, 43).
+
+TLS is opportunistic unless demanded: when the handshake fails the same host is tried again in clear (`tls_tempfail_tryclear`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.session import Session
+from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
+from pillarbox.ports.network import Connection, DialError, Network
+from pillarbox.wire.smtp.client import ClientEngine
+from pillarbox.wire.smtp.events import Helo, StartTls
+
+
+async def open_session(
+    target: Target, manners: Manners, habits: Habits, network: Network
+) -> Session | Trouble:
+    """A session that has said EHLO and is as secure as wished, or why there is none."""
+    opened = await _try_to_open(target, manners, habits, network)
+    if (
+        isinstance(opened, Trouble)
+        and opened.is_tls
+        and manners.tls == "try"
+        and manners.clear_after_tls_failure
+    ):
+        return await _try_to_open(target, msgspec.structs.replace(manners, tls="avoid"), habits, network)
+    return opened
+
+
+async def _try_to_open(
+    target: Target, manners: Manners, habits: Habits, network: Network
+) -> Session | Trouble:
+    try:
+        connection = await _dial(target, manners, habits, network)
+    except DialError as error:
+        return Trouble(
+            "host",
+            str(error),
+            error=_tls_word(error.error, manners),
+            error_detail=target.error_detail if error.error in ("refused", "timeout_connect") else "",
+            is_tls=error.error == "tls",
+        )
+    engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
+    session = Session(connection, engine, target, habits.command_timeout)
+    trouble = await _greet(session, manners, habits)
+    if trouble is not None:
+        await session.quit()
+        return trouble
+    return session
+
+
+async def _dial(target: Target, manners: Manners, habits: Habits, network: Network) -> Connection:
+    if target.is_socket:
+        return await network.connect_unix(target.address, timeout=habits.connect_timeout)
+    return await network.connect(
+        target.address,
+        target.port,
+        timeout=habits.connect_timeout,
+        interface=habits.interface,
+        tls=manners.wish(target) if manners.tls == "first" else None,
+    )
+
+
+async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+    """Banner, EHLO, and STARTTLS when it is to be."""
+    stage = "initial connection"
+    try:
+        [banner] = await session.answers(1, habits.command_timeout)
+        if not banner.reply.is_positive:
+            return host_refusal(stage, banner.reply)
+        stage = f"{'LHLO' if habits.lmtp else 'EHLO'} {habits.helo}"
+        refused = await _say_hello(session, manners, habits)
+        if refused is not None or manners.tls in ("avoid", "first"):
+            return refused
+        stage = "STARTTLS"
+        return await _secure(session, manners, habits)
+    except Lost as lost:
+        is_tls = lost.error == "tls"
+        return Trouble(
+            "host",
+            str(lost) if is_tls else f"{lost} in response to {stage}",
+            error=_tls_word(lost.error, manners),
+            error_detail=session.target.error_detail if lost.error == "timeout" else "",
+            is_tls=is_tls,
+        )
+
+
+async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+    """EHLO; HELO for a host that does not know it (RFC 5321 §3.2)."""
+    if manners.esmtp or habits.lmtp:
+        [hello] = await session.ask(Helo(habits.helo, is_esmtp=True))
+        if hello.reply.is_positive:
+            return None
+        if habits.lmtp or not hello.reply.is_permanent or session.engine.is_closed:
+            return host_refusal(f"{'LHLO' if habits.lmtp else 'EHLO'} {habits.helo}", hello.reply)
+    [hello] = await session.ask(Helo(habits.helo, is_esmtp=False))
+    return None if hello.reply.is_positive else host_refusal(f"HELO {habits.helo}", hello.reply)
+
+
+async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+    """STARTTLS when offered, then EHLO again, since what was said in clear does not count (RFC 3207 §4.2)."""
+    is_required = manners.tls == "require"
+    if not session.engine.extensions.starttls:
+        text = "a TLS session is required, but the server did not offer TLS support"
+        return Trouble("host", text, error="tls_required") if is_required else None
+    [answer] = await session.ask(StartTls())
+    if answer.reply.code != 220:
+        if is_required or (answer.reply.is_transient and not manners.clear_after_tls_failure):
+            return Trouble("host", f"STARTTLS refused: {answer.reply}", answer.reply, error="tls_required")
+        return None
+    await session.start_tls(manners.wish(session.target))
+    return await _say_hello(session, manners, habits)
+
+
+def _tls_word(error: str, manners: Manners) -> str:
+    """`tls_required` where TLS was; otherwise the error of the port."""
+    if error != "tls":
+        return error
+    return "tls_required" if manners.tls in ("require", "first") else ""

@@ -1,0 +1,60 @@
+"""Packing: from a job to what goes over the wire, prepared once however many hosts are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.hosts import Pack
+from pillarbox.flow.transport.attempt.transaction import Parcel
+from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.transport import Transport
+from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.address import quote_local_part
+from pillarbox.wire.smtp.events import Mail, Rcpt
+
+
+async def make_parcel(
+    transport: Transport, job: Job, scope: Scope, services: TransportServices, *, size_addition: int
+) -> Pack:
+    """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred."""
+    envelope, message = job.envelope, job.message
+    sender = await transport.sender_of(job, scope)
+    headers = await transport.headers_of(job, scope)
+    prefix = transport.prefix_of(job, sender, services.clock.now())
+    mail = Mail(
+        sender,
+        size=message.size + size_addition if size_addition >= 0 else 0,
+        body=envelope.body_type,
+        smtputf8=envelope.smtputf8,
+        ret=envelope.ret,
+        envid=envelope.envid,
+    )
+
+    def pack(assignments: Sequence[Assignment]) -> Parcel:
+        rcpts = tuple(_rcpt(assignment, transport) for assignment in assignments)
+        needs_utf8 = envelope.smtputf8 and not (
+            headers.isascii() and (sender or "").isascii() and all(r.address.isascii() for r in rcpts)
+        )
+        return Parcel(
+            mail,
+            rcpts,
+            prefix,
+            headers,
+            message,
+            needs_utf8=needs_utf8,
+            body_only=transport.body_only,
+            headers_only=transport.headers_only,
+        )
+
+    return pack
+
+
+def _rcpt(assignment: Assignment, transport: Transport) -> Rcpt:
+    recipient = assignment.candidate.recipient
+    address = assignment.candidate.address
+    has_affix = assignment.local_part_prefix or assignment.local_part_suffix
+    if has_affix and not transport.rcpt_include_affixes:
+        address = f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
+    return Rcpt(address, recipient.notify, recipient.orcpt)

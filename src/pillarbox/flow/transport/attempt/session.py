@@ -1,0 +1,106 @@
+"""A session: one connection and its client engine, driven together. It outlives a message when it is kept for the next."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.attempt.trouble import Lost
+from pillarbox.ports.network import Connection, DialError, TlsWish
+from pillarbox.wire.smtp.client import Answer, ClientEngine
+from pillarbox.wire.smtp.commands import Command
+from pillarbox.wire.smtp.events import Need, Quit
+from pillarbox.wire.smtp.replies import BadReply
+
+_GATHER = 64 * 1024
+"""Octets of a message collected before they are written."""
+
+
+class Session:
+    """Not for two messages at once."""
+
+    __slots__ = ("_connection", "engine", "messages", "target", "timeout")
+
+    def __init__(self, connection: Connection, engine: ClientEngine, target: Target, timeout: float) -> None:
+        self._connection = connection
+        self.engine = engine
+        self.target = target
+        self.timeout = timeout
+        """`command_timeout`, seconds."""
+        self.messages = 0
+        """Carried so far."""
+
+    @property
+    def tls_cipher(self) -> str:
+        return self._connection.tls_cipher
+
+    async def ask(self, *commands: Command) -> list[Answer]:
+        """One answer for each command. Raises Lost."""
+        engine = self.engine
+        for command in commands:
+            engine.send(command)
+        return await self.answers(len(commands), self.timeout)
+
+    async def answers(self, count: int, timeout: float) -> list[Answer]:
+        """Write what is to be written, and read until `count` answers have come. Raises Lost."""
+        engine, connection = self.engine, self._connection
+        answers: list[Answer] = []
+        try:
+            while True:
+                if out := engine.outgoing():
+                    await connection.write(out, timeout)
+                while len(answers) < count:
+                    answer = engine.next_answer()
+                    if isinstance(answer, Need):
+                        break
+                    answers.append(answer)
+                if len(answers) >= count:
+                    return answers
+                if not (out := engine.outgoing()):
+                    data = await connection.read(timeout)
+                    if not data:
+                        raise Lost("lost_connection", "Remote host closed connection")
+                    engine.receive(data)
+                else:
+                    await connection.write(out, timeout)
+        except (DialError, BadReply) as cause:
+            raise Lost.of(cause) from cause
+
+    async def write_message(self, chunks: Iterable[bytes], timeout: float) -> None:
+        """Send the message (LF form) behind a 354; its last octets wait for `answers`. Raises Lost."""
+        engine = self.engine
+        gathered = 0
+        for chunk in chunks:
+            engine.write(chunk)
+            gathered += len(chunk)
+            if gathered > _GATHER:
+                gathered = 0
+                await self._write(timeout)
+        engine.end()
+
+    async def _write(self, timeout: float) -> None:
+        try:
+            await self._connection.write(self.engine.outgoing(), timeout)
+        except DialError as cause:
+            raise Lost.of(cause) from cause
+
+    async def start_tls(self, wish: TlsWish) -> None:
+        """Raises Lost("tls")."""
+        try:
+            await self._connection.start_tls(wish, self.timeout)
+            self.engine.upgraded()
+        except (DialError, BadReply) as cause:
+            raise Lost.of(cause) from cause
+
+    async def quit(self) -> None:
+        """Say goodbye and hang up; the answer is not waited for."""
+        if self.engine.is_idle and not self.engine.is_closed:
+            self.engine.send(Quit())
+            with contextlib.suppress(Lost):
+                await self._write(1.0)
+        self._connection.close()
+
+    def close(self) -> None:
+        """Hang up at once."""
+        self._connection.close()

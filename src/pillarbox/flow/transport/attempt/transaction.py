@@ -1,0 +1,201 @@
+"""One message over an open session: MAIL, RCPT…, DATA or BDAT, and what each recipient has come to (RFC 5321 §3.3, RFC 2033 §4.2).
+
+    envelope → content → verdicts
+
+Whatever the host says about one recipient is that recipient's outcome; what it says about the message, or silence, is Trouble
+for all recipients without one. Nothing is said twice: with PIPELINING the whole envelope is one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.session import Session
+from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, message_refusal, remote_error
+from pillarbox.mail.message import Message
+from pillarbox.mail.reply import Reply
+from pillarbox.wire.smtp.client import Answer
+from pillarbox.wire.smtp.commands import Bdat, Command, Content
+from pillarbox.wire.smtp.events import Data, Mail, Rcpt, Rset
+
+_BDAT_SIZE = 256 * 1024
+"""Octets of one chunk in BDAT."""
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """What is to be carried, ready for the wire."""
+
+    mail: Mail
+    rcpts: tuple[Rcpt, ...]
+    prefix: bytes
+    headers: bytes
+    message: Message
+    needs_utf8: bool = False
+    body_only: bool = False
+    headers_only: bool = False
+
+    def chunks(self) -> Iterable[bytes]:
+        """LF form."""
+        if not self.body_only:
+            yield self.prefix + self.headers + b"\n"
+        if not self.headers_only:
+            yield from self.message.body.chunks()
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What the host said about one recipient."""
+
+    reply: Reply
+    text: str = ""
+    """Exim's sentence; empty when it was accepted."""
+    error: str = ""
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """The result: a verdict for each recipient of the parcel, or None for those that `trouble` concerns."""
+
+    verdicts: tuple[Verdict | None, ...]
+    trouble: Trouble | None = None
+    is_chunked: bool = False
+
+
+class _State:
+    """What is known so far."""
+
+    __slots__ = ("is_chunked", "parcel", "session", "stage", "verdicts")
+
+    def __init__(self, session: Session, parcel: Parcel) -> None:
+        self.session = session
+        self.parcel = parcel
+        self.verdicts: list[Verdict | None] = [None] * len(parcel.rcpts)
+        self.stage = "MAIL"
+        self.is_chunked = False
+
+
+async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habits) -> Carried:
+    """Try to hand the parcel over. The session is afterwards fit for another message when its engine is idle, open and reset."""
+    state = _State(session, parcel)
+    try:
+        trouble = _unfit(state)
+        if trouble is None:
+            trouble = await _send(state, manners, habits)
+    except Lost as lost:
+        trouble = _lost(state, lost)
+    except ValueError as error:
+        trouble = Trouble("message", str(error), Reply(553, str(error), "5.6.7"), is_permanent=True)
+    session.messages += 1
+    return Carried(tuple(state.verdicts), trouble, state.is_chunked)
+
+
+def _unfit(state: _State) -> Trouble | None:
+    """What this host cannot take at all (RFC 6531 §3.2). There is no down-conversion."""
+    if state.parcel.needs_utf8 and not state.session.engine.extensions.smtputf8:
+        text = "utf8 support required but not offered for forwarding"
+        return Trouble("message", text, Reply(550, text, "5.6.7"), is_permanent=True)
+    return None
+
+
+async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | None:
+    session, parcel = state.session, state.parcel
+    engine = session.engine
+    if engine.needs_reset:
+        await session.ask(Rset())
+    state.is_chunked = manners.chunking and engine.extensions.chunking
+    commands: list[Command] = [parcel.mail, *parcel.rcpts]
+    if not state.is_chunked:
+        commands.append(Data())
+    mail, *answers = await session.ask(*commands)
+    trouble = _judge_envelope(state, mail, answers)
+    if trouble is not None or not engine.accepted:
+        return trouble
+    if state.is_chunked:
+        refused = await _send_chunks(state)
+        if refused is not None:
+            return refused
+    elif engine.is_content_open:
+        state.stage = "DATA"
+        await session.write_message(parcel.chunks(), habits.data_timeout)
+    else:
+        return message_refusal("DATA", answers[-1].reply, "data_4xx")
+    state.stage = "end of data"
+    return await _judge_content(state, habits)
+
+
+def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Trouble | None:
+    """MAIL's reply is about the message, RCPT's about a recipient; 421 is about the host."""
+    parcel = state.parcel
+    if mail.reply.code == 421:
+        return Trouble(
+            "host",
+            remote_error(_mail_words(parcel), mail.reply),
+            mail.reply,
+            "lost_connection",
+            may_be_stale=True,
+        )
+    if not mail.reply.is_positive:
+        return message_refusal(_mail_words(parcel), mail.reply, "mail_4xx")
+    for index, (rcpt, answer) in enumerate(zip(parcel.rcpts, answers, strict=False)):
+        reply = answer.reply
+        if reply.code == 421:
+            return Trouble("host", remote_error(f"RCPT TO:<{rcpt.address}>", reply), reply, "lost_connection")
+        if not reply.is_positive:
+            text = remote_error(f"RCPT TO:<{rcpt.address}>", reply)
+            state.verdicts[index] = Verdict(reply, text, "rcpt_4xx")
+    state.stage = "DATA"
+    return None
+
+
+async def _send_chunks(state: _State) -> Trouble | None:
+    """The message with BDAT (RFC 3030): a chunk goes out when the next one is there, so that the last can say so."""
+    engine = state.session.engine
+    pending = b""
+    for chunk in state.parcel.chunks():
+        if pending and len(pending) + len(chunk) > _BDAT_SIZE:
+            [answer] = await state.session.ask(Bdat(pending, is_last=False))
+            if not answer.reply.is_positive:
+                return message_refusal("BDAT", answer.reply, "data_4xx")
+            pending = chunk
+        else:
+            pending = pending + chunk if pending else chunk
+    engine.send(Bdat(pending, is_last=True))
+    return None
+
+
+async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
+    """One reply for all recipients, or with LMTP one for each that was accepted."""
+    count = len(state.session.engine.accepted) if habits.lmtp else 1
+    answers = await state.session.answers(count, habits.final_timeout)
+    if not habits.lmtp:
+        reply = answers[0].reply
+        if not reply.is_positive:
+            return message_refusal("end of data", reply, "data_4xx")
+        state.verdicts = [verdict or Verdict(reply) for verdict in state.verdicts]
+        return None
+    waiting = [index for index, verdict in enumerate(state.verdicts) if verdict is None]
+    for index, answer in zip(waiting, answers, strict=False):
+        address = answer.command.address if isinstance(answer.command, Content) else ""
+        text = "" if answer.reply.is_positive else remote_error(f"end of data (<{address}>)", answer.reply)
+        state.verdicts[index] = Verdict(answer.reply, text, "data_4xx")
+    return None
+
+
+def _lost(state: _State, lost: Lost) -> Trouble:
+    """Silence: behind MAIL, RCPT and the message it may be about the message, elsewhere about the host (Exim 49.1.1)."""
+    if state.stage == "MAIL":
+        text = f"{lost} in response to {_mail_words(state.parcel)}"
+        concern_is_host = lost.error != "timeout"
+        error = lost.error if concern_is_host else "mail_4xx"
+        return Trouble(
+            "host" if concern_is_host else "message", text, error=error, may_be_stale=concern_is_host
+        )
+    if state.stage == "end of data":
+        return Trouble("message", f"{lost} in response to end of data", error="data_4xx")
+    return Trouble("host", f"{lost} in response to {state.stage}", error=lost.error)
+
+
+def _mail_words(parcel: Parcel) -> str:
+    size = f" SIZE={parcel.mail.size}" if parcel.mail.size else ""
+    return f"MAIL FROM:<{parcel.mail.sender or ''}>{size}"
