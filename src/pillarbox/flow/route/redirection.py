@@ -17,7 +17,7 @@ _DOMAIN = re.compile(
     re.IGNORECASE,
 )
 _SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
-_DIVIDERS = re.compile(r'[,\n"\\]')
+_DIVIDERS = re.compile(r'[,\n"\\()]')
 MAX_ITEMS = 50_000
 
 
@@ -96,17 +96,20 @@ def _skip_blank(text: str, position: int) -> int:
 
 
 def _take_item(text: str, start: int) -> tuple[str, int]:
-    """The text up to the next comma or newline outside quotes, and the position behind that."""
-    position, is_quoted = start, False
+    """The text up to the next comma or newline outside quotes and comments, and the position behind that."""
+    position, is_quoted, depth = start, False, 0
+    may_have_comments = text[start] not in "|/"
     while found := _DIVIDERS.search(text, position):
         character = found.group()
-        if character == "\\":
-            position = found.end() + 1
-            continue
         position = found.end()
-        if character == '"':
+        if character == "\\":
+            position += 1
+        elif character == '"':
             is_quoted = not is_quoted
-        elif character == "\n" or not is_quoted:
+        elif character in "()":
+            if may_have_comments and not is_quoted:
+                depth = max(0, depth + (1 if character == "(" else -1))
+        elif character == "\n" or not (is_quoted or depth):
             return text[start : found.start()].strip(), position
     return text[start:].strip(), len(text)
 

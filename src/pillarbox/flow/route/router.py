@@ -201,7 +201,7 @@ class Router(Driver, family="router"):
 
     async def routed_to_self(self, visit: Visit, hostname: str) -> RouteResult | None:
         """The first host is this machine: what `self` says; None for `send`."""
-        text = f"remote host address is the local host: {visit.domain}"
+        text = "remote host address is the local host"
         match self.self_action.what:
             case "send":
                 return None

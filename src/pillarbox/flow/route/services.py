@@ -30,5 +30,7 @@ class RouteServices:
     """Configured transports: whether each is remote, that is, wants its hosts' addresses."""
     qualify_recipient: str = ""
     """Domain for addresses without one in redirection lists."""
+    facets: Mapping[type, object] = field(default_factory=dict)
+    """More facets for the scope of a delivery's routing: `Config.main_facets`."""
     random: Random = field(default_factory=SystemRandom)
     """Shuffles hosts of equal preference."""

@@ -137,6 +137,7 @@ def plain_reason(text: str) -> Reason:
 def base_scope(services: RouteServices, origin: Origin, facts: MessageFacts) -> Scope:
     """The scope of a delivery's routing."""
     facets: dict[type, object] = {
+        **services.facets,
         Origin: origin,
         MessageFacts: facts,
         type(services.local_host): services.local_host,
