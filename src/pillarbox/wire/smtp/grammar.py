@@ -30,7 +30,9 @@ _UMAILBOX = re.compile(
 )
 _SOURCE_ROUTE = re.compile(rf"@(?:{_LABEL}\.)*{_LABEL}(?:,@(?:{_LABEL}\.)*{_LABEL})*:")
 
-_PATH_AND_REST = re.compile(r'[ \t]*(?:<([^<>"]*(?:"(?:[^"\\]|\\.)*"[^<>"]*)*)>|([^<>" \t]+))(?:[ \t]+(.*))?')
+_PATH_AND_REST = re.compile(
+    r'[ \t]*(?:<([^<>"]*(?:"(?:[^"\\]|\\.)*"[^<>"]*)*)>|([^<>" \t]+))(?:[ \t]+(.*))?', re.DOTALL
+)
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u0080-\U0010ffff]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
@@ -57,12 +59,14 @@ def parse_mailbox(path: str, *, utf8: bool = False) -> str:
 
     An address without a domain is returned as it is: whether it may be is policy. Raises BadSyntax.
     """
-    match = (_UMAILBOX if utf8 else _MAILBOX).fullmatch(path)
+    pattern = _UMAILBOX if utf8 else _MAILBOX
+    match = pattern.fullmatch(path)
     if match is None:
         route = _SOURCE_ROUTE.match(path)
-        if route is None:
+        path = path[route.end() :] if route else path
+        match = pattern.fullmatch(path)
+        if match is None:
             raise BadSyntax(_say_what_is_wrong(path, utf8=utf8))
-        return parse_mailbox(path[route.end() :], utf8=utf8)
     if len(path) > MAX_PATH:
         raise BadSyntax("address is ridiculously long")
     domain = match.group(1)

@@ -134,6 +134,7 @@ S: 250 2.0.0 OK
         ("MAIL FROM:<a@b.c", "501 5.1.7 <a@b.c: malformed path"),
         (r"MAIL FROM:<j\xc3\xb6@b.c>", "501 5.6.7 non-ASCII text is allowed only in addresses with SMTPUTF8"),
         (r"MAIL FROM:<j\xff@b.c>", "501 5.6.7 non-ASCII text is allowed only in addresses with SMTPUTF8"),
+        ("MAIL FROM:<@a:@b:c@d.test>", "501 5.1.7 <@a:@b:c@d.test>: missing or malformed local part"),
         ("MAIL FROM:<a@b.c> SIZE=x", "501 5.5.4 invalid data for SIZE"),
         ("MAIL FROM:<a@b.c> SIZE", "501 5.5.4 invalid data for SIZE"),
         ("MAIL FROM:<a@b.c> SIZE=1000001", "552 5.3.4 Message size exceeds maximum permitted"),
@@ -520,3 +521,8 @@ def test_a_long_message_comes_in_chunks():
     assert session.feed(b".\r\n") == b"250 2.0.0 delivered\r\n"
     assert session.messages == [(b".%068d\n" % 5) * 4000]
     assert max(len(e.data) for e in session.events if hasattr(e, "data")) < 70000
+
+
+def test_a_path_of_a_thousand_routes_is_only_refused():
+    session = play(HELLO)
+    assert session.feed(b"MAIL FROM:<" + b"@a:" * 1300 + b"x@y>\r\n").startswith(b"501 5.1.7")
