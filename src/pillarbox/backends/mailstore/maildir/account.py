@@ -24,7 +24,7 @@ _KEPT_FOLDERS = 32
 
 
 class Account:
-    """Make it with `open_account`."""
+    """Of a root that is not `is_incomplete`."""
 
     def __init__(self, root: str, clock: Clock, host: str, watches: Watches) -> None:
         self.root = root
@@ -120,15 +120,20 @@ class Account:
         self.index.close()
 
 
-def open_account(root: str, clock: Clock, host: str, watches: Watches) -> Account:
-    """Make what is missing of the Maildir, then open. Raises OSError, apsw.Error."""
+def is_incomplete(root: str) -> bool:
+    """No Maildir, or one that Pillarbox has never opened."""
+    return not os.path.exists(os.path.join(root, subscriptions.FILE)) or not folders.is_maildir(root)
+
+
+def complete(root: str) -> None:
+    """Make what is missing; waits for the disk, so call it in a thread. Raises OSError."""
     if not folders.is_maildir(root):
         folders.make(root, is_root=True)
-    if not os.path.exists(os.path.join(root, subscriptions.FILE)):
-        _make_usual(root)
+        folders.sync_directory(os.path.dirname(root) or ".")
     for grave in folders.forgotten_graves(root):
         folders.clear(grave)
-    return Account(root, clock, host, watches)
+    if not os.path.exists(os.path.join(root, subscriptions.FILE)):
+        _make_usual(root)
 
 
 def _make_usual(root: str) -> None:
@@ -137,3 +142,4 @@ def _make_usual(root: str) -> None:
         if folders.locate(root, name) is None:
             folders.make(os.path.join(root, folders.directory_of(name)), is_root=False)
     subscriptions.write(root, set(folders.all_folders(root)))
+    folders.sync_directory(root)

@@ -15,6 +15,7 @@ import msgspec
 
 from pillarbox.backends.mailstore import lineends
 from pillarbox.backends.mailstore.maildir import filename
+from pillarbox.backends.mailstore.maildir.folders import sync_directory
 from pillarbox.backends.mailstore.maildir.scan import file_of
 from pillarbox.ports.mailstore import OverQuota
 
@@ -128,14 +129,6 @@ def _explain(error: OSError) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise OverQuota(error.strerror or "no space") from error
     raise error
-
-
-def sync_directory(path: bytes) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read(file: bytes) -> bytes:

@@ -12,7 +12,10 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
+import apsw
+
 from pillarbox.backends.mailstore.maildir import filename, index, scan
+from pillarbox.backends.mailstore.maildir.cache import Cache
 from pillarbox.backends.mailstore.maildir.index import Index
 from pillarbox.backends.mailstore.maildir.keywords import Keywords
 from pillarbox.ports.mailstore import Entry, NoSuchMailbox
@@ -20,6 +23,7 @@ from pillarbox.ports.mailstore import Entry, NoSuchMailbox
 EXPUNGE_LOG = 10_000
 """Expunged uids remembered for QRESYNC, per mailbox."""
 _THREAD_ABOVE = 2000
+_AT_ONCE = 50
 _BATCH = 500
 _COLUMNS = "uid, modseq, name, is_new, flags, size, internal_date, saved_at"
 
@@ -53,6 +57,8 @@ class Folder:
         self.name = name
         self.path = path
         self.keywords = Keywords(path)
+        self.cache = Cache(database, identity)
+        self._generation = database.generation
         self.rows: dict[int, Row] = {}
         self.modseq = -1
         self.uid_next = 1
@@ -130,12 +136,13 @@ class Folder:
     # From the files into the index.
 
     async def refresh(self, *, is_forced: bool = False) -> None:
-        """Raises NoSuchMailbox when the directory has gone."""
+        """Raises NoSuchMailbox when the directory has gone. With a full disk new messages wait for room in the index."""
         self.pull()
         if not is_forced and self._look() == self._seen and not self.keywords.refresh():
             return
         async with self._scanning:
-            await self._scan()
+            with contextlib.suppress(apsw.FullError):
+                await self._scan()
 
     def _look(self) -> scan.Mtimes:
         try:
@@ -171,8 +178,9 @@ class Folder:
 
     async def _compare(self) -> scan.Difference:
         new, cur = self._names[True], self._names[False]
-        if self.rows and len(self.rows) < _THREAD_ABOVE:
-            return scan.compare(self.path, new, cur, self._bases)
+        if len(self.rows) < _THREAD_ABOVE:
+            with contextlib.suppress(scan.TooMuch):
+                return scan.compare(self.path, new, cur, self._bases, _AT_ONCE)
         return await asyncio.to_thread(scan.compare, self.path, dict(new), dict(cur), dict(self._bases))
 
     async def _take_in_known(self, difference: scan.Difference) -> None:
@@ -252,7 +260,7 @@ class Folder:
         if not gone:
             return
         self.index.run_many("DELETE FROM messages WHERE folder=? AND uid=?", gone)
-        self.index.run_many("DELETE FROM cache WHERE folder=? AND uid=?", gone)
+        self.cache.forget(gone)
         self.index.run_many(
             "INSERT OR REPLACE INTO expunged VALUES (?,?,?)",
             ((self.id, self.modseq + 1, uid) for _, uid in gone),
@@ -271,6 +279,8 @@ class Folder:
 
     def expunged_since(self, modseq: int, until: int, uid_next: int) -> tuple[int, ...]:
         """Uids expunged after one modseq up to another; all that are not there when the log does not reach back."""
+        if self._generation != self.index.generation:
+            raise NoSuchMailbox(self.name)
         if modseq < self.expunge_floor:
             return tuple(uid for uid in range(1, uid_next) if uid not in self.rows)
         gone = self.index.rows(

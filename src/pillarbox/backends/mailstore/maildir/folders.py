@@ -81,7 +81,8 @@ def all_folders(root: str) -> dict[str, str]:
 
 
 def make(path: str, *, is_root: bool, special_use: str = "") -> None:
-    """Make a Maildir, or complete one. `cur` comes last: a folder is one when it has that."""
+    """Make a Maildir, or complete one, durably but for its name in the parent. `cur` comes last: a folder is one when it has that.
+    Waits for the disk."""
     os.makedirs(path, mode=0o700, exist_ok=True)
     for subdirectory in SUBDIRECTORIES:
         with contextlib.suppress(FileExistsError):
@@ -90,12 +91,22 @@ def make(path: str, *, is_root: bool, special_use: str = "") -> None:
         _write(os.path.join(path, _MARKER), "")
     if special_use:
         _write(os.path.join(path, SPECIAL_USE_FILE), special_use + "\n")
+    sync_directory(path)
 
 
 def _write(path: str, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="ascii") as file:
         file.write(text)
+
+
+def sync_directory(path: str | bytes) -> None:
+    """Names in it are durable on return. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def special_use(root: str, name: str, directory: str) -> str:

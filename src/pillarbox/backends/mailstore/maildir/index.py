@@ -34,7 +34,7 @@ _WAIT_FOR_LOCK = 15.0
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE folders (
-    id INTEGER PRIMARY KEY, directory TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, directory TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL,
     uid_validity INTEGER NOT NULL, uid_next INTEGER NOT NULL, modseq INTEGER NOT NULL, expunge_floor INTEGER NOT NULL);
 CREATE TABLE messages (
     folder INTEGER NOT NULL, uid INTEGER NOT NULL, modseq INTEGER NOT NULL, name BLOB NOT NULL, is_new INTEGER NOT NULL,
@@ -61,6 +61,8 @@ class Index:
         self._path = os.path.join(root, FILE)
         self._clock = clock
         self._checkpoint: asyncio.Task[None] | None = None
+        self.generation = 0
+        """Changes with every file that is opened: ids in one mean nothing in another."""
         self._connect()
 
     def _connect(self) -> None:
@@ -85,6 +87,7 @@ class Index:
             connection.close()
             raise
         self._connection = connection
+        self.generation += 1
         status = os.stat(self._path)
         self._identity = (status.st_dev, status.st_ino)
 
@@ -124,6 +127,16 @@ class Index:
 
     def run_many(self, sql: str, arguments: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(sql, arguments)
+
+    def write_now(self, sql: str, arguments: Iterable[Sequence[Any]]) -> None:
+        """One transaction, without waiting. Raises apsw.BusyError when another worker writes."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(sql, arguments)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

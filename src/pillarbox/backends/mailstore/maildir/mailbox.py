@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-
-import apsw
 
 from pillarbox.backends.mailstore import lineends, marking
 from pillarbox.backends.mailstore.maildir import filename, files, scan
@@ -90,8 +89,11 @@ class MaildirMailbox:
                 await self._folder.refresh(is_forced=True)
             if (row := self._folder.rows.get(uid)) is None:
                 return None
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 return await self._read(row)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ELOOP):
+                    raise
         return None
 
     async def _read(self, row: Row) -> bytes:
@@ -114,18 +116,11 @@ class MaildirMailbox:
         return scan.file_of(self._folder.path, row.name, row.is_new)
 
     def cached(self, uid: int, kind: str) -> bytes | None:
-        found = self._folder.index.row(
-            "SELECT data FROM cache WHERE folder=? AND uid=? AND kind=?", (self._folder.id, uid, kind)
-        )
-        return None if found is None else bytes(found[0])
+        return self._folder.cache.get(uid, kind)
 
     def put_cached(self, uid: int, kind: str, data: bytes) -> None:
-        """Forgotten when another worker holds the index: it is only a cache."""
-        with contextlib.suppress(apsw.Error):
-            if uid in self._folder.rows:
-                self._folder.index.run(
-                    "INSERT OR REPLACE INTO cache VALUES (?,?,?,?)", (self._folder.id, uid, kind, data)
-                )
+        if uid in self._folder.rows:
+            self._folder.cache.put(uid, kind, data)
 
     async def store_flags(
         self,
@@ -255,6 +250,7 @@ class MaildirMailbox:
             return True
 
     def close(self) -> None:
+        self._folder.cache.flush()
         self._folder.changed.discard(self._changed)
 
 

@@ -79,15 +79,20 @@ def kernel_now() -> int:
     return time.time_ns()
 
 
-def compare(path: bytes, new: Names, cur: Names, bases: Names) -> Difference:
-    """`new`, `cur`: what is known to lie there; `bases`: the same messages by base. Raises OSError when the Maildir cannot be read."""
+class TooMuch(Exception):
+    """More new files than the caller wants examined now: do it in a thread."""
+
+
+def compare(path: bytes, new: Names, cur: Names, bases: Names, at_most: int | None = None) -> Difference:
+    """`new`, `cur`: what is known to lie there; `bases`: the same messages by base. Raises TooMuch beyond `at_most` new
+    files, OSError when the Maildir cannot be read."""
     listed = _list(path)
     missing = _missing(listed, new, cur)
     if missing:
         again = _list(path)
         missing &= _missing(again, new, cur)
         listed = (listed[0] | again[0], listed[1] | again[1])
-    return _explain(path, listed, missing, (new, cur), bases)
+    return _explain(path, _Look(listed, missing, at_most), (new, cur), bases)
 
 
 def _list(path: bytes) -> tuple[set[bytes], set[bytes]]:
@@ -100,14 +105,14 @@ def _missing(listed: tuple[set[bytes], set[bytes]], new: Names, cur: Names) -> s
     return (new.keys() - listed[0]) | (cur.keys() - listed[1])
 
 
-def _explain(
-    path: bytes,
-    listed: tuple[set[bytes], set[bytes]],
-    missing: set[bytes],
-    known: tuple[Names, Names],
-    bases: Names,
-) -> Difference:
-    new, cur = known
+class _Look(msgspec.Struct, frozen=True):
+    listed: tuple[set[bytes], set[bytes]]
+    missing: set[bytes]
+    at_most: int | None
+
+
+def _explain(path: bytes, look: _Look, known: tuple[Names, Names], bases: Names) -> Difference:
+    (new, cur), listed = known, look.listed
     unknown = {
         filename.base_of(name): Located(name, is_new)
         for is_new, names in ((True, listed[0] - new.keys()), (False, listed[1] - cur.keys()))
@@ -116,7 +121,7 @@ def _explain(
     }
     renamed: dict[int, Located] = {}
     gone: set[int] = set()
-    for name in missing:
+    for name in look.missing:
         uid = new[name] if name in new else cur[name]
         if (now := unknown.pop(filename.base_of(name), None)) is not None:
             renamed[uid] = now
@@ -124,6 +129,8 @@ def _explain(
             gone.add(uid)
     # A base that is known under another name is a hard link that a crash left in both directories.
     fresh = [located for base, located in unknown.items() if base not in bases]
+    if look.at_most is not None and len(fresh) > look.at_most:
+        raise TooMuch
     return Difference(_examine(path, fresh), renamed, frozenset(gone))
 
 

@@ -15,7 +15,7 @@ import apsw
 
 from pillarbox.backends.mailstore import marking, names
 from pillarbox.backends.mailstore.maildir import filename, files, folders, scan, subscriptions
-from pillarbox.backends.mailstore.maildir.account import Account, open_account
+from pillarbox.backends.mailstore.maildir.account import Account, complete, is_incomplete
 from pillarbox.backends.mailstore.maildir.folder import Folder
 from pillarbox.backends.mailstore.maildir.mailbox import MaildirMailbox
 from pillarbox.backends.mailstore.maildir.transfer import Route, transfer
@@ -49,9 +49,11 @@ class MaildirStores:
     async def open_store(self, home: str) -> MailStore:
         """Raises OSError when the directory cannot be made or written."""
         root = os.path.normpath(home)
+        if is_incomplete(root):
+            await asyncio.to_thread(complete, root)
         account = self._accounts.get(root)
         if account is None:
-            account = open_account(root, self._clock, self._host, self._watches)
+            account = Account(root, self._clock, self._host, self._watches)
             self._accounts[root] = account
         account.users += 1
         return MaildirStore(account, self._leave)
@@ -86,12 +88,7 @@ class MaildirStore:
         raise NoSuchMailbox(name)
 
     async def list_mailboxes(self) -> Sequence[MailboxInfo]:
-        root = self._account.root
-        mailboxes = {
-            name: folders.special_use(root, name, directory) if directory else ""
-            for name, directory in folders.all_folders(root).items()
-        }
-        return names.listing(mailboxes, subscriptions.read(root))
+        return await asyncio.to_thread(_listing, self._account.root)
 
     async def create(self, name: str, special_use: str = "") -> None:
         root, name = self._account.root, names.canonical(name)
@@ -100,12 +97,18 @@ class MaildirStore:
             raise MailboxExists(name)
         for parent in names.parents(name):
             if folders.locate(root, parent) is None:
-                self._make(parent, "")
-        self._make(name, special_use)
+                await self._make(parent, "")
+        await self._make(name, special_use)
 
-    def _make(self, name: str, special_use: str) -> None:
-        path = os.path.join(self._account.root, folders.directory_of(name))
-        folders.make(path, is_root=False, special_use=special_use)
+    async def _make(self, name: str, special_use: str) -> None:
+        root = self._account.root
+        path = os.path.join(root, folders.directory_of(name))
+
+        def make() -> None:
+            folders.make(path, is_root=False, special_use=special_use)
+            folders.sync_directory(root)
+
+        await asyncio.to_thread(make)
 
     async def delete(self, name: str) -> None:
         name, directory = self._account.locate(name)
@@ -131,7 +134,7 @@ class MaildirStore:
             return
         for parent in names.parents(new):
             if folders.locate(self._account.root, parent) is None:
-                self._make(parent, "")
+                await self._make(parent, "")
         await self._account.moved(self._rename_directories(old, new))
 
     def _rename_directories(self, old: str, new: str) -> dict[str, str]:
@@ -155,7 +158,7 @@ class MaildirStore:
         before = subscriptions.read(self._account.root)
         after = before | {name} if subscribed else before - {name}
         if after != before:
-            subscriptions.write(self._account.root, after)
+            await asyncio.to_thread(subscriptions.write, self._account.root, after)
 
     async def open(self, name: str) -> Mailbox:
         folder = await self._steadily(name, lambda: self._account.folder(name))
@@ -206,3 +209,11 @@ class MaildirStore:
         if not self._is_closed:
             self._is_closed = True
             self._leave(self._account)
+
+
+def _listing(root: str) -> list[MailboxInfo]:
+    mailboxes = {
+        name: folders.special_use(root, name, directory) if directory else ""
+        for name, directory in folders.all_folders(root).items()
+    }
+    return names.listing(mailboxes, subscriptions.read(root))

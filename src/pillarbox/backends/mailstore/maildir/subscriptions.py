@@ -38,7 +38,7 @@ def _decode(levels: list[bytes]) -> str:
 
 
 def write(root: str, subscribed: set[str]) -> None:
-    """Replace the file in one step."""
+    """Replace the file in one step, durably. Waits for the disk. Raises OSError."""
     lines = (
         b"\t".join(encode_modified_utf7(level) for level in name.split(names.SEPARATOR)) + b"\n"
         for name in sorted(subscribed)
@@ -47,4 +47,6 @@ def write(root: str, subscribed: set[str]) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
         file.write(_HEADER + b"".join(lines))
+        file.flush()
+        os.fsync(descriptor)
     os.rename(draft, os.path.join(root, FILE))

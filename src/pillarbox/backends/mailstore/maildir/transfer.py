@@ -68,6 +68,7 @@ def _name(route: Route, row: Row) -> bytes:
 
 async def _note(route: Route, parcels: Sequence[Parcel]) -> list[int]:
     source, target = route.source, route.target
+    source.cache.flush()
     async with source.index.writing():
         with target.turn():
             made = _add(route, parcels)
