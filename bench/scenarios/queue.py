@@ -5,6 +5,7 @@ with an empty queue and with the long one, each on a freshly started server.
 """
 
 import os
+import signal
 import time
 from dataclasses import replace
 
@@ -68,7 +69,7 @@ def list_queue(server: Server, queued: int) -> dict[str, float | str]:
             named += b"nowhere.invalid" in line
         whole = time.monotonic() - began
     finally:
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)  # not process.kill(), which may reap it and lose its usage
         _, process.returncode, usage = os.wait4(process.pid, 0)
         process.stdout.close()
         group.remove()
