@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.simulated_disk import SimulatedDisk
 
 from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.spool.memory import MemorySpool
@@ -16,6 +17,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Added, Attempted, Frozen, Settled, Thawed, Warned
 from pillarbox.ports.spool import MessageGone, Spool, SpoolFull
+from pillarbox.system.durable import OsDisk
 from pillarbox.wire.exim.message_id import is_message_id
 
 HEADERS = b"From: a@example.org\nSubject: one\n two\nX-Odd:\xff\x00 bytes\n"
@@ -38,13 +40,12 @@ class SettableClock:
 
 
 @asynccontextmanager
-async def open_spool(
-    kind: str, directory: Path, clock: SettableClock, room: int = 1 << 26
-) -> AsyncIterator[Spool]:
+async def open_spool(kind: str, directory: Path, clock: SettableClock, room: int = 0) -> AsyncIterator[Spool]:
     if kind == "memory":
-        yield MemorySpool(clock, capacity=room)
+        yield MemorySpool(clock, capacity=room or 1 << 26)
         return
-    spool = LocalSpool(str(directory), clock, segment_size=1 << 20, max_segments=room >> 20)
+    disk = SimulatedDisk(room) if room else OsDisk()
+    spool = LocalSpool(str(directory), clock, disk=disk, segment_size=1 << 20)
     await spool.start()
     yield spool
     await spool.stop()

@@ -8,6 +8,7 @@ file says nothing about its name, and later changes may survive earlier ones. Ga
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import threading
@@ -86,6 +87,7 @@ class SimulatedDisk:
             inode = self._files.pop(fd)
             if self._locks.get(inode) == fd:
                 del self._locks[inode]
+            self._free_unused(inode)
 
     def pread(self, fd: int, size: int, offset: int) -> bytes:
         with self._mutex:
@@ -144,9 +146,12 @@ class SimulatedDisk:
             inode = self._names.pop(path, None)
             if inode is None:
                 raise FileNotFoundError(errno.ENOENT, "no such file", path)
-            if inode not in self._files.values():
-                self._data[inode] = bytearray()
+            self._free_unused(inode)
             self.log.append(("unlink", path))
+
+    def _free_unused(self, inode: int) -> None:
+        if inode not in self._files.values() and inode not in self._names.values():
+            self._data.pop(inode, None)
 
     def make_directory(self, path: str, mode: int = 0o750) -> None:
         return
@@ -184,7 +189,9 @@ def _survivors(log: list[Change], choice: Choice) -> SimulatedDisk:
     for change in log:
         match change:
             case ("sync", inode):
-                pending = _apply(pending, data, names, lambda c, i=inode: c[0] in ("write", "resize") and c[1] == i)
+                pending = _apply(
+                    pending, data, names, lambda c, i=inode: c[0] in ("write", "resize") and c[1] == i
+                )
             case ("syncfs",):
                 pending = _apply(pending, data, names, lambda _: True)
             case ("syncdir", path):
@@ -202,7 +209,11 @@ def _survivors(log: list[Change], choice: Choice) -> SimulatedDisk:
         disk._names[path] = inode
         disk._data[inode] = data.get(inode, bytearray())
         disk._next = max(disk._next, inode)
-        disk.log += [("link", path, inode), ("resize", inode, 0), ("write", inode, 0, bytes(disk._data[inode]))]
+        disk.log += [
+            ("link", path, inode),
+            ("resize", inode, 0),
+            ("write", inode, 0, bytes(disk._data[inode])),
+        ]
     disk.log.append(("syncfs",))
     return disk
 
@@ -240,7 +251,7 @@ def _parts(change: Change) -> list[Change]:
     match change:
         case ("write", int(inode), int(offset), bytes(content)):
             borders = [0, *range(SECTOR - offset % SECTOR, len(content), SECTOR), len(content)]
-            spans = zip(borders, borders[1:], strict=False)
+            spans = itertools.pairwise(borders)
             return [("write", inode, offset + start, content[start:end]) for start, end in spans]
     return [change]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pillarbox.backends.spool.record import Parts, align
 from pillarbox.backends.spool.segment import SUFFIX, Segment, begin_generation, create_segment
@@ -40,7 +40,10 @@ class _Group:
 
 
 class Lane:
-    """The journal of one slot. `make_room` is called when segments run short: move the oldest segment's messages out."""
+    """The journal of one slot. `make_room` is called when segments run short: move the oldest segment's messages out.
+
+    An eighth of each segment is kept for marks, so that moving out is possible when nothing more is accepted.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class Lane:
         *,
         segment_size: int,
         max_segments: int,
-        make_room: Callable[[], None],
+        make_room: Callable[[], Awaitable[None]],
     ) -> None:
         self._directory = directory
         self._disk = disk
@@ -82,7 +85,7 @@ class Lane:
             self._max_segments, len(old) + 2
         )  # moving messages out needs room for its marks
         await self._prepare_soon()
-        if self._take_room(0):
+        if self._take_room(0, is_mark=True):
             await self._prepare_soon()
 
     @property
@@ -94,29 +97,42 @@ class Lane:
     def segment_count(self) -> int:
         return len(self._free) + len(self._full) + (self._current is not None)
 
-    async def append(self, parts: Parts, message_id: str = "") -> Segment:
-        """Durable on return. With `message_id`, the segment counts it as live. Raises SpoolFull, and nothing was kept then."""
-        segment = await self._find_room(parts.size)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        group = self._open_group(segment)
-        group.add(parts)
-        group.waiters.append(future)
-        if message_id:
-            segment.live.add(message_id)
-        self._start_writing()
+    async def append(self, parts: Parts, message_id: str) -> Segment:
+        """A message, durable on return. Raises SpoolFull; nothing was kept then."""
+        segment = await self._find_room(parts.size, is_mark=False)
+        segment.live.add(message_id)
         try:
-            await future
-        except OSError as error:
-            segment.live.discard(message_id)
-            raise SpoolFull(f"cannot write {segment.path}: {error}") from error
-        except asyncio.CancelledError:
+            await self._commit(segment, parts)
+        except BaseException:
             segment.live.discard(message_id)
             raise
         return segment
 
+    async def append_durable_mark(self, parts: Parts, *, may_wait: bool) -> None:
+        """A mark, durable on return. Who makes room may not wait for room. Raises SpoolFull."""
+        segment = (
+            await self._find_room(parts.size, is_mark=True)
+            if may_wait
+            else self._take_room(parts.size, is_mark=True)
+        )
+        if segment is None:
+            raise SpoolFull(f"no room for a mark in the journal {self._directory}")
+        await self._commit(segment, parts)
+
+    async def _commit(self, segment: Segment, parts: Parts) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        group = self._open_group(segment)
+        group.add(parts)
+        group.waiters.append(future)
+        self._start_writing()
+        try:
+            await future
+        except OSError as error:
+            raise SpoolFull(f"cannot write {segment.path}: {error}") from error
+
     def append_mark(self, parts: Parts) -> None:
         """Written soon, durable with the next group. Dropped when there is no room: it is a mark that may be lost."""
-        segment = self._take_room(parts.size)
+        segment = self._take_room(parts.size, is_mark=True)
         if segment is None or self._is_closed:
             return
         self._open_group(segment).add(parts)
@@ -146,21 +162,21 @@ class Lane:
 
     # Room
 
-    async def _find_room(self, size: int) -> Segment:
-        segment = self._take_room(size)
+    async def _find_room(self, size: int, *, is_mark: bool) -> Segment:
+        segment = self._take_room(size, is_mark=is_mark)
         if segment is None:
             await asyncio.shield(self._prepare_soon())
-            segment = self._take_room(size)
+            segment = self._take_room(size, is_mark=is_mark)
         if segment is None or self._is_closed:
             raise SpoolFull(f"no room in the journal {self._directory}: {self.segment_count} segments")
         return segment
 
-    def _take_room(self, size: int) -> Segment | None:
+    def _take_room(self, size: int, *, is_mark: bool) -> Segment | None:
         """The segment to write to; the next free one when the current one is full."""
         needed = size + align(1)
         current = self._current
-        if current is None or not current.has_room(needed):
-            if not self._free or not self._free[0].has_room(needed):
+        if current is None or not current.has_room(needed, is_mark=is_mark):
+            if not self._free or not self._free[0].has_room(needed, is_mark=is_mark):
                 return None
             if current is not None:
                 self._full.append(current)
@@ -180,13 +196,14 @@ class Lane:
             return
         generation = self._generation = self._generation + 1
         try:
+            if self._full and self._full[0].live and self.segment_count >= self._max_segments:
+                await self._make_room()
             if self._full and not self._full[0].live and not self._is_being_written(self._full[0]):
                 segment = self._full.popleft()
                 segment = await self._recycle(segment)
             elif self.segment_count < self._max_segments:
                 segment = await self._create()
             else:
-                self._make_room()
                 return
             if not await self._maker.submit(lambda: self._begin(segment, generation)):
                 return

@@ -84,7 +84,7 @@ class LocalSpool:
             self._disk,
             segment_size=segment_size,
             max_segments=max_segments,
-            make_room=self._move_oldest_soon,
+            make_room=self._move_oldest,
         )
         self._files = WorkThread("spool-files")
         self._sync = GroupSync(file_system_sync(self._disk, self._input), self._files)
@@ -221,7 +221,7 @@ class LocalSpool:
     async def park(self, message_id: str) -> None:
         held = await self._settle_down(message_id)
         if held.segment is not None:
-            await self._move(held)
+            await asyncio.shield(self._start_moving(held, may_wait=True))
         if held.is_changed:
             await self._rewrite(held)
         del self._held[message_id]
@@ -289,7 +289,16 @@ class LocalSpool:
         fd = await self._files.submit(lambda: self._room.write_body(message_id, message.body))
         return FileBody(self._disk, fd, len(first_line(message_id)), message.body.lines)
 
-    async def _move(self, held: _Held) -> None:
+    def _start_moving(self, held: _Held, *, may_wait: bool) -> asyncio.Task[None]:
+        held.moving = task = self._spawn(self._move(held, may_wait=may_wait))
+
+        def end(_: object) -> None:
+            held.moving = None
+
+        task.add_done_callback(end)
+        return task
+
+    async def _move(self, held: _Held, *, may_wait: bool) -> None:
         """From the lane to the room, still held. Raises SpoolFull; it is in the lane then as before."""
         queued, room, segment = held.queued, self._room, held.segment
         assert segment is not None
@@ -313,7 +322,7 @@ class LocalSpool:
             raise SpoolFull(f"cannot write {queued.id}: {error}") from error
         try:
             await self._sync.wait()
-            await self._lane.append(mark_parts(Kind.MOVED, queued.id))
+            await self._lane.append_durable_mark(mark_parts(Kind.MOVED, queued.id), may_wait=may_wait)
         except (OSError, SpoolFull) as error:
             held.is_changed = True
             room.remove(queued.id)
@@ -337,23 +346,23 @@ class LocalSpool:
         held.is_changed = False
         room.drop_journal(queued.id)
 
-    def _move_oldest_soon(self) -> None:
+    async def _move_oldest(self) -> None:
         """Segments run short: what is still in the oldest goes to the waiting room, though it stays held."""
         segment = self._lane.oldest
-        for message_id in sorted(segment.live if segment else ()):
-            held = self._held.get(message_id)
-            if held is not None and held.segment is not None and held.moving is None:
-                held.moving = self._spawn(self._move_quietly(held))
-
-    async def _move_quietly(self, held: _Held) -> None:
-        try:
-            await self._move(held)
-            if held.is_changed:
-                self._room.note_settled(held.queued.id, held.queued.progress.settled)
-        except (SpoolFull, OSError) as error:
-            self._report(f"spool: {error}")
-        finally:
-            held.moving = None
+        held = (
+            [self._held[message_id] for message_id in sorted(segment.live) if message_id in self._held]
+            if segment
+            else []
+        )
+        waiting = [one for one in held if one.moving is None and one.segment is segment]
+        results = await asyncio.gather(
+            *(self._start_moving(one, may_wait=False) for one in waiting), return_exceptions=True
+        )
+        for one, result in zip(waiting, results, strict=True):
+            if isinstance(result, BaseException):
+                self._report(f"spool: {result}")
+            elif one.is_changed:
+                self._room.note_settled(one.queued.id, one.queued.progress.settled)
 
     async def _settle_down(self, message_id: str) -> _Held:
         """The held message, once it is not on the move."""

@@ -38,8 +38,10 @@ class Segment:
         self.is_broken = False
         """A write or sync has failed: nothing more is put into it."""
 
-    def has_room(self, size: int) -> bool:
-        return not self.is_broken and self.position + size <= self.capacity
+    def has_room(self, size: int, *, is_mark: bool) -> bool:
+        """The last eighth is for marks."""
+        end = self.capacity if is_mark else self.capacity - self.capacity // 8
+        return not self.is_broken and self.position + size <= end
 
 
 def create_segment(disk: Disk, path: str, size: int) -> Segment:

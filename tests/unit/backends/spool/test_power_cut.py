@@ -7,12 +7,12 @@ import random
 from typing import Any
 
 import pytest
+from tests.support.simulated_disk import Choice, SimulatedDisk, drop_all, keep_all, keep_some
 
 from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Attempted, Settled
-from tests.support.simulated_disk import Choice, SimulatedDisk, drop_all, keep_all, keep_some
 
 HEADERS = b"Subject: what the power cut left\nReceived: by us\n\tfor you\n"
 Sent = dict[str, tuple[Envelope, bytes]]
@@ -101,7 +101,9 @@ async def recover_and_check(after: SimulatedDisk, before: SimulatedDisk, cut: in
     spool = open_spool(after, reports)
     await spool.start()
     found = list(spool.waiting())
-    promised = {i for (i,) in facts(before.log, cut, "accepted")} - {i for (i,) in facts(before.log, cut, "finishing")}
+    promised = {i for (i,) in facts(before.log, cut, "accepted")} - {
+        i for (i,) in facts(before.log, cut, "finishing")
+    }
     assert promised <= set(found), (cut, promised - set(found), reports)
     settled = {(i, address) for i, address in facts(before.log, cut, "settled") if i in promised}
     for message_id in found:
