@@ -7,9 +7,9 @@ come before IPv4, each kind shuffled (Exim 17). What `ignore_target_hosts` match
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from ipaddress import ip_address
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.ports.dns import Answer, RecordType
+
+T = TypeVar("T")
 
 _MAX_MX = 50
 _MAX_ADDRESSES = 50
@@ -84,7 +86,7 @@ async def _from_dns(name: str, services: RouteServices, method: Method) -> Found
     kinds: tuple[RecordType, ...] = ("A",) if method.ipv4_only else ("AAAA", "A")
     if method.ipv4_first and not method.ipv4_only:
         kinds = ("A", "AAAA")
-    answers = await asyncio.gather(*(query(name, kind) for kind in kinds))
+    answers = await _together([query(name, kind) for kind in kinds])
     addresses: list[str] = []
     for answer in answers:
         group = [record.data for record in answer.records[:_MAX_ADDRESSES]]
@@ -98,6 +100,17 @@ async def _from_dns(name: str, services: RouteServices, method: Method) -> Found
         if answer.status == "again":
             return Found("again", detail=answer.detail)
     return Found("none")
+
+
+async def _together(waits: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All at once; the first needs no task of its own, and mostly there are only one or two."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits[1:]]
+    try:
+        return [await wait for wait in (*waits[:1], *tasks)]
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 def is_local_address(address: str, services: RouteServices) -> bool:
@@ -140,7 +153,7 @@ async def mx_hosts(domain: str, visit: Visit, ignore: HostList | None, method: M
     if len(answer.records) == 1 and not answer.records[0].data:
         return MxHosts("null")
     exchangers = _in_order(answer, visit.services)
-    lookups = await asyncio.gather(*(_look_up_mx(name, visit, ignore, method) for _, name in exchangers))
+    lookups = await _together([_look_up_mx(name, visit, ignore, method) for _, name in exchangers])
     return _cut_at_self(exchangers, lookups, answer.is_secure, visit.services)
 
 
