@@ -24,6 +24,10 @@ class Kept(Protocol):
         """Say QUIT without waiting for the answer, and hang up."""
         ...
 
+    def close(self) -> None:
+        """Hang up at once."""
+        ...
+
 
 class KeepLimits(msgspec.Struct, frozen=True, kw_only=True):
     idle: float = 5.0
@@ -73,9 +77,15 @@ class ConnectionKeep:
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
 
-    async def close(self) -> None:
-        """Close everything, before stopping."""
-        await self._close_older_than(float("inf"))
+    async def quit(self) -> None:
+        """Take leave of every host."""
+        for session in self._take_older_than(float("inf")):
+            await session.quit()
+
+    def close(self) -> None:
+        """Hang up everywhere, before stopping."""
+        for session in self._take_older_than(float("inf")):
+            session.close()
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
@@ -84,10 +94,11 @@ class ConnectionKeep:
         """One timer for all, while anything is idle."""
         while self._size:
             await self._clock.sleep(self._limits.idle / 2)
-            await self._close_older_than(self._clock.monotonic() - self._limits.idle)
+            for session in self._take_older_than(self._clock.monotonic() - self._limits.idle):
+                await session.quit()
         self._ticker = None
 
-    async def _close_older_than(self, before: float) -> None:
+    def _take_older_than(self, before: float) -> list[Kept]:
         old: list[Kept] = []
         for key, sessions in list(self._idle.items()):
             fresh = [(since, session) for since, session in sessions if since > before]
@@ -97,5 +108,4 @@ class ConnectionKeep:
             else:
                 del self._idle[key]
         self._size -= len(old)
-        for session in old:
-            await session.quit()
+        return old

@@ -3,10 +3,9 @@
 import email
 import email.policy
 
-from tests.support.delivery_world import World, assigned
+from tests.support.delivery_world import QueueSettings, World, assigned
 
 from pillarbox.flow.queue.admin import QueueAdmin
-from pillarbox.flow.queue.compose import QueueSettings
 from pillarbox.flow.queue.deliver import AGAIN, FORCED
 from pillarbox.flow.queue.fastlane import LaneLimits
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun
@@ -20,7 +19,7 @@ from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
 
-MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$test_local_part"), maildir_format=True)
+MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part"), maildir_format=True)
 HOST = RemoteHost("mx.remote.example", "192.0.2.1")
 
 

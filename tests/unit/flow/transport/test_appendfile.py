@@ -20,7 +20,7 @@ from pillarbox.ports.userfiles import DeliveryFailure
 def maildirs(**options: object) -> Appendfile:
     return Appendfile(
         name="maildir",
-        directory=Template.parse("/mail/$test_domain/$test_local_part"),
+        directory=Template.parse("/mail/$domain/$local_part"),
         maildir_format=True,
         **options,
     )
@@ -66,7 +66,7 @@ async def test_additions_stand_in_front_in_exims_order():
 
 async def test_headers_are_removed_and_added_by_transport_and_router():
     transport = maildirs(
-        headers_add=Template.parse("X-To: $test_local_part"), headers_remove=Template.parse("x-old")
+        headers_add=Template.parse("X-To: $local_part"), headers_remove=Template.parse("x-old")
     )
     job = job_for("bob@local.example", headers_add=("X-R: 1\n",), headers_remove=("To",))
     _, files = await deliver(transport, job)
@@ -77,7 +77,7 @@ async def test_errors_to_and_return_path_choose_the_sender():
     transport = maildirs(return_path_add=True)
     _, files = await deliver(transport, job_for("bob@l.example", errors_to="owner@l.example"))
     assert files.files["/mail/l.example/bob"][0].startswith(b"Return-path: <owner@l.example>\n")
-    transport = maildirs(return_path_add=True, return_path=Template.parse("x-$test_local_part@l.example"))
+    transport = maildirs(return_path_add=True, return_path=Template.parse("x-$local_part@l.example"))
     _, files = await deliver(transport, job_for("bob@l.example"))
     assert files.files["/mail/l.example/bob"][0].startswith(b"Return-path: <x-bob@l.example>\n")
 
@@ -97,9 +97,7 @@ async def test_an_address_cannot_climb(address):
 
 
 async def test_a_relative_directory_is_refused():
-    transport = Appendfile(
-        name="maildir", directory=Template.parse("mail/$test_local_part"), maildir_format=True
-    )
+    transport = Appendfile(name="maildir", directory=Template.parse("mail/$local_part"), maildir_format=True)
     outcome, files = await deliver(transport, job_for("bob@l.example"))
     assert isinstance(outcome, Deferred)
     assert not files.files

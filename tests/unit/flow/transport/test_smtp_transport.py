@@ -73,7 +73,7 @@ def job_for(*addresses: str, hosts=(MX1,), utf8=False, is_forced=False, message_
 async def send(world: World, job: Job, **options):
     transport = Smtp(name="smtp", **options)
     outcomes = await transport.deliver(job, world.services)
-    await world.services.keep.close()
+    await world.services.keep.quit()
     return outcomes
 
 
@@ -351,7 +351,7 @@ async def test_the_connection_is_kept_for_the_next_message():
     [first] = await transport.deliver(job_for("bob@example.net"), world.services)
     assert len(world.services.keep) == 1
     [second] = await transport.deliver(job_for("bob@example.net"), world.services)
-    await world.services.keep.close()
+    await world.services.keep.quit()
     world.services.network.finish()
     assert (first.is_reused, second.is_reused) == (False, True)
 
@@ -377,7 +377,7 @@ async def test_a_kept_connection_that_died_is_replaced(death):
     transport = Smtp(name="smtp")
     await transport.deliver(job_for("bob@example.net"), world.services)
     [second] = await transport.deliver(job_for("bob@example.net"), world.services)
-    await world.services.keep.close()
+    await world.services.keep.quit()
     world.services.network.finish()
     assert isinstance(second, Delivered) and not second.is_reused
     assert not world.hints.retries
@@ -389,7 +389,7 @@ async def test_after_a_refused_message_the_connection_is_reset():
     transport = Smtp(name="smtp")
     [first] = await transport.deliver(job_for("bob@example.net"), world.services)
     [second] = await transport.deliver(job_for("bob@example.net"), world.services)
-    await world.services.keep.close()
+    await world.services.keep.quit()
     world.services.network.finish()
     assert isinstance(first, Failed) and isinstance(second, Delivered)
 
@@ -456,6 +456,6 @@ async def test_lmtp_has_a_reply_for_each_recipient():
     outcomes = await transport.deliver(
         job_for("a@example.net", "b@example.net", "c@example.net"), world.services
     )
-    await world.services.keep.close()
+    await world.services.keep.quit()
     world.services.network.finish()
     assert [type(o) for o in outcomes] == [Delivered, Failed, Deferred]
