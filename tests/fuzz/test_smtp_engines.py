@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from pillarbox.wire.smtp.session import ServerSettings
 LAX = ServerSettings(
     offer=OFFER, enforce_sync=False, nonmail_max=-1, synprot_errors_max=99, unknown_commands_max=99
 )
+NO_LINE_LIMIT = msgspec.structs.replace(LAX, line_max=0)
 FEW = settings(max_examples=150, deadline=None)
 
 COMMANDS = st.sampled_from(
@@ -29,7 +31,7 @@ COMMANDS = st.sampled_from(
         b"BDAT 4\r\n..\r\n", b"BDAT 4 LAST\r\na\r\nb", b"BDAT 2 LAST\r\n\nb", b"BDAT 0\r\n", b"BDAT 1 LAST\r\n\r",
         b"BDAT x\r\n", b"RSET\r\n", b"NOOP\r\n", b"NOOP\n", b"FOO\r\n", b"AUTH PLAIN\r\n", b"AUTH PLAIN AHVzZXIAcGFzcw==\r\n",
         b"*\r\n", b"AHVzZXIAcGFzcw==\r\n", b"VRFY x\r\n", b"hello\r\n", b".hello\r\n", b"..\r\n", b".\r\n", b".\n", b"\r\n", b"\n",
-        b"\r", b"a\nb\r\n", b"a\rb\r\n", b"x" * 1200, b"NOOP " + b"y" * 4200, b"QUIT\r\n", b"\0", b"\xff\r\n",
+        b"\r", b"a\nb\r\n", b"a\rb\r\n", b"x" * 1200, b"z" * 5000, b"NOOP " + b"y" * 4200, b"QUIT\r\n", b"\0", b"\xff\r\n",
     ]
 )  # fmt: skip
 CONTENT = st.lists(
@@ -62,7 +64,8 @@ def flow(pieces: list[bytes], options: ServerSettings = LAX) -> tuple[list[objec
 @given(st.lists(COMMANDS, max_size=25), st.lists(st.integers(0, 5000), max_size=12))
 def test_any_chopping_gives_the_same(parts: list[bytes], cuts: list[int]):
     data = b"EHLO x\r\nMAIL FROM:<a@b>\r\n" + b"".join(parts)
-    assert flow([data]) == flow(chop(data, cuts))
+    for options in (LAX, NO_LINE_LIMIT):
+        assert flow([data], options) == flow(chop(data, cuts), options)
 
 
 @settings(max_examples=40, deadline=None)

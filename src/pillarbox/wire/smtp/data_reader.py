@@ -32,6 +32,16 @@ DATA_REFUSALS: dict[Problem, Reply] = {
 }
 
 
+_GRAVITY = (
+    Problem.BARE_CR_OR_LF,
+    Problem.TOO_BIG,
+    Problem.NUL,
+    Problem.HEADERS_TOO_BIG,
+    Problem.LINE_TOO_LONG,
+)
+"""Which one is told when a message has several, in the order of the checks."""
+
+
 class DataReader:
     """One message. A limit of 0 means none."""
 
@@ -93,7 +103,7 @@ class DataReader:
         """The last BDAT chunk is complete."""
         if self._carried_cr:
             self._condemn(Problem.BARE_CR_OR_LF)
-        elif self._line and self.problem is None:
+        elif self._line:
             self._add(b"\r\n", dotted=False)
 
     def take(self) -> bytes:
@@ -105,28 +115,26 @@ class DataReader:
         return data
 
     def _add(self, piece: bytes, *, dotted: bool) -> None:
-        if self.problem is not None:
-            self.size += len(piece)
-            self._line = 0 if piece.endswith(b"\r\n") else 1
-            return
+        """Every check goes on when the message is condemned, so that what is said of it depends on no packet's edge."""
         text = piece.replace(b"\r\n", b"\n")
         newlines = len(piece) - len(text)
-        problem = None
-        if b"\r" in text or text.count(b"\n") != newlines:
-            problem = Problem.BARE_CR_OR_LF
+        is_bare = b"\r" in text or text.count(b"\n") != newlines
         if dotted:
-            if self._line == 0 and text.startswith(b"."):
-                text = text[1:]
-            if b"\n." in text:
+            is_dot_first = self._line == 0 and text.startswith(b".")
+            if is_bare:  # a dot behind a bare LF is no stuffing
+                text = piece.replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
+            elif b"\n." in text:
                 text = text.replace(b"\n.", b"\n")
+            if is_dot_first:
+                text = text[1:]
         self.size += len(text) + newlines
-        problem = problem or self._exceeded(text)
-        self._line = 0 if text.endswith(b"\n") else self._unfinished(text)
+        problem = Problem.BARE_CR_OR_LF if is_bare else self._exceeded(text)
+        self._line = 0 if piece.endswith(b"\r\n") else max(1, self._unfinished(text))
         if problem is not None:
             self._condemn(problem)
-            return
-        self._parts.append(text)
-        self.held += len(text)
+        elif self.problem is None:
+            self._parts.append(text)
+            self.held += len(text)
 
     def _exceeded(self, text: bytes) -> Problem | None:
         if self.size > self._size_max:
@@ -167,6 +175,7 @@ class DataReader:
         return self._line + len(text) if newline < 0 else len(text) - newline - 1
 
     def _condemn(self, problem: Problem) -> None:
-        self.problem = problem
+        if self.problem is None or _GRAVITY.index(problem) < _GRAVITY.index(self.problem):
+            self.problem = problem
         self._parts = []
         self.held = 0
