@@ -60,6 +60,12 @@ def deliver(root: Path, name: str, data: bytes = b"S: x\n\nbody\n", where: str =
     return path
 
 
+def settle(root: Path) -> None:
+    """As if nothing had happened in the directories for ten seconds."""
+    for directory in (root / "new", root / "cur"):
+        os.utime(directory, ns=(0, time.time_ns() - 10_000_000_001))
+
+
 def flags(mailbox: Mailbox) -> list[set[str]]:
     return [set(entry.flags) for entry in mailbox.entries()]
 
@@ -122,9 +128,8 @@ async def test_each_change_is_seen_however_quick(inbox: Mailbox, tmp_path: Path)
 async def test_idle_refresh_lists_nothing(
     inbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = deliver(tmp_path, "1000.a.host")
-    for directory in (path.parent, tmp_path / "cur"):
-        os.utime(directory, ns=(0, time.time_ns() - 10_000_000_001))
+    deliver(tmp_path, "1000.a.host")
+    settle(tmp_path)
     await inbox.refresh()
     monkeypatch.setattr(scan, "compare", None)
     await inbox.refresh()
@@ -150,6 +155,8 @@ async def test_letters_get_their_meaning_later(inbox: Mailbox, tmp_path: Path) -
     deliver(tmp_path, "1000.a.host:2,Sc", where="cur")
     await inbox.refresh()
     assert flags(inbox) == [{"\\Seen"}]
+    settle(tmp_path)
+    await inbox.refresh()
     (tmp_path / "dovecot-keywords").write_text("2 todo\n")
     await inbox.refresh()
     assert flags(inbox) == [{"\\Seen", "todo"}]
@@ -417,6 +424,23 @@ async def test_full_disk_leaves_nothing_half_done(
     assert os.listdir(tmp_path / "tmp") == os.listdir(tmp_path / ".Archive" / "cur") == []
     await inbox.refresh()
     assert len(inbox.entries()) == 2
+
+
+async def test_copy_where_links_are_forbidden(
+    store: MailStore, inbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deliver(tmp_path, "1000.a.host")
+    os.utime(path, (1e9, 1e9))
+    await inbox.refresh()
+
+    def forbidden(*arguments: object, **more: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", forbidden)
+    await inbox.copy_to([1], "Archive")
+    archive = await store.open("Archive")
+    assert await archive.content(1) == await inbox.content(1)
+    assert archive.entries()[0].internal_date == 1e9
 
 
 async def test_folder_deleted_by_another_program(store: MailStore, tmp_path: Path) -> None:

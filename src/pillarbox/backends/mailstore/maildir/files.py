@@ -50,23 +50,27 @@ def write_all(path: bytes, drafts: Sequence[Draft]) -> list[tuple[bytes, int]]:
 def _write(path: bytes, draft: Draft) -> tuple[bytes, int]:
     stored = lineends.to_stored(draft.data)
     size = lineends.crlf_size(stored)
-    base = filename.with_sizes(draft.name, len(stored), size)
-    temporary = b"%b/tmp/%b" % (path, base)
+    name = filename.join(filename.with_sizes(draft.name, len(stored), size), draft.letters)
+    _put(path, name, stored, draft.internal_date)
+    return name, size
+
+
+def _put(path: bytes, name: bytes, stored: bytes, modified_at: float) -> None:
+    """tmp, synced, then cur."""
+    temporary = b"%b/tmp/%b" % (path, filename.base_of(name))
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb", buffering=0) as file:
             rest = memoryview(stored)
             while rest:
                 rest = rest[file.write(rest) :]
+            os.utime(descriptor, (modified_at, modified_at))
             os.fsync(descriptor)
-            os.utime(descriptor, (draft.internal_date, draft.internal_date))
-        name = filename.join(base, draft.letters)
         os.rename(temporary, file_of(path, name, False))
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    return name, size
 
 
 def link_all(path: bytes, twins: Sequence[Twin]) -> list[bool]:
@@ -75,7 +79,7 @@ def link_all(path: bytes, twins: Sequence[Twin]) -> list[bool]:
     results: list[bool] = []
     with _all_or_nothing(path, made):
         for twin in twins:
-            is_there = _link(twin.source, file_of(path, twin.name, False))
+            is_there = _link(path, twin)
             results.append(is_there)
             if is_there:
                 made.append((twin.name, 0))
@@ -83,14 +87,25 @@ def link_all(path: bytes, twins: Sequence[Twin]) -> list[bool]:
     return results
 
 
-def _link(source: bytes, target: bytes) -> bool:
+def _link(path: bytes, twin: Twin) -> bool:
+    target = file_of(path, twin.name, False)
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(twin.source, target, follow_symlinks=False)
     except FileNotFoundError:
-        if os.path.lexists(source):
+        if os.path.lexists(twin.source):
             raise  # the target directory is what has gone
         return False
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):
+            raise
+        _copy(path, twin)
     return True
+
+
+def _copy(path: bytes, twin: Twin) -> None:
+    """Where links are not to be had: other file system, foreign owner (fs.protected_hardlinks), too many."""
+    data = read(twin.source)
+    _put(path, twin.name, data, os.stat(twin.source).st_mtime)
 
 
 def move_all(path: bytes, twins: Sequence[Twin]) -> list[bool]:

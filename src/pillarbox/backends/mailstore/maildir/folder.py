@@ -73,6 +73,7 @@ class Folder:
         self._names: dict[bool, dict[bytes, int]] = {True: {}, False: {}}
         self._bases: dict[bytes, int] = {}
         self._listed = self._seen = scan.NEVER
+        self._is_relettered = False
         self._scanning = asyncio.Lock()
         self._entries: tuple[Entry, ...] | None = None
 
@@ -138,7 +139,8 @@ class Folder:
     async def refresh(self, *, is_forced: bool = False) -> None:
         """Raises NoSuchMailbox when the directory has gone. With a full disk new messages wait for room in the index."""
         self.pull()
-        if not is_forced and self._look() == self._seen and not self.keywords.refresh():
+        self._is_relettered = self.keywords.refresh() or self._is_relettered
+        if not (is_forced or self._is_relettered) and self._look() == self._seen:
             return
         async with self._scanning:
             with contextlib.suppress(apsw.FullError):
@@ -162,7 +164,6 @@ class Folder:
     async def _scan(self) -> None:
         began_at = scan.kernel_now()
         seen = self._look()
-        is_relettered = self.keywords.refresh()
         try:
             difference = await self._compare()
         except OSError as error:
@@ -172,8 +173,9 @@ class Folder:
         for start in range(0, len(difference.added), _BATCH):
             async with self.changing():
                 self.insert(difference.added[start : start + _BATCH])
-        if is_relettered:
+        if self._is_relettered:
             await self._resolve_keywords()
+            self._is_relettered = False
         self._listed, self._seen = seen, scan.settled(seen, began_at)
 
     async def _compare(self) -> scan.Difference:
