@@ -77,7 +77,7 @@ def run(chunks: list[bytes]) -> tuple[list[object], bytes]:
     return seen, engine.outgoing()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(STREAMS, st.lists(st.integers(0, 400), max_size=8))
 def test_any_chopping_gives_the_same_events(stream: bytes, cuts: list[int]) -> None:
     whole = run([stream])

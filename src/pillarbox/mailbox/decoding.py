@@ -23,6 +23,10 @@ class UnknownEncoding(Exception):
     """RFC 9051 UNKNOWN-CTE."""
 
 
+def is_known_encoding(encoding: bytes) -> bool:
+    return encoding in _IDENTITY or encoding in (b"base64", b"quoted-printable")
+
+
 def decode_transfer(data: bytes, encoding: bytes) -> bytes:
     """Raises UnknownEncoding."""
     if encoding in _IDENTITY:

@@ -1,12 +1,20 @@
 """LIST patterns: `*` matches anything, `%` anything within one level (RFC 9051 §6.3.9).
 
-Matching follows all possible places at once, so that no pattern costs more than its length times the name's.
+Matching follows all possible places at once, so that no pattern costs more than its wildcards times the name's length.
 """
 
 from __future__ import annotations
 
+import re
+
 SEPARATOR = "/"
-LONGEST_PATTERN = 1_000
+MOST_WILDCARDS = 16
+_WILDCARD = re.compile(r"([*%])")
+
+
+def is_reasonable(pattern: str) -> bool:
+    """Whether a client may ask for it: nobody needs more wildcards."""
+    return pattern.count("*") + pattern.count("%") <= MOST_WILDCARDS
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -16,12 +24,12 @@ def matches(pattern: str, name: str) -> bool:
         return SEPARATOR not in name
     if "*" not in pattern and "%" not in pattern:
         return pattern == name
-    return _match(pattern[:LONGEST_PATTERN], name)
+    return _match(pattern, name)
 
 
 def _match(pattern: str, name: str) -> bool:
     places = {0}
-    for token in pattern:
+    for token in _WILDCARD.split(pattern):
         places = _advance(token, places, name)
         if not places:
             return False
@@ -33,7 +41,8 @@ def _advance(token: str, places: set[int], name: str) -> set[int]:
     if token == "*":
         return set(range(min(places), len(name) + 1))
     if token != "%":
-        return {place + 1 for place in places if name.startswith(token, place)}
+        size = len(token)
+        return {place + size for place in places if name.startswith(token, place)}
     reached: set[int] = set()
     for place in places:
         if place not in reached:

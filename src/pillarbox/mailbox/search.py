@@ -35,16 +35,19 @@ class Candidate(msgspec.Struct):
     entry: Entry
     content: bytes | None = None
     """Not yet read when None."""
+    _fields: dict[bytes, list[str]] | None = None
     _header: str | None = None
     _text: str | None = None
 
-    def fields(self, name: bytes) -> Iterable[str]:
+    def fields(self, name: bytes) -> list[str]:
         """Decoded values of the fields called `name`."""
         assert self.content is not None
-        header = self.content[: header_end(self.content)]
-        for found in _FIELD.finditer(header):
-            if found[1].lower() == name:
-                yield decode_words(found[2].replace(b"\r\n", b"").strip())
+        if self._fields is None:
+            self._fields = {}
+            for found in _FIELD.finditer(self.content[: header_end(self.content)]):
+                value = decode_words(found[2].replace(b"\r\n", b"").strip())
+                self._fields.setdefault(found[1].lower(), []).append(value)
+        return self._fields.get(name, [])
 
     def folded_header(self) -> str:
         """The message's header, decoded and case-folded."""

@@ -58,7 +58,9 @@ async def _ask(session: Session, challenge: bytes) -> bytes | Answer | None:
     """The client's response; an Answer when it cancels or stammers; None when it has gone."""
     session.engine.expect_line()
     session.send(continuation(binascii.b2a_base64(challenge, newline=False)))
+    session.is_busy = False
     event = await session.next_event()
+    session.is_busy = True
     if not isinstance(event, events.Line):
         await session.handle(event)
         return None

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from pillarbox.mail.mime import Part, scan
-from pillarbox.mailbox.decoding import decode_transfer
+from pillarbox.mailbox.decoding import UnknownEncoding, decode_transfer, is_known_encoding
 from pillarbox.mailbox.imap.output import Output
 from pillarbox.mailbox.imap.selected import Selected
 from pillarbox.mailbox.sections import find_part, header_end, locate, select_fields
@@ -24,13 +24,28 @@ from pillarbox.wire.imap.writing import NIL
 Quick = Callable[[Entry], "bytes | None"]
 """Text of an item from the index; None when the message must be read first."""
 _LARGE = 1_048_576
+_LONGEST_HEADER = 262_144
+"""Of a header block, what ENVELOPE is made from."""
+_TURN = 262_144
+"""Bytes read before other connections get their turn."""
 _DERIVED = {"ENVELOPE": "envelope", "BODYSTRUCTURE": "structure", "BODY": "body"}
+_KEPT = frozenset(["envelope", "structure"])
+"""Kinds worth a place in the cache; BODY without extensions is hardly asked for."""
 
 
 class Rendering:
     """The items of one FETCH, made ready to be written for many messages."""
 
-    __slots__ = ("_content_items", "_data", "_fresh", "_names", "_quick", "_selected", "_structure")
+    __slots__ = (
+        "_bytes_read",
+        "_content_items",
+        "_data",
+        "_fresh",
+        "_names",
+        "_quick",
+        "_selected",
+        "_structure",
+    )
 
     def __init__(self, selected: Selected, items: Sequence[FetchItem]) -> None:
         self._selected = selected
@@ -39,6 +54,7 @@ class Rendering:
         self._quick = [self._quick_item(name) for name in self._names]
         self._content_items = [item for item in items if not isinstance(item, Plain)]
         self._data = b""
+        self._bytes_read = 0
         self._structure: Part | None = None
 
     async def write(self, number: int, entry: Entry, output: Output, extra: Sequence[Quick] = ()) -> bool:
@@ -84,7 +100,7 @@ class Rendering:
         label = name.encode("ascii") + b" "
 
         def derived(entry: Entry) -> bytes | None:
-            value = cached(entry.uid, kind) or fresh.get(kind)
+            value = fresh.get(kind) or (cached(entry.uid, kind) if kind in _KEPT else None)
             return None if value is None else label + value
 
         return derived
@@ -94,7 +110,11 @@ class Rendering:
         kept = self._selected.content
         if kept is not None and kept[0] == uid:
             return kept[1]
+        if self._bytes_read > _TURN:
+            self._bytes_read = 0
+            await asyncio.sleep(0)
         data = await self._selected.mailbox.content(uid)
+        self._bytes_read += len(data) if data is not None else 0
         is_piecewise = any(isinstance(item, (Text, Binary)) and item.partial for item in self._content_items)
         self._selected.content = (uid, data) if is_piecewise and data is not None else None
         return data
@@ -110,19 +130,21 @@ class Rendering:
         mailbox, data = self._selected.mailbox, self._data
         for name in self._names:
             kind = _DERIVED.get(name)
-            if kind is None or mailbox.cached(entry.uid, kind) is not None:
+            if kind is None or (kind in _KEPT and mailbox.cached(entry.uid, kind) is not None):
                 continue
             if kind == "envelope":
-                value = format_envelope(data[: header_end(data)])
+                value = format_envelope(data[: min(header_end(data), _LONGEST_HEADER)])
             else:
                 value = format_structure(data, await self._scan(), is_extended=kind == "structure")
             self._fresh[kind] = value
-            if kind != "body":
+            if kind in _KEPT:
                 mailbox.put_cached(entry.uid, kind, value)
 
     async def _write_content(self, line: bytes, needs_space: bool, output: Output) -> None:
-        parts = [await self._item(item) for item in self._content_items]
-        for label, data, (start, end) in parts:
+        for item in self._content_items:
+            await self._check(item)
+        for item in self._content_items:  # one at a time: a decoded part may be large
+            label, data, (start, end) = await self._item(item)
             line += (b" " if needs_space else b"") + label
             needs_space = True
             if data is not None:
@@ -130,6 +152,13 @@ class Rendering:
                 await output.put_slice(data, start, end)
                 line = b""
         output.put(line + b")\r\n")
+
+    async def _check(self, item: FetchItem) -> None:
+        """Raises UnknownEncoding while a NO is still possible."""
+        if isinstance(item, (Binary, BinarySize)) and item.section.part:
+            part = find_part(await self._scan(), item.section.part)
+            if part is not None and not is_known_encoding(part.encoding):
+                raise UnknownEncoding(part.encoding.decode("ascii", "replace"))
 
     async def _item(self, item: FetchItem) -> tuple[bytes, bytes | None, tuple[int, int]]:
         """(text up to the literal's bytes, where the bytes are, which of them)."""
@@ -167,8 +196,11 @@ class Rendering:
         if span is None:
             return None, (0, 0)
         if section.text.startswith("HEADER.FIELDS"):
-            inverted = section.text == "HEADER.FIELDS.NOT"
-            fields = select_fields(data[span[0] : span[1]], section.fields, inverted=inverted)
+            header, is_not = data[span[0] : span[1]], section.text == "HEADER.FIELDS.NOT"
+            if len(header) > _LARGE:
+                fields = await asyncio.to_thread(select_fields, header, section.fields, inverted=is_not)
+            else:
+                fields = select_fields(header, section.fields, inverted=is_not)
             return fields, (0, len(fields))
         return data, span
 

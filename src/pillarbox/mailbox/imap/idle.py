@@ -28,7 +28,9 @@ class Idle(Command, name="IDLE", states=State.LOGGED_IN):
             await session.tell_changes(with_expunged=True)
             await session.output.flush()
             if not session.is_over:
+                session.is_busy = False
                 await _wait(session)
+                session.is_busy = True
         return None
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pillarbox.mailbox.imap.command import Answer, Command, State
 from pillarbox.mailbox.imap.list import is_matched
-from pillarbox.mailbox.patterns import SEPARATOR
-from pillarbox.wire.imap.cursor import Cursor
+from pillarbox.mailbox.patterns import SEPARATOR, is_reasonable
+from pillarbox.wire.imap.cursor import BadSyntax, Cursor
 from pillarbox.wire.imap.mailbox_name import parse_list_mailbox, parse_mailbox
 from pillarbox.wire.imap.options import ListArguments
 from pillarbox.wire.imap.writing import mailbox as mailbox_text
@@ -24,7 +24,10 @@ class Lsub(Command, name="LSUB", states=State.LOGGED_IN):
         cursor.space()
         reference = parse_mailbox(cursor)
         cursor.space()
-        self.arguments = ListArguments(reference, (parse_list_mailbox(cursor),))
+        pattern = parse_list_mailbox(cursor)
+        if not is_reasonable(pattern):
+            raise BadSyntax("Too many wildcards")
+        self.arguments = ListArguments(reference, (pattern,))
 
     async def run(self, session: Session) -> Answer:
         subscribed = [info.name for info in await session.mail.list_mailboxes() if info.is_subscribed]

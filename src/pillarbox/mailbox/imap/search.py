@@ -12,6 +12,7 @@ from pillarbox.mailbox.decoding import text_codec
 from pillarbox.mailbox.imap.command import Answer, Command, State, no
 from pillarbox.mailbox.imap.selected import Selected
 from pillarbox.mailbox.search import Candidate, Context, Test, compile_search
+from pillarbox.ports.clock import Clock
 from pillarbox.ports.mailstore import Entry
 from pillarbox.wire.imap import search_keys as keys
 from pillarbox.wire.imap.cursor import BadSyntax, Cursor
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 _OPTIONS = frozenset(["MIN", "MAX", "ALL", "COUNT", "SAVE"])
 _LARGE = 131_072
-_TURN = 262_144
-"""Bytes searched before other connections get their turn."""
-_TURN_OF_ENTRIES = 4_096
+_TURN = 0.005
+"""Seconds of searching before other connections get their turn."""
+_LOOKS = 16
+"""Index entries looked at between two looks at the clock."""
 
 
 class Search(Command, name="SEARCH", states=State.SELECTED, has_uid_form=True, hides_expunges=True):
@@ -58,7 +60,7 @@ class Search(Command, name="SEARCH", states=State.SELECTED, has_uid_form=True, h
         except UnicodeError:
             self._save(selected, saves, [])
             return no("[BADCHARSET (US-ASCII UTF-8)] The text is not in this character set")
-        found = await self._find(selected, test)
+        found = await self._find(selected, test, session.services.clock)
         self._save(selected, saves, found)
         self._respond(session, found)
         return self.done()
@@ -72,21 +74,20 @@ class Search(Command, name="SEARCH", states=State.SELECTED, has_uid_form=True, h
             decode=lambda text: text.decode(codec),
         )
 
-    async def _find(self, selected: Selected, test: Test) -> list[tuple[int, Entry]]:
+    async def _find(self, selected: Selected, test: Test, clock: Clock) -> list[tuple[int, Entry]]:
         """(index, entry) of the messages that match."""
         found: list[tuple[int, Entry]] = []
-        read = 0
+        turn_ends = clock.monotonic() + _TURN
         for index, entry in enumerate(list(selected.view.entries)):
             candidate = Candidate(index, entry)
             answer = test(candidate)
             if answer is None:
                 answer = await _read_and_test(selected, candidate, test)
-                read += entry.size
             if answer:
                 found.append((index, entry))
-            if read > _TURN or index % _TURN_OF_ENTRIES == _TURN_OF_ENTRIES - 1:
-                read = 0
+            if (candidate.content is not None or not index % _LOOKS) and clock.monotonic() > turn_ends:
                 await asyncio.sleep(0)
+                turn_ends = clock.monotonic() + _TURN
         return found
 
     def _save(self, selected: Selected, saves: bool, found: list[tuple[int, Entry]]) -> None:

@@ -37,12 +37,17 @@ from pillarbox.wire.imap.engine import ServerEngine
 from pillarbox.wire.imap.writing import tagged, untagged
 from pillarbox.wire.imap.writing import text as words
 
+_TURN = 32
+_GOODBYE = 2.0
+"""Seconds for the last words."""
+
 
 class Session:
     """The state that commands read and change."""
 
     __slots__ = (
         "_commands",
+        "_commands_run",
         "_deadline",
         "_errors",
         "_pending_read",
@@ -50,6 +55,7 @@ class Session:
         "connection",
         "dialect",
         "engine",
+        "is_busy",
         "is_over",
         "output",
         "selected",
@@ -71,8 +77,11 @@ class Session:
         self.store: MailStore | None = None
         self.selected: Selected | None = None
         self.is_over = False
+        self.is_busy = False
+        """In the middle of an answer."""
         self._commands = load_commands()
         self._errors = 0
+        self._commands_run = 0
         self._pending_read: asyncio.Task[bytes] | None = None
         self._deadline = services.clock.monotonic() + self.settings.login_timeout
 
@@ -92,7 +101,7 @@ class Session:
         return bool(self.connection.tls_cipher) or _is_loopback(self.peer)
 
     async def run(self) -> None:
-        """Until the client has gone. Raises nothing but cancellation."""
+        """Until the client has gone. Raises nothing but cancellation, which is how a server that stops says goodbye."""
         try:
             self.send(untagged(b"OK " + words(f"[{greeting_code(self)}] {self.settings.host_name} ready")))
             await self._loop()
@@ -100,6 +109,10 @@ class Session:
         except DialError as error:
             if error.error == "timeout":
                 await self._try_goodbye("Autologout; idle for too long")
+        except asyncio.CancelledError:
+            if not self.is_busy:
+                await self._try_goodbye("Server is shutting down")
+            raise
         except Exception as error:
             self.services.journal.panic(f"imap session with [{self.peer}] failed: {_describe(error)}")
             await self._try_goodbye("[SERVERBUG] Internal error")
@@ -166,6 +179,10 @@ class Session:
                 self.send(tagged("*", "BAD", "Unexpected line"))
 
     async def _handle_command(self, event: events.Command) -> None:
+        self.is_busy = True
+        self._commands_run += 1
+        if not self._commands_run % _TURN:
+            await asyncio.sleep(0)  # whoever pipelines without end shares the loop all the same
         command = self._construct(event)
         answer: Answer | None
         if isinstance(command, Answer):
@@ -179,6 +196,7 @@ class Session:
             self.send(tagged(event.tag, answer.status, answer.text))
             self._count(is_error=answer.status == "BAD")
         await self.output.drain()
+        self.is_busy = False
 
     def _construct(self, event: events.Command) -> Command | Answer:
         """The command with its arguments read, or why not."""
@@ -273,8 +291,9 @@ class Session:
     async def _try_goodbye(self, reason: str) -> None:
         try:
             self.end(reason)
-            await self.output.flush()
-        except DialError:
+            async with asyncio.timeout(_GOODBYE):
+                await self.output.flush()
+        except (DialError, TimeoutError):
             pass  # nobody is there to hear it
 
 

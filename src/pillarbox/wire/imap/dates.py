@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+import time
 
 from pillarbox.wire.imap.cursor import BadSyntax, Cursor
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMES = [b"", *(month.encode("ascii") for month in _MONTHS)]
 _NUMBER_OF = {month.upper().encode(): number for number, month in enumerate(_MONTHS, 1)}
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _DATE_TIME = re.compile(
@@ -52,11 +54,11 @@ def _month(name: bytes) -> int:
 def format_date_time(seconds: float) -> bytes:
     """INTERNALDATE's value, quotes included, in UTC: `"17-Jul-1996 02:44:25 +0000"`."""
     try:
-        moment = _EPOCH + datetime.timedelta(seconds=int(seconds))
-    except OverflowError:
-        moment = _EPOCH
-    text = f'"{moment.day:2d}-{_MONTHS[moment.month - 1]}-{moment.year:04d} {moment:%H:%M:%S} +0000"'
-    return text.encode("ascii")
+        moment = time.gmtime(seconds)
+    except (OverflowError, ValueError, OSError):
+        moment = time.gmtime(0)
+    year, month, day, hour, minute, second = moment[:6]
+    return b'"%2d-%b-%04d %02d:%02d:%02d +0000"' % (day, _NAMES[month], year, hour, minute, second)
 
 
 def date_in_utc(seconds: float) -> datetime.date:

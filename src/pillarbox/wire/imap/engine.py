@@ -110,7 +110,7 @@ class ServerEngine:
                 continue
             line = self._take_line()
             if line is None:
-                if len(self._buffer) <= self._line_limit() + 1:  # the one more may be a CR
+                if len(self._buffer) <= self._room_for_line():
                     return NEED_DATA
                 if (event := self._overlong()) is not None:
                     return event
@@ -122,6 +122,10 @@ class ServerEngine:
     def _line_limit(self) -> int:
         limit = self.limits.line if self.is_authenticated else self.limits.line_before_login
         return limit - sum(len(text) for text in self._fragments[::2])
+
+    def _room_for_line(self) -> int:
+        """How much of an unfinished line is kept. The one byte more may be a CR."""
+        return _TAIL if self._refusal is not None else self._line_limit() + 1
 
     def _take_line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched)
@@ -164,8 +168,10 @@ class ServerEngine:
         return self._announce(int(announced[1]), is_synchronising=not announced[2])
 
     def _refuse_length(self, line: bytes) -> None:
-        head = self._fragments[0] if self._fragments else line
-        self._refuse(Refused(_tag_of(head), "BAD", "[TOOBIG] Command line too long"))
+        """The tag is looked for in what any chopping of the line would have shown by now."""
+        head = self._fragments[0] if self._fragments else line[: min(_TAG_SIZE + 1, self._line_limit())]
+        tag = _tag_of(head) if b" " in head else "*"
+        self._refuse(Refused(tag, "BAD", "[TOOBIG] Command line too long"))
 
     def _announce(self, size: int, *, is_synchronising: bool) -> Event | None:
         if self._refusal is None:
