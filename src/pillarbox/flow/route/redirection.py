@@ -12,10 +12,8 @@ from typing import NamedTuple
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+"
 _QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
 _LOCAL = re.compile(rf"(?:{_ATOM}|{_QUOTED})(?:\.(?:{_ATOM}|{_QUOTED}))*")
-_DOMAIN = re.compile(
-    r"[A-Za-z0-9\u0080-\U0010ffff_-]+(?:\.[A-Za-z0-9\u0080-\U0010ffff_-]+)*|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]",
-    re.IGNORECASE,
-)
+_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff-]*"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.IGNORECASE)
 _SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
 _DIVIDERS = re.compile(r'[,\n"\\()]')
 MAX_ITEMS = 50_000
@@ -158,8 +156,6 @@ def parse_address(text: str) -> Address | Malformed:
         return Malformed(text, "missing or malformed local part")
     rest = plain[local.end() :]
     local_part = local.group()
-    if '"' not in local_part and (local_part[0] == "." or local_part[-1] == "." or ".." in local_part):
-        return Malformed(text, "malformed local part")
     if not rest:
         return Address(local_part, "")
     if rest[0] != "@":
@@ -167,7 +163,7 @@ def parse_address(text: str) -> Address | Malformed:
     domain = rest[1:].strip()
     if len(domain) > 255 or not _DOMAIN.fullmatch(domain):
         return Malformed(text, "missing or malformed domain")
-    return Address(local_part, domain.lower())
+    return Address(local_part, domain)
 
 
 def _without_comments(text: str) -> str:

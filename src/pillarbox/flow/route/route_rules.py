@@ -68,7 +68,7 @@ class RouteList:
 def _parse_rule(text: str, named: NamedLists) -> RouteRule:
     pattern, rest = take_word(text)
     hosts, rest = take_word(rest)
-    escaped = pattern.replace(":", "::")
+    escaped = pattern.replace(":", "::")  # one item, expanded like any list
     try:
         domains = DomainList.parse(escaped, named)
         template = Template.parse(hosts) if hosts else None
@@ -83,19 +83,12 @@ RouteListOption = Annotated[
 
 
 def take_word(text: str) -> tuple[str, str]:
-    """The first word and the rest; a word may be quoted, and white space inside `${…}` does not end it."""
+    """The first word and the rest. A word with white space in it must be quoted, also when it is an expansion."""
     text = text.strip()
     if text.startswith('"'):
         return _take_quoted(text)
-    depth = 0
-    for position, character in enumerate(text):
-        if character == "{":
-            depth += 1
-        elif character == "}":
-            depth -= 1
-        elif character.isspace() and depth <= 0:
-            return text[:position], text[position:].strip()
-    return text, ""
+    word, *rest = text.split(None, 1) or [""]
+    return word, rest[0] if rest else ""
 
 
 def _take_quoted(text: str) -> tuple[str, str]:

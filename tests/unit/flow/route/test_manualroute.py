@@ -69,7 +69,7 @@ async def test_local_transport_gets_names_only() -> None:
 
 
 async def test_captures_and_lookups_in_hosts() -> None:
-    assert await hosts_of("  route_list = ^(\\\\w+)\\\\.test $1.test\n", "a@smart.test") == [
+    assert await hosts_of("  route_list = \\N^(\\w+)\\.test$\\N $1.test\n", "a@smart.test") == [
         ("smart.test", ("198.51.100.1",), 0)
     ]
     assert await hosts_of("  route_list = lsearch;;/routes $value\n", "a@looked.test") == [
@@ -153,7 +153,7 @@ def test_settings_that_cannot_be(options: str) -> None:
 
 def test_words() -> None:
     assert take_word('"a b" c') == ("a b", "c")
-    assert take_word("${lookup{$domain} dbm {/x}} batch") == ("${lookup{$domain} dbm {/x}}", "batch")
+    assert take_word('"${lookup{$domain} dbm {/x}}" batch') == ("${lookup{$domain} dbm {/x}}", "batch")
     assert take_word("one") == ("one", "")
 
 

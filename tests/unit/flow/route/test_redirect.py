@@ -22,7 +22,7 @@ from pillarbox.flow.route.redirection import (
     [
         ("alice, bob@b.test", [Address("alice", ""), Address("bob", "b.test")]),
         ("a\nb\n# comment, here\nc, # more\nd", [Address(each, "") for each in "abcd"]),
-        ('"Quick, Carol" <carol@C.test> (comment, too)', [Address("carol", "c.test")]),
+        ('"Quick, Carol" <carol@C.test> (comment, too)', [Address("carol", "C.test")]),
         ('"a b"@c.test', [Address('"a b"', "c.test")]),
         ('"|/bin/x a, b"', [Pipe("/bin/x a, b")]),
         ("|/bin/x a, /var/x, /var/d/", [Pipe("/bin/x a"), File("/var/x"), File("/var/d/")]),
