@@ -7,14 +7,17 @@ import imaplib
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.support.clock import JumpClock
 from tests.support.imap import FakeJournal, FakeLogins
 
+from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.mailbox.imap.services import Services
 from pillarbox.mailbox.imap.session import Session
+from pillarbox.ports.mailstore import MailStore, MailStores
 from pillarbox.ports.network import DialError
 
 pytestmark = pytest.mark.process
@@ -83,9 +86,21 @@ def day_of_a_client(port: int) -> None:
         assert client.close()[0] == "OK"
 
 
-async def test_imaplib() -> None:
+class MaildirBeneath:
+    """Homes below a directory of the test's own."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._stores = root, MaildirStores(JumpClock())
+
+    async def open_store(self, home: str) -> MailStore:
+        return await self._stores.open_store(str(self._root / home.replace("/", "_")))
+
+
+@pytest.mark.parametrize("kind", ["memory", "maildir"])
+async def test_imaplib(kind: str, tmp_path: Path) -> None:
     clock, journal = JumpClock(), FakeJournal()
-    services = Services(FakeLogins(), MemoryStores(clock), clock, journal)
+    stores: MailStores = MemoryStores(clock) if kind == "memory" else MaildirBeneath(tmp_path)
+    services = Services(FakeLogins(), stores, clock, journal)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await Session(StreamConnection(reader, writer), services).run()

@@ -15,7 +15,7 @@ from pillarbox.mail.mime import Part
 
 _IDENTITY = frozenset([b"7bit", b"8bit", b"binary", b""])
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-_ENCODED_WORD = re.compile(rb"=\?([!-)+-<>@-~]{1,60})\?([BbQq])\?([!->@-~]*)\?=")
+_ENCODED_WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([BbQq])\?([!->@-~]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(?==\?)")
 
 

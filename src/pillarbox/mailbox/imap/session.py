@@ -109,6 +109,8 @@ class Session:
         except DialError as error:
             if error.error == "timeout":
                 await self._try_goodbye("Autologout; idle for too long")
+            elif error.error == "tls":
+                self.services.journal.main(f"TLS error on connection from [{self.peer}]: {error}")
         except asyncio.CancelledError:
             if not self.is_busy:
                 await self._try_goodbye("Server is shutting down")
