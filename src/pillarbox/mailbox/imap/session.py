@@ -38,6 +38,7 @@ from pillarbox.wire.imap.writing import tagged, untagged
 from pillarbox.wire.imap.writing import text as words
 
 _TURN = 32
+_STOPPING = "Server is shutting down"
 _GOODBYE = 2.0
 """Seconds for the last words."""
 
@@ -50,7 +51,9 @@ class Session:
         "_commands_run",
         "_deadline",
         "_errors",
+        "_is_stopping",
         "_pending_read",
+        "_task",
         "account",
         "connection",
         "dialect",
@@ -82,6 +85,8 @@ class Session:
         self._commands = load_commands()
         self._errors = 0
         self._commands_run = 0
+        self._is_stopping = False
+        self._task: asyncio.Task[None] | None = None
         self._pending_read: asyncio.Task[bytes] | None = None
         self._deadline = services.clock.monotonic() + self.settings.login_timeout
 
@@ -101,7 +106,8 @@ class Session:
         return bool(self.connection.tls_cipher) or _is_loopback(self.peer)
 
     async def run(self) -> None:
-        """Until the client has gone. Raises nothing but cancellation, which is how a server that stops says goodbye."""
+        """Until the client has gone. Raises nothing but cancellation from outside."""
+        self._task = asyncio.current_task()
         try:
             self.send(untagged(b"OK " + words(f"[{greeting_code(self)}] {self.settings.host_name} ready")))
             await self._loop()
@@ -113,8 +119,9 @@ class Session:
                 self.services.journal.main(f"TLS error on connection from [{self.peer}]: {error}")
         except asyncio.CancelledError:
             if not self.is_busy:
-                await self._try_goodbye("Server is shutting down")
-            raise
+                await self._try_goodbye(_STOPPING)
+            if not self._is_stopping:
+                raise
         except Exception as error:
             self.services.journal.panic(f"imap session with [{self.peer}] failed: {_describe(error)}")
             await self._try_goodbye("[SERVERBUG] Internal error")
@@ -126,9 +133,17 @@ class Session:
                 self.store.close()
             self.connection.close()
 
+    def stop(self) -> None:
+        """The server stops: BYE at once when nothing is being answered, else behind the answer."""
+        self._is_stopping = True
+        if not self.is_busy and self._task is not None:
+            self._task.cancel()
+
     async def _loop(self) -> None:
         while not self.is_over:
             await self.handle(await self.next_event())
+            if self._is_stopping:
+                self.end(_STOPPING)
 
     async def next_event(self) -> events.Event:
         """The next whole thing the client says; waits for it. The end of the stream is the end of the session."""

@@ -209,3 +209,20 @@ async def test_pipelined_commands_are_answered_in_one_write() -> None:
     client.connection.feed(b"a NOOP\r\nb NOOP\r\nc NOOP\r\n")
     await client.hear("c")
     assert len(client.connection.writes) == before + 1
+
+
+async def test_stopping_says_goodbye() -> None:
+    waiting = await logged_in()
+    await waiting.say("a IDLE")
+    waiting.session.stop()
+    await waiting.task
+    assert waiting.connection.written.endswith(b"* BYE Server is shutting down\r\n")
+
+
+async def test_stopping_lets_a_command_finish() -> None:
+    client = await logged_in()
+    client.session.is_busy = True
+    client.session.stop()
+    client.connection.feed(b"a NOOP\r\nb NOOP\r\n")
+    await client.task
+    assert client.connection.written.endswith(b"a OK NOOP completed\r\n* BYE Server is shutting down\r\n")
