@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 from importlib import resources
+from pathlib import Path
 
 import msgspec
 
@@ -60,14 +61,14 @@ def _first_account(folder: DataFolder) -> tuple[str, str]:
     if rows:
         return next(iter(rows)), ""
     name, password = _login_name(), secrets.token_urlsafe(12)
-    set_password(folder, name, password)
+    set_password(folder.accounts, name, password)
     return name, password
 
 
-def set_password(folder: DataFolder, name: str, password: str) -> None:
+def set_password(accounts: Path, name: str, password: str) -> None:
     """Give the account a new password, making it if needed. Raises AccountsFileError."""
     hashed, keys = hash_password(password), derive_keys(password)
-    edit(folder.accounts, name, lambda row: Row(name, hashed, row.home if row else "", keys))
+    edit(accounts, name, lambda row: Row(name, hashed, row.home if row else "", keys))
 
 
 def render_configuration(folder: DataFolder, hostname: str, *, is_system: bool) -> str:

@@ -69,11 +69,15 @@ def is_daemon_up(spool: Path) -> bool:
 
 
 def drop_offline(spool: Path, request: Submit, data: bytes) -> Path:
-    """Leave a submission for the next start: written whole and durable under a name that `take_in` looks for. Raises OSError."""
+    """Leave a submission for the next start, whole and durable. Raises OSError.
+
+    The daemon may run as another user, so the file is readable; the folder cannot be listed and the name cannot be guessed.
+    """
     folder = spool / OFFLINE
     name = f"{time.time_ns():020d}.{os.getpid()}.{secrets.token_hex(6)}"
     temporary = folder / f"tmp.{name}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    os.fchmod(descriptor, 0o644)
     with open(descriptor, "wb") as file:
         file.write(encode(request) + data)
         file.flush()

@@ -1,7 +1,7 @@
 """What `exim` does in each of its modes: mostly, ask the daemon.
 
-With the daemon down, listing and showing read the queue's files, and changing them is done here under the same locks; a queue run is then done by
-a worker of our own that ends with it.
+With the daemon down, listing and showing read the queue's files, and changing them is done here under the same locks; a queue run is then done
+by a worker of our own that ends with it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ folded in by whoever claims the message next, Exim included. Everything here blo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pillarbox.backends.spool.body import FileBody, first_line, open_data_file
 from pillarbox.mail.message import Body, Message
@@ -25,7 +25,6 @@ from pillarbox.wire.exim.spool_header import (
     encode_header,
 )
 
-_SUFFIX_LENGTH = 2
 _PARTNERS = {"-D": "-H", "-J": "-H", "-H.new": "-H", "-H": "-D"}
 """A file without its partner is half a message: not yet accepted, or already finished."""
 
@@ -123,7 +122,7 @@ class WaitingRoom:
             raise
 
     def _read_locked(self, message_id: str, fd: int) -> tuple[Queued, FileBody]:
-        header = self._read_header(message_id)
+        header = self.read_header(message_id)
         if header is None:
             raise MessageGone(message_id)
         start = len(first_line(message_id))
@@ -133,7 +132,7 @@ class WaitingRoom:
         progress = header.progress.after(self._journalled(message_id))
         return Queued(header.envelope, Message(header.headers, body), progress), body
 
-    def _read_header(self, message_id: str) -> SpoolHeader | None:
+    def read_header(self, message_id: str) -> SpoolHeader | None:
         path = self.path(message_id, "-H")
         try:
             header = decode_header(read_file(self._disk, path), path)
@@ -152,23 +151,20 @@ class WaitingRoom:
         lines = whole.split(b"\n") if whole else []
         return [Settled(line.decode("utf-8", "surrogateescape"), 0.0) for line in lines if line]
 
-    def ids(self) -> list[str]:
+    def ids(self) -> Iterator[str]:
         """Messages with both files, oldest first; from names alone."""
         names = self._disk.names(self._input)
-        with_data = {name[:-_SUFFIX_LENGTH] for name in names if name.endswith("-D")}
-        return sorted(
-            name[:-_SUFFIX_LENGTH]
-            for name in names
-            if name.endswith("-H")
-            and name[:-_SUFFIX_LENGTH] in with_data
-            and is_message_id(name[:-_SUFFIX_LENGTH])
+        with_data = {name[:LENGTH] for name in names if name[LENGTH:] == "-D"}
+        found = sorted(
+            name[:LENGTH] for name in names if name[LENGTH:] == "-H" and name[:LENGTH] in with_data
         )
+        return (message_id for message_id in found if is_message_id(message_id))
 
     def entry(self, message_id: str) -> QueueEntry | None:
         """Raises SpoolFormatError."""
         if not is_message_id(message_id):
             return None
-        header = self._read_header(message_id)
+        header = self.read_header(message_id)
         size = self._data_size(message_id) if header else None
         if header is None or size is None:
             return None

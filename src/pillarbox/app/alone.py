@@ -1,0 +1,54 @@
+"""What the commands do while no daemon runs: the same actions, by a worker of our own without listening ports, which ends with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pillarbox.app.configuration import load_config
+from pillarbox.app.control import make_offline_folder, perform, take_in_offline
+from pillarbox.app.mta import Mta
+from pillarbox.app.world import World
+from pillarbox.config.errors import ConfigError
+from pillarbox.system import loop as event_loop
+from pillarbox.system.tls import TlsFileError
+from pillarbox.wire.control import Act, Request, Run, Status, Submit
+
+SLOT = 1023
+"""Of the journal, above every worker's."""
+EX_UNAVAILABLE = 69
+
+
+def act_alone(config_path: Path, request: Request) -> int:
+    """The exit code."""
+    if isinstance(request, Status | Submit):
+        print("the mail server is not running", file=sys.stderr)
+        return EX_UNAVAILABLE
+    return event_loop.run(_act(config_path, request))
+
+
+async def _act(config_path: Path, request: Act | Run) -> int:
+    try:
+        config = load_config(config_path)
+        world = World(config, SLOT)
+        mta = Mta(config, world)
+    except (ConfigError, TlsFileError) as error:
+        print(error, file=sys.stderr)
+        return 78
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}; run this as root or as the mail user", file=sys.stderr)
+        return 77
+    await world.start()
+    code = 0
+    try:
+        if isinstance(request, Run):
+            make_offline_folder(world.spool_directory)
+            await take_in_offline(mta, world)
+        async for line in perform(request, mta, "root"):
+            if line.text:
+                print(line.text, file=sys.stderr if line.is_error else sys.stdout)
+            code = line.code
+        await mta.retire()
+    finally:
+        await world.stop()
+    return code

@@ -1,0 +1,231 @@
+"""The control socket: where the commands on this machine talk to the daemon. Trust comes from peer credentials, never from setuid.
+
+Root and the user we run as may do everything; everybody else may submit mail. Also here: taking in what was left in the offline
+folder while we were away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import socket
+import stat
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from pillarbox.app.mta import Mta
+from pillarbox.app.world import World
+from pillarbox.flow.accept.local.submit import Caller, Refused, submit
+from pillarbox.flow.queue.admin import Answer
+from pillarbox.flow.queue.deliver import FORCED
+from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.flow.settings import Identity
+from pillarbox.ports.spool import SpoolFull
+from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
+
+SOCKET = "control.sock"
+OFFLINE = "offline"
+MAX_SUBMISSION = 512 * 1024 * 1024
+MAX_CLIENTS = 200
+READ_TIMEOUT = 300.0
+EX_TEMPFAIL, EX_DATAERR, EX_NOPERM, EX_PROTOCOL = 75, 65, 77, 76
+
+
+class ControlServer:
+    """Listens in the spool directory."""
+
+    def __init__(self, mta: Callable[[], Mta], world: World) -> None:
+        self._mta = mta
+        self._world = world
+        self._server: asyncio.Server | None = None
+        self._clients = 0
+
+    async def start(self) -> None:
+        path = self._world.spool_directory / SOCKET
+        path.unlink(missing_ok=True)
+        make_offline_folder(self._world.spool_directory)
+        self._server = await asyncio.start_unix_server(self._serve, str(path), limit=MAX_LINE)
+        path.chmod(0o666)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            if self._clients > MAX_CLIENTS:
+                await _say(writer, Line("too many commands at once; try again", True, True, EX_TEMPFAIL))
+                return
+            async with asyncio.timeout(READ_TIMEOUT):
+                request = decode_request(await reader.readline())
+            caller = self._caller(writer)
+            async for line in self._answer(request, reader, caller):
+                await _say(writer, line)
+        except (ValueError, asyncio.IncompleteReadError) as error:
+            with contextlib.suppress(OSError):
+                await _say(writer, Line(f"request not understood: {error}", True, True, EX_PROTOCOL))
+        except (OSError, TimeoutError):
+            return
+        except Exception as error:
+            self._world.journal.panic(f"control request broke off: {type(error).__name__}: {error}")
+            with contextlib.suppress(OSError):
+                await _say(writer, Line(f"the daemon failed: {error}", True, True, 70))
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    def _caller(self, writer: asyncio.StreamWriter) -> Caller:
+        peer: socket.socket = writer.get_extra_info("socket")
+        _, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return caller_of(uid, gid, self._mta())
+
+    async def _answer(
+        self, request: Request, reader: asyncio.StreamReader, caller: Caller
+    ) -> AsyncIterator[Line]:
+        if isinstance(request, Submit):
+            if request.size > MAX_SUBMISSION:
+                yield Line("message is too big", True, True, EX_DATAERR)
+                return
+            async with asyncio.timeout(READ_TIMEOUT):
+                data = await reader.readexactly(request.size)
+            yield await take_in(request, data, caller, self._mta())
+            return
+        if caller.uid not in (0, os.geteuid()):
+            yield Line("Permission denied: only root and the mail user may do that", True, True, EX_NOPERM)
+            return
+        async for line in perform(request, self._mta(), caller.login):
+            yield line
+
+
+async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIterator[Line]:
+    """Do what an administrator asks; also used without a daemon."""
+    match request:
+        case Run():
+            wish = QueueRun(
+                force=request.force,
+                force_frozen=request.force_frozen,
+                first_only=request.first_only,
+                recipient=request.recipient,
+                sender=request.sender,
+                first_id=request.first_id,
+                last_id=request.last_id,
+            )
+            await mta.runner.run(wish)
+            yield Line(end=True)
+        case Act():
+            is_done = True
+            for message_id in request.ids:
+                answer = await _act(request, message_id, mta, login)
+                is_done &= answer.is_done
+                if answer.text:
+                    yield Line(answer.text, not answer.is_done)
+            yield Line(end=True, code=0 if is_done else 1)
+        case Status():
+            yield Line(f"pid {os.getpid()}, {mta.lane.load} messages in the fast lane", end=True)
+
+
+async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
+    match request.action:
+        case "freeze":
+            return await mta.admin.freeze(message_id, login)
+        case "thaw":
+            return await mta.admin.thaw(message_id, login)
+        case "remove":
+            return await mta.admin.remove(message_id, login)
+        case "give_up":
+            return await mta.runner.give_up(message_id, login)
+        case "retry":
+            return mta.admin.retry(message_id)
+        case "deliver":
+            if mta.world.spool.entry(message_id) is None:
+                return Answer(f"Spool data file for {message_id} does not exist", False)
+            await mta.runner.deliver(message_id, FORCED)
+            await mta.runner.settle_down()
+            return Answer("", True)
+        case "mark_delivered":
+            return await mta.admin.mark_delivered(message_id, request.addresses, login)
+        case "mark_all_delivered":
+            return await mta.admin.mark_delivered(message_id, (), login)
+        case "add_recipient":
+            return await mta.admin.add_recipients(message_id, request.addresses, login)
+        case unknown:
+            return Answer(f"the daemon does not know the action {unknown}", False)
+
+
+async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Line:
+    """Accept a submission; the last line for its sender."""
+    try:
+        await submit(request, data, caller, mta.policy, mta.accept_services)
+    except Refused as error:
+        return Line(str(error), True, True, EX_DATAERR)
+    except SpoolFull as error:
+        mta.world.journal.panic(f"spool: {error}")
+        return Line(
+            "the mail server has no room for the message now; try again later", True, True, EX_TEMPFAIL
+        )
+    return Line(end=True)
+
+
+def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
+    """Who that is, and whether he may set senders freely."""
+    try:
+        login = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        login = f"uid{uid}"
+    trusted = [name.strip() for name in mta.config.main(Identity).trusted_users.split(":")]
+    return Caller(login, uid, gid, uid in (0, os.geteuid()) or login in trusted or str(uid) in trusted)
+
+
+def make_offline_folder(spool: Path) -> None:
+    """Anybody may put a file there, nobody may list it or touch another's."""
+    folder = spool / OFFLINE
+    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        folder.chmod(0o1733)
+
+
+async def take_in_offline(mta: Mta, world: World) -> None:
+    """Submit what was left while we were away, as its owner; what cannot be read is set aside, not lost."""
+    folder = world.spool_directory / OFFLINE
+    names = sorted(name for name in await asyncio.to_thread(os.listdir, folder) if name.startswith("msg."))
+    for name in names:
+        path = folder / name
+        try:
+            await _take_in_file(path, mta)
+        except (OSError, ValueError) as error:
+            world.journal.panic(f"offline submission {path} not taken in: {error}")
+            with contextlib.suppress(OSError):
+                path.rename(folder / f"bad.{name}")
+            continue
+
+
+async def _take_in_file(path: Path, mta: Mta) -> None:
+    request, data, owner = await asyncio.to_thread(_read_offline, path)
+    line = await take_in(request, data, caller_of(*owner, mta), mta)
+    if line.code == EX_TEMPFAIL:
+        return
+    if line.is_error:
+        raise ValueError(line.text)
+    path.unlink()
+
+
+def _read_offline(path: Path) -> tuple[Submit, bytes, tuple[int, int]]:
+    """The request, the message, and (uid, gid) of the file's owner. Raises OSError, ValueError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SUBMISSION + MAX_LINE:
+            raise ValueError("not a file of a size that we take")
+        request = decode_request(file.readline(MAX_LINE))
+        if not isinstance(request, Submit):
+            raise ValueError("not a submission")
+        return request, file.read(), (status.st_uid, status.st_gid)
+
+
+async def _say(writer: asyncio.StreamWriter, line: Line) -> None:
+    writer.write(encode(line))
+    await writer.drain()

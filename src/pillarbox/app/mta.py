@@ -1,0 +1,303 @@
+"""One configuration at work: routers, transports, policy and queue, built from a Config over a World. A reload makes another one.
+
+What is under way finishes with the old one.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+import msgspec
+
+from pillarbox.app.world import World
+from pillarbox.config.kinds import parse_duration, parse_integer
+from pillarbox.config.model import Config
+from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
+from pillarbox.flow.check.acl.program import Acl
+from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.verify import RoutingVerifier
+from pillarbox.flow.queue.admin import QueueAdmin
+from pillarbox.flow.queue.bounce import Style
+from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.fastlane import FastLane
+from pillarbox.flow.queue.inject import Injection
+from pillarbox.flow.queue.notices import Notices, WarningPlan
+from pillarbox.flow.queue.retry import Retries
+from pillarbox.flow.queue.runner import FrozenRules, QueueRunner, RunnerLimits
+from pillarbox.flow.queue.settle import Ending, Settler
+from pillarbox.flow.route.chain import Chain
+from pillarbox.flow.route.services import RouteServices
+from pillarbox.flow.settings import (
+    AclNames,
+    Bounces,
+    Files,
+    Identity,
+    Queueing,
+    SmtpLimits,
+    SmtpService,
+    Tls,
+)
+from pillarbox.flow.transport.run import Transports
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import NameOf
+from pillarbox.language.match.local_host import LocalHost
+from pillarbox.mailbox.imap.services import Services as ImapServices
+from pillarbox.mailbox.imap.services import Settings as ImapSettings
+from pillarbox.mailbox.pop3.services import Services as Pop3Services
+from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
+from pillarbox.system.tls import ServerTls
+from pillarbox.wire.smtp.extensions import Extensions
+from pillarbox.wire.smtp.session import ServerSettings
+
+WHERE: dict[Where, str] = {
+    "connect": "acl_smtp_connect",
+    "helo": "acl_smtp_helo",
+    "starttls": "acl_smtp_starttls",
+    "auth": "acl_smtp_auth",
+    "mail": "acl_smtp_mail",
+    "rcpt": "acl_smtp_rcpt",
+    "predata": "acl_smtp_predata",
+    "data": "acl_smtp_data",
+    "vrfy": "acl_smtp_vrfy",
+    "expn": "acl_smtp_expn",
+    "quit": "acl_smtp_quit",
+}
+
+
+class Mta:
+    """Everything a session or a queue run needs of the present configuration."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        """Raises ConfigError, TlsFileError."""
+        self.config = config
+        self.world = world
+        identity = config.main(Identity)
+        self.local_host = LocalHost(identity.primary_hostname, world.network.local_addresses())
+        facts: dict[type, object] = {
+            LocalHost: self.local_host,
+            Identity: identity,
+            Files: config.main(Files),
+        }
+        self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
+        self.tls = _server_tls(config, self.expansion)
+        self.chain = Chain(config.routers, self._route_services())
+        self._build_queue()
+        self._build_acceptance()
+        self._build_mailbox()
+
+    def _route_services(self) -> RouteServices:
+        world, config = self.world, self.config
+        return RouteServices(
+            language=self.expansion,
+            local_host=self.local_host,
+            hosts=world.hosts,
+            files=world.text_files,
+            users=world.users,
+            system_users=world.system_users,
+            transports={name: not transport.is_local for name, transport in config.transports.items()},
+            qualify_recipient=config.main(Identity).recipient_domain,
+        )
+
+    def _build_queue(self) -> None:
+        world, config = self.world, self.config
+        queueing = config.main(Queueing)
+        hostname = self.local_host.primary_hostname
+        transport_services = TransportServices(
+            expansion=self.expansion,
+            network=world.network,
+            user_files=world.user_files,
+            hints=world.hints,
+            journal=world.journal,
+            hostname=hostname,
+            keep=world.keep,
+            retry_data_expire=queueing.retry_data_expire,
+        )
+        retries = Retries(
+            world.hints,
+            config.retry,
+            data_expire=queueing.retry_data_expire,
+            interval_max=queueing.retry_interval_max,
+        )
+        transport_services.note_host_failure = retries.note
+        self.injection = Injection(world.spool, world.journal)
+        notices = Notices(
+            self.injection, self._style(), WarningPlan(_times(queueing.delay_warning)), world.clock
+        )
+        ending = Ending(queueing.ignore_bounce_errors_after, queueing.queue_run_interval or 1800.0)
+        settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending)
+        transports = Transports(
+            config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
+        )
+        delivery = Delivery(self.chain, transports, retries, settler, world.clock)
+        self.lane = FastLane(
+            spool=world.spool,
+            delivery=delivery,
+            settler=settler,
+            due=world.due,
+            user_files=world.user_files,
+            journal=world.journal,
+            clock=world.clock,
+        )
+        self.injection.first_delivery = self.lane.first_delivery
+        self.runner = QueueRunner(
+            spool=world.spool,
+            delivery=delivery,
+            settler=settler,
+            due=world.due,
+            user_files=world.user_files,
+            journal=world.journal,
+            clock=world.clock,
+            frozen_rules=FrozenRules(
+                ignore_bounce_errors_after=queueing.ignore_bounce_errors_after,
+                timeout_frozen_after=queueing.timeout_frozen_after,
+                auto_thaw=queueing.auto_thaw,
+            ),
+            limits=RunnerLimits(interval=queueing.queue_run_interval or 1800.0),
+        )
+        self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock)
+
+    def _style(self) -> Style:
+        bounces = self.config.main(Bounces)
+        return Style(
+            hostname=self.local_host.primary_hostname,
+            sender_line=bounces.dsn_from.expand_now(Scope({}, self.expansion)),
+            return_size_limit=bounces.bounce_return_size_limit,
+            return_message=bounces.bounce_return_message,
+            return_body=bounces.bounce_return_body,
+            user=_login(),
+        )
+
+    def _build_acceptance(self) -> None:
+        world, config = self.world, self.config
+        identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
+        limits = config.main(SmtpLimits)
+        self.policy = AcceptPolicy(
+            primary_hostname=identity.primary_hostname,
+            qualify_domain=identity.sender_domain,
+            qualify_recipient=identity.recipient_domain,
+            banner=service.smtp_banner,
+            received_header=service.received_header_text or Template.parse(""),
+            acls=self._acls(),
+            engine=self._engine_settings(),
+            authenticators=config.authenticators,
+            auth_hosts=service.auth_advertise_hosts,
+            tls_hosts=tls.tls_advertise_hosts,
+            tls_available=self.tls is not None,
+            receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
+            received_headers_max=limits.received_headers_max,
+        )
+        self.lmtp_policy = msgspec.structs.replace(
+            self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
+        )
+        acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
+        host_names = _HostNames(self.expansion)
+        self.accept_services = AcceptServices(
+            clock=world.clock,
+            spool=world.spool,
+            journal=world.journal,
+            logins=world.logins,
+            checks=CheckServices(acls, RoutingVerifier(self.chain), host_names, world.journal),
+            expansion=self.expansion,
+            host_name_of=host_names.name_of,
+            deliver=self.lane.first_delivery,
+        )
+
+    def _acls(self) -> dict[Where, Acl]:
+        names = self.config.main(AclNames)
+        found: dict[Where, Acl] = {}
+        for where, option_name in WHERE.items():
+            template: Template | None = getattr(names, option_name)
+            if template is None:
+                continue
+            name = template.expand_now(Scope({}, self.expansion)).strip()
+            if name:
+                found[where] = self.config.acls[name]
+        return found
+
+    def _engine_settings(self) -> ServerSettings:
+        limits, service = self.config.main(SmtpLimits), self.config.main(SmtpService)
+        offer = Extensions(
+            pipelining=service.pipelining_advertise_hosts is not None,
+            size=self._size(limits.message_size_limit),
+            eightbitmime=service.accept_8bitmime,
+            chunking=service.chunking_advertise_hosts is not None,
+            dsn=service.dsn_advertise_hosts is not None,
+            smtputf8=service.smtputf8_advertise_hosts is not None,
+            enhanced_status_codes=True,
+            help=True,
+        )
+        recipients = self._expanded(limits.recipients_max)
+        return ServerSettings(
+            offer=offer,
+            enforce_sync=service.smtp_enforce_sync,
+            headers_max=limits.header_maxsize,
+            recipients_max=int(recipients) if recipients else 50000,
+            nonmail_max=limits.smtp_accept_max_nonmail,
+            synprot_errors_max=limits.smtp_max_synprot_errors,
+            unknown_commands_max=limits.smtp_max_unknown_commands,
+            helo_allow_chars=service.helo_allow_chars,
+        )
+
+    def _build_mailbox(self) -> None:
+        world = self.world
+        hostname = self.local_host.primary_hostname
+        can_tls = self.tls is not None
+        self.imap = ImapServices(world.logins, world.stores, world.clock, world.journal)
+        self.imap_settings = ImapSettings(host_name=hostname, can_start_tls=can_tls)
+        self.pop3 = Pop3Services(world.logins, world.stores, world.maildrop_locks, world.clock, world.journal)
+        self.pop3_settings = Pop3Settings(host_name=hostname, can_start_tls=can_tls)
+
+    def _expanded(self, template: Template | None) -> str:
+        return template.expand_now(Scope({}, self.expansion)).strip() if template is not None else ""
+
+    def _size(self, template: Template | None) -> int:
+        text = self._expanded(template)
+        return parse_integer(text) if text else 0
+
+    def _duration(self, template: Template | None, default: float) -> float:
+        text = self._expanded(template)
+        return (parse_duration(text) if text else 0.0) or default
+
+    async def retire(self) -> None:
+        """Finish what this configuration has begun."""
+        await self.lane.drain()
+        await self.runner.settle_down()
+
+
+class _HostNames:
+    """`HostNames` of acl/state.py over the DNS."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def name_of(self, address: str) -> str:
+        return await NameOf(address).answer(self._services)
+
+
+def _server_tls(config: Config, services: Services) -> ServerTls | None:
+    settings = config.main(Tls)
+    if settings.tls_certificate is None:
+        return None
+    scope = Scope({}, services)
+    certificate = settings.tls_certificate.expand_now(scope).strip()
+    if not certificate:
+        return None
+    key = settings.tls_privatekey.expand_now(scope).strip() if settings.tls_privatekey else ""
+    return ServerTls(Path(certificate), Path(key or certificate))
+
+
+def _times(text: str) -> tuple[float, ...]:
+    """`delay_warning`: a colon-separated list of times; `0s` turns warnings off."""
+    times = tuple(parse_duration(part.strip()) for part in text.split(":") if part.strip())
+    return times if any(times) else ()
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

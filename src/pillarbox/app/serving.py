@@ -1,0 +1,137 @@
+"""From an accepted connection to a session: one task a connection, limits, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from pillarbox.ports.journal import Journal
+from pillarbox.ports.network import DialError
+from pillarbox.system.connection import SocketConnection
+from pillarbox.system.tls import ServerTls
+
+HANDSHAKE_TIMEOUT = 30.0
+
+
+class Session(Protocol):
+    """SMTP, IMAP and POP3 sessions alike."""
+
+    async def run(self) -> None: ...
+
+
+MakeSession = Callable[[SocketConnection, bool], Session]
+"""(connection, TLS from the start) → session."""
+
+
+class Limits:
+    """Connections of one worker, in all and by address; shared by the ports of one protocol."""
+
+    __slots__ = ("_by_address", "in_all", "most", "most_per_address", "refusal")
+
+    def __init__(self, most: int, most_per_address: int, refusal: bytes) -> None:
+        """0: no limit. `refusal` goes to a client too many, in clear."""
+        self.most = most
+        self.most_per_address = most_per_address
+        self.refusal = refusal
+        self.in_all = 0
+        self._by_address: Counter[str] = Counter()
+
+    def take(self, address: str) -> bool:
+        """Whether there is a place; it is taken then."""
+        if self.most and self.in_all >= self.most:
+            return False
+        if self.most_per_address and self._by_address[address] >= self.most_per_address:
+            return False
+        self.in_all += 1
+        self._by_address[address] += 1
+        return True
+
+    def give_back(self, address: str) -> None:
+        self.in_all -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+
+class Service:
+    """One listening port at work. `make` builds the session with the configuration of the moment."""
+
+    def __init__(
+        self,
+        make: MakeSession,
+        limits: Limits,
+        journal: Journal,
+        server_tls: Callable[[], ServerTls | None],
+        *,
+        is_tls: bool,
+    ) -> None:
+        self._make = make
+        self._limits = limits
+        self._journal = journal
+        self._server_tls = server_tls
+        self._is_tls = is_tls
+        self._loop = asyncio.get_running_loop()
+        self.tasks: dict[asyncio.Task[None], Session | None] = {}
+
+    def protocol(self) -> asyncio.Protocol:
+        """The factory for `loop.create_server`."""
+        return _Accepted(self._loop, self._server_tls, self._begin)
+
+    def _begin(self, connection: SocketConnection) -> None:
+        address = connection.peer_address[0]
+        if not self._limits.take(address):
+            connection.refuse(self._limits.refusal if not self._is_tls else b"")
+            self._journal.main(f"Connection from [{address}] refused: too many connections")
+            return
+        task = self._loop.create_task(self._run(connection, address))
+        self.tasks[task] = None
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self.tasks.pop(task, None)
+
+    async def _run(self, connection: SocketConnection, address: str) -> None:
+        try:
+            if self._is_tls:
+                await connection.start_tls_server(HANDSHAKE_TIMEOUT)
+            session = self._make(connection, self._is_tls)
+            task = asyncio.current_task()
+            if task is not None:
+                self.tasks[task] = session
+            await session.run()
+        except DialError as error:
+            if error.error == "tls":
+                self._journal.main(f"TLS error on connection from [{address}]: {error}")
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self._journal.panic(
+                f"connection from [{address}] broke off: {type(error).__name__}: {error} "
+                f"({place.filename}:{place.lineno})"
+            )
+        finally:
+            connection.close()
+            self._limits.give_back(address)
+
+
+class _Accepted(SocketConnection):
+    """Calls `begin` once the transport is there."""
+
+    __slots__ = ("_begin",)
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server_tls: Callable[[], ServerTls | None],
+        begin: Callable[[SocketConnection], None],
+    ) -> None:
+        super().__init__(loop, server_tls)
+        self._begin: Callable[[SocketConnection], None] | None = begin
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin(self)

@@ -1,0 +1,240 @@
+"""A worker: one process with all roles, on one event loop.
+
+Start: open the world, replay the journal of our slot, serve. Reload: a new Mta for new sessions, the old one finishes. Stop: no new
+connections, what is in flight gets its time, the rest waits in the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from pillarbox.app.configuration import load_config
+from pillarbox.app.control import ControlServer, take_in_offline
+from pillarbox.app.mta import Mta
+from pillarbox.app.serving import Limits, MakeSession, Service
+from pillarbox.app.supervisor import Listener, WorkerSeat
+from pillarbox.app.world import World
+from pillarbox.backends.spool.local import SlotInUse
+from pillarbox.config.errors import ConfigError
+from pillarbox.config.model import Config
+from pillarbox.flow.accept.session import Session as SmtpSession
+from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.flow.settings import SmtpLimits
+from pillarbox.mail.reply import Reply
+from pillarbox.mailbox.imap.session import Session as ImapSession
+from pillarbox.mailbox.pop3.session import Session as Pop3Session
+from pillarbox.system import loop as event_loop
+from pillarbox.system.connection import SocketConnection
+from pillarbox.system.tls import TlsFileError
+
+GRACE = 20.0
+"""Seconds for sessions and deliveries in flight when we stop."""
+SLOT_WAIT = 15.0
+"""Seconds that a predecessor in our slot has to end."""
+MAILBOX_CONNECTIONS = 2000
+MAILBOX_CONNECTIONS_PER_ADDRESS = 200
+OFFLINE_EVERY = 5.0
+
+
+def work(seat: WorkerSeat, config_path: Path) -> int:
+    """The whole life of a worker process; its exit code."""
+    _die_with_the_supervisor()
+    return event_loop.run(_serve(seat, config_path))
+
+
+async def _serve(seat: WorkerSeat, config_path: Path) -> int:
+    try:
+        config = load_config(config_path)
+        worker = Worker(seat, config_path, config)
+    except (ConfigError, TlsFileError) as error:
+        print(error, file=sys.stderr)
+        return 78
+    return await worker.run()
+
+
+class Worker:
+    def __init__(self, seat: WorkerSeat, config_path: Path, config: Config) -> None:
+        self._seat = seat
+        self._config_path = config_path
+        self.world = World(config, seat.slot)
+        self.mta = Mta(config, self.world)
+        self._services: list[Service] = []
+        self._servers: list[asyncio.Server] = []
+        self._stopping = asyncio.Event()
+        self._background: set[asyncio.Task[object]] = set()
+        self._runner_task: asyncio.Task[None] | None = None
+        self._control: ControlServer | None = None
+
+    async def run(self) -> int:
+        await self._open_spool()
+        self._listen_to_signals()
+        smtp = config_limits(self.mta.config)
+        mailbox = Limits(MAILBOX_CONNECTIONS, MAILBOX_CONNECTIONS_PER_ADDRESS, b"")
+        for listener in self._seat.listeners:
+            await self._listen(listener, smtp if listener.role in ("smtp", "lmtp") else mailbox)
+        self._start_queue()
+        if self._seat.slot == 0:
+            self._control = ControlServer(lambda: self.mta, self.world)
+            await self._control.start()
+            self._spawn(self._watch_offline())
+        os.write(self._seat.ready, b"1")
+        os.close(self._seat.ready)
+        await self._stopping.wait()
+        await self._stop()
+        return 0
+
+    async def _open_spool(self) -> None:
+        """A predecessor in our slot may still be ending."""
+        deadline = self.world.clock.monotonic() + SLOT_WAIT
+        while True:
+            try:
+                recovered = await self.world.start()
+                break
+            except SlotInUse:
+                if self.world.clock.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+        if recovered:
+            self.world.journal.main(f"{recovered} messages found in journal {self._seat.slot}: queued")
+
+    # Serving
+
+    async def _listen(self, listener: Listener, limits: Limits) -> None:
+        makers: dict[str, MakeSession] = {
+            "smtp": self._smtp,
+            "lmtp": self._lmtp,
+            "imap": self._imap,
+            "pop3": self._pop3,
+        }
+        make = makers[listener.role]
+        service = Service(make, limits, self.world.journal, lambda: self.mta.tls, is_tls=listener.is_tls)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            service.protocol, sock=listener.sockets[self._seat.slot], backlog=1024
+        )
+        self._services.append(service)
+        self._servers.append(server)
+
+    def _smtp(self, connection: SocketConnection, is_tls: bool) -> SmtpSession:
+        return SmtpSession(connection, self.mta.policy, self.mta.accept_services, is_tls=is_tls)
+
+    def _lmtp(self, connection: SocketConnection, is_tls: bool) -> SmtpSession:
+        return SmtpSession(connection, self.mta.lmtp_policy, self.mta.accept_services, is_tls=is_tls)
+
+    def _imap(self, connection: SocketConnection, is_tls: bool) -> ImapSession:
+        return ImapSession(connection, self.mta.imap, self.mta.imap_settings)
+
+    def _pop3(self, connection: SocketConnection, is_tls: bool) -> Pop3Session:
+        return Pop3Session(connection, self.mta.pop3, self.mta.pop3_settings)
+
+    # The queue
+
+    def _start_queue(self) -> None:
+        self._runner_task = asyncio.create_task(self._run_queue(self.mta))
+
+    async def _run_queue(self, mta: Mta) -> None:
+        """The first worker walks the whole queue from time to time; each retries at their time the messages it parked itself."""
+        if self._seat.slot == 0:
+            await mta.runner.serve()
+            return
+        while True:
+            await mta.runner.deliver_due()
+            await self.world.clock.sleep(1.0)
+
+    async def run_queue(self, wish: QueueRun) -> None:
+        await self.mta.runner.run(wish)
+
+    async def _watch_offline(self) -> None:
+        while True:
+            await take_in_offline(self.mta, self.world)
+            await self.world.clock.sleep(OFFLINE_EVERY)
+
+    # Signals
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self.world.journal.reopen)
+        loop.add_reader(self._seat.lifeline, self._stopping.set)
+
+    def _reload(self) -> None:
+        """The supervisor has checked it, but it may have changed since."""
+        try:
+            fresh = Mta(load_config(self._config_path), self.world)
+        except (ConfigError, TlsFileError) as error:
+            self.world.journal.panic(f"configuration not reloaded, the old one stays: {error}")
+            return
+        old, self.mta = self.mta, fresh
+        if self._runner_task is not None:
+            self._runner_task.cancel()
+        self._start_queue()
+        self._spawn(old.retire())
+        self.world.journal.main(f"pillarbox worker {self._seat.slot}: configuration reloaded")
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # Stopping
+
+    async def _stop(self) -> None:
+        for server in self._servers:
+            server.close()
+        if self._runner_task is not None:
+            self._runner_task.cancel()
+        if self._control is not None:
+            await self._control.stop()
+        await self._end_sessions()
+        try:
+            async with asyncio.timeout(GRACE):
+                await self.mta.retire()
+        except TimeoutError:
+            self.world.journal.main("deliveries in flight were cut off by the end of the daemon")
+        await self.world.stop()
+
+    async def _end_sessions(self) -> None:
+        """Those between messages are told at once; those inside one get some time."""
+        farewell = Reply(
+            421, f"{self.mta.policy.primary_hostname}: Service not available, closing connection", "4.3.2"
+        )
+        for service in self._services:
+            for task, session in list(service.tasks.items()):
+                if isinstance(session, SmtpSession) and session.transaction is not None:
+                    continue
+                if isinstance(session, SmtpSession):
+                    await session.close_with(farewell)
+                else:
+                    task.cancel()
+        tasks = [task for service in self._services for task in service.tasks]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+
+def config_limits(config: Config) -> Limits:
+    """`smtp_accept_max` and `smtp_accept_max_per_host`, as far as one worker can keep them."""
+    settings = config.main(SmtpLimits)
+    per_host = settings.smtp_accept_max_per_host
+    text = per_host.source.strip() if per_host is not None else "0"
+    return Limits(
+        settings.smtp_accept_max,
+        int(text) if text.isdigit() else 0,
+        b"421 4.3.2 Too many concurrent SMTP connections; please try again later\r\n",
+    )
+
+
+def _die_with_the_supervisor() -> None:
+    """Linux tells us by SIGTERM; the lifeline pipe is for the moment before."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0)

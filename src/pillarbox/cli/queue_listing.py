@@ -1,0 +1,104 @@
+"""Listing and showing waiting messages, straight from the queue's files: `mailq` prints its first line at once, however long the queue."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from pillarbox.backends.spool.reading import QueueReader
+from pillarbox.cli.places import fail
+from pillarbox.mail.header import split_message
+from pillarbox.ports.spool import QueueEntry
+
+
+def print_queue(spool: Path, ids: tuple[str, ...], *, undelivered_only: bool = False) -> int:
+    """As `exim -bp` does."""
+    reader = QueueReader(str(spool))
+    now = time.time()
+    write = sys.stdout.write
+    for message_id in _wanted(reader, ids):
+        entry = reader.entry(message_id)
+        if entry is not None:
+            write(render(entry, now, undelivered_only=undelivered_only))
+    sys.stdout.flush()
+    return 0
+
+
+def count(spool: Path) -> int:
+    return sum(1 for _ in _wanted(QueueReader(str(spool)), ()))
+
+
+def render(entry: QueueEntry, now: float, *, undelivered_only: bool) -> str:
+    """Exim's form: age, size, id, sender, and a line for each recipient (`D` before those that are done)."""
+    frozen = " *** frozen ***" if entry.frozen_at is not None else ""
+    lines = [
+        f"{_age(now - entry.received_at)} {_size(entry.size)} {entry.id} <{entry.sender or ''}>{frozen}\n"
+    ]
+    for recipient in entry.recipients:
+        is_done = recipient in entry.settled
+        if not (is_done and undelivered_only):
+            lines.append(f"        {'D ' if is_done else '  '}{recipient}\n")
+    lines.append("\n")
+    return "".join(lines)
+
+
+def show(spool: Path, message_id: str, part: str) -> int:
+    """`headers`, `body`, `copy` or `log` of one message, as its file has it."""
+    reader = QueueReader(str(spool))
+    try:
+        data = reader.read_part(message_id, part)
+    except PermissionError as error:
+        fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+    if data is None:
+        what = "Message log" if part == "log" else "Spool file"
+        fail(f"{what} for {message_id} does not exist")
+    sys.stdout.flush()
+    with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(data)
+    return 0
+
+
+def show_all(spool: Path, message_id: str) -> int:
+    """`pillarbox queue show`: the line of the listing, the headers, the message's log."""
+    reader = QueueReader(str(spool))
+    entry = reader.entry(message_id)
+    if entry is None:
+        fail(f"message {message_id} is not in the queue")
+    sys.stdout.write(render(entry, time.time(), undelivered_only=False))
+    copy = reader.read_part(message_id, "copy") or b""
+    sys.stdout.write(split_message(copy)[0].decode("utf-8", "replace"))
+    log = reader.read_part(message_id, "log")
+    if log:
+        sys.stdout.write("\n" + log.decode("utf-8", "replace"))
+    return 0
+
+
+def _wanted(reader: QueueReader, ids: tuple[str, ...]) -> list[str]:
+    try:
+        return list(ids) if ids else reader.ids()
+    except PermissionError as error:
+        fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+
+
+def _age(seconds: float) -> str:
+    minutes = int(max(0.0, seconds) // 60)
+    if minutes >= 48 * 60:
+        return f"{(minutes + 720) // 1440:2d}d"
+    if minutes >= 90:
+        return f"{(minutes + 30) // 60:2d}h"
+    return f"{minutes:2d}m"
+
+
+def _size(size: int) -> str:
+    """Five columns, as Exim rounds: 999, 1.4K, 12K, 1.2M, 12M."""
+    if size < 1024:
+        return f"{size:5d}"
+    for unit, bytes_each in (("K", 1024), ("M", 1024**2), ("G", 1024**3)):
+        value = size / bytes_each
+        if value < 9.95:
+            return f"{value:4.1f}{unit}"
+        if value < 1023.5 or unit == "G":
+            return f"{value:4.0f}{unit}"
+    raise AssertionError("unreachable")

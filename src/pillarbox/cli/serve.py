@@ -1,0 +1,188 @@
+"""`pillarbox serve` and `exim -bd`: make what is missing, bind, drop root, supervise."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pillarbox import __version__
+from pillarbox.app import first_start, privilege
+from pillarbox.app.configuration import load_config
+from pillarbox.app.data_folder import DataFolder
+from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
+from pillarbox.app.supervisor import Supervisor
+from pillarbox.app.worker import work
+from pillarbox.app.world import log_directory_of
+from pillarbox.cli.places import EX_CONFIG, fail
+from pillarbox.config.errors import ConfigError
+from pillarbox.config.model import Config
+from pillarbox.flow.settings import Files, Identity, Listening
+from pillarbox.system.listen import CannotListen
+from pillarbox.system.tls import TlsFileError
+
+MAX_WORKERS = 64
+LOCK = "pillarbox.pid"
+
+
+def serve(
+    *,
+    data: str | None = None,
+    config: str | None = None,
+    listen: Sequence[str] = (),
+    workers: int = 0,
+    foreground: bool = True,
+    queue_interval: str = "",
+) -> int:
+    """Until stopped; the exit code. With `config` nothing is made: the file must be there."""
+    start = None
+    if config is None:
+        folder = DataFolder(Path(data) if data else _default_folder())
+        start = _prepare(folder, is_system=data is None and os.geteuid() == 0)
+        path = folder.configuration
+    else:
+        path = Path(config).absolute()
+    macros = {"QUEUE_RUN_INTERVAL": queue_interval} if queue_interval else None
+    loaded = checked_config(path, macros)
+    places = _places(loaded, listen)
+    count = min(workers or loaded.main(Listening).workers or os.cpu_count() or 1, MAX_WORKERS)
+    lock = _take_lock(Path(loaded.main(Files).spool_directory))
+    try:
+        listeners = open_listeners(places, count)
+    except CannotListen as error:
+        fail(f"pillarbox: {error}", 69)
+    if not foreground:
+        _detach()
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    if os.geteuid() == 0:
+        _drop_root(loaded, path, start)
+    supervisor = Supervisor(listeners, count, lambda seat: _work(lock, seat, path), _check(path), _say)
+    return supervisor.run(lambda: _ready(start, places, path, count))
+
+
+def checked_config(path: Path, macros: dict[str, str] | None = None) -> Config:
+    """The configuration, or the end of the command with every problem's file:line."""
+    try:
+        config = load_config(path, macros)
+    except ConfigError as error:
+        fail(str(error), EX_CONFIG)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}", EX_CONFIG)
+    return config
+
+
+def _default_folder() -> Path:
+    from pillarbox.app.data_folder import SYSTEM
+
+    return SYSTEM if os.geteuid() == 0 else Path("var")
+
+
+def _prepare(folder: DataFolder, *, is_system: bool) -> first_start.Start:
+    try:
+        return first_start.prepare(folder, is_system=is_system)
+    except OSError as error:
+        fail(
+            f"pillarbox: {error.filename or folder.path}: {error.strerror}; choose another folder with --data",
+            73,
+        )
+
+
+def _places(config: Config, listen: Sequence[str]) -> list[Place]:
+    try:
+        return [parse_listen(text) for text in listen] if listen else places_of(config)
+    except BadListen as error:
+        fail(f"pillarbox: {error}", EX_CONFIG)
+
+
+def _take_lock(spool: Path) -> int:
+    """One daemon a spool; the lock goes with the process."""
+    spool.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(spool / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(descriptor, 32).decode("ascii", "replace").strip()
+        fail(f"pillarbox: another one (pid {pid}) serves {spool} already; stop it first", 69)
+    return descriptor
+
+
+def _work(lock: int, seat: object, path: Path) -> int:
+    from pillarbox.app.supervisor import WorkerSeat
+
+    os.close(lock)
+    assert isinstance(seat, WorkerSeat)
+    return work(seat, path)
+
+
+def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:
+    """Become the mail user; where that user cannot reach our files, say so and stay (a checkout below /root, say)."""
+    identity, files = config.main(Identity), config.main(Files)
+    try:
+        user = privilege.choose_user(identity.exim_user)
+        gid = privilege.group_of(user, identity.exim_group)
+    except privilege.NoSuchUser as error:
+        fail(f"pillarbox: {error}", EX_CONFIG)
+    owned = {Path(files.spool_directory), Path(files.mail_directory), log_directory_of(config)}
+    needed = [path, Path(files.spool_directory), Path(sys.prefix) / "x", Path(__file__)]
+    out_of_reach = [place for place in needed if not privilege.can_reach(user.pw_uid, gid, place)]
+    if out_of_reach:
+        _say(
+            f"warning: running as root, because user {user.pw_name} cannot reach {out_of_reach[0]}; "
+            "for more than a trial put Pillarbox and its data where that user can"
+        )
+        return
+    if start is not None:
+        owned.add(start.folder.path)
+    for place in owned:
+        if place.exists():
+            privilege.give(place, user.pw_uid, gid)
+    privilege.drop(user, gid)
+
+
+def _check(path: Path) -> Callable[[], str | None]:
+    def check() -> str | None:
+        try:
+            load_config(path)
+        except (ConfigError, TlsFileError, OSError) as error:
+            return str(error)
+        return None
+
+    return check
+
+
+def _ready(start: first_start.Start | None, places: Sequence[Place], path: Path, workers: int) -> None:
+    _notify_systemd()
+    if start is None:
+        _say(f"Pillarbox {__version__} runs with {path}: {', '.join(f'{p.role} {p}' for p in places)}")
+        return
+    from pillarbox.cli.welcome import welcome
+
+    print(welcome(start, places, workers), flush=True)
+
+
+def _notify_systemd() -> None:
+    """`READY=1` for `Type=notify` units."""
+    name = os.environ.pop("NOTIFY_SOCKET", "")
+    if not name:
+        return
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+        to.sendto(b"READY=1", f"\0{name[1:]}" if name.startswith("@") else name)
+
+
+def _detach() -> None:
+    """To the background, as `exim -bd` does."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(null, descriptor)
+
+
+def _say(text: str) -> None:
+    print(f"pillarbox: {text}", file=sys.stderr, flush=True)
