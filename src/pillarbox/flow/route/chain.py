@@ -163,7 +163,8 @@ class _Run:
             match result:
                 case str():
                     index += 1
-                case Declined():
+                case Declined(message=message):
+                    visit.message = message or visit.message
                     if await self._has_no_more(visit, router):
                         break
                     index += 1
@@ -281,8 +282,8 @@ class _Run:
         return True
 
     async def _unrouteable(self, visit: Visit, last: Router | None) -> None:
-        text = UNROUTEABLE
-        if last is not None and last.cannot_route_message is not None:
+        text = visit.message or UNROUTEABLE
+        if not visit.message and last is not None and last.cannot_route_message is not None:
             try:
                 text = await visit.expand(last.cannot_route_message) or UNROUTEABLE
             except (ExpansionFailed, ExpansionDeferred):

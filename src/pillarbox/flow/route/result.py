@@ -82,6 +82,8 @@ class Declined(msgspec.Struct, frozen=True):
     """Not mine: the next router, please, unless `no_more` is set."""
 
     why: str = ""
+    message: str = ""
+    """Says more than "Unrouteable address", should no later router take it."""
 
 
 class Passed(msgspec.Struct, frozen=True):

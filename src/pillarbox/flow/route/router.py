@@ -4,7 +4,7 @@ A driver implements `route`, which is called when all preconditions hold, and ca
 out by `preconditions.py` from the options that are really set.
 
 Known gaps: `require_files`, `set`, `translate_ip_address`, `debug_print`, `dnssec_*_domains`, `dsn_lasthop`, `log_as_local`,
-`initgroups`, `transport_current_directory`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
+`disable_logging`, `initgroups`, `transport_current_directory`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from pillarbox.config.declare import Driver, derived, option
 from pillarbox.flow.route.affixes import Affix, parse_affixes
+from pillarbox.flow.route.hosts import addresses_of, is_ip_address
 from pillarbox.flow.route.options import ExpandedBool, SelfAction, SelfOption
 from pillarbox.flow.route.result import (
     Assigned,
@@ -25,8 +26,9 @@ from pillarbox.flow.route.result import (
     Refused,
     RouteResult,
 )
+from pillarbox.flow.route.route_rules import parse_hosts
 from pillarbox.flow.route.visit import Visit, plain_reason
-from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
@@ -75,14 +77,13 @@ class Router(Driver, family="router"):
     cannot_route_message: Template | None = option(
         default=None, doc="Text for addresses that no router took."
     )
-    disable_logging: bool = option(
-        default=False, doc="Log neither routing errors nor deliveries of this router."
-    )
     errors_to: Template | None = option(default=None, doc="Who hears of failures, in place of the sender.")
     fail_verify: bool = option(default=False, doc="Accepting means that verification fails.")
     fail_verify_sender: bool | None = option(default=None, doc="The same for senders only.")
     fail_verify_recipient: bool | None = option(default=None, doc="The same for recipients only.")
-    fallback_hosts: str = option(default="", doc="Hosts to try when those found cannot be reached.")
+    fallback_hosts: Template | None = option(
+        default=None, doc="Hosts to try when those found cannot be reached; written as for manualroute."
+    )
     group: Template | None = option(default=None, doc="Group for local deliveries.")
     headers_add: Template | None = option(default=None, doc="Header lines to add, newline-separated.")
     headers_remove: Template | None = option(default=None, doc="Header names to remove, colon-separated.")
@@ -145,6 +146,8 @@ class Router(Driver, family="router"):
         if name not in visit.services.transports:
             problem = f"has no transport: {name}" if name else "has no transport set"
             return self.postpone(visit, f"{self.name} router {problem}")
+        if self.fallback_hosts is not None and visit.services.transports[name]:
+            changes["fallback_hosts"] = await _fallback(visit, await visit.expand(self.fallback_hosts))
         return Assigned(
             msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, **changes),
             await self.is_unseen(visit),
@@ -223,6 +226,23 @@ class Router(Driver, family="router"):
             child, self_hostname=hostname, address_data=visit.address_data, start_router=self.redirect_router
         )
         return Redirected((child,))
+
+
+async def _fallback(visit: Visit, text: str) -> tuple[Host, ...]:
+    """Those of the hosts that can be found now. Raises ExpansionFailed for a malformed list."""
+    try:
+        items = [item for item in parse_hosts(text) if item != "+"]
+    except ValueError as error:
+        raise ExpansionFailed(f"fallback_hosts: {error}") from None
+    hosts: list[Host] = []
+    for item in items:
+        if is_ip_address(item.name):
+            hosts.append(Host(item.name, (item.name,), item.port))
+            continue
+        found = await addresses_of(item.name, visit.services)
+        if found.status == "found":
+            hosts.append(Host(item.name, found.addresses, item.port))
+    return tuple(hosts)
 
 
 async def _optional(visit: Visit, template: Template) -> str | None:

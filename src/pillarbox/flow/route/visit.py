@@ -31,6 +31,7 @@ class Visit:
         "is_stale",
         "local_part",
         "local_part_data",
+        "message",
         "prefix",
         "purpose",
         "router",
@@ -47,12 +48,14 @@ class Visit:
         self.candidate = candidate
         self.purpose = purpose
         self.services = services
-        self.sender = (facts.sender or "") if facts is not None else ""
+        self.sender = (facts.sender or "") if facts is not None and purpose != "verify_sender" else ""
         """Envelope sender; empty for the null sender and while a sender is being verified."""
         self.scope_now = scope.with_facet(Candidate, candidate)
         """Without looking whether the facets are up to date: for tests that read no variable."""
         self.address_data = candidate.address_data
         self.self_hostname = candidate.self_hostname
+        self.message = ""
+        """What a router that declined had to say."""
         self.router = ""
 
     def enter(self, router: str, *, is_caseful: bool) -> None:

@@ -301,6 +301,30 @@ r:
     assert (assignment.user, assignment.group, assignment.home) == ("mail", "staff", "/home/me")
 
 
+async def test_fallback_hosts() -> None:
+    world = RoutingWorld(
+        """
+r:
+  driver = manualroute
+  route_list = * 10.0.0.1
+  fallback_hosts = spare.test::26 : gone.test : 10.0.0.9
+  transport = smtp
+""",
+        zone="spare.test A 198.51.100.1",
+    )
+    (assignment,) = (await world.route("me@b.test")).assignments
+    assert [(host.name, host.addresses, host.port) for host in assignment.fallback_hosts] == [
+        ("spare.test", ("198.51.100.1",), 26),
+        ("10.0.0.9", ("10.0.0.9",), 0),
+    ]
+
+
+async def test_sender_tests_see_no_sender_while_it_is_verified() -> None:
+    world = RoutingWorld("r:\n driver = accept\n senders = s@sender.test\n transport = local\n")
+    assert (await world.route("s@sender.test", purpose="verify")).assignments
+    assert (await world.route("s@sender.test", purpose="verify_sender")).refused
+
+
 async def test_caseful_local_part() -> None:
     world = RoutingWorld("r:\n driver = accept\n caseful_local_part\n transport = local\n")
     assert (await world.route("Me@b.test")).assignments[0].local_part == "Me"

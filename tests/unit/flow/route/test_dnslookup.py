@@ -77,11 +77,17 @@ async def test_hosts(address: str, expected: list[str]) -> None:
     assert names(assignment.hosts) == expected
 
 
-@pytest.mark.parametrize(
-    "domain", ["nowhere.test", "empty.test", "nohosts.test", "toip.test", "[192.0.2.1]", "x" * 70 + ".test"]
-)
+@pytest.mark.parametrize("domain", ["nowhere.test", "empty.test", "[192.0.2.1]", "x" * 70 + ".test"])
 async def test_declines(domain: str) -> None:
     assert summary(await world().route(f"a@{domain}")) == [f"a@{domain} ! Unrouteable address"]
+
+
+@pytest.mark.parametrize("domain", ["nohosts.test", "toip.test"])
+async def test_exchangers_that_do_not_exist(domain: str) -> None:
+    expected = [f"a@{domain} ! all relevant MX records point to non-existent hosts"]
+    assert summary(await world().route(f"a@{domain}")) == expected
+    after = "last:\n  driver = accept\n  transport = local\n"
+    assert summary(await world(after=after).route(f"a@{domain}")) == [f"a@{domain} -> local"]
 
 
 async def test_null_mx_is_refused_at_once() -> None:

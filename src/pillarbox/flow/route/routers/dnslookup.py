@@ -99,7 +99,8 @@ class DnsLookup(Router, driver="dnslookup"):
             case "no_name":
                 return Declined("domain does not exist")
             case "none":
-                return Declined("all relevant MX records point to non-existent hosts")
+                text = "all relevant MX records point to non-existent hosts"
+                return Declined(found.detail or text, text)
             case "ignored":
                 return Declined(found.detail)
             case "no_mx":
