@@ -35,7 +35,7 @@ class _Group:
         self.waiters: list[asyncio.Future[None]] = []
 
     def add(self, parts: Parts) -> None:
-        parts.lay_down(self.segment.generation, self.pieces)
+        parts.lay_down(self.segment.key, self.pieces)
         self.segment.position += parts.size
 
 

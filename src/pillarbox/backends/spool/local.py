@@ -33,7 +33,7 @@ from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_enco
 
 SEGMENT_SIZE = 64 << 20
 MAX_SEGMENTS = 16
-_CHUNK = 64
+_CHUNK = 200
 _RETRY_AFTER = 30.0
 _LEFTOVER_AGE = 86_400.0
 
@@ -75,7 +75,7 @@ class LocalSpool:
         self._clock = clock
         self._report = report
         self._in_memory = min(in_memory, segment_size // 4)
-        self._ids = MessageIds(clock, slot=slot)
+        self._ids = MessageIds(clock.now, slot=slot)
         self._room = WaitingRoom(directory, self._disk, _owner())
         self._input = f"{directory}/input"
         self._slot_directory = f"{directory}/journal/{slot}"
@@ -144,20 +144,24 @@ class LocalSpool:
         """Park messages of the journal; the ids of those for which there was no room."""
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
-            for message_id in chunk:
-                self._held[message_id] = _Held(*replay.load(message_id), None)
-            results = await asyncio.gather(*map(self.park, chunk), return_exceptions=True)
+            results = await asyncio.gather(
+                *(self._recover_one(replay, i) for i in chunk), return_exceptions=True
+            )
             failed = [
                 i for i, result in zip(chunk, results, strict=True) if isinstance(result, BaseException)
             ]
             if failed:
                 for message_id in failed:
-                    del self._held[message_id]
+                    self._held.pop(message_id, None)
                 self._report(
                     f"spool: {len(failed)} messages stay in the journal for now: {_first_error(results)}"
                 )
                 return [*failed, *ids[start + _CHUNK :]]
         return []
+
+    async def _recover_one(self, replay: Replay, message_id: str) -> None:
+        self._held[message_id] = _Held(*replay.load(message_id), None)
+        await self.park(message_id)
 
     async def _recover_later(self, replay: Replay) -> None:
         while self._stranded:

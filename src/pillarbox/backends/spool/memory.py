@@ -42,7 +42,7 @@ class MemorySpool:
 
     def __init__(self, clock: Clock, *, capacity: int = 1 << 30) -> None:
         self.capacity = capacity
-        self._ids = MessageIds(clock, run=0)
+        self._ids = MessageIds(clock.now, run=0)
         self._used = 0
         self._messages: dict[str, Queued] = {}
         self._held: set[str] = set()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pillarbox.backends.spool.waiting import Owner, WaitingRoom
+from pillarbox.backends.spool.waiting import WaitingRoom
 from pillarbox.ports.spool import QueueEntry
 from pillarbox.system.durable import OsDisk
 from pillarbox.wire.exim.message_id import is_message_id
+from pillarbox.wire.exim.spool_header import Owner
 
 
 class QueueReader:

@@ -1,9 +1,11 @@
-"""Records of the fast lane's journal: length-prefixed, checksummed, bound to one generation of their segment.
+"""Records of the fast lane's journal: length-prefixed, checksummed, bound to one use of their segment.
 
-A record is believed only when its checksum is right and its generation is the segment's: a torn tail fails the first test, what is left
-of a recycled segment's former content fails the second. A message is (envelope, headers, body); the other kinds name a message
-and say that it has come further. Groups of records begin on sector borders, so that writing one group never rewrites a sector of
-another that is durable already.
+A record is believed only when its checksum is right and it has the segment's key: a torn tail fails the first test, what is left
+of a recycled segment's former content fails the second. The key is 64 random bits drawn for each use, so that no message can hold
+bytes that pass for a record; for the same reason the records behind a damaged one can be found again by searching.
+
+A message is (envelope, headers, body); the other kinds name a message and say that it has come further. Groups of records begin on
+sector borders, so that writing one group never rewrites a sector of another that is durable already.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from pillarbox.wire.exim.message_id import LENGTH
 
 SECTOR = 512
 _CHECKSUM = struct.Struct("<I")
-_FIELDS = struct.Struct("<QIIIB3x")  # generation, lengths of facts, headers, body; kind
+_FIELDS = struct.Struct("<QIIIB3x")  # key, lengths of facts, headers, body; kind
 HEAD_SIZE = _CHECKSUM.size + _FIELDS.size
+_KEY = struct.Struct("<Q")
 _LARGEST = 1 << 30
+_SEARCH = 1 << 20
 
 _encode_facts = msgspec.msgpack.Encoder().encode
 _decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
@@ -39,6 +43,9 @@ class Kind(IntEnum):
     """Settled and durable elsewhere, or never answered 250: forget it."""
     MOVED = 4
     """Its -H and -D files are durable and rule from now on."""
+
+
+_KINDS = frozenset(Kind)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -63,7 +70,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Parts(msgspec.Struct, frozen=True, gc=False):
-    """A record on its way to the disk; the generation is known when it gets its place."""
+    """A record on its way to the disk; the key is known when it gets its place."""
 
     kind: Kind
     facts: bytes
@@ -74,10 +81,10 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
     def size(self) -> int:
         return HEAD_SIZE + len(self.facts) + len(self.headers) + len(self.body)
 
-    def lay_down(self, generation: int, into: list[bytes]) -> None:
+    def lay_down(self, key: int, into: list[bytes]) -> None:
         """Append the record's pieces, without copying headers and body."""
         facts, headers, body = self.facts, self.headers, self.body
-        fields = _FIELDS.pack(generation, len(facts), len(headers), len(body), self.kind)
+        fields = _FIELDS.pack(key, len(facts), len(headers), len(body), self.kind)
         checksum = zlib.crc32(body, zlib.crc32(headers, zlib.crc32(facts, zlib.crc32(fields))))
         into += (_CHECKSUM.pack(checksum), fields, facts, headers, body)
 
@@ -102,40 +109,44 @@ def align(position: int) -> int:
 
 
 def read_records(
-    read: Callable[[int, int], bytes], start: int, end: int, generation: int
+    read: Callable[[int, int], bytes], start: int, end: int, key: int
 ) -> Iterator[tuple[int, Record]]:
-    """(position, record) of everything whole from `start` on. `read(size, position)`.
-
-    Ends at the first record that is not: what lies behind was never answered for, because groups are synced in order.
-    """
-    position = start
-    while True:
-        record = _read_record(read, position, end, generation)
-        if record is None and position != align(position):
-            position = align(position)
-            record = _read_record(read, position, end, generation)
+    """(position, record) of everything whole from `start` on, in order. `read(size, position)`."""
+    position: int | None = start
+    while position is not None:
+        record = _read_record(read, position, end, key)
         if record is None:
-            return
-        yield position, record
-        position += HEAD_SIZE + len(record.facts) + len(record.headers) + len(record.body)
+            position = _find_record(read, position + 1, end, key)
+        else:
+            yield position, record
+            position += HEAD_SIZE + len(record.facts) + len(record.headers) + len(record.body)
 
 
-def _read_record(
-    read: Callable[[int, int], bytes], position: int, end: int, generation: int
-) -> Record | None:
+def _find_record(read: Callable[[int, int], bytes], position: int, end: int, key: int) -> int | None:
+    """Where the next record may begin: there is padding before each group, and perhaps damage."""
+    wanted = _KEY.pack(key)
+    position += _CHECKSUM.size
+    while position < end:
+        chunk = read(min(_SEARCH, end - position), position)
+        found = chunk.find(wanted)
+        if found >= 0:
+            return position + found - _CHECKSUM.size
+        if len(chunk) < len(wanted):
+            return None
+        position += len(chunk) - len(wanted) + 1
+    return None
+
+
+def _read_record(read: Callable[[int, int], bytes], position: int, end: int, key: int) -> Record | None:
     head = read(HEAD_SIZE, position)
     if len(head) < HEAD_SIZE:
         return None
-    of_generation, facts, headers, body, kind = _FIELDS.unpack_from(head, _CHECKSUM.size)
+    found_key, facts, headers, body, kind = _FIELDS.unpack_from(head, _CHECKSUM.size)
     length = facts + headers + body
-    if of_generation != generation or length > _LARGEST or position + HEAD_SIZE + length > end:
+    if found_key != key or length > _LARGEST or position + HEAD_SIZE + length > end:
         return None
     content = read(length, position + HEAD_SIZE)
     checksum = zlib.crc32(content, zlib.crc32(head[_CHECKSUM.size :]))
-    if (
-        len(content) < length
-        or (checksum,) != _CHECKSUM.unpack_from(head)
-        or kind not in Kind.__members__.values()
-    ):
+    if len(content) < length or (checksum,) != _CHECKSUM.unpack_from(head) or kind not in _KINDS:
         return None
     return Record(Kind(kind), content[:facts], content[facts : facts + headers], content[facts + headers :])

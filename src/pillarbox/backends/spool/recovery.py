@@ -74,8 +74,10 @@ class Replay:
             lambda size, at: self._disk.pread(segment.fd, size, at),
             position,
             segment.capacity,
-            segment.generation,
+            segment.key,
         )
-        _, record = next(records)
+        _, record = next(records, (0, None))
+        if record is None:
+            raise OSError(f"{segment.path}: the record of {message_id} cannot be read again")
         progress = Progress().after(self._events.get(message_id, ()))
         return Queued(record.envelope(), Message(record.headers, MemoryBody(record.body)), progress), segment

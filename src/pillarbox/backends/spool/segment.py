@@ -1,13 +1,14 @@
 """One file of the fast lane's journal: zero-filled when made, used again and again.
 
 Because every byte has been written before, `fdatasync` of a group has no file metadata to commit. The first sector holds the
-generation, a number that grows with each use in a slot. It is durable before the first record of that generation is written;
-until then the old generation rules, all of whose messages were done or moved.
+generation, a number that grows with each use in a slot, and the random key of its records. It is durable before the first record of
+that generation is written; until then the old generation rules, all of whose messages were done or moved.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pillarbox.backends.spool.record import SECTOR, Record, read_records
 from pillarbox.system.durable import OUT_OF_ROOM, Disk, remove_file
 
-_HEAD = struct.Struct("<8sQ")
+_HEAD = struct.Struct("<8sQQ")
 _CHECKSUM = struct.Struct("<I")
 _MAGIC = b"PLBXSEG1"
 SUFFIX = ".segment"
@@ -26,13 +27,14 @@ SMALLEST = 1 << 20
 class Segment:
     """`live`: ids of messages in it that are neither done nor moved."""
 
-    __slots__ = ("capacity", "fd", "generation", "is_broken", "live", "path", "position")
+    __slots__ = ("capacity", "fd", "generation", "is_broken", "key", "live", "path", "position")
 
     def __init__(self, path: str, fd: int, capacity: int) -> None:
         self.path = path
         self.fd = fd
         self.capacity = capacity
         self.generation = 0
+        self.key = 0
         self.position = SECTOR
         self.live: set[str] = set()
         self.is_broken = False
@@ -76,18 +78,19 @@ def open_segment(disk: Disk, path: str) -> Segment:
     segment = Segment(path, fd, disk.size(fd))
     head = disk.pread(fd, _HEAD.size + _CHECKSUM.size, 0)
     if len(head) == _HEAD.size + _CHECKSUM.size:
-        magic, generation = _HEAD.unpack_from(head)
+        magic, generation, key = _HEAD.unpack_from(head)
         if magic == _MAGIC and _CHECKSUM.unpack_from(head, _HEAD.size)[0] == zlib.crc32(head[: _HEAD.size]):
-            segment.generation = generation
+            segment.generation, segment.key = generation, key
     return segment
 
 
 def begin_generation(disk: Disk, segment: Segment, generation: int) -> None:
     """Empty the segment for its next use. Blocks for a sync; raises OSError."""
-    head = _HEAD.pack(_MAGIC, generation)
+    key = secrets.randbits(64)
+    head = _HEAD.pack(_MAGIC, generation, key)
     disk.pwrite(segment.fd, head + _CHECKSUM.pack(zlib.crc32(head)), 0)
     disk.fdatasync(segment.fd)
-    segment.generation = generation
+    segment.generation, segment.key = generation, key
     segment.position = SECTOR
     segment.live = set()
 
@@ -99,5 +102,5 @@ def segment_records(disk: Disk, segment: Segment) -> Iterator[tuple[int, Record]
             lambda size, position: disk.pread(segment.fd, size, position),
             SECTOR,
             segment.capacity,
-            segment.generation,
+            segment.key,
         )

@@ -8,7 +8,7 @@ folded in by whoever claims the message next, Exim included. Everything here blo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pillarbox.backends.spool.body import FileBody, first_line, open_data_file
 from pillarbox.mail.message import Body, Message
@@ -151,14 +151,14 @@ class WaitingRoom:
         lines = whole.split(b"\n") if whole else []
         return [Settled(line.decode("utf-8", "surrogateescape"), 0.0) for line in lines if line]
 
-    def ids(self) -> Iterator[str]:
+    def ids(self) -> list[str]:
         """Messages with both files, oldest first; from names alone."""
         names = self._disk.names(self._input)
         with_data = {name[:LENGTH] for name in names if name[LENGTH:] == "-D"}
         found = sorted(
             name[:LENGTH] for name in names if name[LENGTH:] == "-H" and name[:LENGTH] in with_data
         )
-        return (message_id for message_id in found if is_message_id(message_id))
+        return [message_id for message_id in found if is_message_id(message_id)]
 
     def entry(self, message_id: str) -> QueueEntry | None:
         """Raises SpoolFormatError."""

@@ -14,10 +14,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Callable
 
 import msgspec
-
-from pillarbox.ports.clock import Clock
 
 LENGTH = 23
 MAX_SLOT = 1023
@@ -65,24 +64,24 @@ def process_number(run: int, slot: int, pid: int) -> int:
 
 
 class MessageIds:
-    """Makes ids for one worker. `run`: 32 bits, random when not given."""
+    """Makes ids for one worker. `now`: seconds since the epoch; `run`: 32 bits, random when not given."""
 
-    __slots__ = ("_clock", "_last", "_prefix_second", "_prefix_text", "_process")
+    __slots__ = ("_last", "_now", "_prefix_second", "_prefix_text", "_process")
 
     def __init__(
-        self, clock: Clock, *, run: int | None = None, slot: int = 0, pid: int | None = None
+        self, now: Callable[[], float], *, run: int | None = None, slot: int = 0, pid: int | None = None
     ) -> None:
         number = process_number(
             secrets.randbits(32) if run is None else run, slot, os.getpid() if pid is None else pid
         )
-        self._clock = clock
+        self._now = now
         self._process = f"-{_base62(number, 11)}-"
         self._last = 0
         self._prefix_second = -1
         self._prefix_text = ""
 
     def new(self) -> str:
-        now = int(self._clock.now() * _MICROSECONDS)
+        now = int(self._now() * _MICROSECONDS)
         self._last = now = now if now > self._last else self._last + 1
         second, fraction = divmod(now, _MICROSECONDS)
         if second != self._prefix_second:

@@ -35,7 +35,7 @@ def test_ids_of_the_real_exim() -> None:
 
 
 def test_clock_that_jumps_back_gives_new_ids() -> None:
-    ids = MessageIds(ListClock(2000.0, 2000.0, 1000.0, 1000.0, 2000.000001, 2000.5), run=1)
+    ids = MessageIds(ListClock(2000.0, 2000.0, 1000.0, 1000.0, 2000.000001, 2000.5).now, run=1)
     made = [ids.new() for _ in range(6)]
     assert made == sorted(set(made))
     assert decode(made[3]).time == pytest.approx(2000.000003)
@@ -55,7 +55,7 @@ def test_workers_and_runs_never_meet() -> None:
 
 def test_restarts_draw_another_run() -> None:
     clock = ListClock(5.0)
-    assert len({MessageIds(clock, pid=7).new() for _ in range(20)}) == 20
+    assert len({MessageIds(clock.now, pid=7).new() for _ in range(20)}) == 20
 
 
 @pytest.mark.parametrize(
