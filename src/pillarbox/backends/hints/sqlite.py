@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 
 import apsw
@@ -52,6 +53,8 @@ class SqliteHints:
         self._in_transaction: Changes = {}
         self._wakes = threading.Condition()
         self._is_closing = False
+        self._troubles: deque[str] = deque(maxlen=10)
+        """What the thread has to report; told by the next call, in the caller's thread."""
         self._thread = threading.Thread(target=self._write_groups, name="hints", daemon=True)
         self._thread.start()
 
@@ -97,10 +100,16 @@ class SqliteHints:
             self._is_closing = True
             self._wakes.notify_all()
         self._thread.join()
+        self._tell_troubles()
         self._reader.close()
         self._writer.close()
 
+    def _tell_troubles(self) -> None:
+        while self._troubles:
+            self._report(self._troubles.popleft())
+
     def _change(self, key: str, hint: RetryHint | None) -> None:
+        self._tell_troubles()
         with self._wakes:
             self._pending[key] = self._cache[key] = hint
             self._wakes.notify_all()
@@ -141,7 +150,7 @@ class SqliteHints:
             try:
                 self._write(self._in_transaction)
             except apsw.Error as error:
-                self._report(f"hints: {len(self._in_transaction)} not written: {error}")
+                self._troubles.append(f"hints: {len(self._in_transaction)} not written: {error}")
             with self._wakes:
                 self._in_transaction = {}
                 self._wakes.notify_all()
