@@ -82,9 +82,9 @@ class ScriptedPeer:
 
 
 class ScriptedNetwork:
-    """ports.network.Network. `peers`: address → scripts of successive connections, or a DialError to raise."""
+    """ports.network.Network. `peers`: address → scripts of successive connections, or what to raise."""
 
-    def __init__(self, peers: dict[str, list[str | DialError]]) -> None:
+    def __init__(self, peers: dict[str, list[str | Exception]]) -> None:
         self.peers = {address: list(scripts) for address, scripts in peers.items()}
         self.opened: list[ScriptedPeer] = []
         self.dialled: list[tuple[str, int]] = []
@@ -115,7 +115,7 @@ class ScriptedNetwork:
     def _next(self, address: str) -> ScriptedPeer:
         assert self.peers.get(address), f"nobody expects a connection to {address}"
         script = self.peers[address].pop(0)
-        if isinstance(script, DialError):
+        if isinstance(script, Exception):
             raise script
         peer = ScriptedPeer(script)
         self.opened.append(peer)

@@ -9,10 +9,12 @@ Internationalised messages get `message/global…` parts (RFC 6533).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
@@ -233,13 +235,26 @@ def wants_delay_notice(recipient: Recipient) -> bool:
 def success_reports(outcomes: Iterable[Outcome], recipients: dict[str, Recipient]) -> list[Report]:
     """What NOTIFY=SUCCESS asks for: a report of each delivery that no other host will report (RFC 3461 §6.2)."""
     reports: list[Report] = []
-    for outcome in outcomes:
-        recipient = recipients.get(outcome.recipient)
-        if isinstance(outcome, Delivered) and recipient is not None and "SUCCESS" in recipient.notify:
-            if outcome.host is None:
-                reports.append(Report(outcome, "delivered", recipient))
-            elif not outcome.is_dsn_passed_on:
-                reports.append(Report(outcome, "relayed", recipient))
+    wanted = {address for address, recipient in recipients.items() if "SUCCESS" in recipient.notify}
+    delivered = [o for o in outcomes if isinstance(o, Delivered) and o.recipient in wanted]
+    counts = Counter(outcome.recipient for outcome in delivered)
+    expanded: set[str] = set()
+    for outcome in delivered:
+        recipient = recipients[outcome.recipient]
+        if counts[outcome.recipient] > 1:
+            if outcome.recipient not in expanded:
+                expanded.add(outcome.recipient)
+                reports.append(
+                    Report(
+                        replace(outcome, address=outcome.recipient, host=None, reply=None),
+                        "expanded",
+                        recipient,
+                    )
+                )
+        elif outcome.host is None:
+            reports.append(Report(outcome, "delivered", recipient))
+        elif not outcome.is_dsn_passed_on:
+            reports.append(Report(outcome, "relayed", recipient))
     return reports
 
 
@@ -248,6 +263,9 @@ def success_text(reports: Sequence[Report]) -> str:
         "This message was created automatically by mail delivery software.\n",
         " ----- The following addresses had successful delivery notifications -----\n",
     ]
-    words = {"relayed": "relayed to a mail system that sends no delivery reports", "delivered": "delivered"}
+    words: dict[str, str] = {
+        "relayed": "relayed to a mail system that sends no delivery reports",
+        "expanded": "expanded to several addresses",
+    }
     lines.extend(f"  <{r.outcome.address}>  ({words.get(r.action, r.action)})\n" for r in reports)
     return "".join(lines) + "\n"

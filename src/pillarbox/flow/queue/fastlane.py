@@ -234,6 +234,8 @@ class FastLane:
             await self._finish(gathered)
 
     async def _finish(self, message_ids: Iterable[str]) -> None:
-        for message_id in message_ids:
+        for count, message_id in enumerate(message_ids):
             await self._spool.finish(message_id)
             self._settler.complete(message_id)
+            if count % 64 == 63:
+                await asyncio.sleep(0)  # others want the loop too

@@ -73,27 +73,24 @@ class Retries:
 
     def cutoff_of(self, key: str, deferred: Deferred, sender: str | None) -> float:
         """Seconds after which the rule for this failure gives up; 0 without a rule."""
-        rule = self._rules.find(
-            _subjects(key, deferred.address), deferred.error, deferred.error_detail, sender=sender
-        )
+        error = "" if deferred.error == SKIPPED else deferred.error
+        rule = self._rules.find(_subjects(key, deferred.address), error, deferred.error_detail, sender=sender)
         return rule.final_cutoff if rule is not None else 0.0
 
     def _note_key(
         self, key: str, deferred: Deferred, sender: str | None, received_at: float, now: float
     ) -> RetryState:
         old = self.look(key, now)
-        if (
-            old is not None
-            and now < old.next_try
-            and (deferred.error == SKIPPED or deferred.host is not None)
-        ):
-            return RetryState(old.next_try, old.is_expired)  # a host that was passed over, not tried
         if deferred.error == SKIPPED:
-            return RetryState(now, False)
+            return RetryState(now, False) if old is None else RetryState(old.next_try, old.is_expired)
         subjects = _subjects(key, deferred.address)
         rule = self._rules.find(subjects, deferred.error, deferred.error_detail, sender=sender)
         if rule is None:
             return RetryState(now, True)
+        is_overdue = now - received_at > rule.final_cutoff
+        if old is not None and now < old.next_try and deferred.host is not None:
+            # A host that was passed over, or whose failure was noted when it happened.
+            return RetryState(old.next_try, old.is_expired or is_overdue)
         first_failed = now if old is None else old.first_failed
         counted_from = min(first_failed, received_at) if deferred.error in MESSAGE_ERRORS else first_failed
         next_try = rule.next_try(
@@ -103,10 +100,8 @@ class Retries:
             planned=None if old is None else old.next_try - old.last_tried,
             longest=self._interval_max,
         )
-        if now - received_at > rule.final_cutoff:
-            return RetryState(
-                next_try.at, True
-            )  # waited longer than the rule allows; others are not held up (32.11)
+        if is_overdue:
+            return RetryState(next_try.at, True)  # other messages are not held up by it (Exim 32.11)
         error = f"{deferred.error}_{deferred.error_detail}" if deferred.error_detail else deferred.error
         hint = RetryHint(first_failed, now, next_try.at, next_try.is_expired, error, deferred.reason.log)
         self._hints.put_retry(key, hint)

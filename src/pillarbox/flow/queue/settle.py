@@ -13,6 +13,7 @@ import msgspec
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
+from pillarbox.flow.transport.job import BUSY
 from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -47,6 +48,8 @@ class Ending(msgspec.Struct, frozen=True):
     """An address that has no retry rule's time is due again after this long."""
 
 
+BUSY_INTERVAL = 60.0
+"""Seconds until a message comes back that found too much under way."""
 COMPLETE_LOCAL = Settlement(is_complete=True, needs_sync=True)
 COMPLETE = Settlement(is_complete=True)
 
@@ -93,16 +96,15 @@ class Settler:
         if not isinstance(outcome, Delivered):
             return False
         self._journal.main(line_outcome(queued.id, outcome))
-        self.forget_hints(outcome)
+        self.forget_hints(outcome, queued.envelope.sender)
         return True
 
-    def forget_hints(self, outcome: Outcome) -> None:
+    def forget_hints(self, outcome: Outcome, sender: str | None) -> None:
         """Success starts the retry clocks of the address anew; hosts' own are the transport's business."""
-        domain = split_address(outcome.address)[1].lower()
-        if outcome.host is None:
-            self._retries.forget(f"R:{domain}", f"T:{outcome.address}")
-        else:
-            self._retries.forget(f"R:{domain}", f"R:{outcome.address}")
+        address = outcome.address
+        domain = split_address(address)[1].lower()
+        own = f"T:{address}" if outcome.host is None else f"R:{address}:<{sender or ''}>"
+        self._retries.forget(f"R:{domain}", f"R:{address}", own)
 
 
 class _Settling:
@@ -158,13 +160,16 @@ class _Settling:
             and before.transport == outcome.transport
         )
         self._log(outcome, is_additional=shares_copy)
-        self.settler.forget_hints(outcome)
+        self.settler.forget_hints(outcome, self.queued.envelope.sender)
         self.settled[outcome.address] = None
 
     async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
         """The failure that a deferral has become when its retry time is over; else nothing."""
         settler, envelope = self.settler, self.queued.envelope
         self._log(outcome)
+        if outcome.error == BUSY:
+            self._wait_for(outcome, self.now + BUSY_INTERVAL)
+            return []
         state = settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)

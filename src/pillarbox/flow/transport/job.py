@@ -10,6 +10,8 @@ from pillarbox.mail.message import Message
 
 SKIPPED = "retry_time"
 """`Deferred.error` when nothing was tried because no retry time had come. No retry rule bears this name."""
+BUSY = "busy"
+"""`Deferred.error` when nothing was tried because too much is under way already: again in a minute, and no retry rule counts it."""
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -1,14 +1,14 @@
-"""Connections kept for the next message to the same destination (Exim 30.1, `connection_max_messages`).
+"""Connections to other hosts: how many at once, and kept for the next message (Exim 30.1, `connection_max_messages`).
 
-Exim passes one connection from process to process; here the worker keeps idle ones for a few seconds, several per destination when
-several messages were under way at once. A kept connection is given out to one message at a time. All is bounded: per destination, in all,
-by age and by count of messages.
+Exim passes one connection from process to process; here the worker keeps idle ones for a few seconds. To one destination only so many
+are open at the same time; further messages wait for one of them, in order, and when too many wait they are told so. A connection carries
+one message at a time. All is bounded: open and waiting per destination, idle in all, by age and by count of messages.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Hashable
 from typing import Protocol
 
@@ -33,49 +33,103 @@ class KeepLimits(msgspec.Struct, frozen=True, kw_only=True):
     idle: float = 5.0
     """Seconds until an unused connection is closed."""
     per_destination: int = 20
-    in_all: int = 200
+    """Open at once, idle ones among them."""
+    waiting: int = 200
+    """Messages that may wait for a connection to one destination."""
+    idle_in_all: int = 200
+
+
+class Crowded(Exception):
+    """Too many messages wait for this destination already: come back later."""
+
+
+class _Destination:
+    __slots__ = ("idle", "open", "waiters")
+
+    def __init__(self) -> None:
+        self.idle: list[tuple[float, Kept]] = []
+        """Since when (monotonic), oldest first."""
+        self.open = 0
+        """Connections that exist or are being made."""
+        self.waiters: deque[asyncio.Future[Kept | None]] = deque()
 
 
 class ConnectionKeep:
-    """Idle sessions by destination; the key holds all that must be equal (host, port, transport, TLS demands, HELO name)."""
+    """Sessions by destination; the key holds all that must be equal (host, port, transport, TLS demands, HELO name).
 
-    __slots__ = ("_clock", "_idle", "_limits", "_size", "_ticker")
+    Every `take` is followed by one `give` (it may be used again) or one `drop` (it is gone, or never came to be).
+    """
+
+    __slots__ = ("_clock", "_destinations", "_idle", "_limits", "_ticker")
 
     def __init__(self, clock: Clock, limits: KeepLimits | None = None) -> None:
         self._clock = clock
         self._limits = limits or KeepLimits()
-        self._idle: OrderedDict[Hashable, list[tuple[float, Kept]]] = OrderedDict()
-        self._size = 0
+        self._destinations: dict[Hashable, _Destination] = {}
+        self._idle = 0
         self._ticker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return self._size
+        """Idle sessions."""
+        return self._idle
 
-    def take(self, key: Hashable) -> Kept | None:
-        """The one used last, which the other side is least likely to have closed; None when there is none."""
-        sessions = self._idle.get(key)
-        if not sessions:
+    async def take(self, key: Hashable) -> Kept | None:
+        """A session, the one used last, which the other side is least likely to have closed; None: open one. Waits for a place.
+        Raises Crowded."""
+        place = self._destinations.get(key)
+        if place is None:
+            place = self._destinations[key] = _Destination()
+        if place.idle:
+            self._idle -= 1
+            return place.idle.pop()[1]
+        if place.open < self._limits.per_destination:
+            place.open += 1
             return None
-        _, session = sessions.pop()
-        self._size -= 1
-        if not sessions:
-            del self._idle[key]
-        return session
+        if len(place.waiters) >= self._limits.waiting:
+            raise Crowded
+        return await self._wait(key, place)
+
+    async def _wait(self, key: Hashable, place: _Destination) -> Kept | None:
+        waiter: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
+        place.waiters.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                session = waiter.result()
+                if session is not None:
+                    session.close()
+                self.drop(key)
+            raise
 
     async def give(self, key: Hashable, session: Kept) -> None:
-        """Keep it for a while, or close it when there is no room."""
-        sessions = self._idle.get(key)
-        if self._size >= self._limits.in_all or (
-            sessions is not None and len(sessions) >= self._limits.per_destination
-        ):
+        """To the next message that waits; else keep it for a while, or take leave when too many are idle."""
+        place = self._destinations[key]
+        while place.waiters:
+            waiter = place.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(session)
+                return
+        if self._idle >= self._limits.idle_in_all:
+            self.drop(key)
             await session.quit()
             return
-        if sessions is None:
-            sessions = self._idle[key] = []
-        sessions.append((self._clock.monotonic(), session))
-        self._size += 1
+        place.idle.append((self._clock.monotonic(), session))
+        self._idle += 1
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
+
+    def drop(self, key: Hashable) -> None:
+        """One connection less: whoever waits next may open another."""
+        place = self._destinations[key]
+        while place.waiters:
+            waiter = place.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        place.open -= 1
+        if not place.open:
+            del self._destinations[key]
 
     async def quit(self) -> None:
         """Take leave of every host."""
@@ -92,20 +146,18 @@ class ConnectionKeep:
 
     async def _tick(self) -> None:
         """One timer for all, while anything is idle."""
-        while self._size:
+        while self._idle:
             await self._clock.sleep(self._limits.idle / 2)
             for session in self._take_older_than(self._clock.monotonic() - self._limits.idle):
                 await session.quit()
         self._ticker = None
 
     def _take_older_than(self, before: float) -> list[Kept]:
+        """Idle sessions not used since `before`, no longer counted."""
         old: list[Kept] = []
-        for key, sessions in list(self._idle.items()):
-            fresh = [(since, session) for since, session in sessions if since > before]
-            old.extend(session for since, session in sessions if since <= before)
-            if fresh:
-                self._idle[key] = fresh
-            else:
-                del self._idle[key]
-        self._size -= len(old)
+        for key, place in list(self._destinations.items()):
+            while place.idle and place.idle[0][0] <= before:
+                old.append(place.idle.pop(0)[1])
+                self._idle -= 1
+                self.drop(key)
         return old

@@ -1,9 +1,11 @@
 """One message from acceptance to its end: delivered, deferred and retried, bounced, frozen, warned about."""
 
+import asyncio
 import email
 import email.policy
 
 from tests.support.delivery_world import QueueSettings, World, assigned
+from tests.support.scripted_peer import ScriptedNetwork
 
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.deliver import AGAIN, FORCED
@@ -14,10 +16,15 @@ from pillarbox.flow.route.result import Host, Postponed, Refused, Routed
 from pillarbox.flow.transport.run import intermediate
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.flow.transport.transports.appendfile import Appendfile
+from pillarbox.flow.transport.transports.smtp import Smtp
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
+from pillarbox.ports.hints import RetryHint
+from pillarbox.ports.network import DialError
+from pillarbox.ports.spool import SpoolFull
+from pillarbox.ports.userfiles import DeliveryFailure
 
 MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part"), maildir_format=True)
 HOST = RemoteHost("mx.remote.example", "192.0.2.1")
@@ -420,3 +427,172 @@ async def test_force_frozen_tries_what_is_frozen():
     await w.side.runner.run(QueueRun(force_frozen=True))
     assert w.chain.asked == ["later@remote.example"]
     assert f"{queued.id} Unfrozen by forced delivery" in w.journal.lines
+
+
+async def test_an_expansion_is_reported_once():
+    w = world()
+
+    def to_two(candidate: Candidate) -> Routed:
+        if candidate.domain != "two.example":
+            return answer(candidate)
+        children = [candidate.child(a, "list") for a in ("bob@local.example", "carol@local.example")]
+        return Routed(assignments=tuple(answer(c).assignments[0] for c in children))
+
+    w.chain.answer = to_two
+    await w.deliver(await w.accept(Recipient("both@two.example", notify=("SUCCESS",))))
+    report = email.message_from_bytes(w.files.files["/mail/alice"][0], policy=email.policy.default)
+    [status] = list(report.iter_parts())[1].get_payload()[1:]
+    assert (status["Action"], status["Final-Recipient"]) == ("expanded", "rfc822;both@two.example")
+
+
+async def test_an_8_bit_message_comes_back_intact():
+    w = world()
+    await w.deliver(await w.accept("x@nowhere.example", body="Grüße\n".encode()))
+    raw = w.files.files["/mail/alice"][0]
+    assert "Grüße\n".encode() in raw
+    report = email.message_from_bytes(raw, policy=email.policy.default)
+    assert list(report.iter_parts())[2]["Content-Transfer-Encoding"] == "8bit"
+
+
+async def test_local_log_texts_do_not_reach_the_sender():
+    w = world()
+    w.files.failure = DeliveryFailure("/mail/bob/tmp: permission denied", is_permanent=True)
+    queued = await w.accept("bob@local.example", sender="a@remote.example")
+    sent = []
+    inject = w.side.inject
+
+    async def keep(envelope, message, parent_id):
+        sent.append(b"".join((message.headers, *message.body.chunks())))
+
+    type(inject).__call__, original = (lambda self, *a: keep(*a)), type(inject).__call__
+    try:
+        await w.deliver(queued)
+    finally:
+        type(inject).__call__ = original
+    assert b"permission denied" not in sent[0]
+    assert b"mailbox is not available" in sent[0]
+    assert any("permission denied" in line for line in w.journal.lines)
+
+
+async def test_the_example_rule_gives_the_specifications_times():
+    """Exim 32.8: every 15 minutes for 2 hours, then from 1 hour by 1.5 up to 16 hours, then every 6 hours up to 4 days."""
+    w = world(retry="* * F,2h,15m; G,16h,1h,1.5; F,4d,6h")
+    began = w.clock.now()
+    await w.deliver(await w.accept("later@remote.example", headers=b"Precedence: bulk\n"))
+    gaps = []
+    while (due := w.side.due.next_at()) is not None:
+        gaps.append(round((due - w.clock.now()) / 60, 2))
+        w.clock.jump(due - w.clock.now())
+        await w.side.runner.deliver_due()
+        await w.side.runner.settle_down()
+    hour = 60
+    assert gaps[:8] == [15] * 8
+    assert gaps[8:13] == [round(hour * 1.5**n, 2) for n in range(5)]
+    assert set(gaps[13:]) <= {round(hour * 1.5**5, 2), 6 * hour}
+    assert gaps[-1] == 6 * hour
+    assert 4 * 24 <= (w.clock.now() - began) / 3600 <= 4 * 24 + 6.1
+    assert waiting(w) == []
+
+
+async def test_a_new_message_waits_for_the_host_that_an_old_one_found_down():
+    network = ScriptedNetwork({"192.0.2.1": [DialError("refused", "Connection refused")]})
+    smtp = Smtp(name="smtp")
+    hosts = (Host("mx.remote.example", ("192.0.2.1",)),)
+    w = World(
+        lambda c: assigned(c, "smtp", hosts=hosts), {"smtp": smtp}, retry="* * F,4d,15m", network=network
+    )
+    first, second = await w.accept("a@remote.example"), await w.accept("b@remote.example")
+    await w.deliver(first)
+    await w.deliver(second)
+    assert network.dialled == [("192.0.2.1", 25)]
+    assert any("retry time not reached for any host for 'remote.example'" in line for line in w.journal.lines)
+    assert w.side.due.next_at() == w.hints.retries["T:mx.remote.example:192.0.2.1"].next_try
+
+
+async def test_a_message_older_than_its_rule_has_one_last_try():
+    refused = DialError("refused", "Connection refused")
+    network = ScriptedNetwork({"192.0.2.1": [refused, refused]})
+    hosts = (Host("mx.remote.example", ("192.0.2.1",)),)
+
+    def to_mx(candidate):
+        return (
+            assigned(candidate, "smtp", hosts=hosts)
+            if candidate.domain == "remote.example"
+            else answer(candidate)
+        )
+
+    w = World(to_mx, {**TRANSPORTS, "smtp": Smtp(name="smtp")}, retry="* * F,1h,15m", network=network)
+    queued = await w.accept("a@remote.example")
+    await w.deliver(queued)
+    w.clock.jump(2 * 3600)
+    now = w.clock.now()
+    w.hints.put_retry("T:mx.remote.example:192.0.2.1", RetryHint(now - 60, now - 60, now + 840))
+    await w.side.runner.deliver(queued.id, AGAIN)
+    await w.side.lane.drain()
+    assert len(network.dialled) == 2, "tried although it was not time"
+    assert f"{queued.id} ** a@remote.example: retry timeout exceeded" in w.journal.lines
+    assert waiting(w) == []
+
+
+async def test_a_crowded_host_costs_a_minute_not_a_retry():
+    w = world()
+    outcome = Deferred(
+        address="a@remote.example", recipient="a@remote.example", reason=Reason("too many"), error="busy"
+    )
+    queued = await w.accept("a@remote.example")
+    settlement = await w.side.delivery._settler.settle(queued, [outcome], {})
+    assert settlement.next_at == w.clock.now() + 60
+    assert not w.hints.retries
+
+
+async def test_success_clears_the_hints_of_the_address():
+    w = world()
+    for key in ("R:local.example", "R:bob@local.example", "T:bob@local.example", "R:other.example"):
+        w.hints.put_retry(key, RetryHint(0.0, w.clock.now(), w.clock.now() + 1))
+    await w.deliver(await w.accept("bob@local.example"))
+    assert list(w.hints.retries) == ["R:other.example"]
+
+
+async def test_a_slow_host_does_not_hold_up_the_lane():
+    gate = asyncio.Event()
+
+    class Slow(Scripted, driver="slow_for_tests"):
+        async def deliver(self, job, services):
+            await gate.wait()
+            return await super().deliver(job, services)
+
+    limits = LaneLimits(active=2, slow=10, backlog=10)
+    w = World(
+        lambda c: (
+            assigned(c, "slow", hosts=(Host("h", ("192.0.2.1",)),))
+            if c.domain == "slow.example"
+            else answer(c)
+        ),
+        {**TRANSPORTS, "slow": Slow(name="slow")},
+        settings=QueueSettings(lane=limits),
+    )
+    for address in ("a@slow.example", "b@slow.example", "bob@local.example"):
+        w.side.lane.first_delivery(await w.accept(address))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert "/mail/bob" in w.files.files, "the slow ones gave up their places"
+    gate.set()
+    await w.side.lane.drain()
+    assert not w.spool._held and not waiting(w)
+
+
+async def test_a_full_waiting_room_keeps_messages_held_until_there_is_room():
+    w = world()
+    queued = await w.accept("later@remote.example")
+    park, attempts = w.spool.park, []
+
+    async def full_at_first(message_id):
+        attempts.append(message_id)
+        if len(attempts) < 3:
+            raise SpoolFull("no space left")
+        await park(message_id)
+
+    w.spool.park = full_at_first
+    await w.deliver(queued)
+    assert waiting(w) == [queued.id] and len(attempts) == 3
+    assert len(w.journal.panics) == 1

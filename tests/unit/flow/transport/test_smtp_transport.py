@@ -1,5 +1,6 @@
 """The smtp and lmtp transports against scripted peers."""
 
+import msgspec
 import pytest
 from tests.support.delivery_world import World, assigned
 from tests.support.scripted_peer import ScriptedNetwork
@@ -459,3 +460,50 @@ async def test_lmtp_has_a_reply_for_each_recipient():
     await world.services.keep.quit()
     world.services.network.finish()
     assert [type(o) for o in outcomes] == [Delivered, Failed, Deferred]
+
+
+async def test_a_fault_of_ours_does_not_forget_what_a_host_took():
+    world = world_with(
+        {
+            "192.0.2.1": [
+                PIPELINED
+                + """
+                C: ~MAIL.*
+                C: RCPT TO:<good@example.net>
+                C: RCPT TO:<busy@example.net>
+                C: DATA
+                S: 250 ok
+                S: 250 ok
+                S: 451 later
+                S: 354 go
+                C: Subject: x
+                C:
+                C: ..dot
+                C: .
+                S: 250 ok
+                C: QUIT
+                """
+            ],
+            "192.0.2.2": [ValueError("a bug")],
+        }
+    )
+    good, busy = await send(world, job_for("good@example.net", "busy@example.net", hosts=(MX1, MX2)))
+    assert isinstance(good, Delivered) and isinstance(busy, Deferred)
+    assert "a bug" in world.journal.panics[0]
+
+
+async def test_smtps_begins_with_tls_and_has_its_own_port():
+    talk = PIPELINED + ONE_MESSAGE + NO_QUIT
+    world = world_with({"192.0.2.1": ["C: (tls)" + talk]})
+    [outcome] = await send(world, job_for("bob@example.net"), protocol="smtps")
+    assert isinstance(outcome, Delivered) and outcome.tls_cipher
+    assert world.services.network.dialled == [("192.0.2.1", 465)]
+
+
+async def test_affixes_stay_at_home():
+    world = world_with({"192.0.2.1": [PIPELINED + ONE_MESSAGE + NO_QUIT]})
+    job = job_for("bob+list@example.net")
+    affixed = msgspec.structs.replace(job.assignments[0], local_part="bob", local_part_suffix="+list")
+    [outcome] = await send(world, msgspec.structs.replace(job, assignments=(affixed,)))
+    world.services.network.finish()
+    assert isinstance(outcome, Delivered)

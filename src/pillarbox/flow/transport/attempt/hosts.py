@@ -17,9 +17,11 @@ from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdict, carry
 from pillarbox.flow.transport.attempt.trouble import Trouble
-from pillarbox.flow.transport.job import SKIPPED, Job
+from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
+from pillarbox.flow.transport.keep import Crowded
 from pillarbox.flow.transport.run import intermediate
 from pillarbox.flow.transport.services import TransportServices
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.hints import RetryHint
@@ -74,7 +76,13 @@ class HostRun:
             tried_in_all += 1
             tried += 0 if self._is_expired(target) else 1
             last_preference = target.mx_preference
-            await self._try(target)
+            try:
+                await self._try(target)
+            except Crowded:
+                return self._crowded()
+            except Exception as fault:
+                self._break_off(target, fault)
+                break
             if not self._pending():
                 break
         return self._conclude()
@@ -106,32 +114,52 @@ class HostRun:
     # One host
 
     async def _try(self, target: Target) -> None:
-        manners = await self._habits.manners_for(target)
         pending = self._pending()
+        try:
+            manners = await self._habits.manners_for(target)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            self._defer(pending, Trouble("host", str(error)), target.remote, None)
+            return
         parcel = self._pack([self._job.assignments[index] for index in pending])
         key = self._keep_key(target, manners)
-        session = self._services.keep.take(key)
-        if isinstance(session, Session):
-            carried = await carry(session, parcel, manners, self._habits)
+        session = await self._services.keep.take(key)
+        is_in_keep = False
+        try:
+            is_in_keep = await self._talk(target, manners, parcel, pending, key, session)
+        finally:
+            if not is_in_keep:
+                self._services.keep.drop(key)
+
+    async def _talk(
+        self,
+        target: Target,
+        manners: Manners,
+        parcel: Parcel,
+        pending: list[int],
+        key: Hashable,
+        kept: object,
+    ) -> bool:
+        """Over the kept session, or a new one when there is none or it has grown stale. Whether the session went back to the keep."""
+        if isinstance(kept, Session):
+            carried = await carry(kept, parcel, manners, self._habits)
             if carried.trouble is None or not carried.trouble.may_be_stale:
-                self._take(pending, carried, session)
-                await self._put_away(key, session, carried)
-                return
-            session.close()
+                self._take(pending, carried, kept)
+                return await self._put_away(key, kept, carried)
+            kept.close()
         opened = await open_session(target, manners, self._habits, self._services.network)
         if isinstance(opened, Trouble):
             self._take_trouble(pending, opened, target.remote, target, None)
-            return
+            return False
         carried = await carry(opened, parcel, manners, self._habits)
         self._take(pending, carried, opened)
-        await self._put_away(key, opened, carried)
+        return await self._put_away(key, opened, carried)
 
     def _keep_key(self, target: Target, manners: Manners) -> Hashable:
         habits = self._habits
         return habits.transport, habits.helo, habits.interface, target, manners
 
-    async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> None:
-        """Keep the session for the next message when it is in order."""
+    async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> bool:
+        """Keep the session for the next message when it is in order; whether it was."""
         engine, limit = session.engine, self._habits.connection_max_messages
         is_worn = 0 < limit <= session.messages or engine.is_closed
         if carried.trouble is not None and carried.trouble.concern == "host":
@@ -140,6 +168,8 @@ class HostRun:
             await session.quit()
         else:
             await self._services.keep.give(key, session)
+            return True
+        return False
 
     def _take(self, pending: list[int], carried: Carried, session: Session) -> None:
         """Turn what the host said into outcomes."""
@@ -203,12 +233,27 @@ class HostRun:
         self._services.journal.main(line_host_trouble(self._job.envelope.id, host, trouble.text))
         for index in indexes:
             self._keys[index].append(key)
-            assignment = self._job.assignments[index]
-            self._deferred[index] = self._deferral(
-                assignment, trouble.text, host, trouble.reply, session, trouble.error, trouble.error_detail
-            )
+        self._defer(indexes, trouble, host, session)
         if indexes:
             self._note(self._deferred[indexes[0]], key)
+
+    def _defer(self, indexes: list[int], trouble: Trouble, host: RemoteHost, session: Session | None) -> None:
+        for index in indexes:
+            self._deferred[index] = self._deferral(
+                self._job.assignments[index],
+                trouble.text,
+                host,
+                trouble.reply,
+                session,
+                trouble.error,
+                trouble.error_detail,
+            )
+
+    def _break_off(self, target: Target, fault: Exception) -> None:
+        """A fault of ours: what other hosts have taken stays taken, the rest is tried again."""
+        text = f"delivery broke off: {type(fault).__name__}: {fault}"
+        self._services.journal.panic(f"{self._job.envelope.id} {text}")
+        self._defer(self._pending(), Trouble("host", "internal error"), target.remote, None)
 
     def _note(self, deferral: Deferred | None, key: str) -> None:
         if deferral is None:
@@ -238,6 +283,14 @@ class HostRun:
             else:
                 outcomes.append(self._untried(self._job.assignments[index]))
         return outcomes
+
+    def _crowded(self) -> list[Outcome]:
+        """Too many messages wait for one of the hosts: this one comes back soon, and holds up no others meanwhile."""
+        text = "too many deliveries to this host are waiting"
+        return [
+            outcome or self._deferral(self._job.assignments[index], text, None, None, None, BUSY, "")
+            for index, outcome in enumerate(self._outcomes)
+        ]
 
     def _untried(self, assignment: Assignment) -> Outcome:
         """No host could be tried: wait, or give up when all have been failing for too long (Exim 32.10)."""

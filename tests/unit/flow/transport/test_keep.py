@@ -1,0 +1,89 @@
+"""The keep: how many connections, who gets them, when they end."""
+
+import asyncio
+
+import pytest
+from tests.support.clock import JumpClock
+
+from pillarbox.flow.transport.keep import ConnectionKeep, Crowded, KeepLimits
+
+
+class Fake:
+    def __init__(self) -> None:
+        self.has_quit = False
+        self.is_closed = False
+
+    async def quit(self) -> None:
+        self.has_quit = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def keep_with(**limits) -> ConnectionKeep:
+    return ConnectionKeep(JumpClock(), KeepLimits(**limits))
+
+
+async def test_the_last_used_comes_back_first():
+    keep = keep_with()
+    one, two = Fake(), Fake()
+    assert await keep.take("a") is None
+    assert await keep.take("a") is None
+    await keep.give("a", one)
+    await keep.give("a", two)
+    assert await keep.take("a") is two
+    assert await keep.take("b") is None
+    keep.close()
+    assert one.is_closed and not two.is_closed
+
+
+async def test_messages_wait_in_order_for_a_place():
+    keep = keep_with(per_destination=1, waiting=2)
+    assert await keep.take("a") is None
+    first, second = asyncio.ensure_future(keep.take("a")), asyncio.ensure_future(keep.take("a"))
+    await asyncio.sleep(0)
+    with pytest.raises(Crowded):
+        await keep.take("a")
+    assert await keep.take("other") is None
+    session = Fake()
+    await keep.give("a", session)
+    assert await first is session
+    assert not second.done()
+    keep.drop("a")
+    assert await second is None, "a lost connection frees its place for a new one"
+    keep.drop("a")
+    keep.drop("other")
+    assert not keep._destinations
+
+
+async def test_a_cancelled_waiter_does_not_lose_the_place():
+    keep = keep_with(per_destination=1)
+    await keep.take("a")
+    waiter = asyncio.ensure_future(keep.take("a"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.sleep(0)
+    session = Fake()
+    await keep.give("a", session)
+    assert await keep.take("a") is session
+
+
+async def test_idle_connections_end():
+    keep = keep_with(idle=5.0)
+    await keep.take("a")
+    session = Fake()
+    await keep.give("a", session)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert session.has_quit and len(keep) == 0 and not keep._destinations
+
+
+async def test_idle_in_all_is_bounded():
+    keep = keep_with(idle_in_all=1)
+    one, two = Fake(), Fake()
+    await keep.take("a")
+    await keep.take("b")
+    await keep.give("a", one)
+    await keep.give("b", two)
+    assert two.has_quit and len(keep) == 1
+    keep.close()
