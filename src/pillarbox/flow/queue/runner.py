@@ -8,7 +8,8 @@ says is not due without touching a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Coroutine
 
 import msgspec
 
@@ -103,12 +104,17 @@ class QueueRunner:
     async def serve(self) -> None:
         """Until cancelled: a walk at the start and every `interval`, and what is due in between."""
         next_walk = self._clock.now()
-        while True:
-            if self._clock.now() >= next_walk:
-                next_walk = self._clock.now() + self._limits.interval
-                await self.run(QueueRun())
-            await self.deliver_due()
-            await self._clock.sleep(self._limits.tick)
+        walk: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if self._clock.now() >= next_walk and (walk is None or walk.done()):
+                    next_walk = self._clock.now() + self._limits.interval
+                    walk = asyncio.create_task(self.run(QueueRun()))
+                await self.deliver_due()
+                await self._clock.sleep(self._limits.tick)
+        finally:
+            if walk is not None:
+                walk.cancel()
 
     async def deliver_due(self) -> None:
         """Begin attempts at what is due by the table, as far as there is room; does not wait for their end."""
@@ -118,15 +124,18 @@ class QueueRunner:
 
     async def run(self, wish: QueueRun) -> None:
         """One walk through the queue, begun in order of age; returns when the last attempt has ended."""
-        self._journal.main(f"Start queue run: {_flags(wish)}".rstrip())
-        for message_id in self._spool.waiting():
+        about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
+        self._journal.main(f"Start queue run: {about}")
+        for count, message_id in enumerate(self._spool.waiting()):
+            if count % 500 == 499:
+                await asyncio.sleep(0)  # a hundred thousand take a while, others want the loop too
             if not self._is_wanted(message_id, wish):
                 continue
             self._due.forget(message_id)
             urgency = FORCED if wish.force or wish.force_frozen else AGAIN
             await self._begin(self.deliver(message_id, urgency, wish=wish))
         await self.settle_down()
-        self._journal.main(f"End queue run: {_flags(wish)}".rstrip())
+        self._journal.main(f"End queue run: {about}")
 
     async def settle_down(self) -> None:
         """Wait for every attempt that has begun."""
@@ -267,7 +276,3 @@ def _flags(wish: QueueRun) -> str:
     parts = [f"-q{marks}" if marks else "", f"-R {wish.recipient}" if wish.recipient else ""]
     parts.append(f"-S {wish.sender}" if wish.sender else "")
     return " ".join(part for part in parts if part)
-
-
-RunLauncher = Callable[[QueueRun], None]
-"""Starts a run in the background: what the control socket is given."""

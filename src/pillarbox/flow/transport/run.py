@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.outcomes import defer_all, fail_all
 from pillarbox.flow.transport.plan import plan_jobs
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Deferred, Failed, Outcome
+from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 
 
@@ -101,43 +102,3 @@ class Transports:
     def _addresses_per_job(self, name: str) -> int:
         transport = self._transports.get(name)
         return 1 if transport is None else transport.addresses_per_job
-
-
-def defer_all(
-    job: Job, reason: Reason, *, error: str = "", retry_keys: tuple[str, ...] = ()
-) -> list[Outcome]:
-    """The same deferral for every address of the job."""
-    return [
-        Deferred(
-            address=a.address,
-            recipient=a.candidate.recipient.address,
-            parents=intermediate(a),
-            router=a.router,
-            transport=a.transport,
-            reason=reason,
-            error=error,
-            retry_keys=retry_keys,
-        )
-        for a in job.assignments
-    ]
-
-
-def fail_all(job: Job, reason: Reason) -> list[Outcome]:
-    """The same failure for every address of the job."""
-    return [
-        Failed(
-            address=a.address,
-            recipient=a.candidate.recipient.address,
-            parents=intermediate(a),
-            router=a.router,
-            transport=a.transport,
-            reason=reason,
-        )
-        for a in job.assignments
-    ]
-
-
-def intermediate(assignment: Assignment) -> tuple[str, ...]:
-    """Addresses between the final one and the envelope's recipient, nearest first."""
-    parents = assignment.candidate.parents
-    return tuple(p.address for p in parents[:-1]) if len(parents) > 1 else ()

@@ -13,7 +13,7 @@ from pillarbox.flow.queue.fastlane import LaneLimits
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Host, Postponed, Refused, Routed
-from pillarbox.flow.transport.run import intermediate
+from pillarbox.flow.transport.outcomes import intermediate
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.flow.transport.transports.appendfile import Appendfile
 from pillarbox.flow.transport.transports.smtp import Smtp
@@ -596,3 +596,22 @@ async def test_a_full_waiting_room_keeps_messages_held_until_there_is_room():
     await w.deliver(queued)
     assert waiting(w) == [queued.id] and len(attempts) == 3
     assert len(w.journal.panics) == 1
+
+
+async def test_the_runner_serves_what_is_due_and_what_it_finds():
+    w = world()
+    found = await w.accept("bob@local.example")
+    await w.spool.park(found.id)
+    served = asyncio.ensure_future(w.side.runner.serve())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert w.files.files["/mail/bob"], "found by the walk at the start"
+    due = await w.accept("bob@local.example")
+    await w.spool.park(due.id)
+    w.side.due.put(due.id, w.clock.now() + 5)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(w.files.files["/mail/bob"]) == 2
+    assert any(line.startswith("Start queue run: pid=") for line in w.journal.lines)
+    served.cancel()
+    await asyncio.gather(served, return_exceptions=True)

@@ -19,11 +19,11 @@ from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdic
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
 from pillarbox.flow.transport.keep import Crowded
-from pillarbox.flow.transport.run import intermediate
+from pillarbox.flow.transport.outcomes import deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
-from pillarbox.mail.reply import Reason, Reply
+from pillarbox.mail.outcome import Deferred, Outcome, RemoteHost
+from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
 from pillarbox.wire.exim.log_line import line_host_trouble
 
@@ -194,32 +194,43 @@ class HostRun:
     def _take_verdict(self, index: int, verdict: Verdict, session: Session, is_chunked: bool) -> None:
         assignment = self._job.assignments[index]
         host, reply = session.target.remote, verdict.reply
-        is_reused = session.messages > 1
-        elapsed = self._services.clock.monotonic() - self._began
+        reason = Reason(verdict.text, verdict.text)
         if reply.is_positive:
-            self._outcomes[index] = Delivered(
-                address=assignment.candidate.address,
-                recipient=assignment.candidate.recipient.address,
-                parents=intermediate(assignment),
-                router=assignment.router,
-                transport=assignment.transport,
+            self._outcomes[index] = delivered(
+                assignment,
                 host=host,
                 reply=reply,
                 tls_cipher=session.tls_cipher,
-                is_reused=is_reused,
+                is_reused=session.messages > 1,
                 chunking=is_chunked,
-                elapsed=elapsed,
                 is_dsn_passed_on=session.engine.extensions.dsn,
+                elapsed=self._elapsed(),
             )
-            return
-        if reply.is_permanent:
-            self._outcomes[index] = self._failed(index, verdict.text, host, reply, session)
-            return
-        self._deferred[index] = self._deferral(
-            assignment, verdict.text, host, reply, session, verdict.error, str(reply.code)
-        )
-        sender = f":<{self._job.sender or ''}>" if self._habits.retry_with_sender else ""
-        self._keys[index].append(f"R:{assignment.address}{sender}")
+        elif reply.is_permanent:
+            self._outcomes[index] = failed(
+                assignment,
+                reason,
+                host=host,
+                reply=reply,
+                tls_cipher=session.tls_cipher,
+                is_reused=session.messages > 1,
+            )
+        else:
+            self._deferred[index] = deferred(
+                assignment,
+                reason,
+                host=host,
+                reply=reply,
+                tls_cipher=session.tls_cipher,
+                error=verdict.error,
+                error_detail=str(reply.code),
+                elapsed=self._elapsed(),
+            )
+            sender = f":<{self._job.sender or ''}>" if self._habits.retry_with_sender else ""
+            self._keys[index].append(f"R:{assignment.address}{sender}")
+
+    def _elapsed(self) -> float:
+        return self._services.clock.monotonic() - self._began
 
     def _take_trouble(
         self, indexes: list[int], trouble: Trouble, host: RemoteHost, target: Target, session: Session | None
@@ -227,7 +238,11 @@ class HostRun:
         """Final for all addresses when the host said so for good; otherwise the next host may do better."""
         if trouble.is_permanent:
             for index in indexes:
-                self._outcomes[index] = self._failed(index, trouble.text, host, trouble.reply, session)
+                reason, cipher = Reason(trouble.text, trouble.text), session.tls_cipher if session else ""
+                assignment = self._job.assignments[index]
+                self._outcomes[index] = failed(
+                    assignment, reason, host=host, reply=trouble.reply, tls_cipher=cipher
+                )
             return
         key = target.key if trouble.concern == "host" else f"{target.key}:{self._job.envelope.id}"
         self._services.journal.main(line_host_trouble(self._job.envelope.id, host, trouble.text))
@@ -239,14 +254,15 @@ class HostRun:
 
     def _defer(self, indexes: list[int], trouble: Trouble, host: RemoteHost, session: Session | None) -> None:
         for index in indexes:
-            self._deferred[index] = self._deferral(
+            self._deferred[index] = deferred(
                 self._job.assignments[index],
-                trouble.text,
-                host,
-                trouble.reply,
-                session,
-                trouble.error,
-                trouble.error_detail,
+                Reason(trouble.text, trouble.text),
+                host=host,
+                reply=trouble.reply,
+                tls_cipher=session.tls_cipher if session is not None else "",
+                error=trouble.error,
+                error_detail=trouble.error_detail,
+                elapsed=self._elapsed(),
             )
 
     def _break_off(self, target: Target, fault: Exception) -> None:
@@ -258,14 +274,7 @@ class HostRun:
     def _note(self, deferral: Deferred | None, key: str) -> None:
         if deferral is None:
             return
-        noted = Deferred(
-            address=deferral.address,
-            recipient=deferral.recipient,
-            reason=deferral.reason,
-            error=deferral.error,
-            error_detail=deferral.error_detail,
-            retry_keys=(key,),
-        )
+        noted = replace(deferral, retry_keys=(key,), host=None)
         envelope, now = self._job.envelope, self._services.clock.now()
         self._services.note_host_failure(noted, envelope.sender, envelope.received_at, now)
 
@@ -279,16 +288,17 @@ class HostRun:
             if outcome is not None:
                 outcomes.append(outcome)
             elif deferral is not None:
-                outcomes.append(_with_keys(deferral, (*self._keys[index], *passed_over)))
+                keys = tuple(dict.fromkeys((*self._keys[index], *passed_over)))
+                outcomes.append(replace(deferral, retry_keys=keys))
             else:
                 outcomes.append(self._untried(self._job.assignments[index]))
         return outcomes
 
     def _crowded(self) -> list[Outcome]:
         """Too many messages wait for one of the hosts: this one comes back soon, and holds up no others meanwhile."""
-        text = "too many deliveries to this host are waiting"
+        reason = Reason("too many deliveries to this host are waiting")
         return [
-            outcome or self._deferral(self._job.assignments[index], text, None, None, None, BUSY, "")
+            outcome or deferred(self._job.assignments[index], reason, error=BUSY)
             for index, outcome in enumerate(self._outcomes)
         ]
 
@@ -296,67 +306,11 @@ class HostRun:
         """No host could be tried: wait, or give up when all have been failing for too long (Exim 32.10)."""
         domain = assignment.domain
         if not self._skipped:
-            return self._deferral(assignment, f"no host found for {domain}", None, None, None, "lookup", "")
+            return deferred(assignment, Reason(f"no host found for {domain}"), error="lookup")
         if all(hint.is_expired for _, hint in self._skipped):
             text = f"all hosts for '{domain}' have been failing for a long time (and retry time not reached)"
             said = self._skipped[-1][1].text
-            return self._failed_without_host(assignment, Reason(text, f"{text}: {said}" if said else text))
-        text = f"retry time not reached for any host for '{domain}'"
-        deferral = self._deferral(assignment, text, None, None, None, SKIPPED, "")
-        return _with_keys(deferral, tuple(key for key, _ in self._skipped))
-
-    def _failed_without_host(self, assignment: Assignment, reason: Reason) -> Failed:
-        return Failed(
-            address=assignment.candidate.address,
-            recipient=assignment.candidate.recipient.address,
-            parents=intermediate(assignment),
-            router=assignment.router,
-            transport=assignment.transport,
-            reason=reason,
-        )
-
-    def _failed(
-        self, index: int, text: str, host: RemoteHost, reply: Reply | None, session: Session | None
-    ) -> Failed:
-        assignment = self._job.assignments[index]
-        return Failed(
-            address=assignment.candidate.address,
-            recipient=assignment.candidate.recipient.address,
-            parents=intermediate(assignment),
-            router=assignment.router,
-            transport=assignment.transport,
-            host=host,
-            reply=reply,
-            tls_cipher=session.tls_cipher if session is not None else "",
-            is_reused=session is not None and session.messages > 1,
-            reason=Reason(text, text),
-        )
-
-    def _deferral(
-        self,
-        assignment: Assignment,
-        text: str,
-        host: RemoteHost | None,
-        reply: Reply | None,
-        session: Session | None,
-        error: str,
-        detail: str,
-    ) -> Deferred:
-        return Deferred(
-            address=assignment.candidate.address,
-            recipient=assignment.candidate.recipient.address,
-            parents=intermediate(assignment),
-            router=assignment.router,
-            transport=assignment.transport,
-            host=host,
-            reply=reply,
-            tls_cipher=session.tls_cipher if session is not None else "",
-            elapsed=self._services.clock.monotonic() - self._began,
-            reason=Reason(text, text),
-            error=error,
-            error_detail=detail,
-        )
-
-
-def _with_keys(deferral: Deferred, keys: tuple[str, ...]) -> Deferred:
-    return replace(deferral, retry_keys=tuple(dict.fromkeys(keys)))
+            return failed(assignment, Reason(text, f"{text}: {said}" if said else text))
+        keys = tuple(key for key, _ in self._skipped)
+        reason = Reason(f"retry time not reached for any host for '{domain}'")
+        return deferred(assignment, reason, error=SKIPPED, retry_keys=keys)

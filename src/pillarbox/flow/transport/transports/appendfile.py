@@ -16,13 +16,13 @@ from pillarbox.config.kinds import Octal
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.headers import local_chunks
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.run import defer_all, intermediate
+from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.userfiles import DeliveryFailure, MaildirDelivery
 
@@ -58,7 +58,7 @@ class Appendfile(Transport, driver="appendfile"):
             path = services.user_files.deliver_maildir(delivery)
         except DeliveryFailure as failure:
             return [_refused(assignment, failure) for assignment in job.assignments]
-        return [_delivered(assignment, path) for assignment in job.assignments]
+        return [delivered(a, path=path, log_word=a.file) for a in job.assignments]
 
     async def _prepare(self, job: Job, scope: Scope, services: TransportServices) -> MaildirDelivery:
         """All that the delivery needs. Raises BadPath, ExpansionFailed, ExpansionDeferred."""
@@ -110,39 +110,10 @@ def _checked(path: str) -> str:
     return path
 
 
-def _delivered(assignment: Assignment, path: str) -> Delivered:
-    return Delivered(
-        address=assignment.candidate.address,
-        recipient=assignment.candidate.recipient.address,
-        parents=intermediate(assignment),
-        router=assignment.router,
-        transport=assignment.transport,
-        path=path,
-        log_word=assignment.file,
-    )
-
-
 def _refused(assignment: Assignment, failure: DeliveryFailure) -> Outcome:
-    address, recipient = assignment.address, assignment.candidate.recipient.address
-    parents, router, transport = intermediate(assignment), assignment.router, assignment.transport
+    """The sender reads that the mailbox is full or not there, never a path of ours."""
     if failure.is_permanent:
-        return Failed(
-            address=address,
-            recipient=recipient,
-            parents=parents,
-            router=router,
-            transport=transport,
-            reason=Reason(str(failure), "mailbox is not available"),
-        )
-    return Deferred(
-        address=address,
-        recipient=recipient,
-        parents=parents,
-        router=router,
-        transport=transport,
-        reason=Reason(
-            str(failure), "mailbox is full" if failure.error == "quota" else "mailbox is not available"
-        ),
-        retry_keys=(f"T:{address}",),
-        error=failure.error,
-    )
+        return failed(assignment, Reason(str(failure), "mailbox is not available"))
+    words = "mailbox is full" if failure.error == "quota" else "mailbox is not available"
+    key = f"T:{assignment.address}"
+    return deferred(assignment, Reason(str(failure), words), error=failure.error, retry_keys=(key,))

@@ -19,7 +19,7 @@ from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
 from pillarbox.flow.transport.attempt.target import Target, targets_of
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.run import defer_all
+from pillarbox.flow.transport.outcomes import defer_all
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed

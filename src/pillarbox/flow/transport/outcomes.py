@@ -1,0 +1,110 @@
+"""Outcomes of an assignment: the facts that all three kinds share are filled in here, once."""
+
+from __future__ import annotations
+
+from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.job import Job
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.reply import Reason, Reply
+
+
+def delivered(
+    assignment: Assignment,
+    *,
+    path: str = "",
+    log_word: str = "",
+    host: RemoteHost | None = None,
+    reply: Reply | None = None,
+    tls_cipher: str = "",
+    is_reused: bool = False,
+    chunking: bool = False,
+    is_dsn_passed_on: bool = False,
+    elapsed: float = 0.0,
+) -> Delivered:
+    candidate = assignment.candidate
+    return Delivered(
+        address=candidate.address,
+        recipient=candidate.recipient.address,
+        parents=intermediate(assignment),
+        router=assignment.router,
+        transport=assignment.transport,
+        path=path,
+        log_word=log_word,
+        host=host,
+        reply=reply,
+        tls_cipher=tls_cipher,
+        is_reused=is_reused,
+        chunking=chunking,
+        is_dsn_passed_on=is_dsn_passed_on,
+        elapsed=elapsed,
+    )
+
+
+def deferred(
+    assignment: Assignment,
+    reason: Reason,
+    *,
+    error: str = "",
+    error_detail: str = "",
+    retry_keys: tuple[str, ...] = (),
+    host: RemoteHost | None = None,
+    reply: Reply | None = None,
+    tls_cipher: str = "",
+    elapsed: float = 0.0,
+) -> Deferred:
+    candidate = assignment.candidate
+    return Deferred(
+        address=candidate.address,
+        recipient=candidate.recipient.address,
+        parents=intermediate(assignment),
+        router=assignment.router,
+        transport=assignment.transport,
+        reason=reason,
+        error=error,
+        error_detail=error_detail,
+        retry_keys=retry_keys,
+        host=host,
+        reply=reply,
+        tls_cipher=tls_cipher,
+        elapsed=elapsed,
+    )
+
+
+def failed(
+    assignment: Assignment,
+    reason: Reason,
+    *,
+    host: RemoteHost | None = None,
+    reply: Reply | None = None,
+    tls_cipher: str = "",
+    is_reused: bool = False,
+) -> Failed:
+    candidate = assignment.candidate
+    return Failed(
+        address=candidate.address,
+        recipient=candidate.recipient.address,
+        parents=intermediate(assignment),
+        router=assignment.router,
+        transport=assignment.transport,
+        reason=reason,
+        host=host,
+        reply=reply,
+        tls_cipher=tls_cipher,
+        is_reused=is_reused,
+    )
+
+
+def defer_all(job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = ()) -> list[Outcome]:
+    """The same deferral for every address of the job."""
+    return [deferred(assignment, reason, retry_keys=retry_keys) for assignment in job.assignments]
+
+
+def fail_all(job: Job, reason: Reason) -> list[Outcome]:
+    """The same failure for every address of the job."""
+    return [failed(assignment, reason) for assignment in job.assignments]
+
+
+def intermediate(assignment: Assignment) -> tuple[str, ...]:
+    """Addresses between the final one and the envelope's recipient, nearest first."""
+    parents = assignment.candidate.parents
+    return tuple(p.address for p in parents[:-1]) if len(parents) > 1 else ()
