@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -46,9 +47,12 @@ class ContentType(msgspec.Struct, frozen=True, gc=False):
     parameters: Parameters = ()
 
     def parameter(self, name: bytes) -> bytes | None:
+        """The value of `name`, or of `name*` with its encoding taken off (RFC 2231 §4)."""
         for key, value in self.parameters:
             if key == name:
                 return value
+            if key == name + b"*":
+                return unquote_to_bytes(value.rpartition(b"'")[2])
         return None
 
 

@@ -150,7 +150,9 @@ class _Reader:
             route, address = None, self._words
             name = _without_pairs(self._comment)
         local_part, domain = _split(address)
-        if local_part or domain:
+        if not domain and not self._angle and b" " in (phrase := _phrase(address)):
+            self._items.append(Mailbox(phrase, None, b"", b""))  # words, but no address
+        elif local_part or domain:
             self._items.append(Mailbox(name or None, route, local_part, domain))
         self._clear()
 

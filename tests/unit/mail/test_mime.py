@@ -41,6 +41,11 @@ def test_multipart_with_preamble_and_epilogue() -> None:
     assert part.parts[1].content_type.subtype == b"html"
 
 
+def test_boundary_in_extended_form() -> None:
+    data = b"Content-Type: multipart/mixed; boundary*=us-ascii''a%3Ab\r\n\r\n--a:b\r\n\r\nx\r\n--a:b--\r\n"
+    assert [body(data, child) for child in scan(data).parts] == [b"x"]
+
+
 def test_empty_parts() -> None:
     data = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n--b\r\n\r\n--b--\r\n"
     assert [body(data, child) for child in scan(data).parts] == [b"", b""]

@@ -30,6 +30,7 @@ def simple(*items: tuple[bytes | None, bytes, bytes]) -> list[Mailbox]:
         (b"jdoe@test  . example", simple((None, b"jdoe", b"test.example"))),
         (b"pete(his \\) account)@silly.test(his host)", simple((b"his host", b"pete", b"silly.test"))),
         (b"a@[192.0.2.1]", simple((None, b"a", b"[192.0.2.1]"))),
+        (b"Mailer Daemon", simple((b"Mailer Daemon", b"", b""))),
         (b"MAILER-DAEMON", simple((None, b"MAILER-DAEMON", b""))),
     ],
 )
