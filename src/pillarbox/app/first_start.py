@@ -44,8 +44,13 @@ class Start(msgspec.Struct, frozen=True):
 
 def prepare(folder: DataFolder, *, is_system: bool) -> Start:
     """Make what is missing. `is_system`: we are the machine's mail server, on the standard ports and all interfaces."""
-    for directory in (folder.path, folder.mail, folder.spool, folder.log):
-        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    for directory, mode in (
+        (folder.path, 0o755),
+        (folder.spool, 0o755),
+        (folder.mail, 0o700),
+        (folder.log, 0o750),
+    ):
+        directory.mkdir(parents=True, exist_ok=True, mode=mode)
     hostname = primary_hostname()
     make_self_signed(folder.certificate, folder.key, tuple(dict.fromkeys((hostname, "localhost"))))
     account, password = _first_account(folder)

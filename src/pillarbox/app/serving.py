@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Protocol
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.network import DialError
 from pillarbox.system.connection import SocketConnection
-from pillarbox.system.tls import ServerTls
+from pillarbox.system.listen import BACKLOG
+from pillarbox.system.tls import ServerTls, current_certificate
 
 HANDSHAKE_TIMEOUT = 30.0
 
@@ -80,6 +82,20 @@ class Service:
         """The factory for `loop.create_server`."""
         return _Accepted(self._loop, self._server_tls, self._begin)
 
+    async def listen(self, listening: socket.socket) -> asyncio.Server:
+        """Serve from now on. TLS ports do the handshake before a session is made."""
+        tls = self._server_tls() if self._is_tls else None
+        if tls is None:
+            return await self._loop.create_server(self.protocol, sock=listening, backlog=BACKLOG)
+        context = current_certificate(tls, self._server_tls)
+        return await self._loop.create_server(
+            self.protocol,
+            sock=listening,
+            backlog=BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+        )
+
     def _begin(self, connection: SocketConnection) -> None:
         address = connection.peer_address[0]
         if not self._limits.take(address):
@@ -95,16 +111,13 @@ class Service:
 
     async def _run(self, connection: SocketConnection, address: str) -> None:
         try:
-            if self._is_tls:
-                await connection.start_tls_server(HANDSHAKE_TIMEOUT)
             session = self._make(connection, self._is_tls)
             task = asyncio.current_task()
             if task is not None:
                 self.tasks[task] = session
             await session.run()
-        except DialError as error:
-            if error.error == "tls":
-                self._journal.main(f"TLS error on connection from [{address}]: {error}")
+        except DialError:
+            return
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             self._journal.panic(

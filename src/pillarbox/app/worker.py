@@ -113,10 +113,7 @@ class Worker:
         }
         make = makers[listener.role]
         service = Service(make, limits, self.world.journal, lambda: self.mta.tls, is_tls=listener.is_tls)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            service.protocol, sock=listener.sockets[self._seat.slot], backlog=1024
-        )
+        server = await service.listen(listener.sockets[self._seat.slot])
         self._services.append(service)
         self._servers.append(server)
 

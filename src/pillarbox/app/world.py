@@ -13,6 +13,7 @@ from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import FileJournal
 from pillarbox.backends.lookups.registry import LookupTypes
+from pillarbox.backends.mailstore.maildir.lock import FileLocks
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.userfiles.local import LocalUserFiles
@@ -20,7 +21,6 @@ from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.settings import Dns, Files
 from pillarbox.flow.transport.keep import ConnectionKeep
-from pillarbox.mailbox.pop3.services import MemoryLocks
 from pillarbox.system.clock import SystemClock
 from pillarbox.system.dial import SystemNetwork
 from pillarbox.system.dns.hosts import HostsFile
@@ -64,7 +64,7 @@ class World:
         self.logins = AccountLogins(self.users)
         self.stores = MaildirStores(self.clock)
         self.keep = ConnectionKeep(self.clock)
-        self.maildrop_locks = MemoryLocks()
+        self.maildrop_locks = FileLocks()
 
     async def start(self) -> int:
         """Open the spool: how many messages of an earlier life were found in its journal. Raises SlotInUse, OSError."""

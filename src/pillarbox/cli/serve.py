@@ -126,7 +126,12 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
     except privilege.NoSuchUser as error:
         fail(f"pillarbox: {error}", EX_CONFIG)
     owned = {Path(files.spool_directory), Path(files.mail_directory), log_directory_of(config)}
-    needed = [path, Path(files.spool_directory), Path(sys.prefix) / "x", Path(__file__)]
+    needed = [
+        Path(os.__file__),
+        Path(sys.prefix) / "x",
+        Path(__file__),
+        start.folder.path if start is not None else path,
+    ]
     out_of_reach = [place for place in needed if not privilege.can_reach(user.pw_uid, gid, place)]
     if out_of_reach:
         _say(

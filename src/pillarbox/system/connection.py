@@ -68,6 +68,7 @@ class SocketConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         if is_first:
             self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+            self._note_tls()
 
     def data_received(self, data: bytes) -> None:
         self._buffer.append(bytes(data))
@@ -148,7 +149,6 @@ class SocketConnection(asyncio.Protocol):
         if tls is None:
             raise DialError("tls", "there is no certificate")
         await self._upgrade(tls.context, timeout, is_server=True)
-        self._certificate_digest = tls.certificate_digest
 
     def channel_bindings(self) -> dict[str, bytes]:
         """By type name (RFC 5929); empty without TLS."""
@@ -166,6 +166,12 @@ class SocketConnection(asyncio.Protocol):
         self._stop_timer()
         if self._transport is not None:
             self._transport.close()
+
+    def refuse(self, words: bytes) -> None:
+        """Say one thing, hear nothing, and close."""
+        if self._transport is not None and words:
+            self._transport.write(words)
+        self.close()
 
     def abort(self) -> None:
         self._stop_timer()
@@ -228,9 +234,16 @@ class SocketConnection(asyncio.Protocol):
         if transport is None:
             raise DialError("tls", "TLS handshake failed: connection lost")
         self._transport = transport
+        self._note_tls()
+
+    def _note_tls(self) -> None:
         tls = self._tls_object()
-        if tls is not None:
-            self.tls_cipher = describe_cipher(tls)
+        if tls is None:
+            return
+        self.tls_cipher = describe_cipher(tls)
+        served = self._server_tls() if self._server_tls is not None else None
+        if served is not None:
+            self._certificate_digest = served.certificate_digest
 
     def _tls_object(self) -> ssl.SSLObject | None:
         if self._transport is None:

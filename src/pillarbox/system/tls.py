@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from pillarbox.ports.network import TlsWish
@@ -40,6 +41,18 @@ class ServerTls:
             raise TlsFileError(f"{certificate} with key {key}: {error}") from error
         first = pem[pem.index("-----BEGIN") : pem.index("-----END CERTIFICATE-----") + 26]
         self.certificate_digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).digest()
+
+
+def current_certificate(first: ServerTls, current: Callable[[], ServerTls | None]) -> ssl.SSLContext:
+    """A context for a listening socket that outlives reloads: every handshake is done with the certificate of the moment."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def choose(handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        handshake.context = (current() or first).context
+
+    context.sni_callback = choose
+    return context
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ is emptied then. Hints are hints: a file that is damaged is put aside and begun 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections import deque
@@ -176,6 +177,13 @@ def _text(value: str) -> str:
 
 
 def _open(path: str, report: Callable[[str], None]) -> apsw.Connection:
+    """One process at a time: SQLite does not wait while a fresh database changes to WAL, and a damaged one must be set aside once."""
+    with open(f"{path}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _open_locked(path, report)
+
+
+def _open_locked(path: str, report: Callable[[str], None]) -> apsw.Connection:
     try:
         return _connect(path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
