@@ -120,16 +120,13 @@ class Reader:
             name, equals, value = definition.groups()
             self._define(name, equals, value, RawLine(line, position))
             return
-        text = self._substitute(line)
-        if len(text) > _MAX_LINE:
-            self._complain(position, line, f"a line exceeds {_MAX_LINE} characters after macros are replaced")
-            return
+        text = self._substitute(line, position)
         self.lines.append(RawLine(text.strip(), position))
 
     # Directives
 
     def _include(self, line: str, position: Position, depth: int) -> None:
-        found = _INCLUDE.fullmatch(self._substitute(line))
+        found = _INCLUDE.fullmatch(self._substitute(line, position))
         if not found:
             self._complain(position, line, ".include needs a file name")
             return
@@ -181,16 +178,20 @@ class Reader:
                 f'"{name}" cannot be defined as a macro: "{holder}" is one and part of its name',
             )
         else:
-            self.macros[name] = self._substitute(value)
+            self.macros[name] = self._substitute(value, position)
 
-    def _substitute(self, line: str) -> str:
-        if not self.macros:
-            return line
+    def _substitute(self, line: str, position: Position) -> str:
+        """Each macro in the order of definition, so that later ones are seen in the text of earlier ones."""
         for name, value in self.macros.items():
-            if name in line:
-                line = line.replace(name, value)
-                if len(line) > _MAX_LINE:
-                    return line
+            count = line.count(name)
+            if not count:
+                continue
+            if len(line) + count * len(value) > _MAX_LINE:
+                self._complain(
+                    position, line, f"a line exceeds {_MAX_LINE} characters after macros are replaced"
+                )
+                return ""
+            line = line.replace(name, value)
         return line
 
 

@@ -1,0 +1,158 @@
+"""Building: options, drivers, cross-checks; every problem with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pillarbox.app.configuration import declare_all
+from pillarbox.config.build import Report, load_text
+from pillarbox.config.errors import ConfigError, Problem
+from pillarbox.config.show import show_drivers, show_list, show_main_option
+from pillarbox.flow.settings import Identity, Queueing, SmtpLimits, SmtpService, port_list
+from pillarbox.language.match.named import NamedLists
+from pillarbox.language.nowhere import empty_scope
+
+declare_all()
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    return caught.value.problems
+
+
+GOOD = """\
+primary_hostname = mail.example.org
+smtp_accept_max = 2k
+no_smtp_enforce_sync
+hide errors_copy = secret@x.y
+delay_warning_condition = "${if eq{a}{a}\\
+   {yes}{no}}"
+domainlist local_domains = @ : \\
+    example.org
+begin routers
+aliases:
+  driver = redirect
+  domains = +local_domains
+  data = ${lookup{$local_part}lsearch{/etc/aliases}}
+remote:
+  driver = dnslookup
+  transport = smtp
+  self = pass
+begin transports
+smtp:
+  driver = smtp
+begin retry
+* * F,1h,15m
+begin rewrite
+*@*.example.org $1@example.org
+"""
+
+
+def test_builds() -> None:
+    config = load_text(GOOD)
+    assert config.main(SmtpLimits).smtp_accept_max == 2048
+    assert config.main(SmtpService).smtp_enforce_sync is False
+    assert config.main(Identity).primary_hostname == "mail.example.org"
+    condition = config.main(Queueing).delay_warning_condition
+    assert condition is not None
+    assert condition.expand_now(empty_scope()) == "yes"
+    assert [router.name for router in config.routers] == ["aliases", "remote"]
+    assert config.routers[0].origin.line == 10
+    assert config.routers[0].domains.matches_now("example.org", empty_scope())
+    assert list(config.transports) == ["smtp"]
+    assert config.retry.find("x@y") is not None
+    assert config.rewrite.rewrite_now("a@b.example.org", "F", empty_scope()) == "a@example.org"
+    assert config.named in config.main_facets.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason", "suggestion"),
+    [
+        ("smtp_acept_max = 3", 1, "unknown main option: smtp_acept_max", "did you mean smtp_accept_max?"),
+        ("\nsmtp_accept_max = x", 2, "malformed integer", ""),
+        ("no_smtp_accept_max", 1, "only a boolean option can be negated", ""),
+        ("smtp_accept_max", 1, "a value are missing", ""),
+        ("smtp_accept_max = 1\nsmtp_accept_max = 2", 2, "given twice", ""),
+        ("smtp_banner = $primary_hostnam", 1, "did you mean $primary_hostname?", ""),
+        ("domainlist a = +b", 1, "unknown named domain list", ""),
+        ("domainlist a = b\ndomainlist a = c", 2, "defined twice", ""),
+        (
+            "acl_smtp_rcpt = check\nbegin acl\nchekc:\n accept",
+            1,
+            "there is no ACL 'check'",
+            "did you mean chekc?",
+        ),
+        ("begin router", 1, "not a known configuration section", "did you mean routers?"),
+        ("begin retry\nbegin retry", 2, "begun before", ""),
+        ("begin retry\n* nosuch F,1h,1m", 2, "unknown or malformed retry error", ""),
+        ("begin rewrite\n*@x", 2, "replacement is missing", ""),
+        ("begin routers\n  driver = accept", 2, "driver's name and a colon are missing", ""),
+        ("begin routers\na:\n  driver = acept", 3, "unknown router driver", "did you mean accept?"),
+        ("begin routers\na:\n  verify", 2, "has no driver option", ""),
+        (
+            "begin routers\na:\n driver = accept\n domans = x",
+            4,
+            "unknown option of router a",
+            "did you mean domains?",
+        ),
+        (
+            "begin routers\na:\n driver = accept\n transport = smpt\nbegin transports\nsmtp:\n driver = smtp",
+            4,
+            "no transport 'smpt'",
+            "did you mean smtp?",
+        ),
+        ("begin routers\na:\n driver = accept\n redirect_router = b", 4, "there is no router 'b'", ""),
+        ("begin routers\na:\n driver = accept\na:\n driver = accept", 4, 'two drivers called "a"', ""),
+        ('smtp_banner = "abc', 1, "not closed", ""),
+    ],
+)
+def test_says_what_is_wrong_and_where(text: str, line: int, reason: str, suggestion: str) -> None:
+    problems = problems_of(text)
+    fitting = [problem for problem in problems if reason in problem.reason]
+    assert fitting, problems
+    assert fitting[0].line == line
+    assert fitting[0].file == "configuration"
+    assert fitting[0].suggestion == suggestion
+
+
+def test_collects_problems_of_all_sections_in_order() -> None:
+    problems = problems_of("nosuch = 1\nbegin routers\na:\n driver = nosuch\nbegin retry\n* * X\n")
+    assert [problem.line for problem in problems] == [1, 4, 6]
+    assert str(problems[0]).startswith("configuration:1: unknown main option")
+
+
+def test_acls_are_compiled_by_whom_the_flow_hands_in() -> None:
+    seen = []
+
+    def compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, report: Report) -> object:
+        seen.append((name, list(lines)))
+        report(lines[0][1], "bad", "worse")
+        return name
+
+    with pytest.raises(ConfigError) as caught:
+        load_text("begin acl\ncheck:\n  accept hosts = : \\\n   x\n", acl_compiler=compile_acl)
+    assert seen == [("check", [("accept hosts = : x", "configuration:3")])]
+    assert caught.value.problems == (Problem("configuration", 3, "accept hosts = : x", "bad", "worse"),)
+
+
+def test_shows_as_bp_does() -> None:
+    config = load_text(GOOD)
+    assert show_main_option(config, "smtp_enforce_sync") == "no_smtp_enforce_sync"
+    assert show_main_option(config, "primary_hostname") == "primary_hostname = mail.example.org"
+    assert show_main_option(config, "errors_copy", is_admin=False) == "errors_copy = <value not displayable>"
+    assert show_main_option(config, "nosuch") is None
+    assert show_list(config, "local_domains") == "domainlist local_domains = @ : example.org"
+    shown = list(show_drivers(config.routers))
+    assert shown[:2] == ["", "aliases router:"]
+    assert "driver = redirect" in shown
+    assert "domains = +local_domains" in shown
+
+
+def test_ports() -> None:
+    assert port_list("smtp : 587 : 2525") == (25, 587, 2525)
+    assert port_list("") == ()
+    with pytest.raises(ValueError, match="nosuch"):
+        port_list("nosuch")
