@@ -201,7 +201,7 @@ def _recipient_block(report: Report, style: Style) -> str:
         f"Action: {report.action}",
         f"Status: {status_code(report)}",
     ]
-    if outcome.host is not None:
+    if outcome.host is not None and outcome.reply is not None:
         lines.append(f"Remote-MTA: dns; {outcome.host.name}")
     if outcome.reply is not None:
         lines.append(f"Diagnostic-Code: smtp; {outcome.reply}")

@@ -9,7 +9,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.transports.appendfile import Appendfile, maildir_name
+from pillarbox.flow.transport.transports.appendfile import Appendfile, unique_name
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
@@ -50,7 +50,7 @@ async def test_the_message_is_written_unchanged():
     outcome, files = await deliver(maildirs(), job_for("bob@local.example"))
     assert isinstance(outcome, Delivered)
     assert files.files == {"/mail/local.example/bob": [b"Subject: x\nX-Old: 1\n  folded\nTo: y\n\nbody\n"]}
-    assert outcome.path.startswith("/mail/local.example/bob/new/1700000000.1vMXYZ-000000001Lk-1abc-")
+    assert outcome.path.startswith("/mail/local.example/bob/new/1vMXYZ-000000001Lk-1abc-")
 
 
 async def test_additions_stand_in_front_in_exims_order():
@@ -124,7 +124,7 @@ def test_forms_not_supported_are_refused_at_load():
 
 
 def test_names_repeat_for_one_address_and_differ_between_two():
-    first = maildir_name("id", "a@b", 1.5, "h")
-    assert first == maildir_name("id", "a@b", 1.5, "h")
-    assert first != maildir_name("id", "c@b", 1.5, "h")
+    first = unique_name("id", "a@b")
+    assert first == unique_name("id", "a@b")
+    assert first != unique_name("id", "c@b")
     assert "/" not in first and ":" not in first

@@ -67,7 +67,7 @@ class Appendfile(Transport, driver="appendfile"):
         sender = await self.sender_of(job, scope)
         return MaildirDelivery(
             directory=await self._directory(first, scope),
-            unique=maildir_name(job.envelope.id, first.address, job.envelope.received_at, services.hostname),
+            unique=unique_name(job.envelope.id, first.address),
             chunks=local_chunks(
                 self.prefix_of(job, sender, now),
                 b"" if self.body_only else await self.headers_of(job, scope),
@@ -94,10 +94,10 @@ class Appendfile(Transport, driver="appendfile"):
         return _checked(await self.directory.expand(scope))
 
 
-def maildir_name(message_id: str, address: str, received_at: float, hostname: str) -> str:
-    """`<seconds>.<id>-<hash of the address>.<host>`: the same for every attempt at this address (maildir(5))."""
+def unique_name(message_id: str, address: str) -> str:
+    """`<id>-<hash of the address>`: the same for every attempt at this address. Time and host are added by the port (maildir(5))."""
     digest = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return f"{int(received_at)}.{message_id}-{digest}.{hostname}"
+    return f"{message_id}-{digest}"
 
 
 def _can_climb(name: str) -> bool:
