@@ -230,7 +230,7 @@ async def test_many_at_once(spool: Spool) -> None:
 
 
 async def test_full_spool_refuses_and_goes_on_when_there_is_room(kind: str, tmp_path: Path) -> None:
-    async with open_spool(kind, tmp_path, SettableClock(), room=4 << 20) as spool:
+    async with open_spool(kind, tmp_path, SettableClock(), room=8 << 20) as spool:
         kept: list[str] = []
         with pytest.raises(SpoolFull):
             while len(kept) < 200:

@@ -161,6 +161,10 @@ class SimulatedDisk:
             inside = (name[len(path) + 1 :] for name in self._names if name.startswith(path + "/"))
             return sorted({name.partition("/")[0] for name in inside})
 
+    def free_space(self, fd: int) -> int:
+        with self._mutex:
+            return self.room - sum(map(len, self._data.values()))
+
     def age_mark(self, fd: int) -> float:
         return 0.0
 

@@ -75,6 +75,10 @@ class Disk(Protocol):
         """What is in a directory; empty when there is none."""
         ...
 
+    def free_space(self, fd: int) -> int:
+        """Bytes that may still be written to the file system of `fd`."""
+        ...
+
     def age_mark(self, fd: int) -> float:
         """When the file was last written, seconds since the epoch."""
         ...
@@ -147,6 +151,10 @@ class OsDisk:
             return os.listdir(path)
         except FileNotFoundError:
             return []
+
+    def free_space(self, fd: int) -> int:
+        facts = os.fstatvfs(fd)
+        return facts.f_bavail * facts.f_frsize
 
     def age_mark(self, fd: int) -> float:
         return os.fstat(fd).st_mtime

@@ -7,6 +7,7 @@ that generation is written; until then the old generation rules, all of whose me
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import struct
@@ -14,14 +15,14 @@ import zlib
 from collections.abc import Iterator
 
 from pillarbox.backends.spool.record import SECTOR, Record, read_records
-from pillarbox.system.durable import OUT_OF_ROOM, Disk, remove_file
+from pillarbox.system.durable import Disk, remove_file
 
 _HEAD = struct.Struct("<8sQQ")
 _CHECKSUM = struct.Struct("<I")
 _MAGIC = b"PLBXSEG1"
 SUFFIX = ".segment"
 SMALLEST = 1 << 20
-"""When there is no room for a segment of the usual size, smaller ones are tried down to this."""
+"""When there is little room, segments are made smaller, down to this."""
 
 
 class Segment:
@@ -60,16 +61,14 @@ def create_segment(disk: Disk, path: str, size: int) -> Segment:
 
 
 def _allocate(disk: Disk, fd: int, size: int) -> int:
-    while True:
-        try:
-            disk.allocate(fd, size)
-        except OSError as error:
-            disk.truncate(fd, 0)
-            if error.errno not in OUT_OF_ROOM or size // 2 < SMALLEST:
-                raise
-            size //= 2
-        else:
-            return size
+    """Smaller rather than more than a quarter of what is free: the waiting room needs space too. The size made."""
+    free = disk.free_space(fd)
+    while size > free // 4:
+        size //= 2
+        if size < SMALLEST:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    disk.allocate(fd, size)
+    return size
 
 
 def open_segment(disk: Disk, path: str) -> Segment:

@@ -82,9 +82,10 @@ def test_damaged_head_counts_for_nothing() -> None:
 
 
 def test_smaller_segment_when_the_disk_is_small() -> None:
-    disk = SimulatedDisk(room=4 * SMALLEST)
+    disk = SimulatedDisk(room=17 * SMALLEST)
     assert create_segment(disk, PATH, 16 * SMALLEST).capacity == 4 * SMALLEST
-    with pytest.raises(OSError, match="no space") as caught:
+    disk.room = 8 * SMALLEST - 1
+    with pytest.raises(OSError, match="No space") as caught:
         create_segment(disk, "/journal/00000002.segment", 16 * SMALLEST)
     assert caught.value.errno == errno.ENOSPC
     assert disk.names("/journal") == ["00000001.segment"]
