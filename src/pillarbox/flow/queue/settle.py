@@ -199,6 +199,8 @@ class _Settling:
             recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
             if failure.is_silent or not bounce.wants_failure_notice(recipient):
                 self.settled[failure.address] = None
+            elif self.errors_to.get(failure.address) == "":  # a router's `errors_to =` discards the error
+                self._ignore(failure)
             elif to:
                 groups.setdefault(to, []).append(failure)
             else:
@@ -223,12 +225,15 @@ class _Settling:
         age = self.now - self.queued.envelope.received_at
         if age >= self.settler._ending.ignore_bounce_errors_after:
             for failure in failures:
-                self._say(f"{failure.address}: error ignored")
-                self.settled[failure.address] = None
+                self._ignore(failure)
             return
         self._say("Frozen (delivery error message)")
         self.pending.extend(failures)
         self.events.append(Frozen(self.now))
+
+    def _ignore(self, failure: Failed) -> None:
+        self._say(f"{failure.address}: error ignored")
+        self.settled[failure.address] = None
 
     async def _conclude(self, needs_sync: bool) -> Settlement:
         if not self.pending:

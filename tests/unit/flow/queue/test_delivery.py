@@ -612,3 +612,23 @@ async def test_the_runner_serves_what_is_due_and_what_it_finds():
     assert any(line.startswith("Start queue run: pid=") for line in w.journal.lines)
     served.cancel()
     await asyncio.gather(served, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("errors_to", "mailbox"), [("owner@local.example", "/mail/owner"), ("", None)])
+async def test_errors_to_says_who_hears_of_failures(errors_to, mailbox):
+    def routing(candidate: Candidate) -> Routed:
+        if candidate.domain != "remote.example":
+            return answer(candidate)
+        host = Host("mx.remote.example", ("192.0.2.1",))
+        return assigned(candidate, "scripted", hosts=(host,), errors_to=errors_to)
+
+    w = World(routing, TRANSPORTS)
+    queued = await w.accept("never@remote.example")
+    await w.deliver(queued)
+    assert list(w.files.files) == ([mailbox] if mailbox else [])
+    assert waiting(w) == []
+    if mailbox:
+        report = email.message_from_bytes(w.files.files[mailbox][0], policy=email.policy.default)
+        assert report["Subject"] == "Mail delivery failed"
+    else:
+        assert f"{queued.id} never@remote.example: error ignored" in w.journal.lines
