@@ -5,6 +5,7 @@ import email
 import email.policy
 from typing import ClassVar
 
+import pytest
 from tests.support.delivery_world import QueueSettings, World, assigned
 from tests.support.scripted_peer import ScriptedNetwork
 
