@@ -1,0 +1,23 @@
+"""The daemon that most process tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.process.daemon import Daemon, User
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    """Two workers, for the whole run. It must not have panicked at the end, and must stop when told."""
+    with Daemon.started("--workers", "2") as running:
+        yield running
+        assert running.panics == ""
+        assert running.stop() == 0
+
+
+@pytest.fixture
+def user(daemon: Daemon) -> User:
+    """An account of this test's own."""
+    return daemon.add_user()

@@ -1,0 +1,26 @@
+"""The daemon starts, takes a message, delivers it, stops and finds everything again."""
+
+from __future__ import annotations
+
+import pytest
+from tests.process.daemon import Daemon, User, wait_until
+
+pytestmark = pytest.mark.process
+
+
+def test_takes_and_delivers(daemon: Daemon, user: User) -> None:
+    daemon.send(b"Subject: hello\n\nworld\n", to=user)
+    paths = wait_until(lambda: daemon.delivered(user), "a message in the Maildir")
+    assert paths[0].read_bytes().endswith(b"Subject: hello\n\nworld\n")
+
+
+def test_starts_again_with_what_it_had() -> None:
+    with Daemon.started("--workers", "1") as daemon:
+        first = daemon.admin
+        daemon.send(b"Subject: one\n\n1\n")
+        assert daemon.stop() == 0
+        daemon.start()
+        assert daemon.admin == first
+        daemon.send(b"Subject: two\n\n2\n")
+        wait_until(lambda: len(daemon.delivered(first)) == 2, "both messages")
+        assert daemon.panics == ""
