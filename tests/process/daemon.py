@@ -35,6 +35,7 @@ T = TypeVar("T")
 COMMAND = Path(sys.prefix) / "bin" / "pillarbox"
 ROLES = ("smtp", "submission", "smtps", "imap", "imaps", "pop3", "pop3s")
 READY = "Stop with Ctrl-C"
+RELOADED = ": configuration reloaded"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
 _ACCOUNT = re.compile(r"^  account +(\S+) +password +(\S+)", re.MULTILINE)
@@ -127,6 +128,18 @@ class Daemon:
     def _listen(self) -> Iterator[str]:
         for role, port in self.ports.items():
             yield f"--listen={'smtp' if role == 'submission' else role}=127.0.0.1:{port}"
+
+    def reconfigure(self, *changes: tuple[str, str]) -> None:
+        """Replace texts of its configuration and reload it with HUP; returns when every worker has the new one."""
+        path = self.data / "pillarbox.conf"
+        text = path.read_text()
+        for old, new in changes:
+            assert old in text, f"{old!r} is not in {path}"
+            text = text.replace(old, new)
+        path.write_text(text)
+        wanted = self.log.count(RELOADED) + len(self.workers)
+        self.signal(signal.SIGHUP)
+        wait_until(lambda: self.log.count(RELOADED) >= wanted, f"configuration reloaded\n{self.output}")
 
     @property
     def pid(self) -> int:

@@ -7,11 +7,13 @@ from tests.process.daemon import Daemon, User, wait_until
 
 pytestmark = pytest.mark.process
 
+LETTER = b"From: a@localhost\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-ID: <1@localhost>\nSubject: hello\n\nworld\n"
+
 
 def test_takes_and_delivers(daemon: Daemon, user: User) -> None:
-    daemon.send(b"Subject: hello\n\nworld\n", to=user)
+    daemon.send(LETTER, to=user)
     paths = wait_until(lambda: daemon.delivered(user), "a message in the Maildir")
-    assert paths[0].read_bytes().endswith(b"Subject: hello\n\nworld\n")
+    assert paths[0].read_bytes().endswith(LETTER)
 
 
 def test_starts_again_with_what_it_had() -> None:
