@@ -101,6 +101,12 @@ class SimulatedDisk:
             _write(content, offset, data)
             self.log.append(("write", inode, offset, bytes(data)))
 
+    def pwrite_durable(self, fd: int, data: bytes, offset: int) -> None:
+        """This range and nothing else of the file is durable."""
+        with self._mutex:
+            self.pwrite(fd, data, offset)
+            self.log.append(("sync range", self._files[fd], offset, offset + len(data)))
+
     def _need_room(self, more: int) -> None:
         if more > 0 and sum(map(len, self._data.values())) + more > self.room:
             raise OSError(errno.ENOSPC, "no space left on device")
@@ -196,6 +202,10 @@ def _survivors(log: list[Change], choice: Choice) -> SimulatedDisk:
                 pending = _apply(
                     pending, data, names, lambda c, i=inode: c[0] in ("write", "resize") and c[1] == i
                 )
+            case ("sync range", inode, int(start), int(end)):
+                pending = _apply(
+                    pending, data, names, lambda c, i=inode, s=start, e=end: _is_write_within(c, i, s, e)
+                )
             case ("syncfs",):
                 pending = _apply(pending, data, names, lambda _: True)
             case ("syncdir", path):
@@ -258,6 +268,13 @@ def _parts(change: Change) -> list[Change]:
             spans = itertools.pairwise(borders)
             return [("write", inode, offset + start, content[start:end]) for start, end in spans]
     return [change]
+
+
+def _is_write_within(change: Change, inode: object, start: int, end: int) -> bool:
+    match change:
+        case ("write", written, int(offset), bytes(content)):
+            return written == inode and start <= offset and offset + len(content) <= end
+    return False
 
 
 def _is_name_in(change: Change, directory: str) -> bool:

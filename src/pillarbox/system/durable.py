@@ -43,6 +43,10 @@ class Disk(Protocol):
         """All of it."""
         ...
 
+    def pwrite_durable(self, fd: int, data: bytes, offset: int) -> None:
+        """All of it, on the disk on return, within a file that is long enough already. Says nothing of earlier writes."""
+        ...
+
     def size(self, fd: int) -> int: ...
 
     def truncate(self, fd: int, size: int) -> None: ...
@@ -109,6 +113,12 @@ class OsDisk:
             if not more:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             written += more
+
+    def pwrite_durable(self, fd: int, data: bytes, offset: int) -> None:
+        written = os.pwritev(fd, [data], offset, os.RWF_DSYNC)
+        if written < len(data):
+            self.pwrite(fd, data[written:], offset + written)
+            os.fdatasync(fd)
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size

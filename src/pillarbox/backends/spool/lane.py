@@ -271,9 +271,10 @@ class Lane:
         data, has_waiters, disk = b"".join(group.pieces), bool(group.waiters), self._disk
 
         def work() -> None:
-            disk.pwrite(segment.fd, data, group.first)
             if has_waiters:
-                disk.fdatasync(segment.fd)
+                disk.pwrite_durable(segment.fd, data, group.first)
+            else:
+                disk.pwrite(segment.fd, data, group.first)
 
         try:
             await self._thread.submit(work)

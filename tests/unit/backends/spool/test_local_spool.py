@@ -48,6 +48,12 @@ class FailingDisk(SimulatedDisk):
             raise OSError(errno.EIO, "input/output error")
         super().fdatasync(fd)
 
+    def pwrite_durable(self, fd: int, data: bytes, offset: int) -> None:
+        super().pwrite(fd, data, offset)
+        if self.is_failing:
+            raise OSError(errno.EIO, "input/output error")
+        super().pwrite_durable(fd, data, offset)
+
 
 def open_spool(
     disk: SimulatedDisk | None, directory: str = "/spool", *, slot: int = 0, segments: int = 4
