@@ -151,12 +151,16 @@ class SocketConnection(asyncio.Protocol):
         await self._upgrade(tls.context, timeout, is_server=True)
 
     def channel_bindings(self) -> dict[str, bytes]:
-        """By type name (RFC 5929); empty without TLS."""
+        """By type name (RFC 5929); empty without TLS.
+
+        Also with TLS 1.3: there clients bind to tls-exporter (RFC 9266), which Python's ssl module cannot compute. Offered -PLUS all
+        the same, GNU SASL's clients (mutt, for one) choose it, fail, and do not try another mechanism.
+        """
         tls = self._tls_object()
-        if tls is None or not self._certificate_digest:
+        if tls is None or not self._certificate_digest or tls.version() != "TLSv1.2":
             return {}
         bindings = {"tls-server-end-point": self._certificate_digest}
-        unique = tls.get_channel_binding("tls-unique") if tls.version() == "TLSv1.2" else None
+        unique = tls.get_channel_binding("tls-unique")
         if unique:
             bindings["tls-unique"] = unique
         return bindings
