@@ -73,6 +73,8 @@ async def fix_submission(state: Finish) -> Reply | None:
 
 async def add_trace(state: Finish) -> Reply | None:
     transaction = state.transaction
+    if len(state.recipients) == 1:
+        transaction.facts.received_for = state.recipients[0].address
     text = await state.session.policy.received_header.expand(transaction.scope)
     if text:
         state.with_headers(add_received(text, state.received_at) + state.headers)

@@ -129,6 +129,8 @@ def _checked(address: str) -> str:
 
 async def _received(envelope: Envelope, policy: AcceptPolicy, services: AcceptServices) -> bytes:
     facts = MessageFacts(envelope.id, envelope.sender, envelope.received_at)
+    if len(envelope.recipients) == 1:
+        facts.received_for = envelope.recipients[0].address
     scope = Scope({Origin: envelope.origin, MessageFacts: facts}, services.expansion)
     text = await policy.received_header.expand(scope)
     return add_received(text, envelope.received_at) if text else b""
