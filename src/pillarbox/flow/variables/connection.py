@@ -51,7 +51,7 @@ def sender_fullhost(origin: Origin) -> str:
 def sender_rcvhost(origin: Origin) -> str:
     if not origin.host_address:
         return ""
-    address = f"[{origin.host_address}]"  # the port only with log_selector's incoming_port, which we do not have
+    address = f"[{origin.host_address}]"  # no port: log_selector's incoming_port is not on
     has_own_helo = origin.helo and origin.helo.lower() not in (
         origin.host_name.lower(),
         f"[{origin.host_address}]",
