@@ -9,6 +9,7 @@ from pillarbox.app.configuration import load_config
 from pillarbox.app.control import make_offline_folder, perform, take_in_offline
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
+from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
 from pillarbox.system import loop as event_loop
 from pillarbox.system.tls import TlsFileError
@@ -38,7 +39,12 @@ async def _act(config_path: Path, request: Act | Run) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; run this as root or as the mail user", file=sys.stderr)
         return 77
-    await world.start()
+    try:
+        await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
+        await world.start()
+    except SlotInUse:
+        print("another command works on the queue; try again when it has ended", file=sys.stderr)
+        return 75
     code = 0
     try:
         if isinstance(request, Run):

@@ -24,8 +24,8 @@ import msgspec
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 HANDLED = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
-GRACE = 30.0
-"""Seconds that workers have to finish what is in flight before they are killed."""
+GRACE = 50.0
+"""Seconds that workers have to finish what is in flight before they are killed: more than they take for themselves."""
 QUICK_DEATH = 10.0
 MAX_PAUSE = 30.0
 START_TIMEOUT = 60.0
@@ -136,6 +136,7 @@ class Supervisor:
     def _handle(self, number: int) -> None:
         if number in STOP_SIGNALS:
             self._kill_all(signal.SIGTERM if self._stopping_since is None else signal.SIGKILL)
+            self._stop_listening(keep=None)
             self._stopping_since = self._stopping_since or time.monotonic()
         elif number == signal.SIGHUP:
             problem = self._check()
@@ -145,6 +146,13 @@ class Supervisor:
                 self._kill_all(signal.SIGHUP)
         elif number == signal.SIGUSR1:
             self._kill_all(signal.SIGUSR1)
+
+    def _stop_listening(self, *, keep: int | None) -> None:
+        """Close our copies of the listening sockets. As long as anybody has one, the system sends connections there."""
+        for listener in self._listeners:
+            for number, each in enumerate(listener.sockets):
+                if number != keep:
+                    each.close()
 
     def _kill_all(self, number: int) -> None:
         for slot in self._slots:
@@ -197,6 +205,7 @@ class Supervisor:
         code = 70
         try:
             os.close(self._lifeline_write)
+            self._stop_listening(keep=number)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
             code = self._work(WorkerSeat(number, self._listeners, self._lifeline_read, ready))
         except BaseException:

@@ -20,7 +20,7 @@ from pillarbox.app.mta import Mta
 from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
-from pillarbox.backends.spool.local import SlotInUse
+from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session as SmtpSession
@@ -35,6 +35,8 @@ from pillarbox.system.tls import TlsFileError
 
 GRACE = 20.0
 """Seconds for sessions and deliveries in flight when we stop."""
+ORPHAN_GRACE = 2.0
+"""The same when our supervisor was killed: a new one waits for our ports and our journal."""
 SLOT_WAIT = 15.0
 """Seconds that a predecessor in our slot has to end."""
 MAILBOX_CONNECTIONS = 2000
@@ -70,6 +72,7 @@ class Worker:
         self._background: set[asyncio.Task[object]] = set()
         self._runner_task: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
+        self._supervisor = os.getppid()
 
     async def run(self) -> int:
         await self._open_spool()
@@ -84,6 +87,7 @@ class Worker:
             self._control = ControlServer(lambda: self.mta, self.world)
             await self._control.start()
             self._spawn(self._watch_offline())
+            self._spawn(self._adopt())
         os.write(self._seat.ready, b"1")
         os.close(self._seat.ready)
         await self._stopping.wait()
@@ -145,6 +149,19 @@ class Worker:
             await mta.runner.deliver_due()
             await self.world.clock.sleep(1.0)
 
+    async def _adopt(self) -> None:
+        """Messages in journals that nobody has any more: of workers beyond our number, of commands that were killed."""
+        workers = len(self._seat.listeners[0].sockets) if self._seat.listeners else 1
+        found = await recover_all(
+            str(self.world.spool_directory),
+            self.world.clock,
+            report=self.world.journal.panic,
+            first_slot=workers,
+        )
+        if found:
+            self.world.journal.main(f"{found} messages found in journals of former workers: queued")
+            await self.mta.runner.run(QueueRun())
+
     async def run_queue(self, wish: QueueRun) -> None:
         await self.mta.runner.run(wish)
 
@@ -185,21 +202,22 @@ class Worker:
     # Stopping
 
     async def _stop(self) -> None:
+        grace = GRACE if os.getppid() == self._supervisor else ORPHAN_GRACE
         for server in self._servers:
             server.close()
         if self._runner_task is not None:
             self._runner_task.cancel()
         if self._control is not None:
             await self._control.stop()
-        await self._end_sessions()
+        await self._end_sessions(grace)
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(grace):
                 await self.mta.retire()
         except TimeoutError:
             self.world.journal.main("deliveries in flight were cut off by the end of the daemon")
         await self.world.stop()
 
-    async def _end_sessions(self) -> None:
+    async def _end_sessions(self, grace: float) -> None:
         """Those between messages are told at once; those inside one get some time."""
         farewell = Reply(
             421, f"{self.mta.policy.primary_hostname}: Service not available, closing connection", "4.3.2"
@@ -214,7 +232,7 @@ class Worker:
                     task.cancel()
         tasks = [task for service in self._services for task in service.tasks]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=GRACE)
+            _, late = await asyncio.wait(tasks, timeout=grace)
             for task in late:
                 task.cancel()
             if late:

@@ -45,8 +45,14 @@ class World:
         for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
             directory.mkdir(parents=True, exist_ok=True)
         self.journal = FileJournal(str(log_directory), str(self.spool_directory), self.clock)
-        self.spool = LocalSpool(str(self.spool_directory), self.clock, slot=slot, report=self.journal.panic)
         self.due = DueTable()
+        self.spool = LocalSpool(
+            str(self.spool_directory),
+            self.clock,
+            slot=slot,
+            report=self.journal.panic,
+            recovered=lambda message_id: self.due.put(message_id, 0.0),
+        )
         self.hints = SqliteHints(
             str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from pillarbox.system.tls import TlsFileError
 
 MAX_WORKERS = 64
 LOCK = "pillarbox.pid"
+WORKERS_LOCK = "workers.lock"
+ORPHANS_TIMEOUT = 20.0
+"""Seconds that the workers of a killed supervisor have to end."""
 
 
 def serve(
@@ -48,7 +52,9 @@ def serve(
     loaded = checked_config(path, macros)
     places = _places(loaded, listen)
     count = min(workers or loaded.main(Listening).workers or os.cpu_count() or 1, MAX_WORKERS)
-    lock = _take_lock(Path(loaded.main(Files).spool_directory))
+    spool = Path(loaded.main(Files).spool_directory)
+    lock = _take_lock(spool)
+    _take_workers_lock(spool)
     try:
         listeners = open_listeners(places, count)
     except CannotListen as error:
@@ -107,6 +113,24 @@ def _take_lock(spool: Path) -> int:
         pid = os.read(descriptor, 32).decode("ascii", "replace").strip()
         fail(f"pillarbox: another one (pid {pid}) serves {spool} already; stop it first", 69)
     return descriptor
+
+
+def _take_workers_lock(spool: Path) -> int:
+    """Held by the supervisor and, through their inherited descriptor, by its workers: after the supervisor was killed the ports and
+    the journal are free when the last of them has ended."""
+    descriptor = os.open(
+        spool / WORKERS_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+    deadline = time.monotonic() + ORPHANS_TIMEOUT
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                fail(f"pillarbox: workers of an earlier daemon still serve {spool}; end them first", 69)
+            time.sleep(0.02)
+            continue
+        return descriptor
 
 
 def _work(lock: int, seat: object, path: Path) -> int:

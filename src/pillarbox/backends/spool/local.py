@@ -70,7 +70,10 @@ class LocalSpool:
         max_segments: int = MAX_SEGMENTS,
         in_memory: int = IN_MEMORY,
         report: Callable[[str], None] = lambda _: None,
+        recovered: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`recovered` is told each message of an earlier life, once it is in the waiting room."""
+        self._recovered = recovered
         self._disk = disk or OsDisk()
         self._clock = clock
         self._report = report
@@ -162,6 +165,7 @@ class LocalSpool:
     async def _recover_one(self, replay: Replay, message_id: str) -> None:
         self._held[message_id] = _Held(*replay.load(message_id), None)
         await self.park(message_id)
+        self._recovered(message_id)
 
     async def _recover_later(self, replay: Replay) -> None:
         while self._stranded:
@@ -407,9 +411,14 @@ def _owner() -> Owner:
 
 
 async def recover_all(
-    directory: str, clock: Clock, *, disk: Disk | None = None, report: Callable[[str], None] = lambda _: None
+    directory: str,
+    clock: Clock,
+    *,
+    disk: Disk | None = None,
+    report: Callable[[str], None] = lambda _: None,
+    first_slot: int = 0,
 ) -> int:
-    """Move the messages of every slot that nobody works with to the waiting room, and delete its empty segments.
+    """Move the messages of every slot from `first_slot` on that nobody works with to the waiting room, and delete its empty segments.
 
     For the supervisor: after workers have been started (slots of workers that there are no more), or from the command line. Returns
     how many messages.
@@ -417,7 +426,7 @@ async def recover_all(
     disk = disk or OsDisk()
     moved = 0
     for name in disk.names(f"{directory}/journal"):
-        if not name.isdigit():
+        if not name.isdigit() or int(name) < first_slot:
             continue
         spool = LocalSpool(directory, clock, slot=int(name), disk=disk, report=report, segment_size=SMALLEST)
         try:
