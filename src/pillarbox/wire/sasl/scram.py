@@ -1,20 +1,38 @@
-"""SCRAM-SHA-256 and -PLUS on the server's side (RFC 5802, RFC 7677), over scramp.
+"""SCRAM-SHA-256 and -PLUS on the server's side (RFC 5802, RFC 7677).
 
 The password never crosses the wire and is not kept: the server has only derived keys. With channel binding
 (`tls-server-end-point`, `tls-unique`; RFC 5929) a man in the middle cannot pass the exchange on.
+
+The keys are derived by scramp. The exchange is our own, because scramp's server refuses an authorization identity, which Cyrus SASL and
+GNU SASL (mbsync, mutt) always send: their user's own name. Another one is refused here too: nobody acts for anybody else.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
-from scramp import ScramException, ScramMechanism
+from scramp import ScramMechanism
 
 MAX_MESSAGE = 4096
 ITERATIONS = 4096
 """RFC 7677 §4's minimum; the stored keys are no better protected than the argon2 hash beside them."""
+
+
+_FIRST = re.compile(
+    r"(?P<header>(?:n|y|p=(?P<kind>[A-Za-z0-9.-]+)),(?:a=(?P<authzid>[^,\0]+))?,)"
+    r"(?P<bare>n=(?P<name>[^,\0]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*)"
+)
+_FINAL = re.compile(
+    r"(?P<unproved>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*),p=(?P<proof>[A-Za-z0-9+/=]+)"
+)
+_STRAY_EQUALS = re.compile(r"=(?!2C|3D)")
 
 
 class ScramKeys(msgspec.Struct, frozen=True, gc=False):
@@ -45,53 +63,81 @@ class ScramServer:
     def __init__(
         self, fetch: Callable[[str], ScramKeys], bindings: Mapping[str, bytes], *, plus: bool
     ) -> None:
+        """`fetch` gives the keys of a name, made-up ones when there is no such account; it may raise ScramRefused."""
         self._fetch = fetch
         self._bindings = bindings
         self._plus = plus
-        self._server: Any = None
+        self._keys = ScramKeys(b"", b"", b"", 0)
+        self._nonce = self._exchanged = ""
+        self._bound = b""
         self.name = ""
 
     def first(self, message: bytes) -> bytes:
         """Server-first. Raises ScramRefused."""
-        text = _decode(message)
-        binding = self._binding(text)
-        mechanism = ScramMechanism("SCRAM-SHA-256-PLUS" if self._plus else "SCRAM-SHA-256")
-        try:
-            self._server = mechanism.make_server(self._keys, channel_binding=binding)
-            self._server.set_client_first(text)
-            return str(self._server.get_server_first()).encode()
-        except ScramException as error:
-            raise self._refusal(error, is_malformed=True) from error
+        match = _FIRST.fullmatch(_decode(message))
+        if match is None:
+            raise ScramRefused("client-first is malformed", b"e=other-error", is_malformed=True)
+        self._bound = match["header"].encode() + self._binding(match["kind"])
+        name = _unescape(match["name"])
+        if match["authzid"] is not None and _unescape(match["authzid"]) != name:
+            raise ScramRefused(f"{name!r} may not act for another user", b"e=other-error")
+        self.name = name
+        self._keys = keys = self._fetch(name)
+        self._nonce = match["nonce"] + secrets.token_urlsafe(24)
+        answer = f"r={self._nonce},s={_encode(keys.salt)},i={keys.iterations}"
+        self._exchanged = f"{match['bare']},{answer}"
+        return answer.encode()
 
     def final(self, message: bytes) -> bytes:
         """Server-final, its signature. Raises ScramRefused."""
-        text = _decode(message)
-        try:
-            self._server.set_client_final(text)
-            return str(self._server.get_server_final()).encode()
-        except ScramException as error:
-            raise self._refusal(error, is_malformed=False) from error
+        match = _FINAL.fullmatch(_decode(message))
+        if match is None or match["nonce"] != self._nonce:
+            raise ScramRefused("client-final is malformed", b"e=other-error", is_malformed=True)
+        if not hmac.compare_digest(_base64(match["binding"]), self._bound):
+            raise ScramRefused("channel bindings differ", b"e=channel-bindings-dont-match")
+        exchanged = f"{self._exchanged},{match['unproved']}".encode()
+        if not self._is_proved(exchanged, _base64(match["proof"])):
+            raise ScramRefused("the proof is wrong", b"e=invalid-proof")
+        return f"v={_encode(hmac.digest(self._keys.server_key, exchanged, 'sha256'))}".encode()
 
-    def _keys(self, name: str) -> tuple[bytes, bytes, bytes, int]:
-        self.name = name
-        keys = self._fetch(name)
-        return keys.salt, keys.stored_key, keys.server_key, keys.iterations
+    def _is_proved(self, exchanged: bytes, proof: bytes) -> bool:
+        """RFC 5802 §3: the proof is ClientKey XOR ClientSignature; StoredKey is H(ClientKey)."""
+        signature = hmac.digest(self._keys.stored_key, exchanged, "sha256")
+        if len(proof) != len(signature):
+            return False
+        client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
+        return hmac.compare_digest(hashlib.sha256(client_key).digest(), self._keys.stored_key)
 
-    def _binding(self, client_first: str) -> tuple[str, bytes] | None:
-        if not self._plus:
-            return None
-        kind = client_first.partition(",")[0].removeprefix("p=")
+    def _binding(self, kind: str | None) -> bytes:
+        """What follows the header in `c=`; `kind` is None when the client does not bind."""
+        if (kind is not None) != self._plus:
+            raise ScramRefused(
+                "the client's flag does not fit the mechanism", b"e=other-error", is_malformed=True
+            )
+        if kind is None:
+            return b""
         if kind not in self._bindings:
             raise ScramRefused(
                 f"channel binding {kind!r} is not to be had", b"e=unsupported-channel-binding-type"
             )
-        return kind, self._bindings[kind]
+        return self._bindings[kind]
 
-    def _refusal(self, error: ScramException, *, is_malformed: bool) -> ScramRefused:
-        answer = b""
-        if error.server_error is not None:
-            answer = f"e={error.server_error}".encode()
-        return ScramRefused(str(error), answer, is_malformed=is_malformed)
+
+def _unescape(saslname: str) -> str:
+    if _STRAY_EQUALS.search(saslname):
+        raise ScramRefused("name is malformed", b"e=invalid-username-encoding", is_malformed=True)
+    return saslname.replace("=2C", ",").replace("=3D", "=")
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ScramRefused("base64 is malformed", b"e=other-error", is_malformed=True) from error
 
 
 def _decode(message: bytes) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from scramp import ScramClient
+from tests.support.clock import JumpClock
 
 from pillarbox.backends.accounts.file import (
     AccountsFileError,
@@ -23,7 +24,6 @@ from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.logins import Challenge, Failure, Success
 from pillarbox.ports.users import LoginThrottled
 from pillarbox.wire.sasl.scram import derive_keys
-from tests.support.clock import JumpClock
 
 PASSWORD = "correct horse"
 
@@ -172,6 +172,53 @@ async def test_scram_plus_binds_the_channel(world: tuple[FileUsers, JumpClock, P
     assert isinstance(first, Challenge)
     client.set_server_first(first.data.decode())
     assert isinstance(await exchange.step(client.get_client_final().encode()), Failure)
+
+
+@pytest.mark.parametrize(("authzid", "kind"), [("alice", None), ("bob", "credentials"), ("=", "malformed")])
+async def test_scram_with_an_authorization_identity(
+    world: tuple[FileUsers, JumpClock, Path, PanicList], authzid: str, kind: str | None
+) -> None:
+    """Cyrus and GNU SASL send the user's own name; scramp's client cannot, so its header is changed under its hands."""
+    client = ScramClient(["SCRAM-SHA-256"], "alice", PASSWORD)
+
+    class Header(type(client.gs2_header)):  # type: ignore[misc]
+        def __str__(self) -> str:
+            return f"n,a={authzid},"
+
+    client.gs2_header = Header("n", None)
+    exchange = AccountLogins(world[0]).begin("SCRAM-SHA-256", "192.0.2.1")
+    assert exchange is not None
+    first = await exchange.step(client.get_client_first().encode())
+    if kind:
+        assert isinstance(first, Failure) and first.kind == kind
+        return
+    assert isinstance(first, Challenge)
+    client.set_server_first(first.data.decode())
+    final = await exchange.step(client.get_client_final().encode())
+    assert isinstance(final, Challenge)
+    client.set_server_final(final.data.decode())
+    assert isinstance(await exchange.step(b""), Success)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"n,,",
+        b"n,,n=alice",
+        b"n,,m=1,n=alice,r=x",
+        b"n,,n=al=ice,r=x",
+        b"n,,n=alice,r=x,y",
+        b"p=,,n=a,r=x",
+        b"x" * 5000,
+        b"\xff",
+    ],
+)
+async def test_malformed_scram(world: tuple[FileUsers, JumpClock, Path, PanicList], message: bytes) -> None:
+    exchange = AccountLogins(world[0]).begin("SCRAM-SHA-256", "192.0.2.1")
+    assert exchange is not None
+    step = await exchange.step(message)
+    assert isinstance(step, Failure) and step.kind == "malformed"
 
 
 async def test_scram_gives_an_unknown_name_the_same_salt_again(
