@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
-from pillarbox.flow.check.verdict import Accept, Drop
+from pillarbox.flow.check.verdict import Accept
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.match.hosts import HostList, HostSubject
-from pillarbox.mail.reply import Reply
+from pillarbox.language.match.hosts import HostList
 from pillarbox.wire.smtp.events import Helo
 
 
@@ -20,8 +19,7 @@ async def handle(session: Session, event: Helo) -> None:
     scope = session.new_scope()
     verdict = await session.check("helo", scope)
     if not isinstance(verdict, Accept):
-        session.reject("EHLO or HELO", verdict.reason)
-        session.reply(reply_to(verdict, Reply(250, "OK")), close=isinstance(verdict, Drop))
+        session.refuse(f"EHLO or HELO {event.name}", verdict)
         return
     policy = session.policy
     offer = policy.engine.offer
@@ -30,7 +28,7 @@ async def handle(session: Session, event: Helo) -> None:
             offer,
             starttls=policy.tls_available
             and not session.engine.is_tls
-            and await _includes(policy.tls_hosts, session, scope),
+            and await _includes(session, policy.tls_hosts),
             auth=await _mechanisms(session, scope),
         )
     greeting = verdict.text or f"{policy.primary_hostname} Hello {event.name} [{session.origin.host_address}]"
@@ -48,9 +46,9 @@ async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
     policy = session.policy
     if not policy.authenticators or session.origin.authenticator:
         return ()
-    if not await _includes(policy.auth_hosts, session, scope):
+    if not await _includes(session, policy.auth_hosts):
         return ()
-    has_binding = bool(session.origin.tls_cipher)
+    has_binding = bool(session.stream.channel_bindings())
     return tuple(
         [
             driver.mechanism
@@ -60,10 +58,10 @@ async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
     )
 
 
-async def _includes(hosts: HostList | None, session: Session, scope: Scope) -> bool:
-    if hosts is None:
-        return True
-    subject = HostSubject(session.origin.host_address, lambda: session.origin.host_name or None)
-    if hosts.is_pure:
-        return hosts.matches_now(subject, scope)
-    return await hosts.matches(subject, scope)
+async def _includes(session: Session, hosts: HostList | None) -> bool:
+    """Whether the client is offered something; when the list cannot say now, it is not."""
+    try:
+        return hosts is None or await session.is_in(hosts)
+    except (ExpansionDeferred, ExpansionFailed) as error:
+        session.services.journal.main(f"EHLO from [{session.origin.host_address}]: {error}")
+        return False
