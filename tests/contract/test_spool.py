@@ -182,6 +182,22 @@ async def test_held_message_cannot_be_claimed_or_removed(spool: Spool) -> None:
     assert caught.value.is_locked
 
 
+async def test_shown_message_is_listed_stays_held_and_can_end_either_way(spool: Spool) -> None:
+    ids = []
+    for _ in range(2):
+        ids.append(await accept(spool))
+        await spool.show(ids[-1])
+        await spool.show(ids[-1])
+        with pytest.raises(MessageGone):
+            await spool.claim(ids[-1])
+    assert list(spool.waiting()) == sorted(ids)
+    assert spool.entry(ids[0]) is not None
+    await spool.finish(ids[0])
+    await spool.park(ids[1])
+    assert list(spool.waiting()) == [ids[1]]
+    await spool.show(ids[0])
+
+
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
 async def test_finished_message_is_gone(spool: Spool, body: bytes) -> None:
     fast, slow = await accept(spool, body), await accept(spool, body)

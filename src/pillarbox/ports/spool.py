@@ -86,6 +86,10 @@ class Spool(Protocol):
         """Every recipient is settled and that is durable: forget the message. Only for held messages."""
         ...
 
+    async def show(self, message_id: str) -> None:
+        """Put a held message where `waiting` and `entry` see it, because it takes its time; it stays held. Does what it can, never raises."""
+        ...
+
     async def park(self, message_id: str) -> None:
         """Write a held message to the waiting room, durable with its progress, and release it. Raises SpoolFull (it is then
         still held)."""

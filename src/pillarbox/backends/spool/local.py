@@ -226,6 +226,15 @@ class LocalSpool:
             self._close_data(held)
         del self._held[message_id]
 
+    async def show(self, message_id: str) -> None:
+        held = self._held.get(message_id)
+        if held is None or held.segment is None or held.moving is not None:
+            return
+        try:
+            await asyncio.shield(self._start_moving(held, may_wait=False))
+        except SpoolFull as error:
+            self._report(f"spool: {error}")
+
     async def park(self, message_id: str) -> None:
         held = await self._settle_down(message_id)
         if held.segment is not None:

@@ -74,6 +74,10 @@ class MemorySpool:
         self._held.discard(message_id)
         self._waiting.discard(message_id)
 
+    async def show(self, message_id: str) -> None:
+        if message_id in self._held:
+            self._waiting.add(message_id)
+
     async def park(self, message_id: str) -> None:
         self._held_message(message_id)
         self._held.discard(message_id)

@@ -22,7 +22,7 @@ from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool, SpoolFull
-from pillarbox.ports.userfiles import UserFiles
+from pillarbox.ports.userfiles import DeliveryFailure, UserFiles
 
 
 class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
     backlog_bytes: int = 64 * 1024 * 1024
     slow_after: float = 1.0
     """Seconds."""
-    sync_interval: float = 0.5
+    sync_interval: float = 1.0
     """Seconds that deliveries gather before one sync of the file system."""
     sync_group: int = 5000
     """Sync at once when so many have gathered."""
@@ -215,6 +215,7 @@ class FastLane:
         for message_id in slow:
             del self._running[message_id]
             self._slow.add(message_id)
+            self._start(self._spool.show(message_id))
         self._next()
 
     async def _flush(self) -> None:
@@ -225,7 +226,7 @@ class FastLane:
                 return
             try:
                 await self._user_files.sync()
-            except OSError as error:
+            except (OSError, DeliveryFailure) as error:
                 count = len(gathered)
                 self._journal.panic(
                     f"{count} deliveries may not be on disk, the spool keeps the messages: {error}"
