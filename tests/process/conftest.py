@@ -1,10 +1,12 @@
-"""The daemon that most process tests share."""
+"""The daemon that most process tests share, an account for each test, and a home for its client."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.process.clients import Home
 from tests.process.daemon import Daemon, User
 
 
@@ -21,3 +23,9 @@ def daemon() -> Iterator[Daemon]:
 def user(daemon: Daemon) -> User:
     """An account of this test's own."""
     return daemon.add_user()
+
+
+@pytest.fixture
+def home(tmp_path: Path, daemon: Daemon, user: User) -> Home:
+    """Where a client of that user's lives."""
+    return Home(tmp_path, daemon, user)

@@ -35,6 +35,7 @@ T = TypeVar("T")
 COMMAND = Path(sys.prefix) / "bin" / "pillarbox"
 ROLES = ("smtp", "submission", "smtps", "imap", "imaps", "pop3", "pop3s")
 READY = "Stop with Ctrl-C"
+TAKEN = "another program does already"
 RELOADED = ": configuration reloaded"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
@@ -108,6 +109,18 @@ class Daemon:
 
     def start(self) -> None:
         """Returns when it serves. May be called again after `stop` or `kill`. Raises DidNotStart."""
+        try:
+            self._start()
+        except DidNotStart as error:
+            if TAKEN not in str(error):
+                raise
+            self.ports = dict(zip(ROLES, free_ports(len(ROLES)), strict=True))
+            self._start()
+        found = _ACCOUNT.search(self.output)
+        if found:
+            self.admin = User(found[1], found[2])
+
+    def _start(self) -> None:
         with open(self.folder / "output", "wb") as output:
             self._process = subprocess.Popen(
                 [str(COMMAND), "serve", "--data", str(self.data), *self._listen(), *self._arguments],
@@ -121,9 +134,6 @@ class Daemon:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise DidNotStart(self.output)
             time.sleep(0.01)
-        found = _ACCOUNT.search(self.output)
-        if found:
-            self.admin = User(found[1], found[2])
 
     def _listen(self) -> Iterator[str]:
         for role, port in self.ports.items():
