@@ -82,6 +82,31 @@ def test_file_name_and_content(files: LocalUserFiles, tmp_path: Path) -> None:
     assert os.stat(tmp_path / "deep" / "m").st_mode & 0o777 == 0o700
 
 
+async def test_large_delivery_ends_as_a_small_one_does(
+    files: LocalUserFiles, tmp_path: Path, disk: CountingDisk
+) -> None:
+    path = await files.deliver_large_maildir(delivery(tmp_path / "m", chunks=iter(CHUNKS), mode=0o640))
+    assert Path(path).read_bytes() == WHOLE
+    assert os.path.basename(path) == "1000000000.id1-a.mx.example,S=17,W=20"
+    assert os.stat(path).st_mode & 0o777 == 0o640
+    again = delivery(tmp_path / "m", chunks=iter(CHUNKS), is_repeat=True)
+    assert await files.deliver_large_maildir(again) == path
+    assert names(tmp_path / "m") == {"tmp": [], "new": [os.path.basename(path)], "cur": []}
+    await files.sync()
+    assert disk.syncs == 1
+
+
+async def test_large_delivery_that_breaks_off_leaves_nothing(files: LocalUserFiles, tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"begin"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DeliveryFailure) as caught:
+        await files.deliver_large_maildir(delivery(tmp_path / "m", chunks=chunks()))
+    assert caught.value.error == "disk_full"
+    assert names(tmp_path / "m") == {"tmp": [], "new": [], "cur": []}
+
+
 def test_mode_is_kept_whatever_the_umask(files: LocalUserFiles, tmp_path: Path) -> None:
     path = files.deliver_maildir(delivery(tmp_path / "m", mode=0o664))
     assert os.stat(path).st_mode & 0o777 == 0o664

@@ -44,6 +44,10 @@ class UserFiles(Protocol):
         """Write tmp, move to new, and return the path. Quick (page cache) and not yet durable: see `sync`. Raises DeliveryFailure."""
         ...
 
+    async def deliver_large_maildir(self, delivery: MaildirDelivery) -> str:
+        """The same for a message that is too large to be written between two other things: off the loop, a chunk at a time."""
+        ...
+
     async def sync(self) -> None:
         """Returns when every delivery made before the call is durable. Calls that overlap share one sync of the file system."""
         ...

@@ -13,13 +13,14 @@ Gap: files of another user than ours need the root helper.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import hashlib
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pillarbox.ports.userfiles import DeliveryFailure, MaildirDelivery
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread
@@ -98,21 +99,40 @@ class LocalUserFiles:
             return f"{maildir.new_path}/{name}"
         raise AssertionError("the second attempt returns or raises")
 
+    async def deliver_large_maildir(self, delivery: MaildirDelivery) -> str:
+        prefix = _prefix(delivery)
+        try:
+            maildir = self._maildir(delivery)
+            if delivery.is_repeat and (found := _find(maildir, prefix)):
+                return found
+            name = await asyncio.to_thread(self._write_large, delivery, prefix)
+        except OSError as error:
+            raise _failure(error, delivery.directory) from error
+        self._delivered[maildir.device] += 1
+        return f"{maildir.new_path}/{name}"
+
+    def _write_large(self, delivery: MaildirDelivery, prefix: str) -> str:
+        """In a thread, by descriptors of its own. The file's name; it tells sizes, so it is made last."""
+        maildir = _Maildir(delivery.directory)
+        try:
+            count = _Count()
+            with _temporary(maildir, f"{prefix}{self._host}", delivery.mode) as descriptor:
+                for chunk in delivery.chunks:
+                    count.add(chunk)
+                    _write_all(descriptor, chunk)
+                name = count.name(f"{prefix}{self._host}")
+                os.rename(f"{prefix}{self._host}", name, src_dir_fd=maildir.tmp, dst_dir_fd=maildir.new)
+        finally:
+            maildir.close()
+        return name
+
     def _name(self, delivery: MaildirDelivery, chunks: Sequence[bytes]) -> tuple[str, str]:
         """(what a repeat looks for, the file name)."""
-        unique = delivery.unique
-        if _PLAIN_UNIQUE.fullmatch(unique) is None:
-            unique = hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
-        prefix = f"{int(delivery.received_at)}.{unique}."
-        size = lines = 0
-        has_cr = False
+        prefix = _prefix(delivery)
+        count = _Count()
         for chunk in chunks:
-            size += len(chunk)
-            lines += chunk.count(b"\n")
-            has_cr = has_cr or b"\r" in chunk
-        if has_cr:  # readers count it: what is before a newline would not grow
-            return prefix, f"{prefix}{self._host},S={size}"
-        return prefix, f"{prefix}{self._host},S={size},W={size + lines}"
+            count.add(chunk)
+        return prefix, count.name(f"{prefix}{self._host}")
 
     def _maildir(self, delivery: MaildirDelivery) -> _Maildir:
         directory = delivery.directory
@@ -174,6 +194,55 @@ class LocalUserFiles:
             self._open.popitem()[1].close()
 
 
+class _Count:
+    """Sizes for the file name: `S=` bytes, `W=` bytes with CRLF."""
+
+    __slots__ = ("has_cr", "lines", "size")
+
+    def __init__(self) -> None:
+        self.size = self.lines = 0
+        self.has_cr = False
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.lines += chunk.count(b"\n")
+        self.has_cr = self.has_cr or b"\r" in chunk
+
+    def name(self, stem: str) -> str:
+        if self.has_cr:  # readers count it: what is before a newline would not grow
+            return f"{stem},S={self.size}"
+        return f"{stem},S={self.size},W={self.size + self.lines}"
+
+
+def _prefix(delivery: MaildirDelivery) -> str:
+    """What a repeat looks for."""
+    unique = delivery.unique
+    if _PLAIN_UNIQUE.fullmatch(unique) is None:
+        unique = hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    return f"{int(delivery.received_at)}.{unique}."
+
+
+@contextlib.contextmanager
+def _temporary(maildir: _Maildir, name: str, mode: int) -> Iterator[int]:
+    """A fresh file in tmp to write to; removed when writing fails."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(
+            name, dir_fd=maildir.tmp
+        )  # left by a crash: the message is delivered by one process at a time
+    descriptor = os.open(name, _CREATE, mode, dir_fd=maildir.tmp)
+    try:
+        try:
+            if mode & 0o077:
+                os.fchmod(descriptor, mode)  # whatever the umask
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=maildir.tmp)
+        raise
+
+
 def _write(maildir: _Maildir, name: str, chunks: Sequence[bytes], mode: int) -> None:
     tmp = maildir.tmp
     try:
@@ -200,9 +269,13 @@ def _rewrite(descriptor: int, chunks: Sequence[bytes]) -> None:
     """The long way, for many chunks and for writes that came up short (which tell their error when tried again)."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     for chunk in chunks:
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        _write_all(descriptor, chunk)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _find(maildir: _Maildir, prefix: str) -> str | None:

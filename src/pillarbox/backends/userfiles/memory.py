@@ -25,6 +25,9 @@ class MemoryUserFiles:
         self._paths[key] = path
         return path
 
+    async def deliver_large_maildir(self, delivery: MaildirDelivery) -> str:
+        return self.deliver_maildir(delivery)
+
     async def sync(self) -> None:
         self.durable = dict(self.files)
 

@@ -31,6 +31,10 @@ class BadPath(Exception):
     """A directory that must not be delivered into. `str()` is for the log."""
 
 
+LARGE = 256 * 1024
+"""Bytes of a body that are no longer written in one go on the loop."""
+
+
 class Appendfile(Transport, driver="appendfile"):
     """Write into Maildirs."""
 
@@ -55,7 +59,10 @@ class Appendfile(Transport, driver="appendfile"):
         except (ExpansionDeferred, ExpansionFailed, BadPath) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
         try:
-            path = services.user_files.deliver_maildir(delivery)
+            if job.message.body.size > LARGE:
+                path = await services.user_files.deliver_large_maildir(delivery)
+            else:
+                path = services.user_files.deliver_maildir(delivery)
         except DeliveryFailure as failure:
             return [_refused(assignment, failure) for assignment in job.assignments]
         return [delivered(a, path=path, log_word=a.file) for a in job.assignments]
