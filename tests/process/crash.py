@@ -105,7 +105,9 @@ class Crash:
         await self._start()
         try:
             work = [asyncio.create_task(self._client(), name="client") for _ in range(self._connections)]
-            others = [asyncio.create_task(each) for each in (self._killer(), self._reader(), self._progress())]
+            others = [
+                asyncio.create_task(each) for each in (self._killer(), self._reader(), self._progress())
+            ]
             await asyncio.wait(work, timeout=self._seconds)
             self._is_loading = False
             await asyncio.gather(*work, *others, *self._tools)
@@ -176,7 +178,12 @@ class Crash:
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kind = self._chance.choices("lsbdgh", (60, 20, 5, 8, 5, 2))[0]
         marker, name = self._new_marker(kind), self.daemon.admin.name
-        domains = {"s": ["sink.test"], "b": ["localhost", "sink.test"], "d": ["later.test"], "g": ["gone.test"]}
+        domains = {
+            "s": ["sink.test"],
+            "b": ["localhost", "sink.test"],
+            "d": ["later.test"],
+            "g": ["gone.test"],
+        }
         await _say(reader, writer, f"MAIL FROM:<{name}@localhost>")
         for domain in domains.get(kind, ["localhost"]):
             await _say(reader, writer, f"RCPT TO:<{name}@{domain}>")
@@ -243,7 +250,9 @@ class Crash:
     async def _submit(self) -> None:
         """`sendmail`, whether the daemon is there or not."""
         marker = self._new_marker("o")
-        code = await _run("sendmail", "-C", self._configuration, "-i", self.daemon.admin.address, text=_headers(marker))
+        code = await _run(
+            "sendmail", "-C", self._configuration, "-i", self.daemon.admin.address, text=_headers(marker)
+        )
         if code == 0:
             self.load.accepted.add(marker)
         else:
@@ -308,7 +317,9 @@ class Crash:
         self.twice_in_mailbox = [m for m, count in mailbox.items() if count > 1]
         self.twice_in_sink = [m for m, count in self.sink.taken.items() if count > 1]
         self.twice_bounced = [m for m, count in bounced.items() if count > 1]
-        self.problems += [f"{m} is in the mailbox {mailbox[m]} times" for m in self.twice_in_mailbox if m[0] != "o"]
+        self.problems += [
+            f"{m} is in the mailbox {mailbox[m]} times" for m in self.twice_in_mailbox if m[0] != "o"
+        ]
         for marker in self.twice_in_sink:
             if not self._was_interrupted(self.sink.taken_at[marker]):
                 self.problems.append(f"{marker} went to the sink {self.sink.taken[marker]} times")

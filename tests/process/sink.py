@@ -46,7 +46,13 @@ class Sink:
             while line := await reader.readline():
                 await self._command(line.strip().upper(), reader, writer)
                 await writer.drain()
-        except (HangUp, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+        except (
+            HangUp,
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            asyncio.CancelledError,
+        ):
             pass
         finally:
             writer.close()

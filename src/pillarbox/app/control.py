@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import pwd
 import socket
@@ -15,6 +16,7 @@ import stat
 import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
@@ -204,26 +206,41 @@ async def take_in_offline(mta: Mta, world: World) -> None:
 
 
 async def _take_in_file(path: Path, mta: Mta) -> None:
-    request, data, owner = await asyncio.to_thread(_read_offline, path)
-    line = await take_in(request, data, caller_of(*owner, mta), mta)
-    if line.code == EX_TEMPFAIL:
+    """Under a lock: a queue run from the command line may be at it too."""
+    try:
+        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: SIM115
+    except FileNotFoundError:
         return
-    if line.is_error:
-        raise ValueError(line.text)
-    path.unlink()
+    with file:
+        if not _is_for_us(file, path):
+            return
+        request, data, owner = await asyncio.to_thread(_read_offline, file)
+        line = await take_in(request, data, caller_of(*owner, mta), mta)
+        if line.code == EX_TEMPFAIL:
+            return
+        if line.is_error:
+            raise ValueError(line.text)
+        path.unlink()
 
 
-def _read_offline(path: Path) -> tuple[Submit, bytes, tuple[int, int]]:
+def _is_for_us(file: BinaryIO, path: Path) -> bool:
+    """Whether nobody else takes it in, or has done so since we opened it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _read_offline(file: BinaryIO) -> tuple[Submit, bytes, tuple[int, int]]:
     """The request, the message, and (uid, gid) of the file's owner. Raises OSError, ValueError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SUBMISSION + MAX_LINE:
-            raise ValueError("not a file of a size that we take")
-        request = decode_request(file.readline(MAX_LINE))
-        if not isinstance(request, Submit):
-            raise ValueError("not a submission")
-        return request, file.read(), (status.st_uid, status.st_gid)
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SUBMISSION + MAX_LINE:
+        raise ValueError("not a file of a size that we take")
+    request = decode_request(file.readline(MAX_LINE))
+    if not isinstance(request, Submit):
+        raise ValueError("not a submission")
+    return request, file.read(), (status.st_uid, status.st_gid)
 
 
 async def _say(writer: asyncio.StreamWriter, line: Line) -> None:

@@ -84,10 +84,10 @@ def drop_offline(spool: Path, request: Submit, data: bytes) -> Path:
         os.fsync(descriptor)
     final = folder / f"msg.{name}"
     temporary.rename(final)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # who may only write to the folder cannot open it
+        directory = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(directory)
-    finally:
-        os.close(directory)
+        finally:
+            os.close(directory)
     return final

@@ -256,11 +256,19 @@ class QueueRunner:
         await self._release(message_id, settlement.next_at)
 
     async def _release(self, message_id: str, due_at: float) -> None:
-        try:
-            await self._spool.release(message_id)
-        except SpoolFull as full:
-            self._journal.panic(f"{message_id} progress not written: {full}")
-        self._due.put(message_id, due_at)
+        """While the disk is full the message stays held and this is tried again; the log says so once."""
+        is_told = False
+        while True:
+            try:
+                await self._spool.release(message_id)
+            except SpoolFull as full:
+                if not is_told:
+                    self._journal.panic(f"{message_id} progress not written: {full}")
+                is_told = True
+                await self._clock.sleep(10.0)
+                continue
+            self._due.put(message_id, due_at)
+            return
 
 
 def _matches(entry: QueueEntry, wish: QueueRun) -> bool:
