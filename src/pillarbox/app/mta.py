@@ -189,6 +189,12 @@ class Mta:
             tls_available=self.tls is not None,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
+            host_lookup=service.host_lookup,
+            sender_unqualified_hosts=service.sender_unqualified_hosts,
+            recipient_unqualified_hosts=service.recipient_unqualified_hosts,
+            messages_max=limits.smtp_accept_max_per_connection,
+            recipients_max_reject=limits.recipients_max_reject,
+            not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
         )
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
@@ -208,15 +214,13 @@ class Mta:
 
     def _acls(self) -> dict[Where, Acl]:
         names = self.config.main(AclNames)
-        found: dict[Where, Acl] = {}
-        for where, option_name in WHERE.items():
-            template: Template | None = getattr(names, option_name)
-            if template is None:
-                continue
-            name = template.expand_now(Scope({}, self.expansion)).strip()
-            if name:
-                found[where] = self.config.acls[name]
-        return found
+        found = {where: self._acl(getattr(names, option_name)) for where, option_name in WHERE.items()}
+        return {where: acl for where, acl in found.items() if acl is not None}
+
+    def _acl(self, template: Template | None) -> Acl | None:
+        name = self._expanded(template)
+        acl: Acl | None = self.config.acls[name] if name else None
+        return acl
 
     def _engine_settings(self) -> ServerSettings:
         limits, service = self.config.main(SmtpLimits), self.config.main(SmtpService)

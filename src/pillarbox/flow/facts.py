@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
+from pillarbox.mail.reply import Reason
+
+
+class SenderCheck:
+    """What came of verifying the sender: it is asked once a transaction, and told in full to the peer once."""
+
+    __slots__ = ("failure", "is_told")
+
+    def __init__(self, failure: Reason | None) -> None:
+        self.failure = failure
+        """None: deliverable."""
+        self.is_told = False
 
 
 class MessageFacts:
@@ -20,6 +32,7 @@ class MessageFacts:
         "received_for",
         "recipients_count",
         "sender",
+        "sender_check",
         "size",
         "variables",
     )
@@ -38,6 +51,8 @@ class MessageFacts:
         """None until the end of the data: header variables are empty before (Exim 11.5)."""
         self.variables: dict[str, str] = {}
         """`acl_m…` and `acl_c…`."""
+        self.sender_check: SenderCheck | None = None
+        """Set by the first `verify = sender` of the transaction."""
 
     @classmethod
     def of(cls, envelope: Envelope, message: Message) -> MessageFacts:

@@ -42,6 +42,15 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`auth_advertise_hosts`; None: everybody."""
     tls_hosts: HostList | None = None
     tls_available: bool = False
+    host_lookup: HostList | None = None
+    """Hosts whose name is looked up when they connect."""
+    sender_unqualified_hosts: HostList | None = None
+    recipient_unqualified_hosts: HostList | None = None
+    messages_max: int = 1000
+    """`smtp_accept_max_per_connection`; 0: no limit."""
+    recipients_max_reject: bool = False
+    not_smtp_acl: Acl | None = None
+    """`acl_not_smtp`: for messages of local programs."""
     receive_timeout: float = 300.0
     """Seconds for the next command, and for the next piece of data."""
     received_headers_max: int = 30

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TypeVar
@@ -15,18 +16,21 @@ from typing import TypeVar
 import msgspec
 
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
-from pillarbox.flow.accept.rejection import describe_host
+from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.stream import ServerStream
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.flow.check.verdict import Accept, Deny, Verdict
+from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.logins import Exchange
 from pillarbox.ports.network import DialError
+from pillarbox.wire.exim.log_line import printable, sending_host
 from pillarbox.wire.smtp.events import Closed, Need
 from pillarbox.wire.smtp.server import ServerEngine
 
@@ -63,6 +67,7 @@ class Session:
         "engine",
         "exchange",
         "exchange_name",
+        "messages",
         "origin",
         "policy",
         "services",
@@ -92,6 +97,8 @@ class Session:
         self.transaction: Transaction | None = None
         self.exchange: Exchange | None = None
         self.exchange_name = ""
+        self.messages = 0
+        """MAIL commands so far."""
         self.variables: dict[str, str] = {}
         """`acl_c…`: they live as long as the connection."""
 
@@ -105,6 +112,8 @@ class Session:
             await self._converse()
         except DialError as error:
             await self._lost(error)
+        except Exception as error:
+            await self._broke(error)
         finally:
             self.forget_transaction()
             self.stream.close()
@@ -137,32 +146,57 @@ class Session:
             await self.stream.write(out, self.policy.receive_timeout)
 
     async def _greet(self) -> None:
-        verdict = await self.check("connect", self.new_scope())
+        await self._look_up_host()
+        scope = self.new_scope()
+        verdict = await self.check("connect", scope)
         if isinstance(verdict, Accept):
-            text = verdict.text or await self.policy.banner.expand(self.new_scope())
+            text = verdict.text or await self.policy.banner.expand(scope)
             self.engine.greet(Reply(220, text))
             return
-        reason = getattr(verdict, "reason", Reason(""))
-        self.reject("connection", reason)
-        code, enhanced = (550, "5.7.1") if isinstance(verdict, Deny) or reason.peer else (421, "4.7.0")
-        self.engine.greet(Reply(code, reason.peer or "Connection refused", enhanced))
+        self.refuse('connection in "connect" ACL', verdict, is_greeting=True)
+
+    async def _look_up_host(self) -> None:
+        hosts = self.policy.host_lookup
+        if hosts is None:
+            return
+        try:
+            if await self.is_in(hosts):
+                name = await self.services.host_name_of(self.origin.host_address)
+                if name:
+                    self.update_origin(host_name=name)
+        except ExpansionDeferred as error:
+            self.services.journal.main(f"{error}")
 
     def _hung_up(self) -> None:
-        if self.transaction is not None:
-            self.services.journal.main(
-                f"unexpected disconnection while reading SMTP command from {self._who()}"
-            )
+        who, journal = self._who(), self.services.journal
+        if self.engine.is_reading_message:
+            journal.main(f"SMTP connection from {who} lost while reading message data")
+        else:
+            journal.main(f"unexpected disconnection while reading SMTP command from {who}")
 
     async def _lost(self, error: DialError) -> None:
-        journal = self.services.journal
-        if error.error == "timeout":
-            journal.main(f"SMTP command timeout on connection from {self._who()}")
-            self.engine.abort(Reply(421, f"{self.policy.primary_hostname}: SMTP command timeout", "4.4.2"))
-            await self._say_last_words()
-        elif error.error == "tls":
-            journal.main(f"TLS error on connection from {self._who()}: {error}")
-        elif self.transaction is not None:
-            journal.main(f"SMTP connection lost from {self._who()}: {error}")
+        who, journal = self._who(), self.services.journal
+        what = "data" if self.engine.is_reading_message else "command"
+        match error.error:
+            case "timeout":
+                journal.main(f"SMTP {what} timeout on connection from {who}")
+                text = f"{self.policy.primary_hostname}: SMTP {what if what == 'command' else 'incoming data'} timeout"
+                await self.close_with(Reply(421, f"{text} - closing connection", "4.4.2"))
+            case "tls":
+                journal.main(f"TLS error on connection from {who}: {error}")
+            case _ if what == "data":
+                journal.main(f"SMTP connection from {who} lost while reading message data: {error}")
+            case _:
+                journal.main(f"SMTP connection lost from {who}: {error}")
+
+    async def _broke(self, error: Exception) -> None:
+        """A mistake of ours: the peer may try again, and nobody else notices."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self.services.journal.panic(
+            f"SMTP session with {self._who()} broke off: {type(error).__name__}: {error} "
+            f"({place.filename}:{place.lineno})"
+        )
+        await self.close_with(Reply(421, "Unexpected failure, please try later", "4.3.0"))
 
     async def close_with(self, reply: Reply) -> None:
         """End it from our side (shutdown)."""
@@ -176,7 +210,7 @@ class Session:
             return
 
     def _who(self) -> str:
-        return describe_host(self.origin).removeprefix("H=")
+        return sending_host(self.origin)
 
     # What verbs use
 
@@ -202,35 +236,65 @@ class Session:
         """Run the ACL of this point; what it controls and adds is kept in the transaction."""
         acl = self.policy.acls.get(where)
         if acl is None:
-            return Deny(Reason(f"no ACL for {where}")) if where in CLOSED_BY_DEFAULT else Accept()
+            return Deny(Reason("")) if where in CLOSED_BY_DEFAULT else Accept()
         facts = scope.facet(MessageFacts) or MessageFacts()
         state = AclState(where, scope, self.origin, facts, self.services.checks, recipient)
+        if transaction is not None:
+            state.controls, state.headers = transaction.controls, transaction.changes
         verdict = await acl.run(state)
-        self._keep(state, transaction)
+        if facts.variables:
+            self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict
 
-    def _keep(self, state: AclState, transaction: Transaction | None) -> None:
-        variables = state.facts.variables
-        if variables:
-            self.variables = {name: value for name, value in variables.items() if name.startswith("acl_c")}
-        if transaction is None:
-            return
-        if state.controls:
-            transaction.controls.update(state.controls)
-        if state.added_headers:
-            transaction.added_headers += [
-                h for h in state.added_headers if h not in transaction.added_headers
-            ]
-        if state.removed_headers:
-            transaction.removed_headers += state.removed_headers
+    async def is_in(self, hosts: HostList | None) -> bool:
+        """Whether the client is in a host list; in none that is not set. Raises ExpansionDeferred."""
+        if hosts is None:
+            return False
+        subject = HostSubject(self.origin.host_address, lambda: self.origin.host_name or None)
+        scope = self.new_scope()
+        return hosts.matches_now(subject, scope) if hosts.is_pure else await hosts.matches(subject, scope)
 
-    def reject(self, what: str, reason: Reason, sender: str | None = None) -> None:
-        """Exim's rejection line, in mainlog and rejectlog: `H=… F=<…> rejected RCPT <…>: why`."""
+    async def may_leave_unqualified(self, hosts: HostList | None) -> bool:
+        """Hosts in the list may send addresses without a domain, and users that have logged in."""
+        if self.origin.authenticator:
+            return True
+        try:
+            return await self.is_in(hosts)
+        except (ExpansionDeferred, ExpansionFailed):
+            return False
+
+    def refuse(
+        self,
+        what: str,
+        verdict: Deny | Defer | Drop | Discard,
+        *,
+        code: int = 550,
+        sender: str | None = None,
+        is_greeting: bool = False,
+    ) -> None:
+        """Say no and log it, in Exim's words: `H=… F=<…> rejected RCPT <…>: why`."""
+        self.log_rejection(self.describe_refusal(what, verdict, sender))
+        if isinstance(verdict, Discard):  # has no meaning here
+            verdict = Deny(verdict.reason)
+        reply = reply_to(verdict, Reply(250, "OK"), code=code)
+        if is_greeting:
+            self.engine.greet(reply)
+        else:
+            self.reply(reply, close=isinstance(verdict, Drop))
+
+    def describe_refusal(
+        self, what: str, verdict: Deny | Defer | Drop | Discard, sender: str | None = None
+    ) -> str:
         sender_part = "" if sender is None else f" F=<{sender}>"
-        why = reason.log or reason.peer
-        line = f"{describe_host(self.origin)}{sender_part} rejected {what}{f': {why}' if why else ''}"
+        word = "temporarily rejected" if isinstance(verdict, Defer) else "rejected"
+        why = verdict.reason.log or verdict.reason.peer
+        return f"{describe_host(self.origin)}{sender_part} {word} {what}{f': {why}' if why else ''}"
+
+    def log_rejection(self, line: str, more: str = "") -> None:
+        """In mainlog and rejectlog; `more` in the latter only."""
+        line = printable(line)
         self.services.journal.main(line)
-        self.services.journal.reject(line)
+        self.services.journal.reject(f"{line}\n{more}" if more else line)
 
     def forget_transaction(self) -> None:
         transaction = self.transaction

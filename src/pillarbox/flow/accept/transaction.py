@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.check.acl.state import HeaderChanges
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Recipient
@@ -13,17 +14,20 @@ class Transaction:
     """What has been said and decided since MAIL."""
 
     __slots__ = (
-        "added_headers",
         "body",
+        "changes",
         "controls",
+        "discard_text",
+        "discarded_by",
         "facts",
+        "has_too_many",
         "headers",
-        "is_discarded",
+        "is_dropped",
         "mail",
         "recipients",
-        "removed_headers",
         "scope",
         "sender",
+        "trouble",
     )
 
     def __init__(self, mail: Mail, sender: str | None, facts: MessageFacts, scope: Scope) -> None:
@@ -34,9 +38,17 @@ class Transaction:
         self.scope = scope
         self.recipients: list[Recipient] = []
         self.controls: dict[str, str] = {}
-        self.added_headers: list[str] = []
-        self.removed_headers: list[str] = []
-        self.is_discarded = False
-        self.headers = b""
+        self.changes = HeaderChanges()
+        self.discarded_by = ""
+        """The ACL that has thrown recipients away, for the log: `MAIL`, `RCPT`, `DATA`."""
+        self.discard_text = ""
+        """Why, for the log."""
+        self.has_too_many = False
+        """More than `recipients_max` were named."""
+        self.is_dropped = False
+        """The data ACL says `drop`: close after the reply."""
+        self.headers = bytearray()
         """Of a large message, as its chunks come: the block so far, or whole once `body` is there."""
         self.body: BodyWriter | None = None
+        self.trouble = ""
+        """Why the spool could not take a piece: the rest is swallowed and refused."""

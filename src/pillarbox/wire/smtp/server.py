@@ -144,6 +144,11 @@ class ServerEngine(ServerReader):
         return self._session.is_tls
 
     @property
+    def is_reading_message(self) -> bool:
+        """Between the 354 (or the first BDAT) and the end of the message."""
+        return self._reader is not None
+
+    @property
     def recipients(self) -> int:
         """How many RCPT of this transaction have been accepted."""
         return self._session.recipients

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 class Finish:
     """`message` grows headers from step to step; `envelope` is there once it is fixed."""
 
-    __slots__ = ("envelope", "id", "message", "received_at", "recipients", "sender", "session", "transaction")
+    __slots__ = (
+        "accepted_text",
+        "envelope",
+        "id",
+        "message",
+        "received_at",
+        "recipients",
+        "sender",
+        "session",
+        "transaction",
+    )
 
     def __init__(self, session: Session, transaction: Transaction, message: Message) -> None:
         self.session = session
@@ -26,6 +36,8 @@ class Finish:
         self.received_at = session.services.clock.now()
         self.id = transaction.facts.id or session.services.spool.new_id()
         self.envelope: Envelope | None = None
+        self.accepted_text = ""
+        """What the data ACL wants the acceptance to say."""
 
     @property
     def headers(self) -> bytes:

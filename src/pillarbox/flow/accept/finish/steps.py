@@ -1,6 +1,7 @@
 """The end of the data, in steps. The first step that gives a reply ends it; the last one always does.
 
-What is accepted is durable before the 250 goes out, and its first delivery starts behind it.
+What is accepted is durable before the 250 goes out, and its first delivery starts behind it. Headers that ACLs up to `predata` added are
+there for the `data` ACL to see; what that one adds comes behind (Exim 44.15).
 """
 
 from __future__ import annotations
@@ -8,38 +9,61 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_up
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import describe_host, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.envelope import Envelope
-from pillarbox.mail.header import remove
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Frozen
-from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.log_line import line_received
+from pillarbox.mail.reply import Reply
+from pillarbox.ports.spool import Queued, SpoolFull
+from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
 Step = Callable[[Finish], Awaitable[Reply | None]]
 
+OK = Reply(250, "OK")
+TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 LOOP = Reply(550, 'Too many "Received" headers - suspected mail loop', "5.4.6")
-NO_RECIPIENTS = Reply(550, "No valid recipients", "5.5.1")
+FAKE_REPLIES = {
+    "fakereject": Reply(
+        550,
+        "Your message has been rejected but is being kept for evaluation.\n"
+        "If it was a legitimate message, it may still be delivered to the target recipient(s).",
+        "5.7.1",
+    ),
+    "fakedefer": Reply(
+        450,
+        "Your message has been rejected but is being kept for evaluation.\n"
+        "If it was a legitimate message, it may still be delivered to the target recipient(s).",
+        "4.7.1",
+    ),
+}
+LOGGED_HEADERS = 8192
+"""Bytes of a refused message's headers that go to rejectlog."""
+LOGGED_RECIPIENTS = 100
 
 
-async def finish_message(session: Session, transaction: Transaction, message: Message) -> list[Reply]:
-    """One reply; with LMTP one for each recipient (RFC 2033 §4.2). Raises SpoolFull."""
+async def finish_message(session: Session, transaction: Transaction, message: Message) -> Reply:
+    """The reply; with LMTP it is that of every recipient (RFC 2033 §4.2). Raises SpoolFull."""
     state = Finish(session, transaction, message)
-    transaction.facts.id = state.id
-    transaction.facts.message = message
-    transaction.facts.size = message.size
+    facts = transaction.facts
+    facts.id = state.id
+    facts.message = message
+    facts.size = message.size
+    if len(state.recipients) == 1:
+        facts.received_for = state.recipients[0].address
     for step in STEPS:
         reply = await step(state)
         if reply is not None:
-            return [reply] * (len(transaction.recipients) if session.policy.engine.lmtp else 1)
+            return reply
     raise AssertionError("the last step gives a reply")
 
 
@@ -48,85 +72,76 @@ async def refuse_loops(state: Finish) -> Reply | None:
     hops = lowered.count(b"\nreceived:") + lowered.startswith(b"received:")
     if hops <= state.session.policy.received_headers_max:
         return None
-    state.session.reject("after DATA", Reason(LOOP.text), state.sender or "")
+    host = describe_host(state.session.origin)
+    _log_refusal(state, f"{host} F=<{state.sender or ''}> rejected after DATA: {LOOP.text}")
     return LOOP
 
 
-async def fix_submission(state: Finish) -> Reply | None:
+async def clean(state: Finish) -> Reply | None:
+    """The submission's own repairs, and no fields of an earlier final delivery."""
+    headers = remove_delivery_fields(state.headers)
     options = state.transaction.controls.get("submission")
     if options is not None:
-        origin = state.session.origin
+        origin, policy = state.session.origin, state.session.policy
         fixed = fix_up(
-            state.headers,
+            headers,
             options,
             sender=state.sender,
             authenticated_id=origin.authenticated_id,
-            qualify_domain=state.session.policy.qualify_domain,
-            message_id=f"E{state.id}@{state.session.policy.primary_hostname}",
+            qualify_domain=policy.qualify_domain,
+            message_id=f"E{state.id}@{policy.primary_hostname}",
             now=state.received_at,
         )
-        state.sender = fixed.sender
-        state.transaction.facts.sender = fixed.sender
-        state.with_headers(fixed.headers)
-    return None
-
-
-async def add_trace(state: Finish) -> Reply | None:
-    transaction = state.transaction
-    if len(state.recipients) == 1:
-        transaction.facts.received_for = state.recipients[0].address
-    text = await state.session.policy.received_header.expand(transaction.scope)
-    if text:
-        state.with_headers(add_received(text, state.received_at) + state.headers)
-    return None
-
-
-async def run_data_acl(state: Finish) -> Reply | None:
-    session, transaction = state.session, state.transaction
-    verdict = await session.check("data", transaction.scope, None, transaction)
-    if isinstance(verdict, Accept):
-        return None
-    if isinstance(verdict, Discard):
-        transaction.is_discarded = True
-        return None
-    session.reject("after DATA", verdict.reason, state.sender or "")
-    reply = reply_to(verdict, Reply(250, "OK"))
-    return Reply(421, reply.text, "4.7.0") if isinstance(verdict, Drop) and reply.code < 500 else reply
-
-
-async def change_headers(state: Finish) -> Reply | None:
-    transaction = state.transaction
-    headers = state.headers
-    if transaction.removed_headers:
-        headers = remove(headers, frozenset(transaction.removed_headers))
-    if transaction.added_headers:
-        headers += b"".join(f"{line}\n".encode() for line in transaction.added_headers)
+        state.sender = state.transaction.facts.sender = fixed.sender
+        headers = fixed.headers
     if headers is not state.headers:
         state.with_headers(headers)
     return None
 
 
-async def discard(state: Finish) -> Reply | None:
-    """A message that an ACL takes and throws away; its sender need not know."""
-    if state.recipients and not state.transaction.is_discarded:
-        return None
-    journal = state.session.services.journal
-    journal.main(
-        f"{state.id} <= {state.sender or '<>'} {describe_host(state.session.origin)} discarded by ACL"
-    )
-    journal.main(f"{state.id} Completed")
-    return Reply(250, f"OK id={state.id}", "2.0.0")
+async def add_trace(state: Finish) -> Reply | None:
+    try:
+        text = await state.session.policy.received_header.expand(state.transaction.scope)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        state.session.services.journal.panic(f"{state.id} received_header_text: {error}")
+        return TROUBLE
+    if text:
+        state.with_headers(add_received(text, state.received_at) + state.headers)
+    return None
 
 
-async def keep(state: Finish) -> Reply | None:
-    """From here on the message is ours."""
+async def change_headers(state: Finish) -> Reply | None:
+    changes = state.transaction.changes
+    if changes.added or changes.removed:
+        state.with_headers(apply_changes(state.headers, changes))
+    return None
+
+
+async def run_data_acl(state: Finish) -> Reply | None:
     session, transaction = state.session, state.transaction
+    if not state.recipients:
+        return None
+    verdict = await session.check("data", transaction.scope, None, transaction)
+    if isinstance(verdict, Accept):
+        state.accepted_text = verdict.text
+        return None
+    if isinstance(verdict, Discard):
+        transaction.recipients.clear()
+        transaction.discarded_by, transaction.discard_text = "DATA", verdict.reason.log
+        return None
+    _log_refusal(state, session.describe_refusal("after DATA", verdict, state.sender or ""))
+    transaction.is_dropped = isinstance(verdict, Drop)
+    return reply_to(verdict, OK)
+
+
+async def fix_envelope(state: Finish) -> Reply | None:
+    transaction = state.transaction
     mail = transaction.mail
-    envelope = Envelope(
+    state.envelope = Envelope(
         id=state.id,
         sender=state.sender,
         recipients=tuple(state.recipients),
-        origin=session.origin,
+        origin=state.session.origin,
         received_at=state.received_at,
         body_type=mail.body,
         smtputf8=mail.smtputf8,
@@ -134,26 +149,82 @@ async def keep(state: Finish) -> Reply | None:
         envid=mail.envid,
         acl_variables=tuple(transaction.facts.variables.items()),
     )
-    services = session.services
-    queued = await services.spool.accept(envelope, state.message)
-    services.journal.main(line_received(envelope, state.message))
-    controls = transaction.controls
-    if "freeze" in controls:
-        services.spool.record(state.id, [Frozen(state.received_at)])
-        services.journal.main(f"{state.id} frozen by ACL")
-    if "freeze" in controls or "queue" in controls or "queue_only" in controls:
-        await services.spool.park(state.id)
+    return None
+
+
+async def discard(state: Finish) -> Reply | None:
+    """A message whose recipients ACLs have all thrown away; its sender need not know."""
+    transaction, journal = state.transaction, state.session.services.journal
+    if state.recipients or state.envelope is None:
+        return None
+    journal.main(line_received(state.envelope, state.message))
+    where = transaction.discarded_by
+    why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
+    journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
+    journal.main(line_completed(state.id))
+    return _accepted(state)
+
+
+async def keep(state: Finish) -> Reply | None:
+    """From here on the message is ours, whatever else happens."""
+    services = state.session.services
+    assert state.envelope is not None
+    queued = await services.spool.accept(state.envelope, state.message)
+    services.journal.main(line_received(state.envelope, state.message))
+    if state.transaction.controls:
+        await _treat_as_controlled(state, queued)
     else:
         services.deliver(queued)
+    return _accepted(state)
+
+
+async def _treat_as_controlled(state: Finish, queued: Queued) -> None:
+    services, controls = state.session.services, state.transaction.controls
+    is_frozen = "freeze" in controls
+    if is_frozen:
+        services.spool.record(state.id, [Frozen(state.received_at)])
+        services.journal.main(line_frozen(state.id, "ACL"))
+    elif "queue" in controls or "queue_only" in controls:
+        services.journal.main(f"{state.id} no immediate delivery: queued by ACL")
+    else:
+        services.deliver(queued)
+        return
+    try:
+        await services.spool.park(state.id)
+    except SpoolFull as error:  # it is durable in the fast lane
+        services.journal.panic(f"{state.id} is accepted but cannot be queued as the ACL says: {error}")
+        if not is_frozen:
+            services.deliver(queued)
+
+
+def _accepted(state: Finish) -> Reply:
+    controls = state.transaction.controls
+    for control, usual in FAKE_REPLIES.items():
+        if control in controls:
+            text = controls[control]
+            return with_own_code(Reply(usual.code, text, usual.enhanced)) if text else usual
+    text = state.accepted_text
+    if text:
+        return with_own_code(Reply(250, text, "2.0.0"))
     return Reply(250, f"OK id={state.id}", "2.0.0")
+
+
+def _log_refusal(state: Finish, line: str) -> None:
+    """With envelope and headers in rejectlog, as Exim writes them."""
+    recipients = [f"<{r.address}>" for r in state.recipients[:LOGGED_RECIPIENTS]]
+    headers = state.headers[:LOGGED_HEADERS].decode("utf-8", "replace")
+    envelope = f"Envelope-from: <{state.sender or ''}>\nEnvelope-to: {' '.join(recipients)}"
+    state.session.log_rejection(f"{state.id} {line}", f"{envelope}\n{headers}")
 
 
 STEPS: tuple[Step, ...] = (
     refuse_loops,
-    fix_submission,
+    clean,
     add_trace,
+    change_headers,
     run_data_acl,
     change_headers,
+    fix_envelope,
     discard,
     keep,
 )

@@ -37,6 +37,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 _SYNTAX = re.compile(r"[\x00-\x1f\x7f]")
+_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]+")
 
 
 def fix_up(
@@ -49,33 +50,48 @@ def fix_up(
     message_id: str,
     now: float,
 ) -> Fixed:
-    """Add what is missing, and say who authenticated where From: says otherwise."""
+    """Add what is missing, and say who authenticated where From: says otherwise. The return path becomes the authenticated sender too,
+    unless the message is a bounce; `sender_retain` leaves both alone."""
     chosen = Options.parse(options)
-    if chosen.sender_retain or not authenticated_id:
-        return Fixed(add_missing(block, sender, message_id, now), sender)
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
-    block = add_missing(header.remove(block, frozenset({"sender"})), true_sender, message_id, now)
-    if _from_address(block).lower() == true_sender.lower():
-        return Fixed(block, sender)
     name = _SYNTAX.sub("", chosen.name)
-    shown = f"{name} <{true_sender}>" if name else true_sender
-    return Fixed(block + f"Sender: {shown}\n".encode(), true_sender if sender is not None else None)
+    shown = f"{_phrase(name)} <{true_sender}>" if name and true_sender else true_sender
+    block = add_missing(block, sender or shown, message_id, now)
+    if chosen.sender_retain:
+        return Fixed(block, sender)
+    block = header.remove(block, frozenset({"sender"}))
+    if not true_sender:
+        return Fixed(block, sender)
+    if _from_address(block).lower() != true_sender.lower():
+        block += f"Sender: {shown}\n".encode()
+    return Fixed(block, true_sender if sender is not None else None)
 
 
-def add_missing(block: bytes, sender: str | None, message_id: str, now: float) -> bytes:
-    """Message-ID:, Date: and From: where they are missing; Bcc: is left to the mail program."""
+def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes:
+    """Message-ID:, Date: and From: (`sender`, unless empty) where they are missing; Bcc: is left to the mail program."""
     names = {field.name.lower() for field in header.parse_headers(block)}
+    prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
     added = []
-    if "message-id" not in names:
-        added.append(f"Message-Id: <{message_id}>\n")
-    if "date" not in names:
-        added.append(f"Date: {format_date(now)}\n")
-    if "from" not in names and sender:
-        added.append(f"From: {sender}\n")
+    if f"{prefix}message-id".lower() not in names:
+        added.append(f"{prefix}Message-Id: <{message_id}>\n")
+    if f"{prefix}from".lower() not in names and sender:
+        added.append(f"{prefix}From: {sender}\n")
+    if f"{prefix}date".lower() not in names:
+        added.append(f"{prefix}Date: {format_date(now)}\n")
     return block + "".join(added).encode() if added else block
 
 
+def _phrase(name: str) -> str:
+    """A display name, quoted when it must be (RFC 5322 §3.2.5)."""
+    if _ATOMS.fullmatch(name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -> str:
+    if not authenticated_id:
+        return ""
     if options.domain == "" or (options.domain is None and "@" in authenticated_id):
         return authenticated_id
     return f"{authenticated_id}@{options.domain or qualify_domain}"

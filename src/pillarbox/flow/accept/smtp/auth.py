@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import describe_host
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
-from pillarbox.flow.check.verdict import Accept, Drop
+from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.logins import Challenge, Failure, Success
 from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
@@ -24,8 +24,7 @@ ANSWERS = {
 async def handle(session: Session, event: Auth) -> None:
     verdict = await session.check("auth", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.reject("AUTH", verdict.reason)
-        session.reply(reply_to(verdict, Reply(235, ""), code=535), close=isinstance(verdict, Drop))
+        session.refuse(f"AUTH {event.mechanism}", verdict, code=503)
         return
     driver = next((a for a in session.policy.authenticators if a.mechanism == event.mechanism), None)
     bindings = session.stream.channel_bindings()
@@ -59,9 +58,10 @@ async def _step(session: Session, response: bytes | None) -> None:
             _succeed(session, name)
         case Failure(kind=kind, log=log, name=name):
             session.exchange = None
-            session.services.journal.main(
-                f"{session.exchange_name} authenticator failed for {describe_host(session.origin)[2:]}: "
-                f"{ANSWERS[kind].code} {ANSWERS[kind].text} (set_id={name}): {log}"
+            who = f" (set_id={name})" if name else ""
+            session.log_rejection(
+                f"{session.exchange_name} authenticator failed for {describe_host(session.origin)}: "
+                f"{ANSWERS[kind].code} {ANSWERS[kind].text}{who}: {log}"
             )
             session.reply(ANSWERS[kind])
         case _ as unreachable:

@@ -1,20 +1,25 @@
-"""DATA and BDAT: the message comes in, and `finish/` takes it (RFC 5321 §4.1.1.4, RFC 3030)."""
+"""DATA and BDAT: the message comes in, and `finish/` takes it (RFC 5321 §4.1.1.4, RFC 3030).
+
+A refused DATA leaves the transaction as it is (RFC 5321 §4.1.1.4; Exim too): the client may name other recipients. When the spool is full the
+rest of the message is swallowed and answered 452, and the session goes on.
+"""
 
 from __future__ import annotations
 
 from pillarbox.flow.accept.finish.steps import finish_message
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import describe_host
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.verdict import Accept, Discard, Drop
+from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.spool import SpoolFull
-from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused
+from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
 GO_AHEAD = Reply(354, 'Enter message, ending with "." on a line by itself')
 NO_ROOM = Reply(452, "Insufficient system storage; try again later", "4.3.1")
+TOO_MANY = Reply(554, "too many recipients", "5.5.3")
 HEADERS_END = b"\n\n"
 
 
@@ -22,26 +27,25 @@ HEADERS_END = b"\n\n"
 async def handle(session: Session, event: Data) -> None:
     transaction = session.transaction
     assert transaction is not None
-    verdict = await session.check("predata", transaction.scope, None, transaction)
-    if isinstance(verdict, Accept | Discard):
-        transaction.is_discarded |= isinstance(verdict, Discard)
-        session.reply(GO_AHEAD)
+    if transaction.has_too_many and session.policy.recipients_max_reject:
+        session.log_rejection(f"{describe_host(session.origin)} rejected DATA: too many recipients")
+        session.reply(TOO_MANY)
         return
-    session.reject("DATA", verdict.reason, transaction.sender or "")
-    session.reply(reply_to(verdict, GO_AHEAD), close=isinstance(verdict, Drop))
-    if not session.engine.is_closed:
-        session.forget_transaction()
+    verdict = await session.check("predata", transaction.scope, None, transaction)
+    if not isinstance(verdict, Accept | Discard):
+        session.refuse("DATA", verdict)
+        return
+    if isinstance(verdict, Discard):
+        transaction.recipients.clear()
+        transaction.discarded_by, transaction.discard_text = "PREDATA", verdict.reason.log
+    session.reply(GO_AHEAD)
 
 
 @verb(DataChunk)
 async def handle_chunk(session: Session, event: DataChunk) -> None:
     transaction = session.transaction
     assert transaction is not None
-    try:
-        _take_in(session, transaction, event.data)
-    except SpoolFull as error:
-        session.services.journal.panic(f"spool: {error}")
-        session.engine.abort(NO_ROOM)
+    _take_in(session, transaction, event.data)
 
 
 @verb(DataEnd)
@@ -49,47 +53,65 @@ async def handle_end(session: Session, event: DataEnd) -> None:
     transaction = session.transaction
     assert transaction is not None
     session.transaction = None
+    replies = session.engine.recipients if session.policy.engine.lmtp else 1
     try:
-        if transaction.headers or transaction.body is not None:
-            _take_in(session, transaction, event.data)
-            message = _whole(session, transaction)
-        else:
-            headers, body = split_message(event.data)
-            message = Message(headers, MemoryBody(body))
-        for reply in await finish_message(session, transaction, message):
-            session.reply(reply)
-    except SpoolFull as error:
-        session.services.journal.panic(f"spool: {error}")
-        for _ in transaction.recipients if session.policy.engine.lmtp else (None,):
-            session.reply(NO_ROOM)
+        reply = await _finish(session, transaction, event.data)
     finally:
         if transaction.body is not None:
             transaction.body.discard()
+    for left in range(replies, 0, -1):
+        session.reply(reply, close=transaction.is_dropped and left == 1)
+
+
+async def _finish(session: Session, transaction: Transaction, data: bytes) -> Reply:
+    try:
+        if transaction.headers or transaction.body is not None or transaction.trouble:
+            _take_in(session, transaction, data)
+            if transaction.trouble:
+                raise SpoolFull(transaction.trouble)
+            message = _whole(transaction)
+        else:
+            headers, body = split_message(data)
+            message = Message(headers, MemoryBody(body))
+        return await finish_message(session, transaction, message)
+    except SpoolFull as error:
+        session.services.journal.panic(f"spool: {error}")
+        return NO_ROOM
 
 
 @verb(DataRefused)
 async def handle_refused(session: Session, event: DataRefused) -> None:
     transaction = session.transaction
     sender = transaction.sender if transaction is not None else None
-    line = f"{describe_host(session.origin)} F=<{sender or ''}> rejected DATA: {event.problem.value} ({event.size} bytes)"
-    session.services.journal.main(line)
-    session.services.journal.reject(line)
+    why = event.problem.value
+    if event.problem is Problem.TOO_BIG:
+        why = f"message too big: read={event.size}"
+    session.log_rejection(f"{describe_host(session.origin)} F=<{sender or ''}> rejected after DATA: {why}")
     session.forget_transaction()
 
 
 def _take_in(session: Session, transaction: Transaction, data: bytes) -> None:
     """A piece of a large message: headers are gathered (the engine bounds them), the body goes to the spool's writer."""
+    if transaction.trouble:
+        return
     if transaction.body is None:
+        searched = max(len(transaction.headers) - 1, 0)
         transaction.headers += data
-        if HEADERS_END not in transaction.headers and not transaction.headers.startswith(b"\n"):
+        gathered = transaction.headers
+        if gathered.find(HEADERS_END, searched) < 0 and not gathered.startswith(b"\n"):
             return
-        transaction.headers, data = split_message(transaction.headers)
+        headers, data = split_message(bytes(gathered))
+        transaction.headers = bytearray(headers)
         transaction.facts.id = session.services.spool.new_id()
         transaction.body = session.services.spool.body_writer(transaction.facts.id)
-    transaction.body.write(data)
+    try:
+        transaction.body.write(data)
+    except SpoolFull as error:
+        transaction.body.discard()
+        transaction.trouble = str(error)
 
 
-def _whole(session: Session, transaction: Transaction) -> Message:
+def _whole(transaction: Transaction) -> Message:
     if transaction.body is None:
-        return Message.parse(transaction.headers)
-    return Message(transaction.headers, transaction.body.finish())
+        return Message.parse(bytes(transaction.headers))
+    return Message(bytes(transaction.headers), transaction.body.finish())

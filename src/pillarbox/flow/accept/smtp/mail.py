@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.verdict import Accept, Discard, Drop
+from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.mail.reply import Reason, Reply
+from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Mail
 
 OK = Reply(250, "OK", "2.1.0")
-UNQUALIFIED = Reply(501, "sender address must contain a domain", "5.1.7")
+TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 
 
 @verb(Mail)
 async def handle(session: Session, event: Mail) -> None:
+    policy = session.policy
+    session.messages += 1
+    if 0 < policy.messages_max < session.messages:
+        line = f"rejected MAIL command {describe_host(session.origin)}: too many messages in one connection"
+        session.log_rejection(line)
+        session.reply(TOO_MANY)
+        return
     sender = event.sender
     if sender is not None and "@" not in sender:
-        if not session.origin.authenticator:
-            session.reject(f"MAIL <{sender}>", Reason(UNQUALIFIED.text))
-            session.reply(UNQUALIFIED)
+        if not await session.may_leave_unqualified(policy.sender_unqualified_hosts):
+            session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
             return
-        sender = f"{sender}@{session.policy.qualify_domain}"
+        sender = f"{sender}@{policy.qualify_domain}"
     facts = MessageFacts("", sender, session.services.clock.now())
     facts.size = event.size or -1
     facts.variables = dict(session.variables)
     transaction = Transaction(event, sender, facts, session.new_scope(facts))
     verdict = await session.check("mail", transaction.scope, None, transaction)
-    if isinstance(verdict, Accept | Discard):
-        transaction.is_discarded = isinstance(verdict, Discard)
-        session.transaction = transaction
-        session.reply(reply_to(verdict, OK))
+    if not isinstance(verdict, Accept | Discard):
+        session.refuse(f"MAIL <{sender or ''}>", verdict)
         return
-    session.reject(f"MAIL <{sender or ''}>", verdict.reason)
-    session.reply(reply_to(verdict, OK), close=isinstance(verdict, Drop))
+    if isinstance(verdict, Discard):
+        transaction.discarded_by = "MAIL"
+        transaction.discard_text = verdict.reason.log
+    session.transaction = transaction
+    session.reply(reply_to(verdict, OK))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
-from pillarbox.flow.check.verdict import Accept, Discard, Drop
+from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Rcpt
 
 OK = Reply(250, "Accepted", "2.1.5")
-UNQUALIFIED = Reply(501, "recipient address must contain a domain", "5.1.3")
 
 
 @verb(Rcpt)
@@ -20,20 +20,36 @@ async def handle(session: Session, event: Rcpt) -> None:
     assert transaction is not None
     address = event.address
     if "@" not in address:
-        if address.lower() != "postmaster" and not session.origin.authenticator:
-            session.reply(UNQUALIFIED)
+        policy = session.policy
+        if address.lower() != "postmaster" and not await session.may_leave_unqualified(
+            policy.recipient_unqualified_hosts
+        ):
+            session.reply(Reply(501, f"<{address}>: recipient address must contain a domain", "5.1.3"))
             return
-        address = f"{address}@{session.policy.qualify_recipient}"
+        address = f"{address}@{policy.qualify_recipient}"
+    if transaction.discarded_by == "MAIL":
+        _note_discarded(session, transaction, event.address, transaction.discard_text)
+        session.reply(OK)
+        return
     recipient = Recipient(address, event.notify, event.orcpt)
     candidate = Candidate.first(recipient)
     scope = transaction.scope.with_facet(Candidate, candidate)
     verdict = await session.check("rcpt", scope, candidate, transaction)
-    match verdict:
-        case Accept():
-            transaction.recipients.append(recipient)
-            transaction.facts.recipients_count += 1
-        case Discard():
-            pass
-        case _:
-            session.reject(f"RCPT <{event.address}>", verdict.reason, transaction.sender or "")
-    session.reply(reply_to(verdict, OK), close=isinstance(verdict, Drop))
+    if isinstance(verdict, Accept):
+        transaction.recipients.append(recipient)
+        transaction.facts.recipients_count += 1
+        session.reply(reply_to(verdict, OK))
+    elif isinstance(verdict, Discard):
+        transaction.discarded_by = "RCPT"
+        _note_discarded(session, transaction, event.address, verdict.reason.log)
+        session.reply(reply_to(verdict, OK))
+    else:
+        session.refuse(f"RCPT <{event.address}>", verdict, sender=transaction.sender or "")
+
+
+def _note_discarded(session: Session, transaction: Transaction, address: str, why: str) -> None:
+    line = (
+        f"{describe_host(session.origin)} F=<{transaction.sender or ''}> RCPT <{address}>: "
+        f"discarded by {transaction.discarded_by} ACL"
+    )
+    session.log_rejection(f"{line}: {why}" if why else line)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.rejection import describe_host
+from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import sending_host
 from pillarbox.wire.smtp.events import Help, Noop, Problem, ProtocolError, Quit, Rset
 
 OK = Reply(250, "OK", "2.0.0")
 RESET = Reply(250, "Reset OK", "2.0.0")
 COMMANDS = Reply(
     214,
-    "Commands supported:\nAUTH BDAT DATA EHLO EXPN HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY",
+    "Commands supported:\nAUTH STARTTLS HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP VRFY EXPN",
     "2.0.0",
 )
-HARMLESS = frozenset({Problem.NOT_OFFERED, Problem.SEQUENCE, Problem.TOO_MANY_RECIPIENTS})
-"""Not worth a line in the log."""
 
 
 @verb(Rset)
@@ -37,12 +37,47 @@ async def help_text(session: Session, event: Help) -> None:
 @verb(Quit)
 async def quit_session(session: Session, event: Quit) -> None:
     session.forget_transaction()
-    session.reply(Reply(221, f"{session.policy.primary_hostname} closing connection", "2.0.0"))
+    bye = Reply(221, f"{session.policy.primary_hostname} closing connection", "2.0.0")
+    verdict = await session.check("quit", session.new_scope())
+    session.reply(reply_to(verdict, bye) if isinstance(verdict, Accept) else bye)
 
 
 @verb(ProtocolError)
 async def protocol_error(session: Session, event: ProtocolError) -> None:
-    if event.problem not in HARMLESS:
-        line = f'SMTP {event.problem.value} from {describe_host(session.origin)} input="{event.line}"'
-        session.services.journal.main(line)
-        session.services.journal.reject(line)
+    """Exim's default log_selector passes over single mistakes; what ends the session is logged."""
+    if event.problem is Problem.TOO_MANY_RECIPIENTS:
+        _too_many_recipients(session)
+    elif event.problem is Problem.TOO_BIG:
+        line = f"rejected {event.line} {describe_host(session.origin)}: message too big"
+        session.log_rejection(line)
+    elif session.engine.is_closed:
+        session.log_rejection(_why_dropped(event, sending_host(session.origin)))
+
+
+def _too_many_recipients(session: Session) -> None:
+    """The excess only; one line in the log for all of it."""
+    transaction = session.transaction
+    if transaction is None or transaction.has_too_many:
+        return
+    transaction.has_too_many = True
+    session.log_rejection(
+        f"too many recipients: excess temporarily rejected: sender=<{transaction.sender or ''}> "
+        f"{describe_host(session.origin)}"
+    )
+
+
+def _why_dropped(event: ProtocolError, who: str) -> str:
+    last = f'"{event.line}"'
+    match event.problem:
+        case Problem.UNKNOWN_COMMAND:
+            return f"SMTP call from {who} dropped: too many unrecognized commands (last was {last})"
+        case Problem.TOO_MANY_NONMAIL:
+            return f"SMTP call from {who} dropped: too many nonmail commands (last was {last})"
+        case Problem.SYNCHRONIZATION:
+            return f"SMTP protocol synchronization error (next input sent too soon): rejected {last} H={who}"
+        case Problem.INPUT_OVERFLOW:
+            return f"SMTP call from {who} dropped: too much input before the reply"
+        case _:
+            return (
+                f"SMTP call from {who} dropped: too many syntax or protocol errors (last command was {last})"
+            )

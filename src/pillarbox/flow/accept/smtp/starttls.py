@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
-from pillarbox.flow.check.verdict import Accept, Drop
+from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import StartTls
 
@@ -18,8 +17,7 @@ async def handle(session: Session, event: StartTls) -> None:
         return
     verdict = await session.check("starttls", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.reject("STARTTLS", verdict.reason)
-        session.reply(reply_to(verdict, Reply(220, ""), code=554), close=isinstance(verdict, Drop))
+        session.refuse("STARTTLS", verdict, code=554)
         return
     session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))

@@ -15,28 +15,32 @@ from pillarbox.wire.smtp.events import Expn, Vrfy
 async def verify(session: Session, event: Vrfy) -> None:
     candidate = _candidate(session, event.argument)
     scope = session.new_scope().with_facet(Candidate, candidate)
-    if not isinstance(await session.check("vrfy", scope, candidate), Accept):
-        session.reply(Reply(252, "Administrative prohibition: send some mail, I'll try my best", "2.5.2"))
+    verdict = await session.check("vrfy", scope, candidate)
+    if not isinstance(verdict, Accept):
+        session.refuse(f"VRFY {event.argument}", verdict, code=252)
         return
     try:
         reason = await session.services.checks.verifier.verify(candidate, scope, is_sender=False)
     except CheckDeferred as error:
-        session.reply(Reply(451, f"Cannot resolve {error.reason.peer or 'address'} at this time", "4.3.0"))
+        text = f": {error.reason.peer}" if error.reason.peer else ""
+        session.reply(Reply(451, f"<{candidate.address}> cannot be resolved at this time{text}", "4.3.0"))
         return
     if reason is None:
         session.reply(Reply(250, f"<{candidate.address}> is deliverable", "2.1.5"))
     else:
-        session.reply(Reply(550, reason.peer or "Unrouteable address", "5.1.1"))
+        text = reason.peer or "Unrouteable address"
+        session.reply(Reply(550, f"<{candidate.address}> {text}", "5.1.1"))
 
 
 @verb(Expn)
 async def expand(session: Session, event: Expn) -> None:
     candidate = _candidate(session, event.argument)
     scope = session.new_scope().with_facet(Candidate, candidate)
-    if isinstance(await session.check("expn", scope, candidate), Accept):
+    verdict = await session.check("expn", scope, candidate)
+    if isinstance(verdict, Accept):
         session.reply(Reply(252, "Expansion is not available; the address would be tried", "2.5.2"))
     else:
-        session.reply(Reply(550, "Administrative prohibition", "5.7.1"))
+        session.refuse(f"EXPN {event.argument}", verdict)
 
 
 def _candidate(session: Session, argument: str) -> Candidate:

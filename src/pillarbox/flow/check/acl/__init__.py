@@ -1,1 +1,1 @@
-"""Access control lists (Exim chapter 43): verbs, and one file a condition or modifier."""
+"""Access control lists (Exim chapter 44): verbs, and one file a condition or modifier."""

@@ -37,9 +37,12 @@ class Condition(abc.ABC):
     __slots__ = ()
 
     name: ClassVar[str]
+    always_waits: ClassVar[bool] = True
+    """It has no `holds_now` of its own."""
 
     def __init_subclass__(cls, condition: str = "", **rest: object) -> None:
         super().__init_subclass__(**rest)
+        cls.always_waits = cls.holds_now is Condition.holds_now
         if condition:
             cls.name = condition
             CONDITIONS[condition] = cls

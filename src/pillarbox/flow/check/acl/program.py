@@ -1,7 +1,8 @@
-"""A compiled ACL, and running it (Exim chapter 43).
+"""A compiled ACL, and running it (Exim chapter 44).
 
-Statements are tried in order. What a statement does depends on its verb and on whether all its conditions hold; modifiers take effect
-as they are reached, so `message` speaks for the conditions behind it. At the end of the ACL stands an implicit `deny`.
+Statements are tried in order. What a statement does depends on its verb and on whether all its conditions hold. Modifiers take effect as
+they are reached, but `message` and `log_message` are expanded only when the statement decides, so they may use what its conditions
+found out. At the end of the ACL stands an implicit `deny`. Which text goes where was asked of Exim 4.100.
 """
 
 from __future__ import annotations
@@ -10,16 +11,25 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from pillarbox.flow.check.acl.condition import Answer, Condition, Modifier
+from pillarbox.flow.check.acl.condition import Condition, Modifier
+from pillarbox.flow.check.acl.decision import (
+    Discarded,
+    Dropped,
+    add_warning_headers,
+    describe,
+    expand_message,
+    write_warning,
+)
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
 
 Verb = Literal["accept", "defer", "deny", "discard", "drop", "require", "warn"]
 VERBS: tuple[Verb, ...] = ("accept", "defer", "deny", "discard", "drop", "require", "warn")
 MAX_DEPTH = 20
 """ACLs that call ACLs (Exim's own bound)."""
+_NOTHING = Reason("")
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -60,65 +70,79 @@ class Acl(msgspec.Struct, frozen=True):
                     return verdict
         finally:
             state.depth -= 1
-        return Deny(Reason("", ""))
+        return Deny(_NOTHING)
 
 
-class _Failed(msgspec.Struct, frozen=True):
-    """A condition did not hold. `reason`: its own texts, if it has any."""
+class _Failed(msgspec.Struct, frozen=True, gc=False):
+    """A condition did not hold."""
 
-    reason: Reason | None
     is_past_endpass: bool
+    is_drop: bool = False
+    """An ACL that was called says `drop`."""
 
 
 async def _run_statement(statement: Statement, state: AclState) -> Verdict | None:
-    state.message = state.log_message = ""
+    state.message = state.log_message = state.own = None
     try:
         failed = await _test_lines(statement.lines, state)
-    except (CheckDeferred, ExpansionDeferred, ExpansionFailed) as error:
-        return _deferred(statement, state, error)
-    return _passed(statement, state) if failed is None else _not_passed(statement, state, failed)
+        if failed is None:
+            return await _passed(statement, state)
+        return await _not_passed(statement, state, failed)
+    except Discarded as discarded:
+        return _discarded(statement, discarded)
+    except CheckDeferred as error:
+        return _deferred(statement, state, error.reason)
+    except ExpansionDeferred as error:
+        return _deferred(statement, state, Reason(f"{statement.position}: {error}"))
+    except ExpansionFailed as error:
+        return Defer(Reason(f"{statement.position}: {error}"))
 
 
 async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | None:
     is_past_endpass = False
     for line in lines:
-        match line:
-            case Test():
-                answer = await _ask(line.condition, state)
+        try:
+            if isinstance(line, Test):
+                condition = line.condition
+                if condition.always_waits:
+                    answer = await condition.holds(state)
+                else:
+                    try:
+                        answer = condition.holds_now(state)
+                    except BlockingIOError:
+                        answer = await condition.holds(state)
+                if isinstance(answer, Reason):
+                    state.own = answer
                 if (answer is True) == line.is_negated:
-                    return _Failed(answer if isinstance(answer, Reason) else None, is_past_endpass)
-            case Endpass():
-                is_past_endpass = True
-            case Modifier():
+                    return _Failed(is_past_endpass)
+            elif isinstance(line, Modifier):
                 await line.apply(state)
-            case _ as unreachable:
-                assert_never(unreachable)
+            else:
+                is_past_endpass = True
+        except Dropped as dropped:
+            state.own = dropped.reason
+            if not (isinstance(line, Test) and line.is_negated):
+                return _Failed(is_past_endpass, is_drop=True)
+        except ForcedFailure:
+            continue  # Exim 44.11: as if the line were not there
     return None
 
 
-async def _ask(condition: Condition, state: AclState) -> Answer:
-    try:
-        return condition.holds_now(state)
-    except BlockingIOError:
-        return await condition.holds(state)
-
-
-def _passed(statement: Statement, state: AclState) -> Verdict | None:
-    reason = Reason(state.log_message, state.message)
+async def _passed(statement: Statement, state: AclState) -> Verdict | None:
     match statement.verb:
         case "accept":
-            return Accept(state.message)
+            return Accept(await expand_message(state)) if state.message is not None else Accept()
         case "deny":
-            return Deny(reason)
+            return Deny(await describe(state))
         case "defer":
-            return Defer(reason)
+            return Defer(await describe(state))
         case "drop":
-            return Drop(reason)
+            return Drop(await describe(state))
         case "discard":
-            return Discard(reason)
+            return Discard(await describe(state))
         case "warn":
-            if state.log_message:
-                state.services.log.main(f"H={_host(state)} Warning: {state.log_message}")
+            await add_warning_headers(state)
+            await write_warning(state)
             return None
         case "require":
             return None
@@ -126,23 +150,27 @@ def _passed(statement: Statement, state: AclState) -> Verdict | None:
             assert_never(unreachable)
 
 
-def _not_passed(statement: Statement, state: AclState, failed: _Failed) -> Verdict | None:
+async def _not_passed(statement: Statement, state: AclState, failed: _Failed) -> Verdict | None:
     verb = statement.verb
     if verb == "require" or (verb in ("accept", "discard") and failed.is_past_endpass):
-        own = failed.reason or Reason("")
-        return Deny(Reason(state.log_message or own.log or state.message, state.message or own.peer))
+        reason = await describe(state)
+        return Drop(reason) if failed.is_drop else Deny(reason)
     return None
 
 
-def _deferred(
-    statement: Statement, state: AclState, error: CheckDeferred | ExpansionDeferred | ExpansionFailed
-) -> Verdict | None:
-    reason = error.reason if isinstance(error, CheckDeferred) else Reason(f"{statement.position}: {error}")
+def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
+    if statement.verb in ("accept", "discard"):
+        return Discard(discarded.reason)
+    return Defer(
+        Reason(f'{statement.position}: nested ACL returned "discard" for "{statement.verb}" command')
+    )
+
+
+def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict | None:
     if statement.verb == "warn":
-        state.services.log.main(f'H={_host(state)} Warning: ACL "warn" statement skipped: {reason.log}')
+        host = f"H=[{state.connection.host_address}]"
+        state.services.log.main(
+            f'{host} Warning: ACL "warn" statement skipped: condition test deferred: {reason.log}'
+        )
         return None
     return Defer(reason)
-
-
-def _host(state: AclState) -> str:
-    return f"[{state.connection.host_address}]"

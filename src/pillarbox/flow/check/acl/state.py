@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Protocol
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
 
 if TYPE_CHECKING:
     from pillarbox.flow.check.acl.program import Acl
 
+HEADERS_MAX = 256 * 1024
+"""Characters of headers that ACLs may add to one message: a client cannot make them grow with its RCPTs."""
+
 
 class CheckDeferred(Exception):
-    """A condition cannot be decided now: the ACL's answer is a 4xx (Exim 43.22)."""
+    """A condition cannot be decided now: the ACL's answer is a 4xx (Exim 44.4)."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.log)
@@ -44,7 +48,7 @@ class CheckServices:
 
 class HostNames(Protocol):
     async def name_of(self, address: str) -> str:
-        """The verified name (PTR whose address record gives it back), or empty. Raises CheckDeferred."""
+        """The verified name (PTR whose address record gives it back), or empty. Raises CheckDeferred, ExpansionDeferred."""
         ...
 
 
@@ -54,19 +58,41 @@ class Log(Protocol):
     def reject(self, line: str) -> None: ...
 
 
+class HeaderChanges:
+    """What ACLs add and remove: gathered until the next step that changes the message takes it. Equal additions count once."""
+
+    __slots__ = ("_size", "added", "removed")
+
+    def __init__(self) -> None:
+        self.added: dict[tuple[str, str], None] = {}
+        """(place, field): place is `at_end`, `at_start`, `at_start_rfc` or `after_received`."""
+        self.removed: dict[str, None] = {}
+        """Names, lower case."""
+        self._size = 0
+
+    def add(self, field: str, place: str = "at_end") -> None:
+        if (place, field) not in self.added and self._size + len(field) <= HEADERS_MAX:
+            self._size += len(field)
+            self.added[(place, field)] = None
+
+    def remove(self, name: str) -> None:
+        if len(self.removed) < HEADERS_MAX // 64:
+            self.removed[name] = None
+
+
 class AclState:
     """One run of one ACL. `controls` and the header changes outlive it, in the transaction."""
 
     __slots__ = (
-        "added_headers",
         "connection",
         "controls",
         "depth",
         "facts",
+        "headers",
         "log_message",
         "message",
+        "own",
         "recipient",
-        "removed_headers",
         "scope",
         "services",
         "where",
@@ -80,6 +106,8 @@ class AclState:
         facts: MessageFacts,
         services: CheckServices,
         recipient: Candidate | None = None,
+        controls: dict[str, str] | None = None,
+        headers: HeaderChanges | None = None,
     ) -> None:
         self.where = where
         """`connect`, `helo`, `mail`, `rcpt`, `data`, …: for checks of what may stand where, and for the log."""
@@ -88,10 +116,11 @@ class AclState:
         self.facts = facts
         self.services = services
         self.recipient = recipient
-        self.message = ""
-        """Set by `message =`: the peer's text."""
-        self.log_message = ""
-        self.controls: dict[str, str] = {}
-        self.added_headers: list[str] = []
-        self.removed_headers: list[str] = []
+        self.message: Template | None = None
+        """Of `message =`: the peer's text, expanded only when this statement decides (Exim 44.12)."""
+        self.log_message: Template | None = None
+        self.own: Reason | None = None
+        """The texts of the statement's last condition that had any."""
+        self.controls = {} if controls is None else controls
+        self.headers = headers or HeaderChanges()
         self.depth = 0

@@ -14,6 +14,29 @@ from pillarbox.language.match.named import NamedLists
 
 _WORD = re.compile(r"\s*(!?)\s*([A-Za-z_0-9]+)\s*(=?)\s*(.*)", re.DOTALL)
 _SET = re.compile(r"set\s+(acl_[cm][0-9A-Za-z_]+)\s*=\s*(.*)", re.DOTALL)
+NOT_YET = frozenset(
+    [
+        "atrn_domains",
+        "bmi_optin",
+        "dcc",
+        "decode",
+        "dkim_signers",
+        "dkim_status",
+        "dmarc_status",
+        "log_reject_target",
+        "malware",
+        "mime_regex",
+        "queue",
+        "ratelimit",
+        "regex",
+        "seen",
+        "spam",
+        "spf",
+        "spf_guess",
+        "udpsend",
+    ]
+)
+"""Exim's conditions and modifiers that are not here."""
 _VERB = re.compile(rf"\s*({'|'.join(VERBS)})(?:\s+|$)(?!=)(.*)", re.DOTALL)
 
 Report = Callable[[str, str, str], None]
@@ -50,7 +73,7 @@ def compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, 
         if current is None:
             report(position, f"an ACL statement begins with one of: {', '.join(VERBS)}", _meant(text, VERBS))
             continue
-        line = _compile_line(rest, position, named, report)
+        line = _compile_line(rest, current.verb, position, named, report)
         if line is not None:
             current.lines.append(line)
     if current is not None:
@@ -62,9 +85,9 @@ def _verb(word: str) -> Verb:
     return next(verb for verb in VERBS if verb == word)
 
 
-def _compile_line(text: str, position: str, named: NamedLists, report: Report) -> Line | None:
+def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, report: Report) -> Line | None:
     try:
-        return _parse_line(text.strip(), position, named)
+        return _parse_line(text.strip(), verb, position, named)
     except AclSyntaxError as error:
         report(position, str(error), error.suggestion)
     except (ExpandSyntaxError, ListSyntaxError) as error:
@@ -72,8 +95,10 @@ def _compile_line(text: str, position: str, named: NamedLists, report: Report) -
     return None
 
 
-def _parse_line(text: str, position: str, named: NamedLists) -> Line:
+def _parse_line(text: str, verb: Verb, position: str, named: NamedLists) -> Line:
     if text == "endpass":
+        if verb not in ("accept", "discard"):
+            raise AclSyntaxError(f'"endpass" is not allowed with {verb!r}')
         return Endpass()
     setting = _SET.fullmatch(text)
     if setting is not None:
@@ -86,15 +111,19 @@ def _parse_line(text: str, position: str, named: NamedLists) -> Line:
         if not equals:
             raise AclSyntaxError(f"condition {name!r} needs '=' and a value")
         return Test(CONDITIONS[name].parse(value, named), bool(negation), position)
-    return _parse_modifier(name, negation, value, named)
+    return _parse_modifier(name, negation, equals, value, named)
 
 
-def _parse_modifier(name: str, negation: str, value: str, named: NamedLists) -> Modifier:
+def _parse_modifier(name: str, negation: str, equals: str, value: str, named: NamedLists) -> Modifier:
+    if name in NOT_YET:
+        raise AclSyntaxError(f"{name!r} is not supported yet")
     if name not in MODIFIERS:
-        known = [*CONDITIONS, *MODIFIERS, "endpass"]
+        known = [*CONDITIONS, *MODIFIERS, *NOT_YET, "endpass"]
         raise AclSyntaxError(f"unknown ACL condition or modifier {name!r}", _meant(name, known))
     if negation:
         raise AclSyntaxError(f"modifier {name!r} cannot be negated")
+    if not equals:
+        raise AclSyntaxError(f"modifier {name!r} needs '=' and a value")
     return MODIFIERS[name].parse(value, named)
 
 

@@ -1,4 +1,4 @@
-"""`authenticated` (Exim 43.17): the client has authenticated itself, by an authenticator in the list."""
+"""`authenticated` (Exim 44.17): the client has authenticated itself, by an authenticator in the list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`condition` (Exim 43.17): the expansion gives anything but `0`, `no`, `false` or nothing."""
+"""`condition` (Exim 44.17): the expansion gives anything but `0`, `no`, `false` or nothing."""
 
 from __future__ import annotations
 

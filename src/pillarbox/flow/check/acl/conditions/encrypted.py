@@ -1,4 +1,4 @@
-"""`encrypted` (Exim 43.17): the connection is under TLS, with a cipher in the list (`*`: any)."""
+"""`encrypted` (Exim 44.17): the connection is under TLS, with a cipher in the list (`*`: any)."""
 
 from __future__ import annotations
 

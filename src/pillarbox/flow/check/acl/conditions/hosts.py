@@ -1,4 +1,4 @@
-"""`hosts` (Exim 43.17): the sending host is in the list; an empty item is a message that did not come by TCP/IP."""
+"""`hosts` (Exim 44.17): the sending host is in the list; an empty item is a message that did not come by TCP/IP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`local_parts` (Exim 43.17): the recipient's local part is in the list."""
+"""`local_parts` (Exim 44.17): the recipient's local part is in the list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Self
 
 from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.language.match.named import NamedLists
 
@@ -22,10 +23,10 @@ class LocalParts(Condition, condition="local_parts"):
 
     def holds_now(self, state: AclState) -> bool:
         if state.recipient is None:
-            return False
+            raise ExpansionFailed(f"cannot test {self.name} condition in {state.where.upper()} ACL")
         return self._list.matches_now(state.recipient.local_part, state.scope)
 
     async def holds(self, state: AclState) -> bool:
         if state.recipient is None:
-            return False
+            raise ExpansionFailed(f"cannot test {self.name} condition in {state.where.upper()} ACL")
         return await self._list.matches(state.recipient.local_part, state.scope)

@@ -1,4 +1,4 @@
-"""`sender_domains` (Exim 43.17): the domain of the envelope sender is in the list."""
+"""`sender_domains` (Exim 44.17): the domain of the envelope sender is in the list."""
 
 from __future__ import annotations
 

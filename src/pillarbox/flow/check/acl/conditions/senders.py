@@ -1,4 +1,4 @@
-"""`senders` (Exim 43.17): the envelope sender is in the list; an empty item is the null sender."""
+"""`senders` (Exim 44.17): the envelope sender is in the list; an empty item is the null sender."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`verify` (Exim 43.44): is this address deliverable, is that header well formed, who is this host?
+"""`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
-Supported: `sender`, `recipient`, `header_syntax`, `reverse_host_lookup`, `helo`, each with `/defer_ok`. Callouts are not
-supported yet, and that is said when the configuration is loaded.
+Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `reverse_host_lookup`, `helo`, each with `/defer_ok`, and
+`/no_details`. What Exim has besides (callouts above all) is refused when the configuration is loaded.
 """
 
 from __future__ import annotations
@@ -9,37 +9,52 @@ from __future__ import annotations
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
+from pillarbox.flow.check.acl.decision import SENDER_FAILED, note_sender_trouble
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
 from pillarbox.flow.check.header_syntax import first_bad_address_header
+from pillarbox.flow.facts import SenderCheck
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
 
 WHAT = ("sender", "recipient", "header_syntax", "reverse_host_lookup", "helo")
+OPTIONS = ("defer_ok", "no_details")
+NOT_YET = ("certificate", "csa", "header_names_ascii", "header_sender", "not_blind", "arc")
+NOT_YET_OPTIONS = ("callout", "success_on_redirect", "quota", "pass_on_defer")
+SENDER_DEFERRED = Reason("Could not complete sender verify")
 
 
 class Verify(Condition, condition="verify"):
-    __slots__ = ("_is_defer_ok", "_what")
+    __slots__ = ("_address", "_is_defer_ok", "_shows_details", "_what")
 
-    def __init__(self, what: str, *, is_defer_ok: bool) -> None:
+    def __init__(self, what: str, address: Template | None, options: list[str]) -> None:
         self._what = what
-        self._is_defer_ok = is_defer_ok
+        self._address = address
+        self._is_defer_ok = "defer_ok" in options
+        self._shows_details = "no_details" not in options
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
-        what, *options = (part.strip() for part in text.split("/"))
-        if what not in WHAT:
-            raise AclSyntaxError(f"cannot verify {what!r}; what can be verified: {', '.join(WHAT)}")
-        unknown = [option for option in options if option != "defer_ok"]
-        if unknown:
-            raise AclSyntaxError(f"verify option {unknown[0]!r} is not supported yet")
-        return cls(what, is_defer_ok="defer_ok" in options)
+        first, *options = (part.strip() for part in text.split("/"))
+        what, _, address = (part.strip() for part in first.partition("="))
+        if what in NOT_YET:
+            raise AclSyntaxError(f"verify = {what} is not supported yet")
+        if what not in WHAT or (address and what != "sender"):
+            raise AclSyntaxError(f"cannot verify {first!r}; what can be verified: {', '.join(WHAT)}")
+        for option in options:
+            if option.partition("=")[0].strip() in NOT_YET_OPTIONS:
+                raise AclSyntaxError(f"verify option {option!r} is not supported yet")
+            if option not in OPTIONS:
+                raise AclSyntaxError(f"unknown verify option {option!r}; known: {', '.join(OPTIONS)}")
+        return cls(what, Template.parse(address) if address else None, options)
 
     async def holds(self, state: AclState) -> Answer:
         try:
             return await self._ask(state)
-        except CheckDeferred:
+        except (CheckDeferred, ExpansionDeferred):
             if self._is_defer_ok:
                 return True
             raise
@@ -47,7 +62,9 @@ class Verify(Condition, condition="verify"):
     async def _ask(self, state: AclState) -> Answer:
         match self._what:
             case "sender":
-                return await _verify_sender(state)
+                if self._address is not None:
+                    return await _verify_address(await self._address.expand(state.scope), state)
+                return await self._verify_sender(state)
             case "recipient":
                 return await _verify_recipient(state)
             case "header_syntax":
@@ -55,39 +72,64 @@ class Verify(Condition, condition="verify"):
             case "reverse_host_lookup":
                 return await _verify_host(state)
             case _:
-                return _verify_helo(state)
+                return await _verify_helo(state)
+
+    async def _verify_sender(self, state: AclState) -> Answer:
+        """Asked once a transaction."""
+        facts = state.facts
+        if facts.sender is None:
+            return True
+        check = facts.sender_check
+        if check is None:
+            candidate = Candidate.first(Recipient(facts.sender))
+            try:
+                failure = await state.services.verifier.verify(candidate, state.scope, is_sender=True)
+            except CheckDeferred as error:
+                note_sender_trouble(state, "defer", error.reason)
+                raise CheckDeferred(SENDER_DEFERRED) from error
+            check = facts.sender_check = SenderCheck(failure)
+        if check.failure is None:
+            return True
+        check.is_told = check.is_told or not self._shows_details
+        return SENDER_FAILED
 
 
-async def _verify_sender(state: AclState) -> Answer:
-    if state.facts.sender is None:
+async def _verify_address(address: str, state: AclState) -> Answer:
+    if not address:
         return True
-    candidate = Candidate.first(Recipient(state.facts.sender))
+    candidate = Candidate.first(Recipient(address.strip("<>")))
     reason = await state.services.verifier.verify(candidate, state.scope, is_sender=True)
-    return reason is None or Reason(
-        f"sender verify fail for <{state.facts.sender}>: {reason.log}", "Sender verify failed"
-    )
+    return reason is None or Reason(f"{SENDER_FAILED.log} <{address}>: {reason.log}", SENDER_FAILED.peer)
 
 
 async def _verify_recipient(state: AclState) -> Answer:
     if state.recipient is None:
-        return False
+        raise ExpansionFailed(f"cannot verify recipient in ACL for {state.where.upper()}")
     reason = await state.services.verifier.verify(state.recipient, state.scope, is_sender=False)
     return reason is None or reason
 
 
 def _verify_header_syntax(state: AclState) -> Answer:
     if state.facts.message is None:
-        return True
+        raise ExpansionFailed(
+            f"cannot check header contents in ACL for {state.where.upper()} (only possible in DATA)"
+        )
     bad = first_bad_address_header(state.facts.message.headers)
-    return bad is None or Reason(f"header syntax: {bad}", f"header syntax: {bad}")
+    return bad is None or Reason(bad)
 
 
 async def _verify_host(state: AclState) -> Answer:
-    name = await state.services.host_names.name_of(state.connection.host_address)
-    return bool(name) or Reason("host lookup failed", "host lookup failed")
+    address = state.connection.host_address
+    if not address or state.connection.host_name:
+        return True
+    return bool(await state.services.host_names.name_of(address)) or Reason("host lookup failed")
 
 
-def _verify_helo(state: AclState) -> Answer:
-    helo = state.connection.helo.strip("[]").removeprefix("IPv6:").lower()
-    known = {state.connection.host_address.lower(), state.connection.host_name.lower()} - {""}
-    return helo in known or Reason(f"helo {state.connection.helo} does not verify", "HELO verify failed")
+async def _verify_helo(state: AclState) -> Answer:
+    """The address itself, or the verified name (Exim's third way, an address record of the HELO name, is the DNS's word too)."""
+    connection = state.connection
+    helo = connection.helo.lower()
+    if helo.strip("[]").removeprefix("ipv6:") == connection.host_address.lower():
+        return True
+    name = connection.host_name or await state.services.host_names.name_of(connection.host_address)
+    return bool(helo) and helo == name.lower()

@@ -1,6 +1,6 @@
-"""`control` (Exim 43.21): how the message or the connection is treated from now on.
+"""`control` (Exim 44.13): how the message or the connection is treated from now on.
 
-What is supported is in `KNOWN`; anything else is an error when the configuration is loaded, never silently ignored.
+What is supported is in `KNOWN`; what else Exim has is refused when the configuration is loaded, never silently ignored.
 """
 
 from __future__ import annotations
@@ -9,32 +9,55 @@ from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
-KNOWN = (
-    "submission",
-    "freeze",
-    "queue",
-    "queue_only",
-    "no_enforce_sync",
-    "enforce_sync",
+KNOWN = ("submission", "freeze", "queue", "queue_only", "fakereject", "fakedefer")
+NOT_YET = (
     "allow_auth_unadvertised",
+    "caseful_local_part",
+    "caselower_local_part",
+    "cutthrough_delivery",
+    "debug",
+    "dkim_disable_verify",
+    "dmarc_disable_verify",
+    "dmarc_enable_forensic",
+    "dscp",
+    "enforce_sync",
+    "no_enforce_sync",
+    "no_callout_flush",
+    "no_delay_flush",
+    "no_mbox_unspool",
+    "no_multiline_responses",
+    "no_pipelining",
+    "suppress_local_fixups",
+    "utf8_downconvert",
+    "wellknown",
 )
+_TOO_LATE_IN_DATA = "submission"
+_BEFORE_MESSAGE = frozenset({"connect", "helo", "starttls", "auth", "vrfy", "expn", "quit"})
 
 
 class Control(Modifier, modifier="control"):
     __slots__ = ("_name", "_options")
 
-    def __init__(self, name: str, options: str) -> None:
+    def __init__(self, name: str, options: Template) -> None:
         self._name = name
         self._options = options
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
         name, _, options = text.strip().partition("/")
+        name = name.strip()
+        if name in NOT_YET:
+            raise AclSyntaxError(f"control = {name} is not supported yet")
         if name not in KNOWN:
-            raise AclSyntaxError(f"control {name!r} is not supported; known: {', '.join(KNOWN)}")
-        return cls(name, options)
+            raise AclSyntaxError(f"unknown control {name!r}; known: {', '.join(KNOWN)}")
+        return cls(name, Template.parse(options))
 
     async def apply(self, state: AclState) -> None:
-        state.controls[self._name] = self._options
+        is_late = self._name == _TOO_LATE_IN_DATA and state.where in ("data", "not_smtp")
+        if is_late or state.where in _BEFORE_MESSAGE:
+            raise ExpansionFailed(f'cannot use "control={self._name}" in {state.where.upper()} ACL')
+        state.controls[self._name] = await self._options.expand(state.scope)

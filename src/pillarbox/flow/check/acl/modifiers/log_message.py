@@ -1,4 +1,4 @@
-"""`log_message` (Exim 43.20): what the log says when this statement decides."""
+"""`log_message` (Exim 44.12): what the log says when this statement decides."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ class LogMessage(Modifier, modifier="log_message"):
         return cls(Template.parse(text))
 
     async def apply(self, state: AclState) -> None:
-        state.log_message = await self._template.expand(state.scope)
+        state.log_message = self._template

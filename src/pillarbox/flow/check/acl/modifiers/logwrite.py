@@ -1,4 +1,4 @@
-"""`logwrite` (Exim 43.20): a line in the main log at once."""
+"""`logwrite` (Exim 44.12): a line in the main log at once."""
 
 from __future__ import annotations
 

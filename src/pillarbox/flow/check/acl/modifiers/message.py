@@ -1,4 +1,4 @@
-"""`message` (Exim 43.20): what the peer reads when this statement decides."""
+"""`message` (Exim 44.12): what the peer reads when this statement decides."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ class Message(Modifier, modifier="message"):
         return cls(Template.parse(text))
 
     async def apply(self, state: AclState) -> None:
-        state.message = await self._template.expand(state.scope)
+        state.message = self._template

@@ -1,4 +1,4 @@
-"""`remove_header` (Exim 43.20): header lines taken out of an accepted message: colon-separated names."""
+"""`remove_header` (Exim 44.16): header lines taken out of an accepted message: colon-separated names."""
 
 from __future__ import annotations
 
@@ -22,4 +22,6 @@ class RemoveHeader(Modifier, modifier="remove_header"):
 
     async def apply(self, state: AclState) -> None:
         names = await self._template.expand(state.scope)
-        state.removed_headers.extend(name.strip().lower() for name in names.split(":") if name.strip())
+        for name in names.split(":"):
+            if name.strip():
+                state.headers.remove(name.strip().lower())

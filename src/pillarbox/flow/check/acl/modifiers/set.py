@@ -1,4 +1,4 @@
-"""`set acl_m… = …` and `set acl_c… = …` (Exim 43.20): variables that live with the message or the connection."""
+"""`set acl_m… = …` and `set acl_c… = …` (Exim 44.12): variables that live with the message or the connection."""
 
 from __future__ import annotations
 

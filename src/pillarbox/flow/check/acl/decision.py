@@ -1,0 +1,96 @@
+"""What is said when a statement decides: the texts for the peer and for the log (Exim 44.12, 44.24).
+
+`message` replaces what a condition had to say to the peer; `log_message` stands in front of what it had to say to the log; without either
+the log gets the peer's text. A text whose expansion fails is ignored.
+"""
+
+from __future__ import annotations
+
+from pillarbox.flow.check.acl.header_lines import add_header_lines
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.template import Template
+from pillarbox.mail.envelope import Origin
+from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.log_line import sending_host
+
+SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
+
+
+class Dropped(Exception):
+    """An ACL that was called says `drop`: when that makes the caller refuse, the connection is closed."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.log)
+        self.reason = reason
+
+
+class Discarded(Exception):
+    """An ACL that was called says `discard`: an `accept` or `discard` around it does so at once (Exim 44.17)."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.log)
+        self.reason = reason
+
+
+async def describe(state: AclState) -> Reason:
+    """The texts of the verdict that comes now."""
+    own = state.own or Reason("")
+    peer = await _expanded(state.message, state) or own.peer
+    extra = await _expanded(state.log_message, state)
+    log = f"{extra}: {own.log}" if extra and own.log else extra or own.log or peer
+    return Reason(log, _with_sender_details(state, own, peer))
+
+
+def _with_sender_details(state: AclState, own: Reason, peer: str) -> str:
+    """The first refusal for a bad sender explains it to the peer, and has a line of its own in the log."""
+    check = state.facts.sender_check
+    if check is None or check.failure is None or check.is_told or own is not SENDER_FAILED:
+        return peer
+    check.is_told = True
+    sender = state.facts.sender
+    note_sender_trouble(state, "fail", check.failure)
+    if peer[:3].isdigit():  # it brings codes of its own
+        return peer
+    return f"Verification failed for <{sender}>\n{check.failure.peer}\n{peer}"
+
+
+def note_sender_trouble(state: AclState, what: str, reason: Reason) -> None:
+    """`sender verify fail for <…>`, `sender verify defer for <…>`."""
+    caller = describe_caller(state.connection)
+    line = f"{caller} sender verify {what} for <{state.facts.sender}>: {reason.log}"
+    state.services.log.main(line)
+    state.services.log.reject(line)
+
+
+async def expand_message(state: AclState) -> str:
+    """`message` alone: what an acceptance says."""
+    return await _expanded(state.message, state)
+
+
+async def add_warning_headers(state: AclState) -> None:
+    """`message` of `warn`: header lines, the old way."""
+    text = await _expanded(state.message, state)
+    if text:
+        add_header_lines(text, state.headers)
+
+
+async def write_warning(state: AclState) -> None:
+    """`log_message` of `warn`."""
+    text = await _expanded(state.log_message, state)
+    if text:
+        state.services.log.main(f"{describe_caller(state.connection)} Warning: {text}")
+
+
+def describe_caller(origin: Origin) -> str:
+    """`H=…`, or `U=…` for a message that did not come by TCP."""
+    return f"H={sending_host(origin)}" if origin.host_address else f"U={origin.ident}"
+
+
+async def _expanded(template: Template | None, state: AclState) -> str:
+    if template is None:
+        return ""
+    try:
+        return await template.expand(state.scope)
+    except (ExpansionFailed, ExpansionDeferred):
+        return ""

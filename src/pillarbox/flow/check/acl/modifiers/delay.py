@@ -1,0 +1,40 @@
+"""`delay` (Exim 44.12): make the client wait before this ACL goes on.
+
+Never longer than `LONGEST`, whatever is configured: clients give up after five minutes (RFC 5321 §4.5.3.2). Known gap: replies to
+earlier commands of a pipelined group wait too (Exim writes them first unless `no_delay_flush`).
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import parse_duration
+from pillarbox.flow.check.acl.condition import Modifier
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.named import NamedLists
+
+LONGEST = 240.0
+"""Seconds."""
+
+
+class Delay(Modifier, modifier="delay"):
+    __slots__ = ("_template",)
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        return cls(Template.parse(text))
+
+    async def apply(self, state: AclState) -> None:
+        text = (await self._template.expand(state.scope)).strip()
+        try:
+            seconds = parse_duration(text)
+        except OptionError:
+            raise ExpansionFailed(f'syntax error in argument "{text}" for "delay" modifier') from None
+        if seconds > 0:
+            await state.scope.services.clock.sleep(min(seconds, LONGEST))
