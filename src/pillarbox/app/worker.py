@@ -88,6 +88,7 @@ class Worker:
             await self._control.start()
             self._spawn(self._watch_offline())
             self._spawn(self._adopt())
+            self._spawn(self._empty_unused_slots())
         os.write(self._seat.ready, b"1")
         os.close(self._seat.ready)
         await self._stopping.wait()
@@ -107,6 +108,14 @@ class Worker:
                 await asyncio.sleep(0.1)
         if recovered:
             self.world.journal.main(f"{recovered} messages found in journal {self._seat.slot}: queued")
+
+    async def _empty_unused_slots(self) -> None:
+        """What workers left that there are no more of (fewer workers now, or commands that acted without a daemon)."""
+        world = self.world
+        found = await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
+        if found:
+            world.journal.main(f"{found} messages found in journals of other workers: queued")
+            await self.mta.runner.run(QueueRun())
 
     # Serving
 
@@ -226,10 +235,13 @@ class Worker:
             for task, session in list(service.tasks.items()):
                 if isinstance(session, SmtpSession) and session.transaction is not None:
                     continue
-                if isinstance(session, SmtpSession):
-                    await session.close_with(farewell)
-                else:
-                    task.cancel()
+                match session:
+                    case SmtpSession():
+                        await session.close_with(farewell)
+                    case ImapSession():
+                        session.stop()
+                    case _:
+                        task.cancel()
         tasks = [task for service in self._services for task in service.tasks]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
