@@ -14,9 +14,6 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.users import Account, LoginThrottled, ScramCredentials
 
-CHECK_EVERY = 1.0
-"""Seconds between two looks at the file's stamp."""
-
 
 class FileUsers:
     """ports.users.Users."""
@@ -24,12 +21,10 @@ class FileUsers:
     def __init__(self, path: Path, mail_directory: Path, clock: Clock, journal: Journal) -> None:
         self._path = path
         self._mail_directory = mail_directory
-        self._clock = clock
         self._journal = journal
         self._rows: dict[str, Row] = {}
         self._accounts: dict[str, Account] = {}
         self._stamp: tuple[int, int, int] | None = None
-        self._checked_at = -CHECK_EVERY
         self._passwords = PasswordChecker(clock)
         self._throttle = Throttle(clock)
         self._fake_secret = os.urandom(32)
@@ -82,10 +77,7 @@ class FileUsers:
         return lowered.partition("@")[0]
 
     def _refresh(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._checked_at < CHECK_EVERY:
-            return
-        self._checked_at = now
+        """Every time: a stat takes a microsecond, and mail for an account made a moment ago must not be refused."""
         try:
             status = os.stat(self._path)
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
