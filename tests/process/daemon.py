@@ -13,6 +13,7 @@ here is ended here, by its pid.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -30,6 +31,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from pillarbox.backends.accounts.file import Row, edit
+from pillarbox.backends.accounts.passwords import hash_password
+from pillarbox.wire.sasl.scram import derive_keys
+
 T = TypeVar("T")
 
 COMMAND = Path(sys.prefix) / "bin" / "pillarbox"
@@ -39,6 +44,7 @@ TAKEN = "another program does already"
 RELOADED = ": configuration reloaded"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
+PASSWORD = "a-Secret-of-tests"
 _ACCOUNT = re.compile(r"^  account +(\S+) +password +(\S+)", re.MULTILINE)
 _numbers = itertools.count(1)
 
@@ -239,8 +245,12 @@ class Daemon:
 
     def add_user(self, name: str = "", password: str = "") -> User:
         """A new account, `user1`, `user2`, … when no name is given."""
-        user = User(name or f"user{next(_numbers)}", password or "a-Secret-of-tests")
-        self.run("user", "add", "--password-stdin", user.name, text=f"{user.password}\n")
+        user = User(name or f"user{next(_numbers)}", password or PASSWORD)
+        if password:
+            self.run("user", "add", "--password-stdin", user.name, text=f"{password}\n")
+        else:
+            row = _row()  # what the command writes, without the second it takes to start and to hash
+            edit(self.data / "accounts", user.name, lambda _: Row(user.name, row.password, "", row.scram))
         return user
 
     def maildir(self, user: User) -> Path:
@@ -276,6 +286,11 @@ class Daemon:
     def tls_context(self) -> ssl.SSLContext:
         """Trusts the daemon's own certificate and checks the name (connect to `localhost`)."""
         return ssl.create_default_context(cafile=str(self.data / "tls" / "cert.pem"))
+
+
+@functools.cache
+def _row() -> Row:
+    return Row("", hash_password(PASSWORD), "", derive_keys(PASSWORD))
 
 
 def _lives(pid: int) -> bool:
