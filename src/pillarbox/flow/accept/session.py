@@ -276,7 +276,8 @@ class Session:
         self.log_rejection(self.describe_refusal(what, verdict, sender))
         if isinstance(verdict, Discard):  # has no meaning here
             verdict = Deny(verdict.reason)
-        reply = reply_to(verdict, Reply(250, "OK"), code=code)
+        enhanced = "2.5.2" if code == 252 else "5.7.1"
+        reply = reply_to(verdict, Reply(250, "OK"), code=code, enhanced=enhanced)
         if is_greeting:
             self.engine.greet(reply)
         else:
