@@ -29,6 +29,8 @@ from pillarbox.ports.spool import Queued
 
 BLOCKS = ("config", "dns", "users", "tables", "client", "talk", "log", "reject", "panic", "mail")
 CIPHER = "TLS1.3:TLS_AES_256_GCM_SHA384:256"
+PIECE = 16384
+"""Bytes of one read, as a socket gives them."""
 ENDS = ("(close)", "(lost)", "(timeout)")
 _BASE64 = re.compile(r"\(base64 (.*?)\)")
 _TIMES = re.compile(r"\((\d+) times\) ?(.*)", re.DOTALL)
@@ -64,6 +66,7 @@ class Client:
     tls_cipher: str = ""
     tls_sni: str = ""
     said: bytes = b""
+    pending: bytes = b""
     heard: list[str] = field(default_factory=list)
     is_closed: bool = False
     world: AcceptWorld | None = None
@@ -86,7 +89,13 @@ class Client:
             raise
 
     def _next(self, timeout: float) -> bytes:
-        self.hear()
+        if not self.pending:
+            self.hear()
+            self.pending = self._say(timeout)
+        piece, self.pending = self.pending[:PIECE], self.pending[PIECE:]
+        return piece
+
+    def _say(self, timeout: float) -> bytes:
         out = ""
         while self.script and self.script[0].startswith("C:"):
             line = self.script[0][2:].removeprefix(" ")

@@ -130,7 +130,8 @@ class Session:
                     await stream.write(out, timeout)
                 data = await stream.read(timeout)
                 if not data:
-                    self._hung_up()
+                    if not engine.is_closed:
+                        self._hung_up()
                     return
                 engine.receive(data)
             elif type(event) is Closed:
@@ -175,6 +176,8 @@ class Session:
             journal.main(f"unexpected disconnection while reading SMTP command from {who}")
 
     async def _lost(self, error: DialError) -> None:
+        if self.engine.is_closed:
+            return
         who, journal = self._who(), self.services.journal
         what = "data" if self.engine.is_reading_message else "command"
         match error.error:
@@ -199,9 +202,10 @@ class Session:
         await self.close_with(Reply(421, "Unexpected failure, please try later", "4.3.0"))
 
     async def close_with(self, reply: Reply) -> None:
-        """End it from our side (shutdown)."""
+        """End it from our side: a time-out, a shutdown. Safe from another task; `run` ends then."""
         self.engine.abort(reply)
         await self._say_last_words()
+        self.stream.close()
 
     async def _say_last_words(self) -> None:
         try:

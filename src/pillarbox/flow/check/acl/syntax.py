@@ -103,6 +103,8 @@ def _parse_line(text: str, verb: Verb, position: str, named: NamedLists) -> Line
     setting = _SET.fullmatch(text)
     if setting is not None:
         return MODIFIERS["set"].parse(f"{setting.group(1)} {setting.group(2)}", named)
+    if text.startswith("set "):
+        raise AclSyntaxError("set needs a variable acl_c… or acl_m…, as in: set acl_m_score = 5")
     word = _WORD.fullmatch(text)
     if word is None:
         raise AclSyntaxError(f"{text!r} is neither a condition nor a modifier")
