@@ -99,6 +99,23 @@ def test_unique_names() -> None:
     assert all(b"/" not in name and b":" not in name for name in made)
 
 
+def test_deliveries_of_one_second_come_in_the_order_they_were_written(tmp_path: Path) -> None:
+    """Their message ids (two processes here) do not tell."""
+    made = [
+        b"1500000000.1xVCT0-9aaa.h",
+        b"1500000000.1xVCT0-1bbb.h",
+        b"1500000000.1xVCT0-28Qu.h",
+        b"1500000001.1.h",
+    ]
+    for folder in ("new", "cur"):
+        (tmp_path / folder).mkdir()
+    for number, name in enumerate(made):
+        file = tmp_path / "new" / name.decode()
+        file.write_bytes(b"")
+        os.utime(file, ns=(0, 1_500_000_000_000_000_000 + number * 10_000_000))
+    assert [found.name for found in scan.compare(os.fsencode(tmp_path), {}, {}, {}).added] == made
+
+
 def test_keywords_are_shared_through_their_file(tmp_path: Path) -> None:
     mine, theirs = Keywords(os.fsencode(tmp_path)), Keywords(os.fsencode(tmp_path))
     mine.learn({"blue", "\\Seen"})
