@@ -92,6 +92,9 @@ class Crash:
         self.kills: Counter[str] = Counter()
         self.kill_times: list[float] = []
         self.problems: list[str] = []
+        self.twice_in_mailbox: list[str] = []
+        self.twice_in_sink: list[str] = []
+        self.twice_bounced: list[str] = []
         self._number = 0
         self._is_loading = True
         self._tools: set[asyncio.Task[None]] = set()
@@ -350,10 +353,6 @@ class Crash:
             f"{len(self.twice_in_sink)} in the sink, {len(self.twice_bounced)} bounces; "
             f"refused by the sink: {len(self.sink.refused)}"
         )
-
-    twice_in_mailbox: list[str] = []
-    twice_in_sink: list[str] = []
-    twice_bounced: list[str] = []
 
 
 def _headers(marker: str) -> bytes:

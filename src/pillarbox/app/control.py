@@ -208,7 +208,7 @@ async def take_in_offline(mta: Mta, world: World) -> None:
 async def _take_in_file(path: Path, mta: Mta) -> None:
     """Under a lock: a queue run from the command line may be at it too."""
     try:
-        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: SIM115
+        file = _open_offline(path)
     except FileNotFoundError:
         return
     with file:
@@ -221,6 +221,10 @@ async def _take_in_file(path: Path, mta: Mta) -> None:
         if line.is_error:
             raise ValueError(line.text)
         path.unlink()
+
+
+def _open_offline(path: Path) -> BinaryIO:
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
 
 def _is_for_us(file: BinaryIO, path: Path) -> bool:

@@ -71,8 +71,11 @@ WHERE: dict[Where, str] = {
 class Mta:
     """Everything a session or a queue run needs of the present configuration."""
 
-    def __init__(self, config: Config, world: World) -> None:
-        """Raises ConfigError, TlsFileError."""
+    def __init__(self, config: Config, world: World, queue_interval: float | None = None) -> None:
+        """`queue_interval`: seconds, in place of the configuration's. Raises ConfigError, TlsFileError."""
+        self._queue_interval = (
+            config.main(Queueing).queue_run_interval if queue_interval is None else queue_interval
+        )
         self.config = config
         self.world = world
         identity = config.main(Identity)
@@ -127,7 +130,7 @@ class Mta:
         notices = Notices(
             self.injection, self._style(), WarningPlan(_times(queueing.delay_warning)), world.clock
         )
-        ending = Ending(queueing.ignore_bounce_errors_after, queueing.queue_run_interval or 1800.0)
+        ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending)
         transports = Transports(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
@@ -156,7 +159,7 @@ class Mta:
                 timeout_frozen_after=queueing.timeout_frozen_after,
                 auto_thaw=queueing.auto_thaw,
             ),
-            limits=RunnerLimits(interval=queueing.queue_run_interval or 1800.0),
+            limits=RunnerLimits(interval=self._queue_interval or 1800.0),
         )
         self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock)
 

@@ -44,16 +44,16 @@ MAILBOX_CONNECTIONS_PER_ADDRESS = 200
 OFFLINE_EVERY = 5.0
 
 
-def work(seat: WorkerSeat, config_path: Path) -> int:
-    """The whole life of a worker process; its exit code."""
+def work(seat: WorkerSeat, config_path: Path, queue_interval: float | None = None) -> int:
+    """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, config_path))
+    return event_loop.run(_serve(seat, config_path, queue_interval))
 
 
-async def _serve(seat: WorkerSeat, config_path: Path) -> int:
+async def _serve(seat: WorkerSeat, config_path: Path, queue_interval: float | None) -> int:
     try:
         config = load_config(config_path)
-        worker = Worker(seat, config_path, config)
+        worker = Worker(seat, config_path, config, queue_interval)
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
@@ -61,18 +61,21 @@ async def _serve(seat: WorkerSeat, config_path: Path) -> int:
 
 
 class Worker:
-    def __init__(self, seat: WorkerSeat, config_path: Path, config: Config) -> None:
+    def __init__(
+        self, seat: WorkerSeat, config_path: Path, config: Config, queue_interval: float | None = None
+    ) -> None:
         self._seat = seat
         self._config_path = config_path
         self.world = World(config, seat.slot)
-        self.mta = Mta(config, self.world)
+        self._queue_interval = queue_interval
+        self.mta = Mta(config, self.world, queue_interval)
         self._services: list[Service] = []
         self._servers: list[asyncio.Server] = []
         self._stopping = asyncio.Event()
         self._background: set[asyncio.Task[object]] = set()
         self._runner_task: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
-        self._supervisor = os.getppid()
+        self._is_orphan = False
 
     async def run(self) -> int:
         await self._open_spool()
@@ -187,12 +190,17 @@ class Worker:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_signal_handler(signal.SIGUSR1, self.world.journal.reopen)
-        loop.add_reader(self._seat.lifeline, self._stopping.set)
+        loop.add_reader(self._seat.lifeline, self._end_as_orphan)
+
+    def _end_as_orphan(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._seat.lifeline)
+        self._is_orphan = True
+        self._stopping.set()
 
     def _reload(self) -> None:
         """The supervisor has checked it, but it may have changed since."""
         try:
-            fresh = Mta(load_config(self._config_path), self.world)
+            fresh = Mta(load_config(self._config_path), self.world, self._queue_interval)
         except (ConfigError, TlsFileError) as error:
             self.world.journal.panic(f"configuration not reloaded, the old one stays: {error}")
             return
@@ -211,7 +219,7 @@ class Worker:
     # Stopping
 
     async def _stop(self) -> None:
-        grace = GRACE if os.getppid() == self._supervisor else ORPHAN_GRACE
+        grace = ORPHAN_GRACE if self._is_orphan else GRACE
         for server in self._servers:
             server.close()
         if self._runner_task is not None:
@@ -227,17 +235,15 @@ class Worker:
         await self.world.stop()
 
     async def _end_sessions(self, grace: float) -> None:
-        """Those between messages are told at once; those inside one get some time."""
+        """Those between messages are told at once; those inside one get some time, and are told when it is over."""
         farewell = Reply(
             421, f"{self.mta.policy.primary_hostname}: Service not available, closing connection", "4.3.2"
         )
         for service in self._services:
             for task, session in list(service.tasks.items()):
-                if isinstance(session, SmtpSession) and session.transaction is not None:
-                    continue
                 match session:
                     case SmtpSession():
-                        await session.close_with(farewell)
+                        self._spawn(_see_off(session, task, farewell))
                     case ImapSession():
                         session.stop()
                     case _:
@@ -249,6 +255,16 @@ class Worker:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=1.0)
+
+
+async def _see_off(session: SmtpSession, task: asyncio.Task[None], farewell: Reply) -> None:
+    """Nothing tells us that a session has come to the end of a message, so look."""
+    while session.transaction is not None or not session.stream.awaits_input:
+        if task.done():
+            return
+        await asyncio.sleep(0.02)
+    await session.close_with(farewell)
+    session.stream.close()
 
 
 def tame_garbage_collector() -> None:

@@ -17,8 +17,9 @@ from pillarbox.app.listening import BadListen, Place, open_listeners, parse_list
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
 from pillarbox.app.world import log_directory_of
-from pillarbox.cli.places import EX_CONFIG, fail
-from pillarbox.config.errors import ConfigError
+from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
+from pillarbox.config.errors import ConfigError, OptionError
+from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity, Listening
 from pillarbox.system.listen import CannotListen
@@ -48,8 +49,8 @@ def serve(
         path = folder.configuration
     else:
         path = Path(config).absolute()
-    macros = {"QUEUE_RUN_INTERVAL": queue_interval} if queue_interval else None
-    loaded = checked_config(path, macros)
+    loaded = checked_config(path)
+    interval = _queue_interval(queue_interval)
     places = _places(loaded, listen)
     count = min(workers or loaded.main(Listening).workers or os.cpu_count() or 1, MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
@@ -65,14 +66,24 @@ def serve(
     os.write(lock, f"{os.getpid()}\n".encode())
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
-    supervisor = Supervisor(listeners, count, lambda seat: _work(lock, seat, path), _check(path), _say)
+    supervisor = Supervisor(
+        listeners, count, lambda seat: _work(lock, seat, path, interval), _check(path), _say
+    )
     return supervisor.run(lambda: _ready(start, places, path, count))
 
 
-def checked_config(path: Path, macros: dict[str, str] | None = None) -> Config:
+def _queue_interval(text: str) -> float | None:
+    """`-q30m`; None when it was not given."""
+    try:
+        return parse_duration(text) if text else None
+    except OptionError:
+        fail(f"-q{text}: not a time such as 30m or 1h", EX_USAGE)
+
+
+def checked_config(path: Path) -> Config:
     """The configuration, or the end of the command with every problem's file:line."""
     try:
-        config = load_config(path, macros)
+        config = load_config(path)
     except ConfigError as error:
         fail(str(error), EX_CONFIG)
     except OSError as error:
@@ -118,9 +129,7 @@ def _take_lock(spool: Path) -> int:
 def _take_workers_lock(spool: Path) -> int:
     """Held by the supervisor and, through their inherited descriptor, by its workers: after the supervisor was killed the ports and
     the journal are free when the last of them has ended."""
-    descriptor = os.open(
-        spool / WORKERS_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-    )
+    descriptor = os.open(spool / WORKERS_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + ORPHANS_TIMEOUT
     while True:
         try:
@@ -133,12 +142,12 @@ def _take_workers_lock(spool: Path) -> int:
         return descriptor
 
 
-def _work(lock: int, seat: object, path: Path) -> int:
+def _work(lock: int, seat: object, path: Path, queue_interval: float | None) -> int:
     from pillarbox.app.supervisor import WorkerSeat
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, path)
+    return work(seat, path, queue_interval)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:

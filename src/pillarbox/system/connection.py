@@ -116,6 +116,11 @@ class SocketConnection(asyncio.Protocol):
         """Whether bytes have come that were not read yet (the synchronisation check)."""
         return bool(self._buffer)
 
+    @property
+    def awaits_input(self) -> bool:
+        """Whether somebody waits in `read`."""
+        return self._waiter is not None
+
     async def read(self, timeout: float) -> bytes:
         """All that has come; `b""` at the end. Raises DialError("timeout")."""
         if not self._buffer and not self._has_ended:
