@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 JOBS ?= 2
 
-.PHONY: help build dev serve test check bench crash oracle fuzz clean
+.PHONY: help build dev serve test check bench crash reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ bench: dev ## measure against Debian's postfix and exim4 on loopback
 
 crash: dev ## kill -9 at random under load: nothing accepted may be lost
 	$(PY) -m tests.process.crash
+
+reference: dev ## write docs/reference from the declarations
+	$(PY) -m pillarbox.app.reference
 
 clean: ## remove what the build made (never ./var)
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,121 @@
+"""The reference pages, made from the declarations: `make reference` writes them, a test sees that they are current.
+
+One page a family: main options, routers, transports, authenticators, ACL conditions and modifiers, variables, commands.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pillarbox.app.configuration import declare_all
+from pillarbox.config.declare import MISSING, Driver, MainOptions, Option
+from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
+from pillarbox.language.expand.registry import CONDITIONS as EXPANSION_CONDITIONS
+from pillarbox.language.expand.registry import ITEMS, OPERATORS, VARIABLES, load_families
+
+HEAD = "<!-- Made by `make reference` from the declarations in the code. Do not edit. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name in docs/reference → text."""
+    declare_all()
+    load_all()
+    load_families()
+    made = {"main.md": _main_page(), "acl.md": _acl_page(), "expansion.md": _expansion_page()}
+    for family, base in sorted(Driver.families.items()):
+        made[f"{family}s.md"] = _family_page(family, base)
+    return {name: HEAD + text for name, text in sorted(made.items())}
+
+
+def _main_page() -> str:
+    lines = ["# Main options", "", "**[P]** marks Pillarbox's own; the others are Exim's.", ""]
+    for settings in MainOptions.registry:
+        lines += [f"## {_first_line(settings)}", "", *_table(settings.options()), ""]
+    return "\n".join(lines)
+
+
+def _family_page(family: str, base: type[Driver]) -> str:
+    generic = base.options()
+    lines = [f"# {family.capitalize()}s", "", f"## Options of all {family}s", "", *_table(generic), ""]
+    for name, driver in sorted(base.registry.items()):
+        own = {key: option for key, option in driver.options().items() if key not in generic}
+        lines += [f"## driver = {name}", "", _first_line(driver), ""]
+        if own:
+            lines += [*_table(own), ""]
+    return "\n".join(lines)
+
+
+def _acl_page() -> str:
+    lines = ["# ACL conditions and modifiers", "", "## Conditions", "", "| name | |", "|---|---|"]
+    lines += [f"| `{name}` | {_story(kind)} |" for name, kind in sorted(CONDITIONS.items())]
+    lines += ["", "## Modifiers", "", "| name | |", "|---|---|"]
+    lines += [f"| `{name}` | {_story(kind)} |" for name, kind in sorted(MODIFIERS.items())]
+    return "\n".join([*lines, ""])
+
+
+def _expansion_page() -> str:
+    lines = ["# String expansion", "", "## Variables", "", "| name | | tainted |", "|---|---|---|"]
+    for name, found in sorted(VARIABLES.items()):
+        first = found[0]
+        lines.append(f"| `${name}` | {first.doc} | {'yes' if first.tainted else ''} |")
+    for title, names in (
+        ("Items", ITEMS),
+        ("Operators", OPERATORS),
+        ("Conditions", EXPANSION_CONDITIONS),
+    ):
+        lines += ["", f"## {title}", "", ", ".join(f"`{name}`" for name in sorted(names))]
+    return "\n".join([*lines, ""])
+
+
+def _table(options: Mapping[str, Option]) -> Iterator[str]:
+    yield "| option | default | |"
+    yield "|---|---|---|"
+    for name, declared in sorted(options.items()):
+        mark = "**[P]** " if declared.extension else ""
+        yield f"| `{name}` | {_default(declared)} | {mark}{_cell(declared.doc)} |"
+
+
+def _default(declared: Option) -> str:
+    if declared.default_factory is not MISSING:
+        return "*the machine's*"
+    if declared.default is MISSING:
+        return "*required*"
+    value: Any = declared.default_value()
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    shown = declared.kind.show(value).replace("\n", "\\n")
+    return f"`{_cell(shown)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or kind.__name__).splitlines()[0]
+
+
+def _story(kind: type) -> str:
+    """What the file of a condition or modifier says of itself, behind its colon."""
+    module = inspect.getmodule(kind)
+    first = (inspect.getdoc(module) or "").splitlines()[:1] if module is not None else []
+    return _cell(first[0].partition(": ")[2] or first[0]) if first else ""
+
+
+def write(folder: str) -> Iterable[str]:
+    """Write all pages; their names."""
+    from pathlib import Path
+
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (target / name).write_text(text, "utf-8")
+        yield name
+
+
+if __name__ == "__main__":
+    print("\n".join(write("docs/reference")))
