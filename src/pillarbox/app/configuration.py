@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from pillarbox.config.build import load
+from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.config.model import Config
+from pillarbox.flow.check.acl.references import missing_acls
 from pillarbox.flow.check.acl.syntax import compile_acl
 
 PACKAGES = (
@@ -34,4 +36,16 @@ def declare_all() -> None:
 def load_config(path: Path, macros: Mapping[str, str] | None = None) -> Config:
     """Raises ConfigError with every problem's file:line."""
     declare_all()
-    return load(path, macros=macros, acl_compiler=compile_acl)
+    config = load(path, macros=macros, acl_compiler=compile_acl)
+    check_acl_references(config)
+    return config
+
+
+def check_acl_references(config: Config) -> None:
+    """Raises ConfigError when an ACL calls one that is not there."""
+    problems = []
+    for position, name in missing_acls(config.acls):
+        file, _, line = position.rpartition(":")
+        problems.append(Problem(file, int(line), f"acl = {name}", f"there is no ACL {name!r}", ""))
+    if problems:
+        raise ConfigError(tuple(problems))

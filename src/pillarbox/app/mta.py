@@ -44,6 +44,7 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
+from pillarbox.language.match.hosts import HostList
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
@@ -192,6 +193,8 @@ class Mta:
             tls_available=self.tls is not None,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
+            offer_hosts=_offer_hosts(service),
+            host_reject_connection=service.host_reject_connection,
             host_lookup=service.host_lookup,
             sender_unqualified_hosts=service.sender_unqualified_hosts,
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
@@ -273,6 +276,17 @@ class Mta:
         """Finish what this configuration has begun."""
         await self.lane.drain()
         await self.runner.settle_down()
+
+
+def _offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
+    """The extensions that not everybody is offered; `*` needs no asking, unset is nobody (see `_engine_settings`)."""
+    lists = (
+        ("pipelining", service.pipelining_advertise_hosts),
+        ("chunking", service.chunking_advertise_hosts),
+        ("dsn", service.dsn_advertise_hosts),
+        ("smtputf8", service.smtputf8_advertise_hosts),
+    )
+    return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
 
 
 class _HostNames:

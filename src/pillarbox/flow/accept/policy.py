@@ -42,6 +42,9 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`auth_advertise_hosts`; None: everybody."""
     tls_hosts: HostList | None = None
     tls_available: bool = False
+    offer_hosts: tuple[tuple[str, HostList], ...] = ()
+    """Extensions (fields of `Extensions`) that not everybody is offered: `chunking_advertise_hosts` and its kin."""
+    host_reject_connection: HostList | None = None
     host_lookup: HostList | None = None
     """Hosts whose name is looked up when they connect."""
     sender_unqualified_hosts: HostList | None = None

@@ -147,6 +147,12 @@ class Session:
             await self.stream.write(out, self.policy.receive_timeout)
 
     async def _greet(self) -> None:
+        if await self._is_unwelcome():
+            self.log_rejection(
+                f"refused connection from {describe_host(self.origin)} (host_reject_connection)"
+            )
+            self.engine.greet(Reply(554, "SMTP service not available", "5.3.2"))
+            return
         await self._look_up_host()
         scope = self.new_scope()
         verdict = await self.check("connect", scope)
@@ -155,6 +161,14 @@ class Session:
             self.engine.greet(Reply(220, text))
             return
         self.refuse('connection in "connect" ACL', verdict, is_greeting=True)
+
+    async def _is_unwelcome(self) -> bool:
+        hosts = self.policy.host_reject_connection
+        try:
+            return hosts is not None and await self.is_in(hosts)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            self.services.journal.main(f"host_reject_connection: {error}")
+            return False
 
     async def _look_up_host(self) -> None:
         hosts = self.policy.host_lookup
@@ -165,8 +179,8 @@ class Session:
                 name = await self.services.host_name_of(self.origin.host_address)
                 if name:
                     self.update_origin(host_name=name)
-        except ExpansionDeferred as error:
-            self.services.journal.main(f"{error}")
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            self.services.journal.main(f"host_lookup: {error}")
 
     def _hung_up(self) -> None:
         who, journal = self._who(), self.services.journal

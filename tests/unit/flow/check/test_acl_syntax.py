@@ -67,6 +67,10 @@ def test_mistakes(line: str, text: str) -> None:
     assert text in complaint(line) or text == "condition"
 
 
+def test_an_acl_that_is_not_there() -> None:
+    assert "there is no ACL 'nowhere'" in complaint("acl = nowhere")
+
+
 def test_endpass_has_a_place() -> None:
     assert "endpass" in complaint("endpass", verb="deny")
 

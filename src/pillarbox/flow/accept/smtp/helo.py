@@ -10,6 +10,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
 from pillarbox.wire.smtp.events import Helo
+from pillarbox.wire.smtp.extensions import Extensions
 
 
 @verb(Helo)
@@ -22,17 +23,26 @@ async def handle(session: Session, event: Helo) -> None:
         session.refuse(f"EHLO or HELO {event.name}", verdict)
         return
     policy = session.policy
-    offer = policy.engine.offer
-    if event.is_esmtp:
-        offer = msgspec.structs.replace(
-            offer,
-            starttls=policy.tls_available
-            and not session.engine.is_tls
-            and await _includes(session, policy.tls_hosts),
-            auth=await _mechanisms(session, scope),
-        )
+    offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer
     greeting = verdict.text or f"{policy.primary_hostname} Hello {event.name} [{session.origin.host_address}]"
     session.engine.ehlo_reply(greeting, offer)
+
+
+async def _offer(session: Session, scope: Scope) -> Extensions:
+    """What this client may use now."""
+    policy = session.policy
+    can_start_tls = policy.tls_available and not session.engine.is_tls
+    offer = msgspec.structs.replace(
+        policy.engine.offer,
+        starttls=can_start_tls and await _includes(session, policy.tls_hosts),
+        auth=await _mechanisms(session, scope),
+        vrfy="vrfy" in policy.acls,
+        expn="expn" in policy.acls,
+    )
+    for extension, hosts in policy.offer_hosts:
+        if not await _includes(session, hosts):
+            offer = msgspec.structs.replace(offer, **{extension: False})
+    return offer
 
 
 def protocol_name(session: Session, *, is_esmtp: bool) -> str:

@@ -38,8 +38,10 @@ async def help_text(session: Session, event: Help) -> None:
 async def quit_session(session: Session, event: Quit) -> None:
     session.forget_transaction()
     bye = Reply(221, f"{session.policy.primary_hostname} closing connection", "2.0.0")
-    verdict = await session.check("quit", session.new_scope())
-    session.reply(reply_to(verdict, bye) if isinstance(verdict, Accept) else bye)
+    if "quit" in session.policy.acls:
+        verdict = await session.check("quit", session.new_scope())
+        bye = reply_to(verdict, bye) if isinstance(verdict, Accept) else bye
+    session.reply(bye)
 
 
 @verb(ProtocolError)

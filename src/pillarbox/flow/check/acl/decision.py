@@ -6,15 +6,29 @@ the log gets the peer's text. A text whose expansion fails is ignored.
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.check.acl.header_lines import add_header_lines
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
 from pillarbox.wire.exim.log_line import sending_host
 
 SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
+
+
+class Trouble(msgspec.Struct, frozen=True, gc=False):
+    """Facet while the texts of a refusal are expanded: what a condition had to say."""
+
+    text: str
+
+
+@variable("acl_verify_message", Trouble, doc="In `message` and `log_message`: why verification failed.")
+def acl_verify_message(trouble: Trouble) -> str:
+    return trouble.text
 
 
 class Dropped(Exception):
@@ -90,7 +104,10 @@ def describe_caller(origin: Origin) -> str:
 async def _expanded(template: Template | None, state: AclState) -> str:
     if template is None:
         return ""
+    scope = state.scope
+    if state.own is not None:
+        scope = scope.with_facet(Trouble, Trouble(state.own.peer or state.own.log))
     try:
-        return await template.expand(state.scope)
+        return await template.expand(scope)
     except (ExpansionFailed, ExpansionDeferred):
         return ""

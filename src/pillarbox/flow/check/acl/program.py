@@ -17,6 +17,7 @@ from pillarbox.flow.check.acl.decision import (
     Dropped,
     add_warning_headers,
     describe,
+    describe_caller,
     expand_message,
     write_warning,
 )
@@ -168,9 +169,9 @@ def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
 
 def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict | None:
     if statement.verb == "warn":
-        host = f"H=[{state.connection.host_address}]"
         state.services.log.main(
-            f'{host} Warning: ACL "warn" statement skipped: condition test deferred: {reason.log}'
+            f'{describe_caller(state.connection)} Warning: ACL "warn" statement skipped: '
+            f"condition test deferred: {reason.log}"
         )
         return None
     return Defer(reason)
