@@ -99,21 +99,18 @@ def test_unique_names() -> None:
     assert all(b"/" not in name and b":" not in name for name in made)
 
 
-def test_deliveries_of_one_second_come_in_the_order_they_were_written(tmp_path: Path) -> None:
-    """Their message ids (two processes here) do not tell."""
-    made = [
-        b"1500000000.1xVCT0-9aaa.h",
-        b"1500000000.1xVCT0-1bbb.h",
-        b"1500000000.1xVCT0-28Qu.h",
-        b"1500000001.1.h",
+def test_deliveries_of_one_second_come_in_their_order() -> None:
+    """Two workers' message ids: only the last part is a time, in base 62."""
+    ids = [
+        b"IE7ioljoN87-0zdT",
+        b"9tIBZckCf0c-1bbb",
+        b"IE7ioljoN87-28Qu",
+        b"IE7ioljoN87-9aaa",
+        b"9tIBZckCf0c-AaZ0",
     ]
-    for folder in ("new", "cur"):
-        (tmp_path / folder).mkdir()
-    for number, name in enumerate(made):
-        file = tmp_path / "new" / name.decode()
-        file.write_bytes(b"")
-        os.utime(file, ns=(0, 1_500_000_000_000_000_000 + number * 10_000_000))
-    assert [found.name for found in scan.compare(os.fsencode(tmp_path), {}, {}, {}).added] == made
+    made = [b"1500000000.1xVCT0-%b-0c2e32.h,S=1,W=2" % text for text in ids]
+    made += [b"1500000001.1xVCT1-0aaaaaaaaaa-0000-0c2e32.h", b"1500000002.M5P1Q1.h", b"1500000002.M12P1Q1.h"]
+    assert sorted(reversed(made), key=filename.order_of) == made
 
 
 def test_keywords_are_shared_through_their_file(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ _FLAGS = {letter[0]: flag for flag, letter in _LETTERS.items()}
 _SIZE = re.compile(rb",S=([0-9]{1,15})(?=[,:]|$)")
 _CRLF_SIZE = re.compile(rb",W=([0-9]{1,15})(?=[,:]|$)")
 _DIGITS = re.compile(rb"([0-9]{1,18})")
+_DELIVERED = re.compile(rb"(\d+)\.[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-([0-9A-Za-z]{4})-")
 
 _process = f"{os.getpid()}_{secrets.token_hex(4)}"
 _serial = itertools.count(1)
@@ -71,7 +72,12 @@ def crlf_size(name: bytes, file_size: int) -> int | None:
 
 
 def order_of(name: bytes) -> list[bytes | int]:
-    """For sorting by delivery: numbers in names compare as numbers (seconds first, then microseconds and serials)."""
+    """For sorting by delivery: numbers in names compare as numbers (seconds first, then microseconds and serials).
+
+    In the message id that deliveries bear, the last part tells the fraction of the second, in base 62.
+    """
+    if (delivered := _DELIVERED.match(name)) is not None:
+        return [b"", int(delivered[1]), b"." + delivered[2], 0, name]
     return [int(part) if number % 2 else part for number, part in enumerate(_DIGITS.split(name))]
 
 

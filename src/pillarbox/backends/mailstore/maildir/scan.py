@@ -136,16 +136,8 @@ def _explain(path: bytes, look: _Look, known: tuple[Names, Names], bases: Names)
 
 def _examine(path: bytes, located: Iterable[Located]) -> tuple[Found, ...]:
     found = [facts for where in located if (facts := facts_of(path, where)) is not None]
-    found.sort(key=_order_of)
+    found.sort(key=lambda facts: filename.order_of(facts.name))
     return tuple(found)
-
-
-def _order_of(facts: Found) -> tuple[list[bytes | int], float, list[bytes | int]]:
-    """By the second in the name; within it by the microseconds there, or else (names of deliveries have message ids) by when the
-    file was written."""
-    words = filename.order_of(facts.name)
-    has_microseconds = words[2:3] == [b".M"]
-    return words[:2], 0.0 if has_microseconds else facts.internal_date, words
 
 
 def file_of(path: bytes, name: bytes, is_new: bool) -> bytes:
