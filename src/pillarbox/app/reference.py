@@ -15,6 +15,7 @@ from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
 from pillarbox.language.expand.registry import CONDITIONS as EXPANSION_CONDITIONS
 from pillarbox.language.expand.registry import ITEMS, OPERATORS, VARIABLES, load_families
 
+INERT = {"": "", "noted": "*(no effect yet)* ", "refused": "*(refused until it is supported)* "}
 HEAD = "<!-- Made by `make reference` from the declarations in the code. Do not edit. -->\n"
 
 
@@ -73,7 +74,7 @@ def _table(options: Mapping[str, Option]) -> Iterator[str]:
     yield "| option | default | |"
     yield "|---|---|---|"
     for name, declared in sorted(options.items()):
-        mark = "**[P]** " if declared.extension else ""
+        mark = "**[P]** " if declared.extension else INERT[declared.inert]
         yield f"| `{name}` | {_default(declared)} | {mark}{_cell(declared.doc)} |"
 
 

@@ -227,6 +227,8 @@ def _config_check(arguments: argparse.Namespace) -> int:
     from pillarbox.cli.serve import checked_config
 
     path = choose_configuration(arguments.file, None)
-    checked_config(path)
-    print(f"{path}: no problems found")
+    config = checked_config(path)
+    for note in config.notes:
+        print(note)
+    print(f"{path}: {'no problems found' if not config.notes else 'nothing wrong, but see above'}")
     return 0

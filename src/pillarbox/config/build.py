@@ -67,6 +67,7 @@ class _Builder:
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self.named = NamedLists()
 
     def build(self, acl_compiler: AclCompiler) -> Config:
@@ -92,6 +93,7 @@ class _Builder:
             rewrite=rewrite,
             named=self.named,
             raw=self.raw,
+            notes=tuple(self.notes),
         )
 
     def complain(self, position: Position, text: str, reason: str, suggestion: str = "") -> None:
@@ -174,10 +176,24 @@ class _Builder:
                 self.complain(raw.position, raw.text, f"option {raw.name} is given twice")
                 continue
             seen.add(raw.name)
+            self._mind_inert(raw, option)
             try:
                 yield raw, option, _parse(raw, option, self.named)
             except OptionError as error:
                 self.complain(raw.position, raw.text, f"{raw.name}: {error}", error.suggestion)
+
+    def _mind_inert(self, raw: RawOption, option: Option) -> None:
+        """What we do not act on is never passed over in silence; what would restrict somebody is not passed over at all."""
+        match option.inert:
+            case "refused":
+                self.complain(
+                    raw.position,
+                    raw.text,
+                    f"{raw.name} is not supported yet, and mail would pass that it forbids",
+                )
+            case "noted":
+                reason = f"{raw.name} is read, but has no effect yet"
+                self.notes.append(Problem(raw.position.file, raw.position.line, raw.text[:200], reason))
 
     def _make(self, cls: type[Any], given: dict[str, Any], position: Position, where: str) -> Any:
         missing = [

@@ -27,15 +27,22 @@ class _Missing:
 
 
 MISSING: Any = _Missing()
+Inert = Literal["", "noted", "refused"]
 
 
 class Option:
     """One declared option. `kind` is known once the annotations have been read."""
 
-    __slots__ = ("default", "default_factory", "doc", "extension", "kind", "name", "place")
+    __slots__ = ("default", "default_factory", "doc", "extension", "inert", "kind", "name", "place")
 
     def __init__(
-        self, default: Any, default_factory: Any, doc: str, name: str | None, extension: bool
+        self,
+        default: Any,
+        default_factory: Any,
+        doc: str,
+        name: str | None,
+        extension: bool,
+        inert: Inert = "",
     ) -> None:
         self.default = default
         self.default_factory = default_factory
@@ -44,6 +51,8 @@ class Option:
         """As written in configuration files."""
         self.extension = extension
         """Pillarbox's own: Exim would refuse it."""
+        self.inert = inert
+        """Known and not acted on yet. `noted`: setting it is mentioned; `refused`: it restricts something, so it may not be passed over."""
         self.place = ""
         """The attribute."""
         self.kind: Kind = MISSING
@@ -64,9 +73,10 @@ def option(
     doc: str,
     name: str | None = None,
     extension: bool = False,
+    inert: Inert = "",
 ) -> Any:
     """Declare an option. Without a default the configuration must give it."""
-    return Option(default, default_factory, doc, name, extension)
+    return Option(default, default_factory, doc, name, extension, inert)
 
 
 class _Derived:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from pillarbox.config.declare import Driver, MainOptions
+from pillarbox.config.errors import Problem
 from pillarbox.config.raw import Raw
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules
@@ -22,6 +23,7 @@ class Config:
         "acls",
         "authenticators",
         "named",
+        "notes",
         "raw",
         "retry",
         "rewrite",
@@ -41,6 +43,7 @@ class Config:
         rewrite: RewriteRules | None = None,
         named: NamedLists | None = None,
         raw: Raw | None = None,
+        notes: tuple[Problem, ...] = (),
     ) -> None:
         self._main = dict(main)
         self.routers: tuple[Any, ...] = routers
@@ -53,6 +56,8 @@ class Config:
         self.retry = retry or RetryRules(())
         self.rewrite = rewrite or RewriteRules(())
         self.named = named or NamedLists()
+        self.notes = notes
+        """Not wrong, but worth knowing: options that have no effect yet."""
         self.raw = raw or Raw()
         """As it was written: for `-bP` and explanations."""
 

@@ -63,7 +63,7 @@ class Listening(MainOptions):
         default="<; ::0 ; 0.0.0.0",
         doc="Addresses to listen on, perhaps with ports (address.port, [address]:port).",
     )
-    extra_local_interfaces: str = option(default="", doc="More addresses that count as ours.")
+    extra_local_interfaces: str = option(default="", doc="More addresses that count as ours.", inert="noted")
     daemon_smtp_ports: str = option(default="smtp", doc="Ports for SMTP where local_interfaces names none.")
     tls_on_connect_ports: str = option(default="", doc="SMTP ports where TLS starts at once.")
     imap_ports: str = option(default="143", extension=True, doc="Ports for IMAP with STARTTLS; empty: none.")
@@ -71,7 +71,9 @@ class Listening(MainOptions):
     pop3_ports: str = option(default="110", extension=True, doc="Ports for POP3 with STLS; empty: none.")
     pop3s_ports: str = option(default="995", extension=True, doc="Ports for POP3 over TLS; empty: none.")
     workers: int = option(default=0, extension=True, doc="Worker processes; 0: one for each core.")
-    smtp_connect_backlog: int = option(default=20, doc="Connections that the system may hold for us.")
+    smtp_connect_backlog: int = option(
+        default=20, doc="Connections that the system may hold for us.", inert="noted"
+    )
 
 
 class Tls(MainOptions):
@@ -82,11 +84,19 @@ class Tls(MainOptions):
         default=None, doc="Private key, PEM; unset: in the certificate's file."
     )
     tls_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered STARTTLS.")
-    tls_require_ciphers: Template | None = option(default=None, doc="Ciphers allowed, OpenSSL's words.")
-    tls_try_verify_hosts: HostList | None = option(default=None, doc="Hosts asked for a certificate.")
-    tls_verify_hosts: HostList | None = option(default=None, doc="Hosts that must show a valid certificate.")
+    tls_require_ciphers: Template | None = option(
+        default=None, doc="Ciphers allowed, OpenSSL's words.", inert="refused"
+    )
+    tls_try_verify_hosts: HostList | None = option(
+        default=None, doc="Hosts asked for a certificate.", inert="noted"
+    )
+    tls_verify_hosts: HostList | None = option(
+        default=None, doc="Hosts that must show a valid certificate.", inert="refused"
+    )
     tls_verify_certificates: Template | None = option(default="system", doc="Trusted authorities.")
-    tls_remember_esmtp: bool = option(default=False, doc="Carry on after STARTTLS without a new EHLO.")
+    tls_remember_esmtp: bool = option(
+        default=False, doc="Carry on after STARTTLS without a new EHLO.", inert="noted"
+    )
 
 
 class SmtpLimits(MainOptions):
@@ -99,13 +109,19 @@ class SmtpLimits(MainOptions):
     )
     smtp_accept_max_per_connection: int = option(default=1000, doc="Messages in one connection.")
     smtp_accept_max_nonmail: int = option(default=10, doc="Commands that lead to no mail before we hang up.")
-    smtp_accept_reserve: int = option(default=0, doc="Connections kept free for smtp_reserve_hosts.")
-    smtp_reserve_hosts: HostList | None = option(default=None, doc="Hosts that smtp_accept_reserve is for.")
+    smtp_accept_reserve: int = option(
+        default=0, doc="Connections kept free for smtp_reserve_hosts.", inert="noted"
+    )
+    smtp_reserve_hosts: HostList | None = option(
+        default=None, doc="Hosts that smtp_accept_reserve is for.", inert="noted"
+    )
     smtp_accept_queue: int = option(
-        default=0, doc="Above so many connections, queue without delivering; 0: never."
+        default=0, doc="Above so many connections, queue without delivering; 0: never.", inert="noted"
     )
     smtp_accept_queue_per_connection: int = option(
-        default=10, doc="After so many messages in a connection, queue without delivering; 0: never."
+        default=10,
+        doc="After so many messages in a connection, queue without delivering; 0: never.",
+        inert="noted",
     )
     smtp_max_synprot_errors: int = option(default=3, doc="Syntax and protocol errors before we hang up.")
     smtp_max_unknown_commands: int = option(default=3, doc="Unknown commands before we hang up.")
@@ -115,7 +131,9 @@ class SmtpLimits(MainOptions):
         default=False, doc="Refuse the message that has too many, not only the excess."
     )
     header_maxsize: Size = option(default=1048576, doc="Size of all header lines together.")
-    header_line_maxsize: Size = option(default=0, doc="Size of one header line; 0: header_maxsize.")
+    header_line_maxsize: Size = option(
+        default=0, doc="Size of one header line; 0: header_maxsize.", inert="noted"
+    )
     received_headers_max: int = option(default=30, doc="Received: lines above which mail is looping.")
 
 
@@ -127,7 +145,9 @@ class SmtpService(MainOptions):
         doc="First line behind 220.",
     )
     smtp_enforce_sync: bool = option(default=True, doc="Refuse input sent before it may be.")
-    smtp_ratelimit_hosts: HostList | None = option(default=None, doc="Hosts whose commands are slowed down.")
+    smtp_ratelimit_hosts: HostList | None = option(
+        default=None, doc="Hosts whose commands are slowed down.", inert="noted"
+    )
     auth_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered AUTH.")
     chunking_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered CHUNKING.")
     pipelining_advertise_hosts: HostList | None = option(
@@ -136,22 +156,32 @@ class SmtpService(MainOptions):
     dsn_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered DSN.")
     smtputf8_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered SMTPUTF8.")
     accept_8bitmime: bool = option(default=True, doc="Offer 8BITMIME.")
-    helo_accept_junk_hosts: HostList | None = option(default=None, doc="Hosts whose HELO may be any text.")
+    helo_accept_junk_hosts: HostList | None = option(
+        default=None, doc="Hosts whose HELO may be any text.", inert="noted"
+    )
     helo_allow_chars: str = option(default="", doc="More characters allowed in HELO names.")
-    helo_verify_hosts: HostList | None = option(default=None, doc="Hosts whose HELO must be their name.")
+    helo_verify_hosts: HostList | None = option(
+        default=None, doc="Hosts whose HELO must be their name.", inert="refused"
+    )
     helo_try_verify_hosts: HostList | None = option(
-        default=None, doc="Hosts whose HELO is compared with their name."
+        default=None, doc="Hosts whose HELO is compared with their name.", inert="noted"
     )
     host_lookup: HostList | None = option(default=None, doc="Hosts whose name is looked up on connection.")
-    host_reject_connection: HostList | None = option(default=None, doc="Hosts refused before any greeting.")
+    host_reject_connection: HostList | None = option(
+        default=None, doc="Hosts refused before any greeting.", inert="refused"
+    )
     sender_unqualified_hosts: HostList | None = option(
         default=None, doc="Hosts that may send unqualified senders."
     )
     recipient_unqualified_hosts: HostList | None = option(
         default=None, doc="Hosts that may send unqualified recipients."
     )
-    rfc1413_hosts: HostList | None = option(default="@[]", doc="Hosts asked by the ident protocol.")
-    rfc1413_query_timeout: Duration = option(default="0s", doc="Wait so long for ident; 0: do not ask.")
+    rfc1413_hosts: HostList | None = option(
+        default="@[]", doc="Hosts asked by the ident protocol.", inert="noted"
+    )
+    rfc1413_query_timeout: Duration = option(
+        default="0s", doc="Wait so long for ident; 0: do not ask.", inert="noted"
+    )
     received_header_text: Template | None = option(
         default=(
             "Received: ${if def:sender_rcvhost {from $sender_rcvhost\\n\\t}"
@@ -175,15 +205,17 @@ class AclNames(MainOptions):
     acl_smtp_connect: Template | None = option(default=None, doc="For a new connection.")
     acl_smtp_data: Template | None = option(default=None, doc="When a message is complete.")
     acl_smtp_data_prdr: Template | None = option(
-        default="accept", doc="For each recipient, when a message is complete."
+        default="accept", doc="For each recipient, when a message is complete.", inert="noted"
     )
-    acl_smtp_etrn: Template | None = option(default=None, doc="For ETRN.")
+    acl_smtp_etrn: Template | None = option(default=None, doc="For ETRN.", inert="noted")
     acl_smtp_expn: Template | None = option(default=None, doc="For EXPN; unset: refused.")
     acl_smtp_helo: Template | None = option(default=None, doc="For HELO and EHLO.")
     acl_smtp_mail: Template | None = option(default=None, doc="For MAIL.")
-    acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.")
-    acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.")
-    acl_smtp_notquit: Template | None = option(default=None, doc="When a connection ends without QUIT.")
+    acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.", inert="refused")
+    acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.", inert="refused")
+    acl_smtp_notquit: Template | None = option(
+        default=None, doc="When a connection ends without QUIT.", inert="noted"
+    )
     acl_smtp_predata: Template | None = option(default=None, doc="For DATA, before any of it comes.")
     acl_smtp_quit: Template | None = option(default=None, doc="For QUIT.")
     acl_smtp_rcpt: Template | None = option(default=None, doc="For RCPT; unset: every recipient is refused.")
@@ -195,7 +227,7 @@ class Queueing(MainOptions):
     """Waiting, warning and giving up."""
 
     queue_only: bool = option(default=False, doc="Accept without delivering at once.")
-    queue_run_max: Template | None = option(default="5", doc="Queue runners at once.")
+    queue_run_max: Template | None = option(default="5", doc="Queue runners at once.", inert="noted")
     queue_run_interval: Duration = option(
         default="30m", extension=True, doc="Time between queue runs without -q on the command line; 0: none."
     )
@@ -208,6 +240,7 @@ class Queueing(MainOptions):
             "{ match{$h_auto-submitted:}{(?i)auto-generated|auto-replied} }} {no}{yes}}"
         ),
         doc="Warn only when this is true.",
+        inert="noted",
     )
     ignore_bounce_errors_after: Duration = option(default="10w", doc="Drop frozen bounces after this long.")
     timeout_frozen_after: Duration = option(
@@ -216,10 +249,12 @@ class Queueing(MainOptions):
     auto_thaw: Duration = option(default="0s", doc="Try frozen messages again after this long; 0: never.")
     retry_interval_max: Duration = option(default="24h", doc="Longest time between two attempts.")
     retry_data_expire: Duration = option(default="7d", doc="Forget retry hints after this long.")
-    hold_domains: DomainList | None = option(default=None, doc="Domains whose mail is held.")
-    queue_domains: DomainList | None = option(default=None, doc="Domains not delivered to at once.")
+    hold_domains: DomainList | None = option(default=None, doc="Domains whose mail is held.", inert="refused")
+    queue_domains: DomainList | None = option(
+        default=None, doc="Domains not delivered to at once.", inert="noted"
+    )
     queue_smtp_domains: DomainList | None = option(
-        default=None, doc="Remote domains not delivered to at once."
+        default=None, doc="Remote domains not delivered to at once.", inert="noted"
     )
 
 
@@ -230,16 +265,16 @@ class Bounces(MainOptions):
     bounce_return_message: bool = option(default=True, doc="Return the message at all.")
     bounce_return_size_limit: Size = option(default="100K", doc="Return no more than this.")
     bounce_return_linesize_limit: Size = option(
-        default=998, doc="Return the headers only when a line is longer."
+        default=998, doc="Return the headers only when a line is longer.", inert="noted"
     )
-    bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.")
-    bounce_sender_authentication: str = option(default="", doc="AUTH= address of bounces.")
+    bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.", inert="noted")
+    bounce_sender_authentication: str = option(default="", doc="AUTH= address of bounces.", inert="noted")
     dsn_from: Template = option(
         default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."
     )
-    errors_copy: str = option(default="", doc="Copies of bounces, by address pattern.")
-    errors_reply_to: str = option(default="", doc="Reply-To: of bounces.")
-    warn_message_file: Template | None = option(default=None, doc="Texts for warnings.")
+    errors_copy: str = option(default="", doc="Copies of bounces, by address pattern.", inert="noted")
+    errors_reply_to: str = option(default="", doc="Reply-To: of bounces.", inert="noted")
+    warn_message_file: Template | None = option(default=None, doc="Texts for warnings.", inert="noted")
 
 
 class Dns(MainOptions):
@@ -251,22 +286,27 @@ class Dns(MainOptions):
         doc="Resolvers (a list of addresses, [address]:port); empty: resolv.conf's.",
     )
     dns_again_means_nonexist: DomainList | None = option(
-        default=None, doc="Domains for which no answer means that there is no such domain."
+        default=None, doc="Domains for which no answer means that there is no such domain.", inert="noted"
     )
     dns_check_names_pattern: str = option(
         default=r"(?i)^(?>(?(1)\.|())[^\W](?>[a-z0-9/_-]*[^\W])?)+(\.?)$",
         doc="What a host name may look like.",
+        inert="noted",
     )
-    dns_dnssec_ok: int = option(default=-1, doc="Ask for DNSSEC: 1 yes, 0 no, -1 as the system does.")
+    dns_dnssec_ok: int = option(
+        default=-1, doc="Ask for DNSSEC: 1 yes, 0 no, -1 as the system does.", inert="noted"
+    )
     dns_ipv4_lookup: DomainList | None = option(
-        default=None, doc="Domains whose hosts are looked up for IPv4 only."
+        default=None, doc="Domains whose hosts are looked up for IPv4 only.", inert="noted"
     )
-    dns_retrans: Duration = option(default="0s", doc="Time-out of one query; 0: five seconds.")
-    dns_retry: int = option(default=0, doc="How often a query is repeated; 0: the resolver's own.")
+    dns_retrans: Duration = option(default="0s", doc="Time-out of one query; 0: five seconds.", inert="noted")
+    dns_retry: int = option(
+        default=0, doc="How often a query is repeated; 0: the resolver's own.", inert="noted"
+    )
     dns_trust_aa: DomainList | None = option(
-        default=None, doc="Domains whose authoritative answers count as validated."
+        default=None, doc="Domains whose authoritative answers count as validated.", inert="noted"
     )
-    disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.")
+    disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.", inert="noted")
 
 
 def port_list(text: str, services: dict[str, int] | None = None) -> tuple[int, ...]:

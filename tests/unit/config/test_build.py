@@ -156,3 +156,14 @@ def test_ports() -> None:
     assert port_list("") == ()
     with pytest.raises(ValueError, match="nosuch"):
         port_list("nosuch")
+
+
+def test_what_has_no_effect_yet_is_noted_and_what_restricts_is_refused() -> None:
+    config = load_text("queue_run_max = 3\n")
+    assert [(note.line, note.reason) for note in config.notes] == [
+        (1, "queue_run_max is read, but has no effect yet")
+    ]
+    with pytest.raises(ConfigError) as caught:
+        load_text("\nhold_domains = example.org\n")
+    assert caught.value.problems[0].line == 2
+    assert "not supported yet" in caught.value.problems[0].reason
