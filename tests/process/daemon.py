@@ -14,6 +14,7 @@ here is ended here, by its pid.
 from __future__ import annotations
 
 import functools
+import imaplib
 import itertools
 import os
 import re
@@ -282,6 +283,14 @@ class Daemon:
         recipients = [each.address if isinstance(each, User) else each for each in wanted]
         with self.smtp() as client:
             client.sendmail(sender, recipients, message.replace(b"\n", b"\r\n"), mail_options=options)
+
+    @contextmanager
+    def imap(self, user: User) -> Iterator[imaplib.IMAP4]:
+        """Logged in, with TLS; logged out at the end."""
+        context = self.tls_context()
+        with imaplib.IMAP4_SSL("localhost", self.ports["imaps"], ssl_context=context, timeout=30) as client:
+            client.login(user.name, user.password)
+            yield client
 
     def tls_context(self) -> ssl.SSLContext:
         """Trusts the daemon's own certificate and checks the name (connect to `localhost`)."""
