@@ -199,6 +199,7 @@ class Mta:
             sender_unqualified_hosts=service.sender_unqualified_hosts,
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
             messages_max=limits.smtp_accept_max_per_connection,
+            queue_only=config.main(Queueing).queue_only,
             recipients_max_reject=limits.recipients_max_reject,
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
         )

@@ -167,9 +167,7 @@ class SmtpService(MainOptions):
         default=None, doc="Hosts whose HELO is compared with their name.", inert="noted"
     )
     host_lookup: HostList | None = option(default=None, doc="Hosts whose name is looked up on connection.")
-    host_reject_connection: HostList | None = option(
-        default=None, doc="Hosts refused before any greeting.", inert="refused"
-    )
+    host_reject_connection: HostList | None = option(default=None, doc="Hosts refused before any greeting.")
     sender_unqualified_hosts: HostList | None = option(
         default=None, doc="Hosts that may send unqualified senders."
     )

@@ -51,6 +51,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     recipient_unqualified_hosts: HostList | None = None
     messages_max: int = 1000
     """`smtp_accept_max_per_connection`; 0: no limit."""
+    queue_only: bool = False
+    """Keep what comes, deliver it in queue runs."""
     recipients_max_reject: bool = False
     not_smtp_acl: Acl | None = None
     """`acl_not_smtp`: for messages of local programs."""

@@ -71,6 +71,12 @@ def test_an_acl_that_is_not_there() -> None:
     assert "there is no ACL 'nowhere'" in complaint("acl = nowhere")
 
 
+@pytest.mark.parametrize("option", ["acl_smtp_mime = rcpt", "helo_verify_hosts = *"])
+def test_options_that_would_be_ignored(option: str) -> None:
+    with pytest.raises(ConfigError, match="not supported yet"):
+        build_config(f"{option}\n")
+
+
 def test_endpass_has_a_place() -> None:
     assert "endpass" in complaint("endpass", verb="deny")
 

@@ -21,7 +21,7 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Frozen
 from pillarbox.mail.reply import Reply
-from pillarbox.ports.spool import Queued, SpoolFull
+from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
 
 if TYPE_CHECKING:
@@ -171,30 +171,38 @@ async def keep(state: Finish) -> Reply | None:
     assert state.envelope is not None
     queued = await services.spool.accept(state.envelope, state.message)
     services.journal.main(line_received(state.envelope, state.message))
-    if state.transaction.controls:
-        await _treat_as_controlled(state, queued)
+    if "freeze" in state.transaction.controls:
+        services.spool.record(state.id, [Frozen(state.received_at)])
+        services.journal.main(line_frozen(state.id, "ACL"))
+        await _park(state)
+    elif why := _why_queued(state):
+        services.journal.main(f"{state.id} no immediate delivery: {why}")
+        if not await _park(state):
+            services.deliver(queued)
     else:
         services.deliver(queued)
     return _accepted(state)
 
 
-async def _treat_as_controlled(state: Finish, queued: Queued) -> None:
-    services, controls = state.session.services, state.transaction.controls
-    is_frozen = "freeze" in controls
-    if is_frozen:
-        services.spool.record(state.id, [Frozen(state.received_at)])
-        services.journal.main(line_frozen(state.id, "ACL"))
-    elif "queue" in controls or "queue_only" in controls:
-        services.journal.main(f"{state.id} no immediate delivery: queued by ACL")
-    else:
-        services.deliver(queued)
-        return
+def _why_queued(state: Finish) -> str:
+    """Empty: it is delivered at once."""
+    controls, policy = state.transaction.controls, state.session.policy
+    if controls and ("queue" in controls or "queue_only" in controls):
+        return "queued by ACL"
+    if policy.queue_only:
+        return "queued by option"
+    return ""
+
+
+async def _park(state: Finish) -> bool:
+    """When there is no room for it in the waiting room, it is durable in the fast lane all the same."""
+    services = state.session.services
     try:
         await services.spool.park(state.id)
-    except SpoolFull as error:  # it is durable in the fast lane
-        services.journal.panic(f"{state.id} is accepted but cannot be queued as the ACL says: {error}")
-        if not is_frozen:
-            services.deliver(queued)
+    except SpoolFull as error:
+        services.journal.panic(f"{state.id} is accepted but cannot be queued: {error}")
+        return False
+    return True
 
 
 def _accepted(state: Finish) -> Reply:

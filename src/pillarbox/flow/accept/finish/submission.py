@@ -54,8 +54,7 @@ def fix_up(
     unless the message is a bounce; `sender_retain` leaves both alone."""
     chosen = Options.parse(options)
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
-    name = _SYNTAX.sub("", chosen.name)
-    shown = f"{_phrase(name)} <{true_sender}>" if name and true_sender else true_sender
+    shown = show_sender(chosen.name, true_sender)
     block = add_missing(block, sender or shown, message_id, now)
     if chosen.sender_retain:
         return Fixed(block, sender)
@@ -79,6 +78,12 @@ def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes
     if f"{prefix}date".lower() not in names:
         added.append(f"{prefix}Date: {format_date(now)}\n")
     return block + "".join(added).encode() if added else block
+
+
+def show_sender(name: str, address: str) -> str:
+    """For From: and Sender:. Without a name the address alone, without an address nothing."""
+    name = _SYNTAX.sub("", name)
+    return f"{_phrase(name)} <{address}>" if name and address else address
 
 
 def _phrase(name: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.received import add_received
-from pillarbox.flow.accept.finish.submission import add_missing, fix_up
+from pillarbox.flow.accept.finish.submission import add_missing, fix_up, show_sender
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
@@ -80,7 +80,7 @@ async def submit(
         return message_id
     queued = await services.spool.accept(envelope, message)
     services.journal.main(line_received(envelope, message))
-    await _start(queued, state.controls, services, is_queue_only=wish.queue_only)
+    await _start(queued, state.controls, services, is_queue_only=wish.queue_only or policy.queue_only)
     return message_id
 
 
@@ -133,7 +133,8 @@ def _repaired(
     own_address = f"{caller.login}@{policy.qualify_domain}"
     header_id = f"E{facts.id}@{policy.primary_hostname}"
     if caller.is_trusted:
-        return add_missing(headers, facts.sender or own_address, header_id, facts.received_at)
+        shown = show_sender(wish.full_name, facts.sender or own_address)
+        return add_missing(headers, shown, header_id, facts.received_at)
     return fix_up(
         headers,
         f"name={wish.full_name}" if wish.full_name else "",
