@@ -123,15 +123,23 @@ class QueueRunner:
             await self._begin(self.deliver(message_id, AGAIN))
 
     async def run(self, wish: QueueRun) -> None:
-        """One walk through the queue, begun in order of age; returns when the last attempt has ended."""
+        """One walk through the queue, begun in order of age; returns when the last attempt has ended.
+
+        Of those that `-R` and `-S` choose the first is tried whatever its retry times say, and shows whether the rest has a chance.
+        """
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
         self._journal.main(f"Start queue run: {about}")
+        is_scout = bool(wish.recipient or wish.sender)
         for count, message_id in enumerate(self._spool.waiting()):
             if count % 500 == 499:
                 await asyncio.sleep(0)  # a hundred thousand take a while, others want the loop too
             if not self._is_wanted(message_id, wish):
                 continue
             self._due.forget(message_id)
+            if is_scout:
+                is_scout = False
+                await self.deliver(message_id, FORCED, wish=msgspec.structs.replace(wish, force=True))
+                continue
             urgency = FORCED if wish.force or wish.force_frozen else AGAIN
             await self._begin(self.deliver(message_id, urgency, wish=wish))
         await self.settle_down()
