@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -55,6 +56,38 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """At once, without waiting."""
+        ...
+
+
+class ServedConnection(Protocol):
+    """A connection that a client has made to us; raises DialError as `Connection` does."""
+
+    @property
+    def tls_cipher(self) -> str: ...
+
+    @property
+    def tls_sni(self) -> str: ...
+
+    @property
+    def peer_address(self) -> tuple[str, int]: ...
+
+    @property
+    def local_address(self) -> tuple[str, int]: ...
+
+    async def read(self, timeout: float) -> bytes: ...
+
+    async def write(self, data: bytes, timeout: float) -> None: ...
+
+    async def start_tls_server(self, timeout: float) -> None:
+        """The server's side of a handshake, with the certificate of the present configuration. Raises DialError("tls")."""
+        ...
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        """By type name (RFC 5929); empty without TLS."""
+        ...
+
+    def close(self) -> None:
+        """What was written still goes out."""
         ...
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pillarbox.mailbox.imap.services import ClientConnection
+from pillarbox.ports.network import ServedConnection
 
 _GATHERED = 65_536
 _PIECE = 131_072
@@ -18,7 +18,7 @@ class Output:
 
     __slots__ = ("_connection", "_pieces", "_size", "_timeout")
 
-    def __init__(self, connection: ClientConnection, timeout: float) -> None:
+    def __init__(self, connection: ServedConnection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self._pieces: list[bytes] = []

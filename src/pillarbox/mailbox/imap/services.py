@@ -1,9 +1,6 @@
-"""What an IMAP session is given: the connection's shape, the ports it asks, and its bounds."""
+"""What an IMAP session is given: the ports it asks, and its bounds."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 
@@ -12,30 +9,6 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
 from pillarbox.ports.mailstore import MailStores
 from pillarbox.wire.imap.limits import Limits
-
-
-class ClientConnection(Protocol):
-    """A connection that a client has made: as ports.network.Connection, seen from the server. Raises DialError alike."""
-
-    @property
-    def tls_cipher(self) -> str: ...
-
-    @property
-    def peer_address(self) -> tuple[str, int]: ...
-
-    async def read(self, timeout: float) -> bytes: ...
-
-    async def write(self, data: bytes, timeout: float) -> None: ...
-
-    async def start_tls_server(self, timeout: float) -> None: ...
-
-    def channel_bindings(self) -> Mapping[str, bytes]:
-        """By type name (RFC 5929); empty without TLS."""
-        ...
-
-    def close(self) -> None:
-        """What was written still goes out."""
-        ...
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from pillarbox.mailbox.imap.capability import greeting_code
 from pillarbox.mailbox.imap.command import Answer, Command, State, load_commands
 from pillarbox.mailbox.imap.output import Output
 from pillarbox.mailbox.imap.selected import Dialect, Selected
-from pillarbox.mailbox.imap.services import ClientConnection, Services, Settings
+from pillarbox.mailbox.imap.services import Services, Settings
 from pillarbox.mailbox.view import NoSuchMessage
 from pillarbox.ports.mailstore import (
     MailboxExists,
@@ -29,7 +29,7 @@ from pillarbox.ports.mailstore import (
     NoSuchMailbox,
     OverQuota,
 )
-from pillarbox.ports.network import DialError
+from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.ports.users import Account
 from pillarbox.wire.imap import events
 from pillarbox.wire.imap.cursor import BadSyntax
@@ -68,7 +68,7 @@ class Session:
     )
 
     def __init__(
-        self, connection: ClientConnection, services: Services, settings: Settings | None = None
+        self, connection: ServedConnection, services: Services, settings: Settings | None = None
     ) -> None:
         self.connection = connection
         self.services = services

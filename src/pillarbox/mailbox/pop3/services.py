@@ -1,8 +1,8 @@
-"""What a POP3 session is given: the connection's shape, the ports it asks, and its bounds."""
+"""What a POP3 session is given: the ports it asks, and its bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -12,30 +12,6 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
 from pillarbox.ports.mailstore import MailStores
 from pillarbox.wire.pop3.engine import Limits
-
-
-class ClientConnection(Protocol):
-    """A connection that a client has made: as ports.network.Connection, seen from the server. Raises DialError alike."""
-
-    @property
-    def tls_cipher(self) -> str: ...
-
-    @property
-    def peer_address(self) -> tuple[str, int]: ...
-
-    async def read(self, timeout: float) -> bytes: ...
-
-    async def write(self, data: bytes, timeout: float) -> None: ...
-
-    async def start_tls_server(self, timeout: float) -> None: ...
-
-    def channel_bindings(self) -> Mapping[str, bytes]:
-        """By type name (RFC 5929); empty without TLS."""
-        ...
-
-    def close(self) -> None:
-        """What was written still goes out."""
-        ...
 
 
 class MaildropLocks(Protocol):

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 
 from pillarbox.mailbox.pop3 import login
 from pillarbox.mailbox.pop3.maildrop import Maildrop
-from pillarbox.mailbox.pop3.services import ClientConnection, Services, Settings
+from pillarbox.mailbox.pop3.services import Services, Settings
 from pillarbox.ports.mailstore import Entry, NoSuchMailbox, OverQuota
-from pillarbox.ports.network import DialError
+from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.ports.users import Account
 from pillarbox.wire.pop3.engine import Offer, ServerEngine, capabilities
 from pillarbox.wire.pop3.message import pieces, top
@@ -34,7 +34,7 @@ class Session:
     """The state that commands read and change."""
 
     def __init__(
-        self, connection: ClientConnection, services: Services, settings: Settings | None = None
+        self, connection: ServedConnection, services: Services, settings: Settings | None = None
     ) -> None:
         self.connection = connection
         self.services = services
