@@ -51,9 +51,12 @@ from pillarbox.mailbox.imap.services import Settings as ImapSettings
 from pillarbox.mailbox.pop3.services import Services as Pop3Services
 from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
 from pillarbox.system.tls import ServerTls
+from pillarbox.wire.imap.limits import Limits as ImapLimits
 from pillarbox.wire.smtp.extensions import Extensions
 from pillarbox.wire.smtp.session import ServerSettings
 
+DEFAULT_MESSAGE_SIZE = 52_428_800
+"""Where `message_size_limit = 0` sets no limit, IMAP's APPEND still needs one."""
 WHERE: dict[Where, str] = {
     "connect": "acl_smtp_connect",
     "helo": "acl_smtp_helo",
@@ -258,7 +261,10 @@ class Mta:
         hostname = self.local_host.primary_hostname
         can_tls = self.tls is not None
         self.imap = ImapServices(world.logins, world.stores, world.clock, world.journal)
-        self.imap_settings = ImapSettings(host_name=hostname, can_start_tls=can_tls)
+        largest = self.policy.engine.offer.size or DEFAULT_MESSAGE_SIZE
+        self.imap_settings = ImapSettings(
+            limits=ImapLimits(message=largest, append=2 * largest), host_name=hostname, can_start_tls=can_tls
+        )
         self.pop3 = Pop3Services(world.logins, world.stores, world.maildrop_locks, world.clock, world.journal)
         self.pop3_settings = Pop3Settings(host_name=hostname, can_start_tls=can_tls)
 

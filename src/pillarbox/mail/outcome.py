@@ -65,6 +65,8 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """Name for the retry rules' second field: `refused`, `timeout_connect`, `rcpt_4xx`, `tls_required`, `quota` …; empty: none fits."""
     error_detail: str = ""
     """Its detail: `A`/`MX` for refused and timeout_connect, the three digits for `…_4xx`."""
+    is_frozen: bool = False
+    """An administrator must look: the message is frozen (`self = freeze`, `:defer:` with freezing allowed …)."""
 
 
 class Failed(Outcome, frozen=True, kw_only=True, tag=True):

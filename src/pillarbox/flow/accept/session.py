@@ -17,7 +17,6 @@ import msgspec
 
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, reply_to
-from pillarbox.flow.accept.stream import ServerStream
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
@@ -29,7 +28,7 @@ from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.logins import Exchange
-from pillarbox.ports.network import DialError
+from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.wire.exim.log_line import printable, sending_host
 from pillarbox.wire.smtp.events import Closed, Need
 from pillarbox.wire.smtp.server import ServerEngine
@@ -77,7 +76,12 @@ class Session:
     )
 
     def __init__(
-        self, stream: ServerStream, policy: AcceptPolicy, services: AcceptServices, *, is_tls: bool = False
+        self,
+        stream: ServedConnection,
+        policy: AcceptPolicy,
+        services: AcceptServices,
+        *,
+        is_tls: bool = False,
     ) -> None:
         self.stream = stream
         self.policy = policy

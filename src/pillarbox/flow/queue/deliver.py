@@ -210,6 +210,7 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 reason=postponed.reason,
                 retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
                 error="lookup",
+                is_frozen=postponed.is_frozen,
             )
         )
     for candidate, router in routed.discarded:

@@ -139,6 +139,9 @@ class _Settling:
         needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
         await self._report_success(outcomes)
         await self._report_failures(failed)
+        if not self.events and any(isinstance(o, Deferred) and o.is_frozen for o in outcomes):
+            self._say("Frozen")
+            self.events.append(Frozen(self.now))
         return await self._conclude(needs_sync)
 
     def _log(self, outcome: Outcome, *, is_additional: bool = False) -> None:
@@ -169,6 +172,9 @@ class _Settling:
         self._log(outcome)
         if outcome.error == BUSY:
             self._wait_for(outcome, self.now + BUSY_INTERVAL)
+            return []
+        if outcome.is_frozen:
+            self.pending.append(outcome)
             return []
         state = settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
         if not state.is_expired:

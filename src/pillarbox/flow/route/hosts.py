@@ -114,10 +114,8 @@ async def _together(waits: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def is_local_address(address: str, services: RouteServices) -> bool:
-    """One of this machine's, or loopback (Exim 13.8)."""
-    if address in services.local_host.addresses:
-        return True
-    return address.startswith("127.") or address == "::1"
+    """One of this machine's (Exim 13.8). Of the loopback network only 127.0.0.1, whatever else it answers to, as in Exim."""
+    return address in services.local_host.addresses or address in ("127.0.0.1", "::1")
 
 
 async def drop_ignored(found: Found, ignore: HostList | None, visit: Visit, name: str) -> Found:

@@ -91,7 +91,7 @@ class DnsLookup(Router, driver="dnslookup"):
             case "self":
                 if self.check_secondary_mx:
                     return Declined("this host is no secondary exchanger of the domain")
-                result = await self.routed_to_self(visit, found.self_name)
+                result = await self.routed_to_self(visit, found.self_name, is_mx=True)
                 return result if result is not None else await self.assign(visit, found.hosts)
             case "null":
                 text = "domain does not accept mail"

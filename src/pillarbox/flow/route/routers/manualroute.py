@@ -171,7 +171,7 @@ class ManualRoute(Router, driver="manualroute"):
             case "self":
                 if not is_first:
                     return None
-                result = await self.routed_to_self(visit, found.self_name)
+                result = await self.routed_to_self(visit, found.self_name, is_mx=True)
                 return result if result is not None else hosts
             case "again":
                 return self.lookup_deferred(
