@@ -13,6 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from bench.folders import spread_folders
 from bench.report import machine, markdown
 from bench.result import FIGURES, Cell
 from bench.scenarios import idle, load, queue
@@ -193,9 +194,7 @@ def measure_all(options: argparse.Namespace, names: list[str], folder: Path) -> 
                     cell = Cell(scenario, name, turn, trouble=f"not measured: {reason}")
                 cells.append(cell)
                 say(brief(cell))
-                if not options.keep:
-                    for used in folder.glob(f"{place.name}*"):
-                        shutil.rmtree(used, ignore_errors=True)
+                os.sync()
     return cells
 
 
@@ -218,6 +217,7 @@ def make_run_folder(where: Path | None) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=parent.resolve()))
     folder.chmod(0o755)
+    spread_folders(folder)
     closed = [str(path) for path in folder.parents if not path.stat().st_mode & 0o001]
     if closed and os.geteuid() == 0:
         say(f"warning: other users cannot enter {closed[0]}; if servers fail, give --dir elsewhere")
