@@ -41,6 +41,7 @@ T = TypeVar("T")
 COMMAND = Path(sys.prefix) / "bin" / "pillarbox"
 ROLES = ("smtp", "submission", "smtps", "imap", "imaps", "pop3", "pop3s")
 READY = "Stop with Ctrl-C"
+NOT_RELOADED = "configuration not reloaded"
 TAKEN = "another program does already"
 RELOADED = ": configuration reloaded"
 START_SECONDS = 30.0
@@ -156,7 +157,8 @@ class Daemon:
         path.write_text(text)
         wanted = self.log.count(RELOADED) + len(self.workers)
         self.signal(signal.SIGHUP)
-        wait_until(lambda: self.log.count(RELOADED) >= wanted, f"configuration reloaded\n{self.output}")
+        wait_until(lambda: self.log.count(RELOADED) >= wanted or NOT_RELOADED in self.output, "reload")
+        assert NOT_RELOADED not in self.output, self.output
 
     @property
     def pid(self) -> int:
