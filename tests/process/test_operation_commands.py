@@ -239,6 +239,9 @@ def test_works_on_the_queue_while_the_daemon_is_down() -> None:
         _said(daemon, "exim", "-M", third)
         assert len(daemon.delivered(daemon.admin)) == 1
         _said(daemon, "exim", "-qff")
+        spool = daemon.data / "spool"
+        owners = {path.stat().st_uid for path in spool.rglob("*")}
+        assert owners == {spool.stat().st_uid}, "root leaves nothing that the mail user cannot change"
         _said(daemon, "sendmail", "-i", daemon.admin.address, text=b"Subject: offline\n\nx\n")
         daemon.start()
         wait_until(lambda: len(daemon.delivered(daemon.admin)) == 2, "the offline submission")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
 from pathlib import Path
 
 from pillarbox.app.configuration import load_config
 from pillarbox.app.control import make_offline_folder, perform, take_in_offline
 from pillarbox.app.mta import Mta
+from pillarbox.app.privilege import drop
 from pillarbox.app.world import World
 from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
+from pillarbox.flow.settings import Files
 from pillarbox.system import loop as event_loop
 from pillarbox.system.tls import TlsFileError
 from pillarbox.wire.control import Act, Request, Run, Status, Submit
@@ -28,9 +32,19 @@ def act_alone(config_path: Path, request: Request) -> int:
     return event_loop.run(_act(config_path, request))
 
 
+def _become_owner(spool: Path) -> None:
+    """Root works here as the mail user: the daemon must be able to read and change what is left behind."""
+    if os.geteuid() != 0 or not spool.exists():
+        return
+    status = spool.stat()
+    if status.st_uid != 0:
+        drop(pwd.getpwuid(status.st_uid), status.st_gid)
+
+
 async def _act(config_path: Path, request: Act | Run) -> int:
     try:
         config = load_config(config_path)
+        _become_owner(Path(config.main(Files).spool_directory))
         world = World(config, SLOT)
         mta = Mta(config, world)
     except (ConfigError, TlsFileError) as error:

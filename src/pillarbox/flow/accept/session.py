@@ -37,6 +37,8 @@ E = TypeVar("E")
 
 HANDLERS: dict[type, Callable[[Session, object], Awaitable[None]]] = {}
 CLOSED_BY_DEFAULT: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn"})
+DAWDLING = 512
+"""Bytes. Fewer at once without the end of a line do not count as progress: `smtp_receive_timeout` is for a line, not for a byte."""
 LAST_WORDS = 10.0
 """Seconds that a peer has to take the last reply."""
 
@@ -126,18 +128,25 @@ class Session:
         engine, stream = self.engine, self.stream
         timeout = self.policy.receive_timeout
         next_event = engine.next_event
+        monotonic = self.services.clock.monotonic
+        line_began = 0.0
         while True:
             event = next_event()
             if event is Need.DATA:
                 out = engine.outgoing()
                 if out:
                     await stream.write(out, timeout)
-                data = await stream.read(timeout)
+                left = timeout - (monotonic() - line_began) if line_began else timeout
+                data = await stream.read(max(left, 0.001))
                 if not data:
                     if not engine.is_closed:
                         self._hung_up()
                     return
                 engine.receive(data)
+                if len(data) >= DAWDLING or b"\n" in data:
+                    line_began = 0.0
+                elif not line_began:
+                    line_began = monotonic()
             elif type(event) is Closed:
                 await stream.write(engine.outgoing(), LAST_WORDS)
                 return
