@@ -1,8 +1,9 @@
 """Where a run's data lie: apart, so that no server pays for another's debris.
 
-ext4 does not give out an inode again for minutes after it was freed, and making a file in a block group with many such inodes costs ten
-times the CPU (it looks at each). A server that follows one which deleted its queue files would pay for them. So every server's folder gets block groups
-of its own (the "top of directory hierarchies" flag, `chattr +T`, on the run's folder), and nothing is removed before the last round has ended.
+ext4 does not give out an inode again for minutes after it was freed, and making a file in a block group with many such inodes costs
+ten times the CPU (it looks at each). A server that follows one which deleted its queue files would pay for them. So every server's
+folder gets block groups of its own (the "top of directory hierarchies" flag, `chattr +T`, on the run's folder), and nothing is removed before
+the last round has ended.
 """
 
 import contextlib

@@ -24,6 +24,9 @@ from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolF
 from pillarbox.ports.userfiles import UserFiles
 
 NEVER = float("inf")
+LONG_QUEUE = 1000
+PAUSE = 0.005
+"""Seconds of rest behind every ten messages of a long queue: looking at a hundred thousand must not slow down who accepts mail."""
 
 
 class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,8 +134,8 @@ class QueueRunner:
         self._journal.main(f"Start queue run: {about}")
         is_scout = bool(wish.recipient or wish.sender)
         for count, message_id in enumerate(self._spool.waiting()):
-            if count % 500 == 499:
-                await asyncio.sleep(0)  # a hundred thousand take a while, others want the loop too
+            if count >= LONG_QUEUE and count % 10 == 0:
+                await self._clock.sleep(PAUSE)
             if not self._is_wanted(message_id, wish):
                 continue
             self._due.forget(message_id)
