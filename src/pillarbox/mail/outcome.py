@@ -40,6 +40,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False
     """Sent with BDAT (`K` in the log)."""
+    certificate: str = ""
+    """`yes`: TLS, and the host's certificate was verified; `no`: TLS without that (`CV=`); empty: no TLS."""
     elapsed: float = 0.0
     """Seconds the attempt took (`DT=`)."""
 
@@ -49,6 +51,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
 
     path: str = ""
     """For local deliveries: the file or directory, as logged by Exim in `=> address <recipient>`; else empty."""
+    is_additional: bool = False
+    """Not the first address of its transaction (`->`)."""
     is_dsn_passed_on: bool = False
     """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     log_word: str = ""

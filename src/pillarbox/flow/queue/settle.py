@@ -127,10 +127,10 @@ class _Settling:
 
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
-        for position, outcome in enumerate(outcomes):
+        for outcome in outcomes:
             match outcome:
                 case Delivered():
-                    self._note_delivered(outcome, outcomes, position)
+                    self._note_delivered(outcome)
                 case Failed():
                     self._log(outcome)
                     failed.append(outcome)
@@ -144,8 +144,8 @@ class _Settling:
             self.events.append(Frozen(self.now))
         return await self._conclude(needs_sync)
 
-    def _log(self, outcome: Outcome, *, is_additional: bool = False) -> None:
-        line = line_outcome(self.queued.id, outcome, is_additional=is_additional)
+    def _log(self, outcome: Outcome) -> None:
+        line = line_outcome(self.queued.id, outcome)
         self.settler._journal.main(line)
         self.lines.append(line.partition(" ")[2])
 
@@ -153,16 +153,8 @@ class _Settling:
         self.settler._journal.main(f"{self.queued.id} {text}")
         self.lines.append(text)
 
-    def _note_delivered(self, outcome: Delivered, outcomes: Sequence[Outcome], position: int) -> None:
-        """`->` marks the second and later addresses of one copy (Exim 53.7)."""
-        before = outcomes[position - 1] if position else None
-        shares_copy = (
-            isinstance(before, Delivered)
-            and outcome.host is not None
-            and before.host == outcome.host
-            and before.transport == outcome.transport
-        )
-        self._log(outcome, is_additional=shares_copy)
+    def _note_delivered(self, outcome: Delivered) -> None:
+        self._log(outcome)
         self.settler.forget_hints(outcome, self.queued.envelope.sender)
         self.settled[outcome.address] = None
 

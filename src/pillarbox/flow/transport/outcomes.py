@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
+
+
+class Security(msgspec.Struct, frozen=True, gc=False):
+    """How a session is protected, for the log."""
+
+    cipher: str = ""
+    certificate: str = ""
+    """`yes`, `no`; empty without TLS."""
+    authenticator: str = ""
+    """`name` or `name:client_set_id`."""
+
+
+CLEAR = Security()
 
 
 def delivered(
@@ -15,9 +30,10 @@ def delivered(
     log_word: str = "",
     host: RemoteHost | None = None,
     reply: Reply | None = None,
-    tls_cipher: str = "",
+    security: Security = CLEAR,
     is_reused: bool = False,
     chunking: bool = False,
+    is_additional: bool = False,
     is_dsn_passed_on: bool = False,
     elapsed: float = 0.0,
 ) -> Delivered:
@@ -32,9 +48,12 @@ def delivered(
         log_word=log_word,
         host=host,
         reply=reply,
-        tls_cipher=tls_cipher,
+        tls_cipher=security.cipher,
+        certificate=security.certificate,
+        authenticator=security.authenticator,
         is_reused=is_reused,
         chunking=chunking,
+        is_additional=is_additional,
         is_dsn_passed_on=is_dsn_passed_on,
         elapsed=elapsed,
     )
@@ -49,7 +68,7 @@ def deferred(
     retry_keys: tuple[str, ...] = (),
     host: RemoteHost | None = None,
     reply: Reply | None = None,
-    tls_cipher: str = "",
+    security: Security = CLEAR,
     elapsed: float = 0.0,
 ) -> Deferred:
     candidate = assignment.candidate
@@ -65,7 +84,9 @@ def deferred(
         retry_keys=retry_keys,
         host=host,
         reply=reply,
-        tls_cipher=tls_cipher,
+        tls_cipher=security.cipher,
+        certificate=security.certificate,
+        authenticator=security.authenticator,
         elapsed=elapsed,
     )
 
@@ -76,7 +97,7 @@ def failed(
     *,
     host: RemoteHost | None = None,
     reply: Reply | None = None,
-    tls_cipher: str = "",
+    security: Security = CLEAR,
     is_reused: bool = False,
 ) -> Failed:
     candidate = assignment.candidate
@@ -89,7 +110,9 @@ def failed(
         reason=reason,
         host=host,
         reply=reply,
-        tls_cipher=tls_cipher,
+        tls_cipher=security.cipher,
+        certificate=security.certificate,
+        authenticator=security.authenticator,
         is_reused=is_reused,
     )
 

@@ -2,7 +2,7 @@
 
 `eximstats` and `exigrep` read these. Text that comes from others is made printable, so a line stays one line.
 
-Known gaps: no `CV=`, `DN=`, `PRDR`, `DS` items (nothing tells them yet); `K` on `<=` lines is not known.
+Known gaps: no `CV=` on `<=` lines, no `DN=`, `PRDR`, `DS` items (nothing tells them yet); `K` on `<=` lines is not known.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _MESSAGE_ID = re.compile(
     rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
     re.IGNORECASE | re.MULTILINE,
 )
+_NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
+"""Errors whose text is the operating system's."""
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b", "\v": "\\v"}
 
@@ -68,10 +70,12 @@ def sending_host(origin: Origin) -> str:
 
 
 def line_outcome(message_id: str, outcome: Outcome, *, is_additional: bool = False) -> str:
-    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (`is_additional`)."""
+    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`)."""
     match outcome:
         case Delivered():
-            return _line_delivered(message_id, outcome, "->" if is_additional else "=>")
+            return _line_delivered(
+                message_id, outcome, "->" if is_additional or outcome.is_additional else "=>"
+            )
         case Failed():
             return f"{message_id} ** {_who(outcome, outcome.address)}{_how(outcome)} : {printable(outcome.reason.log)}"
         case Deferred():
@@ -113,16 +117,19 @@ def _how(outcome: Outcome) -> str:
         line += f" H={remote_host(outcome.host)}{'*' if outcome.is_reused else ''}"
     if outcome.tls_cipher:
         line += f" X={outcome.tls_cipher}"
+    if outcome.certificate:
+        line += f" CV={outcome.certificate}"
     if outcome.authenticator:
         line += f" A={outcome.authenticator}"
     return line
 
 
 def _why_deferred(outcome: Deferred) -> str:
+    """What a host said or did stands behind its name; what the operating system said of it, in brackets."""
     text = printable(outcome.reason.log)
-    if outcome.host is None:
+    if outcome.host is None or outcome.error == "auth_failed":
         return f": {text}"
-    if outcome.reply is None:
+    if outcome.error in _NOT_CONNECTED or not (outcome.error or outcome.reply):
         return f" ({text})"
     return f" H={remote_host(outcome.host)}: {text}"
 
@@ -132,9 +139,10 @@ def remote_host(host: RemoteHost) -> str:
     return f"{printable(host.name)} [{host.address}]"
 
 
-def line_host_trouble(message_id: str, host: RemoteHost, text: str) -> str:
-    """One host of several could not be used; the `==` line comes when none could."""
-    return f"{message_id} H={remote_host(host)} {printable(text)}"
+def line_host_trouble(message_id: str, host: RemoteHost, text: str, error: str = "") -> str:
+    """One host of several could not be used; the `==` line comes when none could. `error` as in Deferred."""
+    colon = "" if error in _NOT_CONNECTED else ":"
+    return f"{message_id} H={remote_host(host)}{colon} {printable(text)}"
 
 
 def line_completed(message_id: str) -> str:

@@ -140,6 +140,11 @@ class ClientEngine:
         return not (self._outstanding or self._queue or self._answers)
 
     @property
+    def is_pipelining(self) -> bool:
+        """Commands go out in groups."""
+        return self._pipelining and self.extensions.pipelining
+
+    @property
     def needs_reset(self) -> bool:
         """A transaction is open at the peer: Rset before the next Mail."""
         return self._has_mail

@@ -5,6 +5,7 @@ import email
 import email.policy
 from typing import ClassVar
 
+import msgspec
 import pytest
 from tests.support.delivery_world import QueueSettings, World, assigned
 from tests.support.scripted_peer import ScriptedNetwork
@@ -45,7 +46,11 @@ class Scripted(Transport, driver="scripted_for_tests"):
 
     async def deliver(self, job, services):
         self.carried.append(job.message)
-        return [self.one(a) for a in job.assignments]
+        outcomes = [self.one(a) for a in job.assignments]
+        return [
+            msgspec.structs.replace(one, is_additional=bool(n)) if isinstance(one, Delivered) else one
+            for n, one in enumerate(outcomes)
+        ]
 
     def one(self, assignment):
         facts = {

@@ -19,7 +19,7 @@ from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdic
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
 from pillarbox.flow.transport.keep import Crowded
-from pillarbox.flow.transport.outcomes import deferred, delivered, failed
+from pillarbox.flow.transport.outcomes import CLEAR, deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.outcome import Deferred, Outcome, RemoteHost
@@ -175,11 +175,13 @@ class HostRun:
         """Turn what the host said into outcomes."""
         target = session.target
         left: list[int] = []
+        is_first = True
         for index, verdict in zip(pending, carried.verdicts, strict=True):
             if verdict is None:
                 left.append(index)
-            else:
-                self._take_verdict(index, verdict, session, carried.is_chunked)
+                continue
+            self._take_verdict(index, verdict, session, carried.is_chunked, is_additional=not is_first)
+            is_first = is_first and not verdict.reply.is_positive
         if carried.trouble is not None:
             self._take_trouble(left, carried.trouble, target.remote, target, session)
         if carried.trouble is None or carried.trouble.concern == "message":
@@ -191,7 +193,9 @@ class HostRun:
         if hints.retry(target.key) is not None:
             hints.forget_retry(target.key)
 
-    def _take_verdict(self, index: int, verdict: Verdict, session: Session, is_chunked: bool) -> None:
+    def _take_verdict(
+        self, index: int, verdict: Verdict, session: Session, is_chunked: bool, *, is_additional: bool
+    ) -> None:
         assignment = self._job.assignments[index]
         host, reply = session.target.remote, verdict.reply
         reason = Reason(verdict.text, verdict.text)
@@ -200,9 +204,10 @@ class HostRun:
                 assignment,
                 host=host,
                 reply=reply,
-                tls_cipher=session.tls_cipher,
+                security=session.security,
                 is_reused=session.messages > 1,
                 chunking=is_chunked,
+                is_additional=is_additional,
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),
             )
@@ -212,7 +217,7 @@ class HostRun:
                 reason,
                 host=host,
                 reply=reply,
-                tls_cipher=session.tls_cipher,
+                security=session.security,
                 is_reused=session.messages > 1,
             )
         else:
@@ -221,7 +226,7 @@ class HostRun:
                 reason,
                 host=host,
                 reply=reply,
-                tls_cipher=session.tls_cipher,
+                security=session.security,
                 error=verdict.error,
                 error_detail=str(reply.code),
                 elapsed=self._elapsed(),
@@ -238,14 +243,16 @@ class HostRun:
         """Final for all addresses when the host said so for good; otherwise the next host may do better."""
         if trouble.is_permanent:
             for index in indexes:
-                reason, cipher = Reason(trouble.text, trouble.text), session.tls_cipher if session else ""
+                reason, security = Reason(trouble.text, trouble.text), session.security if session else CLEAR
                 assignment = self._job.assignments[index]
                 self._outcomes[index] = failed(
-                    assignment, reason, host=host, reply=trouble.reply, tls_cipher=cipher
+                    assignment, reason, host=host, reply=trouble.reply, security=security
                 )
             return
         key = target.key if trouble.concern == "host" else f"{target.key}:{self._job.envelope.id}"
-        self._services.journal.main(line_host_trouble(self._job.envelope.id, host, trouble.text))
+        self._services.journal.main(
+            line_host_trouble(self._job.envelope.id, host, trouble.text, trouble.error)
+        )
         for index in indexes:
             self._keys[index].append(key)
         self._defer(indexes, trouble, host, session)
@@ -259,7 +266,7 @@ class HostRun:
                 Reason(trouble.text, trouble.text),
                 host=host,
                 reply=trouble.reply,
-                tls_cipher=session.tls_cipher if session is not None else "",
+                security=session.security if session is not None else CLEAR,
                 error=trouble.error,
                 error_detail=trouble.error_detail,
                 elapsed=self._elapsed(),

@@ -90,12 +90,12 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
 
 
 async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
-    """EHLO; HELO for a host that does not know it (RFC 5321 §3.2)."""
+    """EHLO; HELO for a host that refuses it, whatever the code, as Exim does (RFC 5321 §3.2)."""
     if manners.esmtp or habits.lmtp:
         [hello] = await session.ask(Helo(habits.helo, is_esmtp=True))
         if hello.reply.is_positive:
             return None
-        if habits.lmtp or not hello.reply.is_permanent or session.engine.is_closed:
+        if habits.lmtp or session.engine.is_closed:
             return host_refusal(f"{'LHLO' if habits.lmtp else 'EHLO'} {habits.helo}", hello.reply)
     [hello] = await session.ask(Helo(habits.helo, is_esmtp=False))
     return None if hello.reply.is_positive else host_refusal(f"HELO {habits.helo}", hello.reply)

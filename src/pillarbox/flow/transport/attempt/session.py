@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost
+from pillarbox.flow.transport.outcomes import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.wire.smtp.client import Answer, ClientEngine
 from pillarbox.wire.smtp.commands import Command
@@ -20,7 +21,7 @@ _GATHER = 64 * 1024
 class Session:
     """Not for two messages at once."""
 
-    __slots__ = ("_connection", "engine", "messages", "target", "timeout")
+    __slots__ = ("_connection", "authenticator", "engine", "is_verified", "messages", "target", "timeout")
 
     def __init__(self, connection: Connection, engine: ClientEngine, target: Target, timeout: float) -> None:
         self._connection = connection
@@ -30,10 +31,23 @@ class Session:
         """`command_timeout`, seconds."""
         self.messages = 0
         """Carried so far."""
+        self.is_verified = False
+        """The certificate was checked and found good."""
+        self.authenticator = ""
+        """Who we have authenticated as: `name` or `name:client_set_id`, as in the log."""
 
     @property
     def tls_cipher(self) -> str:
         return self._connection.tls_cipher
+
+    @property
+    def security(self) -> Security:
+        """For outcomes."""
+        cipher = self._connection.tls_cipher
+        if not (cipher or self.authenticator):
+            return CLEAR
+        certificate = ("yes" if self.is_verified else "no") if cipher else ""
+        return Security(cipher, certificate, self.authenticator)
 
     async def ask(self, *commands: Command) -> list[Answer]:
         """One answer for each command. Raises Lost."""
@@ -90,12 +104,14 @@ class Session:
         try:
             await self._connection.start_tls(wish, self.timeout)
             self.engine.upgraded()
+            self.is_verified = wish.verify
         except (DialError, BadReply) as cause:
             raise Lost.of(cause) from cause
 
     async def quit(self) -> None:
-        """Say goodbye and hang up; the answer is not waited for."""
-        if self.engine.is_idle and not self.engine.is_closed:
+        """Say goodbye and hang up; the answer is not waited for. A host that waits for a message just loses the connection."""
+        engine = self.engine
+        if engine.is_idle and not engine.is_closed and not engine.is_content_open:
             self.engine.send(Quit())
             with contextlib.suppress(Lost):
                 await self._write(1.0)

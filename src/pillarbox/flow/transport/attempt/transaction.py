@@ -119,7 +119,7 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
         state.stage = "DATA"
         await session.write_message(parcel.chunks(), habits.data_timeout)
     else:
-        return message_refusal("DATA", answers[-1].reply, "data_4xx")
+        return message_refusal(f"{_pipelined(state)}DATA", answers[-1].reply, "data_4xx")
     state.stage = "end of data"
     return await _judge_content(state, habits)
 
@@ -130,13 +130,13 @@ def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Troub
     if mail.reply.code == 421:
         return Trouble(
             "host",
-            remote_error(_mail_words(parcel), mail.reply),
+            remote_error(_mail_words(state), mail.reply),
             mail.reply,
             "lost_connection",
             may_be_stale=True,
         )
     if not mail.reply.is_positive:
-        return message_refusal(_mail_words(parcel), mail.reply, "mail_4xx")
+        return message_refusal(_mail_words(state), mail.reply, "mail_4xx")
     for index, (rcpt, answer) in enumerate(zip(parcel.rcpts, answers, strict=False)):
         reply = answer.reply
         if reply.code == 421:
@@ -185,7 +185,7 @@ async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
 def _lost(state: _State, lost: Lost) -> Trouble:
     """Silence: behind MAIL, RCPT and the message it may be about the message, elsewhere about the host (Exim 49.1.1)."""
     if state.stage == "MAIL":
-        text = f"{lost} in response to {_mail_words(state.parcel)}"
+        text = f"{lost} in response to {_mail_words(state)}"
         concern_is_host = lost.error != "timeout"
         error = lost.error if concern_is_host else "mail_4xx"
         return Trouble(
@@ -196,6 +196,12 @@ def _lost(state: _State, lost: Lost) -> Trouble:
     return Trouble("host", f"{lost} in response to {state.stage}", error=lost.error)
 
 
-def _mail_words(parcel: Parcel) -> str:
-    size = f" SIZE={parcel.mail.size}" if parcel.mail.size else ""
-    return f"MAIL FROM:<{parcel.mail.sender or ''}>{size}"
+def _mail_words(state: _State) -> str:
+    """The command as it went out, in Exim's words for it."""
+    mail, extensions = state.parcel.mail, state.session.engine.extensions
+    size = f" SIZE={mail.size}" if mail.size and extensions.size is not None else ""
+    return f"{_pipelined(state)}MAIL FROM:<{mail.sender or ''}>{size}"
+
+
+def _pipelined(state: _State) -> str:
+    return "pipelined " if state.session.engine.is_pipelining else ""
