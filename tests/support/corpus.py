@@ -89,7 +89,7 @@ def _in_archive(archive: Path) -> Iterator[Sample]:
             is_message = path.suffix in _MESSAGE_ENDINGS or path.parent.name == "mails"
             file = tar.extractfile(member) if is_message and member.isfile() and member.size < _MAX else None
             if file is not None:
-                yield sanitised(f"{path.parts[0]} {path.name}", file.read())
+                yield sanitised(f"{path.parts[0].rpartition('-')[0]} {path.name}", file.read())
 
 
 def borderline_samples() -> list[Sample]:
