@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -52,10 +53,12 @@ def can_reach(uid: int, gid: int, path: Path) -> bool:
 
 
 def give(path: Path, uid: int, gid: int) -> None:
-    """Make everything below `path` belong to the user; symbolic links are not followed."""
+    """Make everything below `path` belong to the user; symbolic links are not followed. What vanishes meanwhile (a command may be at
+    work on the queue) needs no owner."""
     for root, directories, files in os.walk(path):
         for name in [*directories, *files]:
-            os.chown(os.path.join(root, name), uid, gid, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(os.path.join(root, name), uid, gid, follow_symlinks=False)
     os.chown(path, uid, gid, follow_symlinks=False)
 
 

@@ -173,11 +173,17 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
         )
         return
     if start is not None:
-        owned.add(start.folder.path)
+        os.chown(start.folder.path, user.pw_uid, gid)
+        owned |= set(start.folder.path.iterdir())
     for place in owned:
-        if place.exists():
+        if place.exists() and not _is_kept(place, files, user.pw_uid):
             privilege.give(place, user.pw_uid, gid)
     privilege.drop(user, gid)
+
+
+def _is_kept(place: Path, files: Files, uid: int) -> bool:
+    """Mailboxes may be millions of files: once they are the mail user's, they stay so, and need no walk at each start."""
+    return place == Path(files.mail_directory) and place.stat().st_uid == uid
 
 
 def _check(path: Path) -> Callable[[], str | None]:

@@ -72,3 +72,18 @@ def test_giving_does_not_follow_symbolic_links(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "chown", chown)
     privilege.give(folder, STRANGER, STRANGER)
     assert sorted(given) == [("folder", False), ("inner", False), ("link", False)]
+
+
+def test_giving_passes_over_what_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").write_text("")
+    (tmp_path / "there").write_text("")
+    given: list[str] = []
+
+    def chown(path: object, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
+        if Path(str(path)).name == "gone":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        given.append(Path(str(path)).name)
+
+    monkeypatch.setattr(os, "chown", chown)
+    privilege.give(tmp_path, STRANGER, STRANGER)
+    assert given == ["there", tmp_path.name]
