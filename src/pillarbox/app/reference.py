@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pillarbox.app.configuration import declare_all
 from pillarbox.config.declare import MISSING, Driver, MainOptions, Option
@@ -15,6 +15,7 @@ from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
 from pillarbox.language.expand.registry import CONDITIONS as EXPANSION_CONDITIONS
 from pillarbox.language.expand.registry import ITEMS, OPERATORS, VARIABLES, load_families
 
+D = TypeVar("D")
 INERT = {"": "", "noted": "*(no effect yet)* ", "refused": "*(refused until it is supported)* "}
 HEAD = "<!-- Made by `make reference` from the declarations in the code. Do not edit. -->\n"
 
@@ -25,14 +26,23 @@ def pages() -> dict[str, str]:
     load_all()
     load_families()
     made = {"main.md": _main_page(), "acl.md": _acl_page(), "expansion.md": _expansion_page()}
-    for family, base in sorted(Driver.families.items()):
+    for family, base in sorted(_ours(Driver.families).items()):
         made[f"{family}s.md"] = _family_page(family, base)
     return {name: HEAD + text for name, text in sorted(made.items())}
 
 
+def _is_ours(kind: type) -> bool:
+    """Not declared by a test or by somebody's extension."""
+    return kind.__module__.startswith("pillarbox.")
+
+
+def _ours(registry: Mapping[str, type[D]]) -> dict[str, type[D]]:
+    return {name: kind for name, kind in registry.items() if _is_ours(kind)}
+
+
 def _main_page() -> str:
     lines = ["# Main options", "", "**[P]** marks Pillarbox's own; the others are Exim's.", ""]
-    for settings in MainOptions.registry:
+    for settings in filter(_is_ours, MainOptions.registry):
         lines += [f"## {_first_line(settings)}", "", *_table(settings.options()), ""]
     return "\n".join(lines)
 
@@ -40,7 +50,7 @@ def _main_page() -> str:
 def _family_page(family: str, base: type[Driver]) -> str:
     generic = base.options()
     lines = [f"# {family.capitalize()}s", "", f"## Options of all {family}s", "", *_table(generic), ""]
-    for name, driver in sorted(base.registry.items()):
+    for name, driver in sorted(_ours(base.registry).items()):
         own = {key: option for key, option in driver.options().items() if key not in generic}
         lines += [f"## driver = {name}", "", _first_line(driver), ""]
         if own:
