@@ -40,7 +40,7 @@ crash: dev ## kill -9 at random under load: nothing accepted may be lost
 	$(PY) -m tests.process.crash
 
 reference: dev ## write docs/reference from the declarations
-	$(PY) -m pillarbox.app.reference
+	$(PY) -m pillarbox.app.reference docs/reference
 
 clean: ## remove what the build made (never ./var)
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-
-from pillarbox.app.reference import pages
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "reference"
 
 
 def test_the_pages_are_current() -> None:
-    made = pages()
-    assert sorted(made) == sorted(path.name for path in FOLDER.glob("*.md"))
-    for name, text in made.items():
-        assert (FOLDER / name).read_text("utf-8") == text, f"{name} is old: run make reference"
+    """In a process of its own: other tests declare drivers too."""
+    command = [sys.executable, "-m", "pillarbox.app.reference", "--check", str(FOLDER)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"run make reference: {done.stdout} {done.stderr}"
 
 
 def test_every_option_is_explained() -> None:
-    for name, text in pages().items():
-        for line in text.splitlines():
+    for path in FOLDER.glob("*.md"):
+        for line in path.read_text("utf-8").splitlines():
             if line.startswith("| `"):
-                assert line.rstrip(" |").rpartition("|")[2].strip(), f"{name}: {line} has no text"
+                assert line.rstrip(" |").rpartition("|")[2].strip(), f"{path.name}: {line} has no text"
