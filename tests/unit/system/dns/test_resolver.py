@@ -212,7 +212,8 @@ async def test_what_is_no_domain_name_does_not_exist(resolver: DnsResolver, name
     assert (await resolver.query(name, "A")).status == "no_name"
 
 
-async def test_many_questions_over_few_sockets(resolver: DnsResolver, server: DnsServer) -> None:
+async def test_many_questions_over_few_sockets(server: DnsServer, clock: JumpClock) -> None:
+    resolver = DnsResolver(NameServers([parse_server(server.address)]), clock, ResolverSettings(retrans=20))
     server.zone.records.update(
         {f"h{i}.example.org": server.zone.records["mx.example.org"] for i in range(900)}
     )
@@ -220,3 +221,4 @@ async def test_many_questions_over_few_sockets(resolver: DnsResolver, server: Dn
         names = [f"h{i}.example.org" for i in range(start, start + 100)]
         answers = await asyncio.gather(*(resolver.query(name, "A") for name in names))
         assert {answer.status for answer in answers} == {"found"}
+    await resolver.close()
