@@ -217,6 +217,7 @@ class Host:
             return
         await talk.writer.drain()
         if self.breaks_tls or self.tls is None:
+            await talk.reader.read(1)
             talk.writer.write(b"this is no TLS\r\n")
             raise HangUp
         with suppress(ssl.SSLError, ConnectionError):

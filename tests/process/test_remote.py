@@ -542,7 +542,7 @@ def test_lmtp_to_a_socket(net: Internet, post: Post) -> None:
     assert [letter.rcpts for letter in host.letters] == [["<good@lmtp.test>"], ["<later@lmtp.test>"]]
     assert any(line.startswith("** bad@lmtp.test") for line in lines)
     assert any(line.startswith("== later@lmtp.test") for line in lines)
-    assert any(line.startswith("=> good@lmtp.test") or line.startswith("=> good <good@") for line in lines)
+    assert any(line.startswith(("=> good@lmtp.test", "=> good <good@")) for line in lines)
 
 
 def test_lmtp_over_tcp(net: Internet, post: Post) -> None:

@@ -122,6 +122,7 @@ class Mta:
             hostname=hostname,
             keep=world.keep,
             retry_data_expire=queueing.retry_data_expire,
+            authenticators=tuple(one for one in config.authenticators if one.is_client),
         )
         retries = Retries(
             world.hints,
@@ -190,7 +191,7 @@ class Mta:
             received_header=service.received_header_text or Template.parse(""),
             acls=self._acls(),
             engine=self._engine_settings(),
-            authenticators=config.authenticators,
+            authenticators=tuple(one for one in config.authenticators if one.is_server),
             auth_hosts=service.auth_advertise_hosts,
             tls_hosts=tls.tls_advertise_hosts,
             tls_available=self.tls is not None,

@@ -307,6 +307,8 @@ def describe_cipher(tls: ssl.SSLObject) -> str:
 
 
 def _describe(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return error.reason or str(error)
     return str(error) or type(error).__name__

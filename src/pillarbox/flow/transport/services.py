@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pillarbox.flow.transport.authenticate import ClientAuthenticator
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.language.expand.scope import Services
 from pillarbox.mail.outcome import Deferred
@@ -19,6 +20,7 @@ class TransportServices:
     """Made once per worker by the wiring."""
 
     __slots__ = (
+        "authenticators",
         "clock",
         "expansion",
         "hints",
@@ -43,6 +45,7 @@ class TransportServices:
         hostname: str,
         keep: ConnectionKeep | None = None,
         retry_data_expire: float = 7 * 86400.0,
+        authenticators: tuple[ClientAuthenticator, ...] = (),
     ) -> None:
         self.expansion = expansion
         self.clock: Clock = expansion.clock
@@ -56,6 +59,8 @@ class TransportServices:
         self.keep = keep or ConnectionKeep(expansion.clock)
         self.retry_data_expire = retry_data_expire
         """Older hints count as none (Exim 32.9)."""
+        self.authenticators = authenticators
+        """Those that can log in at other hosts, in the configuration's order."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
         """(deferral, sender, received at, now): keep the failure of a host whose addresses another host took. The queue sets it."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from pillarbox.config.declare import Driver, option
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -19,6 +21,12 @@ from pillarbox.ports.logins import Exchange, Logins
 LOOPBACK = ("127.", "::1")
 
 
+class AuthItems(msgspec.Struct, frozen=True):
+    """What a client's AUTH has given: `$auth1`, `$auth2` …; a facet of the scope in which it is judged."""
+
+    items: tuple[str, ...]
+
+
 class Authenticator(Driver, family="authenticator"):
     """Generic options of all authenticators."""
 
@@ -28,6 +36,16 @@ class Authenticator(Driver, family="authenticator"):
     server_advertise_condition: Template | None = option(
         default=None, doc="Offer the mechanism only when this expands to a true value."
     )
+
+    @property
+    def is_server(self) -> bool:
+        """Our clients may use it."""
+        return True
+
+    @property
+    def is_client(self) -> bool:
+        """We may use it at other hosts: it is a flow.transport.authenticate.ClientAuthenticator."""
+        return False
 
     @property
     def mechanism(self) -> str:
@@ -44,6 +62,12 @@ class Authenticator(Driver, family="authenticator"):
             return read_truth(await condition.expand(scope))
         except (ExpansionFailed, ExpansionDeferred):
             return False
+
+    def begin_in(
+        self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]
+    ) -> Exchange | None:
+        """As `begin`, for drivers that expand something."""
+        return self.begin(logins, peer_address, bindings)
 
     def begin(self, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]) -> Exchange | None:
         """An exchange, or None when this driver is for clients only."""

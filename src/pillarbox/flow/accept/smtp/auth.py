@@ -29,7 +29,9 @@ async def handle(session: Session, event: Auth) -> None:
     driver = next((a for a in session.policy.authenticators if a.mechanism == event.mechanism), None)
     bindings = session.stream.channel_bindings()
     exchange = (
-        driver.begin(session.services.logins, session.origin.host_address, bindings) if driver else None
+        driver.begin_in(session.new_scope(), session.services.logins, session.origin.host_address, bindings)
+        if driver
+        else None
     )
     if driver is None or exchange is None:
         session.reply(Reply(504, f"{event.mechanism} authentication mechanism not supported", "5.5.4"))

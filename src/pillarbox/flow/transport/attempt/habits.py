@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.ports.network import TlsWish
 
 
@@ -23,6 +25,8 @@ class Manners(msgspec.Struct, frozen=True):
     ca_file: str = ""
     clear_after_tls_failure: bool = True
     """`tls_tempfail_tryclear`."""
+    auth: str = "no"
+    """`no`, `try`, `require`."""
     chunking: bool = True
     pipelining: bool = True
     esmtp: bool = True
@@ -49,5 +53,11 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     hosts_max_try: int = 5
     hosts_max_try_hardlimit: int = 50
     delay_after_cutoff: bool = True
+    log_in: Callable[[Session, bool], Awaitable[Trouble | None]] | None = None
+    """(session, whether it must succeed): client authentication, for hosts whose manners say so."""
+    login_key: str = ""
+    """Keeps connections apart that are logged in differently."""
+    note: Callable[[str], None] | None = None
+    """Writes a line about this job's message into the main log."""
     retry_with_sender: bool = True
     """`address_retry_include_sender`."""

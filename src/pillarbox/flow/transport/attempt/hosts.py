@@ -146,7 +146,7 @@ class HostRun:
                 self._take(pending, carried, kept)
                 return await self._put_away(key, kept, carried)
             kept.close()
-        opened = await open_session(target, manners, self._habits, self._services.network)
+        opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
             self._take_trouble(pending, opened, target.remote, target, None)
             return False
@@ -154,9 +154,21 @@ class HostRun:
         self._take(pending, carried, opened)
         return await self._put_away(key, opened, carried)
 
+    async def _open(self, target: Target, manners: Manners) -> Session | Trouble:
+        """Connected, greeted, secure and logged in, as wished."""
+        opened = await open_session(target, manners, self._habits, self._services.network)
+        log_in = self._habits.log_in
+        if log_in is None or manners.auth == "no" or isinstance(opened, Trouble):
+            return opened
+        trouble = await log_in(opened, manners.auth == "require")
+        if trouble is None:
+            return opened
+        await opened.quit()
+        return trouble
+
     def _keep_key(self, target: Target, manners: Manners) -> Hashable:
         habits = self._habits
-        return habits.transport, habits.helo, habits.interface, target, manners
+        return habits.transport, habits.helo, habits.interface, habits.login_key, target, manners
 
     async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> bool:
         """Keep the session for the next message when it is in order; whether it was."""

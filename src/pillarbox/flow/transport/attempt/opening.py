@@ -12,6 +12,7 @@ from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
 from pillarbox.ports.network import Connection, DialError, Network
+from pillarbox.wire.exim.log_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
 from pillarbox.wire.smtp.events import Helo, StartTls
 
@@ -27,6 +28,9 @@ async def open_session(
         and manners.tls == "try"
         and manners.clear_after_tls_failure
     ):
+        if habits.note is not None:
+            where = f"H={remote_host(target.remote)} (not in hosts_require_tls)"
+            habits.note(f"{_tls_trouble(opened)}: delivering unencrypted to {where}")
         return await _try_to_open(target, msgspec.structs.replace(manners, tls="avoid"), habits, network)
     return opened
 
@@ -46,6 +50,7 @@ async def _try_to_open(
         )
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
+    session.is_verified = manners.tls == "first" and manners.verify
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
         await session.quit()
@@ -114,6 +119,10 @@ async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble
         return None
     await session.start_tls(manners.wish(session.target))
     return await _say_hello(session, manners, habits)
+
+
+def _tls_trouble(trouble: Trouble) -> str:
+    return f"TLS session: ({trouble.text})" if trouble.reply is None else trouble.text
 
 
 def _tls_word(error: str, manners: Manners) -> str:

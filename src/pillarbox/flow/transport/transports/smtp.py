@@ -3,8 +3,8 @@
 The options are turned into `Habits` and `Manners`; the talking is done in ../attempt/. Connections are kept for the next message to the same
 host. Hosts come from the router.
 
-Not here yet, and unknown at load: `hosts` of the transport's own, client authentication (`hosts_require_auth`,
-`hosts_try_auth`), DANE, `dkim_*`, `serialize_hosts`, `socks_proxy`, `tls_certificate`, `utf8_downconvert`, `hosts_randomize`, PRDR, LIMITS.
+Not here yet, and unknown at load: `hosts` of the transport's own, `authenticated_sender`, DANE, `dkim_*`, `serialize_hosts`,
+`socks_proxy`, `tls_certificate`, `utf8_downconvert`, `hosts_randomize`, PRDR, LIMITS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from pillarbox.config.kinds import Duration
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
+from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target, targets_of
+from pillarbox.flow.transport.attempt.trouble import Trouble
+from pillarbox.flow.transport.authenticate import authenticate
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all
 from pillarbox.flow.transport.services import TransportServices
@@ -59,6 +62,10 @@ class Smtp(Transport, driver="smtp"):
     hosts_avoid_esmtp: HostList | None = option(default=None, doc="Say HELO to these.")
     hosts_avoid_pipelining: HostList | None = option(default=None, doc="One command at a time to these.")
     hosts_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these.")
+    hosts_require_auth: HostList | None = option(
+        default=None, doc="Send nothing to these without having logged in."
+    )
+    hosts_try_auth: HostList | None = option(default=None, doc="Log in at these where it is possible.")
     hosts_require_tls: HostList | None = option(default=None, doc="Only by TLS to these.")
     hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
     tls_verify_hosts: HostList | None = option(
@@ -81,7 +88,9 @@ class Smtp(Transport, driver="smtp"):
             self.hosts_avoid_esmtp,
             self.hosts_avoid_pipelining,
             self.hosts_avoid_tls,
+            self.hosts_require_auth,
             self.hosts_require_tls,
+            self.hosts_try_auth,
             self.tls_verify_hosts,
         )
         is_usual = not any(lists) and (
@@ -98,14 +107,26 @@ class Smtp(Transport, driver="smtp"):
         first = job.assignments[0]
         scope = scope_of(job, services)
         try:
-            habits = await self._habits(scope, services)
+            habits = await self._habits(job, scope, services)
             pack = await make_parcel(self, job, scope, services, size_addition=self.size_addition)
         except (ExpansionDeferred, ExpansionFailed) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{first.address}",))
         targets = targets_of((*first.hosts, *first.fallback_hosts), self.default_port)
         return await HostRun(job, pack, habits, services).run(targets)
 
-    async def _habits(self, scope: Scope, services: TransportServices) -> Habits:
+    async def _habits(self, job: Job, scope: Scope, services: TransportServices) -> Habits:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        message_id, journal = job.envelope.id, services.journal
+
+        def note(text: str) -> None:
+            journal.main(f"{message_id} {text}")
+
+        async def log_in(session: Session, is_required: bool) -> Trouble | None:
+            return await authenticate(session, services.authenticators, scope, note, is_required=is_required)
+
+        has_login = bool(self.hosts_require_auth or self.hosts_try_auth)
+        is_shared = not has_login or all(a.is_same_for_all_messages for a in services.authenticators)
+
         async def manners_for(target: Target) -> Manners:
             return self.usual_manners or await self._manners_for(target, scope)
 
@@ -124,6 +145,9 @@ class Smtp(Transport, driver="smtp"):
             hosts_max_try_hardlimit=self.hosts_max_try_hardlimit,
             delay_after_cutoff=self.delay_after_cutoff,
             retry_with_sender=self.address_retry_include_sender,
+            note=note,
+            log_in=log_in if has_login else None,
+            login_key="" if is_shared else message_id,
         )
 
     def _manners(
@@ -132,6 +156,7 @@ class Smtp(Transport, driver="smtp"):
         chunking: bool = True,
         tls: str = "try",
         verify: bool = False,
+        auth: str = "no",
         pipelining: bool = True,
         esmtp: bool = True,
     ) -> Manners:
@@ -140,6 +165,7 @@ class Smtp(Transport, driver="smtp"):
         return Manners(
             tls="first" if is_tls_first else tls,
             verify=verify,
+            auth=auth,
             ca_file=ca_file,
             clear_after_tls_failure=self.tls_tempfail_tryclear,
             chunking=chunking,
@@ -159,8 +185,14 @@ class Smtp(Transport, driver="smtp"):
             tls = "require"
         elif await is_in(self.hosts_avoid_tls):
             tls = "avoid"
+        auth = "no"
+        if await is_in(self.hosts_require_auth):
+            auth = "require"
+        elif await is_in(self.hosts_try_auth):
+            auth = "try"
         return self._manners(
             tls=tls,
+            auth=auth,
             verify=await is_in(self.tls_verify_hosts),
             chunking=await is_in(self.hosts_try_chunking),
             pipelining=not await is_in(self.hosts_avoid_pipelining),

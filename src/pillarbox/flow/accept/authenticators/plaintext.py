@@ -1,0 +1,178 @@
+"""`driver = plaintext` (Exim chapter 34): PLAIN and LOGIN, or whatever else sends its data in clear, as server and as client.
+
+As a server it asks with `server_prompts` for what the client has not sent yet, and lets it in when `server_condition` is true; $auth1, $auth2 …
+(and $1, $2 …) are what came. As a client it sends the items of `client_send`, in which `^` stands for a NUL and `^^` for a `^`.
+
+Known gap: `client_ignore_invalid_base64`. Unlike `driver = accounts` it does not slow down a client that guesses passwords.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pillarbox.config.declare import option
+from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import Kind
+from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems
+from pillarbox.flow.check.acl.conditions.condition import read_truth
+from pillarbox.flow.transport.authenticate import CannotAnswer
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.items import split
+from pillarbox.language.match.named import NamedLists
+from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step, Success
+from pillarbox.ports.users import Account
+
+_MAX_ITEMS = 20
+_MAX_RESPONSE = 4096
+_CARETS = re.compile(r"\^\^?")
+_NAME = re.compile(r"\$\{?(\w+)|def:(\w+)")
+_SAME_FOR_ALL = frozenset(
+    ("host", "host_address", "host_port", "tls_out_cipher", "value", "if", "lookup", "extract", "readfile", "sg", "lc")
+)  # fmt: skip
+
+
+class Items:
+    """A list whose items are expanded one by one."""
+
+    __slots__ = ("source", "templates")
+
+    def __init__(self, source: str, templates: tuple[Template, ...]) -> None:
+        self.source = source
+        self.templates = templates
+
+    @classmethod
+    def parse(cls, source: str, named: NamedLists) -> Items:
+        """Raises OptionError."""
+        try:
+            return cls(source, tuple(Template.parse(text) for text, _ in split(source)))
+        except ExpandSyntaxError as error:
+            raise OptionError(str(error)) from None
+
+
+ItemsOption = Annotated[Items, Kind("string list", Items.parse, lambda value: value.source if value else "")]
+
+
+class Plaintext(Authenticator, driver="plaintext"):
+    """Send or take a name and a password as they are."""
+
+    server_condition: Template | None = option(
+        default=None, doc="Let the client in when this is true; without it there is no server side."
+    )
+    server_prompts: ItemsOption | None = option(default=None, doc="Challenges for items not sent yet.")
+    server_set_id: Template | None = option(default=None, doc="What becomes $authenticated_id.")
+    client_condition: Template | None = option(default=None, doc="Use it as a client only when this is true.")
+    client_send: ItemsOption | None = option(
+        default=None, doc="What to send: with AUTH, and to each challenge; ^ is NUL."
+    )
+    client_set_id: Template | None = option(default=None, doc="The name for the log of deliveries.")
+
+    @property
+    def is_server(self) -> bool:
+        return self.server_condition is not None
+
+    @property
+    def is_client(self) -> bool:
+        return self.client_send is not None
+
+    @property
+    def is_same_for_all_messages(self) -> bool:
+        texts = [self.client_send.source if self.client_send else ""]
+        texts += [t.source for t in (self.client_condition, self.client_set_id) if t is not None]
+        names = {a or b for text in texts for a, b in _NAME.findall(text)}
+        return names <= _SAME_FOR_ALL
+
+    async def prepare(self, scope: Scope) -> PlaintextClient | None:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        try:
+            if self.client_condition is not None and not read_truth(
+                await self.client_condition.expand(scope)
+            ):
+                return None
+            templates = self.client_send.templates if self.client_send else ()
+            items = [_to_bytes(await template.expand(scope)) for template in templates]
+            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
+        except ForcedFailure:
+            return None
+        return PlaintextClient(items, login)
+
+    def begin_in(
+        self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]
+    ) -> Exchange | None:
+        return PlaintextServer(self, scope) if self.is_server else None
+
+
+def _to_bytes(item: str) -> bytes:
+    return _CARETS.sub(lambda found: "\0" if found[0] == "^" else "^", item).encode()
+
+
+class PlaintextClient:
+    """flow.transport.authenticate.ClientExchange."""
+
+    __slots__ = ("_items", "login")
+
+    def __init__(self, items: list[bytes], login: str) -> None:
+        self._items = items
+        self.login = login
+
+    def begin(self) -> bytes | None:
+        return (self._items.pop(0) or None) if self._items else None
+
+    def answer(self, challenge: bytes) -> bytes:
+        if not self._items:
+            raise CannotAnswer("client_send has too few items")
+        return self._items.pop(0)
+
+    def check(self) -> None:
+        """The host has nothing to prove."""
+
+
+class PlaintextServer:
+    """ports.logins.Exchange."""
+
+    __slots__ = ("_driver", "_items", "_scope")
+
+    def __init__(self, driver: Plaintext, scope: Scope) -> None:
+        self._driver = driver
+        self._scope = scope
+        self._items: list[str] = []
+
+    async def step(self, response: bytes | None) -> Step:
+        if response is not None:
+            if len(response) > _MAX_RESPONSE:
+                return Failure("malformed", "response too long")
+            try:
+                self._items += response.decode("utf-8").split("\0")
+            except UnicodeDecodeError:
+                return Failure("malformed", "response is not UTF-8")
+        if len(self._items) > _MAX_ITEMS:
+            return Failure("malformed", "too many items")
+        prompts = self._driver.server_prompts.templates if self._driver.server_prompts else ()
+        try:
+            if len(self._items) < len(prompts):
+                return Challenge((await prompts[len(self._items)].expand(self._scope)).encode())
+            if response is None:
+                return Challenge(b"")  # data is needed even where nothing is prompted for
+            return await self._judge()
+        except ExpansionDeferred as error:
+            return Failure("temporary", str(error))
+        except ExpansionFailed as error:
+            return Failure("credentials" if isinstance(error, ForcedFailure) else "temporary", str(error))
+
+    async def _judge(self) -> Step:
+        scope = self._scope.with_facet(AuthItems, AuthItems(tuple(self._items)))
+        scope.captures = ["", *self._items]
+        driver = self._driver
+        name = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
+        assert driver.server_condition is not None
+        if read_truth(await driver.server_condition.expand(scope)):
+            return Success(Account(name, ""), name)
+        return Failure("credentials", "server_condition is false", name)

@@ -1,0 +1,160 @@
+"""Client authentication: log in at another host before the first MAIL (RFC 4954, Exim 30, 33.10).
+
+The authenticators of the configuration are tried in their order, those whose mechanism the host offers. A host that says 5xx to one is asked
+with the next. Without success the mail goes unauthenticated where that was only worth a try (`hosts_try_auth`); where it is
+a must (`hosts_require_auth`), the host counts as failed for now.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from pillarbox.flow.transport.attempt.session import Session
+from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope
+from pillarbox.wire.exim.log_line import printable, remote_host
+from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
+
+_MAX_STEPS = 10
+"""Challenges in one exchange: more are nobody's mechanism."""
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """Where a connection leads, for the expansions of authenticators: a facet of their scope."""
+
+    host: str
+    address: str
+    port: int
+    tls_cipher: str = ""
+
+
+class CannotAnswer(Exception):
+    """The exchange cannot go on from our side; `str()` says why. Nothing of the secret is in it."""
+
+
+class ClientExchange(Protocol):
+    """One try at logging in."""
+
+    @property
+    def login(self) -> str:
+        """`client_set_id` expanded, for the log; mostly empty."""
+        ...
+
+    def begin(self) -> bytes | None:
+        """The initial response; None: none."""
+        ...
+
+    def answer(self, challenge: bytes) -> bytes:
+        """Raises CannotAnswer."""
+        ...
+
+    def check(self) -> None:
+        """The host has said 235: raises CannotAnswer when it has not proved what it had to (SCRAM)."""
+        ...
+
+
+class ClientAuthenticator(Protocol):
+    """What the authenticators section declares, as a client sees it."""
+
+    name: str
+
+    @property
+    def mechanism(self) -> str: ...
+
+    @property
+    def is_same_for_all_messages(self) -> bool:
+        """The credentials do not depend on the message, so connections may be shared by messages."""
+        ...
+
+    async def prepare(self, scope: Scope) -> ClientExchange | None:
+        """None: not for this connection (`client_condition`, a forced failure). Raises ExpansionFailed, ExpansionDeferred."""
+        ...
+
+
+class _Refused(Exception):
+    """This authenticator did not get us in; another may."""
+
+
+async def authenticate(
+    session: Session,
+    authenticators: Sequence[ClientAuthenticator],
+    scope: Scope,
+    note: Callable[[str], None],
+    *,
+    is_required: bool,
+) -> Trouble | None:
+    """Try them in turn; what stands in the way of sending mail, or None."""
+    offered = session.engine.extensions.auth
+    why = "no common mechanisms were found" if offered else "server did not advertise AUTH support"
+    target = session.target
+    facts = Outbound(target.name, target.address, target.port, session.tls_cipher)
+    for authenticator in authenticators:
+        if authenticator.mechanism not in offered:
+            continue
+        try:
+            exchange = await authenticator.prepare(scope.with_facet(Outbound, facts))
+            if exchange is None:
+                continue
+            await _converse(session, authenticator, exchange)
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            return Trouble("host", f"{authenticator.name} authenticator: {error}", error="auth_failed")
+        except _Refused as refused:
+            where = f"H={remote_host(target.remote)}"
+            note(f"{authenticator.name} authenticator failed {where} {printable(str(refused))}")
+            why = "authentication attempt(s) failed"
+        except _TemporarilyRefused as refused:
+            return refused.trouble
+        except Lost as lost:
+            return Trouble("host", f"{lost} in response to AUTH {authenticator.mechanism}", error=lost.error)
+        else:
+            login = exchange.login
+            session.authenticator = f"{authenticator.name}:{login}" if login else authenticator.name
+            return None
+    if not is_required:
+        return None
+    return Trouble("host", f"authentication required but {why}", error="auth_failed")
+
+
+class _TemporarilyRefused(Exception):
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.text)
+        self.trouble = trouble
+
+
+async def _converse(session: Session, authenticator: ClientAuthenticator, exchange: ClientExchange) -> None:
+    """Raises Lost, _Refused, _TemporarilyRefused."""
+    [answer] = await session.ask(Auth(authenticator.mechanism, exchange.begin()))
+    for _ in range(_MAX_STEPS):
+        reply = answer.reply
+        if reply.code != 334:
+            break
+        try:
+            response = exchange.answer(_decoded(reply.text))
+        except CannotAnswer as error:
+            await session.ask(AuthCancelled())
+            raise _Refused(str(error)) from error
+        [answer] = await session.ask(AuthResponse(response))
+    reply = answer.reply
+    if reply.is_permanent:
+        raise _Refused(str(reply))
+    if not reply.is_positive or reply.code == 334:
+        text = remote_error(f"AUTH {authenticator.mechanism}", reply)
+        raise _TemporarilyRefused(Trouble("host", text, reply, error="auth_failed"))
+    try:
+        exchange.check()
+    except CannotAnswer as error:
+        trouble = Trouble("host", f"{authenticator.name} authenticator: {error}", error="auth_failed")
+        raise _TemporarilyRefused(trouble) from error
+
+
+def _decoded(text: str) -> bytes:
+    """Of a 334 reply. Raises CannotAnswer."""
+    try:
+        return binascii.a2b_base64(text.strip(), strict_mode=True)
+    except ValueError as error:
+        raise CannotAnswer("the server's challenge is not base64") from error
