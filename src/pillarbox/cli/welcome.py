@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pillarbox import __version__
 from pillarbox.app.first_start import Start
@@ -14,7 +18,7 @@ def welcome(start: Start, places: Sequence[Place], workers: int) -> str:
     folder = start.folder.path
     account = f"{start.account}   password  {start.password}   (shown only now)"
     if not start.password:
-        account = f"{start.account}   new password: pillarbox user passwd {start.account}"
+        account = f"{start.account}   new password: {_command()} user passwd {start.account}"
     lines = [
         f"Pillarbox {__version__} is up: {workers} workers, data in {folder}",
         *_ports(places),
@@ -28,6 +32,13 @@ def welcome(start: Start, places: Sequence[Place], workers: int) -> str:
             "Stop with Ctrl-C; the configuration is pillarbox.conf in the data folder.",
         ]
     )
+
+
+def _command() -> str:
+    """`pillarbox` as this shell can call it."""
+    own = Path(sys.argv[0]).resolve()
+    found = shutil.which("pillarbox")
+    return "pillarbox" if found and Path(found).resolve() == own else os.path.relpath(own)
 
 
 def _ports(places: Sequence[Place]) -> list[str]:
@@ -49,5 +60,5 @@ def _commands(start: Start, places: Sequence[Place]) -> list[str]:
         lines.append(f"  swaks --server localhost:{smtp} --from me@localhost --to {start.account}@localhost")
     if imap is not None:
         lines.append(f"  curl -k --user {start.account} imaps://localhost:{imap}/INBOX -X 'FETCH 1:* ALL'")
-    lines.append("  pillarbox queue list")
+    lines.append(f"  {_command()} queue list")
     return lines
