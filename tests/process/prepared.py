@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.process.daemon import COMMAND, Daemon, User
 
-from pillarbox.app import first_start
+from pillarbox.app import first_start, privilege
 from pillarbox.app.data_folder import DataFolder
 
 LATER = """begin routers
@@ -30,6 +30,14 @@ def prepare(daemon: Daemon, *edits: tuple[str, str]) -> None:
     daemon.admin = User(start.account, start.password)
     for old, new in edits:
         edit(daemon, old, new)
+    give_away(daemon.data)
+
+
+def give_away(path: Path) -> None:
+    """What root made, to the mail user, as the first start does."""
+    if os.geteuid() == 0:
+        user = privilege.choose_user("")
+        privilege.give(path, user.pw_uid, user.pw_gid)
 
 
 def configuration(daemon: Daemon) -> Path:

@@ -99,18 +99,17 @@ def _undelivered(daemon: Daemon) -> int:
 
 def test_ends_at_once_when_killed_twice() -> None:
     """TERM waits for a message in flight, a second TERM does not."""
-    with prepared("--workers", "1") as daemon:
-        with daemon.smtp() as client:
-            client.ehlo()
-            client.mail("a@localhost")
-            daemon.signal(signal.SIGTERM)
-            code, _ = client.rcpt(daemon.admin.address)
-            assert code == 250
-            wait_until(lambda: _refuses(daemon.ports["smtp"]), "no new connections")
-            daemon.signal(signal.SIGTERM)
-            assert daemon._process is not None
-            assert daemon._process.wait(5) == 0
-            client.sock = None  # type: ignore[assignment]
+    with prepared("--workers", "1") as daemon, daemon.smtp() as client:
+        client.ehlo()
+        client.mail("a@localhost")
+        daemon.signal(signal.SIGTERM)
+        code, _ = client.rcpt(daemon.admin.address)
+        assert code == 250
+        wait_until(lambda: _refuses(daemon.ports["smtp"]), "no new connections")
+        daemon.signal(signal.SIGTERM)
+        assert daemon._process is not None
+        assert daemon._process.wait(5) == 0
+        client.sock = None  # type: ignore[assignment]
 
 
 def _refuses(port: int) -> bool:

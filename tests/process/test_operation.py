@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.process.daemon import COMMAND, Daemon, DidNotStart, wait_until
-from tests.process.prepared import LATER, command, configuration, edit, prepared
+from tests.process.prepared import LATER, command, configuration, edit, give_away, prepared
 
 from pillarbox.system.tls import make_self_signed
 
@@ -59,11 +59,22 @@ def test_reload_takes_a_new_certificate() -> None:
         for path in (daemon.data / "tls" / "cert.pem", daemon.data / "tls" / "key.pem"):
             path.unlink()
         make_self_signed(daemon.data / "tls" / "cert.pem", daemon.data / "tls" / "key.pem", ("localhost",))
+        give_away(daemon.data / "tls")
         daemon.signal(signal.SIGHUP)
         daemon.await_log("configuration reloaded")
         after = {role: _certificate(daemon.ports[role]) for role in before}
         assert not set(before.values()) & set(after.values())
         assert len(set(after.values())) == 1
+
+
+def test_a_certificate_that_cannot_be_read_leaves_the_old_one() -> None:
+    with prepared("--workers", "1") as daemon:
+        before = _certificate(daemon.ports["imaps"])
+        (daemon.data / "tls" / "cert.pem").write_text("no certificate")
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: "the old one stays" in daemon.output, "a word on standard error")
+        assert str(daemon.data / "tls" / "cert.pem") in daemon.output
+        assert _certificate(daemon.ports["imaps"]) == before
 
 
 def test_term_finishes_what_is_in_flight() -> None:
@@ -215,3 +226,19 @@ def _certificate(port: int) -> bytes:
 
 def _count(daemon: Daemon) -> int:
     return int(command(daemon, "exim", "-bpc").stdout)
+
+
+def test_stopping_finishes_what_sessions_from_before_a_reload_accepted() -> None:
+    """Else it would be found in the journal, and perhaps delivered again."""
+    with prepared("--workers", "1") as daemon:
+        with daemon.smtp() as old:
+            old.ehlo()
+            daemon.signal(signal.SIGHUP)
+            daemon.await_log("configuration reloaded")
+            for _ in range(20):
+                old.sendmail("a@localhost", [daemon.admin.address], b"Subject: x\r\n\r\nx\r\n")
+            daemon.stop()
+            old.close()
+        assert daemon.log.count(" Completed") == 20
+        daemon.start()
+        assert "found in journal" not in daemon.log

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+from collections import deque
 from pathlib import Path
 
 from pillarbox.app.configuration import load_config
@@ -39,6 +40,8 @@ ORPHAN_GRACE = 2.0
 """The same when our supervisor was killed: a new one waits for our ports and our journal."""
 SLOT_WAIT = 15.0
 """Seconds that a predecessor in our slot has to end."""
+FORMER = 8
+"""Configurations before the present one whose sessions may still have mail under way when we stop."""
 MAILBOX_CONNECTIONS = 2000
 MAILBOX_CONNECTIONS_PER_ADDRESS = 200
 OFFLINE_EVERY = 5.0
@@ -75,6 +78,7 @@ class Worker:
         self._background: set[asyncio.Task[object]] = set()
         self._runner_task: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
+        self._former: deque[Mta] = deque(maxlen=FORMER)
         self._is_orphan = False
 
     async def run(self) -> int:
@@ -202,13 +206,16 @@ class Worker:
         try:
             fresh = Mta(load_config(self._config_path), self.world, self._queue_interval)
         except (ConfigError, TlsFileError) as error:
-            self.world.journal.panic(f"configuration not reloaded, the old one stays: {error}")
+            words = f"configuration not reloaded, the old one stays: {error}"
+            self.world.journal.panic(words)
+            print(f"pillarbox: worker {self._seat.slot}: {words}", file=sys.stderr, flush=True)
             return
-        old, self.mta = self.mta, fresh
+        self._former.append(self.mta)
+        self.mta = fresh
         if self._runner_task is not None:
             self._runner_task.cancel()
         self._start_queue()
-        self._spawn(old.retire())
+        self._spawn(self._former[-1].retire())
         self.world.journal.main(f"pillarbox worker {self._seat.slot}: configuration reloaded")
 
     def _spawn(self, work: object) -> None:
@@ -229,7 +236,7 @@ class Worker:
         await self._end_sessions(grace)
         try:
             async with asyncio.timeout(grace):
-                await self.mta.retire()
+                await asyncio.gather(*(mta.retire() for mta in (*self._former, self.mta)))
         except TimeoutError:
             self.world.journal.main("deliveries in flight were cut off by the end of the daemon")
         await self.world.stop()
