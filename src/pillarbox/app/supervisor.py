@@ -90,6 +90,7 @@ class Supervisor:
             self._start(slot, ready_write)
         os.close(ready_write)
         if not self._await_ready(ready_read):
+            self._say(f"the workers could not be started within {START_TIMEOUT:.0f} s, or ended: stopping")
             self._kill_all(signal.SIGTERM)
             self._reap_all()
             return 1
