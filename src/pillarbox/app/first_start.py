@@ -53,21 +53,22 @@ def prepare(folder: DataFolder, *, is_system: bool) -> Start:
         directory.mkdir(parents=True, exist_ok=True, mode=mode)
     hostname = primary_hostname()
     make_self_signed(folder.certificate, folder.key, tuple(dict.fromkeys((hostname, "localhost"))))
-    account, password = _first_account(folder)
+    rows, _ = read_rows(folder.accounts)
+    account = next(iter(rows), "") or _login_name()
     if not folder.aliases.exists():
         folder.aliases.write_text(ALIASES.format(account=account))
     if not folder.configuration.exists():
         folder.configuration.write_text(render_configuration(folder, hostname, is_system=is_system))
-    return Start(folder, account, password)
+    return Start(folder, account)
 
 
-def _first_account(folder: DataFolder) -> tuple[str, str]:
-    rows, _ = read_rows(folder.accounts)
-    if rows:
-        return next(iter(rows)), ""
-    name, password = _login_name(), secrets.token_urlsafe(12)
-    set_password(folder.accounts, name, password)
-    return name, password
+def open_account(start: Start) -> Start:
+    """Make the first account when there is none. Done last: its password is shown once, so nothing may fail between here and there."""
+    if read_rows(start.folder.accounts)[0]:
+        return start
+    password = secrets.token_urlsafe(12)
+    set_password(start.folder.accounts, start.account, password)
+    return Start(start.folder, start.account, password)
 
 
 def set_password(accounts: Path, name: str, password: str) -> None:

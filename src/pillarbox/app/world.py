@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from pillarbox.backends.accounts.logins import AccountLogins
+from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import FileJournal
@@ -65,7 +66,11 @@ class World:
         self.system_users = PasswdUsers(self.clock)
         self.lookups = LookupTypes(self.clock)
         self.users = FileUsers(
-            Path(files.accounts_file), Path(files.mail_directory), self.clock, self.journal
+            Path(files.accounts_file),
+            Path(files.mail_directory),
+            self.clock,
+            self.journal,
+            shared_secret(self.spool_directory / "db" / "secret"),
         )
         self.logins = AccountLogins(self.users)
         self.stores = MaildirStores(self.clock)

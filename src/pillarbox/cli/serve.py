@@ -60,6 +60,8 @@ def serve(
         listeners = open_listeners(places, count)
     except CannotListen as error:
         fail(f"pillarbox: {error}", 69)
+    if start is not None:
+        start = first_start.open_account(start)
     if not foreground:
         _detach()
     os.ftruncate(lock, 0)

@@ -18,7 +18,9 @@ from pillarbox.ports.users import Account, LoginThrottled, ScramCredentials
 class FileUsers:
     """ports.users.Users."""
 
-    def __init__(self, path: Path, mail_directory: Path, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, path: Path, mail_directory: Path, clock: Clock, journal: Journal, secret: bytes = b""
+    ) -> None:
         self._path = path
         self._mail_directory = mail_directory
         self._journal = journal
@@ -27,7 +29,7 @@ class FileUsers:
         self._stamp: tuple[int, int, int] | None = None
         self._passwords = PasswordChecker(clock)
         self._throttle = Throttle(clock)
-        self._fake_secret = os.urandom(32)
+        self._fake_secret = secret or os.urandom(32)
 
     def find(self, name: str) -> Account | None:
         self._refresh()

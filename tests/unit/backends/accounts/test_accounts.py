@@ -19,6 +19,7 @@ from pillarbox.backends.accounts.file import (
 )
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.passwords import hash_password
+from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.throttle import MAX_FAILURES
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.logins import Challenge, Failure, Success
@@ -227,6 +228,15 @@ async def test_malformed_scram(world: tuple[FileUsers, JumpClock, Path, PanicLis
     assert exchange is not None
     step = await exchange.step(message)
     assert isinstance(step, Failure) and step.kind == "malformed"
+
+
+def test_workers_share_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    first = shared_secret(path)
+    assert len(first) == 32 and shared_secret(path) == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(b"cut off")
+    assert len(shared_secret(path)) == 32 and list(tmp_path.iterdir()) == [path]
 
 
 async def test_scram_gives_an_unknown_name_the_same_salt_again(
