@@ -144,7 +144,7 @@ async def _converse(session: Session, authenticator: ClientAuthenticator, exchan
         raise _Refused(str(reply))
     if not reply.is_positive or reply.code == 334:
         text = remote_error(f"AUTH {authenticator.mechanism}", reply)
-        raise _TemporarilyRefused(Trouble("host", text, reply, error="auth_failed"))
+        raise _TemporarilyRefused(Trouble("host", text, reply))
     try:
         exchange.check()
     except CannotAnswer as error:

@@ -262,9 +262,10 @@ class HostRun:
                 )
             return
         key = target.key if trouble.concern == "host" else f"{target.key}:{self._job.envelope.id}"
-        self._services.journal.main(
-            line_host_trouble(self._job.envelope.id, host, trouble.text, trouble.error)
-        )
+        if trouble.error != "auth_failed":  # of which the log has told already
+            self._services.journal.main(
+                line_host_trouble(self._job.envelope.id, host, trouble.text, trouble.error)
+            )
         for index in indexes:
             self._keys[index].append(key)
         self._defer(indexes, trouble, host, session)
