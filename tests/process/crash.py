@@ -59,8 +59,8 @@ sink_smtp:
   final_timeout = 5s
 """
 SETTLE_SECONDS = 90.0
-REPEAT_WINDOW = 3.0
-"""A kill so long after a delivery may make it happen again: marks are written with the next group, syncs gather for half a second."""
+REPEAT_WINDOW = 1.0
+"""A kill so long after a delivery may make it happen again (seconds): marks are written with the next group."""
 
 
 class Load:
@@ -228,8 +228,8 @@ class Crash:
             self._tool(self._run_queue() if self._chance.random() < 0.2 else None)
             what = self._chance.choices(("worker", "supervisor", "all"), (70, 15, 15))[0]
             self.kills[what] += 1
-            await self._kill(what)
             self.kill_times.append(time.monotonic())
+            await self._kill(what)
 
     async def _kill(self, what: str) -> None:
         workers = self.daemon.workers
@@ -328,7 +328,7 @@ class Crash:
                 self.problems.append(f"{marker} went to the sink {self.sink.taken[marker]} times")
 
     def _was_interrupted(self, at: float) -> bool:
-        return any(-1.0 <= killed - at <= REPEAT_WINDOW for killed in self.kill_times)
+        return any(-0.1 <= killed - at <= REPEAT_WINDOW for killed in self.kill_times)
 
     # Reports
 

@@ -147,6 +147,8 @@ class FastLane:
         try:
             settlement = await self._delivery.attempt(queued, FIRST)
             if settlement.is_complete and settlement.needs_sync:
+                if settlement.events:
+                    self._spool.record(message_id, settlement.events)
                 self._gather(message_id)
             elif settlement.is_complete:
                 await self._spool.finish(message_id)

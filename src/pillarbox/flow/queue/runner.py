@@ -256,6 +256,8 @@ class QueueRunner:
 
     async def _conclude(self, message_id: str, settlement: Settlement, events: tuple[Event, ...]) -> None:
         if settlement.is_complete:
+            if settlement.events:
+                self._spool.record(message_id, settlement.events)
             if settlement.needs_sync:
                 await self._user_files.sync()
             await self._spool.finish(message_id)

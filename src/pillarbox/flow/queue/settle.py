@@ -142,7 +142,15 @@ class _Settling:
         if not self.events and any(isinstance(o, Deferred) and o.is_frozen for o in outcomes):
             self._say("Frozen")
             self.events.append(Frozen(self.now))
+        if needs_sync and not self.pending and any(isinstance(o, Delivered) and o.host for o in outcomes):
+            return self._complete_with_remote(outcomes)
         return await self._conclude(needs_sync)
+
+    def _complete_with_remote(self, outcomes: Sequence[Outcome]) -> Settlement:
+        """What other servers have taken is noted before the sync that the local deliveries wait for: a crash meanwhile must not send it
+        again."""
+        taken = [o.address for o in outcomes if isinstance(o, Delivered) and o.host is not None]
+        return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
         line = line_outcome(self.queued.id, outcome)

@@ -11,6 +11,8 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Postponed, Routed
 from pillarbox.flow.transport.transports.appendfile import Appendfile
 from pillarbox.language.expand.template import Template
+from pillarbox.mail.outcome import Delivered, RemoteHost
+from pillarbox.mail.progress import Settled
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.ports.userfiles import DeliveryFailure
@@ -68,3 +70,17 @@ async def test_the_lane_goes_on_after_a_sync_that_failed() -> None:
     assert len(w.journal.panics) == 1
     assert w.spool._held == {first.id}, "kept, as it may not be on disk; the second is done"
     await w.side.lane.drain()
+
+
+async def test_what_another_server_took_is_noted_before_local_deliveries_are_synced() -> None:
+    """A crash while the local copy waits for its sync must not send the other one again."""
+    w = World(lambda c: assigned(c, "mailbox"), TRANSPORTS)
+    queued = await w.accept("bob@local.example", "carol@remote.example")
+    host = RemoteHost("mx.remote.example", "192.0.2.1", 25)
+    outcomes = [
+        Delivered(address="bob@local.example", recipient="bob@local.example"),
+        Delivered(address="carol@remote.example", recipient="carol@remote.example", host=host),
+    ]
+    settlement = await w.side.delivery._settler.settle(queued, outcomes, {})
+    assert settlement.is_complete and settlement.needs_sync
+    assert [e.address for e in settlement.events if isinstance(e, Settled)] == ["carol@remote.example"]
