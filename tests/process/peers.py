@@ -270,6 +270,8 @@ class Internet:
 
     def __init__(self) -> None:
         self.port = free_ports(1)[0]
+        self.lmtp_port = free_ports(1)[0]
+        """For a daemon that speaks LMTP."""
         self.ca = trustme.CA()
         self._numbers = itertools.count(2)
         self._hosts: list[Host] = []

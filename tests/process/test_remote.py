@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.policy import default
-from smtplib import SMTPRecipientsRefused
+from smtplib import LMTP, SMTPRecipientsRefused
 
 import pytest
 from tests.process.daemon import Daemon, User, wait_until
@@ -90,15 +90,15 @@ def mta(net: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dae
         *daemon_on(net),
         ("begin routers\n", ROUTERS),
         ("begin transports\n", transports),
-        ("delay_warning = 24h", "delay_warning = 2s:1h"),
+        ("delay_warning = 24h", "delay_warning = 1s:1h"),
         (RECIPIENTS_MAX, "recipients_max = 2000"),
         (
             VERIFYING,
             "  accept  hosts = 127.0.0.1\n          !local_parts = ^verified\n          control = submission/sender_retain\n"
-            "  accept  hosts = 127.0.0.1\n          verify = recipient\n",
+            "  require verify = recipient\n  accept  hosts = 127.0.0.1\n",
         ),
     ]
-    daemon = Daemon("--workers", "1")
+    daemon = Daemon("--workers", "1", f"--listen=lmtp=127.0.0.1:{net.lmtp_port}")
     try:
         prepare(daemon, *edits)
         with open(daemon.data / "aliases", "a") as aliases:
@@ -246,7 +246,8 @@ def test_a_domain_that_takes_no_mail(net: Internet, post: Post) -> None:
     assert about["Action"] == "failed"
     with post.mta.smtp() as client, pytest.raises(SMTPRecipientsRefused) as refused:
         client.sendmail(post.user.address, ["verified@null.test"], b"")
-    assert refused.value.recipients["verified@null.test"][0] == 550
+    code, reply = refused.value.recipients["verified@null.test"]
+    assert code == 550 and b"does not accept mail" in reply
 
 
 def test_a_domain_that_leads_to_ourselves(net: Internet, post: Post) -> None:
@@ -553,3 +554,29 @@ def test_lmtp_over_tcp(net: Internet, post: Post) -> None:
     assert host.letters[0].rcpts == ["<a@lmtptcp.test>", "<b@lmtptcp.test>"]
     assert "H=127.0.0.99 [127.0.0.99]" in lines[1]
     host.down()
+
+
+def test_lmtp_in(net: Internet, mta: Daemon) -> None:
+    users = [mta.add_user(), mta.add_user()]
+    with LMTP("127.0.0.1", net.lmtp_port, "client.example", timeout=30) as client:
+        client.ehlo()
+        client.mail("x@localhost")
+        for user in users:
+            assert client.rcpt(user.address)[0] == 250
+        assert client.docmd("DATA")[0] == 354
+        client.send(b"Subject: by lmtp\r\n\r\n.\r\n")
+        assert [client.getreply()[0] for _ in users] == [250, 250]
+    for user in users:
+        [path] = wait_until(lambda name=user: mta.delivered(name), "mail by LMTP")
+        assert b"Subject: by lmtp" in path.read_bytes()
+    assert " P=lmtp " in mta.await_log("<= x@localhost H=(client.example)")
+
+
+def test_a_host_that_takes_what_it_refused(net: Internet, post: Post) -> None:
+    """MAIL refused, but RCPT and DATA of the same group taken: it gets no message all the same."""
+    first, second = net.host(), net.host()
+    net.domain("lenient.test", first, second)
+    first.answer("MAIL", "552 too big")
+    lines = post.completed(post.send("x@lenient.test"))
+    assert not first.letters and not second.letters
+    assert any(line.startswith("** x@lenient.test") for line in lines)

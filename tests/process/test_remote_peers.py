@@ -45,6 +45,15 @@ peer_smtp:
   hosts_require_tls = *
 
 """
+SCRAM = """begin authenticators
+
+by_scram:
+  driver = scram
+  public_name = SCRAM-SHA-256
+  client_username = @NAME@
+  client_password = @PASSWORD@
+
+"""
 SENDER = f"user9@{DOMAIN}"
 """Exim verifies senders."""
 BODY = "Grüße.\n.\n..two dots\n" + "a long line " * 70 + "\n" + "x" * 20 + "\n"
@@ -196,7 +205,7 @@ def test_a_large_message_through_a_peer_and_back(pair: tuple[Daemon, Server]) ->
 
 
 def test_pillarbox_sends_to_pillarbox() -> None:
-    """The second takes relay.example; the first knows it by manualroute."""
+    """The second takes relay.example; the first knows it by manualroute, and logs in there by SCRAM."""
     port = free_ports(1)[0]
     first, second = Daemon("--workers", "1"), Daemon("--workers", "1")
     try:
@@ -204,9 +213,18 @@ def test_pillarbox_sends_to_pillarbox() -> None:
         prepare(second, LOCAL)
         second.start()
         router = ROUTER.replace("@DOMAIN@", RELAY_DOMAIN).replace("@PORT@", str(second.ports["smtp"]))
-        prepare(first, ("begin routers\n", router), ("begin transports\n", TRANSPORT))
-        first.start()
         user: User = second.add_user()
+        transport = TRANSPORT.replace(
+            "hosts_require_tls = *", "hosts_require_tls = *\n  hosts_require_auth = *"
+        )
+        scram = SCRAM.replace("@NAME@", user.name).replace("@PASSWORD@", user.password)
+        prepare(
+            first,
+            ("begin routers\n", router),
+            ("begin transports\n", transport),
+            ("begin authenticators\n", scram),
+        )
+        first.start()
         for number in range(200 if IS_LONG else 20):
             first.send(
                 letter(f"number {number}"), to=f"{user.name}@{RELAY_DOMAIN}", options=["BODY=8BITMIME"]
@@ -217,8 +235,9 @@ def test_pillarbox_sends_to_pillarbox() -> None:
         )
         assert {body_of(path) for path in paths} == {BODY.encode()}
         line = first.await_log(f"=> {user.name}@{RELAY_DOMAIN}")
-        assert " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no K C=" in line
-        assert "P=esmtps" in second.await_log("<= sender@localhost H=")
+        assert " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no A=by_scram K C=" in line
+        line = second.await_log("P=esmtpsa")
+        assert f"A=scram:{user.name}" in line
         assert first.panics == second.panics == ""
     finally:
         first.remove()
