@@ -136,7 +136,7 @@ class Crash:
         return self.daemon.data / "pillarbox.conf"
 
     def _prepare(self) -> None:
-        start = first_start.prepare(DataFolder(self.daemon.data), is_system=False)
+        start = first_start.open_account(first_start.prepare(DataFolder(self.daemon.data), is_system=False))
         self.daemon.admin = User(start.account, start.password)
         text = self._configuration.read_text()
         text = text.replace("begin routers\n", ROUTERS.format(flag=self._flag))

@@ -26,7 +26,7 @@ later:
 
 def prepare(daemon: Daemon, *edits: tuple[str, str]) -> None:
     """Make the data folder, and replace texts in its configuration."""
-    start = first_start.prepare(DataFolder(daemon.data), is_system=False)
+    start = first_start.open_account(first_start.prepare(DataFolder(daemon.data), is_system=False))
     daemon.admin = User(start.account, start.password)
     for old, new in edits:
         edit(daemon, old, new)
