@@ -181,14 +181,17 @@ def test_speaks_smtp_on_standard_input() -> None:
         text = re.sub(r"daemon_smtp_ports = .*", f"daemon_smtp_ports = {port}", text)
         configuration(daemon).write_text(text)
         dialogue = (
-            f"EHLO here\r\nMAIL FROM:<a@localhost>\r\nRCPT TO:<{daemon.admin.address}>\r\nQUIT\r\n".encode()
+            f"EHLO here\nMAIL FROM:<a@localhost>\nRCPT TO:<{daemon.admin.address}>\n"
+            "DATA\nSubject: bs\n\n..x\n.\nQUIT\n".encode()
         )
         down = command(daemon, "sendmail", "-bs", text=dialogue)
         assert down.stdout.startswith(b"421 ")
         daemon.start()
         said = _said(daemon, "sendmail", "-bs", text=dialogue)
         codes = [line[:3] for line in said.splitlines() if line[3:4] == " "]
-        assert codes == ["220", "250", "250", "250", "221"]
+        assert codes == ["220", "250", "250", "250", "354", "250", "221"]
+        (path,) = wait_until(lambda: daemon.delivered(daemon.admin), "the message")
+        assert path.read_bytes().endswith(b"\n\n.x\n")
     finally:
         daemon.remove()
 

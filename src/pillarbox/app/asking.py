@@ -161,15 +161,34 @@ async def _relay_standard_input(config: Config) -> int:
     except OSError as error:
         print(f"421 4.3.2 the mail server is not running: {error.strerror}")
         return 69
-    sending = asyncio.create_task(_pump_in(writer))
-    while data := await reader.read(65536):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    sending.cancel()
+    try:
+        await _pass_on(reader, writer)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return 69
+    finally:
+        writer.close()
     return 0
 
 
-async def _pump_in(writer: asyncio.StreamWriter) -> None:
-    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A command at a time, each with its reply: a program that writes everything at once must not fail the synchronisation check."""
+    code = await _reply(reader)
+    while code != b"221" and (line := await asyncio.to_thread(sys.stdin.buffer.readline)):
         writer.write(line.rstrip(b"\r\n") + b"\r\n")
+        verb, _, size = line.strip().upper().partition(b" ")
+        if verb == b"BDAT" and (digits := size.split(b" ")[0]).isdigit():
+            writer.write(await asyncio.to_thread(sys.stdin.buffer.read, int(digits)))
+        is_in_message = code == b"354" and line.rstrip(b"\r\n") != b"."
         await writer.drain()
+        if not is_in_message:
+            code = await _reply(reader)
+
+
+async def _reply(reader: asyncio.StreamReader) -> bytes:
+    """Its code, once it is printed."""
+    while True:
+        line = await reader.readuntil(b"\n")
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        if line[3:4] != b"-":
+            return line[:3]
