@@ -90,6 +90,7 @@ def mta(net: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dae
         *daemon_on(net),
         ("begin routers\n", ROUTERS),
         ("begin transports\n", transports),
+        ("# Mailbox access [P].", "extra_local_interfaces = 127.0.0.66\n# Mailbox access [P]."),
         ("delay_warning = 24h", "delay_warning = 1s:1h"),
         (RECIPIENTS_MAX, "recipients_max = 2000"),
         (
@@ -258,6 +259,11 @@ def test_a_domain_that_leads_to_ourselves(net: Internet, post: Post) -> None:
         "== x@loop.test R=dnslookup defer: lowest numbered MX record points to local host",
         "Frozen",
     ]
+
+
+def test_an_address_that_is_ours_by_configuration(net: Internet, post: Post) -> None:
+    net.zone("nat.test MX 10 mx.nat.test", "mx.nat.test A 127.0.0.66")
+    post.await_line(post.send("x@nat.test"), "Frozen")
 
 
 def test_ourselves_behind_a_better_host_that_is_down(net: Internet, post: Post) -> None:

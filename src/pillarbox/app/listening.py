@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 from collections.abc import Sequence
@@ -71,6 +72,17 @@ def places_of(config: Config) -> list[Place]:
     ):
         found += [Place(role, address, port, is_tls) for address in addresses for port in _ports(text)]
     return found
+
+
+def own_addresses(config: Config) -> frozenset[str]:
+    """Addresses that count as this machine's by `local_interfaces` and `extra_local_interfaces` (Exim 13.8). What cannot be read is left to
+    `places_of` to complain about."""
+    listening = config.main(Listening)
+    found: set[str] = set()
+    for item in (*split_items(listening.local_interfaces), *split_items(listening.extra_local_interfaces)):
+        with contextlib.suppress(BadListen):
+            found.add(_parse_interface(item.text)[0])
+    return frozenset(found - {"", "0.0.0.0", "::"})
 
 
 def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...]:

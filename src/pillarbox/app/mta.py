@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.listening import own_addresses
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
@@ -83,7 +84,9 @@ class Mta:
         self.config = config
         self.world = world
         identity = config.main(Identity)
-        self.local_host = LocalHost(identity.primary_hostname, world.network.local_addresses())
+        self.local_host = LocalHost(
+            identity.primary_hostname, world.network.local_addresses() | own_addresses(config)
+        )
         facts: dict[type, object] = {
             LocalHost: self.local_host,
             Identity: identity,

@@ -58,7 +58,7 @@ LOGIN = "two:\n  driver = plaintext\n  public_name = LOGIN\n  client_set_id = it
     [
         ("^me^secret", "\0me\0secret"),
         ("<; ^me^a:b;;c^^d", "\0me\0a:b;c^d"),
-        ("^$host^${lc:A$host_port}", "\0mx.example.net\0a587"),
+        ("<; ^$host^${lc:A$host_port}", "\0mx.example.net\0a587"),
         ("$host_address^me^secret", "192.0.2.1\0me\0secret"),
     ],
 )
