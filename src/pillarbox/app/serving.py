@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from pillarbox.app.counts import Counts
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.network import DialError
 from pillarbox.system.connection import SocketConnection
@@ -29,33 +29,29 @@ MakeSession = Callable[[SocketConnection, bool], Session]
 
 
 class Limits:
-    """Connections of one worker, in all and by address; shared by the ports of one protocol."""
+    """How many connections there may be, over all workers; shared by the ports of one protocol. A reload may change the figures."""
 
-    __slots__ = ("_by_address", "in_all", "most", "most_per_address", "refusal")
+    __slots__ = ("_counts", "most", "most_per_address", "refusal")
 
-    def __init__(self, most: int, most_per_address: int, refusal: bytes) -> None:
+    def __init__(self, counts: Counts, most: int, most_per_address: int, refusal: bytes = b"") -> None:
         """0: no limit. `refusal` goes to a client too many, in clear."""
+        self._counts = counts
         self.most = most
         self.most_per_address = most_per_address
         self.refusal = refusal
-        self.in_all = 0
-        self._by_address: Counter[str] = Counter()
+        counts.clear()
 
     def take(self, address: str) -> bool:
         """Whether there is a place; it is taken then."""
-        if self.most and self.in_all >= self.most:
+        if self.most and self._counts.in_all() >= self.most:
             return False
-        if self.most_per_address and self._by_address[address] >= self.most_per_address:
+        if self.most_per_address and self._counts.of(address) >= self.most_per_address:
             return False
-        self.in_all += 1
-        self._by_address[address] += 1
+        self._counts.add(address)
         return True
 
     def give_back(self, address: str) -> None:
-        self.in_all -= 1
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        self._counts.remove(address)
 
 
 class Service:

@@ -22,6 +22,8 @@ from typing import NoReturn
 
 import msgspec
 
+from pillarbox.app.counts import Counts, SharedCounts
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 HANDLED = (*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 GRACE = 50.0
@@ -51,6 +53,8 @@ class WorkerSeat(msgspec.Struct):
     """Read end of a pipe that closes when the supervisor dies."""
     ready: int
     """Write end: one byte when the worker serves."""
+    smtp_counts: Counts
+    mailbox_counts: Counts
 
 
 class _Slot(msgspec.Struct):
@@ -76,6 +80,8 @@ class Supervisor:
         self._work = work
         self._check = check
         self._say = say
+        self._smtp_counts = SharedCounts(workers)
+        self._mailbox_counts = SharedCounts(workers)
         self._slots = [_Slot(number) for number in range(workers)]
         self._stopping_since: float | None = None
         self._lifeline_read, self._lifeline_write = os.pipe()
@@ -202,13 +208,23 @@ class Supervisor:
             os.close(null)
         slot.pid, slot.started_at = pid, time.monotonic()
 
+    def _seat(self, number: int, ready: int) -> WorkerSeat:
+        return WorkerSeat(
+            number,
+            self._listeners,
+            self._lifeline_read,
+            ready,
+            self._smtp_counts.row(number),
+            self._mailbox_counts.row(number),
+        )
+
     def _be_worker(self, number: int, ready: int) -> NoReturn:
         code = 70
         try:
             os.close(self._lifeline_write)
             self._stop_listening(keep=number)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-            code = self._work(WorkerSeat(number, self._listeners, self._lifeline_read, ready))
+            code = self._work(self._seat(number, ready))
         except BaseException:
             traceback.print_exc()
         finally:

@@ -42,6 +42,7 @@ SLOT_WAIT = 15.0
 """Seconds that a predecessor in our slot has to end."""
 FORMER = 8
 """Configurations before the present one whose sessions may still have mail under way when we stop."""
+TOO_MANY = b"421 4.3.2 Too many concurrent SMTP connections; please try again later\r\n"
 MAILBOX_CONNECTIONS = 2000
 MAILBOX_CONNECTIONS_PER_ADDRESS = 200
 OFFLINE_EVERY = 5.0
@@ -80,14 +81,15 @@ class Worker:
         self._control: ControlServer | None = None
         self._former: deque[Mta] = deque(maxlen=FORMER)
         self._is_orphan = False
+        self._smtp_limits = Limits(seat.smtp_counts, 0, 0, TOO_MANY)
+        set_limits(self._smtp_limits, config)
 
     async def run(self) -> int:
         await self._open_spool()
         self._listen_to_signals()
-        smtp = config_limits(self.mta.config)
-        mailbox = Limits(MAILBOX_CONNECTIONS, MAILBOX_CONNECTIONS_PER_ADDRESS, b"")
+        mailbox = Limits(self._seat.mailbox_counts, MAILBOX_CONNECTIONS, MAILBOX_CONNECTIONS_PER_ADDRESS)
         for listener in self._seat.listeners:
-            await self._listen(listener, smtp if listener.role in ("smtp", "lmtp") else mailbox)
+            await self._listen(listener, self._smtp_limits if listener.role in ("smtp", "lmtp") else mailbox)
         self._start_queue()
         tame_garbage_collector()
         if self._seat.slot == 0:
@@ -281,16 +283,13 @@ def tame_garbage_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def config_limits(config: Config) -> Limits:
-    """`smtp_accept_max` and `smtp_accept_max_per_host`, as far as one worker can keep them."""
+def set_limits(limits: Limits, config: Config) -> None:
+    """`smtp_accept_max` and `smtp_accept_max_per_host`."""
     settings = config.main(SmtpLimits)
     per_host = settings.smtp_accept_max_per_host
     text = per_host.source.strip() if per_host is not None else "0"
-    return Limits(
-        settings.smtp_accept_max,
-        int(text) if text.isdigit() else 0,
-        b"421 4.3.2 Too many concurrent SMTP connections; please try again later\r\n",
-    )
+    limits.most = settings.smtp_accept_max
+    limits.most_per_address = int(text) if text.isdigit() else 0
 
 
 def _die_with_the_supervisor() -> None:
