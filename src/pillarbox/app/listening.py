@@ -15,6 +15,8 @@ from pillarbox.flow.settings import Listening
 from pillarbox.language.match.items import split_items
 from pillarbox.system.listen import CannotListen, bind, has_ipv6, is_taken
 
+SHARE_UP_TO = 8
+"""Workers that share a listening socket's queue."""
 ROLES = ("smtp", "smtps", "lmtp", "imap", "imaps", "pop3", "pop3s")
 _WITH_PORT = re.compile(
     r"\[(?P<bracketed>[^\]]+)\](?::(?P<port6>\d+))?|(?P<v4>\d+\.\d+\.\d+\.\d+)(?:[.:](?P<port4>\d+))?"
@@ -85,6 +87,15 @@ def own_addresses(config: Config) -> frozenset[str]:
     return frozenset(found - {"", "0.0.0.0", "::"})
 
 
+def _sockets(place: Place, workers: int) -> tuple[socket.socket, ...]:
+    """One a worker. Few workers share one queue of connections, so whoever is free takes the next; many would all be woken by each
+    connection, so there each has a queue of its own, filled by the kernel (SO_REUSEPORT)."""
+    first = bind(place.address, place.port)
+    if workers <= SHARE_UP_TO:
+        return (first, *(first.dup() for _ in range(workers - 1)))
+    return (first, *(bind(place.address, place.port) for _ in range(workers - 1)))
+
+
 def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...]:
     """Bind everything, one socket for each worker. Raises CannotListen; nothing stays bound then."""
     made: list[Listener] = []
@@ -95,7 +106,7 @@ def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...
                     f"cannot listen on {place.address} port {place.port}: another program does already; "
                     "stop it, or choose another port in the configuration"
                 )
-            sockets = tuple(bind(place.address, place.port) for _ in range(workers))
+            sockets = _sockets(place, workers)
             made.append(Listener(place.role, place.address, place.port, place.is_tls, sockets))
     except CannotListen:
         for listener in made:

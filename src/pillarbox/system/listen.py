@@ -1,6 +1,6 @@
-"""Listening sockets: one for each worker on the same address (SO_REUSEPORT), bound before privileges are dropped.
+"""Listening sockets, bound before privileges are dropped; SO_REUSEPORT lets several stand on one address.
 
-The supervisor holds them all, so connections wait in the backlog of a worker that died until its successor accepts them.
+The supervisor holds them all, so connections wait in the backlog until a worker accepts them, also when one has just died.
 """
 
 from __future__ import annotations

@@ -14,6 +14,9 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.users import Account, LoginThrottled, ScramCredentials
 
+CHECK_EVERY = 1.0
+"""Seconds that a known account is taken from memory."""
+
 
 class FileUsers:
     """ports.users.Users."""
@@ -27,11 +30,19 @@ class FileUsers:
         self._rows: dict[str, Row] = {}
         self._accounts: dict[str, Account] = {}
         self._stamp: tuple[int, int, int] | None = None
+        self._clock = clock
+        self._checked_at = float("-inf")
         self._passwords = PasswordChecker(clock)
         self._throttle = Throttle(clock)
         self._fake_secret = secret or os.urandom(32)
 
     def find(self, name: str) -> Account | None:
+        """A name that is there is looked for in the file once a second, one that is not every time: mail for an account made a moment
+        ago must not be refused."""
+        if self._clock.monotonic() - self._checked_at < CHECK_EVERY:
+            found = self._accounts.get(self._key(name))
+            if found is not None:
+                return found
         self._refresh()
         return self._accounts.get(self._key(name))
 
@@ -79,7 +90,7 @@ class FileUsers:
         return lowered.partition("@")[0]
 
     def _refresh(self) -> None:
-        """Every time: a stat takes a microsecond, and mail for an account made a moment ago must not be refused."""
+        self._checked_at = self._clock.monotonic()
         try:
             status = os.stat(self._path)
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -202,9 +202,7 @@ class Router(Driver, family="router"):
             return Passed(self.pass_router)
         return self.postpone(visit, text)
 
-    async def routed_to_self(
-        self, visit: Visit, hostname: str, *, is_mx: bool = False
-    ) -> RouteResult | None:
+    async def routed_to_self(self, visit: Visit, hostname: str, *, is_mx: bool = False) -> RouteResult | None:
         """The first host is this machine: what `self` says; None for `send`. `is_mx`: an MX record said so."""
         text = (
             "lowest numbered MX record points to local host"

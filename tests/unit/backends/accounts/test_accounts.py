@@ -69,14 +69,25 @@ def test_a_bad_line_names_file_and_line_and_the_rest_stays(
     assert len(journal.lines) == 1 and f"{path}:1:" in journal.lines[0]
 
 
-def test_a_change_counts_at_once(world: tuple[FileUsers, JumpClock, Path, PanicList], row: Row) -> None:
-    """Mail for an account made this moment would else be refused for good."""
-    users, _, path, _ = world
+def test_a_new_account_counts_at_once(world: tuple[FileUsers, JumpClock, Path, PanicList], row: Row) -> None:
+    """Mail for an account made this moment would else be refused for good; one that has gone takes mail for a second more."""
+    users, clock, path, _ = world
     assert users.find("bob") is None
     edit(path, "bob", lambda _: Row("bob", row.password))
     assert users.find("bob") is not None
     edit(path, "bob", lambda _: None)
+    clock.jump(1)
     assert users.find("bob") is None
+
+
+async def test_nobody_logs_in_to_an_account_that_has_just_gone(
+    world: tuple[FileUsers, JumpClock, Path, PanicList], row: Row
+) -> None:
+    users, _, path, _ = world
+    assert await users.verify("alice", PASSWORD, "192.0.2.1") is not None
+    edit(path, "alice", lambda _: None)
+    assert await users.verify("alice", PASSWORD, "192.0.2.1") is None
+    assert users.scram("alice") is None
 
 
 def test_edit_keeps_comments_and_other_accounts(tmp_path: Path) -> None:

@@ -51,10 +51,8 @@ class Authenticator(Driver, family="authenticator"):
     def mechanism(self) -> str:
         return (self.public_name or self.name).upper()
 
-    async def is_offered(self, origin: Origin, scope: Scope, *, has_channel_binding: bool) -> bool:
-        """Whether this client may use it now."""
-        if self.mechanism.endswith("-PLUS") and not has_channel_binding:
-            return False
+    async def is_offered(self, origin: Origin, scope: Scope) -> bool:
+        """Whether this client may use it now; -PLUS mechanisms need a channel to bind to besides."""
         condition = self.server_advertise_condition
         if condition is None:
             return bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK)

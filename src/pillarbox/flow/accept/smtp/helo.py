@@ -59,13 +59,18 @@ async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
     if not await _includes(session, policy.auth_hosts):
         return ()
     has_binding = bool(session.stream.channel_bindings())
-    return tuple(
-        [
-            driver.mechanism
-            for driver in policy.authenticators
-            if await driver.is_offered(session.origin, scope, has_channel_binding=has_binding)
-        ]
-    )
+    offered: list[str] = []
+    decided: dict[str, bool] = {}  # most have the same condition
+    for driver in policy.authenticators:
+        if driver.mechanism.endswith("-PLUS") and not has_binding:
+            continue
+        condition = driver.server_advertise_condition
+        key = condition.source if condition is not None else ""
+        if key not in decided:
+            decided[key] = await driver.is_offered(session.origin, scope)
+        if decided[key]:
+            offered.append(driver.mechanism)
+    return tuple(offered)
 
 
 async def _includes(session: Session, hosts: HostList | None) -> bool:
