@@ -214,12 +214,14 @@ class World:
         retry: str = "",
         settings: QueueSettings | None = None,
         network: object = None,
+        spool: Spool | None = None,
+        files: MemoryUserFiles | None = None,
     ) -> None:
         self.clock = JumpClock()
-        self.spool = MemorySpool(self.clock)
+        self.spool = spool or MemorySpool(self.clock)
         self.journal = RecordingJournal()
         self.hints = DictHints()
-        self.files = MemoryUserFiles()
+        self.files = files or MemoryUserFiles()
         self.chain = TableChain(answer)
         expansion = Services(None, None, self.clock)  # type: ignore[arg-type]
         self.services = TransportServices(

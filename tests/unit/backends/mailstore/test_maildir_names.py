@@ -110,7 +110,8 @@ def test_deliveries_of_one_second_come_in_their_order() -> None:
     ]
     made = [b"1500000000.1xVCT0-%b-0c2e32.h,S=1,W=2" % text for text in ids]
     made += [b"1500000001.1xVCT1-0aaaaaaaaaa-0000-0c2e32.h", b"1500000002.M5P1Q1.h", b"1500000002.M12P1Q1.h"]
-    assert sorted(made[::-1], key=filename.order_of) == made
+    shuffled = made[::-1]
+    assert sorted(shuffled, key=filename.order_of) == made
 
 
 def test_keywords_are_shared_through_their_file(tmp_path: Path) -> None:
