@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,3 +31,12 @@ def user(daemon: Daemon) -> User:
 def home(tmp_path: Path, daemon: Daemon, user: User) -> Home:
     """Where a client of that user's lives."""
     return Home(tmp_path, daemon, user)
+
+
+@pytest.fixture(scope="module")
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach and write to; pytest's own are closed to others, and what is above them is not ours to open."""
+    folder = Path(tempfile.mkdtemp(prefix="pillarbox-open-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -79,12 +79,9 @@ def net() -> Iterator[Internet]:
 
 
 @pytest.fixture(scope="module")
-def mta(net: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def mta(net: Internet, open_folder: Path) -> Iterator[Daemon]:
     """One worker, so that connections can be kept; it must not have panicked at the end."""
-    folder = tmp_path_factory.mktemp("sockets")
-    for path in (folder, *list(folder.parents)[:3]):
-        path.chmod(0o755)
-    net.sockets = folder
+    folder = net.sockets = open_folder
     transports = TRANSPORTS.replace("@FOLDER@", str(folder)).replace("@PORT@", str(net.port))
     edits = [
         *daemon_on(net),

@@ -180,14 +180,12 @@ def net() -> Iterator[Internet]:
 
 
 @pytest.fixture(scope="module")
-def exims(net: Internet, tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+def exims(net: Internet, open_folder: Path) -> list[list[str]]:
     """Exim's stories."""
     program = PEERS / "exim-current" / "root" / "usr" / "sbin" / "exim4"
     if not program.exists() or os.getuid():
         pytest.skip("needs root and .cache/peers/exim-current (tools/peers exim-current)")
-    folder = tmp_path_factory.mktemp("exim")
-    for path in (folder, *list(folder.parents)[:3]):
-        path.chmod(0o777 if path == folder else 0o755)
+    folder = open_folder
     hosts = play(net)
     (folder / "conf").write_text(
         EXIM.format(
