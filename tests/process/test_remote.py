@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.policy import default
+from pathlib import Path
 from smtplib import LMTP, SMTPRecipientsRefused
 
 import pytest
