@@ -153,13 +153,15 @@ def test_finds_everything_as_it_was() -> None:
         wait_until(lambda: daemon.delivered(user), "delivery")
         wait_until(lambda: _count(daemon) == 1, "a deferral")
         queue = command(daemon, "exim", "-bp").stdout.split()[2]
+        accounts = daemon.run("user", "list").split()
+        assert accounts[1:] == [user.name]
         certificate, text = _certificate(daemon.ports["imaps"]), configuration(daemon).read_text()
         daemon.stop()
         daemon.start()
         assert command(daemon, "exim", "-bp").stdout.split()[2] == queue
         assert _certificate(daemon.ports["imaps"]) == certificate
         assert configuration(daemon).read_text() == text
-        assert daemon.run("user", "list").split() == ["admin", user.name]
+        assert daemon.run("user", "list").split() == accounts
         with daemon.smtp() as client:
             client.ehlo()
             client.login(user.name, user.password)
