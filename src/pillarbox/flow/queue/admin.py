@@ -6,15 +6,17 @@ mainlog line. A message that is being delivered is left alone: its lock decides.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.mail.progress import Added, Event, Frozen, Progress, Settled, Thawed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
-from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool
+from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
 
 _Decide = Callable[[Progress], tuple[Event | None, str]]
 """From the message's progress to what to record (None: nothing) and the words of the answer."""
@@ -30,13 +32,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class QueueAdmin:
     """Acts on one spool; `caller` in its methods is the login name for the log (`by mail`)."""
 
-    __slots__ = ("_clock", "_due", "_journal", "_spool")
+    __slots__ = ("_clock", "_due", "_journal", "_late", "_spool")
 
     def __init__(self, spool: Spool, due: DueTable, journal: Journal, clock: Clock) -> None:
         self._spool = spool
         self._due = due
         self._journal = journal
         self._clock = clock
+        self._late: set[asyncio.Task[None]] = set()
 
     def list(self, ids: Sequence[str] = ()) -> Iterator[QueueEntry]:
         """`mailq`: entries oldest first, read one at a time, so that printing can start at once."""
@@ -91,7 +94,7 @@ class QueueAdmin:
         self._spool.record(message_id, [Settled(address, now) for address in chosen])
         for address in chosen:
             self._journal.main(f"{message_id} address <{address}> marked delivered by {caller}")
-        await self._spool.release(message_id)
+        await self._release(message_id)
         self._due.put(message_id, now)
         return Answer(f"Message {message_id} has been modified", True)
 
@@ -105,7 +108,7 @@ class QueueAdmin:
         self._spool.record(message_id, [Added(address, now) for address in addresses])
         for address in addresses:
             self._journal.main(f"{message_id} recipient <{address}> added by {caller}")
-        await self._spool.release(message_id)
+        await self._release(message_id)
         self._due.put(message_id, now)
         return Answer(f"Message {message_id} has been modified", True)
 
@@ -137,8 +140,25 @@ class QueueAdmin:
             self._spool.record(message_id, [event])
             self._journal.main(f"{message_id} {log}")
             self._journal.message(message_id, log)
-        await self._spool.release(message_id)
+        await self._release(message_id)
         return Answer(f"Message {message_id} {words}", event is not None)
+
+    async def _release(self, message_id: str) -> None:
+        """On a full disk the message stays held until the change can be written, so that nothing else happens to it before; whoever
+        asked need not wait for that."""
+        try:
+            await self._spool.release(message_id)
+        except SpoolFull:
+            late = asyncio.create_task(
+                until_there_is_room(
+                    lambda: self._spool.release(message_id),
+                    f"{message_id} change not written yet",
+                    self._journal,
+                    self._clock,
+                )
+            )
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
 
 
 def _gone(gone: MessageGone) -> Answer:

@@ -18,10 +18,11 @@ import msgspec
 
 from pillarbox.flow.queue.deliver import FIRST, Delivery
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
-from pillarbox.ports.spool import Queued, Spool, SpoolFull
+from pillarbox.ports.spool import Queued, Spool
 from pillarbox.ports.userfiles import DeliveryFailure, UserFiles
 
 
@@ -176,19 +177,14 @@ class FastLane:
         await self._park(message_id, settlement.next_at)
 
     async def _park(self, message_id: str, due_at: float) -> None:
-        """To the waiting room. While that is full the message stays held and this is tried again; the log says so once."""
-        is_told = False
-        while True:
-            try:
-                await self._spool.park(message_id)
-            except SpoolFull as full:
-                if not is_told:
-                    self._journal.panic(f"{message_id} stays in the journal, the queue is full: {full}")
-                is_told = True
-                await self._clock.sleep(10.0)
-                continue
-            self._due.put(message_id, due_at)
-            return
+        """To the waiting room."""
+        await until_there_is_room(
+            lambda: self._spool.park(message_id),
+            f"{message_id} stays in the journal, the queue is full",
+            self._journal,
+            self._clock,
+        )
+        self._due.put(message_id, due_at)
 
     def _gather(self, message_id: str) -> None:
         self._gathered.append(message_id)

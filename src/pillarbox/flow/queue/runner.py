@@ -16,11 +16,12 @@ import msgspec
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.mail.progress import Event, Thawed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
-from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
+from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool
 from pillarbox.ports.userfiles import UserFiles
 
 NEVER = float("inf")
@@ -269,19 +270,13 @@ class QueueRunner:
         await self._release(message_id, settlement.next_at)
 
     async def _release(self, message_id: str, due_at: float) -> None:
-        """While the disk is full the message stays held and this is tried again; the log says so once."""
-        is_told = False
-        while True:
-            try:
-                await self._spool.release(message_id)
-            except SpoolFull as full:
-                if not is_told:
-                    self._journal.panic(f"{message_id} progress not written: {full}")
-                is_told = True
-                await self._clock.sleep(10.0)
-                continue
-            self._due.put(message_id, due_at)
-            return
+        await until_there_is_room(
+            lambda: self._spool.release(message_id),
+            f"{message_id} progress not written",
+            self._journal,
+            self._clock,
+        )
+        self._due.put(message_id, due_at)
 
 
 def _matches(entry: QueueEntry, wish: QueueRun) -> bool:

@@ -49,6 +49,27 @@ async def test_progress_that_cannot_be_written_is_tried_again_until_there_is_roo
     assert (await w.spool.claim(queued.id)).id == queued.id, "nobody holds it any more"
 
 
+async def test_a_change_by_hand_waits_for_room_and_keeps_nobody_waiting() -> None:
+    w = world()
+    queued = await w.accept("later@local.example")
+    await w.spool.park(queued.id)
+    release, attempts = w.spool.release, []
+
+    async def full_at_first(message_id: str) -> None:
+        attempts.append(message_id)
+        if len(attempts) < 3:
+            raise SpoolFull("no space left")
+        await release(message_id)
+
+    w.spool.release = full_at_first  # type: ignore[method-assign]
+    answer = await w.side.admin.freeze(queued.id, "root")
+    assert answer.is_done and len(attempts) == 1
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(attempts) == 3 and len(w.journal.panics) == 1
+    assert (await w.spool.claim(queued.id)).progress.is_frozen
+
+
 async def test_the_lane_goes_on_after_a_sync_that_failed() -> None:
     w = world()
     sync, failures = w.files.sync, [DeliveryFailure("/mail: Input/output error")]
