@@ -180,9 +180,6 @@ class Worker:
             self.world.journal.main(f"{found} messages found in journals of former workers: queued")
             await self.mta.runner.run(QueueRun())
 
-    async def run_queue(self, wish: QueueRun) -> None:
-        await self.mta.runner.run(wish)
-
     async def _watch_offline(self) -> None:
         while True:
             await take_in_offline(self.mta, self.world)

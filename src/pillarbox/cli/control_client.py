@@ -59,15 +59,6 @@ def _lines(connection: socket.socket) -> Iterator[Line]:
             raise DaemonAway("the daemon's answer makes no sense")
 
 
-def is_daemon_up(spool: Path) -> bool:
-    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
-        try:
-            connection.connect(str(spool / SOCKET))
-        except OSError:
-            return False
-    return True
-
-
 def drop_offline(spool: Path, request: Submit, data: bytes) -> Path:
     """Leave a submission for the next start, whole and durable. Raises OSError.
 

@@ -193,8 +193,3 @@ class Reader:
                 return ""
             line = line.replace(name, value)
         return line
-
-
-def valid_macro_name(name: str) -> bool:
-    """For `-D`."""
-    return _MACRO_NAME.fullmatch(name) is not None

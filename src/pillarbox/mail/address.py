@@ -32,10 +32,3 @@ def quote_local_part(local_part: str) -> str:
     if _NEEDS_NO_QUOTES.fullmatch(local_part):
         return local_part
     return '"' + local_part.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def same_mailbox(left: str, right: str) -> bool:
-    """Whether two addresses name one mailbox: local parts equal, domains equal but for case."""
-    left_local, left_domain = split_address(left)
-    right_local, right_domain = split_address(right)
-    return left_local == right_local and left_domain.lower() == right_domain.lower()

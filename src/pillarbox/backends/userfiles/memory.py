@@ -30,7 +30,3 @@ class MemoryUserFiles:
 
     async def sync(self) -> None:
         self.durable = dict(self.files)
-
-    def cut_power(self) -> None:
-        """Forget what no sync has covered."""
-        self.files = dict(self.durable)

@@ -17,6 +17,7 @@ from pillarbox.mail.progress import Added, Event, Frozen, Progress, Settled, Tha
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
+from pillarbox.wire.exim.log_line import line_completed, line_removed
 
 _Decide = Callable[[Progress], tuple[Event | None, str]]
 """From the message's progress to what to record (None: nothing) and the words of the answer."""
@@ -119,8 +120,8 @@ class QueueAdmin:
         except MessageGone as gone:
             return _gone(gone)
         self._due.forget(message_id)
-        self._journal.main(f"{message_id} removed by {caller}")
-        self._journal.main(f"{message_id} Completed")
+        self._journal.main(line_removed(message_id, caller))
+        self._journal.main(line_completed(message_id))
         return Answer(f"Message {message_id} has been removed", True)
 
     def retry(self, message_id: str) -> Answer:

@@ -137,9 +137,6 @@ class Cursor:
         """NIL or a string."""
         return None if self.take(b"NIL") else self.string()
 
-    def at_string(self) -> bool:
-        return self.peek() in (b'"', b"{")
-
     def _quoted(self) -> bytes:
         found = self.match(_QUOTED)
         if found is None:
