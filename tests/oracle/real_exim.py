@@ -31,21 +31,6 @@ def _runs(candidate: Path) -> bool:
     return answer.stdout.startswith(b"Exim version 4.")
 
 
-def expand_all(exim: str, configuration: Path, strings: list[str]) -> list[str]:
-    """What `exim -be` makes of each string; each must give one line. A failure begins with `Failed: `."""
-    answer = subprocess.run(
-        [exim, "-C", str(configuration), "-be"],
-        input="\n".join(strings).encode("utf-8", "surrogateescape") + b"\n",
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    text = answer.stdout.decode("utf-8", "surrogateescape")
-    lines = text.removeprefix("> ").split("\n> ")
-    assert len(lines) == len(strings) + 1, f"{len(strings)} asked, {len(lines) - 1} answered: {text}"
-    return lines[:-1]
-
-
 def run(exim: str, *arguments: str) -> str:
     answer = subprocess.run([exim, *arguments], capture_output=True, timeout=30, check=False)
     return answer.stdout.decode("utf-8", "surrogateescape")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pillarbox.app.configuration import load_config
@@ -126,17 +126,21 @@ def expand_strings(path: Path, strings: tuple[str, ...]) -> int:
     mta = _mta(config) if config is not None else None
     if mta is None:
         return 78
-    lines = strings or tuple(line.rstrip("\n") for line in sys.stdin)
-    return event_loop.run(_expand(mta, lines))
+    if strings:
+        return event_loop.run(_expand(mta, strings, prompt=""))
+    return event_loop.run(_expand(mta, (line.rstrip("\n") for line in sys.stdin), prompt="> "))
 
 
-async def _expand(mta: Mta, strings: tuple[str, ...]) -> int:
+async def _expand(mta: Mta, strings: Iterable[str], prompt: str) -> int:
+    print(end=prompt, flush=True)
     for text in strings:
         scope = Scope({Origin: Origin(), MessageFacts: MessageFacts()}, mta.expansion)
         try:
             print(await Template.parse(text).expand(scope))
         except (ExpandSyntaxError, ExpansionFailed, ExpansionDeferred) as error:
             print(f"Failed: {error}")
+        print(end=prompt, flush=True)
+    print(end="\n" if prompt else "")
     return 0
 
 

@@ -92,6 +92,7 @@ class Mta:
             Identity: identity,
             Files: config.main(Files),
         }
+        facts.update(config.main_facets)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
         self.tls = _server_tls(config, self.expansion)
         self.chain = Chain(config.routers, self._route_services())

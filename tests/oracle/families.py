@@ -1,0 +1,119 @@
+"""Differential corpora: one folder of `tests/oracle/expand/` for each family of strings.
+
+    strings.txt   one string a line, given to `exim -be` of both. `# ` begins a comment; a line `#! id: why` says that the next string
+                  differs on purpose (the id is a heading of docs/exim-compatibility.md); such a string must differ.
+    exim.conf     optional: the configuration both run on, behind the lines that say where the spool is.
+    message       optional: loaded with `-bem`.
+    anything else is copied beside the configuration.
+
+`@DIR@` in any of them is the folder's absolute path in the run; `@SP@` a space at the end of a line.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+FAMILIES = Path(__file__).parent / "expand"
+_OURS = Path(sys.executable).parent / "exim"
+_HEAD = """\
+primary_hostname = mail.example.org
+spool_directory = @DIR@/spool
+log_file_path = @DIR@/spool/log/%slog
+"""
+
+
+class Case(NamedTuple):
+    text: str
+    line: int
+    explanation: str
+    """`id: why` when the difference is meant."""
+
+
+class Family(NamedTuple):
+    name: str
+    cases: tuple[Case, ...]
+    folder: Path
+
+    @property
+    def command(self) -> list[str]:
+        message = self.folder / "message"
+        return [
+            "-C",
+            str(self.folder / "exim.conf"),
+            *(["-bem", str(message)] if message.exists() else ["-be"]),
+        ]
+
+
+def names() -> list[str]:
+    return sorted(path.parent.name for path in FAMILIES.glob("*/strings.txt"))
+
+
+def prepare(name: str, folder: Path) -> Family:
+    """Copy the family's files to `folder`, `@DIR@` replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sorted((FAMILIES / name).iterdir()):
+        if source.name in ("strings.txt", "exim.conf"):
+            continue
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name, dirs_exist_ok=True)
+        else:
+            (folder / source.name).write_bytes(source.read_bytes().replace(b"@DIR@", str(folder).encode()))
+    own = FAMILIES / name / "exim.conf"
+    text = _HEAD + (own.read_text("utf-8") if own.exists() else "")
+    (folder / "exim.conf").write_text(text.replace("@DIR@", str(folder)), "utf-8")
+    (folder / "exim.conf").chmod(0o644)
+    (folder / "spool").mkdir(exist_ok=True)
+    return Family(name, tuple(_cases(FAMILIES / name / "strings.txt", folder)), folder)
+
+
+def _cases(path: Path, folder: Path) -> list[Case]:
+    found: list[Case] = []
+    explanation = ""
+    for number, line in enumerate(path.read_text("utf-8", "surrogateescape").split("\n"), 1):
+        if line.startswith("#! "):
+            explanation = line[3:]
+        elif line and not line.startswith("# "):
+            found.append(Case(line.replace("@DIR@", str(folder)).replace("@SP@", " "), number, explanation))
+            explanation = ""
+    return found
+
+
+def answers(program: str, family: Family, strings: list[str]) -> list[str]:
+    """What `-be` of `program` says to each string, errors included."""
+    answer = subprocess.run(
+        [program, *family.command],
+        input="\n".join(strings).encode("utf-8", "surrogateescape") + b"\n",
+        capture_output=True,
+        timeout=120,
+        check=False,
+        cwd=family.folder,
+    )
+    text = answer.stdout.decode("utf-8", "surrogateescape")
+    lines = text.removeprefix("> ").split("\n> ")
+    assert len(lines) == len(strings) + 1, (
+        f"{program}: {len(strings)} asked, {len(lines) - 1} answered:\n{text[-3000:]}\n"
+        f"{answer.stderr.decode('utf-8', 'replace')[-3000:]}"
+    )
+    return lines[:-1]
+
+
+def ours(family: Family, strings: list[str]) -> list[str]:
+    return answers(str(_OURS), family, strings)
+
+
+def differences(exim: str, family: Family) -> list[str]:
+    """Every case where the two differ without a reason given, or are equal although one was."""
+    strings = [case.text for case in family.cases]
+    found = []
+    compared = zip(family.cases, ours(family, strings), answers(exim, family, strings), strict=True)
+    for case, mine, theirs in compared:
+        where = f"{family.name}/strings.txt:{case.line}"
+        if mine != theirs and not case.explanation:
+            found.append(f"{where}: {case.text}\n  ours:   {mine!r}\n  theirs: {theirs!r}")
+        elif mine == theirs and case.explanation:
+            found.append(f"{where}: {case.text}\n  both say {mine!r}, but a difference is explained")
+    return found
