@@ -9,6 +9,7 @@ from __future__ import annotations
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reason
+from pillarbox.mail.taint import Tainted, is_tainted, plain
 
 
 class SenderCheck:
@@ -62,5 +63,17 @@ class MessageFacts:
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
         facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""
-        facts.variables = dict(envelope.acl_variables)
+        tainted = envelope.tainted_variables
+        facts.variables = {
+            name: Tainted(value) if name in tainted else value for name, value in envelope.acl_variables
+        }
         return facts
+
+    @property
+    def acl_variables(self) -> tuple[tuple[str, str], ...]:
+        """The ACL variables as an envelope keeps them."""
+        return tuple((name, plain(value)) for name, value in self.variables.items())
+
+    @property
+    def tainted_variables(self) -> tuple[str, ...]:
+        return tuple(name for name, value in self.variables.items() if is_tainted(value))

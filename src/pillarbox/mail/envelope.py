@@ -64,3 +64,5 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """ENVID as received, still xtext (RFC 3461 §4.4)."""
     acl_variables: tuple[tuple[str, str], ...] = ()
     """`acl_c…`/`acl_m…` names and values, as they were at the end of the data."""
+    tainted_variables: tuple[str, ...] = ()
+    """Names of those whose value came from outside."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.mail.taint import encodable
+
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of a request line: fifty thousand recipients fit."""
 
@@ -71,7 +73,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """Exit code for the command, on the last line."""
 
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=encodable)
 _REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _LINE = msgspec.json.Decoder(Line)
 

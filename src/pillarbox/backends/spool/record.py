@@ -19,6 +19,7 @@ import msgspec
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.progress import Event
+from pillarbox.mail.taint import encodable
 from pillarbox.wire.exim.message_id import LENGTH
 
 SECTOR = 512
@@ -29,7 +30,7 @@ _KEY = struct.Struct("<Q")
 _LARGEST = 1 << 30
 _SEARCH = 1 << 20
 
-_encode_facts = msgspec.msgpack.Encoder().encode
+_encode_facts = msgspec.msgpack.Encoder(enc_hook=encodable).encode
 _decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
 _decode_events = msgspec.msgpack.Decoder(list[Event]).decode
 

@@ -95,11 +95,11 @@ def received_time(facts: MessageFacts) -> str:
     return str(int(facts.received_at)) if facts.received_at else ""
 
 
-@variable_family("acl_c", MessageFacts, doc="Set by ACLs, for the connection.")
+@variable_family("acl_c", MessageFacts, doc="Set by ACLs, for the connection.", tainted=False)
 def acl_connection(facts: MessageFacts, name: str) -> str:
     return facts.variables.get(name, "")
 
 
-@variable_family("acl_m", MessageFacts, doc="Set by ACLs, for the message.")
+@variable_family("acl_m", MessageFacts, doc="Set by ACLs, for the message.", tainted=False)
 def acl_message(facts: MessageFacts, name: str) -> str:
     return facts.variables.get(name, "")

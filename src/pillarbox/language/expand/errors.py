@@ -9,12 +9,17 @@ from __future__ import annotations
 
 
 class ExpandSyntaxError(Exception):
-    """The text is no valid expansion. `position` counts characters from 0 in the text."""
+    """The text is no valid expansion.
 
-    def __init__(self, message: str, position: int = 0) -> None:
-        super().__init__(message)
+    `message` in Exim's words; `position` counts characters from 0 in the text; `suggestion` is what the author may have meant, empty
+    when there is no guess: a whole phrase such as `did you mean $sender_address?`.
+    """
+
+    def __init__(self, message: str, position: int = 0, suggestion: str = "") -> None:
+        super().__init__(f"{message} ({suggestion})" if suggestion else message)
         self.message = message
         self.position = position
+        self.suggestion = suggestion
 
 
 class ExpansionFailed(Exception):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import MAX_OUTPUT, Scope
+from pillarbox.language.expand.taint import Tainted, like, tainted_by
 
 Evaluate = Callable[[Scope], str]
 Test = Callable[[Scope], bool]
@@ -18,7 +19,7 @@ Test = Callable[[Scope], bool]
 class Node:
     """A piece of text. `position` is where it begins in the source."""
 
-    __slots__ = ("children", "constant", "evaluate", "is_pure", "label", "position")
+    __slots__ = ("children", "constant", "evaluate", "is_pure", "label", "may_taint", "position")
 
     def __init__(
         self,
@@ -29,11 +30,14 @@ class Node:
         *,
         is_pure: bool = True,
         constant: str | None = None,
+        may_taint: bool = True,
     ) -> None:
         self.label = label
         self.position = position
         self.evaluate = evaluate
         self.children = tuple(children)
+        self.may_taint = may_taint
+        """False: the value is certainly plain, so that nobody need look."""
         self.is_pure: bool = is_pure and all(child.is_pure for child in children)
         self.constant = constant
 
@@ -61,13 +65,21 @@ class Condition:
 
 
 def literal(text: str, position: int) -> Node:
-    return Node("text", position, lambda scope: text, constant=text)
+    return Node("text", position, lambda scope: text, constant=text, may_taint=False)
 
 
-def apply(label: str, position: int, function: Callable[..., str], arguments: Sequence[Node]) -> Node:
+def apply(
+    label: str,
+    position: int,
+    function: Callable[..., str],
+    arguments: Sequence[Node],
+    *,
+    untaints: bool = False,
+) -> Node:
     """A node that is a plain function of its arguments' texts: computed now when they are all constant.
 
-    A failure of the function with constant arguments is left for the time of expansion: it may stand in a branch never taken.
+    The function is given plain texts; the result is as tainted as they were, unless the function `untaints`. A failure of the function
+    with constant arguments is left for the time of expansion: it may stand in a branch never taken.
     """
     constants = [argument.constant for argument in arguments]
     if None not in constants:
@@ -76,15 +88,36 @@ def apply(label: str, position: int, function: Callable[..., str], arguments: Se
         except ExpansionFailed:
             pass
         else:
-            return Node(label, position, lambda scope: value, arguments, constant=value)
+            return Node(label, position, lambda scope: value, arguments, constant=value, may_taint=False)
     evaluates = tuple(argument.evaluate for argument in arguments)
+    may_taint = any(argument.may_taint for argument in arguments)
     if len(evaluates) == 1:
-        (only,) = evaluates
-        return Node(label, position, lambda scope: function(only(scope)), arguments)
-    if len(evaluates) == 2:
-        first, second = evaluates
-        return Node(label, position, lambda scope: function(first(scope), second(scope)), arguments)
-    return Node(label, position, lambda scope: function(*[each(scope) for each in evaluates]), arguments)
+        evaluate = _applied_to_one(function, evaluates[0], carries=not untaints)
+    else:
+        evaluate = _applied(function, evaluates, carries=may_taint and not untaints)
+    return Node(label, position, evaluate, arguments, may_taint=may_taint and not untaints)
+
+
+def _applied_to_one(function: Callable[..., str], only: Evaluate, *, carries: bool) -> Evaluate:
+    def evaluate(scope: Scope) -> str:
+        text = only(scope)
+        if type(text) is str:
+            return function(text)
+        result = function(str(text))
+        return Tainted(result) if carries else result
+
+    return evaluate
+
+
+def _applied(function: Callable[..., str], evaluates: tuple[Evaluate, ...], *, carries: bool) -> Evaluate:
+    if not carries:
+        return lambda scope: function(*[str(each(scope)) for each in evaluates])
+
+    def evaluate(scope: Scope) -> str:
+        texts = [each(scope) for each in evaluates]
+        return like(function(*map(str, texts)), *texts)
+
+    return evaluate
 
 
 def join(parts: Sequence[Node], position: int) -> Node:
@@ -92,29 +125,36 @@ def join(parts: Sequence[Node], position: int) -> Node:
     merged: list[Node] = []
     for part in parts:
         if part.constant is not None and merged and merged[-1].constant is not None:
-            merged[-1] = literal(_whole(merged[-1].constant + part.constant), merged[-1].position)
+            merged[-1] = literal(whole(merged[-1].constant + part.constant), merged[-1].position)
         elif part.constant != "":
             merged.append(part)
     if not merged:
         return literal("", position)
     if len(merged) == 1:
         return merged[0]
-    return Node("join", position, _joined([part.evaluate for part in merged]), merged)
+    may_taint = any(part.may_taint for part in merged)
+    evaluate = _joined(tuple(part.evaluate for part in merged), may_taint=may_taint)
+    return Node("join", position, evaluate, merged, may_taint=may_taint)
 
 
-def _whole(text: str) -> str:
+def _joined(pieces: tuple[Evaluate, ...], *, may_taint: bool) -> Evaluate:
+    def evaluate(scope: Scope) -> str:
+        parts = [piece(scope) for piece in pieces]
+        text = "".join(parts)
+        if not text.isascii():
+            text = whole(text)
+        if len(text) > MAX_OUTPUT:
+            bounded(text)
+        return tainted_by(text, parts) if may_taint else text
+
+    return evaluate
+
+
+def whole(text: str) -> str:
     """Bytes written one by one (`\\303\\251`) become the character they make together."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-
-
-def _joined(evaluates: list[Evaluate]) -> Evaluate:
-    if len(evaluates) == 2:
-        first, second = evaluates
-        return lambda scope: bounded(first(scope) + second(scope))
-    pieces = tuple(evaluates)
-    return lambda scope: bounded("".join([piece(scope) for piece in pieces]))
 
 
 def bounded(text: str) -> str:

@@ -217,13 +217,14 @@ class Parser:
     def _operator(self, name: str, at: int) -> Node:
         operator = registry.OPERATORS.get(name)
         if operator is not None and not operator.takes_arguments:
-            return apply(name, at, operator.apply, [self._operand()])
+            return apply(name, at, operator.apply, [self._operand()], untaints=operator.untaints)
         base, *arguments = name.split("_")
         operator = operator or registry.OPERATORS.get(base)
         if operator is None or (arguments and not operator.takes_arguments):
             raise self.fail(f'unknown expansion operator "{name}"', at)
         function, fixed = operator.apply, tuple(arguments)
-        return apply(name, at, lambda text: function(text, fixed), [self._operand()])
+        operand = self._operand()
+        return apply(name, at, lambda text: function(text, fixed), [operand], untaints=operator.untaints)
 
     def _operand(self) -> Node:
         self.skip_space()

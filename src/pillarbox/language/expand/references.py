@@ -15,6 +15,7 @@ from pillarbox.language.expand.errors import ExpandSyntaxError
 from pillarbox.language.expand.headers import read_headers
 from pillarbox.language.expand.nodes import Evaluate, Node
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import Tainted
 
 _HEADER_KINDS = {
     "h": "h",
@@ -30,7 +31,13 @@ _HEADER_KINDS = {
 
 def reference(name: str, position: int) -> Node:
     """The node for `$name`. Raises ExpandSyntaxError when nobody declared it."""
-    return Node(f"${name}", position, reader(name, position))
+    return Node(f"${name}", position, reader(name, position), may_taint=may_taint(name))
+
+
+def may_taint(name: str) -> bool:
+    """Whether the value of `$name` can be tainted: by its declaration, or because it is whatever was put there."""
+    found = registry.VARIABLES.get(name)
+    return found is None or any(each.tainted for each in found)
 
 
 def reader(name: str, position: int = 0) -> Evaluate:
@@ -43,15 +50,15 @@ def reader(name: str, position: int = 0) -> Evaluate:
         return lambda scope: scope.item
     if found := registry.VARIABLES.get(name):
         if len(found) == 1:
-            return _variable(found[0].facet, found[0].read)
-        return _first_of([(each.facet, each.read) for each in found])
+            return _variable(found[0])
+        return _first_of([(each.facet, _reading(each)) for each in found])
     kind, _, rest = name.partition("_")
     if kind in _HEADER_KINDS and rest:
         return _header(_HEADER_KINDS[kind], rest.rstrip(":"))
     for prefix, family in registry.VARIABLE_FAMILIES.items():
         if name.startswith(prefix) and len(name) > len(prefix):
-            return _member(family.facet, family.read, name)
-    raise ExpandSyntaxError(f'unknown variable name "{name}"{_suggestion(name)}', position)
+            return _member(family, name)
+    raise ExpandSyntaxError(f'unknown variable name "{name}"', position, _suggestion(name))
 
 
 def _capture(number: int) -> Evaluate:
@@ -62,12 +69,23 @@ def _capture(number: int) -> Evaluate:
     return evaluate
 
 
-def _variable(facet: type, read: Callable[[Any], str]) -> Evaluate:
+def _reading(variable: registry.Variable) -> Callable[[Any], str]:
+    read = variable.read
+    return (lambda facts: Tainted(read(facts))) if variable.tainted else read
+
+
+def _variable(variable: registry.Variable) -> Evaluate:
+    facet, read = variable.facet, variable.read
+
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
         return "" if facts is None else read(facts)
 
-    return evaluate
+    def evaluate_tainted(scope: Scope) -> str:
+        facts = scope.facets.get(facet)
+        return "" if facts is None else Tainted(read(facts))
+
+    return evaluate_tainted if variable.tainted else evaluate
 
 
 def _first_of(sources: list[tuple[type, Callable[[Any], str]]]) -> Evaluate:
@@ -83,10 +101,14 @@ def _first_of(sources: list[tuple[type, Callable[[Any], str]]]) -> Evaluate:
     return evaluate
 
 
-def _member(facet: type, read: Callable[[Any, str], str], name: str) -> Evaluate:
+def _member(family: registry.VariableFamily, name: str) -> Evaluate:
+    facet, read, tainted = family.facet, family.read, family.tainted
+
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return "" if facts is None else read(facts, name)
+        if facts is None:
+            return ""
+        return Tainted(read(facts, name)) if tainted else read(facts, name)
 
     return evaluate
 
@@ -98,7 +120,7 @@ def _header(kind: str, name: str) -> Evaluate:
         for source in registry.HEADER_SOURCES:
             facts = scope.facets.get(source.facet)
             if facts is not None:
-                return read_headers(source.read(facts), lowered, kind)
+                return Tainted(read_headers(source.read(facts), lowered, kind))
         return ""
 
     return evaluate
@@ -106,4 +128,4 @@ def _header(kind: str, name: str) -> Evaluate:
 
 def _suggestion(name: str) -> str:
     close = get_close_matches(name, [*registry.VARIABLES, *registry.VARIABLE_FAMILIES], 1, 0.75)
-    return f" (did you mean ${close[0]}?)" if close else ""
+    return f"did you mean ${close[0]}?" if close else ""

@@ -31,7 +31,7 @@ class Variable(NamedTuple):
     read: Callable[[Any], str]
     doc: str
     tainted: bool
-    """The value comes from outside: it must not become a path, a command or a query."""
+    """The value comes from outside: readers give it as Tainted. A value that is Tainted already stays so without this."""
     rank: int = 0
     """Where several facets supply one name, the highest rank that the scope has wins."""
 
@@ -59,6 +59,8 @@ class Operator(NamedTuple):
     name: str
     apply: Callable[..., str]
     takes_arguments: bool
+    untaints: bool = False
+    """The result is plain whatever the text was, as of what counts or digests; otherwise it is as tainted as the text."""
 
 
 ItemParser = Callable[["Parser"], "Node"]
@@ -109,11 +111,11 @@ def header_source(facet: type[F]) -> Callable[[Callable[[F], bytes]], Callable[[
     return register
 
 
-def operator(name: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """Declare `${name:text}`, a function of the text alone. It may raise ExpansionFailed."""
+def operator(name: str, *, untaints: bool = False) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Declare `${name:text}`, a function of the plain text alone. It may raise ExpansionFailed."""
 
     def register(apply: Callable[[str], str]) -> Callable[[str], str]:
-        OPERATORS[name] = Operator(name, apply, False)
+        OPERATORS[name] = Operator(name, apply, False, untaints)
         return apply
 
     return register
@@ -122,11 +124,11 @@ def operator(name: str) -> Callable[[Callable[[str], str]], Callable[[str], str]
 ArgumentOperator = Callable[[str, "tuple[str, ...]"], str]
 
 
-def argument_operator(name: str) -> Callable[[ArgumentOperator], ArgumentOperator]:
+def argument_operator(name: str, *, untaints: bool = False) -> Callable[[ArgumentOperator], ArgumentOperator]:
     """Declare `${name_a_b:text}`: the function gets the text and `("a", "b")`."""
 
     def register(apply: ArgumentOperator) -> ArgumentOperator:
-        OPERATORS[name] = Operator(name, apply, True)
+        OPERATORS[name] = Operator(name, apply, True, untaints)
         return apply
 
     return register

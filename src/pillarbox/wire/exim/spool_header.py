@@ -131,7 +131,8 @@ def _acl_items(envelope: Envelope) -> Iterator[bytes]:
     for name, value in envelope.acl_variables:
         kind, rest = name[:5], name[5:]
         data = value.encode("utf-8", "surrogateescape")
-        yield b"--acl%b %b %d\n%b\n" % (kind[4:].encode(), rest.encode(), len(data), data)
+        dashes = b"--" if name in envelope.tainted_variables else b"-"
+        yield b"%bacl%b %b %d\n%b\n" % (dashes, kind[4:].encode(), rest.encode(), len(data), data)
 
 
 def _status_items(header: SpoolHeader) -> Iterator[bytes]:
@@ -225,7 +226,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
     times = _TIMES.fullmatch(next(reader))
     if not owner or not times:
         raise ValueError("numbers were expected")
-    items, acl_variables = _read_items(reader)
+    items, acl_variables, tainted_variables = _read_items(reader)
     settled = frozenset(_text(address) for address in decode_tree(reader))
     recipients = _read_recipients(reader)
     extras = _extras_decoder.decode(items["pillarbox"]) if "pillarbox" in items else None
@@ -245,6 +246,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         ret=_RET_NAMES.get(items.get("dsn_ret", ""), ""),
         envid=items.get("dsn_envid", ""),
         acl_variables=acl_variables,
+        tainted_variables=tainted_variables,
     )
     return SpoolHeader(
         envelope=envelope,
@@ -261,9 +263,12 @@ def _expect_name(line: bytes) -> str:
     return line[:-2].decode("ascii")
 
 
-def _read_items(reader: _Reader) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+def _read_items(
+    reader: _Reader,
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...], tuple[str, ...]]:
     items: dict[str, str] = {}
     acl_variables: list[tuple[str, str]] = []
+    tainted: list[str] = []
     while reader.items_follow():
         item = _ITEM.fullmatch(next(reader))
         if not item:
@@ -274,10 +279,13 @@ def _read_items(reader: _Reader) -> tuple[dict[str, str], tuple[tuple[str, str],
             if not acl:
                 raise ValueError("an ACL variable's name and length were expected")
             text = _text(reader.take(int(acl.group(2))))
-            acl_variables.append((f"acl_{name[3]}{_text(acl.group(1))}", text))
+            variable = f"acl_{name[3]}{_text(acl.group(1))}"
+            acl_variables.append((variable, text))
+            if item.group().startswith(b"--"):
+                tainted.append(variable)
         else:
             items[name] = _text(value)
-    return items, tuple(acl_variables)
+    return items, tuple(acl_variables), tuple(tainted)
 
 
 def _read_recipients(reader: _Reader) -> tuple[Recipient, ...]:

@@ -147,7 +147,8 @@ async def fix_envelope(state: Finish) -> Reply | None:
         smtputf8=mail.smtputf8,
         ret=mail.ret,
         envid=mail.envid,
-        acl_variables=tuple(transaction.facts.variables.items()),
+        acl_variables=transaction.facts.acl_variables,
+        tainted_variables=transaction.facts.tainted_variables,
     )
     return None
 

@@ -71,7 +71,8 @@ async def submit(
         recipients=recipients,
         origin=origin,
         received_at=facts.received_at,
-        acl_variables=tuple(facts.variables.items()),
+        acl_variables=facts.acl_variables,
+        tainted_variables=facts.tainted_variables,
     )
     if not recipients:
         services.journal.main(line_received(envelope, message))
