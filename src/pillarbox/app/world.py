@@ -13,6 +13,7 @@ from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import FileJournal
+from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
@@ -64,7 +65,7 @@ class World:
         self.hosts = HostsFile(self.clock)
         self.text_files = LocalTextFiles()
         self.system_users = PasswdUsers(self.clock)
-        self.lookups = LookupTypes(self.clock)
+        self.lookups = LookupTypes(LookupWorld(self.clock, self.resolver))
         self.users = FileUsers(
             Path(files.accounts_file),
             Path(files.mail_directory),

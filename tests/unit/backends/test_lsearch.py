@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.clock import JumpClock
 
+from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.lsearch import Lsearch, parse_lines
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.ports.lookups import LookupDefer
@@ -69,7 +70,7 @@ async def test_a_file_that_vanishes_defers(tmp_path: Path) -> None:
 
 def test_dsearch(tmp_path: Path) -> None:
     (tmp_path / "joe").touch()
-    lookup = LookupTypes(JumpClock()).get("dsearch")
+    lookup = LookupTypes(LookupWorld(JumpClock())).get("dsearch")
     assert lookup is not None
     assert lookup.find_now("joe", str(tmp_path)) == "joe"
     assert lookup.find_now("sue", str(tmp_path)) is None

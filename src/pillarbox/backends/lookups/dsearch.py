@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import os
 
+from pillarbox.backends.lookups.driver import LookupWorld, SingleKey
 from pillarbox.ports.lookups import LookupDefer
 
 
-class Dsearch:
+class Dsearch(SingleKey):
     """Implements `ports.lookups.Lookup`."""
 
-    @property
-    def is_query_style(self) -> bool:
-        return False
-
-    def find_now(self, key: str, source: str) -> str | None:
+    def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         if not source.startswith("/"):
             raise LookupDefer(f"failed to open {source} for directory search: not an absolute path")
         if not key or "/" in key or "\0" in key or key in (".", ".."):
@@ -26,5 +23,6 @@ class Dsearch:
             raise LookupDefer(f"failed to open {source} for directory search: no such directory")
         return key if os.path.lexists(os.path.join(source, key)) else None
 
-    async def find(self, key: str, source: str) -> str | None:
-        return self.find_now(key, source)
+
+def make(kind: str, world: LookupWorld) -> Dsearch:
+    return Dsearch()

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pillarbox.backends.lookups.driver import LookupWorld, SingleKey
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.lookups import LookupDefer
 
@@ -36,7 +37,7 @@ class _Kept(NamedTuple):
     """Monotonic seconds."""
 
 
-class Lsearch:
+class Lsearch(SingleKey):
     """Single-key lookup in text files. Implements `ports.lookups.Lookup`."""
 
     def __init__(self, clock: Clock, parse: Callable[[str], dict[str, str]] | None = None) -> None:
@@ -44,11 +45,7 @@ class Lsearch:
         self._parse = parse or parse_lines
         self._files: OrderedDict[str, _Kept] = OrderedDict()
 
-    @property
-    def is_query_style(self) -> bool:
-        return False
-
-    def find_now(self, key: str, source: str) -> str | None:
+    def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         """Raises BlockingIOError when the file must be read, LookupDefer when it cannot be."""
         kept = self._files.get(source)
         if kept is None:
@@ -60,7 +57,7 @@ class Lsearch:
             self._files[source] = kept = kept._replace(checked_at=now)
         return kept.entries.get(key.lower())
 
-    async def find(self, key: str, source: str) -> str | None:
+    async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         """Raises LookupDefer."""
         try:
             return self.find_now(key, source)
@@ -136,3 +133,7 @@ def _split(line: str) -> tuple[str, str] | None:
             return _ESCAPED.sub(r"\1", quoted.group(1)).lower(), quoted.group(2).strip()
     plain = _PLAIN_KEY.match(line)
     return (plain.group(1).lower(), plain.group(2).strip()) if plain else None
+
+
+def make(kind: str, world: LookupWorld) -> Lsearch:
+    return Lsearch(world.clock)

@@ -1,38 +1,68 @@
 """The lookup types of this program, by name: the `Lookups` port.
 
-A type is one file, found by its name here. Instances are made when first asked for.
+A type is one file of this folder, imported when first asked for (drivers of databases are slow to import). Its function
+`make(kind, world)` gives the instance, which is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import cast
 
-from pillarbox.backends.lookups.dsearch import Dsearch
-from pillarbox.backends.lookups.lsearch import Lsearch
-from pillarbox.ports.clock import Clock
-from pillarbox.ports.lookups import Lookup
+from pillarbox.backends.lookups.driver import LookupWorld
+from pillarbox.ports.lookups import Lookup, LookupNotOpened
 
-Factory = Callable[[Clock], Lookup]
+FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "dbmjz": "dbm",
+        "dbmnz": "dbm",
+        "iplsearch": "lsearch",
+        "ldapauth": "ldap",
+        "ldapdn": "ldap",
+        "ldapm": "ldap",
+        "nwildlsearch": "lsearch",
+        "regdom": "psl",
+        "wildlsearch": "lsearch",
+    }
+)
+"""Kinds that live in the file of another."""
 
-FACTORIES: Mapping[str, Factory] = {
-    "dsearch": lambda clock: Dsearch(),
-    "lsearch": Lsearch,
-}
+_NO_TYPES = frozenset({"driver", "registry"})
 
 
 class LookupTypes:
     """Implements `ports.lookups.Lookups`."""
 
-    def __init__(self, clock: Clock, factories: Mapping[str, Factory] = FACTORIES) -> None:
-        self._clock = clock
-        self._factories = factories
+    def __init__(self, world: LookupWorld) -> None:
+        self._world = world
         self._made: dict[str, Lookup] = {}
 
     def get(self, kind: str) -> Lookup | None:
         found = self._made.get(kind)
-        if found is None and kind in self._factories:
-            found = self._made[kind] = self._factories[kind](self._clock)
+        if found is None and kind in known_kinds():
+            found = self._made[kind] = self._make(kind)
         return found
 
     def kinds(self) -> frozenset[str]:
-        return frozenset(self._factories)
+        return known_kinds()
+
+    def _make(self, kind: str) -> Lookup:
+        file = FILES.get(kind, kind)
+        try:
+            module = importlib.import_module(f"{__package__}.{file}")
+        except ModuleNotFoundError as error:
+            raise LookupNotOpened(
+                f'lookup type "{kind}" needs the Python package {error.name}: install pillarbox[{file}]'
+            ) from None
+        return cast(Lookup, module.make(kind, self._world))
+
+
+@cache
+def known_kinds() -> frozenset[str]:
+    package = importlib.import_module(__package__)
+    files = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg} - _NO_TYPES
+    return frozenset(files | {kind for kind, file in FILES.items() if file in files})
