@@ -8,7 +8,7 @@ from pillarbox.language.expand.numbers import integer
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import argument_operator, item
 from pillarbox.language.expand.scope import MAX_OUTPUT, Scope
-from pillarbox.language.regex import MAX_SUBJECT, RegexError, compile_regex
+from pillarbox.language.regex import RegexError, compile_regex
 
 
 @item("sg")
@@ -34,27 +34,25 @@ def _substituted(text: str, pattern: str, replacement: str) -> str:
         regex = compile_regex(pattern)
     except RegexError as error:
         raise ExpansionFailed(str(error)) from None
-    if len(text) > MAX_SUBJECT:
-        raise ExpansionFailed(f'the text of "sg" is longer than {MAX_SUBJECT} characters')
     pieces = _pieces(replacement)
-    if all(isinstance(piece, str) for piece in pieces):
-        fixed = "".join(str(piece) for piece in pieces)
-        if len(fixed) * (len(text) + 1) <= MAX_OUTPUT:
-            return regex.sub(lambda found: fixed, text)
-    parts: list[str] = []
+    data = text.encode("utf-8", "surrogateescape")
+    parts: list[bytes] = []
     size = end = 0
-    for found in regex.finditer(text):
-        groups = (found.group(), *found.groups(""))
-        part = text[end : found.start()] + "".join(
-            piece if isinstance(piece, str) else (groups[piece] if piece < len(groups) else "")
+    for spans in regex.all_spans(data):
+        begin, behind = spans[0]
+        groups = [data[start:stop] if start >= 0 else b"" for start, stop in spans]
+        part = data[end:begin] + b"".join(
+            piece.encode("utf-8", "surrogateescape")
+            if isinstance(piece, str)
+            else (groups[piece] if piece < len(groups) else b"")
             for piece in pieces
         )
-        end = found.end()
+        end = behind
         size += len(part)
         if size > MAX_OUTPUT:
             raise ExpansionFailed(f'the result of "sg" exceeds {MAX_OUTPUT} characters')
         parts.append(part)
-    return bounded("".join(parts) + text[end:])
+    return bounded((b"".join(parts) + data[end:]).decode("utf-8", "surrogateescape"))
 
 
 def _pieces(replacement: str) -> list[str | int]:
