@@ -6,6 +6,9 @@ import pytest
 
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.variables import address as _address  # noqa: F401  declares the variables
+from pillarbox.flow.variables import connection as _connection  # noqa: F401
+from pillarbox.flow.variables import message as _message  # noqa: F401
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template

@@ -7,6 +7,8 @@ from tests.support.clock import JumpClock
 from tests.support.fake_dns import FakeDns
 
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.variables import address as _address  # noqa: F401  declares the variables
+from pillarbox.flow.variables import message as _message  # noqa: F401
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
