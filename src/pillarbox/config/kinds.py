@@ -3,16 +3,27 @@
 | annotation | written | value |
 |---|---|---|
 | `bool` | `x`, `no_x`, `x = yes` | bool |
+| `ExpandedBool` | the same, or text with a `$` | bool or Template |
 | `int` | `10`, `0x1f`, `4K` | int |
 | `Size` | `50M`, `0` | bytes |
+| `Kilobytes` | `10M`, `3` for 3K | bytes |
+| `FixedPoint` | `1.5` | float |
 | `Duration` | `1h30m` | seconds, float |
+| `Durations` | `4h:8h` | seconds, ascending |
 | `Octal` | `0660` | int |
 | `str` | text, quoted or not | str |
+| `Words` | a list without expansion | str, in list syntax |
 | `Template` | an expanded string | Template |
+| `ExpandedList`, `ExpandedInteger`, `ExpandedTime` | the same; what comes out is a list, a number, a time | Template |
+| `HeaderLines`, `HeaderNames`, `Condition`, `Settings` | the same; given again they add up (build.py) | Template; str |
 | `DomainList` … | a list | the compiled list |
+| `User`, `Group`, `ExpandedUser`, `ExpandedGroup` | a name or a number | the name; Template |
+| `Users`, `Groups` | a list of them | tuple of names |
+| `HeaderRewriting` | rewrite rules, colon between them | RewriteRules |
 | `Literal["a", "b"]` | one of the words | the word |
 
-`X | None` is an option that may be unset.
+`X | None` is an option that may be unset. A kind that only other words tell from another (`ExpandedList`, `Template`) is one for the reader
+of `-bP` and of the reference pages, and for checks that want to know what comes out.
 """
 
 from __future__ import annotations
@@ -20,10 +31,32 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pillarbox.config.errors import OptionError
+from pillarbox.config.errors import OptionError, printable
+from pillarbox.config.logins import (
+    parse_expanded_group,
+    parse_expanded_user,
+    parse_group,
+    parse_groups,
+    parse_user,
+    parse_users,
+)
+from pillarbox.config.numbers import (
+    NAME,
+    parse_duration,
+    parse_durations,
+    parse_fixed_point,
+    parse_integer,
+    parse_kilobytes,
+    parse_octal,
+    show_duration,
+    show_durations,
+    show_fixed_point,
+    show_kilobytes,
+    show_octal,
+    show_size,
+)
 from pillarbox.language.expand.errors import ExpandSyntaxError
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
@@ -31,9 +64,13 @@ from pillarbox.language.match.core import MatchList
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.match.items import split
 from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.match.strings import StringList
+from pillarbox.language.rewrite.rules import RewriteRules, RewriteSyntaxError, parse_rewrite_rule
+
+__all__ = ["parse_duration", "parse_integer", "show_duration", "show_size"]  # where they used to be
 
 
 class Kind(NamedTuple):
@@ -45,78 +82,43 @@ class Kind(NamedTuple):
     is_boolean: bool = False
     is_optional: bool = False
     parses_defaults: bool = True
+    unset: str = " "
+    """What `-bP` prints behind the `=` of an option without a value."""
 
     def parse_default(self, text: str) -> Any:
         return self.parse(text, NamedLists())
 
 
-_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.IGNORECASE)
-_DURATION_UNITS = (604800, 86400, 3600, 60, 1)
-_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_INTEGER = re.compile(r"(-?)(0[xX][0-9a-fA-F]+|\d+)([kKmMgG]?)")
+_BOOLEAN_WORD = re.compile(r"[A-Za-z]\w*|")
+_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
-def parse_duration(text: str) -> float:
-    """`1h30m` → 5400.0 seconds (Exim 6.16). Raises OptionError."""
-    found = _DURATION.fullmatch(text.strip())
-    if not found or not any(found.groups()):
-        raise OptionError(
-            f"malformed time interval {text!r}: weeks, days, hours, minutes, seconds as in 1w2d3h4m5s"
-        )
-    return float(sum(int(n) * unit for n, unit in zip(found.groups(), _DURATION_UNITS, strict=True) if n))
-
-
-def show_duration(seconds: float) -> str:
-    """5400.0 → `1h30m`; 0 → `0s`."""
-    left, text = int(seconds), ""
-    for unit, letter in zip(_DURATION_UNITS, "wdhms", strict=True):
-        count, left = divmod(left, unit)
-        text += f"{count}{letter}" if count else ""
-    return text or "0s"
-
-
-def parse_integer(text: str) -> int:
-    """Decimal, octal (leading 0) or hexadecimal, with K, M or G behind (Exim 6.14). Raises OptionError."""
-    found = _INTEGER.fullmatch(text.strip())
-    if not found:
-        raise OptionError(f"malformed integer {text!r}")
-    sign, digits, unit = found.groups()
-    base = 16 if digits[:2].lower() == "0x" else 8 if digits.startswith("0") and len(digits) > 1 else 10
-    try:
-        number = int(digits, base) * _SIZES[unit.lower()]
-    except ValueError:
-        raise OptionError(f"malformed integer {text!r}") from None
-    return -number if sign else number
-
-
-def show_size(size: int) -> str:
-    for unit in ("g", "m", "k"):
-        if size and size % _SIZES[unit] == 0:
-            return f"{size // _SIZES[unit]}{unit.upper()}"
-    return str(size)
-
-
-def _parse_octal(text: str, named: NamedLists) -> int:
-    try:
-        return int(text.strip(), 8)
-    except ValueError:
-        raise OptionError(f"malformed octal number {text!r}") from None
-
-
-def _parse_bool(text: str, named: NamedLists) -> bool:
-    word = text.strip().lower()
-    if word in ("true", "yes", ""):
+def parse_boolean(text: str, named: NamedLists) -> bool:
+    """Raises OptionError."""
+    text = text.strip()
+    if not text:
         return True
-    if word in ("false", "no"):
-        return False
-    raise OptionError(f"{text.strip()!r} is not a boolean: yes, no, true or false")
+    word = _BOOLEAN_WORD.match(text)[0]  # type: ignore[index]  # it matches nothing at least
+    value = _BOOLEANS.get(word.lower())
+    if value is None:
+        raise OptionError(f'"{word}" is not a valid value for the "{NAME}" option')
+    if len(word) < len(text):
+        raise OptionError(f'extra characters follow "{word}" for boolean option {NAME}')
+    return value
 
 
-def _parse_template(text: str, named: NamedLists) -> Template:
+def parse_expanded_boolean(text: str, named: NamedLists) -> bool | Template:
+    """`x`, `no_x`, `x = yes` are settled at load, `x = ${if …}` when it is needed. Raises OptionError."""
+    return parse_template(text, named) if "$" in text else parse_boolean(text, named)
+
+
+def parse_template(text: str, named: NamedLists) -> Template:
+    """Raises OptionError."""
     try:
         return Template.parse(text)
     except ExpandSyntaxError as error:
-        raise OptionError(_pointed(error.message, text, error.position)) from None
+        reason = _pointed(error.message, text, error.position)
+        raise OptionError(reason, suggestion=error.suggestion) from None
 
 
 def _pointed(message: str, text: str, position: int) -> str:
@@ -134,31 +136,79 @@ def _list_parser(kind: type[MatchList[Any]]) -> Callable[[str, NamedLists], Matc
     return parse
 
 
+def _parse_rewriting(text: str, named: NamedLists) -> RewriteRules:
+    try:
+        return RewriteRules(tuple(parse_rewrite_rule(rule, named) for rule, _ in split(text)))
+    except (RewriteSyntaxError, ExpandSyntaxError, ListSyntaxError) as error:
+        raise OptionError(str(error)) from None
+
+
 def _source(value: Any) -> str:
-    return "" if value is None else str(value.source)
+    return "" if value is None else printable(str(value.source))
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))
 
 
-_INT = Kind("integer", lambda text, named: parse_integer(text), str)
-_SIZE = Kind("size", lambda text, named: parse_integer(text), show_size)
+def _show_boolean(value: Any) -> str:
+    return _source(value) if isinstance(value, Template) else "yes" if value else "no"
+
+
+def _show_rules(value: Any) -> str:
+    return "" if value is None else printable(" : ".join(rule.text for rule in value.rules))
+
+
+def _names(value: Any) -> str:
+    return ":".join(value)
+
+
 _TIME = Kind("time", lambda text, named: parse_duration(text), show_duration)
-_OCTAL = Kind("octal", _parse_octal, lambda value: f"0{value:o}" if value else "0")
+_LIST = Kind("string list", lambda text, named: text, _text, parses_defaults=False)
+_EXPANDED = Kind("expanded string", parse_template, _source)
 
-Size = Annotated[int, _SIZE]
+ExpandedBool = Annotated[
+    bool | Template,
+    Kind("expanded boolean", parse_expanded_boolean, _show_boolean, is_boolean=True, parses_defaults=False),
+]
+Size = Annotated[int, Kind("size", lambda text, named: parse_integer(text), show_size)]
 """Bytes."""
-Octal = Annotated[int, _OCTAL]
+Kilobytes = Annotated[int, Kind("size in K", lambda text, named: parse_kilobytes(text), show_kilobytes)]
+"""Bytes, though a bare number counts kilobytes."""
+Octal = Annotated[int, Kind("octal integer", lambda text, named: parse_octal(text), show_octal)]
+FixedPoint = Annotated[
+    float, Kind("fixed-point number", lambda text, named: parse_fixed_point(text), show_fixed_point, unset="")
+]
 Duration = Annotated[float, _TIME]
 """Seconds."""
+Durations = Annotated[
+    tuple[float, ...], Kind("time list", lambda text, named: parse_durations(text), show_durations)
+]
+"""Seconds, ascending."""
+Words = Annotated[str, _LIST]
+"""A list in Exim's syntax, which is not expanded."""
+ExpandedList = Annotated[Template, _EXPANDED._replace(word="expanded string list")]
+ExpandedInteger = Annotated[Template, _EXPANDED._replace(word="expanded integer")]
+ExpandedTime = Annotated[Template, _EXPANDED._replace(word="expanded time")]
+HeaderLines = Annotated[Template, _EXPANDED._replace(word="header lines")]
+HeaderNames = Annotated[Template, _EXPANDED._replace(word="header names")]
+Condition = Annotated[Template, _EXPANDED._replace(word="condition")]
+Settings = Annotated[str, _LIST._replace(word="settings")]
+"""`name = value` items with semicolons between them; each value is expanded by itself."""
+User = Annotated[str, Kind("user", parse_user, _text, parses_defaults=False)]
+Group = Annotated[str, Kind("group", parse_group, _text, parses_defaults=False)]
+ExpandedUser = Annotated[Template, Kind("expanded user", parse_expanded_user, _source)]
+ExpandedGroup = Annotated[Template, Kind("expanded group", parse_expanded_group, _source)]
+Users = Annotated[tuple[str, ...], Kind("user list", parse_users, _names, unset="")]
+Groups = Annotated[tuple[str, ...], Kind("group list", parse_groups, _names, unset="")]
+HeaderRewriting = Annotated[RewriteRules, Kind("rewrite rules", _parse_rewriting, _show_rules)]
 
 _KINDS: dict[Any, Kind] = {
-    bool: Kind("boolean", _parse_bool, lambda value: "yes" if value else "no", is_boolean=True),
-    int: _INT,
+    bool: Kind("boolean", parse_boolean, _show_boolean, is_boolean=True),
+    int: Kind("integer", lambda text, named: parse_integer(text), str),
     float: _TIME,
     str: Kind("string", lambda text, named: text, _text, parses_defaults=False),
-    Template: Kind("expanded string", _parse_template, _source),
+    Template: _EXPANDED,
     DomainList: Kind("domain list", _list_parser(DomainList), _source),
     HostList: Kind("host list", _list_parser(HostList), _source),
     AddressList: Kind("address list", _list_parser(AddressList), _source),
@@ -179,22 +229,21 @@ def kind_of(annotation: Any) -> Kind:
             if isinstance(extra, Kind):
                 return extra
     if origin is Literal:
-        return _choice(get_args(annotation))
+        return choice(get_args(annotation))
     try:
         return _KINDS[annotation]
     except (KeyError, TypeError):
         raise TypeError(f"no option kind for annotation {annotation!r}") from None
 
 
-def _choice(words: tuple[str, ...]) -> Kind:
+def choice(words: tuple[str, ...], refusal: str = "") -> Kind:
+    """One of the words. `refusal` is what Exim says of another; it may hold NAME and `{value}`."""
+
     def parse(text: str, named: NamedLists) -> str:
         word = text.strip()
         if word not in words:
-            close = get_close_matches(word, words, 1)
-            raise OptionError(
-                f"{word!r} is not one of {', '.join(words)}",
-                suggestion=f"did you mean {close[0]}?" if close else "",
-            )
+            reason = refusal.replace("{value}", word) or f"{word!r} is not one of {', '.join(words)}"
+            raise OptionError(reason, suggestion=f"it may be {', '.join(words)}" if refusal else "")
         return word
 
     return Kind("choice", parse, _text)

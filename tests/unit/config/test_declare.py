@@ -87,9 +87,12 @@ def test_parses_kinds(name: str, text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("size", "x", "malformed integer"),
-        ("pause", "5x", "malformed time"),
-        ("mode", "9", "malformed octal"),
+        ("size", "x", "integer expected for size"),
+        ("pause", "5x", "invalid time value for pause"),
+        ("pause", "90", "invalid time value for pause"),
+        ("size", "08", "extra characters follow integer value for size"),
+        ("size", "2G", 'absolute value of integer "2G" is too large'),
+        ("mode", "9", "octal integer expected for mode"),
         ("type", "c", "not one of a, b"),
         ("text", "$nosuch", "unknown variable"),
         ("domains", "+nosuch", "unknown named domain list"),
@@ -97,11 +100,11 @@ def test_parses_kinds(name: str, text: str, value: object) -> None:
 )
 def test_refuses_malformed_values(name: str, text: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        Square.options()[name].kind.parse(text, NamedLists())
+        Square.options()[name].parse(text, NamedLists())
 
 
 def test_durations_and_integers() -> None:
-    assert parse_duration("90") == 90.0
+    assert parse_duration("90s") == 90.0
     assert show_duration(5400) == "1h30m"
     assert show_duration(0) == "0s"
     assert parse_integer("-1") == -1
