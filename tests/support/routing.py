@@ -101,7 +101,7 @@ class FakeSystemUsers:
 def build_routers(text: str) -> list[Router]:
     """Only the routers and the named lists they use: no transports are needed. Raises ConfigError."""
     reader = Reader()
-    builder = _Builder(parse_exim4(reader.read_text(text), reader.macros))
+    builder = _Builder(parse_exim4(reader.read_text(text), reader))
     builder._lists()
     routers = cast("list[Router]", builder._drivers("router", builder.raw.routers))
     if builder.problems:

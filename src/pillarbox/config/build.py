@@ -7,15 +7,19 @@ ConfigError carries them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
+from pillarbox.config.builtin import BuiltinMacros
 from pillarbox.config.declare import MISSING, Driver, MainOptions, Option, main_options
 from pillarbox.config.errors import ConfigError, OptionError, Position, Problem
 from pillarbox.config.exim4 import parse_exim4
+from pillarbox.config.findings import Findings
 from pillarbox.config.model import Config
+from pillarbox.config.numbers import NAME
 from pillarbox.config.raw import Raw, RawDriver, RawOption
 from pillarbox.config.reader import RawLine, Reader
 from pillarbox.language.expand.errors import ExpandSyntaxError
@@ -23,6 +27,7 @@ from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.match.items import split
 from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, RetrySyntaxError, parse_retry_rule
@@ -45,17 +50,21 @@ def _no_acls(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, rep
 
 
 def load(
-    path: Path, *, macros: Mapping[str, str] | None = None, acl_compiler: AclCompiler = _no_acls
+    path: Path,
+    *,
+    macros: Mapping[str, str] | None = None,
+    builtin: BuiltinMacros | None = None,
+    acl_compiler: AclCompiler = _no_acls,
 ) -> Config:
     """Read, parse and build the Exim 4 configuration in `path`. Raises ConfigError."""
-    reader = Reader(macros)
-    return build(parse_exim4(reader.read(path), reader.macros), acl_compiler=acl_compiler)
+    reader = Reader(macros, builtin)
+    return build(parse_exim4(reader.read(path), reader), acl_compiler=acl_compiler)
 
 
 def load_text(text: str, *, name: str = "configuration", acl_compiler: AclCompiler = _no_acls) -> Config:
     """The same for a text in memory. Raises ConfigError."""
     reader = Reader()
-    return build(parse_exim4(reader.read_text(text, name), reader.macros), acl_compiler=acl_compiler)
+    return build(parse_exim4(reader.read_text(text, name), reader), acl_compiler=acl_compiler)
 
 
 def build(raw: Raw, *, acl_compiler: AclCompiler = _no_acls) -> Config:
@@ -66,9 +75,14 @@ def build(raw: Raw, *, acl_compiler: AclCompiler = _no_acls) -> Config:
 class _Builder:
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
-        self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        self.unsupported: list[Problem] = []
         self.named = NamedLists()
+        self._found = Findings(raw)
+
+    @property
+    def problems(self) -> list[Problem]:
+        return self._found.in_order()
 
     def build(self, acl_compiler: AclCompiler) -> Config:
         self._lists()
@@ -81,8 +95,8 @@ class _Builder:
         self._check_transports(transports)
         self._check_routers()
         self._check_acls(main)
-        if self.problems:
-            raise ConfigError(tuple(sorted(self.problems, key=lambda problem: (problem.file, problem.line))))
+        if problems := self.problems:
+            raise ConfigError(tuple(problems))
         return Config(
             main=main,
             routers=tuple(routers),
@@ -94,10 +108,13 @@ class _Builder:
             named=self.named,
             raw=self.raw,
             notes=tuple(self.notes),
+            unsupported=tuple(self.unsupported),
         )
 
-    def complain(self, position: Position, text: str, reason: str, suggestion: str = "") -> None:
-        self.problems.append(Problem(position.file, position.line, text[:200], reason, suggestion))
+    def complain(
+        self, position: Position, text: str, reason: str, suggestion: str = "", *, exim: str = ""
+    ) -> None:
+        self._found.add(position, text, reason, suggestion, exim)
 
     # Sections
 
@@ -120,8 +137,8 @@ class _Builder:
         known = main_options()
         values: dict[type[MainOptions], dict[str, Any]] = {cls: {} for cls in MainOptions.registry}
         declared = {name: option for name, (_, option) in known.items()}
-        for raw, option, value in self._values(self.raw.main, declared, "main option"):
-            values[known[raw.name][0]][option.place] = value
+        for option, value in self._values(self.raw.main, declared, 'main option "{}" unknown'):
+            values[known[option.name][0]][option.place] = value
         made: dict[type[MainOptions], MainOptions] = {}
         for settings, given in values.items():
             instance = self._make(settings, given, self.raw.position, "the main section")
@@ -135,10 +152,9 @@ class _Builder:
             driver = self._driver_class(family, raw)
             if driver is None:
                 continue
-            options = [option for option in raw.options if option.name != "driver"]
+            options = [option for option in raw.options if option.name != "driver" or option.is_negated]
             given: dict[str, Any] = {"name": raw.name, "origin": raw.position}
-            where = f"option of {family} {raw.name} (driver {driver.driver})"
-            for _, option, value in self._values(options, driver.options(), where):
+            for option, value in self._values(options, driver.options(), 'option "{}" unknown'):
                 given[option.place] = value
             instance = self._make(driver, given, raw.position, f"{family} {raw.name}")
             if instance is not None:
@@ -146,54 +162,81 @@ class _Builder:
         return made
 
     def _driver_class(self, family: str, raw: RawDriver) -> type[Driver] | None:
-        registry = Driver.families[family].registry if family in Driver.families else {}
-        chosen = next((option for option in raw.options if option.name == "driver"), None)
-        if chosen is None or not chosen.value:
-            self.complain(raw.position, f"{raw.name}:", f"{family} {raw.name} has no driver option")
+        base = Driver.families.get(family)
+        registry = base.registry if base else {}
+        word = "auth" if family == "authenticator" else family
+        chosen = [option for option in raw.options if option.name == "driver" and not option.is_negated]
+        if not chosen:
+            reason = f'no driver defined for {word} "{raw.name}"'
+            self.complain(raw.position, f"{raw.name}:", reason, exim=f":\n  {reason}")
             return None
-        found = registry.get(chosen.value.strip())
+        option = chosen[0]
+        if option.trouble:
+            self.complain(option.position, option.text, option.trouble)
+            return None
+        found = registry.get((option.value or "").strip())
         if found is None:
             self.complain(
-                chosen.position,
-                chosen.text,
-                f"unknown {family} driver {chosen.value!r}",
-                _meant(chosen.value, registry),
+                option.position,
+                option.text,
+                f'{word} {raw.name}: cannot find {word} driver "{option.value}"',
+                _meant(option.value or "", registry),
             )
+            return None
+        self._mind_order(raw, option, base.options() if base else {}, found.options())
+        if inert := getattr(found, "inert", ""):
+            self._note(option, f"{family} driver {found.driver} is read, but not acted on yet", inert)
         return found
 
+    def _mind_order(
+        self, raw: RawDriver, chosen: RawOption, generic: Mapping[str, Option], own: Mapping[str, Option]
+    ) -> None:
+        """Private options belong to a driver, so it must have been named before them (Exim 6.21)."""
+        for option in raw.options[: raw.options.index(chosen)]:
+            if option.name in own and option.name not in generic:
+                reason = (
+                    f'option "{option.name}" unknown ("driver" must be specified before any private options)'
+                )
+                self.complain(option.position, option.text, reason)
+
     def _values(
-        self, raws: Iterable[RawOption], declared: Mapping[str, Option], where: str
-    ) -> Iterable[tuple[RawOption, Option, Any]]:
-        seen: set[str] = set()
+        self, raws: Iterable[RawOption], declared: Mapping[str, Option], unknown: str
+    ) -> Iterable[tuple[Option, Any]]:
+        """Each value, parsed. Where an option is set again the last value counts, except for those that add up."""
+        written: dict[str, str] = {}
         for raw in raws:
             option = declared.get(raw.name)
             if option is None:
-                self.complain(
-                    raw.position, raw.text, f"unknown {where}: {raw.name}", _meant(raw.name, declared)
-                )
+                name = _as_written(raw)
+                self.complain(raw.position, raw.text, unknown.format(name), _meant(name, declared))
                 continue
-            if raw.name in seen:
-                self.complain(raw.position, raw.text, f"option {raw.name} is given twice")
-                continue
-            seen.add(raw.name)
             self._mind_inert(raw, option)
+            if raw.name in REPEATABLE and raw.value is not None:
+                before = written.get(raw.name)
+                joined = raw.value if before is None else REPEATABLE[raw.name](before, raw.value)
+                written[raw.name] = joined
+                raw = raw._replace(value=joined)
+            elif raw.name in written:
+                reason = f"{raw.name} is set again: this is the value that counts"
+                self.notes.append(Problem(raw.position.file, raw.position.line, raw.text[:200], reason))
+            written.setdefault(raw.name, raw.value or "")
             try:
-                yield raw, option, _parse(raw, option, self.named)
+                yield option, _parse(raw, option, self.named)
             except OptionError as error:
-                self.complain(raw.position, raw.text, f"{raw.name}: {error}", error.suggestion)
+                self.complain(raw.position, raw.text, str(error).replace(NAME, raw.name), error.suggestion)
 
     def _mind_inert(self, raw: RawOption, option: Option) -> None:
-        """What we do not act on is never passed over in silence; what would restrict somebody is not passed over at all."""
+        """What we do not act on is never passed over in silence."""
         match option.inert:
             case "refused":
-                self.complain(
-                    raw.position,
-                    raw.text,
-                    f"{raw.name} is not supported yet, and mail would pass that it forbids",
-                )
+                reason = f"{raw.name} is not supported yet, and mail would pass that it forbids"
+                self._note(raw, reason, "refused")
             case "noted":
-                reason = f"{raw.name} is read, but has no effect yet"
-                self.notes.append(Problem(raw.position.file, raw.position.line, raw.text[:200], reason))
+                self._note(raw, f"{raw.name} is read, but has no effect yet", "noted")
+
+    def _note(self, raw: RawOption, reason: str, inert: str) -> None:
+        problem = Problem(raw.position.file, raw.position.line, raw.text[:200], reason)
+        (self.unsupported if inert == "refused" else self.notes).append(problem)
 
     def _make(self, cls: type[Any], given: dict[str, Any], position: Position, where: str) -> Any:
         missing = [
@@ -202,14 +245,16 @@ class _Builder:
             if option.default is MISSING and option.default_factory is MISSING and option.place not in given
         ]
         if missing:
-            self.complain(position, "", f"{where}: {', '.join(missing)} must be set")
+            self._found.add_at_end(position, f"{', '.join(missing)} must be set", heading=_heading(where))
             return None
         try:
-            return cls(**given)
+            made = cls(**given)
         except OptionError as error:
-            name = f"{error.option}: " if error.option else ""
-            self.complain(position, "", f"{where}: {name}{error}", error.suggestion)
+            self._found.add_at_end(position, str(error), error.suggestion, _heading(where))
             return None
+        for option, reason in made.unready():
+            self.unsupported.append(Problem(position.file, position.line, "", f"{where}: {option}: {reason}"))
+        return made
 
     def _acls(self, compile_acl: AclCompiler) -> dict[str, object]:
         def report(position: str, reason: str, suggestion: str) -> None:
@@ -272,10 +317,10 @@ class _Builder:
                     option.name in ("redirect_router", "pass_router")
                     and (option.value or "").strip() not in known
                 ):
-                    self.complain(
+                    self._found.add_last(
                         option.position,
                         option.text,
-                        f"there is no router {option.value!r}",
+                        f'new_router "{option.value}" not found for "{raw.name}" router',
                         _meant(option.value or "", known),
                     )
 
@@ -291,18 +336,77 @@ class _Builder:
 
 
 def _parse(raw: RawOption, option: Option, named: NamedLists) -> Any:
+    """Raises OptionError in Exim's words (readconf's, Exim 6.12 to 6.17)."""
     kind = option.kind
     if kind.is_boolean:
-        if raw.is_negated:
-            return False
-        return kind.parse(raw.value or "", named)
+        return _parse_boolean(raw, option, named)
     if raw.is_negated:
-        raise OptionError("only a boolean option can be negated")
+        raise OptionError("negation prefix applied to a non-boolean option")
+    if raw.trouble:
+        raise OptionError(raw.trouble)
     if raw.value is None:
-        raise OptionError("= and a value are missing")
-    return kind.parse(raw.value, named)
+        raise OptionError(f"unexpected end of line (data missing) after {raw.name}")
+    return option.parse(raw.value, named)
+
+
+def _parse_boolean(raw: RawOption, option: Option, named: NamedLists) -> Any:
+    rest = raw.rest or (f"={raw.value}" if raw.value is not None else "")
+    if not rest:
+        return option.kind.parse("no" if raw.is_negated else "yes", named)
+    if raw.is_negated or not rest.startswith("="):
+        raise OptionError(f"extra characters follow boolean option {_as_written(raw)}")
+    text = rest[1:].strip()
+    if "$" in text and option.kind.word == "expanded boolean":
+        return option.parse(text, named)
+    word = re.match(r"\w*", text)
+    found = word.group() if word else ""
+    if found.lower() in ("", "yes", "no", "true", "false") and found != text:
+        raise OptionError(f'extra characters follow "{found}" for boolean option {raw.name}')
+    if found.lower() not in ("", "yes", "no", "true", "false"):
+        raise OptionError(f'"{found}" is not a valid value for the "{raw.name}" option')
+    return option.kind.parse(found or "yes", named)
+
+
+def _as_written(raw: RawOption) -> str:
+    if not raw.is_negated:
+        return raw.name
+    found = re.search(rf"(?:no|not)_{re.escape(raw.name)}", raw.text)
+    return found.group() if found else f"no_{raw.name}"
+
+
+def _heading(where: str) -> str:
+    """`router r1` → ` for r1 router`, as Exim says it; nothing for the main section."""
+    family, _, name = where.partition(" ")
+    return f" for {name} {family}" if family in Driver.families else ""
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word.strip(), list(known), 1)
     return f"did you mean {close[0]}?" if close else ""
+
+
+def _both_conditions(before: str, after: str) -> str:
+    return f"${{if and{{{{bool_lax{{{before}}}}}{{bool_lax{{{after}}}}}}}}}"
+
+
+def _joined_lines(before: str, after: str) -> str:
+    return f"{before.rstrip(chr(10))}\n{after.rstrip(chr(10))}" if before else after
+
+
+def _joined_list(separator: str) -> Callable[[str, str], str]:
+    def join(before: str, after: str) -> str:
+        source = after if after.startswith("<") else f"<{separator} {after}"
+        items = [item.replace(separator, separator * 2) for item, _ in split(source)]
+        joined = separator.join(items)
+        return joined if not before else f"{before}{separator}{joined}" if joined else before
+
+    return join
+
+
+REPEATABLE: dict[str, Callable[[str, str], str]] = {
+    "condition": _both_conditions,
+    "headers_add": _joined_lines,
+    "headers_remove": _joined_list(":"),
+    "set": _joined_list(";"),
+}
+"""Driver options that may be set several times, and how two settings become one (Exim 15.1, 24.1)."""

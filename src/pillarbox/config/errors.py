@@ -27,7 +27,19 @@ class Problem(NamedTuple):
     text: str
     """The offending text as it stands in the file."""
     reason: str
+    """Exim's words where Exim finds it too."""
     suggestion: str = ""
+    exim: str = ""
+    """What Exim prints behind "Exim configuration error", where that is not the line, the file and the reason."""
+
+    @property
+    def exim_form(self) -> str:
+        """As Exim prints it, without the time in front."""
+        if self.exim:
+            return f"Exim configuration error{self.exim}"
+        if not self.line:
+            return f"Exim configuration error:\n  {self.reason}"
+        return f"Exim configuration error in line {self.line} of {self.file}:\n  {self.reason}"
 
     def __str__(self) -> str:
         shown = f"\n    {self.text}" if self.text else ""
@@ -50,3 +62,19 @@ class OptionError(Exception):
         super().__init__(reason)
         self.option = option
         self.suggestion = suggestion
+
+
+def printable(text: str) -> str:
+    """As Exim shows text in messages: control characters and bytes that are not ASCII as `\\303`, `\\n`, `\\t`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(code) for code in text.encode("utf-8", "surrogateescape"))
+
+
+def _shown(code: int) -> str:
+    if 32 <= code < 127:
+        return chr(code)
+    return _NAMED.get(code) or f"\\{code:03o}"
+
+
+_NAMED = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}

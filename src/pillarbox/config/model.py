@@ -29,6 +29,7 @@ class Config:
         "rewrite",
         "routers",
         "transports",
+        "unsupported",
     )
 
     def __init__(
@@ -44,6 +45,7 @@ class Config:
         named: NamedLists | None = None,
         raw: Raw | None = None,
         notes: tuple[Problem, ...] = (),
+        unsupported: tuple[Problem, ...] = (),
     ) -> None:
         self._main = dict(main)
         self.routers: tuple[Any, ...] = routers
@@ -58,6 +60,8 @@ class Config:
         self.named = named or NamedLists()
         self.notes = notes
         """Not wrong, but worth knowing: options that have no effect yet."""
+        self.unsupported = unsupported
+        """What we do not act on though it restricts, protects or changes where mail goes: asking is possible, serving is not."""
         self.raw = raw or Raw()
         """As it was written: for `-bP` and explanations."""
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pillarbox.config.errors import NOWHERE, Position
+from pillarbox.config.errors import NOWHERE, Position, Problem
+from pillarbox.config.macros import Macros
 from pillarbox.config.reader import RawLine
 from pillarbox.language.match.named import ListKind
 
@@ -25,6 +26,10 @@ class RawOption(NamedTuple):
     """`hide`: -bP shows it to administrators only."""
     text: str = ""
     """The whole line, for messages."""
+    rest: str = ""
+    """What follows the name as written: booleans are read from this."""
+    trouble: str = ""
+    """What is wrong with the value, unless the option is a boolean, which has no quotes."""
 
 
 class RawList(NamedTuple):
@@ -59,4 +64,13 @@ class Raw(msgspec.Struct):
     retry: list[RawLine] = msgspec.field(default_factory=list)
     rewrite: list[RawLine] = msgspec.field(default_factory=list)
     macros: dict[str, str] = msgspec.field(default_factory=dict)
+    """Those of the file and the command line, in order."""
+    macro_table: Macros | None = None
+    """With Exim's own: `-bP macros`."""
     position: Position = NOWHERE
+    lines: list[RawLine] = msgspec.field(default_factory=list)
+    """All of them in the order of reading, which is the order in which problems are told."""
+    listing: list[str] = msgspec.field(default_factory=list)
+    """Lines as read, macro definitions too, with `# 1 "file"` where an included file begins and ends: `-bP config`."""
+    problems: list[tuple[int, Problem]] = msgspec.field(default_factory=list)
+    """Found so far, with the number of lines that came before."""

@@ -1,7 +1,8 @@
-"""Files → logical lines that remember where they come from (Exim 6.2 to 6.7).
+"""Files → logical lines that remember where they come from (Exim 6.2 to 6.10).
 
-Done here: comments, blank lines, continuations, `.include` and `.include_if_exists`, `.ifdef` … `.endif`, macro definitions and their
-substitution. Each logical line keeps file and number of its first physical line. Problems are collected, reading goes on.
+Everything here happens to physical lines, in Exim's order: macros are replaced; `.ifdef` … `.endif` and `.include` are obeyed, also in
+the middle of a continued line; comments go; a backslash at the end joins the next line. Macro definitions are taken where the file may
+have them: in the main section, and between drivers and ACLs. Problems are collected in Exim's words, reading goes on.
 
 Bounded: depth of includes, length of a logical line, number of lines.
 """
@@ -9,187 +10,232 @@ Bounded: depth of includes, length of a logical line, number of lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pillarbox.config.errors import ConfigError, Position, Problem
+from pillarbox.config.builtin import BuiltinMacros
+from pillarbox.config.errors import NOWHERE, Position, Problem, printable
+from pillarbox.config.macros import Macros
 
 _MAX_INCLUDES = 20
 _MAX_LINE = 1024 * 1024
 _MAX_LINES = 500_000
 
-_MACRO = re.compile(r"([A-Z]\w*)\s*(==?)\s*(.*)", re.DOTALL)
-_MACRO_NAME = re.compile(r"_?[A-Z]\w*")
-_INCLUDE = re.compile(r"\.include(_if_exists)?\s+(.+)")
-_CONDITIONAL = re.compile(r"\.(ifdef|ifndef|elifdef|elifndef|else|endif)\b\s*(.*)")
+_INCLUDE = re.compile(r"\.include(?P<if_exists>_if_exists)?\s(?P<name>.*)", re.DOTALL)
+_CONDITIONAL = re.compile(r"\.(ifdef|ifndef|elifdef|elifndef|else|endif)(?:$|[^A-Za-z0-9_])")
+_BEGIN = re.compile(r"begin +(\S.*)", re.IGNORECASE | re.DOTALL)
+_BOUNDED_DEFINITION = re.compile(r"[A-Z]\w*\s*=", re.ASCII)
+_SECTIONS_WITH_MACROS = frozenset(["acl", "routers", "transports", "authenticators"])
 
 
 class RawLine(NamedTuple):
-    """A logical line, macros replaced, outer white space removed."""
+    """A logical line, macros replaced, outer white space removed. Empty text: a driver or ACL ends here, since a macro was defined."""
 
     text: str
     position: Position
+    """Of its first physical line."""
+    end: Position = NOWHERE
+    """Of its last one, which is where Exim says an error is."""
 
 
 class _Branch:
     """One open `.ifdef`."""
 
-    __slots__ = ("is_live", "position", "was_taken")
+    __slots__ = ("is_live", "is_outer_live", "was_taken")
 
-    def __init__(self, is_live: bool, position: Position) -> None:
-        self.is_live = is_live
-        self.was_taken = is_live
-        self.position = position
+    def __init__(self, is_outer_live: bool, holds: bool) -> None:
+        self.is_outer_live = is_outer_live
+        self.is_live = is_outer_live and holds
+        self.was_taken = holds
 
 
 class Reader:
     """Reads one configuration. `macros` given by the caller (`-D`) win over definitions in the file."""
 
-    def __init__(self, macros: Mapping[str, str] | None = None) -> None:
-        self.macros: dict[str, str] = dict(macros or {})
-        self._given = frozenset(self.macros)
+    def __init__(self, macros: Mapping[str, str] | None = None, builtin: BuiltinMacros | None = None) -> None:
+        self.macros = Macros(macros or {}, builtin or BuiltinMacros())
         self.lines: list[RawLine] = []
-        self.problems: list[Problem] = []
+        self.problems: list[tuple[int, Problem]] = []
+        """With the number of logical lines that came before."""
+        self.listing: list[str] = []
+        """What was read, as `-bP config` prints it: macro definitions too, and where each file begins."""
         self._branches: list[_Branch] = []
         self._count = 0
+        self._section = ""
+        self._held = ""
+        self._is_continued = False
+        self._start = NOWHERE
+        self._here = NOWHERE
 
     def read(self, path: Path) -> list[RawLine]:
-        """Raises ConfigError."""
-        self._file(path, Position(str(path), 0))
-        for branch in self._branches:
-            self._complain(branch.position, "", ".endif is missing for this .ifdef or .ifndef")
-        if self.problems:
-            raise ConfigError(tuple(self.problems))
-        return self.lines
-
-    def read_text(self, text: str, name: str = "configuration") -> list[RawLine]:
-        """The same for a text in memory; `name` stands for the file. Raises ConfigError."""
-        self._physical(name, text.splitlines(), 0)
-        for branch in self._branches:
-            self._complain(branch.position, "", ".endif is missing for this .ifdef or .ifndef")
-        if self.problems:
-            raise ConfigError(tuple(self.problems))
-        return self.lines
-
-    def _complain(self, position: Position, text: str, reason: str, suggestion: str = "") -> None:
-        self.problems.append(Problem(position.file, position.line, text[:200], reason, suggestion))
-
-    def _file(self, path: Path, asked: Position, depth: int = 0) -> None:
+        """Never raises: `problems` has what is wrong, an unreadable file too."""
+        name = str(path)
         try:
-            content = path.read_bytes().decode("utf-8", "surrogateescape")
+            content = path.read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            self._complain(asked, "", f"cannot read {path}: {reason}")
-            return
-        self._physical(str(path), content.split("\n"), depth)
+            self._complain("", f"cannot read {path}: {reason}", Position(name, 0))
+            return self.lines
+        return self.read_text(_text(content), name)
 
-    def _physical(self, name: str, lines: Iterable[str], depth: int) -> None:
-        held = ""
-        start = 0
+    def read_text(self, text: str, name: str = "configuration") -> list[RawLine]:
+        """The same for a text in memory; `name` stands for the file."""
+        self._here = Position(name, 0)
+        self._enter(Position(name, 1))
+        self._physical(name, text, 0)
+        self._finish_line()
+        if self._branches:
+            last = Position(name, text.count("\n") + (not text.endswith("\n") and text != ""))
+            self._complain("", "Unexpected end of configuration file: .endif missing", last)
+        return self.lines
+
+    def _complain(self, text: str, reason: str, position: Position | None = None, exim: str = "") -> None:
+        place = position or self._here
+        self.problems.append((len(self.lines), Problem(place.file, place.line, text[:200], reason, "", exim)))
+
+    # Physical lines
+
+    def _physical(self, name: str, content: str, depth: int) -> None:
+        lines = content.split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
         for number, raw in enumerate(lines, 1):
             self._count += 1
+            self._here = Position(name, number)
             if self._count > _MAX_LINES:
-                self._complain(Position(name, number), "", f"more than {_MAX_LINES} lines")
+                self._complain("", f"more than {_MAX_LINES} lines")
                 return
-            line = raw.strip()
-            if not line or line.startswith("#"):
-                continue
-            start = start or number
-            if line.endswith("\\"):
-                held += line[:-1]
-                if len(held) > _MAX_LINE:
-                    self._complain(Position(name, start), held, f"a line exceeds {_MAX_LINE} characters")
-                    return
-                continue
-            self._logical(held + line, Position(name, start), depth)
-            held, start = "", 0
-        if held:
-            self._logical(held, Position(name, start), depth)
+            self._line(raw.strip(), depth)
 
-    def _logical(self, line: str, position: Position, depth: int) -> None:
-        if conditional := _CONDITIONAL.match(line):
-            self._conditional(conditional.group(1), conditional.group(2), position)
+    def _line(self, line: str, depth: int) -> None:
+        line, was_replaced = self._replace(line)
+        if line.startswith("."):
+            if conditional := _CONDITIONAL.match(line):
+                self._conditional(conditional.group(1), was_replaced)
+                return
+            if (included := _INCLUDE.match(line)) and self._is_live():
+                self._include(included["name"], included["if_exists"] is not None, line, depth)
+                return
+        if not self._is_live() or line.startswith("#"):
             return
-        if self._branches and not all(branch.is_live for branch in self._branches):
+        if not line:
+            self._finish_line()
             return
-        if line.startswith(".include"):
-            self._include(line, position, depth)
+        self._append(line)
+
+    def _replace(self, line: str) -> tuple[str, bool]:
+        if not line or line[0] == "#":
+            return line, False
+        replaced = self.macros.replace(line, is_start=not self._is_continued)
+        if replaced is line:
+            return line, False
+        if len(replaced) > _MAX_LINE:
+            self._complain(line, f"a line exceeds {_MAX_LINE} characters after macros are replaced")
+            return "", True
+        return replaced.strip(), True
+
+    def _is_live(self) -> bool:
+        return not self._branches or self._branches[-1].is_live
+
+    def _append(self, line: str) -> None:
+        if not self._is_continued:
+            self._start = self._here
+        if not line.endswith("\\"):
+            text, self._held, self._is_continued = self._held + line, "", False
+            self._logical(text.strip())
             return
-        if definition := _MACRO.fullmatch(line):
-            name, equals, value = definition.groups()
-            self._define(name, equals, value, RawLine(line, position))
-            return
-        text = self._substitute(line, position)
-        self.lines.append(RawLine(text.strip(), position))
+        self._held += line[:-1]
+        self._is_continued = True
+        if len(self._held) > _MAX_LINE:
+            self._complain(self._held, f"a line exceeds {_MAX_LINE} characters", self._start)
+            self._held = ""
+
+    def _finish_line(self) -> None:
+        """A blank line or the end of the file ends a continued line."""
+        if self._is_continued:
+            text, self._held, self._is_continued = self._held, "", False
+            self._logical(text.strip())
 
     # Directives
 
-    def _include(self, line: str, position: Position, depth: int) -> None:
-        found = _INCLUDE.fullmatch(self._substitute(line, position))
-        if not found:
-            self._complain(position, line, ".include needs a file name")
+    def _include(self, written: str, if_exists: bool, line: str, depth: int) -> None:
+        name = written.strip()
+        if len(name) >= 2 and name[0] == name[-1] == '"':
+            name = name[1:-1]
+        if if_exists and not name.startswith("/"):
+            self._complain(line, f'.include specifies a non-absolute path "{name}"')
             return
-        path = Path(found.group(2).strip().strip('"'))
-        if not path.is_absolute():
-            self._complain(position, line, ".include specifies a non-absolute path")
-        elif depth >= _MAX_INCLUDES:
-            self._complain(position, line, f".include is nested more than {_MAX_INCLUDES} deep")
-        elif not found.group(1) or path.exists():
-            self._file(path, position, depth + 1)
+        asked = self._here
+        path = name if name.startswith("/") else f"{asked.file.rpartition('/')[0] or '.'}/{name}"
+        if if_exists and not Path(path).exists():
+            return
+        try:
+            content = b"" if Path(path).is_dir() else Path(path).read_bytes()
+        except (OSError, ValueError):
+            self._complain(line, f"failed to open included configuration file {path}")
+            return
+        if depth >= _MAX_INCLUDES:
+            self._complain(line, f".include is nested more than {_MAX_INCLUDES} deep")
+            return
+        self._enter(asked)
+        self._enter(Position(path, 1))
+        self._physical(path, _text(content), depth + 1)
+        self._enter(asked)
+        self._here = asked
 
-    def _conditional(self, word: str, rest: str, position: Position) -> None:
+    def _enter(self, place: Position) -> None:
+        self.listing.append(f'# {place.line} "{place.file}"')
+
+    def _conditional(self, word: str, holds: bool) -> None:
+        """`holds`: a macro was replaced in the line."""
         if word in ("ifdef", "ifndef"):
-            self._branches.append(_Branch(self._is_defined(rest) == (word == "ifdef"), position))
+            self._branches.append(_Branch(self._is_live(), holds == (word == "ifdef")))
             return
         if not self._branches:
-            self._complain(position, f".{word}", f".{word} without .ifdef or .ifndef")
+            self._complain(f".{word}", f".{word} without matching .ifdef")
             return
         branch = self._branches[-1]
         if word == "endif":
             self._branches.pop()
-        elif word == "else":
-            branch.is_live = not branch.was_taken
-            branch.was_taken = True
-        else:
-            holds = self._is_defined(rest) == (word == "elifdef")
-            branch.is_live = holds and not branch.was_taken
-            branch.was_taken = branch.was_taken or branch.is_live
-
-    def _is_defined(self, rest: str) -> bool:
-        """Whether the text holds any macro's name (Exim 6.5)."""
-        return any(name in rest for name in self.macros)
-
-    # Macros
-
-    def _define(self, name: str, equals: str, value: str, where: RawLine) -> None:
-        line, position = where
-        if name in self._given:
             return
-        is_known = name in self.macros
-        if is_known and equals == "=":
-            self._complain(position, line, f'macro "{name}" is already defined', "use == to redefine it")
-        elif not is_known and equals == "==":
-            self._complain(position, line, f'macro "{name}" is not defined: can\'t redefine it')
-        elif not is_known and (holder := next((known for known in self.macros if known in name), None)):
-            self._complain(
-                position,
-                line,
-                f'"{name}" cannot be defined as a macro: "{holder}" is one and part of its name',
-            )
-        else:
-            self.macros[name] = self._substitute(value, position)
+        holds = word == "else" or holds == (word == "elifdef")
+        branch.is_live = branch.is_outer_live and holds and not branch.was_taken
+        branch.was_taken = branch.was_taken or holds
 
-    def _substitute(self, line: str, position: Position) -> str:
-        """Each macro in the order of definition, so that later ones are seen in the text of earlier ones."""
-        for name, value in self.macros.items():
-            count = line.count(name)
-            if not count:
-                continue
-            if len(line) + count * len(value) > _MAX_LINE:
-                self._complain(
-                    position, line, f"a line exceeds {_MAX_LINE} characters after macros are replaced"
-                )
-                return ""
-            line = line.replace(name, value)
-        return line
+    # Logical lines
+
+    def _logical(self, text: str) -> None:
+        self.listing.append(text)
+        if begin := _BEGIN.fullmatch(text):
+            self._section = begin.group(1).lower()
+        elif self._may_define() and self._is_definition(text):
+            self._define(text)
+            if self._section:
+                self.lines.append(RawLine("", self._start, self._here))
+            return
+        self.lines.append(RawLine(text, self._start, self._here))
+
+    def _may_define(self) -> bool:
+        return not self._section or self._section in _SECTIONS_WITH_MACROS
+
+    def _is_definition(self, text: str) -> bool:
+        if not "A" <= text[:1] <= "Z":
+            return False
+        return not self._section or _BOUNDED_DEFINITION.match(text) is not None
+
+    def _define(self, text: str) -> None:
+        trouble = self.macros.define(text)
+        if trouble:
+            is_malformed = trouble.startswith("malformed")
+            exim = "" if is_malformed else f":\n  {trouble}"
+            shown = f'{trouble} "{printable(text)}"' if is_malformed else trouble
+            self._complain(text, shown, self._start, exim or _in_line(self._here, shown))
+
+
+def _in_line(place: Position, reason: str) -> str:
+    return f" in line {place.line} of {place.file}:\n  {reason}"
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.config.errors import ConfigError
 from pillarbox.config.reader import Reader
 
 
@@ -59,27 +58,63 @@ def test_includes(tmp_path: Path) -> None:
     ]
 
 
+def problems_of(reader: Reader) -> list[tuple[int, str]]:
+    return [(problem.line, problem.reason) for _, problem in reader.problems]
+
+
 def test_collects_all_problems(tmp_path: Path) -> None:
     outer = tmp_path / "outer"
-    outer.write_text(f".include relative\n.include {tmp_path}/none\n.endif\nA = 1\nA = 2\nBA = 3\n.ifdef X\n")
-    with pytest.raises(ConfigError) as caught:
-        Reader().read(outer)
-    reasons = [(problem.line, problem.reason) for problem in caught.value.problems]
-    assert [line for line, _ in reasons] == [1, 2, 3, 5, 6, 7]
-    assert "non-absolute" in reasons[0][1]
-    assert "cannot read" in reasons[1][1]
-    assert "already defined" in reasons[3][1]
+    outer.write_text(
+        f".include relative\n.include_if_exists relative\n.include {tmp_path}/none\n.endif\n"
+        "A = 1\nA = 2\nBA = 3\nC == 4\nQueue\n.ifdef X\n"
+    )
+    reader = Reader()
+    reader.read(outer)
+    assert problems_of(reader) == [
+        (1, f"failed to open included configuration file {tmp_path}/relative"),
+        (2, '.include specifies a non-absolute path "relative"'),
+        (3, f"failed to open included configuration file {tmp_path}/none"),
+        (4, ".endif without matching .ifdef"),
+        (6, 'macro "A" is already defined (use "==" if you want to redefine it)'),
+        (7, '"BA" cannot be defined as a macro because previously defined macro "A" is a substring'),
+        (8, 'can\'t redefine an undefined macro "C"'),
+        (9, 'malformed macro definition "Queue"'),
+        (10, "Unexpected end of configuration file: .endif missing"),
+    ]
 
 
 def test_an_endless_include_ends(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.write_text(f".include {loop}\n")
-    with pytest.raises(ConfigError, match="nested more than"):
-        Reader().read(loop)
+    reader = Reader()
+    reader.read(loop)
+    assert "nested more than" in reader.problems[0][1].reason
 
 
 def test_macros_that_explode_are_bounded() -> None:
     text = "A = xxxxxxxxxx\n"
     text += "BB = " + "A" * 1000 + "\nCC = " + "BB" * 1000 + "\nz = " + "CC" * 1000
-    with pytest.raises(ConfigError, match="exceeds"):
-        Reader().read_text(text)
+    reader = Reader()
+    reader.read_text(text)
+    assert "exceeds" in reader.problems[0][1].reason
+
+
+def test_directives_and_comments_stand_in_the_middle_of_a_continued_line(tmp_path: Path) -> None:
+    (tmp_path / "part").write_text("b : \\\n")
+    (tmp_path / "outer").write_text(
+        "x = a : \\\n  # comment \\\n  .include part\n.ifdef _HAVE_TLS\n  c \\\n.else\n  d \\\n.endif\n\ny\n"
+    )
+    assert [line.text for line in Reader().read(tmp_path / "outer")] == ["x = a : b : c", "y"]
+
+
+def test_a_macro_may_make_a_comment_or_a_directive(tmp_path: Path) -> None:
+    (tmp_path / "part").write_text("x\n")
+    (tmp_path / "outer").write_text("OFF = #\nGET = .include\nOFF y\nGET part\n")
+    assert [line.text for line in Reader().read(tmp_path / "outer")] == ["x"]
+
+
+def test_macros_are_defined_between_drivers_but_not_in_other_sections() -> None:
+    text = "begin routers\nA = 1\nr:\n d\nB = A2\nR:\n e = B\nbegin retry\nC = 3\n"
+    assert [text for text, _ in read(text)] == [
+        "begin routers", "", "r:", "d", "", "R:", "e = 12", "begin retry", "C = 3",
+    ]  # fmt: skip
