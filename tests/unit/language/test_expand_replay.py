@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import MAX_QUESTIONS, Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
@@ -37,10 +37,10 @@ class OneLookup:
         self.lookup = lookup
 
     def get(self, kind: str) -> Lookup | None:
-        return self.lookup if kind == "slow" else None
+        return self.lookup if kind == "lsearch" else None
 
     def kinds(self) -> frozenset[str]:
-        return frozenset({"slow"})
+        return frozenset({"lsearch"})
 
 
 def world(**data: str) -> tuple[SlowLookup, Scope]:
@@ -51,38 +51,37 @@ def world(**data: str) -> tuple[SlowLookup, Scope]:
 
 async def test_asks_each_question_once() -> None:
     lookup, scope = world(a="b", b="c", c="d")
-    text = "${lookup{${lookup{a}slow{/f}}}slow{/f}{<$value>}} ${lookup{c}slow{/f}{$value}{none}}"
+    text = "${lookup{${lookup{a}lsearch{/f}}}lsearch{/f}{<$value>}} ${lookup{c}lsearch{/f}{$value}{none}}"
     assert await Template.parse(text).expand(scope) == "<c> d"
     assert lookup.asked == ["a", "b", "c"]
 
 
 async def test_the_same_question_twice_is_asked_twice() -> None:
     lookup, scope = world(a="b")
-    assert await Template.parse("${lookup{a}slow{/f}}${lookup{a}slow{/f}}").expand(scope) == "bb"
+    assert await Template.parse("${lookup{a}lsearch{/f}}${lookup{a}lsearch{/f}}").expand(scope) == "bb"
     assert lookup.asked == ["a", "a"]
 
 
 async def test_now_refuses_to_wait() -> None:
     _, scope = world(a="b")
     with pytest.raises(BlockingIOError):
-        Template.parse("${lookup{a}slow{/f}}").expand_now(scope)
+        Template.parse("${lookup{a}lsearch{/f}}").expand_now(scope)
 
 
 async def test_a_deferral_is_no_answer() -> None:
     _, scope = world()
     with pytest.raises(ExpansionDeferred, match="server down"):
-        await Template.parse("${lookup{broken}slow{/f}{y}{n}}").expand(scope)
+        await Template.parse("${lookup{broken}lsearch{/f}{y}{n}}").expand(scope)
 
 
-async def test_unknown_type_fails() -> None:
-    _, scope = world()
-    with pytest.raises(ExpansionFailed, match="unknown lookup type"):
-        await Template.parse("${lookup{x}nosuch{/f}}").expand(scope)
+def test_an_unknown_type_is_found_at_load() -> None:
+    with pytest.raises(ExpandSyntaxError, match='unknown lookup type "lsaerch" .did you mean lsearch'):
+        Template.parse("${lookup{x}lsaerch{/f}}")
 
 
 async def test_lists_wait_the_same_way_and_carry_the_data() -> None:
     lookup, scope = world(**{"a.example": "relay"})
-    domains = DomainList.parse("x.example : slow;/f", NamedLists())
+    domains = DomainList.parse("x.example : lsearch;/f", NamedLists())
     assert await domains.match_data("A.example", scope) == "relay"
     assert await domains.matches("x.example", scope)
     assert not await domains.matches("b.example", scope)
@@ -93,5 +92,5 @@ async def test_questions_are_bounded() -> None:
     lookup, scope = world()
     many = ":".join(str(number) for number in range(MAX_QUESTIONS + 5))
     with pytest.raises(ExpansionFailed, match="lookups in one expansion"):
-        await Template.parse("${map{" + many + "}{${lookup{$item}slow{/f}}}}").expand(scope)
+        await Template.parse("${map{" + many + "}{${lookup{$item}lsearch{/f}}}}").expand(scope)
     assert len(lookup.asked) <= MAX_QUESTIONS + 1
