@@ -75,7 +75,7 @@ async def test_a_deferral_is_no_answer() -> None:
 
 
 def test_an_unknown_type_is_found_at_load() -> None:
-    with pytest.raises(ExpandSyntaxError, match='unknown lookup type "lsaerch" .did you mean lsearch'):
+    with pytest.raises(ExpandSyntaxError, match='unknown lookup type "lsaerch"'):
         Template.parse("${lookup{x}lsaerch{/f}}")
 
 
