@@ -49,12 +49,12 @@ def test_expands(source: str, value: str) -> None:
     ("source", "message", "position"),
     [
         ("a $nosuch", 'unknown variable name "nosuch"', 2),
-        ("${sender_addres}", "did you mean $sender_address?", 0),
+        ("${sender_addres}", 'unknown variable in "${sender_addres}"', 0),
         ("ab${lc:x", "missing }", 8),
         ("a$", "$ not followed by letter", 1),
         ("${foo:x}", 'unknown expansion operator "foo"', 0),
         ("${if foo{a}{b}}", 'unknown condition "foo"', 5),
-        ("${if eq{a}{a}{x}{y}{z}}", "missing }", 19),
+        ("${if eq{a}{a}{x}{y}{z}}", "did not close with '}'", 19),
         ("${if match{a}{(}}", "regular expression error", 14),
     ],
 )
@@ -63,6 +63,22 @@ def test_finds_syntax_errors_at_load(source: str, message: str, position: int) -
         Template.parse(source)
     assert message in str(caught.value)
     assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    ("source", "suggestion"),
+    [
+        ("$sender_addres", "did you mean $sender_address?"),
+        ("${lenght_3:x}", "did you mean ${length:…}?"),
+        ("${if mach{a}{b}}", "did you mean match?"),
+        ("$zzzzzz", ""),
+    ],
+)
+def test_suggests_what_was_meant(source: str, suggestion: str) -> None:
+    with pytest.raises(ExpandSyntaxError) as caught:
+        Template.parse(source)
+    assert caught.value.suggestion == suggestion
+    assert "did you mean" not in str(caught.value)
 
 
 def test_folds_constants() -> None:

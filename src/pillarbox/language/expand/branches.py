@@ -22,21 +22,26 @@ class Branches(NamedTuple):
 
 def parse_branches(parser: Parser, owner: str, otherwise: Node) -> Branches:
     """`otherwise` is the first branch when there are none."""
-    at = parser.position
-    yes = parser.optional_braced(owner)
-    if yes is None:
-        return Branches(otherwise, literal("", at))
-    no = parser.optional_braced(owner)
-    if no is not None:
-        return Branches(yes, no)
     parser.skip_space()
     at = parser.position
     if parser.peek() == "}":
-        return Branches(yes, literal("", at))
-    word = parser.name()
-    if word != "fail":
-        raise parser.fail(f'"fail" or a second string expected after the first of "{owner}"', at)
-    return Branches(yes, _failing(owner, at))
+        return Branches(otherwise, literal("", at))
+    if parser.peek() != "{":
+        raise parser.fail_curly("'yes' part did not start with '{'")
+    yes = parser.braced(owner)
+    no = parser.optional_braced(owner)
+    parser.skip_space()
+    at = parser.position
+    closing = "did not close with '}'"
+    if no is None and parser.peek() != "}":
+        if parser.name() != "fail":
+            raise parser.fail(f'syntax error in "{owner}" item - "fail" expected', at)
+        no = _failing(owner, at)
+        closing += " after forcedfail"
+        parser.skip_space()
+    if parser.peek() != "}":
+        raise parser.fail_curly(closing)
+    return Branches(yes, literal("", at) if no is None else no)
 
 
 def value_node(position: int) -> Node:

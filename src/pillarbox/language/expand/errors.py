@@ -12,11 +12,11 @@ class ExpandSyntaxError(Exception):
     """The text is no valid expansion.
 
     `message` in Exim's words; `position` counts characters from 0 in the text; `suggestion` is what the author may have meant, empty
-    when there is no guess: a whole phrase such as `did you mean $sender_address?`.
+    when there is no guess: a whole phrase such as `did you mean $sender_address?`, which `str()` leaves out.
     """
 
     def __init__(self, message: str, position: int = 0, suggestion: str = "") -> None:
-        super().__init__(f"{message} ({suggestion})" if suggestion else message)
+        super().__init__(message)
         self.message = message
         self.position = position
         self.suggestion = suggestion

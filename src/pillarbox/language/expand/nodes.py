@@ -150,6 +150,48 @@ def _joined(pieces: tuple[Evaluate, ...], *, may_taint: bool) -> Evaluate:
     return evaluate
 
 
+def cut(head: Node, tail: Node) -> Node:
+    """The value of `head`; `tail` stands behind a NUL: it is evaluated, because it may fail, and not seen."""
+    if tail.constant is not None:
+        return head
+    first, second = head.evaluate, tail.evaluate
+
+    def evaluate(scope: Scope) -> str:
+        value = first(scope)
+        second(scope)
+        return value
+
+    return Node("cut", head.position, evaluate, [head, tail])
+
+
+def telling(node: Node, told: Callable[[str], str]) -> Node:
+    """The node, its failures said otherwise: `told` is given the words and gives the new ones."""
+    evaluate = node.evaluate
+
+    def evaluate_telling(scope: Scope) -> str:
+        try:
+            return evaluate(scope)
+        except ExpansionFailed as error:
+            raise type(error)(told(str(error))) from None
+
+    return Node(
+        node.label, node.position, evaluate_telling, [node], constant=node.constant, may_taint=node.may_taint
+    )
+
+
+def telling_condition(condition: Condition, told: Callable[[str], str]) -> Condition:
+    """The same for a condition."""
+    test = condition.test
+
+    def test_telling(scope: Scope) -> bool:
+        try:
+            return test(scope)
+        except ExpansionFailed as error:
+            raise type(error)(told(str(error))) from None
+
+    return Condition(condition.label, condition.position, test_telling, [condition])
+
+
 def whole(text: str) -> str:
     """Bytes written one by one (`\\303\\251`) become the character they make together."""
     if text.isascii():

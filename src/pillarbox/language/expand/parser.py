@@ -1,9 +1,12 @@
-r"""Text → nodes: the grammar of Exim's expansion strings (Exim 11.1 to 11.5).
+r"""Text → nodes: the grammar of Exim's expansion strings (Exim 11.1 to 11.5), with its words for each mistake.
 
-    text  = ( literal | `\` escape | `\N` verbatim `\N` | `$`name | `${` … `}` )*
-    `${`  = name `}` | operator[`_`argument]* `:` text `}` | item … `}`
+    text  = ( literal | `\` escape | `\N` verbatim `\N` | `$`name | `$`digits | `$h_`header`:` | `${` … `}` )*
+    `${`  = digits `}` | item … `}` | operator[`_`argument]* `:` text `}` | name `}`
 
-Inside braces a text ends at the first `}` that no `\` protects; an opening brace is nothing special there.
+Inside braces a text ends at the first `}` that no `\` protects; an opening brace is nothing special there. A NUL byte (`\0`) ends the
+value of the text it stands in, as C strings end.
+
+Exim finds a mistake when it comes by, so not in what it skips; here the whole string is read when it is parsed.
 
 Bounded: nesting depth and length of the source.
 """
@@ -11,40 +14,68 @@ Bounded: nesting depth and length of the source.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 
 from pillarbox.language.expand import registry
 from pillarbox.language.expand.errors import ExpandSyntaxError
-from pillarbox.language.expand.nodes import Condition, Node, apply, join, literal
-from pillarbox.language.expand.references import reference
+from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, literal
+from pillarbox.language.expand.references import IN_BRACES, PLAINLY, capture, reference
 
 MAX_NESTING = 60
 MAX_SOURCE = 1024 * 1024
+MAX_NAME = 255
 
 _PLAIN = re.compile(r"[^\\$}]+")
-_NAME = re.compile(r"[A-Za-z0-9_]+")
-_ITEM_NAME = re.compile(r"[A-Za-z0-9_]+(?:(?<=_)-[0-9][A-Za-z0-9_]*)?")
-"""`substr_-2_1` too."""
-HEADER_NAME = re.compile(r"(?:h|header|rh|rheader|bh|bheader|lh|lheader)_[^:\s}]*:?")
-_SPACE = re.compile(r"\s*")
-_OPERATOR = re.compile(r"([a-z0-9]+(?:_[a-z]+)*)((?:_-?[0-9]+)*)$|([a-z0-9_]+)$")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_WORD = re.compile(r"[A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME_IN_BRACES = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_DIGITS = re.compile(r"[0-9]+")
+HEADER_NAME = re.compile(r"((?:h|header|rh|rheader|bh|bheader|lh|lheader)_)([!-9;-~]*)(:?)")
+"""Prefix, name, terminator. The name ends at a colon, white space or what does not print, not at a brace."""
+_SPACE = re.compile(r"[ \t\n\r\v\f]*")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "v": "\v", "f": "\f"}
 _OCTAL = re.compile(r"[0-7]{1,3}")
-_HEX = re.compile(r"[0-9a-fA-F]{1,2}")
+_HEX = re.compile(r"[0-9a-fA-F]{0,2}")
 _SYMBOL = re.compile(r"[<>=]=?|=")
+
+Observer = Callable[["Node | Condition", str, int, int], None]
+"""Told of every piece as soon as it is parsed: the piece, the source, where it begins and ends. It may change `evaluate` or `test`."""
 
 
 class Parser:
     """One source text and a place in it. Item and condition parsers are given this."""
 
-    __slots__ = ("depth", "position", "source")
+    __slots__ = ("depth", "has_open_header", "observer", "position", "source")
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, source: str, observer: Observer | None = None) -> None:
+        self.source = str(source)
         self.position = 0
         self.depth = 0
+        self.observer = observer
+        self.has_open_header = False
+        """A header's name took a closing brace: it lacks its colon, most likely."""
 
-    def fail(self, message: str, position: int | None = None) -> ExpandSyntaxError:
-        return ExpandSyntaxError(message, self.position if position is None else position)
+    def fail(self, message: str, position: int | None = None, suggestion: str = "") -> ExpandSyntaxError:
+        return ExpandSyntaxError(message, self.position if position is None else position, suggestion)
+
+    def fail_curly(self, message: str) -> ExpandSyntaxError:
+        """The braces behind a condition or a lookup are not as they should be."""
+        if self.has_open_header:
+            return self.fail("missing or misplaced { or } - could be header name not terminated by colon")
+        rest = self.source[self.position :]
+        return self.fail(
+            f"curly-bracket problem in conditional yes/no parsing: {message}\n remaining string is '{rest}'"
+        )
+
+    @contextmanager
+    def inside(self, where: str) -> Iterator[None]:
+        """Mistakes in what is parsed meanwhile end with `where`, such as `inside "map" item`."""
+        try:
+            yield
+        except ExpandSyntaxError as error:
+            raise ExpandSyntaxError(f"{error.message} {where}", error.position, error.suggestion) from None
 
     # Small steps
 
@@ -68,11 +99,21 @@ class Parser:
 
     def name(self) -> str:
         """A name of letters, digits and underscores, perhaps empty."""
-        found = _NAME.match(self.source, self.position)
-        if not found:
-            return ""
+        found = _WORD.match(self.source, self.position)
+        assert found
         self.position = found.end()
         return found.group()
+
+    def header_name(self) -> tuple[str, str] | None:
+        """`("rh", "subject")` when a reference to a header comes next, without its `$`; then we are behind it and its colon."""
+        found = HEADER_NAME.match(self.source, self.position)
+        if found is None:
+            return None
+        self.position = found.end()
+        prefix, name, colon = found.groups()
+        if not colon and "}" in name:
+            self.has_open_header = True
+        return prefix[:-1], name
 
     # Texts
 
@@ -81,23 +122,28 @@ class Parser:
         if len(self.source) > MAX_SOURCE:
             raise self.fail(f"an expansion string is longer than {MAX_SOURCE} characters", 0)
         node = self._text(is_braced=False)
-        if node.constant is None:
+        if node.constant is None or self.observer is not None:
             return node
         return literal(node.constant, 0)
 
-    def braced(self, owner: str) -> Node:
-        """White space and a text in braces: an argument of `owner`."""
+    def braced(self, owner: str, missing: str = "") -> Node:
+        """White space and a text in braces: an argument of `owner`. `missing`: what to say when there is no opening brace."""
         self.skip_space()
-        self.expect("{", f'missing {{ for an argument of "{owner}"')
+        self.expect("{", missing or f'missing {{ after "{owner}"')
+        return self._rest_of_braced()
+
+    def _rest_of_braced(self) -> Node:
         node = self._text(is_braced=True)
-        self.expect("}", f'missing }} at the end of an argument of "{owner}"')
+        if not self.take("}"):
+            colon = " - could be header name not terminated by colon" if self.has_open_header else ""
+            raise self.fail(f"missing }} at end of string{colon}")
         return node
 
-    def braced_source(self, owner: str) -> Node:
+    def braced_source(self, owner: str, missing: str = "") -> Node:
         """An argument in which `$` is nothing special: for what expands it later itself (a list)."""
         self.skip_space()
         at = self.position
-        self.expect("{", f'missing {{ for an argument of "{owner}"')
+        self.expect("{", missing or f'missing {{ after "{owner}"')
         parts: list[str] = []
         while self.position < len(self.source) and self.peek() != "}":
             if self.peek() == "\\":
@@ -105,7 +151,7 @@ class Parser:
             else:
                 parts.append(self.peek())
                 self.position += 1
-        self.expect("}", f'missing }} at the end of an argument of "{owner}"')
+        self.expect("}", "missing } at end of string")
         return literal("".join(parts), at)
 
     def optional_braced(self, owner: str) -> Node | None:
@@ -114,34 +160,60 @@ class Parser:
         return self.braced(owner) if self.peek() == "{" else None
 
     def braced_arguments(self, owner: str, least: int, most: int) -> list[Node]:
-        """Between `least` and `most` braced arguments."""
+        """All arguments of an item that has between `least` and `most`; its closing brace comes next (and is left)."""
         found: list[Node] = []
         while len(found) < most and (node := self.optional_braced(owner)) is not None:
             found.append(node)
         if len(found) < least:
-            raise self.fail(f'missing argument for "{owner}": {least} wanted, {len(found)} found')
+            raise self.fail(f"Not enough arguments for '{owner}' (min is {least})")
+        self.skip_space()
+        if self.peek() == "{":
+            raise self.fail(f"Too many arguments for '{owner}' (max is {most})")
+        if self.peek() != "}":
+            raise self.fail(f"missing '}}' after '{owner}'")
+        return found
+
+    def condition_arguments(self, name: str, count: int) -> list[Node]:
+        """The `count` (1 or 2) braced arguments of the condition `name`."""
+        found = [self.braced(name)]
+        missing = f'missing 2nd string in {{}} after "{name}"'
+        found.extend(self.braced(name, missing) for _ in range(1, count))
         return found
 
     def _text(self, *, is_braced: bool) -> Node:
+        self.has_open_header = False
         start = self.position
         parts: list[Node] = []
+        kept: int | None = None
         while self.position < len(self.source):
+            if is_braced and self.source.startswith("}", self.position):
+                break
             at = self.position
-            if plain := _PLAIN.match(self.source, at):
-                self.position = plain.end()
-                parts.append(literal(plain.group(), at))
-                continue
-            character = self.source[at]
-            if character == "}":
-                if is_braced:
-                    break
-                self.position += 1
-                parts.append(literal("}", at))
-            elif character == "\\":
-                parts.append(literal(self._escape(), at))
-            else:
-                parts.append(self._dollar())
-        return join(parts, start)
+            node = self._observed(self._piece(), at)
+            if node.label == "text" and "\0" in (node.constant or "") and kept is None:
+                node = literal((node.constant or "").partition("\0")[0], at)
+                kept = len(parts) + 1
+            parts.append(node)
+        if kept is not None:
+            return cut(join(parts[:kept], start), join(parts[kept:], start))
+        node = join(parts, start)
+        return node if len(parts) < 2 else self._observed(node, start)
+
+    def _piece(self) -> Node:
+        at = self.position
+        if plain := _PLAIN.match(self.source, at):
+            self.position = plain.end()
+            return literal(plain.group(), at)
+        character = self.source[at]
+        if character == "}":
+            self.position += 1
+            return literal("}", at)
+        return literal(self._escape(), at) if character == "\\" else self._dollar()
+
+    def _observed(self, node: Node, start: int) -> Node:
+        if self.observer is not None:
+            self.observer(node, self.source, start, self.position)
+        return node
 
     def _escape(self) -> str:
         at = self.position
@@ -159,7 +231,7 @@ class Parser:
             return _byte(int(found.group(), 8) & 0xFF)
         if following == "x" and (found := _HEX.match(self.source, at + 2)):
             self.position = found.end()
-            return _byte(int(found.group(), 16))
+            return _byte(int(found.group() or "0", 16))
         return _ESCAPES.get(following, following)
 
     def _dollar(self) -> Node:
@@ -167,52 +239,49 @@ class Parser:
         self.position += 1
         if self.take("{"):
             return self._in_braces(at)
-        if header := HEADER_NAME.match(self.source, self.position):
-            self.position = header.end()
-            return reference(header.group(), at)
-        name = self.name()
-        if not name:
-            raise self.fail("$ not followed by letter, digit, or {", at)
-        if name[0].isdigit():  # $1 is one reference however many digits follow other text: $12 is capture 12
-            digits = re.match(r"[0-9]+", name)
-            assert digits
-            self.position -= len(name) - digits.end()
-            name = digits.group()
-        return reference(name, at)
+        if (header := self.header_name()) is not None:
+            return reference(f"{header[0]}_{header[1]}", at)
+        if name := _NAME.match(self.source, self.position):
+            self.position = name.end()
+            return reference(name.group()[:MAX_NAME], at, PLAINLY)
+        if digits := _DIGITS.match(self.source, self.position):
+            self.position = digits.end()
+            return capture(digits.group(), at)
+        raise self.fail("$ not followed by letter, digit, or {", at)
 
     def _in_braces(self, at: int) -> Node:
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise self.fail(f"expansions are nested more than {MAX_NESTING} deep", at)
-        self.skip_space()
-        if header := HEADER_NAME.match(self.source, self.position):
-            self.position = header.end()
-            node = reference(header.group(), at)
+        name = ""
+        if digits := _DIGITS.match(self.source, self.position):
+            self.position = digits.end()
+            node = capture(digits.group(), at)
+            self.expect("}", "} expected after number")
         else:
-            found = _ITEM_NAME.match(self.source, self.position)
-            self.position = found.end() if found else self.position
-            node = self._named(found.group() if found else "", at)
-        self.skip_space()
-        self.expect("}", "missing } at the end of an expansion item")
+            found = _NAME_IN_BRACES.match(self.source, self.position)
+            if found is None:
+                raise self.fail("letter or digit expected after ${", at)
+            self.position = found.end()
+            name = found.group()[:MAX_NAME]
+            node = self._named(name, at)
+            self.skip_space()
+            self.expect("}", f'missing }} at end of "{name}"')
         self.depth -= 1
         return node
 
     def _named(self, name: str, at: int) -> Node:
-        if not name:
-            raise self.fail("${ is not followed by a name", at)
         if parse := registry.ITEMS.get(name):
-            mark = self.position
-            self.skip_space()
-            if self.peek() == "{" or name in _WORD_ITEMS:
-                self.position = mark
-                return parse(self)
-            self.position = mark
+            return parse(self)
         if self.take(":"):
             return self._operator(name, at)
-        self.skip_space()
-        if self.peek() != "}":
-            raise self.fail(f'unknown expansion item or operator "{name}"', at)
-        return reference(name, at)
+        if self.peek() == "}":
+            return reference(name, at, IN_BRACES)
+        raise self.fail(
+            f'"${{{name}" is not a known operator (or a }} is missing in a variable reference)',
+            at,
+            _similar(name, (*registry.ITEMS, *registry.OPERATORS), "${", "…}"),
+        )
 
     def _operator(self, name: str, at: int) -> Node:
         operator = registry.OPERATORS.get(name)
@@ -220,15 +289,21 @@ class Parser:
             return apply(name, at, operator.apply, [self._operand()], untaints=operator.untaints)
         base, *arguments = name.split("_")
         operator = operator or registry.OPERATORS.get(base)
-        if operator is None or (arguments and not operator.takes_arguments):
-            raise self.fail(f'unknown expansion operator "{name}"', at)
-        function, fixed = operator.apply, tuple(arguments)
+        if operator is not None and not operator.takes_arguments and base != "quote":
+            raise self.fail(f'unknown expansion operator "{name}" ("{base}" does not take an _arg)', at)
         operand = self._operand()
+        if operator is None or not operator.takes_arguments:
+            if operator is not None:
+                raise self.fail(f'unknown lookup type "{name[len("quote_") :]}"', at)
+            similar = _similar(name, registry.OPERATORS, "${", ":…}")
+            raise self.fail(f'unknown expansion operator "{name}"', at, similar)
+        function, fixed = operator.apply, tuple(arguments)
         return apply(name, at, lambda text: function(text, fixed), [operand], untaints=operator.untaints)
 
     def _operand(self) -> Node:
-        self.skip_space()
-        return self._text(is_braced=True)
+        node = self._rest_of_braced()
+        self.position -= 1
+        return node
 
     # Conditions
 
@@ -236,29 +311,33 @@ class Parser:
         """`!`* name …, as in `${if` and behind `condition =`-like places."""
         self.skip_space()
         at = self.position
-        if self.take("!"):
-            self.depth += 1
-            if self.depth > MAX_NESTING:
-                raise self.fail(f"conditions are nested more than {MAX_NESTING} deep", at)
-            inner = self.condition()
-            self.depth -= 1
-            test = inner.test
-            return Condition("!", at, lambda scope: not test(scope), [inner])
-        symbol = _SYMBOL.match(self.source, self.position)
-        if symbol:
-            self.position = symbol.end()
-            name = symbol.group()
-        else:
-            name = self.name()
-        parse = registry.CONDITIONS.get(name)
-        if parse is None:
-            raise self.fail(f'unknown condition "{name}"' if name else "condition name expected", at)
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise self.fail(f"conditions are nested more than {MAX_NESTING} deep", at)
-        found = parse(self, name)
+        found = self._negated(at) if self.take("!") else self._tested()
         self.depth -= 1
+        if self.observer is not None:
+            self.observer(found, self.source, at, self.position)
         return found
+
+    def _negated(self, at: int) -> Condition:
+        inner = self.condition()
+        test = inner.test
+        return Condition("!", at, lambda scope: not test(scope), [inner])
+
+    def _tested(self) -> Condition:
+        at = self.position
+        symbol = _SYMBOL.match(self.source, at)
+        if symbol:
+            self.position = symbol.end()
+        name = symbol.group() if symbol else self.name()[:MAX_NAME]
+        if not name:
+            raise self.fail(f'condition name expected, but found "{self.source[at : at + 16]}"')
+        parse = registry.CONDITIONS.get(name)
+        if parse is None:
+            similar = _similar(name, registry.CONDITIONS, "", "")
+            raise self.fail(f'unknown condition "{name}"', at, similar)
+        return parse(self, name)
 
 
 def _byte(code: int) -> str:
@@ -266,5 +345,6 @@ def _byte(code: int) -> str:
     return chr(code) if code < 0x80 else chr(0xDC00 + code)
 
 
-_WORD_ITEMS = frozenset({"if"})
-"""Items whose name is followed by a word instead of a brace."""
+def _similar(name: str, known: Iterable[str], before: str, behind: str) -> str:
+    close = get_close_matches(name, list(known), 1, 0.7)
+    return f"did you mean {before}{close[0]}{behind}?" if close else ""

@@ -6,6 +6,7 @@ lists), decoded; `$bh_` the same undecoded of RFC 2047; `$rh_` the raw text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
@@ -29,9 +30,25 @@ _HEADER_KINDS = {
 }
 
 
-def reference(name: str, position: int) -> Node:
-    """The node for `$name`. Raises ExpandSyntaxError when nobody declared it."""
-    return Node(f"${name}", position, reader(name, position), may_taint=may_taint(name))
+PLAINLY = 'unknown variable name "{}"'
+IN_BRACES = 'unknown variable in "${{{}}}"'
+AFTER_DEF = 'unknown variable "{}" after "def:"'
+"""What to say of a name that nobody declared, by the place where it stands."""
+
+
+_NO_GROUP = 10**9
+_OWN_ACL_NAME = re.compile(r"acl_[cm](?:[0-9_][A-Za-z0-9_]*)?")
+
+
+def reference(name: str, position: int, wording: str = PLAINLY) -> Node:
+    """The node for `$name`, also `h_subject`. Raises ExpandSyntaxError when nobody declared it."""
+    return Node(f"${name}", position, reader(name, position, wording), may_taint=may_taint(name))
+
+
+def capture(digits: str, position: int) -> Node:
+    """`$1`: a group of the last match."""
+    number = int(digits[-9:]) if len(digits.lstrip("0")) < 10 else _NO_GROUP
+    return Node(f"${digits}", position, _capture(number))
 
 
 def may_taint(name: str) -> bool:
@@ -40,10 +57,8 @@ def may_taint(name: str) -> bool:
     return found is None or any(each.tainted for each in found)
 
 
-def reader(name: str, position: int = 0) -> Evaluate:
-    """A function scope → value of the variable."""
-    if name.isdigit():
-        return _capture(int(name))
+def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
+    """A function scope → value of the variable or the header `h_…`. Raises ExpandSyntaxError for an unknown name."""
     if name == "value":
         return lambda scope: scope.value
     if name == "item":
@@ -52,13 +67,20 @@ def reader(name: str, position: int = 0) -> Evaluate:
         if len(found) == 1:
             return _variable(found[0])
         return _first_of([(each.facet, _reading(each)) for each in found])
-    kind, _, rest = name.partition("_")
-    if kind in _HEADER_KINDS and rest:
-        return _header(_HEADER_KINDS[kind], rest.rstrip(":"))
+    if wording is not IN_BRACES and (kind := _HEADER_KINDS.get(name.partition("_")[0])) and "_" in name:
+        return _header(kind, name.partition("_")[2].rstrip(":"))
     for prefix, family in registry.VARIABLE_FAMILIES.items():
-        if name.startswith(prefix) and len(name) > len(prefix):
+        if name.startswith(prefix) and (_OWN_ACL_NAME.fullmatch(name) or not prefix.startswith("acl_")):
             return _member(family, name)
-    raise ExpandSyntaxError(f'unknown variable name "{name}"', position, _suggestion(name))
+    raise ExpandSyntaxError(wording.format(name) + _acl_rule(name), position, _suggestion(name))
+
+
+def _acl_rule(name: str) -> str:
+    if not name.startswith("acl_"):
+        return ""
+    if name[4:5] not in ("c", "m"):
+        return " (user-defined ACL variables must start acl_c or acl_m)"
+    return " (6th character of a user-defined ACL variable must be a digit or underscore)"
 
 
 def _capture(number: int) -> Evaluate:

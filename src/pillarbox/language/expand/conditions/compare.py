@@ -30,7 +30,7 @@ _NUMBERS: dict[str, Callable[[int, int], bool]] = {
 @condition("eq", "eqi", "lt", "lti", "le", "lei", "gt", "gti", "ge", "gei")
 def parse_text_comparison(parser: Parser, name: str) -> Condition:
     at = parser.position
-    left, right = parser.braced_arguments(name, 2, 2)
+    left, right = parser.condition_arguments(name, 2)
     first, second = left.evaluate, right.evaluate
     if name in _TEXTS:
         compare = _TEXTS[name]
@@ -44,7 +44,7 @@ def parse_text_comparison(parser: Parser, name: str) -> Condition:
 @condition(*_NUMBERS)
 def parse_number_comparison(parser: Parser, name: str) -> Condition:
     at = parser.position
-    left, right = parser.braced_arguments(name, 2, 2)
+    left, right = parser.condition_arguments(name, 2)
     compare, first, second = _NUMBERS[name], left.evaluate, right.evaluate
     return Condition(
         name, at, lambda scope: compare(integer(first(scope)), integer(second(scope))), [left, right]

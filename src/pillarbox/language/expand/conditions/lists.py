@@ -36,7 +36,7 @@ Find = Callable[[Scope], MatchList[Any]]
 def parse_list_match(parser: Parser, name: str) -> Condition:
     at = parser.position
     subject = parser.braced(name)
-    source = parser.braced_source(name)
+    source = parser.braced_source(name, f'missing 2nd string in {{}} after "{name}"')
     find, is_pure = _finder(_KINDS[name], source)
     is_host = name == "match_ip"
 

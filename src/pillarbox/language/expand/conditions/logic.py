@@ -6,8 +6,8 @@ from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.items.iterate import list_elements
 from pillarbox.language.expand.nodes import Condition
 from pillarbox.language.expand.numbers import number
-from pillarbox.language.expand.parser import HEADER_NAME, Parser
-from pillarbox.language.expand.references import reader
+from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.references import AFTER_DEF, reader
 from pillarbox.language.expand.registry import condition
 from pillarbox.language.expand.scope import Scope
 
@@ -23,10 +23,11 @@ def parse_combination(parser: Parser, name: str) -> Condition:
         parser.skip_space()
         if parser.take("}"):
             break
-        parser.expect("{", f'each condition of "{name}" must be enclosed in braces')
-        parts.append(parser.condition())
+        parser.expect("{", f'each subcondition inside an "{name}{{...}}" condition must be in its own {{}}')
+        with parser.inside(f'inside "{name}{{...}}" condition'):
+            parts.append(parser.condition())
         parser.skip_space()
-        parser.expect("}", f'missing }} behind a condition of "{name}"')
+        parser.expect("}", f'missing }} at end of condition inside "{name}" group')
     tests = tuple(part.test for part in parts)
     if name == "and":
         return Condition("and", at, lambda scope: all(test(scope) for test in tests), parts)
@@ -38,12 +39,11 @@ def parse_def(parser: Parser, name: str) -> Condition:
     """`def:variable`: it is not empty; `def:h_name:`: there is such a header."""
     at = parser.position
     parser.expect(":", '":" expected after "def"')
-    header = HEADER_NAME.match(parser.source, parser.position)
-    if header:
-        parser.position = header.end()
-        read = reader(header.group(), at)
-    else:
-        read = reader(parser.name(), at)
+    header = parser.header_name()
+    name = f"{header[0]}_{header[1]}" if header is not None else parser.name()
+    if not name:
+        raise parser.fail('variable name omitted after "def:"')
+    read = reader(name, at, AFTER_DEF)
     return Condition("def", at, lambda scope: bool(read(scope)))
 
 
@@ -79,10 +79,11 @@ def parse_for(parser: Parser, name: str) -> Condition:
     at = parser.position
     source = parser.braced(name)
     parser.skip_space()
-    parser.expect("{", f'missing {{ for the condition of "{name}"')
-    inner = parser.condition()
+    parser.expect("{", f'missing {{ after "{name}"')
+    with parser.inside(f'inside "{name}" condition'):
+        inner = parser.condition()
     parser.skip_space()
-    parser.expect("}", f'missing }} behind the condition of "{name}"')
+    parser.expect("}", f'missing }} at end of condition inside "{name}"')
     wanted = name == "forany"
 
     def test(scope: Scope) -> bool:

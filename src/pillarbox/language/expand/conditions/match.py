@@ -14,7 +14,7 @@ from pillarbox.language.regex import RegexError, compile_regex, search
 @condition("match")
 def parse_match(parser: Parser, name: str) -> Condition:
     at = parser.position
-    subject, pattern = parser.braced_arguments(name, 2, 2)
+    subject, pattern = parser.condition_arguments(name, 2)
     if pattern.constant is not None:
         _compiled(pattern.constant, pattern)
 
@@ -42,7 +42,7 @@ def _compiled(text: str, pattern: Node) -> None:
 @condition("inlist", "inlisti")
 def parse_inlist(parser: Parser, name: str) -> Condition:
     at = parser.position
-    subject, source = parser.braced_arguments(name, 2, 2)
+    subject, source = parser.condition_arguments(name, 2)
     folds = name == "inlisti"
 
     def test(scope: Scope) -> bool:
