@@ -16,6 +16,7 @@ from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
+from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.verify import RoutingVerifier
@@ -93,6 +94,8 @@ class Mta:
             Files: config.main(Files),
         }
         facts.update(config.main_facets)
+        acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
+        self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
         self.tls = _server_tls(config, self.expansion)
         self.chain = Chain(config.routers, self._route_services())
@@ -214,28 +217,29 @@ class Mta:
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )
-        acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
         host_names = _HostNames(self.expansion)
         self.accept_services = AcceptServices(
             clock=world.clock,
             spool=world.spool,
             journal=world.journal,
             logins=world.logins,
-            checks=CheckServices(acls, RoutingVerifier(self.chain), host_names, world.journal),
+            checks=CheckServices(self.acls, RoutingVerifier(self.chain), host_names, world.journal),
             expansion=self.expansion,
             host_name_of=host_names.name_of,
             deliver=self.lane.first_delivery,
         )
 
-    def _acls(self) -> dict[Where, Acl]:
+    def _acls(self) -> dict[Where, Acl | ChosenAcl]:
         names = self.config.main(AclNames)
         found = {where: self._acl(getattr(names, option_name)) for where, option_name in WHERE.items()}
         return {where: acl for where, acl in found.items() if acl is not None}
 
-    def _acl(self, template: Template | None) -> Acl | None:
-        name = self._expanded(template)
-        acl: Acl | None = self.config.acls[name] if name else None
-        return acl
+    def _acl(self, template: Template | None) -> Acl | ChosenAcl | None:
+        """What is plain to see is found now; the rest each time it is wanted."""
+        if template is None or template.source == "":
+            return None
+        name = template.node.constant
+        return (self.acls.named(name) if name is not None else None) or ChosenAcl(template, self.acls)
 
     def _engine_settings(self) -> ServerSettings:
         limits, service = self.config.main(SmtpLimits), self.config.main(SmtpService)

@@ -33,8 +33,14 @@ from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, RetrySyntaxError, parse_retry_rule
 from pillarbox.language.rewrite.rules import RewriteRules, RewriteSyntaxError, parse_rewrite_rule
 
-Report = Callable[[str, str, str], None]
-"""(position as `file:line`, what is wrong, suggestion)."""
+
+class Report(Protocol):
+    def __call__(self, position: str, reason: str, suggestion: str, inert: str = "") -> None:
+        """`position`: `file:line`. `inert`: nothing is wrong, but it is not acted on yet (`noted`, `refused`)."""
+
+
+ACL_VERBS = frozenset(["accept", "defer", "deny", "discard", "drop", "require", "warn"])
+"""One of them alone is an ACL written where it is used (Exim 44.3)."""
 
 
 class AclCompiler(Protocol):
@@ -257,11 +263,15 @@ class _Builder:
         return made
 
     def _acls(self, compile_acl: AclCompiler) -> dict[str, object]:
-        def report(position: str, reason: str, suggestion: str) -> None:
+        def report(position: str, reason: str, suggestion: str, inert: str = "") -> None:
             file, _, line = position.rpartition(":")
             number = int(line) if line.isdigit() else 0
             text = next((found.text for found in lines if str(found.position) == position), "")
-            self.complain(Position(file, number), text, reason, suggestion)
+            if inert:
+                problem = Problem(file, number, text[:200], reason)
+                (self.unsupported if inert == "refused" else self.notes).append(problem)
+            else:
+                self.complain(Position(file, number), text, reason, suggestion)
 
         made: dict[str, object] = {}
         for name, acl in self.raw.acls.items():
@@ -329,7 +339,7 @@ class _Builder:
             name = option.value
             if not option.name.startswith("acl_") or not name or not name.isidentifier():
                 continue
-            if name not in self.raw.acls:
+            if name not in self.raw.acls and name not in ACL_VERBS:
                 self.complain(
                     option.position, option.text, f"there is no ACL {name!r}", _meant(name, self.raw.acls)
                 )

@@ -6,6 +6,8 @@ A `Scope` (language/expand) carries up to one object of each kind: `Origin` (the
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reason
@@ -77,3 +79,9 @@ class MessageFacts:
     @property
     def tainted_variables(self) -> tuple[str, ...]:
         return tuple(name for name, value in self.variables.items() if is_tainted(value))
+
+
+class AclArguments(msgspec.Struct, frozen=True):
+    """`$acl_arg1` … of the ACL that was called with arguments."""
+
+    values: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.language.expand.scope import Services
@@ -35,7 +36,7 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     qualify_recipient: str
     banner: Template
     received_header: Template
-    acls: dict[Where, Acl]
+    acls: dict[Where, Acl | ChosenAcl]
     engine: ServerSettings
     authenticators: tuple[Authenticator, ...] = ()
     auth_hosts: HostList | None = None
@@ -54,7 +55,7 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     queue_only: bool = False
     """Keep what comes, deliver it in queue runs."""
     recipients_max_reject: bool = False
-    not_smtp_acl: Acl | None = None
+    not_smtp_acl: Acl | ChosenAcl | None = None
     """`acl_not_smtp`: for messages of local programs."""
     receive_timeout: float = 300.0
     """Seconds for the next command, and for the next piece of data."""

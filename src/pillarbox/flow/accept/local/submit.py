@@ -15,6 +15,7 @@ from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_de
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.submission import add_missing, fix_up, show_sender
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
+from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
@@ -105,7 +106,7 @@ async def _start(
 
 
 async def _checked_by_acl(
-    acl: Acl, state: AclState, recipients: tuple[Recipient, ...], services: AcceptServices
+    acl: Acl | ChosenAcl, state: AclState, recipients: tuple[Recipient, ...], services: AcceptServices
 ) -> tuple[Recipient, ...]:
     """What `acl_not_smtp` leaves of them. Raises Refused."""
     verdict = await acl.run(state)

@@ -15,5 +15,5 @@ def missing_acls(acls: Mapping[str, Acl]) -> Iterator[tuple[str, str]]:
             for line in statement.lines:
                 if not isinstance(line, Test) or not isinstance(line.condition, NestedAcl):
                     continue
-                if line.condition.called not in acls:
+                if line.condition.called and line.condition.called not in acls:
                     yield line.position, line.condition.called

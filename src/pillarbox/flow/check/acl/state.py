@@ -26,6 +26,12 @@ class CheckDeferred(Exception):
         self.reason = reason
 
 
+class Acls(Protocol):
+    def find(self, text: str) -> Acl:
+        """The ACL that a name, a path or a text means. Raises ExpansionFailed."""
+        ...
+
+
 class Verifier(Protocol):
     """Address verification by routing (check/verify.py)."""
 
@@ -39,7 +45,7 @@ class CheckServices:
 
     __slots__ = ("acls", "host_names", "log", "verifier")
 
-    def __init__(self, acls: dict[str, Acl], verifier: Verifier, host_names: HostNames, log: Log) -> None:
+    def __init__(self, acls: Acls, verifier: Verifier, host_names: HostNames, log: Log) -> None:
         self.acls = acls
         self.verifier = verifier
         self.host_names = host_names

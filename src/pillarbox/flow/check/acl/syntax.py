@@ -5,42 +5,41 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, AclSyntaxError, Modifier, load_all
+from pillarbox.flow.check.acl.condition import (
+    CONDITIONS,
+    MODIFIERS,
+    AclSyntaxError,
+    Condition,
+    Modifier,
+    load_all,
+)
 from pillarbox.flow.check.acl.program import VERBS, Acl, Endpass, Line, Statement, Test, Verb
+from pillarbox.flow.check.acl.unsupported import (
+    CONDITIONS_NOT_YET,
+    MODIFIERS_NOT_YET,
+    Inert,
+    NotYet,
+    UnsupportedCondition,
+    UnsupportedModifier,
+)
 from pillarbox.language.expand.errors import ExpandSyntaxError
 from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.named import NamedLists
 
 _WORD = re.compile(r"\s*(!?)\s*([A-Za-z_0-9]+)\s*(=?)\s*(.*)", re.DOTALL)
 _SET = re.compile(r"set\s+(acl_[cm][0-9A-Za-z_]+)\s*=\s*(.*)", re.DOTALL)
-NOT_YET = frozenset(
-    [
-        "atrn_domains",
-        "bmi_optin",
-        "dcc",
-        "decode",
-        "dkim_signers",
-        "dkim_status",
-        "dmarc_status",
-        "log_reject_target",
-        "malware",
-        "mime_regex",
-        "queue",
-        "ratelimit",
-        "regex",
-        "seen",
-        "spam",
-        "spf",
-        "spf_guess",
-        "udpsend",
-    ]
-)
-"""Exim's conditions and modifiers that are not here."""
 _VERB = re.compile(rf"\s*({'|'.join(VERBS)})(?:\s+|$)(?!=)(.*)", re.DOTALL)
 
-Report = Callable[[str, str, str], None]
-"""(position, what is wrong, suggestion)."""
+
+class Report(Protocol):
+    def __call__(self, position: str, reason: str, suggestion: str, inert: str = "") -> None:
+        """`inert`: nothing is wrong, but this is not acted on yet (`noted`, `refused`: config/declare.py)."""
+
+
+Note = Callable[[str, Inert], None]
+"""(what is read and not acted on, how grave that is)."""
 
 
 class _Open:
@@ -86,8 +85,14 @@ def _verb(word: str) -> Verb:
 
 
 def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, report: Report) -> Line | None:
+    def note(what: str, inert: Inert) -> None:
+        reason = f"{what} is read, but has no effect yet"
+        if inert == "refused":
+            reason = f"{what} is not supported yet, and mail would pass that it forbids"
+        report(position, reason, "", inert)
+
     try:
-        return _parse_line(text.strip(), verb, position, named)
+        return _parse_line(text.strip(), verb, position, named, note)
     except AclSyntaxError as error:
         report(position, str(error), error.suggestion)
     except (ExpandSyntaxError, ListSyntaxError) as error:
@@ -95,38 +100,58 @@ def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, repor
     return None
 
 
-def _parse_line(text: str, verb: Verb, position: str, named: NamedLists) -> Line:
+def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: Note) -> Line:
     if text == "endpass":
         if verb not in ("accept", "discard"):
-            raise AclSyntaxError(f'"endpass" is not allowed with {verb!r}')
+            raise AclSyntaxError(f'"endpass" is not allowed with "{verb}"')
         return Endpass()
     setting = _SET.fullmatch(text)
     if setting is not None:
         return MODIFIERS["set"].parse(f"{setting.group(1)} {setting.group(2)}", named)
     if text.startswith("set "):
-        raise AclSyntaxError("set needs a variable acl_c… or acl_m…, as in: set acl_m_score = 5")
+        raise AclSyntaxError(
+            f'invalid variable name after "set" in ACL modifier "{text}" (must start "acl_c" or "acl_m")'
+        )
     word = _WORD.fullmatch(text)
     if word is None:
         raise AclSyntaxError(f"{text!r} is neither a condition nor a modifier")
     negation, name, equals, value = word.groups()
-    if name in CONDITIONS:
+    if name in CONDITIONS or name in CONDITIONS_NOT_YET:
         if not equals:
-            raise AclSyntaxError(f"condition {name!r} needs '=' and a value")
-        return Test(CONDITIONS[name].parse(value, named), bool(negation), position)
-    return _parse_modifier(name, negation, equals, value, named)
+            raise AclSyntaxError(f'"=" missing after ACL "{name}" condition')
+        return Test(_parse_condition(name, value, named, note), bool(negation), position)
+    return _parse_modifier(name, negation, equals, value, named, note)
 
 
-def _parse_modifier(name: str, negation: str, equals: str, value: str, named: NamedLists) -> Modifier:
-    if name in NOT_YET:
-        raise AclSyntaxError(f"{name!r} is not supported yet")
-    if name not in MODIFIERS:
-        known = [*CONDITIONS, *MODIFIERS, *NOT_YET, "endpass"]
-        raise AclSyntaxError(f"unknown ACL condition or modifier {name!r}", _meant(name, known))
+def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Condition:
+    if name in CONDITIONS_NOT_YET:
+        note(f"the condition {name}", "refused")
+        return UnsupportedCondition.parse(value, named)
+    try:
+        return CONDITIONS[name].parse(value, named)
+    except NotYet as found:
+        note(str(found), found.inert)
+        return UnsupportedCondition(str(found))
+
+
+def _parse_modifier(
+    name: str, negation: str, equals: str, value: str, named: NamedLists, note: Note
+) -> Modifier:
+    if name not in MODIFIERS and name not in MODIFIERS_NOT_YET:
+        known = [*CONDITIONS, *CONDITIONS_NOT_YET, *MODIFIERS, *MODIFIERS_NOT_YET, "endpass"]
+        raise AclSyntaxError(f'unknown ACL condition/modifier "{name}"', _meant(name, known))
     if negation:
-        raise AclSyntaxError(f"modifier {name!r} cannot be negated")
+        raise AclSyntaxError(f'negation is not allowed with "{name}"')
     if not equals:
-        raise AclSyntaxError(f"modifier {name!r} needs '=' and a value")
-    return MODIFIERS[name].parse(value, named)
+        raise AclSyntaxError(f'"=" missing after ACL "{name}" modifier')
+    if name in MODIFIERS_NOT_YET:
+        note(f"the modifier {name}", MODIFIERS_NOT_YET[name])
+        return UnsupportedModifier.parse(value, named)
+    try:
+        return MODIFIERS[name].parse(value, named)
+    except NotYet as found:
+        note(str(found), found.inert)
+        return UnsupportedModifier()
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

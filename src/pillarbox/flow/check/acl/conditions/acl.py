@@ -1,43 +1,60 @@
-"""`acl` (Exim 44.17): another named ACL accepts.
+"""`acl` (Exim 44.17): another ACL accepts: a named one with up to nine arguments, one in a file, or one written here.
 
 Its `defer` holds for the caller too. Its `drop` closes the connection when the caller refuses because of it; its `discard` makes a calling
-`accept` or `discard` discard. Its texts are the condition's own texts. Known gaps: arguments, expanded names, ACLs in files.
+`accept` or `discard` discard. Its texts are the condition's own texts. Unlike Exim's, words may hold spaces inside braces.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Self, assert_never
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
 from pillarbox.flow.check.acl.decision import Discarded, Dropped
+from pillarbox.flow.check.acl.program import VERBS
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.flow.facts import AclArguments
+from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 
+MAX_ARGUMENTS = 9
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+
 
 class NestedAcl(Condition, condition="acl"):
-    __slots__ = ("called",)
+    __slots__ = ("_arguments", "_text", "called")
 
-    def __init__(self, called: str) -> None:
+    def __init__(self, text: Template, arguments: Sequence[Template], called: str) -> None:
+        self._text = text
+        self._arguments = tuple(arguments)
         self.called = called
+        """The name, where it is plain to see; it must be there."""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
-        name = text.strip()
-        if not name or not name.replace("_", "").isalnum():
-            raise AclSyntaxError(
-                "acl needs the name of one ACL (arguments, expanded names and files are not supported yet)"
-            )
-        return cls(name)
+        words = _words(text)
+        if not words:
+            raise AclSyntaxError("acl needs the name of an ACL, a file's path, or an ACL")
+        if words[0] in VERBS:
+            return cls(Template.parse(text), (), "")
+        if len(words) > MAX_ARGUMENTS + 1:
+            raise AclSyntaxError(f"acl: more than {MAX_ARGUMENTS} arguments")
+        name, *arguments = map(Template.parse, words)
+        return cls(name, arguments, words[0] if _NAME.fullmatch(words[0]) else "")
 
     async def holds(self, state: AclState) -> Answer:
-        acl = state.services.acls.get(self.called)
-        if acl is None:
-            raise ExpansionFailed(f"there is no ACL named {self.called}")
+        acl = state.services.acls.find(await self._text.expand(state.scope))
+        arguments = [await argument.expand(state.scope) for argument in self._arguments]
         saved = state.message, state.log_message, state.own
-        verdict = await acl.run(state)
+        outer = state.scope.facet(AclArguments)
+        state.scope = state.scope.with_facet(AclArguments, AclArguments(tuple(arguments)))
+        try:
+            verdict = await acl.run(state)
+        finally:
+            state.scope = state.scope.with_facet(AclArguments, outer or AclArguments())
         state.message, state.log_message, state.own = saved
         match verdict:
             case Accept(text=text):
@@ -54,3 +71,19 @@ class NestedAcl(Condition, condition="acl"):
                 raise Dropped(reason)
             case _ as unreachable:
                 assert_never(unreachable)
+
+
+def _words(text: str) -> list[str]:
+    """Divided by white space that is not inside braces."""
+    words: list[str] = []
+    depth = start = 0
+    for place, character in enumerate(f"{text} "):
+        if character == "{":
+            depth += 1
+        elif character == "}":
+            depth = max(0, depth - 1)
+        elif character.isspace() and (depth == 0 or place == len(text)):
+            if word := text[start:place].strip():
+                words.append(word)
+            start = place
+    return words

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pillarbox.flow.check.acl.condition import Condition
+from pillarbox.flow.check.acl.list_condition import ListCondition
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.match.domains import DomainList
-from pillarbox.language.match.named import NamedLists
 
 
-class Domains(Condition, condition="domains"):
-    __slots__ = ("_list",)
+class Domains(ListCondition[str], condition="domains"):
+    __slots__ = ()
+    list_kind = DomainList
 
-    def __init__(self, wanted: DomainList) -> None:
-        self._list = wanted
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(DomainList.parse(text, named))
-
-    def holds_now(self, state: AclState) -> bool:
-        if state.recipient is None:
-            raise ExpansionFailed(f"cannot test {self.name} condition in {state.where.upper()} ACL")
-        return self._list.matches_now(state.recipient.domain, state.scope)
-
-    async def holds(self, state: AclState) -> bool:
-        if state.recipient is None:
-            raise ExpansionFailed(f"cannot test {self.name} condition in {state.where.upper()} ACL")
-        return await self._list.matches(state.recipient.domain, state.scope)
+    def subject(self, state: AclState) -> str:
+        return self.recipient(state).domain

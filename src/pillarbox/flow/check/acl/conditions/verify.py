@@ -1,7 +1,8 @@
 """`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
-Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `reverse_host_lookup`, `helo`, each with `/defer_ok`, and
-`/no_details`. What Exim has besides (callouts above all) is refused when the configuration is loaded.
+Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_names_ascii`, `reverse_host_lookup`, `helo`, `certificate` (no
+client's certificate is asked for, so none is verified), each with `/defer_ok`, and `/no_details`. What Exim has besides, callouts above
+all, is read and reported when the configuration is loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Self
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
 from pillarbox.flow.check.acl.decision import SENDER_FAILED, note_sender_trouble
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.flow.check.header_syntax import first_bad_address_header
 from pillarbox.flow.facts import SenderCheck
 from pillarbox.flow.route.candidate import Candidate
@@ -20,10 +22,32 @@ from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
 
-WHAT = ("sender", "recipient", "header_syntax", "reverse_host_lookup", "helo")
+WHAT = (
+    "certificate",
+    "header_names_ascii",
+    "header_syntax",
+    "helo",
+    "recipient",
+    "reverse_host_lookup",
+    "sender",
+)
 OPTIONS = ("defer_ok", "no_details")
-NOT_YET = ("certificate", "csa", "header_names_ascii", "header_sender", "not_blind", "arc")
-NOT_YET_OPTIONS = ("callout", "success_on_redirect", "quota", "pass_on_defer")
+NOT_YET = ("csa", "header_sender", "not_blind")
+NOT_YET_OPTIONS = ("callout", "success_on_redirect", "quota", "case_insensitive")
+CALLOUT_OPTIONS = (
+    "connect",
+    "defer_ok",
+    "fullpostmaster",
+    "hold",
+    "mailfrom",
+    "maxwait",
+    "no_cache",
+    "postmaster",
+    "postmaster_mailfrom",
+    "random",
+    "use_postmaster",
+    "use_sender",
+)
 SENDER_DEFERRED = Reason("Could not complete sender verify")
 
 
@@ -40,15 +64,12 @@ class Verify(Condition, condition="verify"):
     def parse(cls, text: str, named: NamedLists) -> Self:
         first, *options = (part.strip() for part in text.split("/"))
         what, _, address = (part.strip() for part in first.partition("="))
-        if what in NOT_YET:
-            raise AclSyntaxError(f"verify = {what} is not supported yet")
-        if what not in WHAT or (address and what != "sender"):
-            raise AclSyntaxError(f"cannot verify {first!r}; what can be verified: {', '.join(WHAT)}")
+        if what not in (*WHAT, *NOT_YET) or (address and what != "sender"):
+            raise AclSyntaxError(f'cannot verify "{first}"; what can be verified: {", ".join(WHAT)}')
         for option in options:
-            if option.partition("=")[0].strip() in NOT_YET_OPTIONS:
-                raise AclSyntaxError(f"verify option {option!r} is not supported yet")
-            if option not in OPTIONS:
-                raise AclSyntaxError(f"unknown verify option {option!r}; known: {', '.join(OPTIONS)}")
+            _check_option(what, option)
+        if what in NOT_YET:
+            raise NotYet(f"verify = {what}", "refused")
         return cls(what, Template.parse(address) if address else None, options)
 
     async def holds(self, state: AclState) -> Answer:
@@ -69,6 +90,10 @@ class Verify(Condition, condition="verify"):
                 return await _verify_recipient(state)
             case "header_syntax":
                 return _verify_header_syntax(state)
+            case "header_names_ascii":
+                return _verify_header_names(state)
+            case "certificate":
+                return Reason("no certificate verified")
             case "reverse_host_lookup":
                 return await _verify_host(state)
             case _:
@@ -94,6 +119,20 @@ class Verify(Condition, condition="verify"):
         return SENDER_FAILED
 
 
+def _check_option(what: str, option: str) -> None:
+    """Raises AclSyntaxError, NotYet."""
+    name, _, value = (part.strip() for part in option.partition("="))
+    if name in OPTIONS and not value:
+        return
+    if name not in NOT_YET_OPTIONS:
+        raise AclSyntaxError(f'unknown option "{option}" of verify; known: {", ".join(OPTIONS)}')
+    for part in value.split(",") if name == "callout" else ():
+        word = part.partition("=")[0].strip()
+        if word and not word[0].isdigit() and not word.startswith("$") and word not in CALLOUT_OPTIONS:
+            raise AclSyntaxError(f'unknown callout option "{word}"; known: {", ".join(CALLOUT_OPTIONS)}')
+    raise NotYet(f"verify = {what}/{name}", "refused")
+
+
 async def _verify_address(address: str, state: AclState) -> Answer:
     if not address:
         return True
@@ -116,6 +155,15 @@ def _verify_header_syntax(state: AclState) -> Answer:
         )
     bad = first_bad_address_header(state.facts.message.headers)
     return bad is None or Reason(bad)
+
+
+def _verify_header_names(state: AclState) -> Answer:
+    """Where a message is taken apart, a line with another name ends its header: what is in the header is in order."""
+    if state.facts.message is None:
+        raise ExpansionFailed(
+            f"cannot check header contents in ACL for {state.where.upper()} (only possible in DATA)"
+        )
+    return True
 
 
 async def _verify_host(state: AclState) -> Answer:

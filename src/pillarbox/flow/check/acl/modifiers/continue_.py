@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pillarbox.flow.check.acl.condition import Modifier
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
+from pillarbox.flow.check.acl.template_modifier import TemplateModifier
 
 
-class Continue(Modifier, modifier="continue"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class Continue(TemplateModifier, modifier="continue"):
+    __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
         await self._template.expand(state.scope)

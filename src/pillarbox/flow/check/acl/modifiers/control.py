@@ -1,14 +1,16 @@
 """`control` (Exim 44.13): how the message or the connection is treated from now on.
 
-What is supported is in `KNOWN`; what else Exim has is refused when the configuration is loaded, never silently ignored.
+What is acted on is in `KNOWN`; what else Exim has is mentioned when the configuration is loaded, never silently ignored.
 """
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
@@ -51,9 +53,10 @@ class Control(Modifier, modifier="control"):
         name, _, options = text.strip().partition("/")
         name = name.strip()
         if name in NOT_YET:
-            raise AclSyntaxError(f"control = {name} is not supported yet")
+            raise NotYet(f"control = {name}", "noted")
         if name not in KNOWN:
-            raise AclSyntaxError(f"unknown control {name!r}; known: {', '.join(KNOWN)}")
+            close = get_close_matches(name, [*KNOWN, *NOT_YET], 1)
+            raise AclSyntaxError(f'unknown control "{name}"', f"did you mean {close[0]}?" if close else "")
         return cls(name, Template.parse(options))
 
     async def apply(self, state: AclState) -> None:

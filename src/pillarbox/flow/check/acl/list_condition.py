@@ -1,0 +1,47 @@
+"""What the conditions that match one subject against one list have in common: `domains`, `hosts`, `senders` …"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from pillarbox.flow.check.acl.condition import Condition
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.match.core import MatchList
+from pillarbox.language.match.named import NamedLists
+
+S = TypeVar("S")
+
+
+class ListCondition(Condition, Generic[S]):
+    """They name the kind of list and find the subject; None is a subject that is in no list."""
+
+    __slots__ = ("_list",)
+
+    list_kind: ClassVar[type[MatchList[Any]]]
+
+    def __init__(self, wanted: MatchList[S]) -> None:
+        self._list = wanted
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        return cls(cls.list_kind.parse(text, named))
+
+    @abc.abstractmethod
+    def subject(self, state: AclState) -> S | None:
+        """Raises ExpansionFailed where the condition cannot be asked."""
+
+    def holds_now(self, state: AclState) -> bool:
+        subject = self.subject(state)
+        return subject is not None and self._list.matches_now(subject, state.scope)
+
+    async def holds(self, state: AclState) -> bool:
+        subject = self.subject(state)
+        return subject is not None and await self._list.matches(subject, state.scope)
+
+    def recipient(self, state: AclState) -> Candidate:
+        if state.recipient is None:
+            raise ExpansionFailed(f"cannot test {self.name} condition in {state.where.upper()} ACL")
+        return state.recipient

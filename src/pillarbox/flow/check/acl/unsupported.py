@@ -1,0 +1,80 @@
+"""Lines of an ACL that Exim knows and this program does not act on yet.
+
+They are read, their strings checked, and the configuration can be looked at. A condition may be what keeps mail out, so serving refuses it;
+a modifier that only says how is passed over, and mentioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pillarbox.flow.check.acl.condition import Condition, Modifier
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.named import NamedLists
+from pillarbox.mail.reply import Reason
+
+Inert = Literal["noted", "refused"]
+
+CONDITIONS_NOT_YET = frozenset(
+    [
+        "atrn_domains",
+        "decode",
+        "dkim_signers",
+        "dkim_status",
+        "dmarc_status",
+        "malware",
+        "mime_regex",
+        "ratelimit",
+        "regex",
+        "seen",
+        "spam",
+        "spf",
+        "spf_guess",
+    ]
+)
+MODIFIERS_NOT_YET: Mapping[str, Inert] = {
+    "log_reject_target": "noted",
+    "queue": "noted",
+    "udpsend": "noted",
+}
+
+
+class NotYet(Exception):
+    """A line that is right, but not acted on. `str()` is how it begins: `verify = csa`."""
+
+    def __init__(self, what: str, inert: Inert) -> None:
+        super().__init__(what)
+        self.inert = inert
+
+
+class UnsupportedCondition(Condition):
+    """It cannot be decided."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        Template.parse(text)
+        return cls(text)
+
+    async def holds(self, state: AclState) -> bool:
+        raise CheckDeferred(Reason(f"{self._what} is not supported yet"))
+
+
+class UnsupportedModifier(Modifier):
+    """It does nothing."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        Template.parse(text)
+        return cls()
+
+    async def apply(self, state: AclState) -> None:
+        return None
