@@ -18,3 +18,8 @@ def printable(text: str) -> str:
 def _escaped(found: re.Match[bytes]) -> bytes:
     byte = found.group()
     return _NAMED.get(byte) or b"\\%03o" % byte[0]
+
+
+def quoted(text: str) -> str:
+    """`printable`, for text that stands in double quotes: quotes of its own are escaped too."""
+    return printable(text.replace('"', '\\"') if '"' in text else text)

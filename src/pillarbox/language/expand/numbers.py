@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 
 from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.printing import quoted
 
-_INTEGER = re.compile(r"\s*([+-]?)(\d+)([kKmMgG]?)\s*")
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_LARGEST = 2**63
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)([kKmMgG]?)")
+_BLANK = re.compile(r"[ \t\n\v\f\r]*")
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
+_LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def integer(text: str) -> int:
-    """Empty is 0. Raises ExpansionFailed in Exim's words."""
-    if text.isdigit() and len(text) < 18:
+    """64 bits; nothing but white space is 0. Raises ExpansionFailed in Exim's words."""
+    if len(text) < 18 and text.isascii() and text.isdigit():
         return int(text)
-    if not text.strip():
+    if _BLANK.fullmatch(text):
         return 0
-    found = _INTEGER.fullmatch(text)
-    if not found or len(text) > 40:
-        raise ExpansionFailed(f'integer expected but "{text[:80]}" found')
+    found = _INTEGER.match(text)
+    if not found:
+        raise ExpansionFailed(f'integer expected but "{quoted(text)}" found')
     sign, digits, unit = found.groups()
-    number = int(digits) * _UNITS[unit.lower()]
-    if number >= _LARGEST:
-        raise ExpansionFailed(f'absolute value of integer "{text[:80]}" is too large')
-    return -number if sign == "-" else number
+    significant = digits.lstrip("0") or "0"
+    number = int(significant) << _SHIFTS[unit.lower()] if len(significant) < 20 else _MOST + 2
+    number = -number if sign == "-" else number
+    if not _LEAST <= number <= _MOST:
+        raise ExpansionFailed(f'absolute value of integer "{quoted(text)}" is too large (overflow)')
+    if not _BLANK.fullmatch(text, found.end()):
+        raise ExpansionFailed(f'invalid integer "{quoted(text)}"')
+    return number
 
 
 def number(text: str) -> str | None:

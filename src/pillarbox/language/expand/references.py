@@ -1,7 +1,6 @@
 """`$name`: what a reference to a variable, a capture or a header compiles to.
 
-Header variables (Exim 11.5): `$h_` gives all headers of the name, folded lines kept, joined by newlines (by `,` and newline for the address
-lists), decoded; `$bh_` the same undecoded of RFC 2047; `$rh_` the raw text.
+Header variables are read by `headers`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Any
 
 from pillarbox.language.expand import registry
 from pillarbox.language.expand.errors import ExpandSyntaxError
-from pillarbox.language.expand.headers import read_headers
-from pillarbox.language.expand.nodes import Evaluate, Node
+from pillarbox.language.expand.headers import DEFAULT_CODING, Header, HeaderCoding
+from pillarbox.language.expand.nodes import Evaluate, Node, Test
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted
 
@@ -135,17 +134,32 @@ def _member(family: registry.VariableFamily, name: str) -> Evaluate:
     return evaluate
 
 
+def header_test(prefix: str, name: str) -> Test:
+    """A function scope → whether there is such a header, be it empty. `prefix` as written: `h`, `rheader`, …"""
+    header = Header(name, _HEADER_KINDS[prefix])
+
+    def test(scope: Scope) -> bool:
+        for source in registry.HEADER_SOURCES:
+            facts = scope.facets.get(source.facet)
+            if facts is not None:
+                return bool(name) and header.is_in(source.read(facts))
+        return False
+
+    return test
+
+
 def _header(kind: str, name: str) -> Evaluate:
-    lowered = name.lower()
+    header = Header(name, kind)
 
     def evaluate(scope: Scope) -> str:
         for source in registry.HEADER_SOURCES:
             facts = scope.facets.get(source.facet)
             if facts is not None:
-                return Tainted(read_headers(source.read(facts), lowered, kind))
+                coding: HeaderCoding = scope.facets.get(HeaderCoding, DEFAULT_CODING)  # type: ignore[assignment]
+                return Tainted(header.read(source.read(facts), coding))
         return ""
 
-    return evaluate
+    return evaluate if name else lambda scope: ""
 
 
 def _suggestion(name: str) -> str:

@@ -7,7 +7,7 @@ from pillarbox.language.expand.items.iterate import list_elements
 from pillarbox.language.expand.nodes import Condition
 from pillarbox.language.expand.numbers import number
 from pillarbox.language.expand.parser import Parser
-from pillarbox.language.expand.references import AFTER_DEF, reader
+from pillarbox.language.expand.references import AFTER_DEF, header_test, reader
 from pillarbox.language.expand.registry import condition
 from pillarbox.language.expand.scope import Scope
 
@@ -40,7 +40,9 @@ def parse_def(parser: Parser, name: str) -> Condition:
     at = parser.position
     parser.expect(":", '":" expected after "def"')
     header = parser.header_name()
-    name = f"{header[0]}_{header[1]}" if header is not None else parser.name()
+    if header is not None:
+        return Condition("def", at, header_test(*header))
+    name = parser.name()
     if not name:
         raise parser.fail('variable name omitted after "def:"')
     read = reader(name, at, AFTER_DEF)
