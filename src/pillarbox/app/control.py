@@ -24,7 +24,7 @@ from pillarbox.flow.accept.local.submit import Caller, Refused, submit
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import FORCED
 from pillarbox.flow.queue.runner import QueueRun
-from pillarbox.flow.settings import Identity
+from pillarbox.flow.settings import Trust
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
 
@@ -178,7 +178,7 @@ def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
         login = pwd.getpwuid(uid).pw_name
     except KeyError:
         login = f"uid{uid}"
-    trusted = [name.strip() for name in mta.config.main(Identity).trusted_users.split(":")]
+    trusted = mta.config.main(Trust).trusted_users
     return Caller(login, uid, gid, uid in (0, os.geteuid()) or login in trusted or str(uid) in trusted)
 
 

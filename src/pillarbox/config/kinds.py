@@ -14,7 +14,8 @@
 | `str` | text, quoted or not | str |
 | `Words` | a list without expansion | str, in list syntax |
 | `Template` | an expanded string | Template |
-| `ExpandedList`, `ExpandedInteger`, `ExpandedTime` | the same; what comes out is a list, a number, a time | Template |
+| `ExpandedList`, `ExpandedInteger`, `CheckedTime` | the same; what comes out is a list, a number, a time | Template |
+| `LogSelector` | `+thing -thing` | str |
 | `HeaderLines`, `HeaderNames`, `Condition`, `Settings` | the same; given again they add up (build.py) | Template; str |
 | `DomainList` … | a list | the compiled list |
 | `User`, `Group`, `ExpandedUser`, `ExpandedGroup` | a name or a number | the name; Template |
@@ -34,6 +35,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pillarbox.config.errors import OptionError, printable
+from pillarbox.config.log_selector import parse_log_selector
 from pillarbox.config.logins import (
     parse_expanded_group,
     parse_expanded_user,
@@ -136,6 +138,12 @@ def _list_parser(kind: type[MatchList[Any]]) -> Callable[[str, NamedLists], Matc
     return parse
 
 
+def _parse_checked_time(text: str, named: NamedLists) -> Template:
+    if "$" not in text:
+        parse_duration(text)
+    return parse_template(text, named)
+
+
 def _parse_rewriting(text: str, named: NamedLists) -> RewriteRules:
     try:
         return RewriteRules(tuple(parse_rewrite_rule(rule, named) for rule, _ in split(text)))
@@ -189,7 +197,9 @@ Words = Annotated[str, _LIST]
 """A list in Exim's syntax, which is not expanded."""
 ExpandedList = Annotated[Template, _EXPANDED._replace(word="expanded string list")]
 ExpandedInteger = Annotated[Template, _EXPANDED._replace(word="expanded integer")]
-ExpandedTime = Annotated[Template, _EXPANDED._replace(word="expanded time")]
+CheckedTime = Annotated[Template, _EXPANDED._replace(word="expanded time", parse=_parse_checked_time)]
+"""One that does not expand is looked at when it is read."""
+LogSelector = Annotated[str, Kind("log selector", lambda text, named: parse_log_selector(text), _text)]
 HeaderLines = Annotated[Template, _EXPANDED._replace(word="header lines")]
 HeaderNames = Annotated[Template, _EXPANDED._replace(word="header names")]
 Condition = Annotated[Template, _EXPANDED._replace(word="condition")]

@@ -1,0 +1,43 @@
+"""What bounces and warnings look like (Exim chapters 14 and 50)."""
+
+from __future__ import annotations
+
+from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.kinds import ExpandedList, Size
+from pillarbox.language.expand.template import Template
+
+
+class Bounces(MainOptions):
+    """What bounces and warnings look like."""
+
+    bounce_return_body: bool = option(default=True, doc="Return the body too.")
+    bounce_return_message: bool = option(default=True, doc="Return the message at all.")
+    bounce_return_size_limit: Size = option(default=102400, doc="Return no more than this.")
+    return_size_limit: Size | None = option(
+        default=None, doc="The old name of bounce_return_size_limit.", is_alias=True
+    )
+    bounce_return_linesize_limit: int = option(
+        default=998, doc="Return the headers only when a line is longer.", inert="noted"
+    )
+    bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.", inert="noted")
+    bounce_message_text: str | None = option(
+        default=None, doc="A paragraph to add to bounces.", inert="noted"
+    )
+    bounce_charset: Template | None = option(
+        default="us-ascii", doc="Character set named in bounces: us-ascii or UTF-8.", inert="noted"
+    )
+    bounce_sender_authentication: str | None = option(
+        default=None, doc="AUTH= address of bounces.", inert="noted"
+    )
+    dsn_from: Template = option(
+        default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."
+    )
+    errors_copy: ExpandedList | None = option(
+        default=None, doc="Copies of bounces, by address pattern.", inert="noted"
+    )
+    errors_reply_to: str | None = option(default=None, doc="Reply-To: of bounces.", inert="noted")
+    warn_message_file: Template | None = option(default=None, doc="Texts for warnings.", inert="noted")
+
+    def __post_init__(self) -> None:
+        if self.return_size_limit is not None:
+            object.__setattr__(self, "bounce_return_size_limit", self.return_size_limit)

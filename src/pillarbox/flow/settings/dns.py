@@ -1,0 +1,54 @@
+"""How names are looked up in the DNS (Exim chapter 14, "Resolver and DNS")."""
+
+from __future__ import annotations
+
+from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.kinds import Duration
+from pillarbox.language.match.domains import DomainList
+
+
+class Dns(MainOptions):
+    """How names are looked up."""
+
+    nameservers: str = option(
+        default="",
+        doc="Resolvers (a list of addresses, [address]:port); empty: resolv.conf's.",
+        extension=True,
+    )
+    allow_mx_to_ip: bool = option(
+        default=False, doc="Take an IP address where an MX record should name a host.", inert="noted"
+    )
+    dns_again_means_nonexist: DomainList | None = option(
+        default=None, doc="Domains for which no answer means that there is no such domain.", inert="noted"
+    )
+    dns_check_names_pattern: str = option(
+        default=r"(?i)^(?>(?(1)\.|())[^\W](?>[a-z0-9/_-]*[^\W])?)+(\.?)$",
+        doc="What a host name may look like.",
+        inert="noted",
+    )
+    dns_cname_loops: int = option(
+        default=1, doc="How many aliases to follow that the resolver left.", inert="noted"
+    )
+    dns_csa_search_limit: int = option(
+        default=5, doc="How many parent domains to ask for CSA records.", inert="noted"
+    )
+    dns_csa_use_reverse: bool = option(
+        default=True, doc="Ask for CSA records of an address in HELO by its name.", inert="noted"
+    )
+    dns_dnssec_ok: int = option(
+        default=-1, doc="Ask for DNSSEC: 1 yes, 0 no, -1 as the system does.", inert="noted"
+    )
+    dns_ipv4_lookup: DomainList | None = option(
+        default=None, doc="Domains whose hosts are looked up for IPv4 only.", inert="noted"
+    )
+    dns_retrans: Duration = option(default="0s", doc="Time-out of one query; 0: five seconds.", inert="noted")
+    dns_retry: int = option(
+        default=0, doc="How often a query is repeated; 0: the resolver's own.", inert="noted"
+    )
+    dns_trust_aa: DomainList | None = option(
+        default=None, doc="Domains whose authoritative answers count as validated.", inert="noted"
+    )
+    dns_use_edns0: int = option(
+        default=-1, doc="Use EDNS0: 1 yes, 0 no, -1 as the system does.", inert="noted"
+    )
+    disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.", inert="noted")

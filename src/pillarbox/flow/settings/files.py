@@ -1,0 +1,111 @@
+"""Where things lie, what is logged, and how much room must be left (Exim chapters 14, 51 and 52)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pillarbox.config.declare import MainOptions, Unready, option
+from pillarbox.config.kinds import Duration, Kilobytes, LogSelector, Words
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.hosts import HostList
+
+
+class Files(MainOptions):
+    """Where things lie."""
+
+    spool_directory: str = option(default="/var/spool/exim4", doc="Queue, journal and hints.")
+    log_file_path: str = option(
+        default="", doc="Log files with %s for main, reject, panic; empty: below the spool directory."
+    )
+    accounts_file: str = option(
+        default="", doc="Accounts: names, password hashes, directories.", extension=True
+    )
+    mail_directory: str = option(default="", doc="Where accounts' mailboxes lie.", extension=True)
+    pid_file_path: Template = option(
+        default="/run/exim4/exim.pid", doc="The file that holds the daemon's process number.", inert="noted"
+    )
+    process_log_path: str | None = option(
+        default=None,
+        doc="The file for what exiwhat asks; unset: exim-process.info in the spool directory.",
+        inert="noted",
+    )
+    notifier_socket: Template = option(
+        default="$spool_directory/exim_daemon_notify",
+        doc="Socket by which other processes wake the daemon.",
+        inert="noted",
+    )
+    split_spool_directory: bool = option(
+        default=False, doc="Spread the queue over sixty-two directories.", inert="noted"
+    )
+    spool_wireformat: bool = option(default=False, doc="Keep bodies with CRLF, as they came.", inert="noted")
+    keep_malformed: Duration = option(
+        default="4d", doc="Keep spool files that cannot be read for this long.", inert="noted"
+    )
+    check_spool_space: Kilobytes = option(
+        default=10485760, doc="Accept no message with less room for the queue.", inert="noted"
+    )
+    check_spool_inodes: int = option(
+        default=100, doc="Accept no message with fewer inodes for the queue.", inert="noted"
+    )
+    check_log_space: Kilobytes = option(
+        default=10485760, doc="Accept no message with less room for the logs.", inert="noted"
+    )
+    check_log_inodes: int = option(
+        default=100, doc="Accept no message with fewer inodes for the logs.", inert="noted"
+    )
+    smtp_check_spool_space: bool = option(
+        default=True, doc="Compare SIZE= of MAIL with the room there is.", inert="noted"
+    )
+
+    def __post_init__(self) -> None:
+        if "process_log_path" not in self.given:
+            object.__setattr__(self, "process_log_path", f"{self.spool_directory}/exim-process.info")
+
+    def unready(self) -> Iterator[Unready]:
+        for name in ("spool_directory", "log_file_path"):
+            if "$" in getattr(self, name):
+                yield Unready(name, "paths are not expanded yet")
+
+
+class Logging(MainOptions):
+    """What is logged, and how."""
+
+    log_selector: LogSelector | None = option(
+        default=None, doc="What to log more, or less: +thing -thing.", inert="noted"
+    )
+    log_timezone: bool = option(default=False, doc="Write the time zone behind each time.", inert="noted")
+    log_ports: Words | None = option(
+        default=None, doc="Ports for which the local port is logged.", inert="noted"
+    )
+    timezone: str | None = option(
+        default=None, doc="TZ for the program; unset: the environment's, empty: UTC.", inert="noted"
+    )
+    hosts_connection_nolog: HostList | None = option(
+        default=None, doc="Hosts whose connections are not logged.", inert="noted"
+    )
+    message_logs: bool = option(
+        default=True, doc="Keep a log of its own for each message in the queue.", inert="noted"
+    )
+    preserve_message_logs: bool = option(
+        default=False, doc="Keep those logs when the message has left.", inert="noted"
+    )
+    write_rejectlog: bool = option(
+        default=True, doc="Log what was rejected, with headers, in a file of its own.", inert="noted"
+    )
+    print_topbitchars: bool = option(
+        default=False, doc="Show bytes above 127 in logs as they are.", inert="noted"
+    )
+    slow_lookup_log: int = option(
+        default=0, doc="Log DNS lookups that take more milliseconds than this; 0: none.", inert="noted"
+    )
+    syslog_duplication: bool = option(
+        default=True, doc="Send to syslog too what belongs to two logs.", inert="noted"
+    )
+    syslog_facility: str | None = option(
+        default=None, doc="Which facility of syslog to use; unset: mail.", inert="noted"
+    )
+    syslog_pid: bool = option(default=True, doc="Put the process number into syslog lines.", inert="noted")
+    syslog_processname: str = option(default="exim", doc="Our name in syslog.", inert="noted")
+    syslog_timestamp: bool = option(default=True, doc="Put the time into syslog lines.", inert="noted")
+    panic_coredump: bool = option(default=False, doc="Leave a core dump at an internal error.", inert="noted")
+    debug_store: bool = option(default=False, doc="Check memory as debugging Exim does.", inert="noted")

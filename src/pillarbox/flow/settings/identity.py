@@ -1,0 +1,119 @@
+"""Who we are, who our users are and whom we trust (Exim chapter 14; 5.2 for what trust gives)."""
+
+from __future__ import annotations
+
+import platform
+
+from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.kinds import Group, Groups, User, Users, Words
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.addresses import AddressList
+
+
+class Identity(MainOptions):
+    """Who we are, and as whom we run."""
+
+    primary_hostname: str = option(
+        default_factory=platform.node, doc="Our full name; unset: the machine's own."
+    )
+    qualify_domain: str = option(
+        default="", doc="Domain added to unqualified senders; unset: primary_hostname."
+    )
+    qualify_recipient: str = option(
+        default="", doc="Domain added to unqualified recipients; unset: qualify_domain."
+    )
+    smtp_active_hostname: Template | None = option(default=None, doc="Our name in SMTP sessions.")
+    localhost_number: Template | None = option(
+        default=None,
+        doc="Number of this machine among those that share a spool and a name; becomes part of message ids.",
+        inert="noted",
+    )
+    exim_user: User = option(default="", doc="User to become when started by root.")
+    exim_group: Group = option(default="", doc="Group to become when started by root.")
+    exim_path: str = option(
+        default="/usr/sbin/exim4", doc="Where the program lies, for those that start it again.", inert="noted"
+    )
+    exim_version: str = option(default="", doc="Version number to show in place of our own.", inert="noted")
+    deliver_drop_privilege: bool = option(
+        default=False, doc="Deliver without ever being root.", inert="refused"
+    )
+    never_users: Users | None = option(default=None, doc="Users that no delivery may run as, besides root.")
+    mua_wrapper: bool = option(
+        default=False,
+        doc="Be a mere sending program: deliver one message to one smarthost at once, or fail.",
+        inert="refused",
+    )
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        if "qualify_domain" not in self.given:
+            put(self, "qualify_domain", self.primary_hostname)
+        if "qualify_recipient" not in self.given:
+            put(self, "qualify_recipient", self.qualify_domain)
+
+    @property
+    def sender_domain(self) -> str:
+        return self.qualify_domain or self.primary_hostname
+
+    @property
+    def recipient_domain(self) -> str:
+        return self.qualify_recipient or self.sender_domain
+
+
+class Trust(MainOptions):
+    """Whom we trust, and what local users may say about themselves."""
+
+    trusted_users: Users = option(default=(), doc="Users that may set senders freely.")
+    trusted_groups: Groups | None = option(
+        default=None, doc="Groups whose members may set senders freely.", inert="noted"
+    )
+    admin_groups: Groups | None = option(
+        default=None, doc="Groups whose members may administer the queue.", inert="noted"
+    )
+    untrusted_set_sender: AddressList | None = option(
+        default=None, doc="Senders that any local user may set.", inert="noted"
+    )
+    local_from_check: bool = option(
+        default=True,
+        doc="Compare From: of local messages with the login name, and add Sender: when they differ.",
+        inert="noted",
+    )
+    local_from_prefix: Words | None = option(
+        default=None, doc="Prefixes of From: that the comparison passes over.", inert="noted"
+    )
+    local_from_suffix: Words | None = option(
+        default=None, doc="Suffixes of From: that the comparison passes over.", inert="noted"
+    )
+    local_sender_retain: bool = option(
+        default=False, doc="Keep a Sender: that a local user wrote.", inert="noted"
+    )
+    commandline_checks_require_admin: bool = option(
+        default=False, doc="Leave -be, -bt, -bv and their like to administrators.", inert="noted"
+    )
+    prod_requires_admin: bool = option(
+        default=True, doc="Leave queue runs and -M to administrators.", inert="noted"
+    )
+    queue_list_requires_admin: bool = option(
+        default=True, doc="Leave listing of others' mail to administrators.", inert="noted"
+    )
+    queue_only_override: bool = option(
+        default=True, doc="Let the command line override queue_only.", inert="noted"
+    )
+    gecos_name: Template | None = option(
+        default=None, doc="What gecos_pattern makes of a user's full name.", inert="noted"
+    )
+    gecos_pattern: str | None = option(
+        default=None, doc="Which part of the password file's comment is the full name.", inert="noted"
+    )
+    unknown_login: Template | None = option(
+        default=None, doc="Login name for users that the machine does not know.", inert="noted"
+    )
+    unknown_username: str | None = option(
+        default=None, doc="Full name for users that the machine does not know.", inert="noted"
+    )
+    max_username_length: int = option(
+        default=0, doc="Longest login name worth looking up; 0: any.", inert="noted"
+    )
+    finduser_retries: int = option(
+        default=0, doc="How often to look up a login name again that was not found.", inert="noted"
+    )
