@@ -1,0 +1,277 @@
+"""One address as people write it (`Ford <fp@x.example> (him)`), reduced to its working part: Exim's reading, with Exim's complaints.
+
+What is accepted is RFC 5322's mailbox plus what Exim is known to forgive: dots anywhere in a local part, words that are no atoms
+there, a source route. Used where an address stands alone (rewriting, `deliver` in filters) and, by `address_items`, for header lines
+that hold several (`foranyaddress`, groups included). Positions are characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+MAX_ADDRESS = 512
+"""Characters of an address, local part and domain together, as Exim bounds it."""
+_ATOM = re.compile(r'(?:[^\x00-\x20\x7f()<>@,;:\\".\[\]]|\\[\s\S])+')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\[\s\S])*"')
+_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_LITERAL = re.compile(r"\[[A-Za-z0-9.:]*\]")
+_SPACE = re.compile(r"[ \t\r\n]+")
+_COMMENT_CHARACTER = re.compile(r"[^()\\]+|\\[\s\S]")
+
+
+class Working(NamedTuple):
+    """`address` between `start` and `end` of the text it was taken from; `domain_at` is the domain's place in `address`, 0: none."""
+
+    address: str
+    domain_at: int
+    start: int
+    end: int
+
+
+class AddressError(Exception):
+    """`str()` says why, in Exim's words."""
+
+
+def working_address(text: str, *, allow_null: bool = False) -> Working:
+    """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError."""
+    reader = _Reader(text)
+    found = reader.read()
+    if not found.address and not allow_null:
+        raise AddressError("empty address" if not reader.in_angles else "missing or malformed local part")
+    return found
+
+
+class _Reader:
+    __slots__ = ("at", "in_angles", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.in_angles = False
+
+    def read(self) -> Working:
+        self.skip()
+        start = self.at
+        if self.at >= len(self.text):
+            return Working("", 0, start, start)
+        if self.peek() not in "@<":
+            local, end = self.local_part()
+            if self.peek() in ("@", ";", ""):
+                return self.behind_local_part(local, start, end)
+            self.phrase(local, start)
+        if self.peek() == "<":
+            return self.angle_address()
+        return self.routed(start)
+
+    def skip(self) -> None:
+        """Over white space and comments, which may be nested; one that is not closed goes to the end."""
+        depth = 0
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            if character == "(":
+                depth += 1
+                self.at += 1
+            elif depth == 0:
+                space = _SPACE.match(self.text, self.at)
+                if space is None:
+                    return
+                self.at = space.end()
+            elif character == ")":
+                depth -= 1
+                self.at += 1
+            else:
+                inside = _COMMENT_CHARACTER.match(self.text, self.at)
+                self.at = inside.end() if inside else len(self.text)
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def local_part(self) -> tuple[str, int]:
+        """Words and dots in any order as long as no two words touch, and where they end."""
+        pieces: list[str] = []
+        end = self.at
+        needs_dot = False
+        while self.at < len(self.text):
+            word = self.word() if not needs_dot else None
+            if word is not None:
+                pieces.append(word)
+                needs_dot = True
+            elif self.peek() == ".":
+                pieces.append(".")
+                self.at += 1
+                needs_dot = False
+            else:
+                break
+            end = self.at
+            self.skip()
+        return "".join(pieces), end
+
+    def word(self) -> str | None:
+        if self.peek() == '"':
+            quoted = _QUOTED.match(self.text, self.at)
+            if quoted is None:
+                raise AddressError("unmatched doublequote in local part")
+            self.at = quoted.end()
+            return quoted.group()
+        atom = _ATOM.match(self.text, self.at)
+        if atom is None:
+            return None
+        self.at = atom.end()
+        return atom.group()
+
+    def phrase(self, first: str, start: int) -> None:
+        """What stands in front of `<`; only there may words follow each other without dots."""
+        while self.at < len(self.text) and self.peek() != "<":
+            words, _ = self.local_part()
+            if not words:
+                break
+        if self.peek() != "<":
+            self.at = start
+            raise AddressError('missing or malformed local part (expected word or "<")')
+
+    def behind_local_part(self, local: str, start: int, end: int) -> Working:
+        domain = ""
+        if self.peek() == "@":
+            self.at += 1
+            domain, end = self.domain()
+        return self.finished(local, domain, start, end)
+
+    def domain(self) -> tuple[str, int]:
+        self.skip()
+        if self.peek() == "[":
+            literal = _LITERAL.match(self.text, self.at)
+            if literal is None:
+                raise AddressError("malformed domain literal")
+            self.at = literal.end()
+            end = self.at
+            self.skip()
+            return literal.group(), end
+        labels: list[str] = []
+        while True:
+            label = _DOMAIN.match(self.text, self.at)
+            if label is None:
+                raise AddressError("domain missing or malformed")
+            labels.append(label.group())
+            end = self.at = label.end()
+            self.skip()
+            if self.peek() != ".":
+                return ".".join(labels), end
+            self.at += 1
+            self.skip()
+
+    def angle_address(self) -> Working:
+        self.in_angles = True
+        self.at += 1
+        self.skip()
+        start = self.at
+        if self.peek() == "@":
+            found = self.route_and_address()
+        elif self.peek() == ">":
+            found = ("", "", start, start)
+        else:
+            found = self.inner(start)
+        if self.peek() != ">":
+            raise AddressError(
+                "'>' missing at end of address"
+                if not self.peek() or found[1]
+                else f'"@" or "." expected after "{found[0]}"'
+            )
+        self.at += 1
+        self.skip()
+        local, domain, start, end = found
+        return self.finished(local, domain, start, end)
+
+    def inner(self, start: int) -> tuple[str, str, int, int]:
+        local, end = self.local_part()
+        if not local:
+            raise AddressError("missing or malformed local part")
+        if self.peek() != "@":
+            return local, "", start, end
+        self.at += 1
+        domain, end = self.domain()
+        return local, domain, start, end
+
+    def route_and_address(self) -> tuple[str, str, int, int]:
+        """`@one,@two:local@domain`: the route is dropped (RFC 5321 appendix C)."""
+        while True:
+            self.at += 1
+            self.domain()
+            if self.peek() != ",":
+                break
+            self.at += 1
+            self.skip()
+            if self.peek() != "@":
+                raise AddressError("domain missing in source-routed address")
+        if self.peek() != ":":
+            raise AddressError("no local part" if self.peek() else "colon expected after route list")
+        self.at += 1
+        self.skip()
+        start = self.at
+        local, domain, start, end = self.inner(start)
+        if not domain:
+            raise AddressError("domain missing in source-routed address")
+        return local, domain, start, end
+
+    def routed(self, start: int) -> Working:
+        """A route outside angle brackets."""
+        if ":" not in self.text[self.at :]:
+            raise AddressError("no local part")
+        local, domain, start, end = self.route_and_address()
+        return self.finished(local, domain, start, end)
+
+    def finished(self, local: str, domain: str, start: int, end: int) -> Working:
+        if not local and domain:
+            raise AddressError("missing or malformed local part")
+        if self.at < len(self.text):
+            rest, before = self.text[self.at :], self.text[: self.at]
+            raise AddressError(f"malformed address: {rest[:32]} may not follow {before}")
+        address = f"{local}@{domain}" if domain else local
+        if len(address) > MAX_ADDRESS:
+            raise AddressError(f"address is ridiculously long: {address[:64]}...")
+        return Working(address, len(local) + 1 if domain else 0, start, end)
+
+
+class AddressItem(NamedTuple):
+    """A piece of an address list: `text` from `start` on, without the comma and without a group's name."""
+
+    text: str
+    start: int
+
+
+def address_items(text: str) -> Iterator[AddressItem]:
+    """The addresses of a header line, whatever they look like; groups (`name: a, b;`) are opened."""
+    at, begin = 0, 0
+    end = len(text)
+    in_group = False
+    while at < end:
+        character = text[at]
+        if character == '"':
+            quoted = _QUOTED.match(text, at)
+            at = quoted.end() if quoted else end
+        elif character == "(":
+            reader = _Reader(text)
+            reader.at = at
+            reader.skip()
+            at = reader.at
+        elif character == "\\":
+            at += 2
+        elif character == "<":
+            close = text.find(">", at)
+            at = close + 1 if close >= 0 else end
+        elif character == "[":
+            close = text.find("]", at)
+            at = close + 1 if close >= 0 else end
+        elif character == ":" and not in_group:
+            in_group = True
+            at += 1
+            begin = at
+        elif character == "," or (character == ";" and in_group):
+            yield AddressItem(text[begin:at], begin)
+            in_group = in_group and character == ","
+            at += 1
+            begin = at
+        else:
+            at += 1
+    yield AddressItem(text[begin:], begin)
