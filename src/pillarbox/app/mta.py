@@ -139,9 +139,7 @@ class Mta:
         )
         transport_services.note_host_failure = retries.note
         self.injection = Injection(world.spool, world.journal)
-        notices = Notices(
-            self.injection, self._style(), WarningPlan(_times(queueing.delay_warning)), world.clock
-        )
+        notices = Notices(self.injection, self._style(), WarningPlan(queueing.delay_warning), world.clock)
         ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending)
         transports = Transports(
@@ -209,7 +207,7 @@ class Mta:
             host_lookup=service.host_lookup,
             sender_unqualified_hosts=service.sender_unqualified_hosts,
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
-            messages_max=limits.smtp_accept_max_per_connection,
+            messages_max=self._size(limits.smtp_accept_max_per_connection),
             queue_only=config.main(Queueing).queue_only,
             recipients_max_reject=limits.recipients_max_reject,
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
@@ -325,12 +323,6 @@ def _server_tls(config: Config, services: Services) -> ServerTls | None:
         return None
     key = settings.tls_privatekey.expand_now(scope).strip() if settings.tls_privatekey else ""
     return ServerTls(Path(certificate), Path(key or certificate))
-
-
-def _times(text: str) -> tuple[float, ...]:
-    """`delay_warning`: a colon-separated list of times; `0s` turns warnings off."""
-    times = tuple(parse_duration(part.strip()) for part in text.split(":") if part.strip())
-    return times if any(times) else ()
 
 
 def _login() -> str:

@@ -34,7 +34,7 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pillarbox.config.errors import OptionError, printable
+from pillarbox.config.errors import OptionError
 from pillarbox.config.log_selector import parse_log_selector
 from pillarbox.config.logins import (
     parse_expanded_group,
@@ -152,11 +152,11 @@ def _parse_rewriting(text: str, named: NamedLists) -> RewriteRules:
 
 
 def _source(value: Any) -> str:
-    return "" if value is None else printable(str(value.source))
+    return "" if value is None else str(value.source)
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else printable(str(value))
+    return "" if value is None else str(value)
 
 
 def _show_boolean(value: Any) -> str:
@@ -164,7 +164,7 @@ def _show_boolean(value: Any) -> str:
 
 
 def _show_rules(value: Any) -> str:
-    return "" if value is None else printable(" : ".join(rule.text for rule in value.rules))
+    return "" if value is None else " : ".join(rule.text for rule in value.rules)
 
 
 def _names(value: Any) -> str:

@@ -33,7 +33,9 @@ class Content(MainOptions):
         default=False, doc="Be content with the first good signature.", inert="noted"
     )
     dkim_verify_signers: ExpandedList | None = option(
-        default="$dkim_signers", doc="Signers for whom acl_smtp_dkim is asked.", inert="noted"
+        default=None,
+        doc="Signers for whom acl_smtp_dkim is asked; unset: those of the signatures.",
+        inert="noted",
     )
     dmarc_forensic_sender: Template | None = option(
         default=None, doc="Sender of reports about single messages.", inert="noted"

@@ -44,13 +44,6 @@ class Identity(MainOptions):
         inert="refused",
     )
 
-    def __post_init__(self) -> None:
-        put = object.__setattr__
-        if "qualify_domain" not in self.given:
-            put(self, "qualify_domain", self.primary_hostname)
-        if "qualify_recipient" not in self.given:
-            put(self, "qualify_recipient", self.qualify_domain)
-
     @property
     def sender_domain(self) -> str:
         return self.qualify_domain or self.primary_hostname
