@@ -47,6 +47,7 @@ def wanted_servers(product: Product, query: str, options: tuple[str, ...], confi
         name, equals, value = option.partition("=")
         if equals and name == "servers":
             return Wanted(query, value, True)
+    query = query.lstrip()
     rest = query.removeprefix("servers").lstrip()
     if not query.startswith("servers") or not rest.startswith("="):
         return Wanted(query, configured, False)
