@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -99,6 +99,30 @@ class Lookup(Protocol):
     def quote(self, text: str, option: str) -> str | None:
         """The text made safe to stand in a query (`${quote_<type>:…}`, `option` is behind another `_`, else empty).
         None: there is no such option. Single-key types give the text back."""
+        ...
+
+
+class PatternLines:
+    """The lines of a file whose keys are patterns, in order; whoever matches them may keep their compiled form here."""
+
+    __slots__ = ("compiled", "lines")
+
+    def __init__(self, lines: tuple[tuple[str, str], ...]) -> None:
+        self.lines = lines
+        """Key and data."""
+        self.compiled: object = None
+
+
+@runtime_checkable
+class PatternLookup(Lookup, Protocol):
+    """A type whose file holds patterns (wildlsearch, nwildlsearch): the language matches them, `find` is never called."""
+
+    async def lines(self, source: str, options: tuple[str, ...] = ()) -> PatternLines:
+        """Raises LookupNotOpened."""
+        ...
+
+    def lines_now(self, source: str, options: tuple[str, ...] = ()) -> PatternLines:
+        """Raises BlockingIOError when the file must be read."""
         ...
 
 

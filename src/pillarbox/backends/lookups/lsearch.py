@@ -1,139 +1,129 @@
-"""lsearch: a text file of `key: value` lines, searched for the key (Exim 9.3).
+"""lsearch and its kin: a text file of `key: data` lines (Exim 9.3.6, 9.3.9, 9.3.11).
 
-The key ends at a colon or white space, or is in double quotes; lines that begin with white space continue the value; blank lines and
-lines that begin with `#` are comments. Keys are compared without regard to case, and the first of equal ones counts.
+lsearch compares keys literally, iplsearch as networks in the order of the file. The keys of wildlsearch and nwildlsearch are
+patterns, which only the language can match: they give the lines, and never find anything themselves.
 
-A file is read once and kept as a dictionary; whether it has changed is asked of the file system at most once a second.
-Bounded: size of a file, number of files kept.
+A file is read once and kept as dictionaries, so that a lookup costs the same however long the file is.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import stat
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 from pillarbox.backends.lookups.driver import LookupWorld, SingleKey
-from pillarbox.ports.clock import Clock
-from pillarbox.ports.lookups import LookupDefer
+from pillarbox.backends.lookups.files.kept import KeptFiles, read_text
+from pillarbox.backends.lookups.files.networks import Networks, parse_address, unmapped
+from pillarbox.backends.lookups.files.searchfile import data_of, fold, lines_of
+from pillarbox.ports.lookups import LookupDefer, PatternLines
 
-MAX_FILE = 256 * 1024 * 1024
-MAX_FILES = 100
-RECHECK_AFTER = 1.0
-
-_QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:?\s*(.*)', re.DOTALL)
-_PLAIN_KEY = re.compile(r"([^\s:]+)\s*:?\s*(.*)", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+T = TypeVar("T")
 
 
-class _Kept(NamedTuple):
-    signature: tuple[int, int, int, int]
-    entries: dict[str, str]
-    checked_at: float
-    """Monotonic seconds."""
+class _Searched(SingleKey, Generic[T]):
+    """Two forms of each file: with the data, and with whole lines for `ret=full`, each made when first needed."""
+
+    def __init__(self, kind: str, world: LookupWorld, parse: Callable[[str, bool], T]) -> None:
+        def kept(*, is_full: bool) -> KeptFiles[T]:
+            return KeptFiles(
+                world.clock,
+                lambda descriptor, source: parse(read_text(descriptor, source), is_full),
+                irregular=f"{{source}} is not a regular file ({kind} lookup)",
+                purpose="for linear search",
+                limit=world.settings.lookup_open_max,
+            )
+
+        self._data = kept(is_full=False)
+        self._full = kept(is_full=True)
+
+    def _files(self, options: tuple[str, ...]) -> KeptFiles[T]:
+        return self._full if "ret=full" in options else self._data
 
 
-class Lsearch(SingleKey):
-    """Single-key lookup in text files. Implements `ports.lookups.Lookup`."""
+class Lsearch(_Searched[dict[str, str]]):
+    """Implements `ports.lookups.Lookup`."""
 
-    def __init__(self, clock: Clock, parse: Callable[[str], dict[str, str]] | None = None) -> None:
-        self._clock = clock
-        self._parse = parse or parse_lines
-        self._files: OrderedDict[str, _Kept] = OrderedDict()
+    def __init__(self, world: LookupWorld) -> None:
+        super().__init__("lsearch", world, parse_lines)
 
     def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
-        """Raises BlockingIOError when the file must be read, LookupDefer when it cannot be."""
-        kept = self._files.get(source)
-        if kept is None:
-            raise BlockingIOError
-        now = self._clock.monotonic()
-        if now - kept.checked_at > RECHECK_AFTER:
-            if _signature(source) != kept.signature:
-                raise BlockingIOError
-            self._files[source] = kept = kept._replace(checked_at=now)
-        return kept.entries.get(key.lower())
+        files = self._files(options) if options else self._data
+        return files.now(source).get(key.lower() if key.isascii() else fold(key))
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
-        """Raises LookupDefer."""
-        try:
-            return self.find_now(key, source)
-        except BlockingIOError:
-            pass
-        signature, entries = await asyncio.to_thread(self._read, source)
-        self._files[source] = _Kept(signature, entries, self._clock.monotonic())
-        if len(self._files) > MAX_FILES:
-            self._files.popitem(last=False)
-        return entries.get(key.lower())
-
-    def _read(self, source: str) -> tuple[tuple[int, int, int, int], dict[str, str]]:
-        if not source.startswith("/"):
-            raise LookupDefer(f"failed to open {source} for linear search: not an absolute path")
-        try:
-            with open(source, "rb", opener=_open_regular) as file:
-                status = os.fstat(file.fileno())
-                if status.st_size > MAX_FILE:
-                    raise LookupDefer(f"{source} is larger than {MAX_FILE} bytes")
-                text = file.read(MAX_FILE).decode("utf-8", "surrogateescape")
-        except (OSError, ValueError) as error:
-            raise LookupDefer(f"failed to open {source} for linear search: {_why(error)}") from None
-        return _signature_of(status), self._parse(text)
+        return (await self._files(options).get(source)).get(fold(key))
 
 
-def _open_regular(path: str, flags: int) -> int:
-    """A named pipe must not hold us up."""
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError("not a regular file")
-    return descriptor
+class Iplsearch(_Searched[Networks]):
+    """Implements `ports.lookups.Lookup`; `*` is a key of its own."""
+
+    def __init__(self, world: LookupWorld) -> None:
+        super().__init__("iplsearch", world, parse_networks)
+
+    def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        return _in_networks(key, self._files(options).now(source))
+
+    async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        return _in_networks(key, await self._files(options).get(source))
 
 
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+class PatternSearch(_Searched[PatternLines]):
+    """Implements `ports.lookups.PatternLookup`."""
+
+    def __init__(self, kind: str, world: LookupWorld) -> None:
+        super().__init__(kind, world, parse_patterns)
+
+    def lines_now(self, source: str, options: tuple[str, ...] = ()) -> PatternLines:
+        return self._files(options).now(source)
+
+    async def lines(self, source: str, options: tuple[str, ...] = ()) -> PatternLines:
+        return await self._files(options).get(source)
 
 
-def _signature(source: str) -> tuple[int, int, int, int]:
-    try:
-        return _signature_of(os.stat(source))
-    except OSError as error:
-        raise LookupDefer(f"failed to open {source} for linear search: {_why(error)}") from None
+def make(kind: str, world: LookupWorld) -> Lsearch | Iplsearch | PatternSearch:
+    match kind:
+        case "lsearch":
+            return Lsearch(world)
+        case "iplsearch":
+            return Iplsearch(world)
+        case _:
+            return PatternSearch(kind, world)
 
 
-def _signature_of(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def parse_lines(text: str) -> dict[str, str]:
-    """Keys in lower case → values, continuation lines joined by a space."""
+def parse_lines(text: str, is_full: bool = False) -> dict[str, str]:
+    """Keys folded → data; the first of equal keys counts."""
     entries: dict[str, str] = {}
-    key: str | None = None
-    for line in text.split("\n"):
-        if not line or line[0] == "#":
-            continue
-        if line[0] in " \t":
-            if key is not None and (more := line.strip()):
-                entries[key] = f"{entries[key]} {more}"
-            continue
-        found = _split(line)
-        key = None
-        if found is not None and found[0] not in entries:
-            key = found[0]
-            entries[key] = found[1]
+    for key, first, more in lines_of(text):
+        folded = fold(key)
+        if folded not in entries:
+            entries[folded] = key + first + more if is_full else data_of(first, more)
     return entries
 
 
-def _split(line: str) -> tuple[str, str] | None:
-    if line[0] == '"':
-        quoted = _QUOTED_KEY.match(line)
-        if quoted:
-            return _ESCAPED.sub(r"\1", quoted.group(1)).lower(), quoted.group(2).strip()
-    plain = _PLAIN_KEY.match(line)
-    return (plain.group(1).lower(), plain.group(2).strip()) if plain else None
+def parse_networks(text: str, is_full: bool = False) -> Networks:
+    networks = Networks()
+    for key, first, more in lines_of(text):
+        networks.add(key, key + first + more if is_full else data_of(first, more))
+    return networks
 
 
-def make(kind: str, world: LookupWorld) -> Lsearch:
-    return Lsearch(world.clock)
+def parse_patterns(text: str, is_full: bool = False) -> PatternLines:
+    return PatternLines(
+        tuple(
+            (key, key + first + more if is_full else data_of(first, more))
+            for key, first, more in lines_of(text)
+        )
+    )
+
+
+def _in_networks(key: str, networks: Networks) -> str | None:
+    if key == "*":
+        return networks.default
+    address = parse_address(key)
+    if address is None:
+        shown = key.replace('"', '\\"').replace("\t", "\\t").replace("\n", "\\n")
+        raise LookupDefer(
+            f'"{shown}" is not a valid iplsearch key (an IP address, with optional CIDR mask, is wanted): '
+            "in a host list, use net-iplsearch as the search type"
+        )
+    return networks.find(unmapped(address))

@@ -23,6 +23,7 @@ import msgspec
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.taint import is_quoted_for, is_tainted, like, plain
+from pillarbox.language.printing import printable, quoted
 from pillarbox.ports.lookups import STYLES, Lookup, LookupDefer, LookupNotOpened, LookupStyle
 
 _PARTIAL = re.compile(
@@ -36,6 +37,8 @@ _QUOTERS = {kind: kind for kind in ("mysql", "pgsql", "redis", "sqlite")} | dict
     ("ldap", "ldapauth", "ldapdn", "ldapm"), "ldap"
 )
 """Types whose queries have characters to be quoted, and the name that their quoting operators share."""
+
+_PATTERN_KINDS = frozenset({"nwildlsearch", "wildlsearch"})
 
 _ABSENT = {
     **dict.fromkeys(
@@ -139,7 +142,7 @@ def parse_lookup_kind(text: str) -> LookupKind:
     name, default, options = _name_and_options(text[start:])
     style = STYLES.get(name)
     if style is None:
-        raise ExpandSyntaxError(f'unknown lookup type "{printed(name)}"', 0, _suggestion(name))
+        raise ExpandSyntaxError(f'unknown lookup type "{printable(name)}"', 0, _suggestion(name))
     if style is LookupStyle.QUERY:
         if partial >= 0:
             raise ExpandSyntaxError(f'"partial" is not permitted for lookup type "{name}"')
@@ -177,7 +180,7 @@ def _partial(text: str) -> tuple[int, str, int]:
         return -1, "", 0
     found = _PARTIAL.match(text)
     if not found:
-        raise ExpandSyntaxError(f'format error in lookup type "{printed(text)}"')
+        raise ExpandSyntaxError(f'format error in lookup type "{printable(text)}"')
     number = min(int(found.group(1)[:9]), _MOST_COMPONENTS) if found.group(1) else 2
     affix = found.group(2)
     return number, "*." if affix is None else affix, found.end()
@@ -229,7 +232,7 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
     if is_tainted(source):
         raise ExpansionFailed(f"Tainted filename for search: '{source}'")
     subject = plain(key)
-    value = scope.ask(LookupQuestion(kind.name, subject, source, kind.options)) if subject else None
+    value = _find_one(scope, kind, subject, source) if subject else None
     if value is not None:
         found = Found(value) if kind.partial < 0 else Found(value, "", subject)
     elif kind.partial < 0 and kind.default is Default.NONE:
@@ -246,10 +249,18 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
 
 def _find_later(scope: Scope, kind: LookupKind, subject: str, source: str) -> Found | None:
     for key, wild, fixed in keys_tried(kind, subject):
-        value = scope.ask(LookupQuestion(kind.name, key, source, kind.options))
+        value = _find_one(scope, kind, key, source)
         if value is not None:
             return Found(value, wild, fixed)
     return None
+
+
+def _find_one(scope: Scope, kind: LookupKind, key: str, source: str) -> str | None:
+    if kind.name in _PATTERN_KINDS:
+        from pillarbox.language.expand.wild import search_patterns  # which needs us for nested lookups
+
+        return search_patterns(scope, kind.name, key, source, kind.options)
+    return scope.ask(LookupQuestion(kind.name, key, source, kind.options))
 
 
 def keys_tried(kind: LookupKind, subject: str) -> Iterator[tuple[str, str, str | None]]:
@@ -292,7 +303,7 @@ def find_by_query(scope: Scope, kind: LookupKind, query: str) -> Found | None:
             raise ExpansionFailed(f"Tainted filename for search: '{source}'")
     quoter = _QUOTERS.get(kind.name)
     if quoter is not None and is_tainted(query) and not is_quoted_for(query, quoter):
-        raise ExpansionFailed(f"tainted search query is not properly quoted: {printed(query)}")
+        raise ExpansionFailed(f"tainted search query is not properly quoted: {printable(query)}")
     text = plain(query)
     value = scope.ask(LookupQuestion(kind.name, text, source, kind.options))
     if value is None:
@@ -317,17 +328,4 @@ def _file_and_query(kind: LookupKind, query: str) -> tuple[str, str]:
 
 def deferral(key: str, error: LookupDeferred) -> str:
     """What an expansion says when the source cannot."""
-    return f'lookup of "{printed(key)}" gave DEFER: "{printed(str(error))}"'
-
-
-_ESCAPES = {code: f"\\{code:03o}" for code in (*range(32), 127, *range(0xDC80, 0xDD00))} | {
-    ord('"'): '\\"', 7: "\\007", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r",
-}  # fmt: skip
-
-
-def printed(text: str) -> str:
-    """As Exim shows text from elsewhere in its messages: quotes, control characters and bytes beyond ASCII escaped."""
-    if text.isascii():
-        return text.translate(_ESCAPES)
-    data = text.encode("utf-8", "surrogateescape")
-    return "".join(chr(byte) if byte < 128 else f"\\{byte:03o}" for byte in data).translate(_ESCAPES)
+    return f'lookup of "{quoted(key)}" gave DEFER: "{quoted(str(error))}"'
