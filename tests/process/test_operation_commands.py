@@ -200,7 +200,7 @@ def test_speaks_smtp_on_standard_input() -> None:
 
 
 def test_answers_questions(server: Daemon) -> None:
-    assert "Pillarbox version" in _said(server, "exim", "-bV")
+    assert "(Pillarbox " in _said(server, "exim", "-bV")
     assert "transport = local_delivery" in _said(server, "exim", "-bt", server.admin.address)
     failed = command(server, "exim", "-bt", "nobody@localhost")
     assert failed.returncode == 2 and b"undeliverable" in failed.stdout

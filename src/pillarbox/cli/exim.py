@@ -7,6 +7,7 @@ for sendmail's historical options that Exim ignores too.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ import msgspec
 
 from pillarbox.cli.places import EX_USAGE
 
+_MACRO = re.compile(r"([A-Z]\w*)\s*(?:=(.*))?", re.DOTALL | re.ASCII)
 HELP = """\
 Usage: {program} [options] [recipient ...]
 
@@ -26,7 +28,8 @@ One message:     -M ID ...   deliver now                  -Mrm ID ...  remove   
                  -Mf ID ...  freeze                       -Mt ID ...   thaw     -Mvh -Mvb -Mvl -Mvc ID  show
                  -Mmd ID ADDRESS ...  mark delivered      -Mar ID ADDRESS ...   add recipients
 Asking:          -bV  version   -bt ADDRESS ...  route    -bP [OPTION ...]  print the configuration
-                 -be STRING ...  expand                   -C FILE  another configuration
+                 -be STRING ...  expand                   -bem FILE  the same with a message loaded
+                 -C FILE  another configuration           -DNAME=TEXT  set a macro
 """
 IGNORED = ("-B", "-h", "-n", "-N", "-m", "-O", "-p", "-v", "-X", "-e", "-G", "-U", "-x")
 """Sendmail's, without meaning here; those that take a value have it attached."""
@@ -34,6 +37,10 @@ IGNORED = ("-B", "-h", "-n", "-N", "-m", "-O", "-p", "-v", "-X", "-e", "-G", "-U
 
 class Usage(Exception):
     """The command line cannot be understood; `str()` says why."""
+
+
+class Unreadable(Usage):
+    """As Exim puts it, with its exit code: for the modes in which everything is as Exim prints it."""
 
 
 class Arguments(msgspec.Struct):
@@ -53,6 +60,11 @@ class Arguments(msgspec.Struct):
     queue_interval: str = ""
     match_recipient: str = ""
     match_sender: str = ""
+    macros: dict[str, str] = {}
+    message: str | None = None
+    """The file of `-bem`."""
+    without_names: bool = False
+    """`-n` with `-bP`: values alone."""
 
 
 def main() -> None:
@@ -63,6 +75,9 @@ def run(arguments: list[str], program: str) -> int:
     """The exit code."""
     try:
         read = parse(arguments, program)
+    except Unreadable as error:
+        print(f"exim: {error}", file=sys.stderr)
+        return 1
     except Usage as error:
         print(f"{program}: {error}; try {program} --help", file=sys.stderr)
         return EX_USAGE
@@ -86,6 +101,8 @@ def parse(arguments: list[str], program: str) -> Arguments:
             read.words.extend(rest)
         elif not word.startswith("-") or word == "-":
             read.words.append(word)
+            if read.mode in _WORDS_LAST:
+                read.words.extend(rest)
         else:
             _option(word, rest, read)
     return read
@@ -102,9 +119,10 @@ def _option(word: str, rest: Iterator[str], read: Arguments) -> None:
         if word.startswith(prefix):
             handle(word[len(prefix) :], rest, read)
             return
-    if word.startswith(IGNORED):
-        return
-    raise Usage(f"option {word} is not supported")
+    if word == "-n":
+        read.without_names = True
+    elif not word.startswith(IGNORED):
+        raise Usage(f"option {word} is not supported")
 
 
 def _value(attached: str, rest: Iterator[str], name: str) -> str:
@@ -148,6 +166,10 @@ _B_MODES = {
 }
 
 
+_WORDS_LAST = ("expand", "print_config")
+"""Modes in which everything behind the first word is a word too, options included: so it is with Exim."""
+
+
 def _message_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
     if name not in _MESSAGE_MODES:
         raise Usage(f"option -M{name} is not supported")
@@ -155,6 +177,12 @@ def _message_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
 
 
 def _b_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
+    if name == "em":
+        read.mode = "expand"
+        read.message = next(rest, None)
+        if read.message is None:
+            raise Unreadable("unknown, malformed, or incomplete option -bem")
+        return
     if name not in _B_MODES:
         raise Usage(f"option -b{name} is not supported")
     read.mode = _B_MODES[name]
@@ -167,6 +195,19 @@ def _queue(text: str, rest: Iterator[str], read: Arguments) -> None:
     read.queue_flags = text
     if read.mode == "submit":
         read.mode = "queue_run"
+
+
+def _define(text: str, rest: Iterator[str], read: Arguments) -> None:
+    """`-DNAME=value`; a macro that the command line defines keeps its value whatever the file says (Exim 6.7)."""
+    if not "A" <= text[:1] <= "Z":
+        raise Unreadable("macro name set by -D must start with an upper case letter")
+    found = _MACRO.fullmatch(text)
+    if found is None:
+        raise Unreadable(f"unknown, malformed, or incomplete option -D{text}")
+    name, value = found.group(1), (found.group(2) or "").strip()
+    if name in read.macros:
+        raise Unreadable(f"duplicated -D in command line: {name}")
+    read.macros[name] = value
 
 
 def _outgoing(text: str, rest: Iterator[str], read: Arguments) -> None:
@@ -213,6 +254,7 @@ _OPTIONS: tuple[tuple[str, Callable[[str, Iterator[str], Arguments], None]], ...
     ("--config=", _set("config", "--config")),
     ("--config", _set("config", "--config")),
     ("-C", _set("config", "-C")),
+    ("-D", _define),
     ("-M", _message_mode),
     ("-b", _b_mode),
     ("-q", _queue),

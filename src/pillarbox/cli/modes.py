@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pillarbox import __version__
+from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.control_client import DaemonAway, ask
 from pillarbox.cli.exim import HELP, Arguments
 from pillarbox.cli.places import EX_USAGE, choose_configuration, fail, spool_directory
@@ -26,14 +26,23 @@ def _help(read: Arguments) -> int:
     return 0
 
 
-def _version(read: Arguments) -> int:
-    print(f"Pillarbox version {__version__} (speaks Exim 4.100)")
-    if read.config:
-        from pillarbox.cli.serve import checked_config
+def _asked_config(read: Arguments) -> Path:
+    """For questions: the first that exists of the files that `-C` names, as written."""
+    if not read.config:
+        return _config(read)
+    found = next((name for name in read.config.split(":") if name and Path(name).exists()), None)
+    if found is None:
+        from pillarbox.app.asking.loading import stamped
 
-        checked_config(_config(read))
-        print(f"Configuration file is {_config(read)}")
-    return 0
+        fail(stamped(f"non-existent configuration file(s): {read.config}"))
+    return Path(found)
+
+
+def _version(read: Arguments) -> int:
+    from pillarbox.app.asking.version import print_version
+
+    path = _asked_config(read) if read.config or read.data else find_configuration()
+    return print_version(path, read.macros)
 
 
 def _submit(read: Arguments) -> int:
@@ -138,21 +147,25 @@ def _daemon(read: Arguments, *, foreground: bool = False) -> int:
 
 
 def _route(read: Arguments) -> int:
-    from pillarbox.app.asking import test_addresses
+    from pillarbox.app.asking.routing import test_addresses
 
-    return test_addresses(_config(read), tuple(read.words))
+    return test_addresses(_asked_config(read), tuple(read.words), read.macros)
 
 
 def _print_config(read: Arguments) -> int:
-    from pillarbox.app.asking import print_configuration
+    from pillarbox.app.asking.printing import print_configuration
 
-    return print_configuration(_config(read), tuple(read.words))
+    return print_configuration(
+        _asked_config(read), read.words, macros=read.macros, with_names=not read.without_names
+    )
 
 
 def _expand(read: Arguments) -> int:
-    from pillarbox.app.asking import expand_strings
+    from pillarbox.app.asking.expanding import expand_strings
 
-    return expand_strings(_config(read), tuple(read.words))
+    return expand_strings(
+        _asked_config(read), read.words, macros=read.macros, message=read.message, sender=read.sender
+    )
 
 
 def _newaliases(read: Arguments) -> int:
@@ -163,7 +176,7 @@ def _newaliases(read: Arguments) -> int:
 
 
 def _smtp(read: Arguments) -> int:
-    from pillarbox.app.asking import smtp_on_standard_input
+    from pillarbox.app.asking.relaying import smtp_on_standard_input
 
     return smtp_on_standard_input(_config(read))
 

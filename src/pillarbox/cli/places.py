@@ -53,4 +53,4 @@ def spool_directory(config: Path) -> Path:
     from pillarbox.app.configuration import load_config
     from pillarbox.flow.settings import Files
 
-    return Path(load_config(config).main(Files).spool_directory)
+    return Path(load_config(config, serving=False).main(Files).spool_directory)

@@ -172,8 +172,8 @@ def test_shows_as_bp_does() -> None:
     assert show_main_option(config, "primary_hostname") == "primary_hostname = mail.example.org"
     assert show_main_option(config, "errors_copy", is_admin=False) == "errors_copy = <value not displayable>"
     assert show_main_option(config, "nosuch") is None
-    assert show_list(config, "local_domains") == "domainlist local_domains = @ : example.org"
-    shown = list(show_drivers(config.routers))
+    assert list(show_list(config, "local_domains")) == ["domainlist local_domains = @ : example.org"]
+    shown = list(show_drivers(config, "router"))
     assert shown[:2] == ["", "aliases router:"]
     assert "driver = redirect" in shown
     assert "domains = +local_domains" in shown

@@ -1,0 +1,38 @@
+"""Who asks: administrators see hidden values and macros (Exim 5.1)."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+from pillarbox.config.model import Config
+from pillarbox.flow.settings import Identity, Trust
+
+
+def is_admin(config: Config) -> bool:
+    """Root, the mail user, and members of its group or of `admin_groups`."""
+    if os.getuid() == 0:
+        return True
+    identity = config.main(Identity)
+    if identity.exim_user and identity.exim_user == _user_name(os.getuid()):
+        return True
+    admins = {*(config.main(Trust).admin_groups or ()), identity.exim_group} - {""}
+    return not admins.isdisjoint(_group_names())
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_names() -> set[str]:
+    found = set()
+    for gid in {os.getgid(), *os.getgroups()}:
+        try:
+            found.add(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            found.add(str(gid))
+    return found

@@ -1,0 +1,99 @@
+"""`-be` and `-bem`: what strings expand to (Exim 5.2).
+
+The strings of the command line, or lines of standard input with a prompt. A message may be loaded first. Nothing is opened, and no
+event loop made, before a string needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.asking.message import Test, load_message, without_message
+from pillarbox.app.services import quiet_services
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+def expand_strings(
+    path: Path,
+    strings: Sequence[str],
+    *,
+    macros: Mapping[str, str] | None = None,
+    message: str | None = None,
+    sender: str | None = None,
+) -> int:
+    """Each string's expansion on a line; `message`: the file that `-bem` names. 1: configuration or file are no good."""
+    config = load_or_complain(path, macros)
+    if config is None:
+        return 1
+    services = quiet_services(config)
+    try:
+        test = load_message(message, sender, config) if message is not None else without_message(sender)
+    except OSError as error:
+        print(f'exim: failed to open "{message}": {error.strerror}', file=sys.stderr)
+        return 1
+    scope = Scope(test.facets, services)
+    _expand_all(test, strings, scope)
+    return 0
+
+
+def _expand_all(test: Test, strings: Sequence[str], scope: Scope) -> None:
+    for line in test.remarks:
+        print(line)
+    prompt = "" if strings else "> "
+    print(end=prompt, flush=True)
+    loop = LateLoop()
+    for text in strings or typed_lines(sys.stdin):
+        print(_expanded(text, scope, loop), end=f"\n{prompt}", flush=True)
+    loop.close()
+    print(end="\n" if prompt else "")
+
+
+def _expanded(text: str, scope: Scope, loop: LateLoop) -> str:
+    try:
+        template = Template.parse(text)
+        if template.is_pure:
+            return template.expand_now(scope)
+        return loop.run(template.expand(scope))
+    except (ExpandSyntaxError, ExpansionFailed, ExpansionDeferred) as error:
+        return f"Failed: {error}"
+
+
+class LateLoop:
+    """One event loop for all strings, made when the first of them has to wait."""
+
+    def __init__(self) -> None:
+        self._runner: asyncio.Runner | None = None
+
+    def run(self, work: Coroutine[Any, Any, str]) -> str:
+        if self._runner is None:
+            import asyncio
+
+            self._runner = asyncio.Runner()
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        if self._runner is not None:
+            self._runner.close()
+
+
+def typed_lines(source: Iterable[str]) -> Iterator[str]:
+    """Lines without trailing white space; a backslash at the end joins the next line, whose leading white space goes."""
+    held: str | None = None
+    for raw in source:
+        line = raw.rstrip() if held is None else raw.strip()
+        if line.endswith("\\"):
+            held = (held or "") + line[:-1]
+            continue
+        yield (held or "") + line
+        held = None
+    if held is not None:
+        yield held

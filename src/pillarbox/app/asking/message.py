@@ -1,0 +1,98 @@
+"""The message that `-bem` loads: as if it had been submitted here, though it never goes anywhere."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import time
+from pathlib import Path
+
+import msgspec
+
+from pillarbox.config.model import Config
+from pillarbox.flow.accept.finish.header_changes import remove_delivery_fields
+from pillarbox.flow.accept.finish.submission import add_missing
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.settings import Identity
+from pillarbox.mail import header
+from pillarbox.mail.envelope import Origin
+from pillarbox.mail.message import Message
+from pillarbox.wire.exim.message_id import MessageIds
+
+MAX_MESSAGE = 512 * 1024 * 1024
+_SEPARATOR = re.compile(
+    rb"From\s+(\S+)\s+(?:[a-zA-Z]{3},?\s+)?(?:[a-zA-Z]{3}\s+\d?\d|\d?\d\s+[a-zA-Z]{3}\s+\d\d(?:\d\d)?)\s+\d\d?:\d\d?"
+)
+"""What `uucp_from_pattern` says unless it is set."""
+_RETURN_PATH = re.compile(r"<?([^<>]*)>?\Z")
+
+
+class Test(msgspec.Struct, frozen=True):
+    """What expansions see, and what the caller is told first."""
+
+    facets: dict[type, object]
+    remarks: tuple[str, ...] = ()
+
+
+def without_message(sender: str | None) -> Test:
+    """For `-be`: only the caller is known. `sender`: what `-f` gave."""
+    facts = MessageFacts(sender=_bare(sender) if sender else None)
+    return Test({Origin: _caller(), MessageFacts: facts})
+
+
+def load_message(file: str, sender: str | None, config: Config) -> Test:
+    """For `-bem`. Raises OSError."""
+    with Path(file).open("rb") as opened:
+        data = opened.read(MAX_MESSAGE).replace(b"\r\n", b"\n")
+    remarks = []
+    taken = None
+    if separator := _SEPARATOR.match(data):
+        data = data.partition(b"\n")[2]
+        if sender is None:
+            taken = separator.group(1).decode("utf-8", "surrogateescape")
+            remarks.append('Sender taken from "From " line')
+    message = Message.parse(_before_dot(data))
+    if not message.headers:
+        remarks.append("Warning: no message headers read")
+    origin = _caller()
+    identity = config.main(Identity)
+    now = time.time()
+    facts = MessageFacts(MessageIds(time.time, run=0, slot=0).new(), None, now)
+    own = f"{origin.ident}@{identity.sender_domain}"
+    facts.sender = _bare(sender) if sender is not None else taken or own
+    return_path = header.first(message.headers, "Return-Path")
+    if return_path is not None:
+        remarks.append('Return-path taken from "Return-path:" header line')
+    facts.size = message.size
+    facts.message = _repaired(message, facts, f"{origin.ident} <{own}>", identity.primary_hostname)
+    return Test({Origin: origin, MessageFacts: facts}, tuple(remarks))
+
+
+def _caller() -> Origin:
+    return Origin(protocol="", ident=_login(), caller_uid=os.getuid(), caller_gid=os.getgid())
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
+
+
+def _bare(sender: str) -> str | None:
+    """`<a@b>` and `a@b` → a@b; the null sender → None."""
+    return sender.strip().removeprefix("<").removesuffix(">") or None
+
+
+def _before_dot(data: bytes) -> bytes:
+    """A line with a single dot ends a message that is typed."""
+    if data.startswith(b".\n"):
+        return b""
+    end = data.find(b"\n.\n")
+    return data[: end + 1] if end >= 0 else data
+
+
+def _repaired(message: Message, facts: MessageFacts, shown: str, hostname: str) -> Message:
+    headers = remove_delivery_fields(message.headers)
+    return Message(add_missing(headers, shown, f"E{facts.id}@{hostname}", facts.received_at), message.body)

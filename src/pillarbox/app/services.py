@@ -1,0 +1,73 @@
+"""What expansions may ask, made from a configuration: used by the mail server, and by the questions that need no server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pillarbox.backends.lookups.driver import LookupWorld
+from pillarbox.backends.lookups.registry import LookupTypes
+from pillarbox.config.declare import main_options
+from pillarbox.config.model import Config
+from pillarbox.flow.settings import Dns, Files, Identity
+from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.local_host import LocalHost
+from pillarbox.ports.dns import Answer, RecordType, Resolver
+from pillarbox.ports.lookups import LookupSettings
+from pillarbox.system.clock import SystemClock
+
+if TYPE_CHECKING:
+    from pillarbox.ports.clock import Clock
+
+
+class LateResolver:
+    """A resolver that is made when the first question comes: most questions to a configuration need no DNS."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._servers = config.main(Dns).nameservers
+        self._clock = clock
+        self._made: Resolver | None = None
+
+    async def query(self, name: str, kind: RecordType) -> Answer:
+        if self._made is None:
+            from pillarbox.system.dns.resolver import DnsResolver
+            from pillarbox.system.dns.servers import NameServers, parse_server
+
+            servers = [parse_server(text) for text in self._servers.replace(",", " ").split()]
+            self._made = DnsResolver(NameServers(servers), self._clock)
+        return await self._made.query(name, kind)
+
+
+def lookup_settings(config: Config) -> LookupSettings:
+    """The main options that lookups read, as text."""
+    known = main_options()
+    given: dict[str, Any] = {}
+    for name in LookupSettings.__struct_fields__:
+        if name in known:
+            settings, declared = known[name]
+            value = getattr(config.main(settings), declared.place)
+            if value is not None:
+                given[name] = str(value.source) if hasattr(value, "source") else value
+    return msgspec.convert(given, LookupSettings, strict=False)
+
+
+def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, object]:
+    """Facets that every scope has. `addresses`: this machine's."""
+    identity = config.main(Identity)
+    return {
+        LocalHost: LocalHost(identity.primary_hostname, addresses),
+        Identity: identity,
+        Files: config.main(Files),
+        **config.main_facets,
+    }
+
+
+def quiet_services(config: Config) -> Services:
+    """Without spool, hints, log or loop: nothing is opened before it is asked for."""
+    from pillarbox.system.dial import read_local_addresses
+
+    clock = SystemClock()
+    resolver = LateResolver(config, clock)
+    lookups = LookupTypes(LookupWorld(clock, resolver, lookup_settings(config)))
+    return Services(lookups, resolver, clock, expansion_facts(config, read_local_addresses()))
