@@ -1,39 +1,37 @@
-"""A compiled list: what all five kinds have in common.
+"""A compiled list: what all five kinds have in common (Exim 10.2).
 
-The items are compiled once into steps that are tried in order; the first that matches decides (Exim 10.1). Neighbouring literals
-of one polarity become one dictionary, so a list of a thousand names costs one look-up. A list whose text holds variables is expanded for each
-match and its compiled form kept by the expanded text.
+The items are compiled once into steps. A list whose text holds variables is expanded for each match and its compiled form kept by the
+expanded text.
 
-A match yields *data* (Exim's `$domain_data`, `$local_part_data`): what a lookup returned, else the list's own spelling of the item.
+A match yields *data* (Exim's `$domain_data`, `$local_part_data`, `$value` of the conditions): what a lookup returned, else the list's own
+spelling of the item, as tainted as the list. It leaves `$0` (the subject) and `$1 …` (what an asterisk or a group stood for).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.errors import ListSyntaxError
+from pillarbox.language.match.files import Content, ListFile
 from pillarbox.language.match.items import Item, split_items
-from pillarbox.language.match.named import NamedLists
+from pillarbox.language.match.named import ListKind, NamedLists
+from pillarbox.language.match.steps import Matcher, Modes, Step, failing, in_order, merged, never
+from pillarbox.language.printing import printable
+from pillarbox.mail.taint import is_tainted
 
 S = TypeVar("S")
-Matcher = Callable[[S, Scope], "str | None"]
-"""Data when the subject matches, None when not."""
 
 _KEPT = 64
-_MAX_DEPTH = 16
-
-
-class Step(NamedTuple, Generic[S]):
-    match: Matcher[S]
-    is_negated: bool
-    is_pure: bool
-    literal: str | None = None
-    """Set when the item is a plain string, compared with `MatchList.key_of(subject)`."""
 
 
 class Compiled(NamedTuple, Generic[S]):
@@ -44,15 +42,24 @@ class Compiled(NamedTuple, Generic[S]):
 class MatchList(Generic[S]):
     """Base of the list kinds. They implement `compile_item` and `key_of`."""
 
-    __slots__ = ("_kept", "_named", "_now", "_template", "is_pure", "source")
+    __slots__ = ("_caseful", "_initial", "_kept", "_named", "_now", "_template", "is_pure", "source")
 
-    kind = ""
-    """For messages and named lists: `domain`, `host`, `address`, `local part`, `string`."""
+    kind: ClassVar[str] = ""
+    """For messages: `domain`, `host`, `address`, `local part`, `string`."""
+    named_kind: ClassVar[ListKind | None] = None
+    """What `+name` refers to."""
+    special_items: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """`+caseful` and its kin: what they change in `Modes` for the items behind them."""
+    clears_captures: ClassVar[bool] = True
+    has_spaced_comments: ClassVar[bool] = False
+    """In files a comment must stand apart."""
 
-    def __init__(self, source: str, named: NamedLists) -> None:
+    def __init__(self, source: str, named: NamedLists, initial: Modes | None = None) -> None:
         self.source = source
         self._named = named
-        self._kept: OrderedDict[str, Matcher[S]] = OrderedDict()
+        self._initial = initial or Modes()
+        self._caseful: Self | None = None
+        self._kept: OrderedDict[tuple[str, bool], Matcher[S]] = OrderedDict()
         try:
             self._template = Template.parse(source)
         except ExpandSyntaxError as error:
@@ -70,6 +77,13 @@ class MatchList(Generic[S]):
     def parse(cls, source: str, named: NamedLists) -> Self:
         """Raises ListSyntaxError: bad items, unknown named lists, bad expansions."""
         return cls(source, named)
+
+    @property
+    def caseful(self) -> Self:
+        """The same list as if `+caseful` stood in front. Raises ListSyntaxError."""
+        if self._caseful is None:
+            self._caseful = type(self)(self.source, self._named, self._initial._replace(is_caseful=True))
+        return self._caseful
 
     def match_data_now(self, subject: S, scope: Scope) -> str | None:
         """The data of the item that matched, None when nothing did. Raises BlockingIOError when it must wait (never if `is_pure`),
@@ -94,16 +108,22 @@ class MatchList(Generic[S]):
 
     # For the kinds
 
-    def compile_item(self, item: Item) -> Step[S]:
+    def compile_item(self, item: Item, modes: Modes) -> Step[S]:
         raise NotImplementedError
 
     def key_of(self, subject: S) -> str:
-        """What literal items are compared with."""
+        """What plain strings are compared with."""
         raise NotImplementedError
 
-    def sublist(self, name: str) -> MatchList[S]:
-        """The named list of this kind. Raises ListSyntaxError."""
-        raise NotImplementedError
+    def exact_key_of(self, subject: S) -> str:
+        """The same where case counts."""
+        return self.key_of(subject)
+
+    def found(self, subject: S, key: str, scope: Scope) -> None:
+        """A plain string equals the subject's `key`: set captures."""
+
+    def whole(self, steps: tuple[Step[S], ...], *, ends_negated: bool) -> Matcher[S]:
+        return in_order(steps, ends_negated=ends_negated, clears_captures=self.clears_captures)
 
     # Compilation
 
@@ -112,72 +132,116 @@ class MatchList(Generic[S]):
             text = self._template.expand_now(scope)
         except ForcedFailure:
             return None
-        match = self._kept.get(text)
+        except ExpansionFailed as error:
+            shown = printable(self.source)
+            raise ExpansionDeferred(f'failed to expand "{shown}" while checking a list: {error}') from None
+        key = (text, is_tainted(text))
+        match = self._kept.get(key)
         if match is None:
             try:
                 match = self._compile(text).match
             except ListSyntaxError as error:
-                raise ExpansionFailed(f"{error.message} in {self.kind} list {text!r}") from None
-            self._kept[text] = match
+                raise ExpansionDeferred(error.message) from None
+            self._kept[key] = match
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return match(subject, scope)
 
     def _compile(self, text: str) -> Compiled[S]:
-        items = split_items(text)
-        steps = [self._step(item) for item in items]
+        modes = self._initial
+        steps: list[Step[S]] = []
+        for item in split_items(text):
+            if not item.is_negated and (change := self.special_items.get(item.text)) is not None:
+                modes = modes._replace(**change)
+                continue
+            steps.append(self.step(item, modes))
         is_pure = all(step.is_pure for step in steps)
         ends_negated = bool(steps) and steps[-1].is_negated
-        return Compiled(_run(self._merge(steps), ends_negated), is_pure)
+        return Compiled(self.whole(self._merged(steps), ends_negated=ends_negated), is_pure)
 
-    def _step(self, item: Item) -> Step[S]:
-        if item.text.startswith("+"):
-            inner = self.sublist(item.text[1:].strip())
+    def step(self, item: Item, modes: Modes) -> Step[S]:
+        """Any item. Raises ListSyntaxError."""
+        if item.text.startswith("+") and self.named_kind is not None:
+            inner = self._sublist(self.named_kind, item, modes)
             return Step(inner.match_data_now, item.is_negated, inner.is_pure)
-        return self.compile_item(item)
+        if item.text.startswith("/"):
+            return self._file_step(item, modes)
+        return self.compile_item(item, modes)
 
-    def _merge(self, steps: Sequence[Step[S]]) -> list[Step[S]]:
-        merged: list[Step[S]] = []
-        index = 0
-        while index < len(steps):
-            end = index
-            literals: dict[str, str] = {}
-            while end < len(steps) and (text := steps[end].literal) is not None:
-                if steps[end].is_negated != steps[index].is_negated:
-                    break
-                literals.setdefault(text, text)
-                end += 1
-            if end - index > 1:
-                merged.append(Step(self._one_of(literals), steps[index].is_negated, True))
-                index = end
-            else:
-                merged.append(steps[index])
-                index += 1
-        return merged
+    def literal_step(self, text: str, item: Item, *, is_caseful: bool = False) -> Step[S]:
+        """A step for a plain string, already in the form of `key_of` (or `exact_key_of`)."""
+        key_of, found, data, plain = self.key_of, self.found, item.text, str(text)
+        if is_caseful:
+            key_of = self.exact_key_of
+
+        def match(subject: S, scope: Scope) -> str | None:
+            if key_of(subject) != plain:
+                return None
+            found(subject, plain, scope)
+            return data
+
+        if is_caseful:
+            return Step(match, item.is_negated)
+        return Step(match, item.is_negated, True, plain, data)
+
+    def _sublist(self, kind: ListKind, item: Item, modes: Modes) -> Self:
+        is_caseful = modes.is_caseful
+        make = type(self)
+        try:
+            return self._named.get(
+                kind,
+                item.text[1:],
+                lambda source, named: make(source, named, Modes(is_caseful)),
+                is_caseful=is_caseful,
+            )
+        except ListSyntaxError as error:
+            raise ListSyntaxError(error.message, item.position, error.suggestion) from None
+
+    def _merged(self, steps: list[Step[S]]) -> tuple[Step[S], ...]:
+        return merged(steps, self._one_of)
 
     def _one_of(self, literals: dict[str, str]) -> Matcher[S]:
-        key_of, find = self.key_of, literals.get
-        return lambda subject, scope: find(key_of(subject))
+        key_of, find, found = self.key_of, literals.get, self.found
 
-    def literal_step(self, text: str, item: Item) -> Step[S]:
-        """A step for a plain string, already in the form of `key_of`."""
-        key_of = self.key_of
-        return Step(
-            lambda subject, scope: text if key_of(subject) == text else None, item.is_negated, True, text
-        )
-
-
-def _run(steps: Sequence[Step[S]], ends_negated: bool) -> Matcher[S]:
-    if len(steps) == 1 and not steps[0].is_negated:
-        return steps[0].match
-    table = tuple((step.match, step.is_negated) for step in steps)
-    otherwise = "" if ends_negated else None
-
-    def match(subject: S, scope: Scope) -> str | None:
-        for test, is_negated in table:
-            data = test(subject, scope)
+        def match(subject: S, scope: Scope) -> str | None:
+            key = key_of(subject)
+            data = find(key)
             if data is not None:
-                return None if is_negated else data
-        return otherwise
+                found(subject, key, scope)
+            return data
 
-    return match
+        return match
+
+    # Files
+
+    def _file_step(self, item: Item, modes: Modes) -> Step[S]:
+        if is_tainted(item.text):
+            raise ListSyntaxError(f"Tainted filename '{printable(item.text)}'", item.position)
+        question = ListFile(str(item.text), printable(self.source))
+        kept: tuple[Content, tuple[Step[S], ...]] | None = None
+
+        def lines(scope: Scope) -> tuple[Step[S], ...]:
+            nonlocal kept
+            content = scope.ask(question)
+            if kept is None or kept[0] is not content:
+                kept = (content, self._lines(content, modes, question.path))
+            return kept[1]
+
+        return Step(never, item.is_negated, False, lines=lines)
+
+    def _lines(self, content: Content, modes: Modes, path: str) -> tuple[Step[S], ...]:
+        steps: list[Step[S]] = []
+        for line in content.items(has_spaced_comments=self.has_spaced_comments):
+            try:
+                steps.append(_yielding(self.compile_item(line, modes), line.text))
+            except ListSyntaxError as error:
+                steps.append(failing(f"{path}, line {line.position + 1}: {error.message}"))
+        return self._merged(steps)
+
+
+def _yielding(step: Step[S], text: str) -> Step[S]:
+    """The same step with the line itself as its data, whatever matched."""
+    match = step.match
+    return step._replace(
+        match=lambda subject, scope: None if match(subject, scope) is None else text, data=text
+    )

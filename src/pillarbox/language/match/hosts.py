@@ -1,59 +1,68 @@
-"""Host lists (Exim 10.11 to 10.19).
+"""Host lists (Exim 10.4).
 
-By address: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32` (colons doubled or another separator), `*`, `@[]`, `:` empty for a local message.
-By name, which costs DNS queries: `mail.example.org` (its addresses), `@`, `*.example.org` and `^…` (the client's verified
-name). Addresses are matched in the order of the list like everything else: put them in front of names.
+By address: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32` (colons doubled or another separator), `*`, `@[]`, `:` empty for a local message,
+`net-lsearch;…`, `net24-lsearch;…`. By name, which costs DNS queries: `mail.example.org` (its addresses), `@`, `*.example.org`, `^…`
+and single-key lookups (the client's verified name). Items are tried in order: an item for which a name or an address is wanted that cannot be
+found ends the list without a match, unless `+ignore_unknown` or `+include_unknown` stands in front; so put addresses first.
 
-Known gaps: `net-` lookups, `+ignore_unknown`, `+include_unknown`, `+ignore_defer` (an unknown name does not match; a DNS failure defers).
+Known gap: a host with several verified names is matched by the first of them only.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from functools import partial
 
-from pillarbox.language.expand.lookup import LookupQuestion, lookup_kind
+from pillarbox.language.expand.errors import ExpansionDeferred
+from pillarbox.language.expand.lookup import Default, LookupKind
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.match.core import MatchList, Step
+from pillarbox.language.match.core import MatchList
 from pillarbox.language.match.errors import ListSyntaxError
-from pillarbox.language.match.host_names import AddressesOf, NameOf
+from pillarbox.language.match.folding import fold
+from pillarbox.language.match.host_names import AddressesOf, HostSubject, NameOf
+from pillarbox.language.match.ip_addresses import (
+    IPAddress,
+    Network,
+    lookup_key,
+    parse_address,
+    parse_network,
+)
 from pillarbox.language.match.items import Item
 from pillarbox.language.match.local_host import LocalHost
-from pillarbox.language.regex import RegexError, compile_regex, search
+from pillarbox.language.match.lookups import ask, lookup_of
+from pillarbox.language.match.steps import Matcher, Modes, Step
+from pillarbox.language.match.wildcards import regex_of, search
+from pillarbox.language.printing import printable
 
-_ADDRESS = re.compile(r"[0-9.]+(?:/\d+)?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?(?:/\d+)?")
+__all__ = ["HostList", "HostSubject", "IPAddress", "parse_address"]
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class HostSubject:
-    """A host to match. `address` empty: a local caller. `name` gives the verified name when somebody has looked it up already
-    (empty: there is none), None when nobody has."""
-
-    __slots__ = ("address", "name")
-
-    def __init__(self, address: str, name: Callable[[], str | None] = lambda: None) -> None:
-        self.address = address
-        self.name = name
+_NET = re.compile(r"net([0-9]*)-([^;]*;.*)", re.DOTALL)
+_UNKNOWN_AND_TROUBLE = {
+    "+ignore_unknown": {"unknown": "ignore"},
+    "+include_unknown": {"unknown": "include"},
+    "+ignore_defer": {"trouble": "ignore"},
+    "+include_defer": {"trouble": "include"},
+}
 
 
-@lru_cache(maxsize=4096)
-def parse_address(text: str) -> IPAddress | None:
-    """An address; IPv4 mapped into IPv6 comes out as IPv4."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+class _Unknown(Exception):
+    """A name or an address that an item needs cannot be found."""
+
+
+class _Decided(Exception):
+    """The list ends here: it matches, or does not, whatever the item's polarity."""
+
+    def __init__(self, *, matches: bool) -> None:
+        super().__init__()
+        self.matches = matches
 
 
 class HostList(MatchList[HostSubject]):
     __slots__ = ()
     kind = "host"
+    named_kind = "host"
+    special_items = _UNKNOWN_AND_TROUBLE
+    clears_captures = False
 
     def key_of(self, subject: HostSubject) -> str:
         """IPv4 mapped into IPv6 counts as IPv4."""
@@ -63,109 +72,168 @@ class HostList(MatchList[HostSubject]):
         parsed = parse_address(address)
         return address if parsed is None else str(parsed)
 
-    def sublist(self, name: str) -> HostList:
-        return self._named.get("host", name, HostList.parse)
+    def whole(self, steps: tuple[Step[HostSubject], ...], *, ends_negated: bool) -> Matcher[HostSubject]:
+        match = super().whole(steps, ends_negated=ends_negated)
+        if all(step.is_pure for step in steps):
+            return match
 
-    def compile_item(self, item: Item) -> Step[HostSubject]:
+        def until_decided(host: HostSubject, scope: Scope) -> str | None:
+            try:
+                return match(host, scope)
+            except _Decided as decided:
+                return "" if decided.matches else None
+
+        return until_decided
+
+    def compile_item(self, item: Item, modes: Modes) -> Step[HostSubject]:
         text = item.text
         if not text:
-            return Step(lambda host, scope: None if host.address else "", item.is_negated, True)
+            return Step(lambda host, scope: None if host.address else "", item.is_negated)
         if text == "*":
-            return Step(lambda host, scope: host.address, item.is_negated, True)
+            return Step(lambda host, scope: "", item.is_negated)
         if text == "@[]":
-            return Step(_is_local, item.is_negated, True)
-        if _ADDRESS.fullmatch(text):
-            return self._by_address(item)
-        if text.startswith(("^", "*")):
-            return _by_client_name(item)
-        if (found := lookup_kind(text)) is not None:
-            return _by_lookup(item, *found)
-        return _by_forward_name(item)
+            return Step(_is_local, item.is_negated)
+        if (network := parse_network(text)) is not None:
+            return self._in_network(network, item)
+        return Step(_guarded(_by_name_or_lookup(item), modes), item.is_negated, False)
 
-    def _by_address(self, item: Item) -> Step[HostSubject]:
-        text = item.text.replace("[", "").replace("]", "")
-        if "/" not in text:
-            address = parse_address(text)
-            if address is None:
-                raise ListSyntaxError(f'malformed IP address "{item.text}"', item.position)
-            return self.literal_step(str(address), item)
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError as error:
-            raise ListSyntaxError(f'malformed network "{item.text}": {error}', item.position) from None
-        return _in_network(network, item)
+    def _in_network(self, network: Network, item: Item) -> Step[HostSubject]:
+        if network.is_whole:
+            step = self.literal_step(str(network.address), item)
+            return step._replace(match=_without_data(step.match), data="")
+        version, base, mask = network.version, network.base, network.mask
+
+        def match(host: HostSubject, scope: Scope) -> str | None:
+            address = parse_address(host.address)
+            if address is None or address.version != version:
+                return None
+            return "" if int(address) & mask == base else None
+
+        return Step(match, item.is_negated)
 
 
-def _in_network(network: IPNetwork, item: Item) -> Step[HostSubject]:
-    version, mask, base = network.version, int(network.netmask), int(network.network_address)
-    text = item.text
+def _without_data(match: Matcher[HostSubject]) -> Matcher[HostSubject]:
+    return lambda host, scope: None if match(host, scope) is None else ""
 
-    def match(host: HostSubject, scope: Scope) -> str | None:
-        address = parse_address(host.address)
-        if address is None or address.version != version:
+
+def _guarded(match: Matcher[HostSubject], modes: Modes) -> Matcher[HostSubject]:
+    """Only a host with an address can match; what cannot be found out is treated as `modes` say."""
+
+    def guarded(host: HostSubject, scope: Scope) -> str | None:
+        if not host.address:
             return None
-        return text if int(address) & mask == base else None
+        try:
+            return match(host, scope)
+        except _Unknown:
+            if modes.unknown == "ignore":
+                return None
+            raise _Decided(matches=modes.unknown == "include") from None
+        except ExpansionDeferred:
+            if modes.trouble == "defer":
+                raise
+            if modes.trouble == "ignore":
+                return None
+            raise _Decided(matches=True) from None
 
-    return Step(match, item.is_negated, True)
+    return guarded
 
 
 def _is_local(host: HostSubject, scope: Scope) -> str | None:
     here = scope.facet(LocalHost)
-    return host.address if here is not None and host.address in here.addresses else None
+    if here is None or not host.address:
+        return None
+    address = parse_address(host.address)
+    return "" if host.address in here.addresses or str(address) in here.addresses else None
 
 
-def _by_forward_name(item: Item) -> Step[HostSubject]:
-    def match(host: HostSubject, scope: Scope) -> str | None:
-        name = item.text
-        if name == "@":
-            here = scope.facet(LocalHost)
-            name = here.primary_hostname if here else ""
-        if not name or not host.address:
-            return None
-        return name if host.address in scope.ask(AddressesOf(name.lower())) else None
+def _by_name_or_lookup(item: Item) -> Matcher[HostSubject]:
+    text = item.text
+    if text.startswith("*"):
+        return partial(_ends_with, fold(text[1:]))
+    if text.startswith("^"):
+        return _by_expression(item)
+    if (net := _NET.fullmatch(text)) is not None:
+        return _by_net_lookup(net.group(2), item.position, int(net.group(1)[:4]) if net.group(1) else None)
+    if (looked_up := lookup_of(text, item.position)) is not None:
+        return _by_lookup(*looked_up)
+    return partial(_has_address, text)
 
-    return Step(match, item.is_negated, False)
+
+# By the client's verified name
 
 
 def _client_name(host: HostSubject, scope: Scope) -> str:
+    """Raises _Unknown when there is none."""
+    if host.is_address_only:
+        raise _Unknown
     known = host.name()
-    if known is not None:
-        return known
-    return scope.ask(NameOf(host.address)) if host.address else ""
+    name = scope.ask(NameOf(str(host.address))) if known is None else known
+    if not name:
+        raise _Unknown
+    return name
 
 
-def _by_client_name(item: Item) -> Step[HostSubject]:
-    if item.text.startswith("*"):
-        ending = item.text[1:].lower()
-
-        def match_ending(host: HostSubject, scope: Scope) -> str | None:
-            name = _client_name(host, scope).lower()
-            return name if name and name.endswith(ending) else None
-
-        return Step(match_ending, item.is_negated, False)
-    try:
-        pattern = compile_regex(item.text, ignore_case=True)
-    except RegexError as error:
-        raise ListSyntaxError(str(error), item.position) from None
-
-    def match_pattern(host: HostSubject, scope: Scope) -> str | None:
-        name = _client_name(host, scope)
-        captures = search(pattern, name) if name else None
-        if captures is None:
-            return None
-        scope.captures = captures
-        return name
-
-    return Step(match_pattern, item.is_negated, False)
+def _ends_with(ending: str, host: HostSubject, scope: Scope) -> str | None:
+    return "" if fold(_client_name(host, scope)).endswith(ending) else None
 
 
-def _by_lookup(item: Item, kind: str, source: str) -> Step[HostSubject]:
-    by_address = kind.startswith("net")
-    if by_address:
-        raise ListSyntaxError("net- lookups are not supported yet", item.position)
+def _by_expression(item: Item) -> Matcher[HostSubject]:
+    pattern = regex_of(item, ignore_case=True)
 
     def match(host: HostSubject, scope: Scope) -> str | None:
-        name = _client_name(host, scope)
-        return scope.ask(LookupQuestion(kind, name.lower(), source)) if name else None
+        return None if search(pattern, _client_name(host, scope)) is None else ""
 
-    return Step(match, item.is_negated, False)
+    return match
+
+
+# By the addresses of a name
+
+
+def _has_address(name: str, host: HostSubject, scope: Scope) -> str | None:
+    if host.is_address_only:
+        raise _Unknown
+    if name == "@":
+        here = scope.facet(LocalHost)
+        name = here.primary_hostname if here else ""
+    addresses = scope.ask(AddressesOf(fold(str(name)))) if name else frozenset()
+    if not addresses:
+        raise _Unknown
+    return "" if host.address in addresses or str(parse_address(host.address)) in addresses else None
+
+
+# By lookup
+
+
+def _by_net_lookup(text: str, position: int, mask: int | None) -> Matcher[HostSubject]:
+    """Neither partial matching nor defaults go with addresses."""
+    found = lookup_of(text, position)
+    if found is None or found[0].partial >= 0 or found[0].default is not Default.NONE:
+        raise ListSyntaxError(f'unknown lookup type "{printable(text.partition(";")[0])}"', position)
+    return _by_address_lookup(*found, mask)
+
+
+def _by_address_lookup(kind: LookupKind, source: str, mask: int | None) -> Matcher[HostSubject]:
+    separator = ":" if kind.name == "iplsearch" else "."
+
+    def match(host: HostSubject, scope: Scope) -> str | None:
+        address = parse_address(host.address)
+        if address is None:
+            return None
+        key = lookup_key(address, mask, separator) if kind.is_single_key else ""
+        found = ask(scope, kind, key, source)
+        return None if found is None else found.value
+
+    return match
+
+
+def _by_lookup(kind: LookupKind, source: str) -> Matcher[HostSubject]:
+    """Single-key types by the client's name, except where there is only an address; queries as they stand."""
+    by_address = _by_address_lookup(kind, source, None)
+
+    def match(host: HostSubject, scope: Scope) -> str | None:
+        if host.is_address_only or not kind.is_single_key or kind.name == "iplsearch":
+            return by_address(host, scope)
+        found = ask(scope, kind, fold(_client_name(host, scope)), source)
+        return None if found is None else found.value
+
+    return match

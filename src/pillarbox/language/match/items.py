@@ -1,7 +1,8 @@
-"""The item syntax all lists share (Exim 10.1 to 10.7, 6.21).
+"""The item syntax all lists share (Exim 6.20, 10.2).
 
-A list is text divided by colons, or by what stands behind a `<` at its beginning; a doubled separator is a literal one; white
-space around items does not count. `!` in front of an item negates it.
+A list is text divided by colons, or by what stands behind a `<` at its beginning (punctuation or a control character); a doubled
+separator is a literal one, except a control character; white space around items does not count. `!` in front of an item negates it.
+Items of a tainted list are tainted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_CHANGE = re.compile(r"\s*<\s*([^\w\s\"'])")
+SPACE = " \t\n\v\f\r"
+"""White space of the C locale."""
+_CHANGE = re.compile(r"[ \t\n\v\f\r]*<([!-/:-@\[-`{-~\x00-\x1f\x7f])")
 
 
 class Item(NamedTuple):
@@ -34,7 +37,7 @@ def split(source: str) -> list[tuple[str, int]]:
             break
         piece += source[position:stop]
         position = stop + 1
-        if source.startswith(separator, position) and separator >= " ":
+        if source.startswith(separator, position) and separator >= " " and separator != "\x7f":
             piece += separator
             position += 1
             continue
@@ -48,13 +51,14 @@ def split(source: str) -> list[tuple[str, int]]:
 
 def split_items(source: str) -> list[Item]:
     """The same with negation taken off."""
-    items: list[Item] = []
-    for text, position in split(source):
-        if text.startswith("!"):
-            items.append(Item(text[1:].lstrip(), True, position))
-        else:
-            items.append(Item(text, False, position))
-    return items
+    return [item_of(text, position) for text, position in split(source)]
+
+
+def item_of(text: str, position: int) -> Item:
+    """One item, stripped, with its negation taken off."""
+    if text.startswith("!"):
+        return Item(text[1:].lstrip(SPACE), True, position)
+    return Item(text, False, position)
 
 
 def separator_of(source: str) -> str:
@@ -70,5 +74,5 @@ def _separator(source: str) -> tuple[str, int]:
 
 
 def _stripped(piece: str, begin: int) -> tuple[str, int]:
-    lead = len(piece) - len(piece.lstrip())
-    return piece.strip(), begin + lead
+    lead = len(piece) - len(piece.lstrip(SPACE))
+    return piece.strip(SPACE), begin + lead

@@ -1,8 +1,12 @@
-"""What this machine is called and its addresses: `@` and `@[]` in lists."""
+"""What this machine is called and its addresses: `@`, `@[]` and `@mx_…` in lists."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+
+from pillarbox.language.expand.scope import Scope
 
 
 class LocalHost(msgspec.Struct, frozen=True):
@@ -11,3 +15,5 @@ class LocalHost(msgspec.Struct, frozen=True):
     primary_hostname: str
     addresses: frozenset[str] = frozenset()
     """IPv4 and IPv6 addresses of the local interfaces in their shortest form."""
+    treats_as_local: Callable[[str, Scope], bool] | None = None
+    """Whether a host's name is in `hosts_treat_as_local`."""

@@ -1,11 +1,14 @@
-"""String lists matched by wildcards and expressions, and plain lists of words that options hold (Exim 6.21, 10.2)."""
+"""String lists matched by wildcards and expressions: `authenticated`, `encrypted` (Exim 6.20, 10.2). `+name` means nothing in them."""
 
 from __future__ import annotations
 
-from pillarbox.language.match.core import MatchList, Step
-from pillarbox.language.match.errors import ListSyntaxError
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.core import MatchList
+from pillarbox.language.match.folding import fold
 from pillarbox.language.match.items import Item
-from pillarbox.language.match.wildcards import lookup_step, regex_step, suffix_step
+from pillarbox.language.match.lookups import lookup_step
+from pillarbox.language.match.steps import Modes, Step
+from pillarbox.language.match.wildcards import regex_step, suffix_step
 
 
 class StringList(MatchList[str]):
@@ -15,14 +18,14 @@ class StringList(MatchList[str]):
     kind = "string"
 
     def key_of(self, subject: str) -> str:
-        return subject.lower()
+        return fold(subject)
 
-    def sublist(self, name: str) -> StringList:
-        raise ListSyntaxError(f'a string list cannot hold the named list "+{name}"')
+    def found(self, subject: str, key: str, scope: Scope) -> None:
+        scope.captures = [key]
 
-    def compile_item(self, item: Item) -> Step[str]:
+    def compile_item(self, item: Item, modes: Modes) -> Step[str]:
         if item.text.startswith("^"):
             return regex_step(item, ignore_case=False)
         if item.text.startswith("*"):
-            return suffix_step(item, fold=str.lower)
-        return lookup_step(item, fold=str.lower) or self.literal_step(item.text.lower(), item)
+            return suffix_step(item)
+        return lookup_step(item, fold) or self.literal_step(fold(item.text), item)

@@ -90,7 +90,7 @@ def test_forms_that_are_complete(line: str) -> None:
         ("spam", '"=" missing after ACL "spam" condition'),
         ("spam = ${if", "condition"),
         ("set foo = x", "acl_c"),
-        ("hosts = 10.0.0.0/99", "malformed network"),
+        ("hosts = ^(", "regular expression error"),
         ("domains = +nowhere", "nowhere"),
         ("dnslists = bl.test=127.0.0.300", "malformed address"),
         ("dnslists = +include", "starting with plus"),
