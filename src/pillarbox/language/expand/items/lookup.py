@@ -59,7 +59,7 @@ def parse_lookup(parser: Parser) -> Node:
             scope.captures = captures
 
     children = [source, *branches] if key is None else [key, source, *branches]
-    return Node("lookup", at, evaluate, children, is_pure=False)
+    return Node(f"lookup {kind.name}", at, evaluate, children, is_pure=False)
 
 
 def _parse_kind(parser: Parser) -> LookupKind:
