@@ -3,67 +3,110 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from pillarbox.backends.lookups.registry import known_kinds
-from pillarbox.config.build import load
+from pillarbox.config.build import Report, load
 from pillarbox.config.builtin import BuiltinMacros
 from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.config.model import Config
-from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
-from pillarbox.flow.check.acl.references import missing_acls
-from pillarbox.flow.check.acl.syntax import compile_acl
+from pillarbox.language.match.named import NamedLists
 
-PACKAGES = (
-    "pillarbox.flow.variables",
-    "pillarbox.flow.route.routers",
-    "pillarbox.flow.transport.transports",
-    "pillarbox.flow.accept.authenticators",
-    "pillarbox.flow.accept.smtp",
+DRIVERS = {
+    "router": "pillarbox.flow.route.routers",
+    "transport": "pillarbox.flow.transport.transports",
+    "authenticator": "pillarbox.flow.accept.authenticators",
+}
+BASES = (
+    "pillarbox.flow.settings",
+    "pillarbox.flow.route.router",
+    "pillarbox.flow.transport.transport",
+    "pillarbox.flow.accept.authenticators.authenticator",
 )
 
 
 @cache
 def declare_all() -> None:
     """Import every module that declares something."""
-    importlib.import_module("pillarbox.flow.settings")
-    for name in PACKAGES:
-        package = importlib.import_module(name)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{name}.{module.name}")
+    declare_bases()
+    for family in DRIVERS:
+        find_driver(family, "")
+    _import_folder("pillarbox.flow.accept.smtp")
+
+
+@cache
+def declare_bases() -> None:
+    """Main options, variables, and the generic options of drivers: what no configuration does without."""
+    for name in BASES:
+        importlib.import_module(name)
+    _import_folder("pillarbox.flow.variables")
+
+
+def find_driver(family: str, name: str) -> None:
+    """Import the file of one driver, all of the family without a name."""
+    package = DRIVERS[family]
+    if not name:
+        _import_folder(package)
+    elif name.isidentifier() and importlib.util.find_spec(f"{package}.{name}"):
+        importlib.import_module(f"{package}.{name}")
+
+
+def _import_folder(name: str) -> None:
+    package = importlib.import_module(name)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{name}.{module.name}")
 
 
 def load_config(path: Path, macros: Mapping[str, str] | None = None, *, serving: bool = True) -> Config:
     """Raises ConfigError with every problem's file:line. `serving`: what we cannot act on yet, though it matters, is a problem too."""
-    declare_all()
-    config = load(path, macros=macros, builtin=builtin_macros(), acl_compiler=compile_acl)
-    check_acl_references(config)
+    if serving:
+        declare_all()
+    declare_bases()
+    config = load(
+        path, macros=macros, builtin=builtin_macros(), acl_compiler=_compile_acl, find_driver=find_driver
+    )
+    if config.acls:
+        check_acl_references(config)
     if serving and config.unsupported:
         raise ConfigError(config.unsupported)
     return config
+
+
+def _compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, report: Report) -> object:
+    """The compiler and all conditions are imported for the first ACL."""
+    from pillarbox.flow.check.acl.syntax import compile_acl
+
+    return compile_acl(name, lines, named, report)
 
 
 def builtin_macros() -> BuiltinMacros:
     """With what only the flow and the backends know."""
     return BuiltinMacros(
         {
-            "_ACL_COND_": lambda: sorted(_acl_words(CONDITIONS), reverse=True),
-            "_ACL_MOD_": lambda: sorted(_acl_words(MODIFIERS), reverse=True),
+            "_ACL_COND_": lambda: sorted(_acl_words("CONDITIONS"), reverse=True),
+            "_ACL_MOD_": lambda: sorted(_acl_words("MODIFIERS"), reverse=True),
             "_HAVE_LOOKUP_": lambda: sorted(known_kinds(), reverse=True),
-        }
+        },
+        declare_all,
     )
 
 
-def _acl_words(table: Mapping[str, object]) -> Iterable[str]:
-    load_all()
-    return table
+def _acl_words(table: str) -> Iterable[str]:
+    from pillarbox.flow.check.acl import condition
+
+    condition.load_all()
+    words: Mapping[str, object] = getattr(condition, table)
+    return words
 
 
 def check_acl_references(config: Config) -> None:
     """Raises ConfigError when an ACL calls one that is not there."""
+    from pillarbox.flow.check.acl.references import missing_acls
+
     problems = []
     for position, name in missing_acls(config.acls):
         file, _, line = position.rpartition(":")

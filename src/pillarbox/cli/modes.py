@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pillarbox.app.data_folder import find_configuration
-from pillarbox.cli.control_client import DaemonAway, ask
 from pillarbox.cli.exim import HELP, Arguments
 from pillarbox.cli.places import EX_USAGE, choose_configuration, fail, spool_directory
-from pillarbox.wire.control import Act, Request, Run, Submit
+
+if TYPE_CHECKING:
+    from pillarbox.wire.control import Request
 
 
 def _config(read: Arguments) -> Path:
@@ -47,6 +49,7 @@ def _version(read: Arguments) -> int:
 
 def _submit(read: Arguments) -> int:
     from pillarbox.cli.submission import login_name, read_message, submit
+    from pillarbox.wire.control import Submit
 
     if not read.words and not read.extract:
         print(HELP.format(program=read.program), end="", file=sys.stderr)
@@ -67,6 +70,8 @@ def _submit(read: Arguments) -> int:
 
 def _ask(read: Arguments, request: Request) -> int:
     """Print what the daemon answers; without a daemon, do it here."""
+    from pillarbox.cli.control_client import DaemonAway, ask
+
     config = _config(read)
     try:
         code = 0
@@ -83,6 +88,8 @@ def _ask(read: Arguments, request: Request) -> int:
 
 def _act(action: str) -> Callable[[Arguments], int]:
     def run(read: Arguments) -> int:
+        from pillarbox.wire.control import Act
+
         if not read.words:
             fail(f"{read.program}: this option needs one or more message ids", EX_USAGE)
         return _ask(read, Act(action=action, ids=tuple(read.words)))
@@ -92,6 +99,8 @@ def _act(action: str) -> Callable[[Arguments], int]:
 
 def _act_on_one(action: str) -> Callable[[Arguments], int]:
     def run(read: Arguments) -> int:
+        from pillarbox.wire.control import Act
+
         if len(read.words) < 2:
             fail(f"{read.program}: this option needs a message id and one or more addresses", EX_USAGE)
         return _ask(read, Act(action=action, ids=(read.words[0],), addresses=tuple(read.words[1:])))
@@ -100,6 +109,8 @@ def _act_on_one(action: str) -> Callable[[Arguments], int]:
 
 
 def _queue_run(read: Arguments) -> int:
+    from pillarbox.wire.control import Run
+
     flags = read.queue_flags or ""
     words = read.words
     return _ask(

@@ -55,16 +55,21 @@ def _no_acls(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, rep
     return tuple(lines)
 
 
+DriverFinder = Callable[[str, str], object]
+"""(family, driver): import the file that declares it, if it is there; without a driver, all of the family."""
+
+
 def load(
     path: Path,
     *,
     macros: Mapping[str, str] | None = None,
     builtin: BuiltinMacros | None = None,
     acl_compiler: AclCompiler = _no_acls,
+    find_driver: DriverFinder | None = None,
 ) -> Config:
     """Read, parse and build the Exim 4 configuration in `path`. Raises ConfigError."""
     reader = Reader(macros, builtin)
-    return build(parse_exim4(reader.read(path), reader), acl_compiler=acl_compiler)
+    return build(parse_exim4(reader.read(path), reader), acl_compiler=acl_compiler, find_driver=find_driver)
 
 
 def load_text(text: str, *, name: str = "configuration", acl_compiler: AclCompiler = _no_acls) -> Config:
@@ -73,14 +78,17 @@ def load_text(text: str, *, name: str = "configuration", acl_compiler: AclCompil
     return build(parse_exim4(reader.read_text(text, name), reader), acl_compiler=acl_compiler)
 
 
-def build(raw: Raw, *, acl_compiler: AclCompiler = _no_acls) -> Config:
+def build(
+    raw: Raw, *, acl_compiler: AclCompiler = _no_acls, find_driver: DriverFinder | None = None
+) -> Config:
     """Raises ConfigError with everything that is wrong."""
-    return _Builder(raw).build(acl_compiler)
+    return _Builder(raw, find_driver).build(acl_compiler)
 
 
 class _Builder:
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, find_driver: DriverFinder | None = None) -> None:
         self.raw = raw
+        self._find_driver = find_driver
         self.notes: list[Problem] = []
         self.unsupported: list[Problem] = []
         self.named = NamedLists()
@@ -180,7 +188,11 @@ class _Builder:
         if option.trouble:
             self.complain(option.position, option.text, option.trouble)
             return None
-        found = registry.get((option.value or "").strip())
+        name = (option.value or "").strip()
+        for wanted in (name, ""):
+            if name not in registry and self._find_driver is not None:
+                self._find_driver(family, wanted)
+        found = registry.get(name)
         if found is None:
             self.complain(
                 option.position,

@@ -83,9 +83,12 @@ _PLACE = re.compile(r"_(?:EXP|HAVE|LOG|OPT|DRIVER|ACL)_[A-Z]")
 
 
 class BuiltinMacros:
-    """All groups; `more` adds names to them: `{"_ACL_COND_": …}`. Nothing is listed before somebody asks."""
+    """All groups; `more` adds names to them: `{"_ACL_COND_": …}`. Nothing is listed, and no driver declared, before somebody asks."""
 
-    def __init__(self, more: Mapping[str, Names] | None = None) -> None:
+    def __init__(
+        self, more: Mapping[str, Names] | None = None, declare_drivers: Callable[[], None] | None = None
+    ) -> None:
+        self._declare_drivers = declare_drivers
         self._sources: dict[str, Names] = {**_SOURCES, **(more or {})}
         self._groups: dict[str, dict[str, None]] = {}
 
@@ -116,6 +119,8 @@ class BuiltinMacros:
     def _group(self, prefix: str) -> dict[str, None]:
         found = self._groups.get(prefix)
         if found is None:
+            if self._declare_drivers and prefix.startswith(("_DRIVER_", "_OPT_")) and prefix != "_OPT_MAIN_":
+                self._declare_drivers()
             names = [name.upper() for name in self._sources[prefix]()]
             found = self._groups[prefix] = dict.fromkeys(prefix + name for name in names)
         return found

@@ -18,7 +18,6 @@ import secrets
 from collections.abc import Callable, Mapping
 
 import msgspec
-from scramp import ScramMechanism
 
 MAX_MESSAGE = 4096
 ITERATIONS = 4096
@@ -53,6 +52,8 @@ class ScramRefused(Exception):
 
 def derive_keys(password: str, salt: bytes | None = None) -> ScramKeys:
     """Keys for the accounts file; slow by design (thousands of HMACs): call it off the loop."""
+    from scramp import ScramMechanism  # slow to import, and hardly ever needed
+
     made = ScramMechanism("SCRAM-SHA-256").make_auth_info(password, iteration_count=ITERATIONS, salt=salt)
     return ScramKeys(*made)
 
