@@ -7,14 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pillarbox.language.expand.taint import is_tainted, like, tainted_by
 from pillarbox.language.match.items import separator_of, split
 
 
 def elements(text: str) -> list[str]:
-    return [element for element, _ in split(text)]
+    """As tainted as the list."""
+    return (
+        [like(element, text) for element, _ in split(text)]
+        if is_tainted(text)
+        else [e for e, _ in split(text)]
+    )
 
 
 def joined(parts: Iterable[str], source: str) -> str:
-    """The parts as a list with the separator of `source`, separators inside doubled; an empty element is a space where it must be seen."""
+    """The parts as a list with the separator of the list `source`, tainted when one of them is.
+
+    Separators inside are doubled. Behind another element, an empty one is written as a space, and one that begins with the separator
+    behind a space, so that neither looks doubled.
+    """
     separator = separator_of(source)
-    return separator.join(part.replace(separator, separator * 2) for part in parts)
+    double = separator * 2
+    listed = list(parts)
+    text = ""
+    for index, part in enumerate(listed):
+        written = part.replace(separator, double)
+        if index:
+            text += separator if written and not written.startswith(separator) else separator + " "
+        text += written
+    return tainted_by(str(text), listed)

@@ -6,6 +6,7 @@ A node is a compiled piece: `evaluate` is a closure over its children, `constant
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from pillarbox.language.expand.errors import ExpansionFailed
@@ -162,6 +163,21 @@ def cut(head: Node, tail: Node) -> Node:
         return value
 
     return Node("cut", head.position, evaluate, [head, tail])
+
+
+def untainted_separator(source: Node, change: re.Pattern[str]) -> Node:
+    """The list without what matches `change` at its beginning, when it is tainted."""
+    if not source.may_taint:
+        return source
+    evaluate = source.evaluate
+
+    def evaluate_list(scope: Scope) -> str:
+        text = evaluate(scope)
+        if type(text) is not str and (found := change.match(text)) is not None:
+            return text[found.end() :]
+        return text
+
+    return Node("list", source.position, evaluate_list, [source])
 
 
 def telling(node: Node, told: Callable[[str], str]) -> Node:

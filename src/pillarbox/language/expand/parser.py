@@ -20,7 +20,7 @@ from difflib import get_close_matches
 
 from pillarbox.language.expand import registry
 from pillarbox.language.expand.errors import ExpandSyntaxError
-from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, literal
+from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, literal, untainted_separator
 from pillarbox.language.expand.references import IN_BRACES, PLAINLY, capture, reference
 
 MAX_NESTING = 60
@@ -38,6 +38,9 @@ _SPACE = re.compile(r"[ \t\n\r\v\f]*")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "v": "\v", "f": "\f"}
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEX = re.compile(r"[0-9a-fA-F]{0,2}")
+_CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[\]-`{-~]")
+"""A change of separator, written as it is; one with a backslash is found when the list is read."""
+_OWN_CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[-`{-~\x00-\x1f\x7f]")
 _SYMBOL = re.compile(r"[<>=]=?|=")
 
 Observer = Callable[["Node | Condition", str, int, int], None]
@@ -138,6 +141,20 @@ class Parser:
             colon = " - could be header name not terminated by colon" if self.has_open_header else ""
             raise self.fail(f"missing }} at end of string{colon}")
         return node
+
+    def braced_list(self, owner: str, missing: str = "") -> Node:
+        """An argument that is a list. A `<` and the separator behind it are taken as they stand, be that a brace or a dollar.
+
+        In a tainted list that brings its own `<` the change of separator is dropped: data does not say how it is read (Exim 10.2).
+        """
+        self.skip_space()
+        at = self.position
+        self.expect("{", missing or f'missing {{ after "{owner}"')
+        change = _CHANGE.match(self.source, self.position)
+        if change is None:
+            return untainted_separator(self._rest_of_braced(), _OWN_CHANGE)
+        self.position = change.end()
+        return join([literal(change.group(), at), self._rest_of_braced()], at)
 
     def braced_source(self, owner: str, missing: str = "") -> Node:
         """An argument in which `$` is nothing special: for what expands it later itself (a list)."""
@@ -286,12 +303,12 @@ class Parser:
     def _operator(self, name: str, at: int) -> Node:
         operator = registry.OPERATORS.get(name)
         if operator is not None and not operator.takes_arguments:
-            return apply(name, at, operator.apply, [self._operand()], untaints=operator.untaints)
+            return apply(name, at, operator.apply, [self.operand()], untaints=operator.untaints)
         base, *arguments = name.split("_")
         operator = operator or registry.OPERATORS.get(base)
         if operator is not None and not operator.takes_arguments and base != "quote":
             raise self.fail(f'unknown expansion operator "{name}" ("{base}" does not take an _arg)', at)
-        operand = self._operand()
+        operand = self.operand()
         if operator is None or not operator.takes_arguments:
             if operator is not None:
                 raise self.fail(f'unknown lookup type "{name[len("quote_") :]}"', at)
@@ -300,7 +317,7 @@ class Parser:
         function, fixed = operator.apply, tuple(arguments)
         return apply(name, at, lambda text: function(text, fixed), [operand], untaints=operator.untaints)
 
-    def _operand(self) -> Node:
+    def operand(self) -> Node:
         node = self._rest_of_braced()
         self.position -= 1
         return node
