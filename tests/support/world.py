@@ -41,6 +41,7 @@ from pillarbox.wire.sasl.scram import derive_keys
 DEFAULTS = """
 primary_hostname = mx.test
 qualify_domain = local.test
+dsn_advertise_hosts = *
 smtp_banner = $primary_hostname ESMTP
 domainlist local_domains = local.test
 rfc1413_hosts =

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+from pillarbox import __version__
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.kinds import Group, Groups, User, Users, Words
 from pillarbox.language.expand.template import Template
@@ -33,7 +34,9 @@ class Identity(MainOptions):
     exim_path: str = option(
         default="/usr/sbin/exim4", doc="Where the program lies, for those that start it again.", inert="noted"
     )
-    exim_version: str = option(default="", doc="Version number to show in place of our own.", inert="noted")
+    exim_version: str = option(
+        default=__version__, doc="Version number to show in place of our own.", inert="noted"
+    )
     deliver_drop_privilege: bool = option(
         default=False, doc="Deliver without ever being root.", inert="refused"
     )

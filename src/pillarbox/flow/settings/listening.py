@@ -16,9 +16,7 @@ class Listening(MainOptions):
         default="<; ::0 ; 0.0.0.0",
         doc="Addresses to listen on, perhaps with ports (address.port, [address]:port).",
     )
-    extra_local_interfaces: Words | None = option(
-        default=None, doc="More addresses that count as ours.", inert="noted"
-    )
+    extra_local_interfaces: Words = option(default="", doc="More addresses that count as ours.")
     daemon_smtp_ports: Words = option(default="smtp", doc="Ports for SMTP where local_interfaces names none.")
     daemon_smtp_port: Words | None = option(
         default=None, doc="The old name of daemon_smtp_ports.", is_alias=True
