@@ -174,6 +174,19 @@ def parse_lookup_kind(text: str) -> LookupKind:
     )
 
 
+def quoter_of(kind: str) -> str:
+    """The name that text quoted for this type bears (`taint.Quoted`)."""
+    return _QUOTERS.get(kind, kind)
+
+
+def no_quoter(name: str) -> str:
+    """What is wrong with the operator `quote_…` of this name, in Exim's words."""
+    kind, _, option = name.removeprefix("quote_").partition("_")
+    if kind in STYLES and option:
+        return f'"{option}" unrecognized after "${{quote_{kind}"'
+    return f'unknown lookup type "{kind}"'
+
+
 def _partial(text: str) -> tuple[int, str, int]:
     """Number, affix, and where the type begins."""
     if not text.startswith("partial"):
@@ -229,7 +242,7 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
     """
     if kind.style is not LookupStyle.SINGLE_KEY:
         return find_by_query(scope, kind, source)
-    if is_tainted(source):
+    if source and is_tainted(source):
         raise ExpansionFailed(f"Tainted filename for search: '{source}'")
     subject = plain(key)
     value = _find_one(scope, kind, subject, source) if subject else None
@@ -279,14 +292,14 @@ def _partial_keys(subject: str, affix: str, least: int) -> Iterator[tuple[str, s
     if affix and subject and _components(subject) >= least:
         yield affix + subject, "", subject
     rest = subject
-    while (dot := rest.find(".", 1 if rest.startswith(".") else 0)) >= 0:
-        rest = rest[dot + 1 :]
-        if not rest or _components(rest) < least:
-            break
+    while "." in rest and (shorter := rest.partition(".")[2]):
+        rest = shorter
+        if _components(rest) < least:
+            return
         yield affix + rest, subject[: len(subject) - len(rest) - 1], rest
     if least == 0 and affix:
         last = affix[:-1] if len(affix) > 1 and affix.endswith(".") else affix
-        yield last, subject[: subject.rfind(".") + 1], ""
+        yield last, subject[: len(subject) - len(rest)], ""
 
 
 def _components(text: str) -> int:

@@ -25,6 +25,8 @@ from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
 
+_LONGEST = 255
+"""As much of the type as Exim looks at."""
 _KIND = re.compile(r"[A-Za-z][^{\s]*", re.ASCII)
 
 
@@ -70,7 +72,7 @@ def _parse_kind(parser: Parser) -> LookupKind:
         raise parser.fail("missing lookup type")
     parser.position = found.end()
     try:
-        return parse_lookup_kind(found.group())
+        return parse_lookup_kind(found.group()[:_LONGEST])
     except ExpandSyntaxError as error:
         raise ExpandSyntaxError(error.message, at, error.suggestion) from None
 
