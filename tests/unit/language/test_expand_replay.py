@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pillarbox.language.expand.budget import DEFAULT_BUDGET
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
-from pillarbox.language.expand.scope import MAX_QUESTIONS, Scope, Services
+from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.named import NamedLists
@@ -90,7 +91,7 @@ async def test_lists_wait_the_same_way_and_carry_the_data() -> None:
 
 async def test_questions_are_bounded() -> None:
     lookup, scope = world()
-    many = ":".join(str(number) for number in range(MAX_QUESTIONS + 5))
-    with pytest.raises(ExpansionFailed, match="lookups in one expansion"):
+    many = ":".join(str(number) for number in range(DEFAULT_BUDGET.lookups + 5))
+    with pytest.raises(ExpansionFailed, match="more than 200 lookups"):
         await Template.parse("${map{" + many + "}{${lookup{$item}lsearch{/f}}}}").expand(scope)
-    assert len(lookup.asked) <= MAX_QUESTIONS + 1
+    assert len(lookup.asked) <= DEFAULT_BUDGET.lookups + 1

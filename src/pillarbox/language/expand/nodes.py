@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from pillarbox.language.expand.budget import MAX_OUTPUT
 from pillarbox.language.expand.errors import ExpansionFailed
-from pillarbox.language.expand.scope import MAX_OUTPUT, Scope
+from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, like, tainted_by
 
 Evaluate = Callable[[Scope], str]

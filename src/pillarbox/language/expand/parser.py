@@ -19,13 +19,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from pillarbox.language.expand import registry
+from pillarbox.language.expand.budget import MAX_NESTING, MAX_SOURCE, counted, metered, metered_test
 from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.lookup import no_quoter
 from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, literal, untainted_separator
 from pillarbox.language.expand.references import IN_BRACES, PLAINLY, capture, reference
 
-MAX_NESTING = 60
-MAX_SOURCE = 1024 * 1024
 MAX_NAME = 255
+_LOOPS = frozenset({"filter", "map", "reduce", "sort"})
 
 _PLAIN = re.compile(r"[^\\$}]+")
 _WORD = re.compile(r"[A-Za-z0-9_]*")
@@ -50,12 +51,14 @@ Observer = Callable[["Node | Condition", str, int, int], None]
 class Parser:
     """One source text and a place in it. Item and condition parsers are given this."""
 
-    __slots__ = ("depth", "has_open_header", "observer", "position", "source")
+    __slots__ = ("depth", "has_open_header", "loops", "observer", "position", "source")
 
     def __init__(self, source: str, observer: Observer | None = None) -> None:
         self.source = str(source)
         self.position = 0
         self.depth = 0
+        self.loops = 0
+        """How many looping items and conditions are around."""
         self.observer = observer
         self.has_open_header = False
         """A header's name took a closing brace: it lacks its colon, most likely."""
@@ -123,7 +126,7 @@ class Parser:
     def whole(self) -> Node:
         """The complete source."""
         if len(self.source) > MAX_SOURCE:
-            raise self.fail(f"an expansion string is longer than {MAX_SOURCE} characters", 0)
+            raise self.fail(f"a string to expand is longer than {MAX_SOURCE} characters", 0)
         node = self._text(is_braced=False)
         if node.constant is None or self.observer is not None:
             return node
@@ -285,11 +288,13 @@ class Parser:
             self.skip_space()
             self.expect("}", f'missing }} at end of "{name}"')
         self.depth -= 1
+        if self.loops and node.constant is None:
+            node.evaluate = counted(node.evaluate)
         return node
 
     def _named(self, name: str, at: int) -> Node:
         if parse := registry.ITEMS.get(name):
-            return parse(self)
+            return parse(self) if name not in _LOOPS else self._loop(parse)
         if self.take(":"):
             return self._operator(name, at)
         if self.peek() == "}":
@@ -299,6 +304,14 @@ class Parser:
             at,
             _similar(name, (*registry.ITEMS, *registry.OPERATORS), "${", "…}"),
         )
+
+    def _loop(self, parse: registry.ItemParser) -> Node:
+        self.loops += 1
+        node = parse(self)
+        self.loops -= 1
+        if not self.loops:
+            node.evaluate = metered(node.evaluate)
+        return node
 
     def _operator(self, name: str, at: int) -> Node:
         operator = registry.OPERATORS.get(name)
@@ -311,7 +324,7 @@ class Parser:
         operand = self.operand()
         if operator is None or not operator.takes_arguments:
             if operator is not None:
-                raise self.fail(f'unknown lookup type "{name[len("quote_") :]}"', at)
+                raise self.fail(no_quoter(name), at)
             similar = _similar(name, registry.OPERATORS, "${", ":…}")
             raise self.fail(f'unknown expansion operator "{name}"', at, similar)
         function, fixed = operator.apply, tuple(arguments)
@@ -354,7 +367,13 @@ class Parser:
         if parse is None:
             similar = _similar(name, registry.CONDITIONS, "", "")
             raise self.fail(f'unknown condition "{name}"', at, similar)
-        return parse(self, name)
+        if not name.startswith(("forall", "forany")):
+            return parse(self, name)
+        self.loops += 1
+        condition = parse(self, name)
+        self.loops -= 1
+        condition.test = metered_test(condition.test)
+        return condition
 
 
 def _byte(code: int) -> str:

@@ -15,19 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
+from pillarbox.language.expand.budget import MAX_OUTPUT, Meter, budget_of
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.dns import Resolver
 from pillarbox.ports.lookups import Lookups
 
+__all__ = ["MAX_OUTPUT", "MustWait", "Question", "Scope", "Services", "replay"]
+
 F = TypeVar("F")
 R = TypeVar("R")
 A_co = TypeVar("A_co", covariant=True)
-
-MAX_QUESTIONS = 200
-"""Lookups and DNS queries that one expansion or list match may need to wait for."""
-MAX_OUTPUT = 8 * 1024 * 1024
-"""Characters of any intermediate or final result."""
 
 
 class Services:
@@ -85,7 +83,7 @@ class _Answers:
 class Scope:
     """Facets, services and captures for one flow of control; not to be shared between tasks that run at once."""
 
-    __slots__ = ("_answers", "captures", "facets", "item", "services", "value")
+    __slots__ = ("_answers", "captures", "facets", "item", "meter", "services", "value")
 
     def __init__(self, facets: Mapping[type, object], services: Services) -> None:
         self.facets: dict[type, object] = {**services.facts, **facets}
@@ -96,6 +94,8 @@ class Scope:
         """`$value`: result of the lookup or extraction around."""
         self.item = ""
         """`$item` inside `${map}` and its kin."""
+        self.meter: Meter | None = None
+        """Counts the steps of the loop around."""
         self._answers: _Answers | None = None
 
     def facet(self, kind: type[F]) -> F | None:
@@ -111,12 +111,13 @@ class Scope:
         return copy
 
     def _copy(self) -> Scope:
-        copy = Scope.__new__(Scope)
+        copy = type(self).__new__(type(self))
         copy.facets = self.facets
         copy.services = self.services
         copy.captures = self.captures
         copy.value = self.value
         copy.item = self.item
+        copy.meter = self.meter
         copy._answers = self._answers
         return copy
 
@@ -141,7 +142,8 @@ class Scope:
 async def replay(scope: Scope, evaluate: Callable[[Scope], R]) -> R:
     """Run `evaluate` until every question it puts has been answered. Captures and `$value` end up in `scope`."""
     answers = _Answers()
-    for _ in range(MAX_QUESTIONS + 1):
+    most = budget_of(scope).lookups
+    for _ in range(most + 1):
         run = scope._copy()
         run.captures = list(scope.captures)
         run._answers = answers
@@ -154,7 +156,7 @@ async def replay(scope: Scope, evaluate: Callable[[Scope], R]) -> R:
         scope.captures = run.captures
         scope.value = run.value
         return result
-    raise ExpansionFailed(f"more than {MAX_QUESTIONS} lookups in one expansion")
+    raise ExpansionFailed(f"an expansion waits for more than {most} lookups (expansion_max_lookups)")
 
 
 async def _answer(question: Question[object], services: Services) -> object:

@@ -6,8 +6,9 @@ made, so that configuration errors come at load.
 
 from __future__ import annotations
 
+from pillarbox.language.expand.errors import ExpandSyntaxError
 from pillarbox.language.expand.nodes import Node
-from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.parser import Observer, Parser
 from pillarbox.language.expand.registry import load_families
 from pillarbox.language.expand.scope import Scope, replay
 
@@ -26,10 +27,13 @@ class Template:
         """(scope) → text. Raises ForcedFailure, ExpansionFailed, ExpansionDeferred; BlockingIOError only when not `is_pure`."""
 
     @classmethod
-    def parse(cls, source: str) -> Template:
-        """Raises ExpandSyntaxError. Text without `$` and `\\` is its own value."""
+    def parse(cls, source: str, observer: Observer | None = None) -> Template:
+        """Raises ExpandSyntaxError. Text without `$` and `\\` is its own value. `observer`: told of each piece (see tracing)."""
         load_families()
-        return cls(source, Parser(source).whole())
+        try:
+            return cls(source, Parser(source, observer).whole())
+        except RecursionError:
+            raise ExpandSyntaxError("expansions are nested too deep for the stack that is left") from None
 
     async def expand(self, scope: Scope) -> str:
         """The text. Raises ForcedFailure, ExpansionFailed, ExpansionDeferred."""
