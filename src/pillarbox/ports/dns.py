@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-RecordType = Literal["A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "SOA", "SRV", "TLSA"]
+RecordType = Literal["A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "SOA", "SRV", "TLSA", "SPF"]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -23,6 +23,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     port: int = 0
     raw: bytes = b""
     """TXT: the joined strings as bytes; TLSA: association data behind its three numbers."""
+    strings: tuple[bytes, ...] = ()
+    """TXT, SPF: the strings one by one where there are several."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from pillarbox.ports.dns import Record, RecordType
 
 TYPE_CODES: dict[RecordType, int] = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "TLSA": 52,
+    "SPF": 99,
 }  # fmt: skip
 RCODE_NAMES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 NOERROR, FORMERR, NXDOMAIN = 0, 1, 3
@@ -265,7 +266,7 @@ def _read_txt(reader: _Reader, start: int, end: int) -> Record:
         strings.append(packet[start + 1 : after])
         start = after
     raw = b"".join(strings)
-    return Record(raw.decode("utf-8", "replace"), raw=raw)
+    return Record(raw.decode("utf-8", "replace"), raw=raw, strings=tuple(strings) if len(strings) > 1 else ())
 
 
 def _read_srv(reader: _Reader, start: int, end: int) -> Record:
@@ -294,4 +295,5 @@ def _read_tlsa(reader: _Reader, start: int, end: int) -> Record:
 _READERS: dict[int, Callable[[_Reader, int, int], Record]] = {
     1: _read_a, 2: _read_one_name, 5: _read_one_name, 6: _read_soa, 12: _read_one_name,
     15: _read_mx, 16: _read_txt, 28: _read_aaaa, 33: _read_srv, 52: _read_tlsa,
+    99: _read_txt,
 }  # fmt: skip
