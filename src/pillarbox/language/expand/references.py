@@ -65,7 +65,8 @@ def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
     if found := registry.VARIABLES.get(name):
         if len(found) == 1:
             return _variable(found[0])
-        return _first_of([(each.facet, _reading(each)) for each in found])
+        absent = next((each.absent for each in found if each.absent), "")
+        return _first_of([(each.facet, _reading(each)) for each in found], absent)
     if wording is not IN_BRACES and (kind := _HEADER_KINDS.get(name.partition("_")[0])) and "_" in name:
         return _header(kind, name.partition("_")[2].rstrip(":"))
     for prefix, family in registry.VARIABLE_FAMILIES.items():
@@ -96,20 +97,20 @@ def _reading(variable: registry.Variable) -> Callable[[Any], str]:
 
 
 def _variable(variable: registry.Variable) -> Evaluate:
-    facet, read = variable.facet, variable.read
+    facet, read, absent = variable.facet, variable.read, variable.absent
 
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return "" if facts is None else read(facts)
+        return absent if facts is None else read(facts)
 
     def evaluate_tainted(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return "" if facts is None else Tainted(read(facts))
+        return absent if facts is None else Tainted(read(facts))
 
     return evaluate_tainted if variable.tainted else evaluate
 
 
-def _first_of(sources: list[tuple[type, Callable[[Any], str]]]) -> Evaluate:
+def _first_of(sources: list[tuple[type, Callable[[Any], str]]], absent: str) -> Evaluate:
     table = tuple(sources)
 
     def evaluate(scope: Scope) -> str:
@@ -117,7 +118,7 @@ def _first_of(sources: list[tuple[type, Callable[[Any], str]]]) -> Evaluate:
         for facet, read in table:
             if facet in facets:
                 return read(facets[facet])
-        return ""
+        return absent
 
     return evaluate
 

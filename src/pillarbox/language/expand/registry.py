@@ -34,6 +34,8 @@ class Variable(NamedTuple):
     """The value comes from outside: readers give it as Tainted. A value that is Tainted already stays so without this."""
     rank: int = 0
     """Where several facets supply one name, the highest rank that the scope has wins."""
+    absent: str = ""
+    """The value where the scope has no such facet: Exim's numbers are 0 or -1 then."""
 
 
 class VariableFamily(NamedTuple):
@@ -76,13 +78,13 @@ CONDITIONS: dict[str, ConditionParser] = {}
 
 
 def variable(
-    name: str, facet: type[F], *, doc: str, tainted: bool = True, rank: int = 0
+    name: str, facet: type[F], *, doc: str, tainted: bool = True, rank: int = 0, absent: str = ""
 ) -> Callable[[Callable[[F], str]], Callable[[F], str]]:
     """Declare `$name`, read from `facet`. Another facet may supply the same name with another rank."""
 
     def register(read: Callable[[F], str]) -> Callable[[F], str]:
         others = [known for known in VARIABLES.get(name, ()) if known.facet is not facet]
-        own = Variable(name, facet, read, doc, tainted, rank)
+        own = Variable(name, facet, read, doc, tainted, rank, absent)
         VARIABLES[name] = tuple(sorted([*others, own], key=lambda known: -known.rank))
         return read
 
