@@ -1,7 +1,7 @@
 """dsearch: is there a file of this name in the directory? (Exim 9.3.5)
 
 One system call on a local directory, so it is answered at once. Options: `ret=full` (the whole path), `filter=file|dir|subdir`,
-`key=path` (the key may have slashes; a component that begins with `..` is never found). As with Exim, an option it does not know
+`key=path` (the key may have slashes; a component `..` is never found). As with Exim, an option it does not know
 does not count.
 
 Stricter than Exim: `.` and `..` are never found unless `filter=dir` asks for directories, since the result may become part of a path.
@@ -58,8 +58,10 @@ def _check_directory(source: str) -> None:
 def _is_allowed(key: str, *, is_path: bool, may_be_dots: bool) -> bool:
     if not key or "\0" in key:
         return False
+    if is_path and ".." in key.split("/"):
+        return False
     if key in (".", ".."):
         return may_be_dots
     if is_path:
-        return not any(part.startswith("..") for part in key.split("/"))
+        return True
     return "/" not in key

@@ -262,7 +262,7 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
 
 def _find_later(scope: Scope, kind: LookupKind, subject: str, source: str) -> Found | None:
     for key, wild, fixed in keys_tried(kind, subject):
-        value = _find_one(scope, kind, key, source)
+        value = _find_one(scope, kind, key, source) if key else None
         if value is not None:
             return Found(value, wild, fixed)
     return None
@@ -280,7 +280,7 @@ def keys_tried(kind: LookupKind, subject: str) -> Iterator[tuple[str, str, str |
     """The keys after the subject itself, with the wild and the fixed part of the subject (Exim 9.6, 9.7)."""
     if kind.partial >= 0:
         yield from _partial_keys(subject, kind.affix, kind.partial)
-    if kind.default is Default.STAR_AT and "@" in subject:
+    if kind.default is Default.STAR_AT and subject.rfind("@") > 0:
         local, at, domain = subject.rpartition("@")
         yield f"*{at}{domain}", local, None
     if kind.default is not Default.NONE:
@@ -292,14 +292,18 @@ def _partial_keys(subject: str, affix: str, least: int) -> Iterator[tuple[str, s
     if affix and subject and _components(subject) >= least:
         yield affix + subject, "", subject
     rest = subject
-    while "." in rest and (shorter := rest.partition(".")[2]):
-        rest = shorter
-        if _components(rest) < least:
-            return
-        yield affix + rest, subject[: len(subject) - len(rest) - 1], rest
+    while "." in rest:
+        rest = rest.partition(".")[2]
+        if _components(rest) < least or not (rest or least):
+            break
+        yield affix + rest, _wild(subject, rest), rest
     if least == 0 and affix:
-        last = affix[:-1] if len(affix) > 1 and affix.endswith(".") else affix
-        yield last, subject[: len(subject) - len(rest)], ""
+        yield affix[:-1] if len(affix) > 1 and affix.endswith(".") else affix, _wild(subject, ""), ""
+
+
+def _wild(subject: str, rest: str) -> str:
+    """What the wildcard stands for, without the character that divides it from the rest."""
+    return subject[: max(0, len(subject) - len(rest) - 1)]
 
 
 def _components(text: str) -> int:

@@ -55,9 +55,7 @@ class Networks:
         if found is None or address is None:
             return
         length = int(found.group(2)) if found.group(2) else address.bits
-        if length > address.bits:
-            return
-        host_bits = address.bits - length
+        host_bits = max(0, address.bits - length)
         table = self._tables.setdefault((address.bits, host_bits), {})
         table.setdefault(address.number >> host_bits, (self._count, data))
         self._count += 1
