@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pillarbox.config.builtin import BuiltinMacros
 from pillarbox.config.declare import MISSING, Driver, MainOptions, Option, main_options
-from pillarbox.config.errors import ConfigError, OptionError, Position, Problem
+from pillarbox.config.errors import CombinationError, ConfigError, OptionError, Position, Problem
 from pillarbox.config.exim4 import parse_exim4
 from pillarbox.config.findings import Findings
 from pillarbox.config.model import Config
@@ -268,7 +268,8 @@ class _Builder:
         try:
             made = cls(**given)
         except OptionError as error:
-            self._found.add_at_end(position, str(error), error.suggestion, _heading(where))
+            heading = "" if isinstance(error, CombinationError) else _heading(where)
+            self._found.add_at_end(position, str(error), error.suggestion, heading)
             return None
         for option, reason in made.unready():
             self.unsupported.append(Problem(position.file, position.line, "", f"{where}: {option}: {reason}"))

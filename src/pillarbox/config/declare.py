@@ -188,8 +188,8 @@ class Declaration(metaclass=Declared):
     """Base of everything declared: immutable, made with keywords, equal only to itself."""
 
     __declared__: ClassVar[dict[str, Any]]
-    given: frozenset[str] = frozenset()
-    """Attributes of the options that were set, not left at their defaults."""
+    given: tuple[str, ...] = ()
+    """Attributes of the options that were set, not left at their defaults, in the order of the file."""
 
     def __init__(self, **values: Any) -> None:
         known = self.__declared__
@@ -197,7 +197,7 @@ class Declaration(metaclass=Declared):
             unknown = ", ".join(values.keys() - known.keys())
             raise TypeError(f"{type(self).__name__} has no {unknown}")
         put = object.__setattr__
-        put(self, "given", frozenset(values))
+        put(self, "given", tuple(values))
         for field, value in values.items():
             put(self, field, value)
         for field in self._needed():

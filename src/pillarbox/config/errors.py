@@ -64,6 +64,10 @@ class OptionError(Exception):
         self.suggestion = suggestion
 
 
+class CombinationError(OptionError):
+    """Settings that do not go together, of which Exim speaks without a heading: the reason names the driver where it should."""
+
+
 def printable(text: str) -> str:
     """As Exim shows text in messages: control characters and bytes that are not ASCII as `\\303`, `\\n`, `\\t`."""
     if text.isascii() and text.isprintable():

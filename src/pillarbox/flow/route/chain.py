@@ -295,7 +295,7 @@ def _skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
     """Exim 22.5, 22.8: the same address by the same router; any address when `repeat_use` is off."""
     for parent, redirected_by in zip(candidate.parents, candidate.redirected_by, strict=True):
         if redirected_by == router.name and (
-            not router.repeat_use or parent.address.lower() == candidate.address.lower()
+            not router.may_repeat or parent.address.lower() == candidate.address.lower()
         ):
             return f"already redirected {parent.address}"
     return None

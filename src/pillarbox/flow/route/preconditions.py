@@ -24,8 +24,7 @@ def purpose_skips(router: Router, purpose: Purpose) -> str | None:
     """Steps 2 to 5: why `router` is never used for `purpose`."""
     match purpose:
         case "verify" | "verify_sender":
-            own = router.verify_sender if purpose == "verify_sender" else router.verify_recipient
-            if not (router.verify if own is None else own):
+            if not (router.verify_sender if purpose == "verify_sender" else router.verify_recipient):
                 return "verify is not set"
         case "test" if not router.address_test:
             return "address_test is not set"

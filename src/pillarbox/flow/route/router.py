@@ -3,20 +3,34 @@
 A driver implements `route`, which is called when all preconditions hold, and calls `assign` to accept. The preconditions are worked
 out by `preconditions.py` from the options that are really set.
 
-Known gaps: `require_files`, `set`, `translate_ip_address`, `debug_print`, `dnssec_*_domains`, `dsn_lasthop`, `log_as_local`,
-`disable_logging`, `initgroups`, `transport_current_directory`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
+Known gaps: what is declared `inert`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
 
 import msgspec
 
-from pillarbox.config.declare import Driver, derived, option
+from pillarbox.config.declare import Driver, Unready, derived, option
+from pillarbox.config.errors import CombinationError
+from pillarbox.config.kinds import (
+    Condition,
+    ExpandedBool,
+    ExpandedGroup,
+    ExpandedList,
+    ExpandedUser,
+    HeaderLines,
+    HeaderNames,
+    Settings,
+    Words,
+)
+from pillarbox.config.logins import main_group_of
 from pillarbox.flow.route.affixes import Affix, parse_affixes
 from pillarbox.flow.route.hosts import addresses_of, is_ip_address
-from pillarbox.flow.route.options import ExpandedBool, SelfAction, SelfOption
+from pillarbox.flow.route.options import SelfAction, SelfOption
 from pillarbox.flow.route.result import (
     Assigned,
     Host,
@@ -38,20 +52,34 @@ from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.reply import Reason
 
+_VERIFYING = {
+    "verify": ("verify_sender", "verify_recipient"),
+    "verify_sender": ("verify_sender",),
+    "verify_recipient": ("verify_recipient",),
+    "fail_verify": ("fail_verify_sender", "fail_verify_recipient"),
+    "fail_verify_sender": ("fail_verify_sender",),
+    "fail_verify_recipient": ("fail_verify_recipient",),
+}
+"""What an option sets; the last one in the file wins."""
+
 
 class Router(Driver, family="router"):
     """The base of all router drivers."""
 
-    # Preconditions (** in Exim's manual)
-    local_part_prefix: str = option(
+    # Preconditions    # Preconditions (** in Exim's manual)
+    local_part_prefix: Words = option(
         default="", doc="Only local parts that begin with one of these; taken off."
     )
     local_part_prefix_optional: bool = option(default=False, doc="Take local parts without the prefix too.")
-    local_part_suffix: str = option(default="", doc="Only local parts that end with one of these; taken off.")
+    local_part_suffix: Words = option(
+        default="", doc="Only local parts that end with one of these; taken off."
+    )
     local_part_suffix_optional: bool = option(default=False, doc="Take local parts without the suffix too.")
-    verify: bool = option(default=True, doc="Use this router when verifying addresses.")
-    verify_sender: bool | None = option(default=None, doc="Use it when verifying senders.")
-    verify_recipient: bool | None = option(default=None, doc="Use it when verifying recipients.")
+    verify: bool | None = option(
+        default=None, doc="Use this router when verifying addresses: short for the two below.", is_alias=True
+    )
+    verify_sender: bool = option(default=True, doc="Use it when verifying senders.")
+    verify_recipient: bool = option(default=True, doc="Use it when verifying recipients.")
     verify_only: bool = option(default=False, doc="Use it for nothing but verifying.")
     address_test: bool = option(default=True, doc="Use it for `-bt`.")
     expn: bool = option(default=True, doc="Use it for EXPN.")
@@ -67,28 +95,60 @@ class Router(Driver, family="router"):
     )
     router_home_directory: Template | None = option(default=None, doc="`$home` while this router runs.")
     senders: AddressList | None = option(default=None, doc="Only messages from these envelope senders.")
-    condition: Template | None = option(
+    require_files: ExpandedList | None = option(
+        default=None, doc="Only when these files exist, or those behind `!` do not.", inert="refused"
+    )
+    condition: Condition | None = option(
         default=None, doc="Only when this expands to neither empty, 0, no nor false."
     )
-
     # What happens when it runs
     address_data: Template | None = option(default=None, doc="Kept with the address as `$address_data`.")
+    set: Settings | None = option(
+        default=None,
+        doc="Variables to set for this address: `r_name = value`, divided by semicolons.",
+        inert="refused",
+    )
     caseful_local_part: bool = option(default=False, doc="Do not make the local part lower case.")
     cannot_route_message: Template | None = option(
         default=None, doc="Text for addresses that no router took."
     )
+    debug_print: Template | None = option(
+        default=None, doc="Shown by `-d` when the router runs.", inert="noted"
+    )
+    disable_logging: bool = option(
+        default=False, doc="Do not log deliveries of what it accepts.", inert="refused"
+    )
+    dnssec_request_domains: DomainList | None = option(
+        default="*", doc="Domains for which validated answers of the DNS are asked for.", inert="noted"
+    )
+    dnssec_require_domains: DomainList | None = option(
+        default=None, doc="Domains for which only validated answers count.", inert="refused"
+    )
+    dsn_lasthop: bool = option(
+        default=False, doc="What it accepts leaves the world of DSN: report that now.", inert="noted"
+    )
     errors_to: Template | None = option(default=None, doc="Who hears of failures, in place of the sender.")
-    fail_verify: bool = option(default=False, doc="Accepting means that verification fails.")
-    fail_verify_sender: bool | None = option(default=None, doc="The same for senders only.")
-    fail_verify_recipient: bool | None = option(default=None, doc="The same for recipients only.")
-    fallback_hosts: Template | None = option(
+    fail_verify: bool | None = option(
+        default=None, doc="Accepting means that verification fails: short for the two below.", is_alias=True
+    )
+    fail_verify_sender: bool = option(default=False, doc="The same for senders only.")
+    fail_verify_recipient: bool = option(default=False, doc="The same for recipients only.")
+    fallback_hosts: ExpandedList | None = option(
         default=None, doc="Hosts to try when those found cannot be reached; written as for manualroute."
     )
-    group: Template | None = option(default=None, doc="Group for local deliveries.")
-    headers_add: Template | None = option(default=None, doc="Header lines to add, newline-separated.")
-    headers_remove: Template | None = option(default=None, doc="Header names to remove, colon-separated.")
+    group: ExpandedGroup | None = option(
+        default=None, doc="Group for local deliveries; unset: the main group of a fixed user."
+    )
+    headers_add: HeaderLines | None = option(default=None, doc="Header lines to add, newline-separated.")
+    headers_remove: HeaderNames | None = option(default=None, doc="Header names to remove, colon-separated.")
     ignore_target_hosts: HostList | None = option(
         default=None, doc="Addresses to treat as if they did not exist."
+    )
+    initgroups: bool = option(
+        default=False, doc="Give local deliveries all groups of their user.", inert="noted"
+    )
+    log_as_local: bool | None = option(
+        default=None, doc="Log as local delivery; unset: as the driver has it.", inert="noted"
     )
     more: ExpandedBool = option(default=True, doc="Go on to the next router when this one declines.")
     pass_on_timeout: bool = option(
@@ -96,29 +156,58 @@ class Router(Driver, family="router"):
     )
     pass_router: str = option(default="", doc="The router to pass to; it must stand below.")
     redirect_router: str = option(default="", doc="Where generated addresses start.")
-    repeat_use: bool = option(default=True, doc="Whether descendants of an address may come here again.")
     retry_use_local_part: bool | None = option(
         default=None, doc="Retry keys for routing hold the local part too."
     )
     self_action: SelfOption = option(
         default=SelfAction("freeze"), name="self", doc="What to do when the first host found is this machine."
     )
+    translate_ip_address: Template | None = option(
+        default=None, doc="Turns host addresses into others.", inert="refused"
+    )
     transport: Template | None = option(default=None, doc="The transport for addresses that it accepts.")
+    transport_current_directory: Template | None = option(
+        default=None, doc="Directory in which the transport runs.", inert="refused"
+    )
     transport_home_directory: Template | None = option(default=None, doc="`$home` for the transport.")
     unseen: ExpandedBool = option(
         default=False, doc="Let a copy of an accepted address go on to the next router."
     )
-    user: Template | None = option(default=None, doc="User for local deliveries.")
+    user: ExpandedUser | None = option(default=None, doc="User for local deliveries.")
 
     prefixes: tuple[Affix, ...] = derived(init=False)
     suffixes: tuple[Affix, ...] = derived(init=False)
     is_retry_local: bool = derived(init=False)
 
+    must_have_transport: ClassVar[bool | None] = None
+    """Whether `transport` has to be set, or must not be; None: as you like."""
+    logs_as_local: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         put = object.__setattr__
+        self._check_transport()
+        for field, value in [(field, getattr(self, field)) for field in self.given if field in _VERIFYING]:
+            for place in _VERIFYING[field]:
+                put(self, place, value)
         put(self, "prefixes", parse_affixes(self.local_part_prefix, is_prefix=True))
         put(self, "suffixes", parse_affixes(self.local_part_suffix, is_prefix=False))
-        by_local_part = bool(
+        if self.retry_use_local_part is None:
+            put(self, "retry_use_local_part", self._depends_on_local_part())
+        put(self, "is_retry_local", self.retry_use_local_part)
+        if self.log_as_local is None:
+            put(self, "log_as_local", self.logs_as_local)
+        if self.group is None and self.user is not None and self.user.is_constant:
+            group = main_group_of(self.user.source)
+            put(self, "group", Template.parse(group) if group else None)
+
+    def _check_transport(self) -> None:
+        if self.must_have_transport is None or self.must_have_transport is (self.transport is not None):
+            return
+        what = "is required" if self.must_have_transport else "must not be defined"
+        raise CombinationError(f"{self.name} router:\n  a transport {what} for this router")
+
+    def _depends_on_local_part(self) -> bool:
+        return bool(
             self.check_local_user
             or self.check_account
             or self.local_parts
@@ -126,9 +215,17 @@ class Router(Driver, family="router"):
             or self.prefixes
             or self.suffixes
             or self.senders
+            or self.require_files
         )
-        given = self.retry_use_local_part
-        put(self, "is_retry_local", by_local_part if given is None else given)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether descendants of an address may come here again."""
+        return True
+
+    def unready(self) -> Iterator[Unready]:
+        if self.self_action.rewrites:
+            yield Unready("self", "rewriting of headers in `reroute: rewrite:` is not supported yet")
 
     @abstractmethod
     async def route(self, visit: Visit) -> RouteResult:
@@ -182,8 +279,7 @@ class Router(Driver, family="router"):
 
     def _verified(self, visit: Visit, hosts: tuple[Host, ...]) -> RouteResult:
         is_sender = visit.purpose == "verify_sender"
-        own = self.fail_verify_sender if is_sender else self.fail_verify_recipient
-        if self.fail_verify if own is None else own:
+        if self.fail_verify_sender if is_sender else self.fail_verify_recipient:
             return Refused(plain_reason(f"{self.name} router forced verify fail"))
         return Assigned(msgspec.structs.replace(visit.draft(), hosts=hosts))
 

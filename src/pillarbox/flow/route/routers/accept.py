@@ -10,5 +10,8 @@ from pillarbox.flow.route.visit import Visit
 class Accept(Router, driver="accept"):
     """Accept the address for the transport."""
 
+    must_have_transport = True
+    logs_as_local = True
+
     async def route(self, visit: Visit) -> RouteResult:
         return await self.assign(visit)

@@ -2,13 +2,14 @@
 
 A domain that refuses mail by a null MX is refused here at once with its reason, where Exim declines.
 
-Known gaps: SRV (`check_srv`), `qualify_single` and `search_parents` (names are complete), `rewrite_headers` of widened domains.
+Known gaps: SRV; names are taken as complete; headers are not rewritten to widened domains.
 Domains beyond ASCII are asked for in IDNA 2003.
 """
 
 from __future__ import annotations
 
 from pillarbox.config.declare import option
+from pillarbox.config.kinds import Words
 from pillarbox.flow.route.hosts import (
     DNS_ONLY,
     Method,
@@ -37,6 +38,9 @@ class DnsLookup(Router, driver="dnslookup"):
     check_secondary_mx: bool = option(
         default=False, doc="Decline unless this host is a secondary exchanger of the domain."
     )
+    check_srv: Template | None = option(
+        default=None, doc="Look for SRV records of this service first.", inert="refused"
+    )
     fail_defer_domains: DomainList | None = option(
         default=None, doc="Defer, not decline, when these are not found."
     )
@@ -46,10 +50,24 @@ class DnsLookup(Router, driver="dnslookup"):
     mx_fail_domains: DomainList | None = option(
         default=None, doc="For these a failing MX lookup means that there is no MX."
     )
+    qualify_single: bool = option(
+        default=True, doc="Let the resolver complete names without a dot.", inert="noted"
+    )
+    rewrite_headers: bool = option(
+        default=True,
+        doc="Headers get the full name of a domain that was completed or widened.",
+        inert="noted",
+    )
     same_domain_copy_routing: bool = option(
         default=False, doc="Accepted for Exim's sake: repeated lookups come from the cache anyway."
     )
-    widen_domains: str = option(default="", doc="Endings to try when the domain itself is not found.")
+    search_parents: bool = option(default=False, doc="Let the resolver try parent domains.", inert="noted")
+    srv_fail_domains: DomainList | None = option(
+        default=None, doc="For these a failing SRV lookup means that there is no SRV.", inert="refused"
+    )
+    widen_domains: Words = option(default="", doc="Endings to try when the domain itself is not found.")
+
+    must_have_transport = True
 
     async def route(self, visit: Visit) -> RouteResult:
         domain = visit.domain

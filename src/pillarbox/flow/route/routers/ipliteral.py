@@ -14,6 +14,8 @@ from pillarbox.language.match.hosts import HostSubject
 class IpLiteral(Router, driver="ipliteral"):
     """Deliver to the host with the address in brackets."""
 
+    must_have_transport = True
+
     async def route(self, visit: Visit) -> RouteResult:
         address = literal_address(visit.domain)
         if address is None:

@@ -6,12 +6,14 @@ For a remote transport the addresses of the hosts are looked up; for a local one
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import ExpandedBool, choice
+from pillarbox.config.numbers import NAME
 from pillarbox.flow.route.hosts import (
     Found,
     Method,
@@ -21,7 +23,6 @@ from pillarbox.flow.route.hosts import (
     is_local_address,
     mx_hosts,
 )
-from pillarbox.flow.route.options import ExpandedBool
 from pillarbox.flow.route.result import Declined, Host, Passed, Refused, RouteResult
 from pillarbox.flow.route.route_rules import (
     Divider,
@@ -38,15 +39,18 @@ from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 
 OnFailure = Literal["decline", "defer", "fail", "freeze", "ignore", "pass"]
+_REFUSAL = f"unrecognized setting for {NAME} option"
+HostFindFailed = Annotated[
+    OnFailure, choice(("decline", "defer", "fail", "freeze", "ignore", "pass"), _REFUSAL)
+]
+HostAllIgnored = Annotated[OnFailure, choice(("decline", "defer", "fail", "freeze", "pass"), _REFUSAL)]
 
 
 class ManualRoute(Router, driver="manualroute"):
     """Deliver to the hosts listed for the domain."""
 
-    host_all_ignored: Literal["decline", "defer", "fail", "freeze", "pass"] = option(
-        default="defer", doc="What to do when every host was ignored."
-    )
-    host_find_failed: OnFailure = option(default="freeze", doc="What to do when a host does not exist.")
+    host_all_ignored: HostAllIgnored = option(default="defer", doc="What to do when every host was ignored.")
+    host_find_failed: HostFindFailed = option(default="freeze", doc="What to do when a host does not exist.")
     hosts_randomize: ExpandedBool = option(default=False, doc="Shuffle the hosts.")
     route_data: Template | None = option(default=None, doc="Hosts and options for the domain.")
     route_list: RouteListOption | None = option(default=None, doc="Rules: domain pattern, hosts, options.")
@@ -57,7 +61,7 @@ class ManualRoute(Router, driver="manualroute"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.route_data is None) == (self.route_list is None):
-            raise OptionError("one of route_list and route_data must be set, and not both", "route_list")
+            raise OptionError("route_list or route_data (but not both) must be specified", "route_list")
 
     async def route(self, visit: Visit) -> RouteResult:
         try:

@@ -2,16 +2,19 @@
 
 `data` or `file` gives a list of addresses, files, pipes and special items; what is left of it after the checks replaces the address.
 
-Known gaps: filters (`allow_filter`), `one_time`, `syntax_errors_to`, `hide_child_in_errmsg`, `rewrite`, `qualify_domain`; files are read
-as ourselves while there is no root helper, so `check_owner`, `owners` and `modemask` are not there either.
+Known gaps: what is declared `inert`, filters above all; files are read as ourselves while there is no root helper, so their owners are not
+checked either.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from pillarbox.config.declare import option
+from pillarbox.config.declare import Unready, option
 from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import ExpandedBool, Groups, Octal, Users
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.redirection import (
     Address,
@@ -54,32 +57,154 @@ class _Stop(Exception):
 class Redirect(Router, driver="redirect"):
     """Replace the address by others."""
 
+    data: Template | None = option(default=None, doc="The list of new addresses.")
+    file: Template | None = option(default=None, doc="The file that holds the list.")
     allow_defer: bool = option(default=False, doc="Allow `:defer:`.")
     allow_fail: bool = option(default=False, doc="Allow `:fail:`.")
+    allow_filter: ExpandedBool = option(default=False, doc="The list may be a filter.", inert="refused")
+    allow_freeze: bool = option(default=False, doc="A filter may freeze the message.", inert="refused")
     check_ancestor: bool = option(
         default=False, doc="An ancestor among the new addresses becomes the current address."
     )
-    data: Template | None = option(default=None, doc="The list of new addresses.")
+    check_group: bool | None = option(
+        default=None,
+        doc="The file's group must be right; unset: with check_local_user, where the mask lets groups write.",
+        inert="refused",
+    )
+    check_owner: bool | None = option(
+        default=None,
+        doc="The file's owner must be right; unset: with check_local_user or owners.",
+        inert="refused",
+    )
     directory_transport: Template | None = option(default=None, doc="For paths that end in a slash.")
-    file: Template | None = option(default=None, doc="The file that holds the list.")
     file_transport: Template | None = option(default=None, doc="For paths.")
-    forbid_blackhole: bool = option(default=False, doc="Forbid `:blackhole:`.")
-    forbid_file: bool = option(default=False, doc="Forbid delivery to files and directories.")
-    forbid_include: bool = option(default=False, doc="Forbid `:include:`.")
-    forbid_pipe: bool = option(default=False, doc="Forbid pipes.")
+    filter_prepend_home: bool = option(
+        default=True, doc="Relative paths in a filter lie in $home.", inert="noted"
+    )
+    forbid_blackhole: ExpandedBool = option(default=False, doc="Forbid `:blackhole:`.")
+    forbid_exim_filter: ExpandedBool = option(default=False, doc="Forbid Exim filters.", inert="noted")
+    forbid_file: ExpandedBool = option(default=False, doc="Forbid delivery to files and directories.")
+    forbid_filter_dlfunc: ExpandedBool = option(
+        default=False, doc="Forbid ${dlfunc} in filters.", inert="noted"
+    )
+    forbid_filter_existstest: ExpandedBool = option(
+        default=False, doc="Forbid exists and stat in filters.", inert="noted"
+    )
+    forbid_filter_logwrite: ExpandedBool = option(
+        default=False, doc="Forbid logwrite in filters.", inert="noted"
+    )
+    forbid_filter_lookup: ExpandedBool = option(
+        default=False, doc="Forbid ${lookup} in filters.", inert="noted"
+    )
+    forbid_filter_perl: ExpandedBool = option(default=False, doc="Forbid ${perl} in filters.", inert="noted")
+    forbid_filter_readfile: ExpandedBool = option(
+        default=False, doc="Forbid ${readfile} in filters.", inert="noted"
+    )
+    forbid_filter_readsocket: ExpandedBool = option(
+        default=False, doc="Forbid ${readsocket} in filters.", inert="noted"
+    )
+    forbid_filter_reply: ExpandedBool = option(
+        default=False, doc="Forbid mail, vacation and their like in filters.", inert="noted"
+    )
+    forbid_filter_run: ExpandedBool = option(default=False, doc="Forbid ${run} in filters.", inert="noted")
+    forbid_include: ExpandedBool = option(default=False, doc="Forbid `:include:`.")
+    forbid_pipe: ExpandedBool = option(default=False, doc="Forbid pipes.")
+    forbid_sieve_filter: ExpandedBool = option(default=False, doc="Forbid Sieve filters.", inert="noted")
+    forbid_smtp_code: ExpandedBool = option(
+        default=False, doc="`:fail:` and `:defer:` may not set the SMTP code.", inert="refused"
+    )
+    hide_child_in_errmsg: bool = option(
+        default=False, doc="Bounces do not tell the new address.", inert="noted"
+    )
+    ignore_eacces: bool = option(
+        default=False, doc="A file that may not be read is as if it were not there.", inert="noted"
+    )
+    ignore_enotdir: bool = option(
+        default=False, doc="A path that leads through a file is as if it were not there.", inert="noted"
+    )
     include_directory: str = option(default="", doc="`:include:` only beneath this directory.")
+    modemask: Octal = option(default=0o022, doc="Permissions that the file may not have.", inert="refused")
+    one_time: bool = option(
+        default=False,
+        doc="Redirect once and for all: later tries deliver to the new addresses.",
+        inert="refused",
+    )
+    owners: Users | None = option(default=None, doc="Users that may own the file.", inert="refused")
+    owngroups: Groups | None = option(default=None, doc="Groups that may own the file.", inert="refused")
     pipe_transport: Template | None = option(default=None, doc="For commands.")
+    qualify_domain: Template | None = option(
+        default=None, doc="Domain for new addresses without one.", inert="refused"
+    )
     qualify_preserve_domain: bool = option(
         default=False, doc="New addresses without domain get the present one."
     )
+    repeat_use: bool = option(default=True, doc="Whether descendants of an address may come here again.")
+    reply_transport: Template | None = option(
+        default=None, doc="For replies that filters make.", inert="noted"
+    )
+    rewrite: bool = option(
+        default=True, doc="Rewrite new addresses by the rules of the configuration.", inert="noted"
+    )
+    sieve_enotify_mailto_owner: Template | None = option(
+        default=None, doc="Owner of notifications by mail in Sieve.", inert="noted"
+    )
+    sieve_inbox: Template | None = option(
+        default=None, doc="The file that `keep` of Sieve means.", inert="noted"
+    )
+    sieve_subaddress: Template | None = option(
+        default=None, doc="The `detail` part of an address for Sieve.", inert="noted"
+    )
+    sieve_useraddress: Template | None = option(
+        default=None, doc="The `user` part of an address for Sieve.", inert="noted"
+    )
+    sieve_vacation_directory: Template | None = option(
+        default=None, doc="Directory of notes about vacation replies.", inert="noted"
+    )
     skip_syntax_errors: bool = option(default=False, doc="Ignore malformed addresses in the list.")
+    syntax_errors_text: Template | None = option(
+        default=None, doc="Text of the message about malformed addresses.", inert="noted"
+    )
+    syntax_errors_to: str | None = option(
+        default=None, doc="Who is told of malformed addresses.", inert="noted"
+    )
+
+    must_have_transport = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.data is None) == (self.file is None):
-            raise OptionError("one of data and file must be set, and not both", "data")
-        if self.transport is not None:
-            raise OptionError("transport must not be set for a redirect router", "transport")
+        put = object.__setattr__
+        if self.data is None and self.file is None:
+            raise OptionError('one of "file" or "data" must be specified', "data")
+        if self.data is not None and self.file is not None:
+            raise OptionError('only one of "file" or "data" must be specified', "data")
+        if self.qualify_domain is not None and self.qualify_preserve_domain:
+            raise OptionError('only one of "qualify_domain" or "qualify_preserve_domain" must be set')
+        if self.one_time:
+            self._check_one_time()
+        if self.check_owner is None:
+            put(self, "check_owner", bool(self.check_local_user or self.owners))
+        if self.check_group is None:
+            is_writable = not self.modemask & 0o020
+            put(self, "check_group", bool((self.check_local_user and is_writable) or self.owngroups))
+
+    def _check_one_time(self) -> None:
+        """What one_time turns off: files, pipes and replies could not be remembered (Exim 22.8)."""
+        if self.headers_add is not None or self.headers_remove is not None:
+            raise OptionError('"headers_add" and "headers_remove" are not permitted with "one_time"')
+        if self.unseen is not False:
+            raise OptionError('"unseen" may not be used with "one_time"')
+        for field in ("forbid_pipe", "forbid_file", "forbid_filter_reply"):
+            object.__setattr__(self, field, True)
+
+    @property
+    def may_repeat(self) -> bool:
+        return self.repeat_use
+
+    def unready(self) -> Iterator[Unready]:
+        yield from super().unready()
+        for field in ("forbid_blackhole", "forbid_file", "forbid_include", "forbid_pipe"):
+            if isinstance(getattr(self, field), Template):
+                yield Unready(field, "an expansion is not supported here yet")
 
     async def route(self, visit: Visit) -> RouteResult:
         try:
