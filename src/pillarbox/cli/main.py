@@ -1,4 +1,4 @@
-"""`pillarbox`: serve, queue, user, config. Each sub-command's work is imported when it is called."""
+"""`pillarbox`: serve, queue, user, config, expand. Each sub-command's work is imported when it is called."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillarbox import __version__
+from pillarbox.cli.explain import add_expand
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_queue(commands)
     _add_user(commands)
     _add_config(commands)
+    add_expand(commands)
     return parser
 
 

@@ -1,0 +1,49 @@
+"""`pillarbox expand`: the arguments of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pillarbox.cli.main import Commands
+
+
+def add_expand(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "expand",
+        help="show step by step what a string expands to",
+        description="Expand STRING as the configuration would, and print each piece of it with its value: branches taken and "
+        "not taken, lookups with what they found, taint. Quote STRING for the shell: '${lc:$sender_address}'.",
+    )
+    parser.add_argument("-C", "--config", metavar="FILE", help="configuration file")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="data folder (default: the first configuration found, see serve)"
+    )
+    parser.add_argument(
+        "--message", metavar="FILE", help="load this message, for header variables and its sender"
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="give a variable a value: sender_address=a@b, acl_m_x=1, 1=first capture; may be repeated",
+    )
+    parser.add_argument("string", metavar="STRING")
+    parser.set_defaults(handle=_expand)
+
+
+def _expand(arguments: argparse.Namespace) -> int:
+    from pillarbox.app.explaining import explain
+    from pillarbox.cli.places import choose_configuration, fail
+
+    given: dict[str, str] = {}
+    for setting in arguments.set:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            fail(f"--set {setting}: NAME=VALUE was expected")
+        given[name.removeprefix("$")] = value
+    path = choose_configuration(arguments.config, arguments.data)
+    return explain(path, arguments.string, message=arguments.message, given=given)
