@@ -1,22 +1,32 @@
-"""`eval` and `eval10`: integer arithmetic with C's operators and precedence (Exim 11.6), and `listcount`."""
+"""`eval` and `eval10`: integer arithmetic with C's operators and precedence (Exim 11.6).
+
+Numbers are 64 bits wide and wrap around; a number too large to be read is the largest. Whoever writes an expression must not have got
+it from outside: tainted text is refused.
+"""
 
 from __future__ import annotations
 
 import re
 
 from pillarbox.language.expand.errors import ExpansionFailed
-from pillarbox.language.expand.lists import elements
-from pillarbox.language.expand.registry import operator
+from pillarbox.language.expand.operators.scoped import scope_operator
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import is_tainted
 
-_TOKEN = re.compile(r"\s*(0[xX][0-9A-Fa-f]+|\d+|<<|>>|[-+*/%&|^~()])([kKmMgG]?)")
+_SPACE = re.compile(r"[ \t\n\r\v\f]*")
+_DECIMAL = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*")
 _LEVELS = (("|",), ("^",), ("&",), ("<<", ">>"), ("+", "-"), ("*", "/", "%"))
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_MAX_LENGTH = 4096
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_MAX_LENGTH = 64 * 1024
 _MAX_DEPTH = 50
+_LARGEST = 2**63 - 1
 _SIGN, _MODULUS = 2**63, 2**64
 
 
 class _Sum:
+    __slots__ = ("depth", "is_decimal", "position", "text")
+
     def __init__(self, text: str, *, is_decimal: bool) -> None:
         self.text = text
         self.is_decimal = is_decimal
@@ -31,9 +41,12 @@ class _Sum:
         if len(self.text) > _MAX_LENGTH:
             raise ExpansionFailed(f"an expression is longer than {_MAX_LENGTH} characters")
         number = self.level(0)
-        if self.text[self.position :].strip():
+        if self.position < len(self.text):
             raise self.fail("expecting operator")
         return number
+
+    def skip_space(self) -> None:
+        self.position = _SPACE.match(self.text, self.position).end()  # type: ignore[union-attr]
 
     def level(self, index: int) -> int:
         if index == len(_LEVELS):
@@ -44,74 +57,111 @@ class _Sum:
         return left
 
     def symbol(self, wanted: tuple[str, ...]) -> str | None:
-        found = _TOKEN.match(self.text, self.position)
-        if found is None or found.group(1) not in wanted:
-            return None
-        self.position = found.end(1)
-        return found.group(1)
+        for symbol in wanted:
+            if self.text.startswith(symbol, self.position):
+                self.position += len(symbol)
+                return symbol
+        return None
 
     def unary(self) -> int:
+        self.skip_space()
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise self.fail(f"nested more than {_MAX_DEPTH} deep")
-        try:
-            symbol = self.symbol(("-", "+", "~", "("))
-            if symbol == "(":
-                inner = self.level(0)
-                if self.symbol((")",)) is None:
-                    raise self.fail("expecting closing parenthesis")
-                return inner
-            if symbol is not None:
-                operand = self.unary()
-                return -operand if symbol == "-" else ~operand if symbol == "~" else operand
-            return self.number()
-        finally:
-            self.depth -= 1
+        found = self.operand(self.symbol(("-", "+", "~", "(")))
+        self.depth -= 1
+        return found
+
+    def operand(self, symbol: str | None) -> int:
+        match symbol:
+            case "(":
+                return self.parenthesised()
+            case "-":
+                return _wrapped(-self.unary())
+            case "~":
+                return ~self.unary()
+            case "+":
+                return self.unary()
+            case _:
+                return self.number()
+
+    def parenthesised(self) -> int:
+        inner = self.level(0)
+        if self.symbol((")",)) is None:
+            raise self.fail("expecting closing parenthesis")
+        self.skip_space()
+        return inner
 
     def number(self) -> int:
-        found = _TOKEN.match(self.text, self.position)
-        if found is None or not found.group(1)[0].isdigit():
+        found = (_DECIMAL if self.is_decimal else _NUMBER).match(self.text, self.position)
+        if found is None:
             raise self.fail("expecting number or opening parenthesis")
-        digits, unit = found.groups()
         self.position = found.end()
-        base = 16 if digits[:2] in ("0x", "0X") else 8 if digits[0] == "0" and not self.is_decimal else 10
-        try:
-            return _wrapped(int(digits, base) * _UNITS[unit.lower()])
-        except ValueError:
-            raise self.fail("expecting operator") from None
+        number = min(_read(found.group(), is_decimal=self.is_decimal), _LARGEST)
+        if unit := _UNITS.get(self.text[self.position : self.position + 1].lower()):
+            self.position += 1
+            number *= unit
+        self.skip_space()
+        return _wrapped(number)
 
     def combined(self, symbol: str, left: int, right: int) -> int:
-        if symbol in "/%":
-            if right == 0:
-                raise self.fail("divide by zero" if symbol == "/" else "modulo by zero")
-            quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-            return _wrapped(quotient if symbol == "/" else left - quotient * right)
-        if symbol in ("<<", ">>"):
-            return _wrapped(left << (right % 64) if symbol == "<<" else left >> (right % 64))
-        simple = {
-            "+": left + right,
-            "-": left - right,
-            "*": left * right,
-            "&": left & right,
-            "|": left | right,
-        }
-        return _wrapped(left ^ right if symbol == "^" else simple[symbol])
+        match symbol:
+            case "+":
+                return _wrapped(left + right)
+            case "-":
+                return _wrapped(left - right)
+            case "*":
+                return _wrapped(left * right)
+            case "&":
+                return left & right
+            case "|":
+                return left | right
+            case "^":
+                return left ^ right
+            case "<<":
+                return _wrapped(left << (right % 64))
+            case ">>":
+                return left >> (right % 64)
+            case _:
+                return self.divided(symbol, left, right)
+
+    def divided(self, symbol: str, left: int, right: int) -> int:
+        if right == 0:
+            raise self.fail("divide by zero" if symbol == "/" else "modulo by zero")
+        if left == -_SIGN and right == -1:
+            return _LARGEST
+        quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+        return quotient if symbol == "/" else left - quotient * right
+
+
+def _read(digits: str, *, is_decimal: bool) -> int:
+    digits = digits[:100]
+    if is_decimal or digits[0] != "0":
+        return int(digits)
+    match digits[1:2]:
+        case "x" | "X":
+            return int(digits, 16)
+        case "b" | "B":
+            return int(digits, 2)
+        case _:
+            return int(digits, 8)
 
 
 def _wrapped(number: int) -> int:
     return (number + _SIGN) % _MODULUS - _SIGN
 
 
-@operator("eval")
-def evaluate(text: str) -> str:
-    return str(_Sum(text, is_decimal=False).value())
+@scope_operator("eval", untaints=True)
+def evaluate(text: str, scope: Scope) -> str:
+    return _evaluated(text, is_decimal=False)
 
 
-@operator("eval10")
-def evaluate_decimal(text: str) -> str:
-    return str(_Sum(text, is_decimal=True).value())
+@scope_operator("eval10", untaints=True)
+def evaluate_decimal(text: str, scope: Scope) -> str:
+    return _evaluated(text, is_decimal=True)
 
 
-@operator("listcount")
-def listcount(text: str) -> str:
-    return str(len(elements(text)))
+def _evaluated(text: str, *, is_decimal: bool) -> str:
+    if is_tainted(text):
+        raise ExpansionFailed(f"attempt to eval tainted string '{text}'")
+    return str(_Sum(text, is_decimal=is_decimal).value())

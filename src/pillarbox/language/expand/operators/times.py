@@ -1,4 +1,4 @@
-"""`time_interval` and `time_eval`: seconds ⇄ `1h2m` (Exim 11.6)."""
+"""`time_interval` and `time_eval`: seconds ⇄ `1h2m` (Exim 11.6). Both reckon in 32 bits, as Exim does."""
 
 from __future__ import annotations
 
@@ -7,24 +7,34 @@ import re
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
 
-_INTERVAL = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
-_UNITS = (604800, 86400, 3600, 60, 1)
+_INTERVAL = re.compile(r"(?:\d+[wdhms])+", re.ASCII)
+_PART = re.compile(r"(\d+)([wdhms])", re.ASCII)
+_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+_MAX_DIGITS = 1000
 
 
-@operator("time_interval")
+@operator("time_interval", untaints=True)
 def time_interval(text: str) -> str:
-    if not text.isdigit() or len(text) > 18:
-        raise ExpansionFailed(f'string "{text[:80]}" is not a positive number in "time_interval" operator')
-    left, shown = int(text), ""
-    for unit, letter in zip(_UNITS, "wdhms", strict=True):
+    if text and not (text.isascii() and text.isdigit()):
+        raise ExpansionFailed(f'string "{text}" is not a positive number in "time_interval" operator')
+    seconds = _signed(int(text[:_MAX_DIGITS] or "0"))
+    left, shown = abs(seconds), ""
+    for letter, unit in _UNITS.items():
         count, left = divmod(left, unit)
         shown += f"{count}{letter}" if count else ""
-    return shown or "0s"
+    return ("-" if seconds < 0 else "") + (shown or "0s")
 
 
-@operator("time_eval")
+@operator("time_eval", untaints=True)
 def time_eval(text: str) -> str:
-    found = _INTERVAL.fullmatch(text.strip())
-    if not found or not any(found.groups()):
-        raise ExpansionFailed(f'string "{text[:80]}" is not an Exim time interval in "time_eval" operator')
-    return str(sum(int(count) * unit for count, unit in zip(found.groups(), _UNITS, strict=True) if count))
+    seconds = -1
+    if _INTERVAL.fullmatch(text):
+        parts = _PART.findall(text)
+        seconds = _signed(sum(int(count[:_MAX_DIGITS]) * _UNITS[unit] for count, unit in parts))
+    if seconds < 0:
+        raise ExpansionFailed(f'string "{text}" is not an Exim time interval in "time_eval" operator')
+    return str(seconds)
+
+
+def _signed(number: int) -> int:
+    return (number + 2**31) % 2**32 - 2**31
