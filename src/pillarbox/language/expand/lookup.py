@@ -151,7 +151,7 @@ def parse_lookup_kind(text: str) -> LookupKind:
                 f'defaults using "*" or "*@" are not permitted for lookup type "{text[start:]}"'
             )
     elif style is LookupStyle.FILE_QUERY:
-        partial, default = -1, Default.NONE
+        partial, affix, default = -1, "", Default.NONE
     returns_key = "ret=key" in options
     files = [option[5:] for option in options if option[:5].lower() == "file="]
     own = tuple(
