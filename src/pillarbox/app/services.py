@@ -16,6 +16,7 @@ from pillarbox.language.match.local_host import LocalHost
 from pillarbox.ports.dns import Answer, RecordType, Resolver
 from pillarbox.ports.lookups import LookupSettings
 from pillarbox.system.clock import SystemClock
+from pillarbox.system.interfaces import read_local_addresses
 
 if TYPE_CHECKING:
     from pillarbox.ports.clock import Clock
@@ -65,8 +66,6 @@ def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, obj
 
 def quiet_services(config: Config) -> Services:
     """Without spool, hints, log or loop: nothing is opened before it is asked for."""
-    from pillarbox.system.dial import read_local_addresses
-
     clock = SystemClock()
     resolver = LateResolver(config, clock)
     lookups = LookupTypes(LookupWorld(clock, resolver, lookup_settings(config)))

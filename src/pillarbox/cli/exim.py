@@ -11,9 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 
-import msgspec
-
-from pillarbox.cli.places import EX_USAGE
+from pillarbox.cli.quick import delay_imports
 
 _MACRO = re.compile(r"([A-Z]\w*)\s*(?:=(.*))?", re.DOTALL | re.ASCII)
 HELP = """\
@@ -43,28 +41,34 @@ class Unreadable(Usage):
     """As Exim puts it, with its exit code: for the modes in which everything is as Exim prints it."""
 
 
-class Arguments(msgspec.Struct):
+class Arguments:
     """The command line, read."""
 
-    program: str
-    mode: str = "submit"
-    words: list[str] = []
-    config: str | None = None
-    data: str | None = None
-    sender: str | None = None
-    full_name: str = ""
-    dot_ends: bool = True
-    extract: bool = False
-    queue_only: bool = False
-    queue_flags: str | None = None
-    queue_interval: str = ""
-    match_recipient: str = ""
-    match_sender: str = ""
-    macros: dict[str, str] = {}
-    message: str | None = None
-    """The file of `-bem`."""
-    without_names: bool = False
-    """`-n` with `-bP`: values alone."""
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.mode = "submit"
+        self.words: list[str] = []
+        self.config: str | None = None
+        self.data: str | None = None
+        self.sender: str | None = None
+        self.full_name = ""
+        self.dot_ends = True
+        self.extract = False
+        self.queue_only = False
+        self.queue_flags: str | None = None
+        self.queue_interval = ""
+        self.match_recipient = ""
+        self.match_sender = ""
+        self.macros: dict[str, str] = {}
+        self.message: str | None = None
+        """The file of `-bem`."""
+        self.user_filter: str | None = None
+        self.system_filter: str | None = None
+        self.filter_recipient: dict[str, str] = {}
+        """`-bfd`, `-bfl`, `-bfp`, `-bfs` by their last letter."""
+        self.is_verbose = False
+        self.without_names = False
+        """`-n` with `-bP`: values alone."""
 
 
 def main() -> None:
@@ -80,7 +84,9 @@ def run(arguments: list[str], program: str) -> int:
         return 1
     except Usage as error:
         print(f"{program}: {error}; try {program} --help", file=sys.stderr)
-        return EX_USAGE
+        return 64  # EX_USAGE; importing it would cost the time that is saved below
+    if read.mode in _QUESTIONS:
+        delay_imports()
     from pillarbox.cli import modes
 
     try:
@@ -121,6 +127,8 @@ def _option(word: str, rest: Iterator[str], read: Arguments) -> None:
             return
     if word == "-n":
         read.without_names = True
+    elif word == "-v":
+        read.is_verbose = True
     elif not word.startswith(IGNORED):
         raise Usage(f"option {word} is not supported")
 
@@ -163,9 +171,12 @@ _B_MODES = {
     "P": "print_config",
     "e": "expand",
     "i": "newaliases",
+    "rt": "retry",
+    "rw": "rewrite",
 }
 
 
+_QUESTIONS = ("expand", "print_config", "version")
 _WORDS_LAST = ("expand", "print_config")
 """Modes in which everything behind the first word is a word too, options included: so it is with Exim."""
 
@@ -183,9 +194,28 @@ def _b_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
         if read.message is None:
             raise Unreadable("unknown, malformed, or incomplete option -bem")
         return
+    if name[:1] in ("f", "F") and name != "df":
+        _filter_mode(name, rest, read)
+        return
     if name not in _B_MODES:
         raise Usage(f"option -b{name} is not supported")
     read.mode = _B_MODES[name]
+
+
+def _filter_mode(name: str, rest: Iterator[str], read: Arguments) -> None:
+    """`-bf FILE`, `-bF FILE`, and what is said of the recipient."""
+    if name not in ("f", "F", "fd", "fl", "fp", "fs"):
+        raise Unreadable(f"unknown, malformed, or incomplete option -b{name}")
+    value = next(rest, None)
+    if value is None:
+        raise Unreadable(f"{'file name' if name in ('f', 'F') else 'string'} expected after -b{name}")
+    match name:
+        case "f":
+            read.mode, read.user_filter = "filter", value
+        case "F":
+            read.mode, read.system_filter = "filter", value
+        case _:
+            read.filter_recipient = {**read.filter_recipient, name[1]: value}
 
 
 def _queue(text: str, rest: Iterator[str], read: Arguments) -> None:

@@ -11,14 +11,11 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.config.model import Config
-from pillarbox.flow.accept.finish.header_changes import remove_delivery_fields
-from pillarbox.flow.accept.finish.submission import add_missing
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Identity
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.message import Message
-from pillarbox.wire.exim.message_id import MessageIds
 
 MAX_MESSAGE = 512 * 1024 * 1024
 _SEPARATOR = re.compile(
@@ -33,6 +30,8 @@ class Test(msgspec.Struct, frozen=True):
 
     facets: dict[type, object]
     remarks: tuple[str, ...] = ()
+    return_path: str | None = None
+    """What the message's Return-path: field says."""
 
 
 def without_message(sender: str | None) -> Test:
@@ -44,7 +43,15 @@ def without_message(sender: str | None) -> Test:
 def load_message(file: str, sender: str | None, config: Config) -> Test:
     """For `-bem`. Raises OSError."""
     with Path(file).open("rb") as opened:
-        data = opened.read(MAX_MESSAGE).replace(b"\r\n", b"\n")
+        data = opened.read(MAX_MESSAGE)
+    return read_message(data, sender, config)
+
+
+def read_message(data: bytes, sender: str | None, config: Config) -> Test:
+    """A message with whatever line ends, perhaps from a mailbox file."""
+    data = data.replace(b"\r\n", b"\n")
+    from pillarbox.wire.exim.message_id import MessageIds
+
     remarks = []
     taken = None
     if separator := _SEPARATOR.match(data):
@@ -66,7 +73,8 @@ def load_message(file: str, sender: str | None, config: Config) -> Test:
         remarks.append('Return-path taken from "Return-path:" header line')
     facts.size = message.size
     facts.message = _repaired(message, facts, f"{origin.ident} <{own}>", identity.primary_hostname)
-    return Test({Origin: origin, MessageFacts: facts}, tuple(remarks))
+    bare = None if return_path is None else _bare(return_path.decode("utf-8", "surrogateescape")) or ""
+    return Test({Origin: origin, MessageFacts: facts}, tuple(remarks), bare)
 
 
 def _caller() -> Origin:
@@ -94,5 +102,8 @@ def _before_dot(data: bytes) -> bytes:
 
 
 def _repaired(message: Message, facts: MessageFacts, shown: str, hostname: str) -> Message:
+    from pillarbox.flow.accept.finish.header_changes import remove_delivery_fields
+    from pillarbox.flow.accept.finish.submission import add_missing
+
     headers = remove_delivery_fields(message.headers)
     return Message(add_missing(headers, shown, f"E{facts.id}@{hostname}", facts.received_at), message.body)

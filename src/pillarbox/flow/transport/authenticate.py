@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Protocol
-
-import msgspec
 
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
+from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, ClientExchange, Outbound
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.wire.exim.log_line import printable, remote_host
@@ -22,58 +20,6 @@ from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
 
 _MAX_STEPS = 10
 """Challenges in one exchange: more are nobody's mechanism."""
-
-
-class Outbound(msgspec.Struct, frozen=True):
-    """Where a connection leads, for the expansions of authenticators: a facet of their scope."""
-
-    host: str
-    address: str
-    port: int
-    tls_cipher: str = ""
-
-
-class CannotAnswer(Exception):
-    """The exchange cannot go on from our side; `str()` says why. Nothing of the secret is in it."""
-
-
-class ClientExchange(Protocol):
-    """One try at logging in."""
-
-    @property
-    def login(self) -> str:
-        """`client_set_id` expanded, for the log; mostly empty."""
-        ...
-
-    def begin(self) -> bytes | None:
-        """The initial response; None: none."""
-        ...
-
-    def answer(self, challenge: bytes) -> bytes:
-        """Raises CannotAnswer."""
-        ...
-
-    def check(self) -> None:
-        """The host has said 235: raises CannotAnswer when it has not proved what it had to (SCRAM)."""
-        ...
-
-
-class ClientAuthenticator(Protocol):
-    """What the authenticators section declares, as a client sees it."""
-
-    name: str
-
-    @property
-    def mechanism(self) -> str: ...
-
-    @property
-    def is_same_for_all_messages(self) -> bool:
-        """The credentials do not depend on the message, so connections may be shared by messages."""
-        ...
-
-    async def prepare(self, scope: Scope) -> ClientExchange | None:
-        """None: not for this connection (`client_condition`, a forced failure). Raises ExpansionFailed, ExpansionDeferred."""
-        ...
 
 
 class _Refused(Exception):

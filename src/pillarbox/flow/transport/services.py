@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pillarbox.flow.transport.authenticate import ClientAuthenticator
 from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.flow.transport.login import ClientAuthenticator
 from pillarbox.language.expand.scope import Services
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.clock import Clock

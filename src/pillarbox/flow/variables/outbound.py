@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.accept.authenticators.authenticator import AuthItems
-from pillarbox.flow.transport.authenticate import Outbound
+from pillarbox.flow.transport.login import Outbound
 from pillarbox.language.expand.registry import variable
 
 _RANK = 10
@@ -19,7 +19,14 @@ def host_address(outbound: Outbound) -> str:
     return outbound.address
 
 
-@variable("host_port", Outbound, doc="Port of the host we are connected to.", tainted=False, rank=_RANK)
+@variable(
+    "host_port",
+    Outbound,
+    doc="Port of the host we are connected to.",
+    tainted=False,
+    rank=_RANK,
+    absent="0",
+)
 def host_port(outbound: Outbound) -> str:
     return str(outbound.port)
 

@@ -17,7 +17,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Kind
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems
 from pillarbox.flow.check.acl.conditions.condition import read_truth
-from pillarbox.flow.transport.authenticate import CannotAnswer
+from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
     ExpansionDeferred,

@@ -11,7 +11,7 @@ from scramp import ScramClient, ScramException
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
-from pillarbox.flow.transport.authenticate import CannotAnswer
+from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
