@@ -221,16 +221,12 @@ def _add_config(commands: Commands) -> None:
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what is wrong with a configuration, with file:line")
     check.add_argument("file", nargs="?", help="configuration file; default: the one the daemon would use")
+    check.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     check.set_defaults(handle=_config_check)
 
 
 def _config_check(arguments: argparse.Namespace) -> int:
+    from pillarbox.app.checking import check_configuration
     from pillarbox.cli.places import choose_configuration
-    from pillarbox.cli.serve import checked_config
 
-    path = choose_configuration(arguments.file, None)
-    config = checked_config(path)
-    for note in config.notes:
-        print(note)
-    print(f"{path}: {'no problems found' if not config.notes else 'nothing wrong, but see above'}")
-    return 0
+    return check_configuration(choose_configuration(arguments.file, None), is_strict=arguments.strict)

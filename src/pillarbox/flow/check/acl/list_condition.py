@@ -29,6 +29,11 @@ class ListCondition(Condition, Generic[S]):
     def parse(cls, text: str, named: NamedLists) -> Self:
         return cls(cls.list_kind.parse(text, named))
 
+    @property
+    def source(self) -> str:
+        """The list as written."""
+        return self._list.source
+
     @abc.abstractmethod
     def subject(self, state: AclState) -> S | None:
         """Raises ExpansionFailed where the condition cannot be asked."""

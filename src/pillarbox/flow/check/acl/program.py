@@ -66,7 +66,7 @@ class Acl(msgspec.Struct, frozen=True):
         state.depth += 1
         try:
             for statement in self.statements:
-                verdict = await _run_statement(statement, state)
+                verdict = await run_statement(statement, state)
                 if verdict is not None:
                     return verdict
         finally:
@@ -82,7 +82,8 @@ class _Failed(msgspec.Struct, frozen=True, gc=False):
     """An ACL that was called says `drop`."""
 
 
-async def _run_statement(statement: Statement, state: AclState) -> Verdict | None:
+async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
+    """What the statement decides; None: the next one is asked."""
     state.message = state.log_message = state.own = None
     try:
         failed = await _test_lines(statement.lines, state)

@@ -1,0 +1,71 @@
+"""A world in which nothing is found and everybody can be verified: what an ACL does there depends on the configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.mail.reply import Reason
+from pillarbox.ports.dns import Answer, RecordType
+from pillarbox.ports.lookups import STYLES, Lookup, LookupStyle
+
+
+class _EmptyLookup:
+    def __init__(self, kind: str) -> None:
+        self.is_query_style = STYLES.get(kind) is not LookupStyle.SINGLE_KEY
+
+    def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        return None
+
+    async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        return None
+
+    def quote(self, text: str, option: str) -> str | None:
+        return text
+
+
+class _Quiet:
+    """Lookups, resolver, clock, verifier, host names and log at once."""
+
+    def get(self, kind: str) -> Lookup | None:
+        return _EmptyLookup(kind)
+
+    def kinds(self) -> frozenset[str]:
+        return frozenset(STYLES)
+
+    async def query(self, name: str, kind: RecordType) -> Answer:
+        return Answer("no_name")
+
+    def now(self) -> float:
+        return 0.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        return None
+
+    async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
+        return None
+
+    async def name_of(self, address: str) -> str:
+        return ""
+
+    def main(self, line: str) -> None:
+        return None
+
+    def reject(self, line: str) -> None:
+        return None
+
+
+def quiet_services(facts: Mapping[type, object]) -> Services:
+    quiet = _Quiet()
+    return Services(quiet, quiet, quiet, facts)
+
+
+def quiet_checks(acls: Any) -> CheckServices:
+    quiet = _Quiet()
+    return CheckServices(acls, quiet, quiet, quiet)
