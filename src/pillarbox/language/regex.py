@@ -4,7 +4,7 @@ Expressions and subjects are bytes to the engine, as to Exim: `.` is one byte of
 Results are text again. An evil expression stops at the match limit and is an error; the real one says "no match" then. Each search is
 one call into the library below `pcre2.Pattern`, whose convenience costs ten times as much and whose `\u` is Python's, not Perl's.
 
-Bounded: match steps (`MATCH_LIMIT`), depth, length of the subject, how many compiled expressions are kept.
+Bounded: match steps (`MATCH_LIMIT`), 128 MiB of memory, length of the subject, how many compiled expressions are kept.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
-from pillarbox.language.printing import printable
+from pillarbox.language.printing import printable, quoted
 from pillarbox.mail.taint import Tainted
 
 MAX_SUBJECT = 16 * 1024 * 1024
 """Bytes."""
 MATCH_LIMIT = 2_000_000
 """The engine's steps for one search: some ten milliseconds."""
-_LIMITS = b"(*LIMIT_MATCH=%d)(*LIMIT_DEPTH=%d)" % (MATCH_LIMIT, 250_000)
+_LIMITS = b"(*LIMIT_MATCH=%d)(*LIMIT_HEAP=%d)" % (MATCH_LIMIT, 128 * 1024)
 _CASELESS = 0x00000008
 _PYTHONIC = 0x00100000 | 0x00000002
 """PCRE2_NEVER_BACKSLASH_C and PCRE2_ALT_BSUX, which the package sets and Exim does not."""
 _NOT_EMPTY_HERE = 0x80000000 | 0x00000004
 """PCRE2_ANCHORED and PCRE2_NOTEMPTY."""
 _JIT_STACK_LIMIT = -46
+_NO_UTF = frozenset({*range(-23, -2), -36})
+"""PCRE2_ERROR_UTF8_ERR1 to 21 and PCRE2_ERROR_BADUTFOFFSET: a `(*UTF)` expression and a subject that is none; Exim says no match."""
 _KEPT = 512
 
 Span = tuple[int, int]
@@ -102,7 +104,7 @@ class Regex:
             reason = error.msg.partition("; ")[2]
             offset = max(error.pos - len(_LIMITS), 0)
             raise RegexError(
-                f'regular expression error in "{printable(self._text)}": {reason} at offset {offset}'
+                f'regular expression error in "{quoted(self._text)}": {reason} at offset {offset}'
             ) from None
 
     def _find(self, data: bytes, start: int, options: int) -> Any:
@@ -116,6 +118,8 @@ class Regex:
             if error.code == _JIT_STACK_LIMIT and self._plain is None:
                 self._plain = self._compiled()  # the interpreter keeps its backtracking on the heap
                 return self._find(data, start, options)
+            if error.code in _NO_UTF:
+                return None
             raise RegexError(f'regular expression "{printable(self._text)[:80]}": {error.msg}') from None
 
 
