@@ -90,6 +90,7 @@ class LogWrite(msgspec.Struct, frozen=True):
 
     text: str
     path: str
+    is_seen: bool
 
 
 class Headers(msgspec.Struct, frozen=True):
@@ -132,6 +133,8 @@ class Outcome(msgspec.Struct, frozen=True):
     is_deferred: bool = False
     """The error may pass: a lookup could not answer."""
     numbers: tuple[int, ...] = (0,) * 10
+    headers: bytes | None = None
+    """The message's header block, when the filter changed it."""
     trace: tuple[str, ...] = ()
     """The conditions' results, when asked for."""
 

@@ -31,6 +31,8 @@ class Circumstances(msgspec.Struct, frozen=True):
     own_addresses: tuple[str, ...]
     """Of the user whose filter it is; the first is `$local_part@$domain`, then those with affixes and rewritten ones."""
     qualify_domain: str
+    recipients: tuple[str, ...] = ()
+    """The envelope's, for `$recipients` in system filters; others do not see them."""
     prepend_home: str | None = None
     """Put in front of relative paths of `save`."""
     is_first_delivery: bool = True

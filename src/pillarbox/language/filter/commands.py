@@ -55,6 +55,7 @@ class LogFileCommand(msgspec.Struct, frozen=True):
 
 class LogWriteCommand(msgspec.Struct, frozen=True):
     text: Text
+    is_seen: bool
 
 
 class HeadersCommand(msgspec.Struct, frozen=True):

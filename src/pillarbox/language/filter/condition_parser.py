@@ -1,7 +1,7 @@
 """The text of a condition → `conditions` (filter.txt 3.21 to 3.31). `and` binds tighter than `or`; both take what follows as one operand.
 
-Bounded: nesting. Exim's quirks kept: `is` and `does` are interchangeable in front of an operator, and `Is` in any mixed case means the
-caseful `IS`.
+Bounded: nesting. Exim's quirks kept: `is` and `does` are interchangeable in front of an operator, and `Is` means the caseful
+`IS`.
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ class ConditionParser:
 
     def _personal(self) -> Condition:
         words = self._words
-        aliases: list[Text] = []
+        aliases: list[str] = []
         while words.peek_word(in_condition=True) == "alias":
             words.take_word(in_condition=True)
-            aliases.append(self._text(words.take_data(in_condition=True)))
+            aliases.append(words.take_data(in_condition=True))
         return Personal(tuple(aliases), False)
 
     def _test(self, left: str) -> Condition:
@@ -136,7 +136,7 @@ class ConditionParser:
             if _is_operator(verb) or linking == "does":
                 operator = words.take_word(in_condition=True)
             else:
-                operator = "is" if operator == "is" else "IS"
+                operator = "IS" if operator[0] == "I" else "is"
         if not _is_operator(operator):
             raise words.fail(
                 f"unrecognized condition word {quoted(operator)} near line {{line}} of filter file"

@@ -37,7 +37,8 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Personal(msgspec.Struct, frozen=True):
-    aliases: tuple[Text, ...]
+    aliases: tuple[str, ...]
+    """As written: they are not expanded."""
     is_negated: bool
 
 

@@ -22,7 +22,6 @@ from pillarbox.language.filter.actions import (
     Headers,
     LogFile,
     LogWrite,
-    MailIgnored,
     Outcome,
     Pipe,
     Save,
@@ -76,12 +75,14 @@ class _Run:
         self._rules = rules
         earlier = scope.facet(FilterState)
         self._state = FilterState(earlier.system_numbers if earlier is not None else (0,) * 10)
+        self._state.recipients = circumstances.recipients if rules.permissions.is_system else ()
         self._outer = scope
         self._scope = scope.with_facet(FilterState, self._state)
         self._circumstances = circumstances
         self._tester = Tester(circumstances, self._state)
         self._actions: list[Action] = []
         self._log_path = ""
+        self._has_changed_headers = False
 
     def whole(self) -> Outcome:
         error, is_deferred = "", False
@@ -98,6 +99,7 @@ class _Run:
             error=error,
             is_deferred=is_deferred,
             numbers=tuple(self._state.numbers),
+            headers=self._circumstances.headers.read(self._scope) if self._has_changed_headers else None,
             trace=tuple(self._tester.trace),
         )
 
@@ -127,8 +129,8 @@ class _Run:
             case LogFileCommand(path=path, mode=mode):
                 self._log_path = plain(path.expand(self._scope, "logfile command"))
                 self._significant(LogFile(self._log_path, mode, command.is_seen), command.is_seen)
-            case LogWriteCommand(text=text):
-                self._log_write(text.expand(self._scope, "logwrite command"))
+            case LogWriteCommand():
+                self._log_write(command)
             case HeadersCommand():
                 self._headers(command)
             case TestPrintCommand(text=text):
@@ -186,12 +188,12 @@ class _Run:
 
     def _mail(self, command: MailCommand) -> None:
         prepared = prepare_mail(command, self._scope, self._circumstances)
-        self._significant(prepared, command.is_seen and not isinstance(prepared, MailIgnored))
+        self._significant(prepared, command.is_seen)
 
     def _add(self, command: AddCommand) -> None:
         text = command.number.expand(self._scope, "add command")
         name = command.variable.expand(self._scope, "add command")
-        number = parse_number(text)
+        number = parse_number(text) if text else 0
         if number is None:
             raise FilterFailed(f'malformed number {quoted(text)} in "add" command')
         found = _VARIABLE.fullmatch(name)
@@ -201,16 +203,18 @@ class _Run:
         self._state.numbers[variable] = wrapped(self._state.numbers[variable] + number)
         self._actions.append(Add(number, variable))
 
-    def _log_write(self, text: str) -> None:
+    def _log_write(self, command: LogWriteCommand) -> None:
+        text = command.text.expand(self._scope, "logwrite command")
         if not self._rules.permissions.allows_logwrite:
             raise FilterFailed("logwrite command forbidden")
         if not self._log_path and not self._circumstances.is_test:
             raise FilterFailed('attempt to obey "logwrite" command without a previous "logfile"')
-        self._actions.append(LogWrite(plain(text), self._log_path))
+        self._significant(LogWrite(plain(text), self._log_path, command.is_seen), command.is_seen)
 
     def _headers(self, command: HeadersCommand) -> None:
         text = plain(command.text.expand(self._scope, "headers command"))
         blocks = self._circumstances.headers
+        self._has_changed_headers |= command.change != "charset"
         self._actions.append(Headers(command.change, text))
         match command.change:
             case "charset":

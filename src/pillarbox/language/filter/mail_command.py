@@ -11,14 +11,15 @@ from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import MailCommand
 from pillarbox.language.filter.errors import FilterFailed
 from pillarbox.language.filter.texts import quoted
+from pillarbox.language.printing import printable
 
 _ORDER = (
     "to", "cc", "bcc", "from", "reply_to", "subject", "extra_headers", "text", "file", "log", "once", "once_repeat"
 )  # fmt: skip
 _PLAIN_LINES = frozenset({"file", "log", "once", "once_repeat"})
 _UNPRINTABLE = re.compile(r"[^ -~\t]")
-_BARE_NEWLINE = re.compile(r"\n(?![ \t]|\Z)")
-_BARE_NEWLINE_OR_FIELD = re.compile(r"\n(?![ \t]|\Z|[!-9;-~]+[ \t]*:)")
+_BARE_NEWLINE = re.compile(r"\n(?![ \t])")
+_BARE_NEWLINE_OR_FIELD = re.compile(r"\n(?![ \t]|[!-9;-~]+:)")
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
 _PART = re.compile(r"(\d+)([wdhms]?)")
@@ -27,13 +28,14 @@ _PART = re.compile(r"(\d+)([wdhms]?)")
 def prepare_mail(command: MailCommand, scope: Scope, circumstances: Circumstances) -> Mail | MailIgnored:
     """Raises FilterFailed, BlockingIOError."""
     name = "vacation" if command.is_vacation else "mail"
-    if not circumstances.return_path:
-        return MailIgnored(command.is_vacation)
-    texts = {
-        keyword: _checked(keyword, command.arguments[keyword].expand(scope, f"{name} command"), name)
+    expanded = {
+        keyword: command.arguments[keyword].expand(scope, f"{name} command")
         for keyword in _ORDER
         if keyword in command.arguments
     }
+    if not circumstances.return_path:
+        return MailIgnored(command.is_vacation)
+    texts = {keyword: _checked(keyword, value, name) for keyword, value in expanded.items()}
     return Mail(
         is_vacation=command.is_vacation,
         to=texts.get("to"),
@@ -72,8 +74,6 @@ def _checked(keyword: str, value: str, name: str) -> str:
 
 
 def _raw(value: str) -> str:
-    from pillarbox.language.printing import printable
-
     return f'"{printable(value)[:1024]}"'
 
 

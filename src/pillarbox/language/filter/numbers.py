@@ -20,7 +20,7 @@ def parse_scaled(text: str) -> int | None:
     found = _NUMBER.match(text)
     if found is None:
         return None
-    scale = _SCALE.get(text[found.end() :].lower())
+    scale = _SCALE.get(text[found.end() :].rstrip(" \t\n\r\f\v").lower())
     return None if scale is None else wrapped(_value(found) * scale)
 
 

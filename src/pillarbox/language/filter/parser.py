@@ -177,7 +177,8 @@ class _Parser:
                 path = self._text(source)
                 return LogFileCommand(path, self._mode(), prefixes.seen is True)
             case "logwrite":
-                return LogWriteCommand(self._text(source if source.endswith("\n") else source + "\n"))
+                line = source if source.endswith("\n") else source + "\n"
+                return LogWriteCommand(self._text(line), prefixes.seen is True)
             case "add":
                 return self._add(source)
             case "headers":
@@ -197,7 +198,7 @@ class _Parser:
         if not self._words.next_character.isdigit():
             return None
         digits = _OCTAL.match(self._words.take_word())
-        return int(digits.group()[:9], 8) if digits else 0
+        return int(digits.group(), 8) & 0xFFFFFFFF if digits else 0
 
     def _add(self, number: str) -> Command:
         words = self._words
@@ -258,7 +259,6 @@ class _Parser:
             elif word in _MAIL_WORDS:
                 words.take_word()
                 given[word] = self._text(words.take_data())
-                expands_file = expands_file and word != "file"
             else:
                 break
         if is_vacation:

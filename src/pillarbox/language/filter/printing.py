@@ -45,7 +45,7 @@ def _lines(action: Action) -> Iterator[str]:
     match action:
         case Deliver(address=address, errors_to=errors_to):
             errors = f" errors_to {errors_to}" if errors_to is not None else ""
-            yield f"{_unseen('Deliver', action.is_seen)} message to: {address}{errors}{_noerror(action.ignores_errors)}"
+            yield f"{_unseen('Deliver', action.is_seen)} message to: {address}{_noerror(action.ignores_errors)}{errors}"
         case Save(path=path, mode=mode):
             bits = f" {mode:04o}" if mode is not None else ""
             yield f"{_unseen('Save', action.is_seen)} message to: {path}{bits}{_noerror(action.ignores_errors)}"
@@ -59,8 +59,8 @@ def _lines(action: Action) -> Iterator[str]:
             yield f"Add {number} to n{variable}"
         case LogFile(path=path, is_seen=is_seen):
             yield f"{'Seen logfile' if is_seen else 'Logfile'} {path}"
-        case LogWrite(text=text):
-            yield f'Logwrite "{printable_lines(text)}"'
+        case LogWrite(text=text, is_seen=is_seen):
+            yield f'{"Seen logwrite" if is_seen else "Logwrite"} "{printable_lines(text)}"'
         case Headers(change=change, text=text):
             yield f'Headers {change} "{printable_lines(text)}"'
         case TestPrint(text=text):

@@ -71,7 +71,9 @@ class Tester:
             case State():
                 return self._is_so(condition)
             case Personal(aliases=aliases):
-                return self._personal(aliases, scope)
+                own = (*self._circumstances.own_addresses, *aliases)
+                headers = self._circumstances.headers
+                return bool(self._circumstances.sender) and is_personal(headers.read(scope), own)
         assert_never(condition)
 
     def _compare(self, condition: Compare, scope: Scope) -> bool:
@@ -84,7 +86,7 @@ class Tester:
             case "is":
                 return left == right
             case "contains":
-                return right in left
+                return right in left and (right != "" or condition.is_caseful)
             case "begins":
                 return left.startswith(right)
             case "ends":
@@ -114,12 +116,6 @@ class Tester:
             case "manually_thawed":
                 return self._circumstances.is_manually_thawed
         assert_never(condition.flag)
-
-    def _personal(self, aliases: tuple[Text, ...], scope: Scope) -> bool:
-        own = (*self._circumstances.own_addresses, *[alias.expand(scope, _WHERE) for alias in aliases])
-        if not self._circumstances.sender:
-            return False
-        return is_personal(self._circumstances.headers.read(scope), own)
 
     def _any_address(self, condition: AnyAddress, scope: Scope, depth: int) -> bool:
         """`$thisaddress` stays at the address that fits; the interpreter puts it back behind the `if`."""

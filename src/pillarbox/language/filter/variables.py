@@ -11,12 +11,13 @@ NUMBERS = 10
 class FilterState:
     """Facet while a filter runs, and for whoever comes after the system filter."""
 
-    __slots__ = ("numbers", "system_numbers", "this_address")
+    __slots__ = ("numbers", "recipients", "system_numbers", "this_address")
 
     def __init__(self, system_numbers: tuple[int, ...] = (0,) * NUMBERS) -> None:
         self.numbers = [0] * NUMBERS
         self.system_numbers = system_numbers
         self.this_address = ""
+        self.recipients: tuple[str, ...] = ()
 
 
 def _declare(index: int) -> None:
@@ -39,6 +40,11 @@ for _index in range(NUMBERS):
 def this_address(state: FilterState) -> str:
     """As tainted as the list it is taken from."""
     return state.this_address
+
+
+@variable("recipients", FilterState, doc="The envelope's recipients, in a system filter.", rank=10)
+def recipients(state: FilterState) -> str:
+    return ", ".join(state.recipients)
 
 
 def tainted_like(text: str, source: str) -> str:

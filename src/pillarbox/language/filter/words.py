@@ -21,7 +21,7 @@ _RUN = re.compile(r'[^"\\\n]+')
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,2}")
 _LEADING = re.compile(r"[ \t\n\r\f\v]*")
-_CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b"}
+_CONTROL = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
 
 
 class Words:
@@ -124,7 +124,7 @@ class Words:
         if character == "x":
             found = _HEX.match(self.text, self.at)
             if found is None:
-                return character
+                return "\0"
             self.at = found.end()
             return _byte(int(found.group(), 16))
         octal = _OCTAL.match(self.text, self.at - 1)
