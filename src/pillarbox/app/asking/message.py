@@ -72,7 +72,8 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     if return_path is not None:
         remarks.append('Return-path taken from "Return-path:" header line')
     facts.size = message.size
-    facts.message = _repaired(message, facts, f"{origin.ident} <{own}>", identity.primary_hostname)
+    shown = f"{origin.ident} <{own}>" if sender is None and taken is None else facts.sender or ""
+    facts.message = _repaired(message, facts, shown, identity.primary_hostname)
     bare = None if return_path is None else _bare(return_path.decode("utf-8", "surrogateescape")) or ""
     return Test({Origin: origin, MessageFacts: facts}, tuple(remarks), bare)
 
