@@ -52,8 +52,10 @@ class Directory(QueryStyle):
         if self._kind == "ldapauth" and (parameters.user is None or parameters.password is None):
             raise LookupDefer("ldapauth lookups must specify the username and password")
         listed = self._settings.ldap_default_servers if parameters.servers is None else parameters.servers
-        servers = list(split_list(listed)) if url.wants_default_servers else []
-        return await ask_in_turn(servers or [url.host], lambda server: self._ask(server, parameters, url))
+        servers = list(split_list(listed)) if url.wants_default_servers else [url.host]
+        if not servers and parameters.servers is None:
+            servers = [""]
+        return await ask_in_turn(servers, lambda server: self._ask(server, parameters, url))
 
     async def _ask(self, server: str, parameters: Parameters, url: Url) -> str | None:
         place = _place(server, parameters, url)
@@ -179,7 +181,10 @@ def _place(server: str, parameters: Parameters, url: Url) -> Place:
         host, _, port = server.partition(":")
     else:
         host, port = server, ""
-    return Place(url.scheme, host, int(port) if port.isdigit() and int(port) < 65536 else default, *login)
+    number = int(port) if port.isdigit() else 0
+    if any(character.isspace() for character in host):
+        raise ServerFailed(f'ldap_initialize: (error -9) URL "{url.scheme}://{host}:{number or default}/"\n')
+    return Place(url.scheme, host, number or default, *login)
 
 
 def _bind_text(place: Place, outcome: Outcome | None) -> str:

@@ -158,7 +158,7 @@ async def connect(place: Place, settings: LookupSettings) -> LdapConnection:
             return connection
     except TimeoutError:
         raise Unreachable("timed out") from None
-    except (OSError, EOFError, BerError) as error:
+    except (OSError, EOFError, BerError, OverflowError) as error:  # the last: a port over 65535
         raise Unreachable(str(error)) from None
 
 

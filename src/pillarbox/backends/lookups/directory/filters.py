@@ -20,7 +20,6 @@ class FilterError(ValueError):
 
 def encode_filter(text: str) -> bytes:
     """Raises FilterError."""
-    text = text.strip()
     if not text.startswith("("):
         return _comparison(text)
     encoded, end = _filter(text, 0, _MOST_DEPTH)
@@ -33,16 +32,17 @@ def _filter(text: str, start: int, depth: int) -> tuple[bytes, int]:
     """The filter that begins at the parenthesis at `start`, and where it ends."""
     if depth == 0:
         raise FilterError("too many parentheses in each other")
-    kind = text[start + 1 : start + 2]
+    inside = _skip_spaces(text, start + 1)
+    kind = text[inside : inside + 1]
     if kind in ("&", "|"):
-        parts, at = [], _skip_spaces(text, start + 2)
+        parts, at = [], _skip_spaces(text, inside + 1)
         while text[at : at + 1] == "(":
             part, at = _filter(text, at, depth - 1)
             parts.append(part)
             at = _skip_spaces(text, at)
         return encode(_AND if kind == "&" else _OR, b"".join(parts)), _closed(text, at)
     if kind == "!":
-        part, at = _filter_at(text, _skip_spaces(text, start + 2), depth - 1)
+        part, at = _filter_at(text, _skip_spaces(text, inside + 1), depth - 1)
         return encode(_NOT, part), _closed(text, _skip_spaces(text, at))
     end = text.find(")", start)
     if end < 0:
@@ -71,7 +71,7 @@ def _closed(text: str, at: int) -> int:
 def _comparison(text: str) -> bytes:
     name, equals, value = text.partition("=")
     name = name.strip()
-    if not equals or not name or "(" in text:
+    if not equals or not name or "(" in text or ")" in text:
         raise FilterError("no comparison")
     if name[-1] in _ORDERED:
         return encode(_ORDERED[name[-1]], _pair(_attribute(name[:-1]), value))
@@ -97,8 +97,10 @@ def _pair(attribute: str, value: str) -> bytes:
 
 def _substrings(attribute: str, value: str) -> bytes:
     first, *middle, last = value.split("*")
+    if "" in middle:
+        raise FilterError("two stars without anything between them")
     parts = [encode(_INITIAL, _unescaped(first))] if first else []
-    parts += [encode(_ANY, _unescaped(part)) for part in middle if part]
+    parts += [encode(_ANY, _unescaped(part)) for part in middle]
     if last:
         parts.append(encode(_FINAL, _unescaped(last)))
     return encode(_SUBSTRINGS, encode_text(attribute) + encode(SEQUENCE, b"".join(parts)))

@@ -9,14 +9,17 @@ import msgspec
 from pillarbox.backends.lookups.directory.quoting import url_unquote
 from pillarbox.ports.lookups import LookupDefer
 
-_NAME = re.compile(r"([A-Za-z]+)=")
+_NAME = re.compile(r"([^=]*)=")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?', re.DOTALL)
 _PLAIN = re.compile(r"\S*")
-_LEADING_NUMBER = re.compile(r"\d{1,9}")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_BEHIND_QUOTED = re.compile(r"\s|\Z")
+_LEADING_NUMBER = re.compile(r"[+-]?\d{1,9}")
+_ESCAPED = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 DEREFERENCE = {"never": 0, "searching": 1, "finding": 2, "always": 3}
-SCOPES = {"": 0, "base": 0, "one": 1, "onetree": 1, "sub": 2, "subtree": 2}
+SCOPES = {
+    "": 0, "base": 0, "one": 1, "onelevel": 1, "sub": 2, "subtree": 2, "subord": 3, "subordinate": 3, "children": 3,
+}  # fmt: skip
 
 
 class Parameters(msgspec.Struct):
@@ -63,11 +66,22 @@ def _value(text: str) -> tuple[str, str]:
     """The value and what is behind it."""
     quoted = _QUOTED.match(text)
     if quoted:
-        value = _ESCAPED.sub(lambda found: _CONTROL.get(found.group(1), found.group(1)), quoted.group(1))
-        return value, text[quoted.end() :].lstrip()
+        if not _BEHIND_QUOTED.match(text, quoted.end()):
+            raise LookupDefer("malformed parameter setting precedes LDAP URL")
+        return _ESCAPED.sub(_meaning, quoted.group(1)), text[quoted.end() :].lstrip()
     plain = _PLAIN.match(text)
     assert plain is not None  # it matches nothing, too
     return plain.group(), text[plain.end() :].lstrip()
+
+
+def _meaning(found: re.Match[str]) -> str:
+    """Of a backslash and what follows, as in Exim's quoted strings (Exim 6.17)."""
+    word = found.group(1)
+    if word[0] == "x" and len(word) > 1:
+        return chr(int(word[1:], 16))
+    if word[0] in "01234567":
+        return chr(int(word, 8) & 255)
+    return _CONTROL.get(word, word)
 
 
 def _set(parameters: Parameters, name: str, value: str) -> None:
@@ -113,15 +127,18 @@ def parse_url(text: str) -> Url:
         )
     host, _, path = rest.partition("/")
     _check_host(text, host, scheme.lower())
-    base, attributes, scope, filter_text = (*path.split("?", 4), "", "", "", "")[:4]
-    if scope.lower() not in SCOPES:
+    base, attributes, scope, filter_text = (*path.split("?"), "", "", "", "")[:4]
+    scope = url_unquote(scope).lower()
+    if path.count("?") > 4:
+        raise _unreadable(text, 5)
+    if scope not in SCOPES:
         raise _unreadable(text, 8)
     return Url(
         scheme.lower(),
         url_unquote(host),
         url_unquote(base),
         tuple([url_unquote(name) for name in attributes.split(",") if name]),
-        SCOPES[scope.lower()],
+        SCOPES[scope],
         url_unquote(filter_text),
         rest.startswith("/"),
     )
@@ -129,7 +146,7 @@ def parse_url(text: str) -> Url:
 
 def _check_host(text: str, host: str, scheme: str) -> None:
     port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else "0"
-    if scheme != "ldapi" and not (port.isdigit() and int(port) < 65536):
+    if scheme != "ldapi" and not port.isdigit():
         raise _unreadable(text, 5)
 
 
