@@ -179,6 +179,37 @@ def _expand(read: Arguments) -> int:
     )
 
 
+def _filter(read: Arguments) -> int:
+    from pillarbox.app.filtering import Wanted, run_filters
+
+    if read.words:
+        fail("exim: incompatible command-line options or arguments", 1)
+    of = read.filter_recipient
+    wanted = Wanted(
+        system_file=read.system_filter,
+        user_file=read.user_filter,
+        sender=read.sender,
+        domain=of.get("d"),
+        local_part=of.get("l"),
+        prefix=of.get("p", ""),
+        suffix=of.get("s", ""),
+        is_verbose=read.is_verbose,
+    )
+    return run_filters(_asked_config(read), wanted, macros=read.macros)
+
+
+def _retry(read: Arguments) -> int:
+    from pillarbox.app.rules import show_retry_rule
+
+    return show_retry_rule(_asked_config(read), read.words, sender=read.sender, macros=read.macros)
+
+
+def _rewrite(read: Arguments) -> int:
+    from pillarbox.app.rules import show_rewritten
+
+    return show_rewritten(_asked_config(read), read.words, macros=read.macros)
+
+
 def _newaliases(read: Arguments) -> int:
     from pillarbox.cli import newaliases
 
@@ -206,6 +237,9 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "print_config": _print_config,
     "expand": _expand,
     "newaliases": _newaliases,
+    "filter": _filter,
+    "retry": _retry,
+    "rewrite": _rewrite,
     "queue_run": _queue_run,
     "deliver": _act("deliver"),
     "freeze": _act("freeze"),
