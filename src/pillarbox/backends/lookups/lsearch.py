@@ -23,12 +23,12 @@ T = TypeVar("T")
 class _Searched(SingleKey, Generic[T]):
     """Two forms of each file: with the data, and with whole lines for `ret=full`, each made when first needed."""
 
-    def __init__(self, kind: str, world: LookupWorld, parse: Callable[[str, bool], T]) -> None:
+    def __init__(self, world: LookupWorld, parse: Callable[[str, bool], T]) -> None:
         def kept(*, is_full: bool) -> KeptFiles[T]:
             return KeptFiles(
                 world.clock,
                 lambda descriptor, source: parse(read_text(descriptor, source), is_full),
-                irregular=f"{{source}} is not a regular file ({kind} lookup)",
+                irregular="{source} is not a regular file (lsearch lookup)",
                 purpose="for linear search",
                 limit=world.settings.lookup_open_max,
             )
@@ -44,7 +44,7 @@ class Lsearch(_Searched[dict[str, str]]):
     """Implements `ports.lookups.Lookup`."""
 
     def __init__(self, world: LookupWorld) -> None:
-        super().__init__("lsearch", world, parse_lines)
+        super().__init__(world, parse_lines)
 
     def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         files = self._files(options) if options else self._data
@@ -58,7 +58,7 @@ class Iplsearch(_Searched[Networks]):
     """Implements `ports.lookups.Lookup`; `*` is a key of its own."""
 
     def __init__(self, world: LookupWorld) -> None:
-        super().__init__("iplsearch", world, parse_networks)
+        super().__init__(world, parse_networks)
 
     def find_now(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         return _in_networks(key, self._files(options).now(source))
@@ -70,8 +70,8 @@ class Iplsearch(_Searched[Networks]):
 class PatternSearch(_Searched[PatternLines]):
     """Implements `ports.lookups.PatternLookup`."""
 
-    def __init__(self, kind: str, world: LookupWorld) -> None:
-        super().__init__(kind, world, parse_patterns)
+    def __init__(self, world: LookupWorld) -> None:
+        super().__init__(world, parse_patterns)
 
     def lines_now(self, source: str, options: tuple[str, ...] = ()) -> PatternLines:
         return self._files(options).now(source)
@@ -87,7 +87,7 @@ def make(kind: str, world: LookupWorld) -> Lsearch | Iplsearch | PatternSearch:
         case "iplsearch":
             return Iplsearch(world)
         case _:
-            return PatternSearch(kind, world)
+            return PatternSearch(world)
 
 
 def parse_lines(text: str, is_full: bool = False) -> dict[str, str]:

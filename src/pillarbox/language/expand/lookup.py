@@ -30,7 +30,6 @@ _PARTIAL = re.compile(
     rf"partial([0-9]*)(?:-|\(([{re.escape(string.punctuation.replace(')', ''))}]*)\))", re.ASCII
 )
 _ITEM = re.compile(r"([^;]*);\s*(.*)", re.DOTALL)
-_PLAIN_ITEM = re.compile(r"([a-z][a-z0-9]*)\s*(?:,[^;]*)?;\s*(.*)", re.DOTALL)
 _MOST_COMPONENTS = 1000
 
 _QUOTERS = {kind: kind for kind in ("mysql", "pgsql", "redis", "sqlite")} | dict.fromkeys(
@@ -145,7 +144,7 @@ def parse_lookup_kind(text: str) -> LookupKind:
         raise ExpandSyntaxError(f'unknown lookup type "{printable(name)}"', 0, _suggestion(name))
     if style is LookupStyle.QUERY:
         if partial >= 0:
-            raise ExpandSyntaxError(f'"partial" is not permitted for lookup type "{name}"')
+            raise ExpandSyntaxError(f'"partial" is not permitted for lookup type "{text[start:]}"')
         if default is not Default.NONE:
             raise ExpandSyntaxError(
                 f'defaults using "*" or "*@" are not permitted for lookup type "{text[start:]}"'
@@ -225,12 +224,6 @@ def parse_lookup_item(text: str) -> tuple[LookupKind, str] | None:
     return (parse_lookup_kind(found.group(1)), found.group(2)) if found else None
 
 
-def lookup_kind(text: str) -> tuple[str, str] | None:
-    """`("lsearch", "/file")` when the item's text is a lookup without prefix and default."""
-    found = _PLAIN_ITEM.fullmatch(text)
-    return (found.group(1), found.group(2).strip()) if found else None
-
-
 # Asking
 
 
@@ -303,7 +296,9 @@ def _partial_keys(subject: str, affix: str, least: int) -> Iterator[tuple[str, s
 
 def _wild(subject: str, rest: str) -> str:
     """What the wildcard stands for, without the character that divides it from the rest."""
-    return subject[: max(0, len(subject) - len(rest) - 1)]
+    if rest or subject.isascii():
+        return subject[: max(0, len(subject) - len(rest) - 1)]
+    return subject.encode("utf-8", "surrogateescape")[:-1].decode("utf-8", "surrogateescape")
 
 
 def _components(text: str) -> int:

@@ -116,8 +116,12 @@ def _not_expanded(source: str, why: str) -> str:
 def _pattern(text: str) -> Matches:
     """Raises LookupDeferred."""
     if text.startswith("!"):
-        inner = _pattern(text[1:].lstrip())
+        inner = _positive(text[1:].lstrip())
         return lambda subject, scope: not inner(subject, scope)
+    return _positive(text)
+
+
+def _positive(text: str) -> Matches:
     if text.startswith("^"):
         return _regex(text)
     if text.startswith("*"):

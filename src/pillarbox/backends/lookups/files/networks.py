@@ -9,7 +9,7 @@ import re
 import socket
 from typing import NamedTuple
 
-_KEY = re.compile(r"([0-9A-Fa-f.:]+)(?:/([0-9]{1,3}))?", re.ASCII)
+_KEY = re.compile(r"([0-9A-Fa-f.:]+)(?:/[ \t]*([0-9]{1,3})|%[^/]*)?", re.ASCII)
 
 
 class Address(NamedTuple):

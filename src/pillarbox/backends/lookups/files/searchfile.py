@@ -2,7 +2,8 @@ r"""The lines of a search file: keys, colons, data that goes on over lines (Exim
 
 A key ends at a colon, at white space or with the line; one in double quotes at the closing quote, with the escapes of chapter 6.17.
 Lines that begin with white space go on with the data, one space between. A comment or a blank line ends an item: so does Exim 4.100,
-although its specification says that they may stand in the middle of one.
+although its specification says that they may stand in the middle of one. White space at the end of a line does not count, but for a
+last line without a newline.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class _Item:
 def lines_of(text: str) -> Iterator[tuple[str, str, str]]:
     """`(key, first, more)` in order: `first` follows the key on its line, `more` is the continuation, a space before each of its lines."""
     item: _Item | None = None
-    for raw in text.split("\n"):
-        line = raw.rstrip(SPACE)
-        if not line or line[0] == "#":
-            pass
-        elif line[0] in SPACE:
+    *whole, last = text.split("\n")
+    lines = [raw.rstrip(SPACE) for raw in whole]
+    lines.append(last)  # without a newline, trailing space counts
+    for line in lines:
+        if line and line[0] in SPACE:
             if item is not None:
                 item.continued.append(line.lstrip(SPACE))
             continue

@@ -24,6 +24,7 @@ from pillarbox.language.expand.nodes import Evaluate, Node, literal
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.printing import printable
 
 _LONGEST = 255
 """As much of the type as Exim looks at."""
@@ -34,13 +35,13 @@ _KIND = re.compile(r"[A-Za-z][^{\s]*", re.ASCII)
 def parse_lookup(parser: Parser) -> Node:
     at = parser.position
     key = parser.optional_braced("lookup")
-    kind = _parse_kind(parser)
+    kind, text = _parse_kind(parser)
     if key is not None and not kind.is_single_key:
         raise parser.fail(
-            f'a single key was given for lookup type "{kind.name}", which is not a single-key lookup type'
+            f'a single key was given for lookup type "{text}", which is not a single-key lookup type'
         )
     if key is None and kind.is_single_key:
-        raise parser.fail(f'missing {{key}} for single-key "{kind.name}" lookup')
+        raise parser.fail(f'missing {{key}} for single-key "{text}" lookup')
     parser.skip_space()
     if parser.peek() != "{":
         raise parser.fail("missing '{' for lookup file-or-query arg")
@@ -64,15 +65,17 @@ def parse_lookup(parser: Parser) -> Node:
     return Node(f"lookup {kind.name}", at, evaluate, children, is_pure=False)
 
 
-def _parse_kind(parser: Parser) -> LookupKind:
+def _parse_kind(parser: Parser) -> tuple[LookupKind, str]:
+    """The type, and how it was written."""
     parser.skip_space()
     at = parser.position
     found = _KIND.match(parser.source, at)
     if not found:
         raise parser.fail("missing lookup type")
     parser.position = found.end()
+    text = found.group()[:_LONGEST]
     try:
-        return parse_lookup_kind(found.group()[:_LONGEST])
+        return parse_lookup_kind(text), printable(text)
     except ExpandSyntaxError as error:
         raise ExpandSyntaxError(error.message, at, error.suggestion) from None
 
