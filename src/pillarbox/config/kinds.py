@@ -257,3 +257,14 @@ def choice(words: tuple[str, ...], refusal: str = "") -> Kind:
         return word
 
     return Kind("choice", parse, _text)
+
+
+def fixed_integer(template: Template | None) -> int | None:
+    """What an expanded integer comes to whenever it is expanded; 0 when unset; None: it depends, or is no number."""
+    text = template.node.constant if template is not None else ""
+    if text is None:
+        return None
+    try:
+        return parse_integer(text) if text.strip() else 0
+    except OptionError:
+        return None

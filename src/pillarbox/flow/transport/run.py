@@ -33,9 +33,9 @@ class Transports:
         self._services = services
         self._remote_max_parallel = remote_max_parallel
         self._places = {
-            name: asyncio.Semaphore(transport.max_parallel)
+            name: asyncio.Semaphore(transport.parallel_limit)
             for name, transport in transports.items()
-            if transport.max_parallel > 0
+            if transport.parallel_limit > 0
         }
 
     async def run(
@@ -81,8 +81,8 @@ class Transports:
         transport = self._transports.get(name)
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
-        if 0 < transport.message_size_limit < job.message.size:
-            text = f"message is too big (transport limit = {transport.message_size_limit})"
+        if 0 < transport.size_limit < job.message.size:
+            text = f"message is too big (transport limit = {transport.size_limit})"
             return fail_all(job, Reason(text, text))
         try:
             place = self._places.get(name)

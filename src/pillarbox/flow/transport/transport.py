@@ -3,17 +3,28 @@
 A transport takes a job, one message for addresses that go the same way, and answers with one outcome per address. Ordinary trouble is
 in the outcomes. Subclasses are one file each in transports/.
 
-Generic options not here yet are refused at load as unknown: `debug_print`, `disable_logging`, `headers_rewrite`, `home_directory`,
-`current_directory`, `shadow_*`, `transport_filter*`, `event_action`, `initgroups`, `retry_use_local_part`.
+Known gaps: what is declared `inert`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
-from pillarbox.config.declare import Driver, derived, option
-from pillarbox.config.kinds import Size
+from pillarbox.config.declare import Driver, Unready, derived, option
+from pillarbox.config.errors import CombinationError
+from pillarbox.config.kinds import (
+    Duration,
+    ExpandedGroup,
+    ExpandedInteger,
+    ExpandedUser,
+    HeaderLines,
+    HeaderNames,
+    HeaderRewriting,
+    fixed_integer,
+)
+from pillarbox.config.logins import main_group_of
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
@@ -39,17 +50,62 @@ class Transport(Driver, family="transport"):
         default=None,
         doc="The envelope sender of this copy in place of the message's own; forced failure: unchanged.",
     )
-    headers_add: Template | None = option(default=None, doc="Header lines added behind the message's own.")
-    headers_remove: Template | None = option(default=None, doc="Colon list of header names to leave out.")
+    headers_add: HeaderLines | None = option(default=None, doc="Header lines added behind the message's own.")
+    headers_remove: HeaderNames | None = option(default=None, doc="Colon list of header names to leave out.")
+    headers_rewrite: HeaderRewriting | None = option(
+        default=None, doc="Rewrite rules for addresses in the headers of this copy.", inert="refused"
+    )
     body_only: bool = option(default=False, doc="Deliver the body without the headers.")
     headers_only: bool = option(default=False, doc="Deliver the headers without the body.")
-    message_size_limit: Size = option(default=0, doc="Fail larger messages; 0: no limit.")
-    user: str = option(
-        default="", doc="The user to deliver as (needs the root helper; without it, ourselves)."
+    message_size_limit: ExpandedInteger | None = option(
+        default=None, doc="Fail larger messages; unset or 0: no limit."
     )
-    group: str = option(default="", doc="The group to deliver with (needs the root helper).")
+    max_parallel: ExpandedInteger | None = option(
+        default=None, doc="Deliveries by this transport at the same time; unset or 0: no limit."
+    )
     rcpt_include_affixes: bool = option(default=False, doc="Keep local part prefix and suffix in RCPT TO.")
-    max_parallel: int = option(default=0, doc="Deliveries by this transport at the same time; 0: no limit.")
+    user: ExpandedUser | None = option(
+        default=None, doc="The user to deliver as (needs the root helper; without it, ourselves)."
+    )
+    group: ExpandedGroup | None = option(
+        default=None,
+        doc="The group to deliver with (needs the root helper); unset: the main group of a fixed user.",
+    )
+    initgroups: bool = option(default=False, doc="Give the delivery all groups of its user.", inert="noted")
+    home_directory: Template | None = option(
+        default=None, doc="`$home`, where the router has set none.", inert="noted"
+    )
+    current_directory: Template | None = option(
+        default=None, doc="Directory in which the delivery runs.", inert="noted"
+    )
+    debug_print: Template | None = option(
+        default=None, doc="Shown by `-d` when the transport runs.", inert="noted"
+    )
+    disable_logging: bool = option(default=False, doc="Do not log what it delivers.", inert="refused")
+    event_action: Template | None = option(
+        default=None,
+        doc="Expanded at every event of a delivery; what it gives can change what happens.",
+        inert="refused",
+    )
+    retry_use_local_part: bool | None = option(
+        default=None, doc="Retry keys hold the local part too; unset: for local transports.", inert="noted"
+    )
+    shadow_condition: Template | None = option(
+        default=None, doc="Deliver to the shadow too only when this is true.", inert="refused"
+    )
+    shadow_transport: str | None = option(
+        default=None,
+        doc="A local transport that gets a copy of what this one has delivered.",
+        inert="refused",
+    )
+    transport_filter: Template | None = option(
+        default=None, doc="A command through which the message goes on its way.", inert="refused"
+    )
+    transport_filter_timeout: Duration = option(default="5m", doc="Stop it after this long.", inert="noted")
+    parallel_limit: int = derived(init=False)
+    """`max_parallel`; 0: no limit."""
+    size_limit: int = derived(init=False)
+    """`message_size_limit` in bytes; 0: no limit."""
     changes_headers: bool = derived(init=False)
     """Some option adds or removes fields behind the prefix."""
 
@@ -57,7 +113,23 @@ class Transport(Driver, family="transport"):
     """Local transports take one address at a time and are run before remote ones."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "changes_headers", bool(self.headers_add or self.headers_remove))
+        put = object.__setattr__
+        if self.body_only and self.headers_only:
+            reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
+            raise CombinationError(reason)
+        put(self, "changes_headers", bool(self.headers_add or self.headers_remove))
+        put(self, "parallel_limit", fixed_integer(self.max_parallel) or 0)
+        put(self, "size_limit", fixed_integer(self.message_size_limit) or 0)
+        if self.retry_use_local_part is None:
+            put(self, "retry_use_local_part", self.is_local)
+        if self.group is None and self.user is not None and self.user.is_constant:
+            group = main_group_of(self.user.source)
+            put(self, "group", Template.parse(group) if group else None)
+
+    def unready(self) -> Iterator[Unready]:
+        for name in ("max_parallel", "message_size_limit"):
+            if fixed_integer(getattr(self, name)) is None:
+                yield Unready(name, "only a plain number is supported yet")
 
     @property
     def addresses_per_job(self) -> int:

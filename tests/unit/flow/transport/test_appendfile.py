@@ -5,6 +5,7 @@ import re
 import pytest
 from tests.support.delivery_world import World, assigned
 
+from pillarbox.app.configuration import declare_all
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
@@ -116,11 +117,14 @@ async def test_trouble_with_the_file_is_an_outcome():
     assert "symbolic" not in outcome.reason.peer
 
 
-def test_forms_not_supported_are_refused_at_load():
-    with pytest.raises(OptionError, match="mbox"):
-        Appendfile(name="t", file=Template.parse("/var/mail/x"))
-    with pytest.raises(OptionError, match="Maildir"):
-        Appendfile(name="t", directory=Template.parse("/var/mail/x"))
+def test_forms_not_supported_can_be_asked_about_and_not_served():
+    declare_all()
+    mbox = Appendfile(name="t", file=Template.parse("/var/mail/x"))
+    assert [(each.option, "Maildir" in each.reason) for each in mbox.unready()] == [("file", True)]
+    nothing = Appendfile(name="t", directory=Template.parse("/var/mail/x"))
+    assert [each.option for each in nothing.unready()] == ["directory"]
+    with pytest.raises(OptionError, match='only one of "file" or "directory"'):
+        Appendfile(name="t", file=Template.parse("/x"), directory=Template.parse("/y"))
 
 
 def test_names_repeat_for_one_address_and_differ_between_two():

@@ -495,7 +495,7 @@ async def test_a_fault_of_ours_does_not_forget_what_a_host_took():
 async def test_smtps_begins_with_tls_and_has_its_own_port():
     talk = PIPELINED + ONE_MESSAGE + NO_QUIT
     world = world_with({"192.0.2.1": ["C: (tls)" + talk]})
-    [outcome] = await send(world, job_for("bob@example.net"), protocol="smtps")
+    [outcome] = await send(world, job_for("bob@example.net"), protocol=Template.parse("smtps"))
     assert isinstance(outcome, Delivered) and outcome.tls_cipher
     assert world.services.network.dialled == [("192.0.2.1", 465)]
 

@@ -1,11 +1,12 @@
 """lmtp: to a local delivery agent over a UNIX socket (Exim chapter 28, RFC 2033). Each recipient has a reply of its own.
 
-Not here yet: `command` (LMTP over a pipe), `ignore_quota`.
+Not here yet: `command` (LMTP over a pipe), `batch_id`, `ignore_quota`.
 """
 
 from __future__ import annotations
 
 from pillarbox.config.declare import option
+from pillarbox.config.errors import CombinationError
 from pillarbox.config.kinds import Duration
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
@@ -30,9 +31,24 @@ async def _plain(target: Target) -> Manners:
 class Lmtp(Transport, driver="lmtp"):
     """Deliver through a socket."""
 
-    socket: Template = option(doc="Path of the UNIX socket.")
+    socket: Template | None = option(default=None, doc="Path of the UNIX socket.")
+    command: Template | None = option(
+        default=None, doc="A command to speak with in place of a socket.", inert="refused"
+    )
     timeout: Duration = option(default="5m", doc="Wait this long for connecting and for each reply.")
     batch_max: int = option(default=1, doc="Recipients in one transaction.")
+    batch_id: Template | None = option(
+        default=None, doc="Only addresses for which this expands to the same share a delivery.", inert="noted"
+    )
+    ignore_quota: bool = option(
+        default=False, doc="Ask the agent to deliver whatever the quota.", inert="noted"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.socket is None) is (self.command is None):
+            reason = f"one (and only one) of command or socket must be set for the {self.name} transport"
+            raise CombinationError(reason)
 
     @property
     def addresses_per_job(self) -> int:
@@ -41,7 +57,7 @@ class Lmtp(Transport, driver="lmtp"):
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         scope = scope_of(job, services)
         try:
-            path = await self.socket.expand(scope)
+            path = await self.socket.expand(scope) if self.socket else ""
             pack = await make_parcel(self, job, scope, services, size_addition=0)
         except (ExpansionDeferred, ExpansionFailed) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))

@@ -1,19 +1,20 @@
 """smtp: to other hosts by SMTP, or LMTP over TCP (Exim chapter 30, RFC 5321, RFC 2033).
 
-The options are turned into `Habits` and `Manners`; the talking is done in ../attempt/. Connections are kept for the next message to the same
-host. Hosts come from the router.
+The options (../smtp_options.py) are turned into `Habits` and `Manners`; the talking is done in ../attempt/. Connections are kept for the
+next message to the same host. Hosts come from the router.
 
-Not here yet, and unknown at load: `hosts` of the transport's own, `authenticated_sender`, DANE, `dkim_*`, `serialize_hosts`,
-`socks_proxy`, `tls_certificate`, `utf8_downconvert`, `hosts_randomize`, PRDR, LIMITS.
+Known gaps: what is declared `inert` (hosts of the transport's own, DANE, DKIM, SOCKS, PRDR …), and expansions in options that name a port,
+an interface or a protocol.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from pillarbox.config.declare import derived, option
-from pillarbox.config.errors import OptionError
-from pillarbox.config.kinds import Duration
+from pillarbox.config.declare import Unready, derived
+from pillarbox.config.errors import CombinationError
+from pillarbox.config.kinds import fixed_integer
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
@@ -24,7 +25,8 @@ from pillarbox.flow.transport.authenticate import authenticate
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all
 from pillarbox.flow.transport.services import TransportServices
-from pillarbox.flow.transport.transport import Transport, scope_of
+from pillarbox.flow.transport.smtp_options import SmtpOptions
+from pillarbox.flow.transport.transport import scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -32,47 +34,21 @@ from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 
+Protocol = Literal["smtp", "lmtp", "smtps", "submissions"]
+
 _PORTS = {"smtp": 25, "lmtp": 24, "smtps": 465, "submissions": 465}
+_SERVICES = {**_PORTS, "submission": 587, "ssmtp": 465}
 
 
-class Smtp(Transport, driver="smtp"):
+class Smtp(SmtpOptions, driver="smtp"):
     """Send to the hosts that routing found."""
 
-    protocol: Literal["smtp", "lmtp", "smtps", "submissions"] = option(
-        default="smtp", doc="What to speak; smtps and submissions begin with TLS."
-    )
-    port: str = option(default="", doc="TCP port; the protocol's own when unset.")
-    helo_data: Template | None = option(default=None, doc="Our name in EHLO; $primary_hostname when unset.")
-    interface: str = option(default="", doc="Local IP address to connect from.")
-    max_rcpt: int = option(default=100, doc="Recipients in one transaction; 0: no limit.")
-    connect_timeout: Duration = option(default="5m", doc="Give up connecting after this long.")
-    command_timeout: Duration = option(default="5m", doc="Wait this long for the banner and for replies.")
-    data_timeout: Duration = option(default="5m", doc="Wait this long while the host takes a block of data.")
-    final_timeout: Duration = option(default="10m", doc="Wait this long for the reply to the message.")
-    connection_max_messages: int = option(default=500, doc="Messages over one connection; 0: no limit.")
-    size_addition: int = option(default=1024, doc="Added to SIZE for what transports add; negative: no SIZE.")
-    hosts_max_try: int = option(default=5, doc="Addresses of hosts to try for one delivery.")
-    hosts_max_try_hardlimit: int = option(default=50, doc="The same, whatever their MX preferences.")
-    delay_after_cutoff: bool = option(
-        default=True, doc="Fail at once while all hosts are past their retry limit."
-    )
-    address_retry_include_sender: bool = option(
-        default=True, doc="A recipient's retry time holds for this sender only."
-    )
-    hosts_avoid_esmtp: HostList | None = option(default=None, doc="Say HELO to these.")
-    hosts_avoid_pipelining: HostList | None = option(default=None, doc="One command at a time to these.")
-    hosts_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these.")
-    hosts_require_auth: HostList | None = option(
-        default=None, doc="Send nothing to these without having logged in."
-    )
-    hosts_try_auth: HostList | None = option(default=None, doc="Log in at these where it is possible.")
-    hosts_require_tls: HostList | None = option(default=None, doc="Only by TLS to these.")
-    hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
-    tls_verify_hosts: HostList | None = option(
-        default=None, doc="When TLS is used with these, their certificate must be good."
-    )
-    tls_verify_certificates: str = option(default="system", doc="`system` or a file of CA certificates.")
-    tls_tempfail_tryclear: bool = option(default=True, doc="In clear when TLS fails and is not required.")
+    speaks: Protocol = derived(init=False)
+    """`protocol`, when it is plain to see."""
+    local_address: str = derived(init=False)
+    """`interface`, likewise."""
+    ca_file: str = derived(init=False)
+    """`tls_verify_certificates`; empty for the system's."""
     default_port: int = derived(init=False)
     usual_manners: Manners | None = derived(init=False)
     """The manners for every host, when no list tells them apart."""
@@ -81,9 +57,36 @@ class Smtp(Transport, driver="smtp"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.port and not (self.port.isascii() and self.port.isdigit() and 0 < int(self.port) < 65536):
-            raise OptionError(f"{self.port!r} is not a port number", "port")
-        object.__setattr__(self, "default_port", int(self.port) if self.port else _PORTS[self.protocol])
+        if not (self.command_timeout and self.data_timeout and self.final_timeout):
+            reason = f"command, data, or final timeout value is zero for {self.name} transport"
+            raise CombinationError(reason)
+        put = object.__setattr__
+        protocol = _constant(self.protocol).lower()
+        speaks = protocol if protocol in _PORTS else "smtp"
+        put(self, "speaks", speaks)
+        if self.port is None:
+            put(self, "port", Template.parse("25" if speaks == "smtp" else speaks))
+        put(self, "default_port", _port_of(_constant(self.port)) or _PORTS[speaks])
+        put(self, "local_address", _constant(self.interface))
+        authorities = _constant(self.tls_verify_certificates)
+        put(self, "ca_file", "" if authorities == "system" else authorities)
+        put(self, "usual_manners", self._usual_manners())
+
+    def unready(self) -> Iterator[Unready]:
+        yield from super().unready()
+        for field in ("protocol", "port", "interface", "max_rcpt", "tls_verify_certificates"):
+            template = getattr(self, field)
+            if template is not None and not template.is_constant:
+                yield Unready(field, "an expansion is not supported here yet")
+        if _constant(self.protocol).lower() not in ("", *_PORTS):
+            yield Unready("protocol", f"it may be {', '.join(_PORTS)}")
+        if not _port_of(_constant(self.port)):
+            yield Unready("port", "this is neither a port number nor a service that we know")
+        if fixed_integer(self.max_rcpt) is None:
+            yield Unready("max_rcpt", "this is no number")
+
+    def _usual_manners(self) -> Manners | None:
+        """The manners for every host, when no list tells them apart."""
         lists = (
             self.hosts_avoid_esmtp,
             self.hosts_avoid_pipelining,
@@ -96,12 +99,11 @@ class Smtp(Transport, driver="smtp"):
         is_usual = not any(lists) and (
             self.hosts_try_chunking is None or self.hosts_try_chunking.source == "*"
         )
-        usual = self._manners(chunking=self.hosts_try_chunking is not None) if is_usual else None
-        object.__setattr__(self, "usual_manners", usual)
+        return self._manners(chunking=self.hosts_try_chunking is not None) if is_usual else None
 
     @property
     def addresses_per_job(self) -> int:
-        return self.max_rcpt
+        return fixed_integer(self.max_rcpt) or 0
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         first = job.assignments[0]
@@ -131,11 +133,11 @@ class Smtp(Transport, driver="smtp"):
             return self.usual_manners or await self._manners_for(target, scope)
 
         return Habits(
-            helo=services.hostname if self.helo_data is None else await self.helo_data.expand(scope),
+            helo=await self._helo(scope, services),
             manners_for=manners_for,
             transport=self.name,
-            lmtp=self.protocol == "lmtp",
-            interface=self.interface,
+            lmtp=self.speaks == "lmtp",
+            interface=self.local_address,
             connect_timeout=self.connect_timeout,
             command_timeout=self.command_timeout,
             data_timeout=self.data_timeout,
@@ -150,6 +152,11 @@ class Smtp(Transport, driver="smtp"):
             login_key="" if is_shared else message_id,
         )
 
+    async def _helo(self, scope: Scope, services: TransportServices) -> str:
+        if self.helo_data is None or self.helo_data.source == "$primary_hostname":
+            return services.hostname
+        return await self.helo_data.expand(scope)
+
     def _manners(
         self,
         *,
@@ -160,13 +167,12 @@ class Smtp(Transport, driver="smtp"):
         pipelining: bool = True,
         esmtp: bool = True,
     ) -> Manners:
-        is_tls_first = self.protocol in ("smtps", "submissions")
-        ca_file = "" if self.tls_verify_certificates == "system" else self.tls_verify_certificates
+        is_tls_first = self.speaks in ("smtps", "submissions")
         return Manners(
             tls="first" if is_tls_first else tls,
             verify=verify,
             auth=auth,
-            ca_file=ca_file,
+            ca_file=self.ca_file,
             clear_after_tls_failure=self.tls_tempfail_tryclear,
             chunking=chunking,
             pipelining=pipelining,
@@ -198,3 +204,14 @@ class Smtp(Transport, driver="smtp"):
             pipelining=not await is_in(self.hosts_avoid_pipelining),
             esmtp=not await is_in(self.hosts_avoid_esmtp),
         )
+
+
+def _constant(template: Template | None) -> str:
+    """What it always is; empty when it is unset or depends."""
+    return ((template.node.constant if template is not None else "") or "").strip()
+
+
+def _port_of(text: str) -> int:
+    """A number or a service; 0: neither."""
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else _SERVICES.get(text, 0)
+    return port if port < 65536 else 0

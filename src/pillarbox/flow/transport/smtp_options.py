@@ -1,0 +1,201 @@
+"""What the smtp transport can be told (Exim chapter 30): its private options. What is made of them is in transports/smtp.py."""
+
+from __future__ import annotations
+
+from pillarbox.config.declare import option
+from pillarbox.config.kinds import Duration, ExpandedBool, ExpandedInteger, ExpandedList
+from pillarbox.flow.transport.transport import Transport
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.hosts import HostList
+
+
+class SmtpOptions(Transport):
+    """Private options of the smtp transport."""
+
+    protocol: Template | None = option(
+        default=None,
+        doc="What to speak: smtp (unset too), lmtp, smtps or submissions; the last two begin with TLS.",
+    )
+    port: Template | None = option(default=None, doc="TCP port; unset: the protocol's own.")
+    helo_data: Template | None = option(default="$primary_hostname", doc="Our name in EHLO.")
+    interface: ExpandedList | None = option(default=None, doc="Local IP address to connect from.")
+    max_rcpt: ExpandedInteger | None = option(
+        default="100", doc="Recipients in one transaction; 0: no limit."
+    )
+    connect_timeout: Duration = option(default="5m", doc="Give up connecting after this long.")
+    command_timeout: Duration = option(default="5m", doc="Wait this long for the banner and for replies.")
+    data_timeout: Duration = option(default="5m", doc="Wait this long while the host takes a block of data.")
+    final_timeout: Duration = option(default="10m", doc="Wait this long for the reply to the message.")
+    connection_max_messages: int = option(default=500, doc="Messages over one connection; 0: no limit.")
+    size_addition: int = option(default=1024, doc="Added to SIZE for what transports add; negative: no SIZE.")
+    message_linelength_limit: int = option(
+        default=998, doc="Longest line that is sent as it is.", inert="noted"
+    )
+    multi_domain: ExpandedBool = option(
+        default=True, doc="Recipients of several domains may share a transaction.", inert="noted"
+    )
+    keepalive: bool = option(default=True, doc="Let the system probe idle connections.", inert="noted")
+    dscp: Template | None = option(default=None, doc="Class of service of the packets.", inert="noted")
+    socks_proxy: Template | None = option(
+        default=None, doc="Connect by way of SOCKS proxies.", inert="refused"
+    )
+    # Which hosts, and when to give them up
+    hosts: ExpandedList | None = option(
+        default=None, doc="Hosts to deliver to, where the router has given none.", inert="refused"
+    )
+    hosts_override: bool = option(
+        default=False, doc="Deliver to those even where the router has given some.", inert="refused"
+    )
+    fallback_hosts: ExpandedList | None = option(
+        default=None, doc="Hosts to try when all others cannot be reached.", inert="refused"
+    )
+    hosts_randomize: ExpandedBool = option(default=False, doc="Shuffle hosts.", inert="noted")
+    hosts_max_try: int = option(default=5, doc="Addresses of hosts to try for one delivery.")
+    hosts_max_try_hardlimit: int = option(default=50, doc="The same, whatever their MX preferences.")
+    allow_localhost: bool = option(default=False, doc="Deliver to this machine too.", inert="noted")
+    serialize_hosts: HostList | None = option(
+        default=None, doc="Hosts that get one connection at a time.", inert="noted"
+    )
+    gethostbyname: bool = option(
+        default=False, doc="Look up hosts as the system does, not in the DNS alone.", inert="noted"
+    )
+    dns_qualify_single: bool = option(
+        default=True, doc="Let the resolver complete names without a dot.", inert="noted"
+    )
+    dns_search_parents: bool = option(
+        default=False, doc="Let the resolver try parent domains.", inert="noted"
+    )
+    dnssec_request_domains: DomainList | None = option(
+        default="*", doc="Domains for which validated answers of the DNS are asked for.", inert="noted"
+    )
+    dnssec_require_domains: DomainList | None = option(
+        default=None, doc="Domains for which only validated answers count.", inert="refused"
+    )
+    delay_after_cutoff: bool = option(
+        default=True, doc="Fail at once while all hosts are past their retry limit."
+    )
+    address_retry_include_sender: bool = option(
+        default=True, doc="A recipient's retry time holds for this sender only."
+    )
+    retry_include_ip_address: ExpandedBool = option(
+        default=True, doc="Retry times of a host are kept for each of its addresses.", inert="noted"
+    )
+    host_name_extract: ExpandedList | None = option(
+        default=None, doc="How to read a host's own name off its greeting.", inert="noted"
+    )
+    # What is used with whom
+    hosts_avoid_esmtp: HostList | None = option(default=None, doc="Say HELO to these.")
+    hosts_avoid_pipelining: HostList | None = option(default=None, doc="One command at a time to these.")
+    hosts_pipe_connect: HostList | None = option(
+        default=None, doc="Send to these before they greet, when they allowed it last time.", inert="noted"
+    )
+    hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
+    hosts_try_prdr: HostList | None = option(
+        default="*", doc="A reply for each recipient from these when they offer it.", inert="noted"
+    )
+    hosts_try_fastopen: HostList | None = option(default="*", doc="TCP Fast Open with these.", inert="noted")
+    lmtp_ignore_quota: bool = option(
+        default=False, doc="Ask an LMTP host to deliver whatever the quota.", inert="noted"
+    )
+    utf8_downconvert: Template | None = option(
+        default="-1",
+        doc="Addresses beyond ASCII as ASCII: 1 always, 0 never, -1 where SMTPUTF8 is missing.",
+        inert="noted",
+    )
+    # Logging in
+    hosts_require_auth: HostList | None = option(
+        default=None, doc="Send nothing to these without having logged in."
+    )
+    hosts_try_auth: HostList | None = option(default=None, doc="Log in at these where it is possible.")
+    authenticated_sender: Template | None = option(
+        default=None, doc="The address for AUTH= of MAIL.", inert="noted"
+    )
+    authenticated_sender_force: bool = option(
+        default=False, doc="Send AUTH= even without having logged in.", inert="noted"
+    )
+    # TLS
+    hosts_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these.")
+    hosts_require_tls: HostList | None = option(default=None, doc="Only by TLS to these.")
+    hosts_verify_avoid_tls: HostList | None = option(
+        default=None, doc="No STARTTLS with these for callouts.", inert="noted"
+    )
+    hosts_nopass_tls: HostList | None = option(
+        default=None, doc="Close TLS with these behind each message.", inert="noted"
+    )
+    hosts_noproxy_tls: HostList | None = option(
+        default=None, doc="Close TLS with these when another process takes over.", inert="noted"
+    )
+    tls_tempfail_tryclear: bool = option(default=True, doc="In clear when TLS fails and is not required.")
+    tls_verify_hosts: HostList | None = option(
+        default=None, doc="When TLS is used with these, their certificate must be good."
+    )
+    tls_try_verify_hosts: HostList | None = option(
+        default="*", doc="Look at the certificate of these, and go on in any case.", inert="noted"
+    )
+    tls_verify_cert_hostnames: HostList | None = option(
+        default="*", doc="The certificate of these must bear their name.", inert="noted"
+    )
+    tls_verify_certificates: Template | None = option(
+        default="system", doc="`system` or a file of CA certificates."
+    )
+    tls_alpn: Template | None = option(default=None, doc="Protocol name to offer (ALPN).", inert="noted")
+    hosts_require_alpn: HostList | None = option(
+        default=None, doc="Hosts that must agree on a protocol name.", inert="refused"
+    )
+    tls_certificate: Template | None = option(
+        default=None, doc="Our own certificate, where a host wants one.", inert="noted"
+    )
+    tls_privatekey: Template | None = option(default=None, doc="Its key.", inert="noted")
+    tls_crl: Template | None = option(
+        default=None, doc="Certificates that were revoked, PEM.", inert="refused"
+    )
+    tls_dh_min_bits: int = option(
+        default=1024, doc="Smallest Diffie-Hellman modulus to put up with.", inert="refused"
+    )
+    tls_eccurve: ExpandedList | None = option(default=None, doc="Elliptic curves to offer.", inert="noted")
+    tls_require_ciphers: Template | None = option(
+        default=None, doc="Ciphers allowed, OpenSSL's words.", inert="refused"
+    )
+    tls_resumption_hosts: HostList | None = option(
+        default=None, doc="Hosts with which an earlier TLS session may be taken up.", inert="noted"
+    )
+    tls_sni: Template | None = option(default=None, doc="The name that we ask for (SNI).", inert="noted")
+    gnutls_compat_mode: bool = option(
+        default=False, doc="GnuTLS only: be lenient with old peers.", inert="noted"
+    )
+    hosts_try_dane: HostList | None = option(
+        default="*", doc="Verify these by DANE where the DNS has TLSA records.", inert="noted"
+    )
+    hosts_require_dane: HostList | None = option(
+        default=None, doc="Hosts that must be verified by DANE.", inert="refused"
+    )
+    dane_require_tls_ciphers: Template | None = option(
+        default=None, doc="Ciphers allowed with DANE.", inert="refused"
+    )
+    hosts_request_ocsp: HostList | None = option(
+        default="*", doc="Ask these to prove that their certificate is not revoked.", inert="noted"
+    )
+    hosts_require_ocsp: HostList | None = option(
+        default=None, doc="Hosts that must prove it.", inert="refused"
+    )
+    # Signing
+    dkim_domain: ExpandedList | None = option(default=None, doc="Domains to sign as.", inert="refused")
+    dkim_selector: ExpandedList | None = option(default=None, doc="Selectors of the keys.", inert="refused")
+    dkim_private_key: Template | None = option(
+        default=None, doc="Private key, or a file that holds it; 0 or false: do not sign.", inert="refused"
+    )
+    dkim_canon: Template | None = option(
+        default=None, doc="Canonicalization: relaxed (unset too) or simple.", inert="noted"
+    )
+    dkim_hash: Template | None = option(default="sha256", doc="Digest.", inert="noted")
+    dkim_identity: Template | None = option(default=None, doc="Who signs, for i=.", inert="noted")
+    dkim_sign_headers: Template | None = option(
+        default=None, doc="Headers to sign; unset: those that RFC 4871 names.", inert="noted"
+    )
+    dkim_strict: Template | None = option(
+        default=None, doc="True: defer when signing fails, do not send unsigned.", inert="refused"
+    )
+    dkim_timestamps: Template | None = option(
+        default=None, doc="Say when the signature was made, and for how many seconds it holds.", inert="noted"
+    )
