@@ -25,7 +25,7 @@ from pillarbox.language.expand.lookup import no_quoter
 from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, literal, untainted_separator
 from pillarbox.language.expand.references import IN_BRACES, PLAINLY, capture, reference
 
-MAX_NAME = 255
+MAX_NAME = 254
 _LOOPS = frozenset({"filter", "map", "reduce", "sort"})
 
 _PLAIN = re.compile(r"[^\\$}]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.items.iterate import list_elements
-from pillarbox.language.expand.nodes import Condition
+from pillarbox.language.expand.nodes import Condition, telling_condition
 from pillarbox.language.expand.numbers import number
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.references import AFTER_DEF, header_test, reader
@@ -19,13 +19,14 @@ def parse_combination(parser: Parser, name: str) -> Condition:
     parser.skip_space()
     parser.expect("{", f'missing {{ after "{name}"')
     parts: list[Condition] = []
+    where = f'inside "{name}{{...}}" condition'
     while True:
         parser.skip_space()
         if parser.take("}"):
             break
         parser.expect("{", f'each subcondition inside an "{name}{{...}}" condition must be in its own {{}}')
-        with parser.inside(f'inside "{name}{{...}}" condition'):
-            parts.append(parser.condition())
+        with parser.inside(where):
+            parts.append(telling_condition(parser.condition(), lambda words: f"{words} {where}"))
         parser.skip_space()
         parser.expect("}", f'missing }} at end of condition inside "{name}" group')
     tests = tuple(part.test for part in parts)
@@ -79,11 +80,12 @@ def lax_bool(text: str) -> bool:
 def parse_for(parser: Parser, name: str) -> Condition:
     """`forany{list}{condition on $item}`."""
     at = parser.position
-    source = parser.braced(name)
+    source = parser.braced_list(name)
     parser.skip_space()
     parser.expect("{", f'missing {{ after "{name}"')
-    with parser.inside(f'inside "{name}" condition'):
-        inner = parser.condition()
+    where = f'inside "{name}" condition'
+    with parser.inside(where):
+        inner = telling_condition(parser.condition(), lambda words: f"{words} {where}")
     parser.skip_space()
     parser.expect("}", f'missing }} at end of condition inside "{name}"')
     wanted = name == "forany"
@@ -92,6 +94,8 @@ def parse_for(parser: Parser, name: str) -> Condition:
         outer = scope.item
         try:
             listed = list_elements(source.evaluate(scope))
+            if not listed:
+                return False
             for scope.item in listed:
                 if inner.test(scope) == wanted:
                     return wanted

@@ -42,7 +42,8 @@ def _compiled(text: str, pattern: Node) -> None:
 @condition("inlist", "inlisti")
 def parse_inlist(parser: Parser, name: str) -> Condition:
     at = parser.position
-    subject, source = parser.condition_arguments(name, 2)
+    subject = parser.braced(name)
+    source = parser.braced_list(name, f'missing 2nd string in {{}} after "{name}"')
     folds = name == "inlisti"
 
     def test(scope: Scope) -> bool:

@@ -1,81 +1,195 @@
-"""`${extract{name}{a=1 b=2}{yes}{no}}`, `${extract{n}{seps}{text}…}`, `${listextract{n}{list}…}` (Exim 11.5).
-
-Known gap: `${extract json…}`.
-"""
+"""`${extract{name}{a=1 b=2}{yes}{no}}`, `${extract{n}{seps}{text}…}`, `${extract json{key}{text}…}`, `${listextract{n}{list}…}` (Exim 11.5)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from pillarbox.language.expand import json
 from pillarbox.language.expand.branches import Branches, choose, parse_branches, value_node
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.lists import elements
 from pillarbox.language.expand.nodes import Node
-from pillarbox.language.expand.numbers import integer, number
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import like
 
-_FIELD = re.compile(r'\s*([^\s=]+)\s*(?:=\s*|\s+)("(?:[^"\\]|\\.)*"|[^\s"]*)')
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_FIELD = re.compile(r'\s*([^\s=]+)(?:\s*=\s*|\s*)("(?:[^"\\]|\\.)*(?:"|\Z)|[^\s"]\S*)?')
+_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
+_NAMED_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_NUMBER = re.compile(r"[+-]?[0-9]+|-", re.ASCII)
+_INDEX = re.compile(r"-?[0-9]*", re.ASCII)
+_VARIANT = re.compile(r"\s*(jsons?)\b\s*")
+_SPACE = " \t\r\n\v\f"
 
 
 @item("extract")
 def parse_extract(parser: Parser) -> Node:
     at = parser.position
-    first = parser.braced("extract")
-    second = parser.braced("extract")
-    if first.constant is not None and number(first.constant.strip()) is None:
+    variant = _variant(parser)
+    first = parser.braced("extract", "missing '{' for arg 1 of extract")
+    if first.constant is not None:
+        _key(first.constant)
+    second = parser.braced("extract", "missing '{' for arg 2 of extract")
+    if variant:
+        return _json_extraction(at, variant, [first, second], parse_branches(parser, "extract", value_node(at)))
+    if first.constant is not None and not _is_number(first.constant):
         return _extraction(at, [first, second], parse_branches(parser, "extract", value_node(at)))
-    third = parser.braced("extract")
+    if first.constant is None and not _has_third(parser):
+        return _extraction(at, [first, second], parse_branches(parser, "extract", value_node(at)))
+    if first.constant is None:
+        return _undecided(parser, at, [first, second])
+    third = parser.braced("extract", "missing '{' for arg 3 of extract")
     return _extraction(at, [first, second, third], parse_branches(parser, "extract", value_node(at)))
 
 
-@item("listextract")
-def parse_listextract(parser: Parser) -> Node:
-    at = parser.position
-    index, source = parser.braced_arguments("listextract", 2, 2)
-    branches = parse_branches(parser, "listextract", value_node(at))
+def _variant(parser: Parser) -> str:
+    found = _VARIANT.match(parser.source, parser.position)
+    if found is None or parser.source[found.end() : found.end() + 1] != "{":
+        return ""
+    parser.position = found.end()
+    return found.group(1)
+
+
+def _has_third(parser: Parser) -> bool:
+    parser.skip_space()
+    return parser.peek() == "{"
+
+
+def _undecided(parser: Parser, at: int, arguments: list[Node]) -> Node:
+    """Only its value tells whether the first argument is a number: both readings are kept where both are possible."""
+    begin = parser.position
+    named = numbered = None
+    failure: Exception | None = None
+    try:
+        named = _extraction(at, arguments, parse_branches(parser, "extract", value_node(at)))
+        end = parser.position
+    except Exception as error:  # noqa: BLE001: told below unless the other reading is good
+        failure, end = error, begin
+    parser.position = begin
+    try:
+        third = parser.braced("extract", "missing '{' for arg 3 of extract")
+        numbered = _extraction(at, [*arguments, third], parse_branches(parser, "extract", value_node(at)))
+        end = parser.position
+    except Exception as error:  # noqa: BLE001: as above
+        failure = failure or error
+    parser.position = end
+    if named is None or numbered is None:
+        if named is None and numbered is None and failure:
+            raise failure
+        return named or numbered  # type: ignore[return-value]
+    by_name, by_number, key_of = named.evaluate, numbered.evaluate, arguments[0].evaluate
 
     def evaluate(scope: Scope) -> str:
-        value = pick(elements(source.evaluate(scope)), integer(index.evaluate(scope)))
-        return choose(branches, value, scope)
+        return by_number(scope) if _is_number(key_of(scope)) else by_name(scope)
 
-    return Node("listextract", at, evaluate, [index, source, *branches])
+    return Node("extract", at, evaluate, [named, numbered])
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text.strip(_SPACE)) is not None and text.strip(_SPACE) != "-"
+
+
+def _key(text: str, owner: str = "extract") -> str:
+    key = text.strip(_SPACE)
+    if not key:
+        raise ExpansionFailed(f'first argument of "{owner}" must not be empty')
+    return key
 
 
 def _extraction(at: int, arguments: list[Node], branches: Branches) -> Node:
     evaluates = [argument.evaluate for argument in arguments]
+    find: Callable[..., str | None] = named_field if len(arguments) == 2 else numbered_field
 
     def evaluate(scope: Scope) -> str:
         texts = [each(scope) for each in evaluates]
-        value = named_field(*texts) if len(texts) == 2 else numbered_field(*texts)
-        return choose(branches, value, scope)
+        value = find(*map(str, texts))
+        return choose(branches, None if value is None else like(value, texts[-1]), scope)
 
     return Node("extract", at, evaluate, [*arguments, *branches])
 
 
+def _json_extraction(at: int, variant: str, arguments: list[Node], branches: Branches) -> Node:
+    key_of, text_of = (argument.evaluate for argument in arguments)
+
+    def evaluate(scope: Scope) -> str:
+        key, text = _key(str(key_of(scope))), text_of(scope)
+        value = json_field(key, str(text), variant)
+        return choose(branches, None if value is None else like(value, text), scope)
+
+    return Node("extract", at, evaluate, [*arguments, *branches])
+
+
+def json_field(key: str, text: str, variant: str) -> str | None:
+    """`variant`: `json`, or `jsons` for strings without their quotes. Raises ExpansionFailed."""
+    owner = f"extract {variant}"
+    if _is_number(key):
+        number = _field_number(key)
+        if number <= 0:
+            raise ExpansionFailed('first argument of "extract" must be greater than zero')
+        value = json.element(json.inside(text, "[", owner), number)
+    else:
+        value = json.member(json.inside(text, "{", owner), key, owner)
+    return json.unquoted(value, owner) if value is not None and variant == "jsons" else value
+
+
 def named_field(name: str, text: str) -> str | None:
     """`name=value name="quoted value"`; the first that fits, names without regard to case."""
-    wanted = name.strip().lower()
-    if not wanted:
-        raise ExpansionFailed('first argument of "extract" must not be empty')
+    wanted = _key(name).lower()
     for found in _FIELD.finditer(text):
         if found.group(1).lower() == wanted:
-            value = found.group(2)
-            return _ESCAPED.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+            value = found.group(2) or ""
+            return _dequoted(value) if value.startswith('"') else value
     return None
+
+
+def _dequoted(text: str) -> str:
+    body = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
+    return _ESCAPE.sub(_meant, body)
+
+
+def _meant(found: re.Match[str]) -> str:
+    octal, hexadecimal, other = found.groups()
+    if other is not None:
+        return _NAMED_ESCAPES.get(other, other)
+    code = int(octal, 8) & 0xFF if octal else int(hexadecimal, 16)
+    return chr(code) if code < 0x80 else chr(0xDC00 + code)
+
+
+def _field_number(text: str) -> int:
+    number = int(text[:40])
+    if abs(number) >= 2**31:
+        raise ExpansionFailed("extract: field number too large")
+    return number
 
 
 def numbered_field(index: str, separators: str, text: str) -> str | None:
     """Fields count from 1, from -1 at the end; 0 is the whole text."""
-    number_of = integer(index)
-    if number_of == 0:
+    number = _field_number(_key(index))
+    if number == 0:
         return text
-    return pick(re.split(f"[{re.escape(separators)}]", text) if separators else [text], number_of)
+    return pick(re.split(f"[{re.escape(separators)}]", text) if separators else [text], number)
 
 
 def pick(parts: list[str], index: int) -> str | None:
     if index == 0 or abs(index) > len(parts):
         return None
     return parts[index - 1] if index > 0 else parts[index]
+
+
+@item("listextract")
+def parse_listextract(parser: Parser) -> Node:
+    at = parser.position
+    index = parser.braced("listextract", "missing '{' for arg 1 of listextract")
+    source = parser.braced_list("listextract", "missing '{' for arg 2 of listextract")
+    branches = parse_branches(parser, "listextract", value_node(at))
+
+    def evaluate(scope: Scope) -> str:
+        key = _key(str(index.evaluate(scope)), "listextract")
+        if not _INDEX.fullmatch(key):
+            raise ExpansionFailed('first argument of "listextract" must be numeric')
+        place = int(key[:40]) if key != "-" else 0
+        return choose(branches, pick(elements(source.evaluate(scope)), place), scope)
+
+    return Node("listextract", at, evaluate, [index, source, *branches])

@@ -1,15 +1,20 @@
-"""Items that go through a list with `$item`: `${map}`, `${filter}`, `${reduce}` (Exim 11.5).
+"""Items that go through a list with `$item`: `${map}`, `${filter}`, `${reduce}`, `${sort}` (Exim 11.5).
 
-Bounded: elements of one list. Known gap: `${sort}`.
+Bounded: elements of one list; what is done with them counts against the expansion's budget.
 """
 
 from __future__ import annotations
 
-from pillarbox.language.expand.errors import ExpansionFailed
+import operator
+from collections.abc import Callable
+
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.lists import elements, joined
-from pillarbox.language.expand.nodes import Node, bounded
+from pillarbox.language.expand.nodes import Evaluate, Node, bounded
+from pillarbox.language.expand.numbers import integer
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
-from pillarbox.language.expand.registry import item
+from pillarbox.language.expand.registry import CONDITIONS, item
 from pillarbox.language.expand.scope import Scope
 
 MAX_ELEMENTS = 10_000
@@ -25,14 +30,15 @@ def list_elements(text: str) -> list[str]:
 @item("map")
 def parse_map(parser: Parser) -> Node:
     at = parser.position
-    source, body = parser.braced_arguments("map", 2, 2)
+    source = parser.braced_list("map", _missing("first", "map"))
+    body = _body(parser, "map")
 
     def evaluate(scope: Scope) -> str:
         text, outer = source.evaluate(scope), scope.item
         results: list[str] = []
         try:
             for scope.item in list_elements(text):
-                results.append(body.evaluate(scope))  # noqa: PERF401: the loop variable is the scope's
+                results.append(_said_inside(body.evaluate, scope, "map"))  # noqa: PERF401: the scope's
         finally:
             scope.item = outer
         return bounded(joined(results, text))
@@ -43,22 +49,27 @@ def parse_map(parser: Parser) -> Node:
 @item("filter")
 def parse_filter(parser: Parser) -> Node:
     at = parser.position
-    source = parser.braced("filter")
+    source = parser.braced_list("filter", _missing("first", "filter"))
     parser.skip_space()
-    parser.expect("{", 'missing { for the condition of "filter"')
-    kept = parser.condition()
+    parser.expect("{", _missing("last", "filter"))
+    with parser.inside('inside "filter" item'):
+        kept = parser.condition()
     parser.skip_space()
-    parser.expect("}", 'missing } behind the condition of "filter"')
+    parser.expect("}", 'missing } at end of condition inside "filter"')
+    _end(parser, "filter")
 
     def evaluate(scope: Scope) -> str:
-        text, outer = source.evaluate(scope), scope.item
+        text, outer, value = source.evaluate(scope), scope.item, scope.value
         results: list[str] = []
         try:
             for scope.item in list_elements(text):
-                if kept.test(scope):
-                    results.append(scope.item)
+                try:
+                    if kept.test(scope):
+                        results.append(scope.item)
+                except ExpansionFailed as error:
+                    raise type(error)(f'{_quoted(str(error))} inside "filter" condition') from None
         finally:
-            scope.item = outer
+            scope.item, scope.value = outer, value
         return joined(results, text)
 
     return Node("filter", at, evaluate, [source, kept])
@@ -67,7 +78,9 @@ def parse_filter(parser: Parser) -> Node:
 @item("reduce")
 def parse_reduce(parser: Parser) -> Node:
     at = parser.position
-    source, start, body = parser.braced_arguments("reduce", 3, 3)
+    source = parser.braced_list("reduce", _missing("first", "reduce"))
+    start = parser.braced("reduce", _missing("second", "reduce"))
+    body = _body(parser, "reduce")
 
     def evaluate(scope: Scope) -> str:
         text, outer, outer_value = source.evaluate(scope), scope.item, scope.value
@@ -75,9 +88,112 @@ def parse_reduce(parser: Parser) -> Node:
         try:
             for scope.item in list_elements(text):
                 scope.value = result
-                result = bounded(body.evaluate(scope))
+                result = bounded(_said_inside(body.evaluate, scope, "reduce"))
         finally:
             scope.item, scope.value = outer, outer_value
         return result
 
     return Node("reduce", at, evaluate, [source, start, body])
+
+
+def _body(parser: Parser, owner: str) -> Node:
+    try:
+        body = parser.braced(owner, _missing("last", owner))
+    except ExpandSyntaxError as error:
+        if error.message == _missing("last", owner):
+            raise
+        message = f'{_quoted(error.message)} inside "{owner}" item'
+        raise ExpandSyntaxError(message, error.position, error.suggestion) from None
+    _end(parser, owner)
+    return body
+
+
+def _missing(which: str, owner: str) -> str:
+    return f"missing '{{' for {which} arg of {owner}"
+
+
+def _end(parser: Parser, owner: str) -> None:
+    parser.skip_space()
+    if parser.peek() != "}":
+        raise parser.fail(f'missing }} at end of "{owner}"')
+
+
+def _said_inside(evaluate: Evaluate, scope: Scope, owner: str) -> str:
+    try:
+        return evaluate(scope)
+    except ExpansionFailed as error:
+        raise type(error)(f'{_quoted(str(error))} inside "{owner}" item') from None
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+Comparison = Callable[[str, str], bool]
+_TEXTS: dict[str, Callable[[bytes, bytes], bool]] = {
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+_NUMBERS: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@item("sort")
+def parse_sort(parser: Parser) -> Node:
+    """Insertion in front of the first element that the new one sorts before: what Exim's ties depend on."""
+    at = parser.position
+    source = parser.braced_list("sort", _missing("first", "sort"))
+    comparator = parser.braced("sort", _missing("second", "sort"))
+    begin = parser.position
+    extractor = parser.braced("sort", _missing("extractor", "sort"))
+    shown = parser.source[begin : parser.position].strip()[1:-1]
+    _end(parser, "sort")
+
+    def evaluate(scope: Scope) -> str:
+        text, outer = source.evaluate(scope), scope.item
+        sorts_before = _comparison(comparator.evaluate(scope))
+        ordered: list[tuple[str, str]] = []
+        try:
+            for scope.item in list_elements(text):
+                _insert(ordered, (_extracted(extractor.evaluate, scope, shown), scope.item), sorts_before)
+        finally:
+            scope.item = outer
+        return joined([element for _, element in ordered], text)
+
+    return Node("sort", at, evaluate, [source, comparator, extractor])
+
+
+def _extracted(evaluate: Evaluate, scope: Scope, shown: str) -> str:
+    try:
+        return evaluate(scope)
+    except ExpansionFailed:
+        raise ExpansionFailed(f'field-extract in sort: "{shown}"') from None
+
+
+def _insert(ordered: list[tuple[str, str]], new: tuple[str, str], sorts_before: Comparison) -> None:
+    for place, (key, _) in enumerate(ordered):
+        if sorts_before(new[0], key):
+            ordered.insert(place, new)
+            return
+    ordered.append(new)
+
+
+def _comparison(name: str) -> Comparison:
+    word = name.split(" ")[0] if name[:1] != " " else ""
+    if numeric := _NUMBERS.get(word):
+        return lambda left, right: numeric(integer(left), integer(right))
+    if textual := _TEXTS.get(word):
+        return lambda left, right: textual(octets(left), octets(right))
+    if word.endswith("i") and (folded := _TEXTS.get(word[:-1])):
+        return lambda left, right: folded(octets(left).lower(), octets(right).lower())
+    if word in CONDITIONS:
+        raise ExpansionFailed("comparator not handled for sort")
+    if not word[:1].isalpha():
+        raise ExpansionFailed(f'condition name expected, but found "{name[:16]}"')
+    raise ExpansionFailed("")
