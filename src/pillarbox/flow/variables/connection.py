@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pillarbox.language.expand.registry import variable
 from pillarbox.mail.envelope import Origin
 
@@ -16,9 +18,9 @@ def sender_host_address(origin: Origin) -> str:
     return origin.host_address
 
 
-@variable("sender_host_port", Origin, doc="Port of the sending host.", tainted=False)
+@variable("sender_host_port", Origin, doc="Port of the sending host; 0: none.", tainted=False, absent="0")
 def sender_host_port(origin: Origin) -> str:
-    return str(origin.host_port) if origin.host_port else ""
+    return str(origin.host_port)
 
 
 @variable("sender_host_name", Origin, doc="Verified name of the sending host, if it was looked up.")
@@ -73,9 +75,15 @@ def received_ip_address(origin: Origin) -> str:
     return origin.interface_address
 
 
-@variable("received_port", Origin, doc="Our port that the client connected to.", tainted=False)
+@variable(
+    "received_port",
+    Origin,
+    doc="Our port that the client connected to; -1: none.",
+    tainted=False,
+    absent="-1",
+)
 def received_port(origin: Origin) -> str:
-    return str(origin.interface_port) if origin.interface_port else ""
+    return str(origin.interface_port or -1)
 
 
 @variable("interface_address", Origin, doc="Older name of $received_ip_address.", tainted=False)
@@ -83,7 +91,7 @@ def interface_address(origin: Origin) -> str:
     return origin.interface_address
 
 
-@variable("interface_port", Origin, doc="Older name of $received_port.", tainted=False)
+@variable("interface_port", Origin, doc="Older name of $received_port.", tainted=False, absent="-1")
 def interface_port(origin: Origin) -> str:
     return received_port(origin)
 
@@ -124,14 +132,19 @@ def tls_in_sni(origin: Origin) -> str:
     return origin.tls_sni
 
 
+@variable("tls_sni", Origin, doc="Older name of $tls_in_sni.")
+def tls_sni(origin: Origin) -> str:
+    return origin.tls_sni
+
+
 @variable("caller_uid", Origin, doc="Real user id of the local caller.", tainted=False)
 def caller_uid(origin: Origin) -> str:
-    return str(origin.caller_uid) if origin.caller_uid >= 0 else ""
+    return str(origin.caller_uid if origin.caller_uid >= 0 else os.getuid())
 
 
 @variable("caller_gid", Origin, doc="Real group id of the local caller.", tainted=False)
 def caller_gid(origin: Origin) -> str:
-    return str(origin.caller_gid) if origin.caller_gid >= 0 else ""
+    return str(origin.caller_gid if origin.caller_gid >= 0 else os.getgid())
 
 
 def _shown(helo: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from pillarbox import __version__
 from pillarbox.flow.settings import Files, Identity
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.scope import Services
@@ -47,9 +46,9 @@ def mail_directory(files: Files) -> str:
     return files.mail_directory
 
 
-@variable("version_number", Services, doc="Pillarbox's version.", tainted=False)
-def version_number(services: Services) -> str:
-    return __version__
+@variable("version_number", Identity, doc="Version number, or what exim_version says.", tainted=False)
+def version_number(identity: Identity) -> str:
+    return identity.exim_version
 
 
 @variable("pid", Services, doc="Process id.", tainted=False)
@@ -60,6 +59,11 @@ def pid(services: Services) -> str:
 @variable("tod_epoch", Services, doc="Seconds since the epoch.", tainted=False)
 def tod_epoch(services: Services) -> str:
     return str(int(services.clock.now()))
+
+
+@variable("tod_epoch_l", Services, doc="Microseconds since the epoch.", tainted=False)
+def tod_epoch_l(services: Services) -> str:
+    return str(int(services.clock.now() * 1_000_000))
 
 
 @variable("tod_full", Services, doc="Date and time as in header lines.", tainted=False)

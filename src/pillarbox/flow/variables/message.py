@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.expand.headers import DEFAULT_CODING, decode_words
 from pillarbox.language.expand.registry import header_source, variable, variable_family
+from pillarbox.mail import header
 from pillarbox.mail.address import split_address
 
 _BODY_VISIBLE = 500
@@ -40,25 +42,27 @@ def sender_address_domain(facts: MessageFacts) -> str:
     return split_address(facts.sender or "")[1]
 
 
-@variable("message_size", MessageFacts, doc="Size in bytes; -1 while it is not known.", tainted=False)
+@variable(
+    "message_size", MessageFacts, doc="Size in bytes; -1 while it is not known.", tainted=False, absent="0"
+)
 def message_size(facts: MessageFacts) -> str:
     return str(facts.size)
 
 
-@variable("message_body_size", MessageFacts, doc="Size of the body in bytes.", tainted=False)
+@variable("message_body_size", MessageFacts, doc="Size of the body in bytes.", tainted=False, absent="0")
 def message_body_size(facts: MessageFacts) -> str:
-    return str(facts.message.body.size) if facts.message is not None else ""
+    return str(facts.message.body.size) if facts.message is not None else "0"
 
 
-@variable("body_linecount", MessageFacts, doc="Lines of the body.", tainted=False)
+@variable("body_linecount", MessageFacts, doc="Lines of the body.", tainted=False, absent="0")
 def body_linecount(facts: MessageFacts) -> str:
-    return str(facts.message.body.lines) if facts.message is not None else ""
+    return str(facts.message.body.lines) if facts.message is not None else "0"
 
 
-@variable("message_linecount", MessageFacts, doc="Lines of headers and body.", tainted=False)
+@variable("message_linecount", MessageFacts, doc="Lines of headers and body.", tainted=False, absent="0")
 def message_linecount(facts: MessageFacts) -> str:
     if facts.message is None:
-        return ""
+        return "0"
     return str(facts.message.headers.count(b"\n") + 1 + facts.message.body.lines)
 
 
@@ -67,20 +71,54 @@ def message_body(facts: MessageFacts) -> str:
     if facts.message is None:
         return ""
     first = next(facts.message.body.chunks(), b"")[:_BODY_VISIBLE]
-    return first.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
+    return _spaced(first)
 
 
-@variable("message_headers", MessageFacts, doc="All header lines, as they are.")
+def _spaced(text: bytes) -> str:
+    return text.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
+
+
+@variable("message_headers", MessageFacts, doc="All header lines, encoded words (RFC 2047) decoded.")
 def message_headers(facts: MessageFacts) -> str:
+    block = headers(facts).removesuffix(b"\n")
+    return decode_words(block, DEFAULT_CODING.charset, checks_length=False).decode("utf-8", "surrogateescape")
+
+
+@variable("message_body_end", MessageFacts, doc="The end of the body, its newlines as spaces.")
+def message_body_end(facts: MessageFacts) -> str:
+    if facts.message is None:
+        return ""
+    end = b""
+    for chunk in facts.message.body.chunks():
+        end = (end + chunk)[-_BODY_VISIBLE:]
+    return _spaced(end)
+
+
+@variable("message_headers_raw", MessageFacts, doc="All header lines, as they are.")
+def message_headers_raw(facts: MessageFacts) -> str:
     return headers(facts).decode("utf-8", "surrogateescape")
 
 
-@variable("recipients_count", MessageFacts, doc="Recipients accepted so far.", tainted=False)
+@variable("received_count", MessageFacts, doc="Received: lines, ours included.", tainted=False, absent="0")
+def received_count(facts: MessageFacts) -> str:
+    return str(sum(1 for _ in header.iterate(headers(facts), "Received")))
+
+
+@variable("reply_address", MessageFacts, doc="The Reply-To: line, or else the From: line.")
+def reply_address(facts: MessageFacts) -> str:
+    for name in ("Reply-To", "From"):
+        value = header.first(headers(facts), name)
+        if value:
+            return value.strip().decode("utf-8", "surrogateescape")
+    return ""
+
+
+@variable("recipients_count", MessageFacts, doc="Recipients accepted so far.", tainted=False, absent="0")
 def recipients_count(facts: MessageFacts) -> str:
     return str(facts.recipients_count)
 
 
-@variable("rcpt_count", MessageFacts, doc="RCPT commands so far.", tainted=False)
+@variable("rcpt_count", MessageFacts, doc="RCPT commands so far.", tainted=False, absent="0")
 def rcpt_count(facts: MessageFacts) -> str:
     return str(facts.recipients_count)
 
@@ -90,9 +128,15 @@ def received_for(facts: MessageFacts) -> str:
     return facts.received_for
 
 
-@variable("received_time", MessageFacts, doc="When the message came, seconds since the epoch.", tainted=False)
+@variable(
+    "received_time",
+    MessageFacts,
+    doc="When the message came, seconds since the epoch.",
+    tainted=False,
+    absent="0",
+)
 def received_time(facts: MessageFacts) -> str:
-    return str(int(facts.received_at)) if facts.received_at else ""
+    return str(int(facts.received_at))
 
 
 @variable_family("acl_c", MessageFacts, doc="Set by ACLs, for the connection.", tainted=False)

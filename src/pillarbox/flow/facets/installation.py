@@ -1,0 +1,17 @@
+"""What runs, where it was started, and with which configuration."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """A facet of every scope of a program that has read a configuration."""
+
+    config_file: str = ""
+    """Absolute path of the configuration."""
+    initial_cwd: str = ""
+    """Where the program was started."""
+    queue_size: str = ""
+    """Messages in the queue, when somebody has counted them."""
+    localhost_number: int = 0
