@@ -116,6 +116,55 @@ def parsing() -> Prepared:
     return lambda: Template.parse(source)
 
 
+def found(name: str, content: bytes, lookup: str) -> Prepared:
+    """One expansion of the lookup in a file of this content, `FILE` in the string, already read."""
+    import asyncio
+    import atexit
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    from pillarbox.backends.lookups.driver import LookupWorld
+    from pillarbox.backends.lookups.registry import LookupTypes
+    from pillarbox.language.expand.scope import Scope, Services
+    from pillarbox.language.expand.template import Template
+    from pillarbox.language.nowhere import no_services
+    from pillarbox.system.clock import SystemClock
+
+    file = Path(tempfile.mkdtemp()) / name
+    file.write_bytes(content)
+    clock = SystemClock()
+    services = Services(LookupTypes(LookupWorld(clock)), no_services().resolver, clock)
+    template = Template.parse(lookup.replace("FILE", str(file)))
+    asyncio.run(template.expand(Scope({}, services)))
+    atexit.register(shutil.rmtree, file.parent)
+    scope = Scope({}, services)
+    return lambda: template.expand_now(scope)
+
+
+def hundred_thousand() -> list[tuple[bytes, bytes]]:
+    return [(b"user%d" % number, b"user%d@host.example.org" % number) for number in range(100_000)]
+
+
+@figure("lsearch in a file of 100,000 lines", 10)
+def lsearch() -> Prepared:
+    lines = b"".join([b"%b: %b\n" % record for record in hundred_thousand()])
+    return found("aliases", lines, "${lookup{user77777}lsearch{FILE}}")
+
+
+@figure("partial-lsearch*, four keys tried", 10)
+def partial_lsearch() -> Prepared:
+    lines = b"".join([b"%b: %b\n" % record for record in hundred_thousand()]) + b"*: default\n"
+    return found("domains", lines, "${lookup{a.b.example}partial-lsearch*{FILE}}")
+
+
+@figure("cdb of 100,000 records", 3)
+def cdb() -> Prepared:
+    from tests.support.cdb import write_cdb
+
+    return found("aliases.cdb", write_cdb(hundred_thousand()), "${lookup{user77777}cdb{FILE}}")
+
+
 def measure(prepare: Callable[[], Prepared]) -> float:
     """Microseconds for a call."""
     timer = timeit.Timer(prepare())
