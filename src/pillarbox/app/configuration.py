@@ -69,10 +69,10 @@ def load_config(path: Path, macros: Mapping[str, str] | None = None, *, serving:
     config = load(
         path, macros=macros, builtin=builtin_macros(), acl_compiler=_compile_acl, find_driver=find_driver
     )
-    if config.acls:
+    if serving:
+        if config.unsupported:
+            raise ConfigError(config.unsupported)
         check_acl_references(config)
-    if serving and config.unsupported:
-        raise ConfigError(config.unsupported)
     return config
 
 

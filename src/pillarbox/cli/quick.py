@@ -6,6 +6,7 @@ What is delayed is loaded when first used, so nothing behaves differently. `impo
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import sys
@@ -29,6 +30,7 @@ class LateModule(ModuleType):
 
 def delay_imports() -> None:
     """To be called before anything else of Pillarbox is imported."""
+    gc.set_threshold(100_000)
     for name in DELAYED:
         if name not in sys.modules:
             late = LateModule(name)

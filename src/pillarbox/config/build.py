@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from pillarbox.config.builtin import BuiltinMacros
 from pillarbox.config.declare import MISSING, Driver, MainOptions, Option, main_options
+from pillarbox.config.dialects import parse
 from pillarbox.config.errors import CombinationError, ConfigError, OptionError, Position, Problem
-from pillarbox.config.exim4 import parse_exim4
 from pillarbox.config.findings import Findings
 from pillarbox.config.model import Config
 from pillarbox.config.numbers import NAME
@@ -67,15 +67,15 @@ def load(
     acl_compiler: AclCompiler = _no_acls,
     find_driver: DriverFinder | None = None,
 ) -> Config:
-    """Read, parse and build the Exim 4 configuration in `path`. Raises ConfigError."""
+    """Read, parse and build the configuration in `path`, whatever its dialect. Raises ConfigError."""
     reader = Reader(macros, builtin)
-    return build(parse_exim4(reader.read(path), reader), acl_compiler=acl_compiler, find_driver=find_driver)
+    return build(parse(reader.read(path), reader), acl_compiler=acl_compiler, find_driver=find_driver)
 
 
 def load_text(text: str, *, name: str = "configuration", acl_compiler: AclCompiler = _no_acls) -> Config:
     """The same for a text in memory. Raises ConfigError."""
     reader = Reader()
-    return build(parse_exim4(reader.read_text(text, name), reader), acl_compiler=acl_compiler)
+    return build(parse(reader.read_text(text, name), reader), acl_compiler=acl_compiler)
 
 
 def build(
@@ -89,7 +89,7 @@ class _Builder:
     def __init__(self, raw: Raw, find_driver: DriverFinder | None = None) -> None:
         self.raw = raw
         self._find_driver = find_driver
-        self.notes: list[Problem] = []
+        self.notes: list[Problem] = list(raw.notes)
         self.unsupported: list[Problem] = []
         self.named = NamedLists()
         self._found = Findings(raw)
@@ -108,6 +108,7 @@ class _Builder:
         retry, rewrite = self._retry(), self._rewrite()
         self._check_transports(transports)
         self._check_routers()
+        self._check_authenticators(authenticators)
         self._check_acls(main)
         if problems := self.problems:
             raise ConfigError(tuple(problems))
@@ -166,7 +167,7 @@ class _Builder:
             driver = self._driver_class(family, raw)
             if driver is None:
                 continue
-            options = [option for option in raw.options if option.name != "driver" or option.is_negated]
+            options = self._options_of(raw, Driver.families[family].options())
             given: dict[str, Any] = {"name": raw.name, "origin": raw.position}
             for option, value in self._values(options, driver.options(), 'option "{}" unknown'):
                 given[option.place] = value
@@ -175,12 +176,31 @@ class _Builder:
                 made.append(instance)
         return made
 
+    def _options_of(self, raw: RawDriver, generic: Mapping[str, Option]) -> list[RawOption]:
+        """All but `driver`. Private options belong to a driver, so it must have been named before them (Exim 6.21)."""
+        found: list[RawOption] = []
+        is_known = False
+        for option in raw.options:
+            if option.name == "driver" and not option.is_negated:
+                is_known = True
+            elif is_known or option.name in generic:
+                found.append(option)
+            else:
+                name = _as_written(option)
+                reason = f'option "{name}" unknown ("driver" must be specified before any private options)'
+                self.complain(option.position, option.text, reason)
+        return found
+
     def _driver_class(self, family: str, raw: RawDriver) -> type[Driver] | None:
         base = Driver.families.get(family)
         registry = base.registry if base else {}
         word = "auth" if family == "authenticator" else family
         chosen = [option for option in raw.options if option.name == "driver" and not option.is_negated]
         if not chosen:
+            if negated := next((option for option in raw.options if option.name == "driver"), None):
+                reason = "negation prefix applied to a non-boolean option"
+                self.complain(negated.position, negated.text, reason)
+                return None
             reason = f'no driver defined for {word} "{raw.name}"'
             self.complain(raw.position, f"{raw.name}:", reason, exim=f":\n  {reason}")
             return None
@@ -201,21 +221,9 @@ class _Builder:
                 _meant(option.value or "", registry),
             )
             return None
-        self._mind_order(raw, option, base.options() if base else {}, found.options())
         if inert := getattr(found, "inert", ""):
             self._note(option, f"{family} driver {found.driver} is read, but not acted on yet", inert)
         return found
-
-    def _mind_order(
-        self, raw: RawDriver, chosen: RawOption, generic: Mapping[str, Option], own: Mapping[str, Option]
-    ) -> None:
-        """Private options belong to a driver, so it must have been named before them (Exim 6.21)."""
-        for option in raw.options[: raw.options.index(chosen)]:
-            if option.name in own and option.name not in generic:
-                reason = (
-                    f'option "{option.name}" unknown ("driver" must be specified before any private options)'
-                )
-                self.complain(option.position, option.text, reason)
 
     def _values(
         self, raws: Iterable[RawOption], declared: Mapping[str, Option], unknown: str
@@ -241,6 +249,9 @@ class _Builder:
             try:
                 yield option, _parse(raw, option, self.named)
             except OptionError as error:
+                if raw.name in _LATE:
+                    self._found.add_at_end(raw.position, str(error), error.suggestion)
+                    continue
                 self.complain(raw.position, raw.text, str(error).replace(NAME, raw.name), error.suggestion)
 
     def _mind_inert(self, raw: RawOption, option: Option) -> None:
@@ -284,7 +295,7 @@ class _Builder:
                 problem = Problem(file, number, text[:200], reason)
                 (self.unsupported if inert == "refused" else self.notes).append(problem)
             else:
-                self.complain(Position(file, number), text, reason, suggestion)
+                self.complain(Position(file, number), text, f"error in ACL: {reason}", suggestion)
 
         made: dict[str, object] = {}
         for name, acl in self.raw.acls.items():
@@ -300,7 +311,7 @@ class _Builder:
             try:
                 rules.append(parse_retry_rule(line.text, self.named))
             except RetrySyntaxError as error:
-                self._line_problem(line, f"retry rule: {error}")
+                self._line_problem(line, str(error))
         return RetryRules(tuple(rules))
 
     def _rewrite(self) -> RewriteRules:
@@ -309,7 +320,7 @@ class _Builder:
             try:
                 rules.append(parse_rewrite_rule(line.text, self.named))
             except (RewriteSyntaxError, ExpandSyntaxError, ListSyntaxError) as error:
-                self._line_problem(line, f"rewrite rule: {error}")
+                self._line_problem(line, str(error))
         return RewriteRules(tuple(rules))
 
     def _line_problem(self, line: RawLine, reason: str) -> None:
@@ -325,12 +336,7 @@ class _Builder:
                 if not is_reference or not option.value or "$" in option.value:
                     continue
                 if option.value.strip() not in known:
-                    self.complain(
-                        option.position,
-                        option.text,
-                        f"there is no transport {option.value!r}",
-                        _meant(option.value, known),
-                    )
+                    self._miss(option, f"there is no transport {option.value!r}", known)
 
     def _check_routers(self) -> None:
         known = {raw.name for raw in self.raw.routers}
@@ -347,15 +353,35 @@ class _Builder:
                         _meant(option.value or "", known),
                     )
 
+    def _check_authenticators(self, authenticators: Iterable[Any]) -> None:
+        """A client names a mechanism; there must not be two authenticators for it."""
+        servers: dict[str, str] = {}
+        for one in authenticators:
+            if not one.is_server:
+                continue
+            mechanism = one.public_name.upper()
+            if mechanism in servers:
+                names = f"{servers[mechanism]} and {one.name}"
+                self._found.add_last(
+                    one.origin,
+                    f"{one.name}:",
+                    f"two server authenticators ({names}) have the same public name ({one.public_name})",
+                )
+            servers.setdefault(mechanism, one.name)
+
     def _check_acls(self, main: Mapping[type[MainOptions], MainOptions]) -> None:
         for option in self.raw.main:
             name = option.value
             if not option.name.startswith("acl_") or not name or not name.isidentifier():
                 continue
             if name not in self.raw.acls and name not in ACL_VERBS:
-                self.complain(
-                    option.position, option.text, f"there is no ACL {name!r}", _meant(name, self.raw.acls)
-                )
+                self._miss(option, f"there is no ACL {name!r}", self.raw.acls)
+
+    def _miss(self, option: RawOption, reason: str, known: Iterable[str]) -> None:
+        """Exim finds out when mail comes; we do before we serve."""
+        place = option.position
+        suggestion = _meant(option.value or "", known)
+        self.unsupported.append(Problem(place.file, place.line, option.text[:200], reason, suggestion))
 
 
 def _parse(raw: RawOption, option: Option, named: NamedLists) -> Any:
@@ -418,14 +444,17 @@ def _joined_lines(before: str, after: str) -> str:
 
 def _joined_list(separator: str) -> Callable[[str, str], str]:
     def join(before: str, after: str) -> str:
-        source = after if after.startswith("<") else f"<{separator} {after}"
-        items = [item.replace(separator, separator * 2) for item, _ in split(source)]
-        joined = separator.join(items)
-        return joined if not before else f"{before}{separator}{joined}" if joined else before
+        items = []
+        for text in (before, after):
+            source = text if text.startswith("<") else f"<{separator} {text}"
+            items += [item.replace(separator, separator * 2) for item, _ in split(source)]
+        return separator.join(items)
 
     return join
 
 
+_LATE = frozenset(["log_selector"])
+"""Main options whose value Exim looks at when it has read them all."""
 REPEATABLE: dict[str, Callable[[str, str], str]] = {
     "condition": _both_conditions,
     "headers_add": _joined_lines,

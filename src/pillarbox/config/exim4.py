@@ -23,7 +23,7 @@ _LIST = re.compile(
     r"(hide\s+)?(domain|host|address|localpart)list(?:_cache|_nocache)?(?:\s+|$)(\w*)\s*(.*)",
     re.DOTALL | re.ASCII,
 )
-_LIKE_A_LIST = re.compile(r"(?:hide\s+)?(?:domain|host|address|localpart)list_", re.ASCII)
+_LIKE_A_LIST = re.compile(r"(?:hide\s+)?(?:domain|host|address|localpart)list\w", re.ASCII)
 _SECTIONS = ("acl", "routers", "transports", "retry", "rewrite", "authenticators", "local_scan")
 _KINDS: dict[str, ListKind] = {
     "domain": "domain",
@@ -74,6 +74,11 @@ class _Sections:
             )
         elif section in self._seen:
             self.complain(line, f'"{section}" section is repeated in the configuration file')
+        elif section == "local_scan":
+            self.complain(
+                line,
+                "local_scan() options not supported: (LOCAL_SCAN_HAS_OPTIONS not defined in Local/Makefile)",
+            )
         self._seen.add(section)
         takers: dict[str, Callable[[RawLine], None]] = {
             "acl": self._acl_line,
@@ -82,12 +87,8 @@ class _Sections:
             "authenticators": lambda found: self._driver_line(found, "auth", self.raw.authenticators),
             "retry": self.raw.retry.append,
             "rewrite": self.raw.rewrite.append,
-            "local_scan": self._local_scan,
         }
         self._take = takers.get(section, lambda found: None)
-
-    def _local_scan(self, line: RawLine) -> None:
-        self.complain(line, "local_scan() options are not supported")
 
     def _main(self, line: RawLine) -> None:
         named = _LIST.fullmatch(line.text)
@@ -142,7 +143,9 @@ class _Sections:
                 self.complain(line, f'there are two ACLs called "{self._acl.name}"')
             self.raw.acls[self._acl.name] = self._acl
             if label.group(2):
-                self._acl.lines.append(line._replace(text=label.group(2)))
+                reason = "Exim ignores what stands behind an ACL's name in the same line, and so do we"
+                place = line.position
+                self.raw.notes.append(Problem(place.file, place.line, line.text[:200], reason))
         elif self._acl is None:
             self.complain(line, "missing or malformed ACL name")
         else:
@@ -151,12 +154,11 @@ class _Sections:
     def _option(self, line: RawLine) -> RawOption | None:
         found = _OPTION.fullmatch(line.text)
         hide, written, rest = found.groups() if found else (None, None, "")
-        if not written and not hide:
-            if line.text == "hide":
-                written = ""
-            else:
-                self.complain(line, f"option setting expected: {line.text}")
-                return None
+        if line.text == "hide":
+            written = ""
+        elif not written and not hide:
+            self.complain(line, f"option setting expected: {line.text}")
+            return None
         name = written or ""
         is_negated = name.startswith(("no_", "not_"))
         if is_negated:

@@ -49,11 +49,10 @@ class Findings:
         return self._places.get(position, (len(self._raw.lines), NOWHERE))
 
     def _end_of(self, label: Position) -> float:
-        """The number of the last line of the driver that begins at `label`; for the main section, its last line."""
+        """The number of the last line of the section that the driver at `label` is in, or of the main section."""
         drivers = [*self._raw.routers, *self._raw.transports, *self._raw.authenticators]
-        driver = next((driver for driver in drivers if driver.position == label), None)
-        if driver is not None:
-            last = driver.options[-1].position if driver.options else label
-            return self._place(last)[0]
-        begun = [n for n, line in enumerate(self._raw.lines) if line.text[:6].lower() == "begin "]
-        return begun[0] if begun else len(self._raw.lines)
+        is_driver = any(driver.position == label for driver in drivers)
+        start = self._place(label)[0] if is_driver else 0
+        lines = enumerate(self._raw.lines)
+        ends = (n for n, line in lines if n >= start and line.text[:6].lower() == "begin ")
+        return next(ends, len(self._raw.lines))

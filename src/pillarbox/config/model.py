@@ -61,7 +61,7 @@ class Config:
         self.notes = notes
         """Not wrong, but worth knowing: options that have no effect yet."""
         self.unsupported = unsupported
-        """What we do not act on though it restricts, protects or changes where mail goes: asking is possible, serving is not."""
+        """What stands in the way of serving, not of asking: what we do not act on though it matters, and what is named but not there."""
         self.raw = raw or Raw()
         """As it was written: for `-bP` and explanations."""
 

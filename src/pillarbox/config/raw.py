@@ -68,9 +68,13 @@ class Raw(msgspec.Struct):
     macro_table: Macros | None = None
     """With Exim's own: `-bP macros`."""
     position: Position = NOWHERE
+    notes: list[Problem] = msgspec.field(default_factory=list)
+    """What an older dialect says that has changed its meaning or is gone."""
     lines: list[RawLine] = msgspec.field(default_factory=list)
     """All of them in the order of reading, which is the order in which problems are told."""
     listing: list[str] = msgspec.field(default_factory=list)
     """Lines as read, macro definitions too, with `# 1 "file"` where an included file begins and ends: `-bP config`."""
+    notes: list[Problem] = msgspec.field(default_factory=list)
+    """Not wrong, but hardly what was meant."""
     problems: list[tuple[int, Problem]] = msgspec.field(default_factory=list)
     """Found so far, with the number of lines that came before."""

@@ -22,7 +22,7 @@ _MAX_INCLUDES = 20
 _MAX_LINE = 1024 * 1024
 _MAX_LINES = 500_000
 
-_INCLUDE = re.compile(r"\.include(?P<if_exists>_if_exists)?\s(?P<name>.*)", re.DOTALL)
+_INCLUDE = re.compile(r"\.include(?P<if_exists>_if_exists)?(?:$|\s(?P<name>.*))", re.DOTALL)
 _CONDITIONAL = re.compile(r"\.(ifdef|ifndef|elifdef|elifndef|else|endif)(?:$|[^A-Za-z0-9_])")
 _BEGIN = re.compile(r"begin +(\S.*)", re.IGNORECASE | re.DOTALL)
 _BOUNDED_DEFINITION = re.compile(r"[A-Z]\w*\s*=", re.ASCII)
@@ -90,9 +90,17 @@ class Reader:
             self._complain("", "Unexpected end of configuration file: .endif missing", last)
         return self.lines
 
-    def _complain(self, text: str, reason: str, position: Position | None = None, exim: str = "") -> None:
+    def _complain(
+        self,
+        text: str,
+        reason: str,
+        position: Position | None = None,
+        exim: str = "",
+        suggestion: str = "",
+    ) -> None:
         place = position or self._here
-        self.problems.append((len(self.lines), Problem(place.file, place.line, text[:200], reason, "", exim)))
+        problem = Problem(place.file, place.line, text[:200], reason, suggestion, exim)
+        self.problems.append((len(self.lines), problem))
 
     # Physical lines
 
@@ -115,7 +123,7 @@ class Reader:
                 self._conditional(conditional.group(1), was_replaced)
                 return
             if (included := _INCLUDE.match(line)) and self._is_live():
-                self._include(included["name"], included["if_exists"] is not None, line, depth)
+                self._include(included["name"] or "", included["if_exists"] is not None, line, depth)
                 return
         if not self._is_live() or line.startswith("#"):
             return
@@ -176,7 +184,11 @@ class Reader:
             self._complain(line, f"failed to open included configuration file {path}")
             return
         if depth >= _MAX_INCLUDES:
-            self._complain(line, f".include is nested more than {_MAX_INCLUDES} deep")
+            self._complain(
+                line,
+                f"failed to open included configuration file {path}",
+                suggestion=f".include is nested more than {_MAX_INCLUDES} deep",
+            )
             return
         self._enter(asked)
         self._enter(Position(path, 1))

@@ -43,7 +43,8 @@ def _main_line(
 ) -> str:
     is_hidden = not is_admin and any(raw.name == declared.name and raw.is_hidden for raw in config.raw.main)
     holder = config.main(settings)
-    if declared.name in _FALLBACKS and not getattr(holder, declared.place):
+    is_set = any(raw.name == declared.name for raw in config.raw.main)
+    if declared.name in _FALLBACKS and not is_set:
         settings, declared = main_options()[_FALLBACKS[declared.name]]
         line = _main_line(config, declared, settings, is_admin, with_names=False)
         name = next(name for name, other in _FALLBACKS.items() if other == declared.name)

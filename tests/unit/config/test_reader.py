@@ -88,7 +88,7 @@ def test_an_endless_include_ends(tmp_path: Path) -> None:
     loop.write_text(f".include {loop}\n")
     reader = Reader()
     reader.read(loop)
-    assert "nested more than" in reader.problems[0][1].reason
+    assert "nested more than" in reader.problems[0][1].suggestion
 
 
 def test_macros_that_explode_are_bounded() -> None:

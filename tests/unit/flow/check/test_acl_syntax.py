@@ -116,5 +116,5 @@ def test_endpass_has_a_place() -> None:
 
 
 def test_a_line_before_any_verb() -> None:
-    with pytest.raises(ConfigError, match="begins with one of"):
+    with pytest.raises(ConfigError, match="unknown ACL verb"):
         build_config("begin acl\nrcpt:\n  hosts = *\n")

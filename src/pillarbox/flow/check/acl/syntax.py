@@ -42,6 +42,10 @@ Note = Callable[[str, Inert], None]
 """(what is read and not acted on, how grave that is)."""
 
 
+_WHOLE = "\0"
+"""In an error: the line as it stands in the file."""
+
+
 class _Open:
     """A statement being read."""
 
@@ -70,9 +74,10 @@ def compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, 
         if not rest.strip():
             continue
         if current is None:
-            report(position, f"an ACL statement begins with one of: {', '.join(VERBS)}", _meant(text, VERBS))
+            word = text.split()[0].partition("=")[0]
+            report(position, f'unknown ACL verb "{word}" in "{text}"', _meant(text, VERBS))
             continue
-        line = _compile_line(rest, current.verb, position, named, report)
+        line = _compile_line(rest, text, current.verb, position, named, report)
         if line is not None:
             current.lines.append(line)
     if current is not None:
@@ -84,7 +89,11 @@ def _verb(word: str) -> Verb:
     return next(verb for verb in VERBS if verb == word)
 
 
-def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, report: Report) -> Line | None:
+def _compile_line(
+    text: str, whole: str, verb: Verb, position: str, named: NamedLists, report: Report
+) -> Line | None:
+    """`whole`: the line with its verb."""
+
     def note(what: str, inert: Inert) -> None:
         reason = f"{what} is read, but has no effect yet"
         if inert == "refused":
@@ -94,7 +103,7 @@ def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, repor
     try:
         return _parse_line(text.strip(), verb, position, named, note)
     except AclSyntaxError as error:
-        report(position, str(error), error.suggestion)
+        report(position, str(error).replace(_WHOLE, whole), error.suggestion)
     except (ExpandSyntaxError, ListSyntaxError) as error:
         report(position, str(error), "")
     return None
@@ -103,7 +112,7 @@ def _compile_line(text: str, verb: Verb, position: str, named: NamedLists, repor
 def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: Note) -> Line:
     if text == "endpass":
         if verb not in ("accept", "discard"):
-            raise AclSyntaxError(f'"endpass" is not allowed with "{verb}"')
+            raise AclSyntaxError(f'ACL error: "endpass" is not allowed with "{verb}"')
         return Endpass()
     setting = _SET.fullmatch(text)
     if setting is not None:
@@ -139,9 +148,9 @@ def _parse_modifier(
 ) -> Modifier:
     if name not in MODIFIERS and name not in MODIFIERS_NOT_YET:
         known = [*CONDITIONS, *CONDITIONS_NOT_YET, *MODIFIERS, *MODIFIERS_NOT_YET, "endpass"]
-        raise AclSyntaxError(f'unknown ACL condition/modifier "{name}"', _meant(name, known))
+        raise AclSyntaxError(f'unknown ACL condition/modifier in "{_WHOLE}"', _meant(name, known))
     if negation:
-        raise AclSyntaxError(f'negation is not allowed with "{name}"')
+        raise AclSyntaxError(f'ACL error: negation is not allowed with "{name}"')
     if not equals:
         raise AclSyntaxError(f'"=" missing after ACL "{name}" modifier')
     if name in MODIFIERS_NOT_YET:
