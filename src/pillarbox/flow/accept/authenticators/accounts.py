@@ -11,10 +11,13 @@ from pillarbox.ports.logins import Exchange, Logins
 MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS")
 
 
-class Accounts(Authenticator, driver="accounts"):
+class Accounts(Authenticator, driver="accounts", extension=True):
     """Authenticate against the accounts file."""
 
+    usual_public_name = ""
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.mechanism not in MECHANISMS:
             raise OptionError(
                 f"driver accounts has no mechanism {self.mechanism}; it has {', '.join(MECHANISMS)}"

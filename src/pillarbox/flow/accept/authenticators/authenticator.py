@@ -6,11 +6,13 @@ password cannot be overheard: under TLS, or on loopback.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import msgspec
 
-from pillarbox.config.declare import Driver, option
+from pillarbox.config.declare import Driver, Unready, option
+from pillarbox.config.errors import CombinationError
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -30,12 +32,37 @@ class AuthItems(msgspec.Struct, frozen=True):
 class Authenticator(Driver, family="authenticator"):
     """Generic options of all authenticators."""
 
-    public_name: str = option(
-        default="", doc="Name of the mechanism; by default the authenticator's own name."
-    )
+    public_name: str = option(default="", doc="Name of the mechanism.")
     server_advertise_condition: Template | None = option(
         default=None, doc="Offer the mechanism only when this expands to a true value."
     )
+    server_condition: Template | None = option(default=None, doc="Let the client in only when this is true.")
+    server_set_id: Template | None = option(default=None, doc="What becomes $authenticated_id.")
+    server_debug_print: Template | None = option(
+        default=None, doc="Shown by `-d` when a client logs in.", inert="noted"
+    )
+    server_mail_auth_condition: Template | None = option(
+        default=None, doc="Take AUTH= of MAIL only when this is true.", inert="refused"
+    )
+    client_condition: Template | None = option(default=None, doc="Use it as a client only when this is true.")
+    client_set_id: Template | None = option(default=None, doc="The name for the log of deliveries.")
+
+    usual_public_name: ClassVar[str | None] = None
+    """The mechanism when none is named; empty: the authenticator's own name; None: it must be named."""
+    acts_on: ClassVar[tuple[str, ...]] = ()
+    """Which of the generic options this driver heeds."""
+
+    def __post_init__(self) -> None:
+        if self.public_name:
+            return
+        if self.usual_public_name is None:
+            raise CombinationError(f"no public name specified for the {self.name} authenticator")
+        object.__setattr__(self, "public_name", self.usual_public_name or self.name)
+
+    def unready(self) -> Iterator[Unready]:
+        for field in ("server_condition", "server_set_id", "client_condition", "client_set_id"):
+            if getattr(self, field) is not None and field not in self.acts_on:
+                yield Unready(field, f"the driver {self.driver} does not heed it")
 
     @property
     def is_server(self) -> bool:
@@ -49,7 +76,7 @@ class Authenticator(Driver, family="authenticator"):
 
     @property
     def mechanism(self) -> str:
-        return (self.public_name or self.name).upper()
+        return self.public_name.upper()
 
     async def is_offered(self, origin: Origin, scope: Scope) -> bool:
         """Whether this client may use it now; -PLUS mechanisms need a channel to bind to besides."""

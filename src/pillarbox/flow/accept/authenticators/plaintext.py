@@ -64,16 +64,15 @@ ItemsOption = Annotated[Items, Kind("string list", Items.parse, lambda value: va
 class Plaintext(Authenticator, driver="plaintext"):
     """Send or take a name and a password as they are."""
 
-    server_condition: Template | None = option(
-        default=None, doc="Let the client in when this is true; without it there is no server side."
-    )
     server_prompts: ItemsOption | None = option(default=None, doc="Challenges for items not sent yet.")
-    server_set_id: Template | None = option(default=None, doc="What becomes $authenticated_id.")
-    client_condition: Template | None = option(default=None, doc="Use it as a client only when this is true.")
     client_send: ItemsOption | None = option(
         default=None, doc="What to send: with AUTH, and to each challenge; ^ is NUL."
     )
-    client_set_id: Template | None = option(default=None, doc="The name for the log of deliveries.")
+    client_ignore_invalid_base64: bool = option(
+        default=False, doc="Go on when the host's challenge is no base64.", inert="noted"
+    )
+
+    acts_on = ("server_condition", "server_set_id", "client_condition", "client_set_id")
 
     @property
     def is_server(self) -> bool:

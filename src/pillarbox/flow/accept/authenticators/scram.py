@@ -19,13 +19,16 @@ from pillarbox.language.expand.template import Template
 MECHANISMS = ("SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
-class Scram(Authenticator, driver="scram"):
+class Scram(Authenticator, driver="scram", extension=True):
     """Log in at other hosts without telling them the password."""
 
     client_username: Template = option(doc="The name there.")
     client_password: Template = option(doc="The password there.")
 
+    usual_public_name = ""
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.mechanism not in MECHANISMS:
             raise OptionError(
                 f"driver scram has no mechanism {self.mechanism}; it has {', '.join(MECHANISMS)}"
