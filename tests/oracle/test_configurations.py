@@ -1,62 +1,22 @@
-"""Small configurations, ours and the real one's answers: which are accepted, what is said of the others, and what `-bP` prints.
+"""Configurations that others wrote: what Exim takes, we take; what it refuses, we refuse.
 
-`configurations/*.txt`: configurations divided by lines with `%%`. A first line `@-bP name …` is a question; without one, whether the
-configuration loads. A line `#! id: why` at the beginning says that the answers differ on purpose (the id is a heading of
-docs/exim-compatibility.md). `@DIR@` is the folder of the run, where the files of `inc/` are.
+Debian's own in each set-up kind, and those of tests/configurations, which follow other packages' documentation.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
-from functools import cache
+import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tests.oracle import debian
 from tests.oracle.real_exim import MISSING, find_exim
-
-from pillarbox.app.asking.printing import print_configuration
-from pillarbox.app.configuration import declare_all
-from pillarbox.config.declare import Driver, main_options
 
 pytestmark = pytest.mark.oracle
 
-_FOLDER = Path(__file__).parent / "configurations"
-_COMPATIBILITY = Path(__file__).parents[2] / "docs" / "exim-compatibility.md"
-_NOT_IN_DEBIAN = frozenset(["translate_ip_address"])
-_ERROR = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (Exim configuration error.*?:\n  .*(?:\n  .*)?)$", re.MULTILINE
-)
-
-
-class Case(NamedTuple):
-    name: str
-    text: str
-    words: tuple[str, ...]
-    explanation: str
-
-
-def cases() -> list[Case]:
-    found = []
-    for file in sorted(_FOLDER.glob("*.txt")):
-        for number, text in enumerate(file.read_text("utf-8").split("\n%%\n"), 1):
-            explanation, words = "", ("qualify_domain",)
-            if text.startswith("#! "):
-                explanation, _, text = text.partition("\n")
-            if text.startswith("@-bP"):
-                line, _, text = text.partition("\n")
-                words = tuple(line.split()[1:])
-            name = f"{file.stem}-{number}"
-            found.append(Case(name, text.rstrip("\n") + "\n", words, explanation[3:]))
-    return found
-
-
-class Answer(NamedTuple):
-    code: int
-    shown: str
-    error: str
+_OURS = Path(sys.executable).parent
+_WRITTEN = sorted((Path(__file__).parents[1] / "configurations").glob("*.conf"))
 
 
 @pytest.fixture(scope="module")
@@ -67,46 +27,34 @@ def exim() -> str:
     return found
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
-def test_says_what_exim_says(
-    exim: str, case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tmp_path.chmod(0o755)
-    shutil.copytree(_FOLDER / "inc", tmp_path / "inc")
-    path = tmp_path / "c.conf"
-    path.write_text("keep_environment =\n" + case.text.replace("@DIR@", str(tmp_path)))
-    run = subprocess.run(
-        [exim, "-C", str(path), "-bP", *case.words], capture_output=True, check=False, timeout=20
-    )
-    theirs = _answer(run.returncode, run.stdout.decode(), run.stderr.decode())
-    code = print_configuration(path, case.words)
-    ours = _answer(code, *capsys.readouterr())
-    if case.explanation:
-        assert ours != theirs, "explained, but there is no difference"
-        assert f"## {case.explanation.partition(':')[0]}\n" in _COMPATIBILITY.read_text("utf-8")
-    else:
-        assert ours == theirs, case.text
+def ask(program: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-def _is_left_out(line: str) -> bool:
-    """Our own options, those that Debian's Exim was built without, what Exim keeps for itself, and the line with the version."""
-    name = line.partition(" ")[0].removeprefix("no_")
-    return name.startswith("*") or line.startswith("# Exim Configuration") or name in _own_options()
+def assert_taken_by_both(exim: str, path: Path) -> None:
+    theirs = ask(exim, "-C", str(path), "-bV")
+    assert theirs.returncode == 0, theirs.stdout + theirs.stderr
+    ours = ask(_OURS / "exim", "-C", str(path), "-bV")
+    assert (ours.returncode, ours.stderr) == (0, "")
+    checked = ask(_OURS / "pillarbox", "config", "check", str(path))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@cache
-def _own_options() -> frozenset[str]:
-    declare_all()
-    drivers = [driver for family in Driver.families.values() for driver in family.registry.values()]
-    options = [option for driver in drivers for option in driver.options().values()]
-    options += [option for _, option in main_options().values()]
-    return _NOT_IN_DEBIAN | {option.name for option in options if option.extension}
+@pytest.mark.parametrize("path", _WRITTEN, ids=lambda path: path.stem)
+def test_takes_what_others_wrote(exim: str, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "exim.conf"
+    copy.write_text(path.read_text())
+    copy.chmod(0o644)
+    assert_taken_by_both(exim, copy)
 
 
-def _answer(code: int, shown: str, said: str) -> Answer:
-    """The real one tells an error again when it cannot write its log: the first time counts."""
-    error = _ERROR.search(shown + said)
-    if error:
-        return Answer(code, "", error.group(1))
-    lines = [line for line in shown.splitlines() if not _is_left_out(line)]
-    return Answer(code, "\n".join(lines), "")
+@pytest.mark.parametrize("kind", debian.KINDS)
+@pytest.mark.parametrize("is_split", [False, True], ids=["one-file", "split"])
+def test_takes_debians_own(exim: str, kind: str, is_split: bool, tmp_path: Path) -> None:
+    roots = debian.find_configurations()
+    if not roots:
+        pytest.skip(debian.MISSING)
+    for number, root in enumerate(roots):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert_taken_by_both(exim, debian.make(root, folder, kind, is_split=is_split))
