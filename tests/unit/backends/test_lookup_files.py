@@ -119,13 +119,27 @@ async def test_networks_come_in_the_order_of_the_file(tmp_path: Path) -> None:
         iplsearch.find_now("host.example", str(path))
 
 
-async def test_cdb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_memory", [0, 1 << 20])
+async def test_cdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int) -> None:
+    monkeypatch.setattr("pillarbox.backends.lookups.cdb.IN_MEMORY", in_memory)
     path = tmp_path / "data.cdb"
-    path.write_bytes(write_cdb((b"k%d" % i, b"v%d" % i) for i in range(500)))
+    path.write_bytes(write_cdb((b"k%d" % i, b"v%d" % i if i else b"x" * 2000) for i in range(500)))
     cdb = lookup("cdb")
     assert await cdb.find("k7", str(path)) == "v7"
-    assert all(cdb.find_now(f"k{i}", str(path)) == f"v{i}" for i in range(500))
+    assert all(cdb.find_now(f"k{i}", str(path)) == f"v{i}" for i in range(1, 500))
+    assert cdb.find_now("k0", str(path)) == "x" * 2000
     assert cdb.find_now("k500", str(path)) is None
+
+
+async def test_a_cdb_that_is_cut_short_under_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pillarbox.backends.lookups.cdb.IN_MEMORY", 0)
+    path = tmp_path / "data.cdb"
+    path.write_bytes(write_cdb([(b"k", b"v")]))
+    cdb = lookup("cdb")
+    assert await cdb.find("k", str(path)) == "v"
+    os.truncate(path, 2050)
+    with pytest.raises(LookupDefer, match="is damaged"):
+        cdb.find_now("k", str(path))
 
 
 @pytest.mark.parametrize("cut", range(2049, 2240, 7))
