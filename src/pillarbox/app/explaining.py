@@ -47,7 +47,7 @@ def explain(
     if config is None:
         return 1
     try:
-        test = load_message(message, None, config) if message is not None else without_message(None)
+        test = load_message(message, None, config) if message is not None else without_message(None, config)
     except OSError as error:
         print(f"{message}: {error.strerror}")
         return 1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.asking.message import Test, load_message, without_message
 from pillarbox.app.services import quiet_services
+from pillarbox.flow.facets.installation import Installation
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -36,11 +37,15 @@ def expand_strings(
         return 1
     services = quiet_services(config)
     try:
-        test = load_message(message, sender, config) if message is not None else without_message(sender)
+        if message is not None:
+            test = load_message(message, sender, config)
+        else:
+            test = without_message(sender, config)
     except OSError as error:
         print(f'exim: failed to open "{message}": {error.strerror}', file=sys.stderr)
         return 1
-    scope = Scope(test.facets, services)
+    installation = Installation(str(path.absolute()), str(Path.cwd()))
+    scope = Scope({**test.facets, Installation: installation}, services)
     _expand_all(test, strings, scope)
     return 0
 

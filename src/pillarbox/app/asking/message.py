@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.config.model import Config
+from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Identity
 from pillarbox.mail import header
@@ -34,10 +35,13 @@ class Test(msgspec.Struct, frozen=True):
     """What the message's Return-path: field says."""
 
 
-def without_message(sender: str | None) -> Test:
+def without_message(sender: str | None, config: Config) -> Test:
     """For `-be`: only the caller is known. `sender`: what `-f` gave."""
-    facts = MessageFacts(sender=_bare(sender) if sender else None)
-    return Test({Origin: _caller(), MessageFacts: facts})
+    origin = _caller()
+    own = f"{origin.ident}@{config.main(Identity).sender_domain}"
+    facts = MessageFacts(sender=_bare(sender) if sender is not None else own)
+    facts.size = 0
+    return Test({Origin: origin, MessageFacts: facts, ArrivalFacts: _arrival(own)})
 
 
 def load_message(file: str, sender: str | None, config: Config) -> Test:
@@ -75,11 +79,22 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     shown = f"{origin.ident} <{own}>" if sender is None and taken is None else facts.sender or ""
     facts.message = _repaired(message, facts, shown, identity.primary_hostname)
     bare = None if return_path is None else _bare(return_path.decode("utf-8", "surrogateescape")) or ""
-    return Test({Origin: origin, MessageFacts: facts}, tuple(remarks), bare)
+    return Test({Origin: origin, MessageFacts: facts, ArrivalFacts: _arrival(own)}, tuple(remarks), bare)
 
 
 def _caller() -> Origin:
-    return Origin(protocol="", ident=_login(), caller_uid=os.getuid(), caller_gid=os.getgid())
+    login = _login()
+    return Origin(
+        protocol="",
+        ident=login,
+        authenticated_id=login,
+        caller_uid=os.getuid(),
+        caller_gid=os.getgid(),
+    )
+
+
+def _arrival(own: str) -> ArrivalFacts:
+    return ArrivalFacts(authenticated_sender=own, originator_uid=os.getuid(), originator_gid=os.getgid())
 
 
 def _login() -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+EXIM_VERSION = "4.100.1"
+"""The Exim whose language and behaviour this is: configurations ask for it."""
+
 
 class Installation(msgspec.Struct, frozen=True):
     """A facet of every scope of a program that has read a configuration."""

@@ -8,7 +8,9 @@ from pillarbox.flow.facts import AclArguments
 from pillarbox.language.expand.registry import variable
 
 
-@variable("acl_narg", AclArguments, doc="How many arguments the ACL was called with.", tainted=False)
+@variable(
+    "acl_narg", AclArguments, doc="How many arguments the ACL was called with.", tainted=False, absent="0"
+)
 def acl_narg(arguments: AclArguments) -> str:
     return str(len(arguments.values))
 

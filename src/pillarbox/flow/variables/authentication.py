@@ -48,7 +48,7 @@ declare_fixed("spf_guess", _GUESS, "The record that spf_guess assumes.")
 declare(
     DmarcFacts,
     [
-        Field("dmarc_status", "status", "One word: accept, reject, quarantine, none …"),
+        Field("dmarc_status", "status", "One word: accept, reject, quarantine, none and others."),
         Field("dmarc_status_text", "status_text", "The status in words."),
         Field("dmarc_domain_policy", "domain_policy", "What the domain asks for: none, quarantine, reject."),
         Field("dmarc_used_domain", "used_domain", "The domain whose policy was found.", True),

@@ -65,7 +65,9 @@ def sender_rcvhost(origin: Origin) -> str:
     return f"{origin.host_name} ({' '.join([address, *notes])})"
 
 
-@variable("received_protocol", Origin, doc="How the message came: esmtp, esmtps, local, …", tainted=False)
+@variable(
+    "received_protocol", Origin, doc="How the message came: esmtp, esmtps, local and so on.", tainted=False
+)
 def received_protocol(origin: Origin) -> str:
     return origin.protocol
 

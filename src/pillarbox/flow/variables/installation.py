@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pillarbox
-from pillarbox.flow.facets.installation import Installation
+from pillarbox.flow.facets.installation import EXIM_VERSION, Installation
 from pillarbox.flow.settings import Bounces, Files, Identity
 from pillarbox.flow.variables.fields import Field, declare, declare_fixed
 from pillarbox.language.expand.registry import variable
@@ -40,9 +40,15 @@ def compile_date(services: Services) -> str:
     return time.strftime("%d-%b-%Y %H:%M:%S", time.localtime(built))
 
 
-@variable("exim_version", Identity, doc="Version number, or what exim_version says.", tainted=False)
-def exim_version(identity: Identity) -> str:
-    return identity.exim_version
+def _version(identity: Identity) -> str:
+    """Exim's, unless the option says something."""
+    return EXIM_VERSION if identity.exim_version == pillarbox.__version__ else identity.exim_version
+
+
+for _name in ("exim_version", "version_number"):
+    variable(_name, Identity, doc="Version of Exim that we speak, or what exim_version says.", tainted=False)(
+        _version
+    )
 
 
 @variable("exim_path", Identity, doc="Where the program lies.", tainted=False)

@@ -46,11 +46,6 @@ def mail_directory(files: Files) -> str:
     return files.mail_directory
 
 
-@variable("version_number", Identity, doc="Version number, or what exim_version says.", tainted=False)
-def version_number(identity: Identity) -> str:
-    return identity.exim_version
-
-
 @variable("pid", Services, doc="Process id.", tainted=False)
 def pid(services: Services) -> str:
     return str(os.getpid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.check.acl import decision as _decision  # noqa: F401  declares $acl_verify_message
 from pillarbox.flow.check.acl.conditions import dnslists as _dnslists  # noqa: F401  declares $dnslist_domain and its kin
 from pillarbox.flow.facets.session import (
     ListFacts,
