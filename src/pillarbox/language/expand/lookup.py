@@ -180,8 +180,8 @@ def quoter_of(kind: str) -> str:
 
 def no_quoter(name: str) -> str:
     """What is wrong with the operator `quote_…` of this name, in Exim's words."""
-    kind, _, option = name.removeprefix("quote_").partition("_")
-    if kind in STYLES and option:
+    kind, underscore, option = name.removeprefix("quote_").partition("_")
+    if kind in STYLES and underscore:
         return f'"{option}" unrecognized after "${{quote_{kind}"'
     return f'unknown lookup type "{kind}"'
 
