@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.config.model import Config
 from pillarbox.flow.facets.delivering import ArrivalFacts
+from pillarbox.flow.facets.session import SessionFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Identity
 from pillarbox.mail import header
@@ -79,7 +80,14 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     shown = f"{origin.ident} <{own}>" if sender is None and taken is None else facts.sender or ""
     facts.message = _repaired(message, facts, shown, identity.primary_hostname)
     bare = None if return_path is None else _bare(return_path.decode("utf-8", "surrogateescape")) or ""
-    return Test({Origin: origin, MessageFacts: facts, ArrivalFacts: _arrival(own)}, tuple(remarks), bare)
+    longest = max(map(len, data.split(b"\n")), default=0)
+    facets: dict[type, object] = {
+        Origin: origin,
+        MessageFacts: facts,
+        ArrivalFacts: _arrival(own),
+        SessionFacts: SessionFacts(max_received_linelength=longest),
+    }
+    return Test(facets, tuple(remarks), bare)
 
 
 def _caller() -> Origin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.language.expand.headers import DEFAULT_CODING, decode_words
+from pillarbox.language.expand.headers import decode_words
 from pillarbox.language.expand.registry import header_source, variable, variable_family
 from pillarbox.mail import header
 from pillarbox.mail.address import split_address
@@ -78,10 +78,14 @@ def _spaced(text: bytes) -> str:
     return text.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
 
 
-@variable("message_headers", MessageFacts, doc="All header lines, encoded words (RFC 2047) decoded.")
+@variable(
+    "message_headers",
+    MessageFacts,
+    doc="All header lines, encoded words (RFC 2047) decoded into the bytes they stand for.",
+)
 def message_headers(facts: MessageFacts) -> str:
     block = headers(facts).removesuffix(b"\n")
-    return decode_words(block, DEFAULT_CODING.charset, checks_length=False).decode("utf-8", "surrogateescape")
+    return decode_words(block, "", checks_length=False).decode("utf-8", "surrogateescape")
 
 
 @variable("message_body_end", MessageFacts, doc="The end of the body, its newlines as spaces.")
