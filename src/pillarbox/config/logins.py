@@ -9,10 +9,12 @@ from __future__ import annotations
 import grp
 import pwd
 from collections.abc import Callable
+from typing import Any, cast
 
 from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import NAME
-from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
 from pillarbox.language.match.named import NamedLists
@@ -106,6 +108,19 @@ def _expanded(text: str) -> str:
         template = Template.parse(text)
     except ExpandSyntaxError as error:
         raise OptionError(f"failed to expand {NAME}: {error.message}") from None
-    if template.node.constant is None:
-        raise OptionError(f"failed to expand {NAME}: only what is always the same may stand here")
-    return template.node.constant
+    if not template.is_pure:
+        raise OptionError(f"failed to expand {NAME}: lookups are not possible here")
+    try:
+        return template.expand_now(Scope({}, _NO_SERVICES))
+    except ExpansionFailed as error:
+        raise OptionError(f"failed to expand {NAME}: {error}") from None
+
+
+class _NoWorld:
+    """While options are read there are no clock, DNS or lookups to ask."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ExpansionFailed("nothing can be asked while the configuration is read")
+
+
+_NO_SERVICES = Services(cast(Any, _NoWorld()), cast(Any, _NoWorld()), cast(Any, _NoWorld()))
