@@ -84,6 +84,28 @@ async def test_keeps_no_more_files_than_lookup_open_max(tmp_path: Path) -> None:
         lsearch.find_now("k", str(tmp_path / "a"))
 
 
+async def test_is_read_once_for_all_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[str] = []
+
+    def reading(text: str, is_full: bool = False) -> dict[str, str]:
+        readings.append(text)
+        return parse_lines(text, is_full)
+
+    monkeypatch.setattr("pillarbox.backends.lookups.lsearch.parse_lines", reading)
+    path = tmp_path / "aliases"
+    path.write_text("a: 1\n")
+    lsearch = lookup("lsearch")
+    waiting = [asyncio.ensure_future(lsearch.find("a", str(path))) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    assert await asyncio.gather(*waiting[1:]) == ["1"] * 4
+    assert len(readings) == 1
+    gone = [lsearch.find("a", str(tmp_path / "none")) for _ in range(2)]
+    assert [type(error) for error in await asyncio.gather(*gone, return_exceptions=True)] == [
+        LookupNotOpened
+    ] * 2
+
+
 async def test_what_cannot_be_opened(tmp_path: Path) -> None:
     lsearch = lookup("lsearch")
     with pytest.raises(LookupNotOpened, match="for linear search: No such file or directory"):

@@ -58,6 +58,8 @@ class KeptFiles(Generic[T]):
         self._purpose = purpose
         self._limit = max(1, limit)
         self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
+        self._reading: dict[str, asyncio.Future[T]] = {}
+        """One reading for all who wait for the file."""
 
     def now(self, source: str) -> T:
         """Raises BlockingIOError when the file must be read, LookupNotOpened when it is gone."""
@@ -78,12 +80,25 @@ class KeptFiles(Generic[T]):
             return self.now(source)
         except BlockingIOError:
             pass
+        reading = self._reading.get(source)
+        if reading is None or reading.done() or reading.get_loop() is not asyncio.get_running_loop():
+            reading = self._reading[source] = asyncio.ensure_future(self._load(source))
+            reading.add_done_callback(lambda done: self._forget(source, done))
+        return await asyncio.shield(reading)
+
+    async def _load(self, source: str) -> T:
         signature, form = await asyncio.to_thread(self._open, source)
         self._kept[source] = _Kept(signature, form, self._monotonic())
         self._kept.move_to_end(source)
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
         return form
+
+    def _forget(self, source: str, done: asyncio.Future[T]) -> None:
+        if self._reading.get(source) is done:
+            del self._reading[source]
+        if not done.cancelled():
+            done.exception()  # whoever asked has it, or has gone
 
     def _open(self, source: str) -> tuple[Signature, T]:
         try:
