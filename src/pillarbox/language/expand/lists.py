@@ -12,12 +12,12 @@ from pillarbox.language.match.items import separator_of, split
 
 
 def elements(text: str) -> list[str]:
-    """As tainted as the list."""
-    return (
-        [like(element, text) for element, _ in split(text)]
-        if is_tainted(text)
-        else [e for e, _ in split(text)]
-    )
+    """As tainted as the list. A `<` with nothing behind it is an empty list."""
+    if text.endswith("<") and text.lstrip() == "<":
+        return []
+    if is_tainted(text):
+        return [like(element, text) for element, _ in split(text)]
+    return [element for element, _ in split(text)]
 
 
 def joined(parts: Iterable[str], source: str) -> str:
