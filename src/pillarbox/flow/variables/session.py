@@ -81,6 +81,8 @@ declare(
     ListFacts,
     [
         Field("host_data", "host", "What a lookup in `hosts` gave."),
+        Field("domain_data", "domain", "What matched in `domains`."),
+        Field("local_part_data", "local_part", "What matched in `local_parts`."),
         Field("sender_data", "sender", "What matched in `senders`."),
         Field("recipient_data", "recipient", "What matched in `recipients`."),
     ],
