@@ -112,8 +112,10 @@ def show_list(config: Config, name: str, *, with_names: bool = True) -> Iterator
                 yield f"{kind}list {name} = {value}" if with_names else value
 
 
-def show_configuration(config: Config, *, version: str, is_admin: bool = True) -> Iterator[str]:
-    """`config`: every line as it was read, macros replaced, laid out evenly."""
+def show_configuration(
+    config: Config, *, version: str, is_admin: bool = True, is_laid_out: bool = True
+) -> Iterator[str]:
+    """`config`: every line as it was read, macros replaced, indented and spaced evenly if wanted."""
     yield f"# Exim Configuration ({version})"
     section = ""
     depth = 0
@@ -124,7 +126,9 @@ def show_configuration(config: Config, *, version: str, is_admin: bool = True) -
         if not is_admin:
             line = _without_secrets(line)
         words = line.split()
-        if words and words[0] == "begin":
+        if not is_laid_out:
+            yield line
+        elif words and words[0] == "begin":
             section, depth = words[-1], 1
             yield from ("", line)
         elif section in ("acl", "routers", "transports", "authenticators") and _is_label(line):

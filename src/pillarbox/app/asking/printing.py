@@ -26,6 +26,10 @@ from pillarbox.config.show import (
 FAMILIES = ("router", "transport", "authenticator")
 
 
+_BEFORE_A_NAME = (*FAMILIES, "macro", "environment", "config")
+"""Words that take the next one for a name; Exim does so for the last two, though nothing bears a name there."""
+
+
 class Unknown(Exception):
     """What is asked for is not there; `str()` tells the caller."""
 
@@ -44,7 +48,7 @@ def print_configuration(
     code = 0
     rest = iter(words)
     for word in rest:
-        name = next(rest, "") if word in (*FAMILIES, "macro") else ""
+        name = next(rest, "") if word in _BEFORE_A_NAME else ""
         try:
             _print(list(asked.answer(word, name)))
         except Unknown as unknown:
@@ -67,7 +71,9 @@ class _Asked(msgspec.Struct, frozen=True):
 
     def answer(self, word: str, name: str) -> Iterator[str]:
         """`name`: the word behind `router`, `transport`, `authenticator`, `macro`. Raises Unknown."""
-        if name:
+        if name and word == "environment":
+            raise Unknown(f"{word} {name} not found")
+        if name and word != "config":
             yield from self._macro(name) if word == "macro" else self._driver(word, name)
         elif word.startswith("+"):
             yield from self._list(word[1:])
@@ -83,7 +89,9 @@ class _Asked(msgspec.Struct, frozen=True):
             case "all":
                 yield from show_main(self.config, is_admin=self.is_admin, with_names=self.with_names)
             case "config":
-                yield from show_configuration(self.config, version=VERSION, is_admin=self.is_admin)
+                yield from show_configuration(
+                    self.config, version=VERSION, is_admin=self.is_admin, is_laid_out=self.with_names
+                )
             case "configure_file" | "config_file":
                 yield self.path
             case "environment":
