@@ -165,6 +165,27 @@ def cdb() -> Prepared:
     return found("aliases.cdb", write_cdb(hundred_thousand()), "${lookup{user77777}cdb{FILE}}")
 
 
+def matched(subject: str) -> Prepared:
+    """One match of the subject against a domain list of 1,000 names."""
+    from pillarbox.language.match.domains import DomainList
+    from pillarbox.language.match.named import NamedLists
+    from pillarbox.language.nowhere import empty_scope
+
+    domains = DomainList.parse(" : ".join(f"d{number}.example.org" for number in range(1000)), NamedLists())
+    scope = empty_scope()
+    return lambda: domains.match_data_now(subject, scope)
+
+
+@figure("the last of 1,000 names in a domain list", 2)
+def last_name() -> Prepared:
+    return matched("D999.example.org")
+
+
+@figure("a name that is not among 1,000", 2)
+def no_name() -> Prepared:
+    return matched("elsewhere.example.org")
+
+
 def measure(prepare: Callable[[], Prepared]) -> float:
     """Microseconds for a call."""
     timer = timeit.Timer(prepare())

@@ -134,7 +134,7 @@ async def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
 async def test_a_file_that_is_not_there_defers() -> None:
     domains = DomainList.parse("/nonexistent/list", NamedLists())
     with pytest.raises(
-        ExpansionDeferred, match='failed to open .* when checking "/nonexistent/list": No such'
+        ExpansionDeferred, match=r'failed to open .* when checking "/nonexistent/list": No such'
     ):
         await domains.matches("a", nowhere())
 
