@@ -1,6 +1,6 @@
 """The reference pages, made from the declarations: `make reference` writes them, a test sees that they are current.
 
-One page a family: main options, routers, transports, authenticators, ACL conditions and modifiers, variables, commands.
+One page for the main options, for what the drivers of a family share, for each driver, for ACLs and for expansions.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pillarbox.app.configuration import declare_all
-from pillarbox.config.declare import MISSING, Driver, MainOptions, Option
+from pillarbox.config.declare import MISSING, Driver, Inert, MainOptions, Option
 from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
 from pillarbox.language.expand.registry import CONDITIONS as EXPANSION_CONDITIONS
 from pillarbox.language.expand.registry import ITEMS, OPERATORS, VARIABLES, load_families
 
 D = TypeVar("D")
-INERT = {"": "", "noted": "*(no effect yet)* ", "refused": "*(refused until it is supported)* "}
+INERT = {"": "yes", "noted": "not yet", "refused": "not yet: refused when serving"}
 HEAD = "<!-- Made by `make reference` from the declarations in the code. Do not edit. -->\n"
 
 
@@ -29,7 +29,9 @@ def pages() -> dict[str, str]:
     load_families()
     made = {"main.md": _main_page(), "acl.md": _acl_page(), "expansion.md": _expansion_page()}
     for family, base in sorted(_ours(Driver.families).items()):
-        made[f"{family}s.md"] = _family_page(family, base)
+        drivers = sorted(_ours(base.registry).items())
+        made[f"{family}s.md"] = _family_page(family, base, drivers)
+        made |= {f"{family}-{name}.md": _driver_page(family, base, name, driver) for name, driver in drivers}
     return {name: HEAD + text for name, text in sorted(made.items())}
 
 
@@ -42,22 +44,41 @@ def _ours(registry: Mapping[str, type[D]]) -> dict[str, type[D]]:
     return {name: kind for name, kind in registry.items() if _is_ours(kind)}
 
 
+_LEGEND = """**[P]** marks Pillarbox's own; the others are Exim's. *Expanded* means that the text may hold `$` and is expanded when it is
+needed. What has no effect yet is mentioned when it is set; what would restrict somebody, protect something or change where mail
+goes keeps the server from starting, though `-bt`, `-be` and their like can still be asked.
+"""
+
+
 def _main_page() -> str:
-    lines = ["# Main options", "", "**[P]** marks Pillarbox's own; the others are Exim's.", ""]
-    for settings in filter(_is_ours, MainOptions.registry):
+    lines = ["# Main options", "", _LEGEND]
+    for settings in sorted(filter(_is_ours, MainOptions.registry), key=lambda kind: kind.__module__):
         lines += [f"## {_first_line(settings)}", "", *_table(settings.options()), ""]
     return "\n".join(lines)
 
 
-def _family_page(family: str, base: type[Driver]) -> str:
+def _family_page(family: str, base: type[Driver], drivers: list[tuple[str, type[Driver]]]) -> str:
+    lines = [f"# {family.capitalize()}s", "", _LEGEND, "| driver | acted on | |", "|---|---|---|"]
+    for name, driver in drivers:
+        link = f"[{name}]({family}-{name}.md)"
+        mark = "**[P]** " if driver.extension else ""
+        lines.append(f"| {link} | {INERT[driver.inert]} | {mark}{_first_line(driver)} |")
+    return "\n".join([*lines, "", f"## Options of all {family}s", "", *_table(base.options()), ""])
+
+
+def _driver_page(family: str, base: type[Driver], name: str, driver: type[Driver]) -> str:
     generic = base.options()
-    lines = [f"# {family.capitalize()}s", "", f"## Options of all {family}s", "", *_table(generic), ""]
-    for name, driver in sorted(_ours(base.registry).items()):
-        own = {key: option for key, option in driver.options().items() if key not in generic}
-        lines += [f"## driver = {name}", "", _first_line(driver), ""]
-        if own:
-            lines += [*_table(own), ""]
-    return "\n".join(lines)
+    own = {key: option for key, option in driver.options().items() if key not in generic}
+    lines = [f"# {family.capitalize()}: driver = {name}", "", _first_line(driver), ""]
+    if driver.inert:
+        lines += [
+            "**It cannot run yet**: its options are read, and a server that is to use it does not start.",
+            "",
+        ]
+    lines += [f"Besides these it has the [options of all {family}s]({family}s.md).", ""]
+    return "\n".join(
+        [*lines, *_table(own, driver.inert), ""] if own else [*lines, "It has no options of its own.", ""]
+    )
 
 
 def _acl_page() -> str:
@@ -82,12 +103,14 @@ def _expansion_page() -> str:
     return "\n".join([*lines, ""])
 
 
-def _table(options: Mapping[str, Option]) -> Iterator[str]:
-    yield "| option | default | |"
-    yield "|---|---|---|"
+def _table(options: Mapping[str, Option], inert: Inert = "") -> Iterator[str]:
+    """`inert`: of the driver that they belong to."""
+    yield "| option | type | default | acted on | |"
+    yield "|---|---|---|---|---|"
     for name, declared in sorted(options.items()):
-        mark = "**[P]** " if declared.extension else INERT[declared.inert]
-        yield f"| `{name}` | {_default(declared)} | {mark}{_cell(declared.doc)} |"
+        mark = "**[P]** " if declared.extension else ""
+        cells = (f"`{name}`", declared.kind.word, _default(declared), INERT[declared.inert or inert])
+        yield f"| {' | '.join(cells)} | {mark}{_cell(declared.doc)} |"
 
 
 def _default(declared: Option) -> str:
@@ -96,8 +119,8 @@ def _default(declared: Option) -> str:
     if declared.default is MISSING:
         return "*required*"
     value: Any = declared.default_value()
-    if value is None or value == "":
-        return ""
+    if value is None or value in ("", ()):
+        return "unset"
     if isinstance(value, bool):
         return "true" if value else "false"
     shown = declared.kind.show(value).replace("\n", "\\n")

@@ -236,7 +236,6 @@ class _Builder:
                 name = _as_written(raw)
                 self.complain(raw.position, raw.text, unknown.format(name), _meant(name, declared))
                 continue
-            self._mind_inert(raw, option)
             if raw.name in REPEATABLE and raw.value is not None:
                 before = written.get(raw.name)
                 joined = raw.value if before is None else REPEATABLE[raw.name](before, raw.value)
@@ -247,16 +246,21 @@ class _Builder:
                 self.notes.append(Problem(raw.position.file, raw.position.line, raw.text[:200], reason))
             written.setdefault(raw.name, raw.value or "")
             try:
-                yield option, _parse(raw, option, self.named)
+                value = _parse(raw, option, self.named)
             except OptionError as error:
                 if raw.name in _LATE:
                     self._found.add_at_end(raw.position, str(error), error.suggestion)
                     continue
                 self.complain(raw.position, raw.text, str(error).replace(NAME, raw.name), error.suggestion)
+                continue
+            self._mind_inert(raw, option, value)
+            yield option, value
 
-    def _mind_inert(self, raw: RawOption, option: Option) -> None:
-        """What we do not act on is never passed over in silence."""
+    def _mind_inert(self, raw: RawOption, option: Option, value: object) -> None:
+        """What we do not act on is never passed over in silence; what asks for nothing may be."""
         match option.inert:
+            case "refused" if option.asks_for_nothing(value):
+                return
             case "refused":
                 reason = f"{raw.name} is not supported yet, and mail would pass that it forbids"
                 self._note(raw, reason, "refused")

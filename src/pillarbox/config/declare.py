@@ -109,6 +109,11 @@ class Option:
             reason = str(error).replace(NAME, self.name)
             raise OptionError(reason, error.option or self.name, error.suggestion) from None
 
+    def asks_for_nothing(self, value: object) -> bool:
+        """Whether this value is as good as none: off, empty, or what it is anyhow."""
+        text = getattr(value, "source", value)
+        return text in (None, False, "", ()) or (not self.must_be_given and value == self.default_value())
+
     def default_value(self) -> Any:
         """A default given as text is parsed as if it stood in a file."""
         if self.default_factory is not MISSING:

@@ -189,3 +189,20 @@ def test_an_integer_that_depends_is_told_from_one_that_does_not() -> None:
 
 def test_main_options_know_of_no_test() -> None:
     assert all(settings.__module__.startswith("pillarbox.") for settings in MainOptions.registry)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "nothing"),
+    [
+        ("truth", "no", True),
+        ("truth", "yes", False),
+        ("pauses", "", True),
+        ("patience", "1h", False),
+        ("later", "root", False),
+        ("mode", "0", True),
+        ("mode", "022", False),
+    ],
+)
+def test_a_value_that_asks_for_nothing(name: str, text: str, nothing: bool) -> None:
+    found = _option(name)
+    assert found.asks_for_nothing(found.parse(text, NamedLists())) is nothing
