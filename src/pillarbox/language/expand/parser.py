@@ -39,9 +39,7 @@ _SPACE = re.compile(r"[ \t\n\r\v\f]*")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "v": "\v", "f": "\f"}
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEX = re.compile(r"[0-9a-fA-F]{0,2}")
-_CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[\]-`{-~]")
-"""A change of separator, written as it is; one with a backslash is found when the list is read."""
-_OWN_CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[-`{-~\x00-\x1f\x7f]")
+_CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[-`{-~\x00-\x1f\x7f]")
 _SYMBOL = re.compile(r"[<>=]=?|=")
 
 Observer = Callable[["Node | Condition", str, int, int], None]
@@ -153,11 +151,25 @@ class Parser:
         self.skip_space()
         at = self.position
         self.expect("{", missing or f'missing {{ after "{owner}"')
-        change = _CHANGE.match(self.source, self.position)
-        if change is None:
-            return untainted_separator(self._rest_of_braced(), _OWN_CHANGE)
-        self.position = change.end()
-        return join([literal(change.group(), at), self._rest_of_braced()], at)
+        change = self._separator_change()
+        if not change:
+            return untainted_separator(self._rest_of_braced(), _CHANGE)
+        return join([literal(change, at), self._rest_of_braced()], at)
+
+    def _separator_change(self) -> str:
+        """`<;` when that comes next, escapes read; then we are behind it. Otherwise empty."""
+        start = self.position
+        self.skip_space()
+        if self.take("<") and self.position + 1 < len(self.source):
+            if self.peek() == "\\":
+                separator = self._escape()
+            else:
+                separator = self.peek()
+                self.position += 1
+            if _CHANGE.fullmatch(f"<{separator}"):
+                return f"<{separator}"
+        self.position = start
+        return ""
 
     def braced_source(self, owner: str, missing: str = "") -> Node:
         """An argument in which `$` is nothing special: for what expands it later itself (a list)."""
