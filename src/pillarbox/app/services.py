@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pillarbox.app.outside import outside_facts
 from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.config.declare import main_options
@@ -60,6 +61,7 @@ def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, obj
         LocalHost: LocalHost(identity.primary_hostname, addresses),
         Identity: identity,
         Files: config.main(Files),
+        **outside_facts(config),
         **config.main_facets,
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pillarbox.language.expand import json
 from pillarbox.language.expand.branches import Branches, choose, parse_branches, value_node
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.lists import elements
 from pillarbox.language.expand.nodes import Node
 from pillarbox.language.expand.parser import Parser
@@ -29,11 +29,13 @@ def parse_extract(parser: Parser) -> Node:
     at = parser.position
     variant = _variant(parser)
     first = parser.braced("extract", "missing '{' for arg 1 of extract")
-    if first.constant is not None:
-        _key(first.constant)
+    if first.constant is not None and not first.constant.strip(_SPACE):
+        raise parser.fail('first argument of "extract" must not be empty', at)
     second = parser.braced("extract", "missing '{' for arg 2 of extract")
     if variant:
-        return _json_extraction(at, variant, [first, second], parse_branches(parser, "extract", value_node(at)))
+        return _json_extraction(
+            at, variant, [first, second], parse_branches(parser, "extract", value_node(at))
+        )
     if first.constant is not None and not _is_number(first.constant):
         return _extraction(at, [first, second], parse_branches(parser, "extract", value_node(at)))
     if first.constant is None and not _has_third(parser):
@@ -61,24 +63,25 @@ def _undecided(parser: Parser, at: int, arguments: list[Node]) -> Node:
     """Only its value tells whether the first argument is a number: both readings are kept where both are possible."""
     begin = parser.position
     named = numbered = None
-    failure: Exception | None = None
+    failure: ExpandSyntaxError | None = None
     try:
         named = _extraction(at, arguments, parse_branches(parser, "extract", value_node(at)))
         end = parser.position
-    except Exception as error:  # noqa: BLE001: told below unless the other reading is good
+    except ExpandSyntaxError as error:
         failure, end = error, begin
     parser.position = begin
     try:
         third = parser.braced("extract", "missing '{' for arg 3 of extract")
         numbered = _extraction(at, [*arguments, third], parse_branches(parser, "extract", value_node(at)))
         end = parser.position
-    except Exception as error:  # noqa: BLE001: as above
+    except ExpandSyntaxError as error:
         failure = failure or error
     parser.position = end
     if named is None or numbered is None:
-        if named is None and numbered is None and failure:
-            raise failure
-        return named or numbered  # type: ignore[return-value]
+        only = named or numbered
+        if only is None:
+            raise failure or parser.fail("missing '{' for arg 3 of extract", begin)
+        return only
     by_name, by_number, key_of = named.evaluate, numbered.evaluate, arguments[0].evaluate
 
     def evaluate(scope: Scope) -> str:

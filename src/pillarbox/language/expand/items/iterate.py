@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.lists import elements, joined
 from pillarbox.language.expand.nodes import Evaluate, Node, bounded
 from pillarbox.language.expand.numbers import integer
@@ -97,13 +97,11 @@ def parse_reduce(parser: Parser) -> Node:
 
 
 def _body(parser: Parser, owner: str) -> Node:
-    try:
-        body = parser.braced(owner, _missing("last", owner))
-    except ExpandSyntaxError as error:
-        if error.message == _missing("last", owner):
-            raise
-        message = f'{_quoted(error.message)} inside "{owner}" item'
-        raise ExpandSyntaxError(message, error.position, error.suggestion) from None
+    parser.skip_space()
+    parser.expect("{", _missing("last", owner))
+    with parser.inside(f'inside "{owner}" item'):
+        body = parser.operand()
+    parser.expect("}", "missing } at end of string")
     _end(parser, owner)
     return body
 
@@ -148,12 +146,13 @@ _NUMBERS: dict[str, Callable[[int, int], bool]] = {
 def parse_sort(parser: Parser) -> Node:
     """Insertion in front of the first element that the new one sorts before: what Exim's ties depend on."""
     at = parser.position
-    source = parser.braced_list("sort", _missing("first", "sort"))
-    comparator = parser.braced("sort", _missing("second", "sort"))
+    source = parser.braced_list("sort", _missing("list", "sort"))
+    comparator = parser.braced("sort", _missing("comparator", "sort"))
     begin = parser.position
     extractor = parser.braced("sort", _missing("extractor", "sort"))
     shown = parser.source[begin : parser.position].strip()[1:-1]
-    _end(parser, "sort")
+    if parser.peek() != "}":
+        raise parser.fail('missing } at end of "sort"')
 
     def evaluate(scope: Scope) -> str:
         text, outer = source.evaluate(scope), scope.item
@@ -170,10 +169,13 @@ def parse_sort(parser: Parser) -> Node:
 
 
 def _extracted(evaluate: Evaluate, scope: Scope, shown: str) -> str:
+    """What an element is compared by; one that has nothing fails, as in Exim."""
     try:
-        return evaluate(scope)
+        if key := evaluate(scope):
+            return key
     except ExpansionFailed:
-        raise ExpansionFailed(f'field-extract in sort: "{shown}"') from None
+        pass
+    raise ExpansionFailed(f'field-extract in sort: "{shown}"')
 
 
 def _insert(ordered: list[tuple[str, str]], new: tuple[str, str], sorts_before: Comparison) -> None:
@@ -184,10 +186,18 @@ def _insert(ordered: list[tuple[str, str]], new: tuple[str, str], sorts_before: 
     ordered.append(new)
 
 
+def _compares(numeric: Callable[[int, int], bool], left: str, right: str) -> bool:
+    """What is no number sorts before nothing."""
+    try:
+        return numeric(integer(left), integer(right))
+    except ExpansionFailed:
+        return False
+
+
 def _comparison(name: str) -> Comparison:
     word = name.split(" ")[0] if name[:1] != " " else ""
     if numeric := _NUMBERS.get(word):
-        return lambda left, right: numeric(integer(left), integer(right))
+        return lambda left, right: _compares(numeric, left, right)
     if textual := _TEXTS.get(word):
         return lambda left, right: textual(octets(left), octets(right))
     if word.endswith("i") and (folded := _TEXTS.get(word[:-1])):

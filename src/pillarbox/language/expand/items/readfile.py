@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
 
 from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.forbidden import refuse_forbidden
 from pillarbox.language.expand.nodes import Node
+from pillarbox.language.expand.octets import text_of
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import MAX_OUTPUT, Scope, Services
+from pillarbox.language.expand.taint import is_tainted, join_texts
 
 
 class FileContent(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -27,12 +31,19 @@ class FileContent(msgspec.Struct, frozen=True, gc=False, tag=True):
         try:
             with Path(self.name).open("rb") as file:
                 data = file.read(MAX_OUTPUT + 1)
+        except IsADirectoryError:
+            return ""
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ExpansionFailed(f"failed to open {self.name}: {reason}") from None
+            raise ExpansionFailed(_not_opened(self.name, error)) from None
         if len(data) > MAX_OUTPUT:
             raise ExpansionFailed(f"{self.name} is larger than {MAX_OUTPUT} bytes")
-        return data.decode("utf-8", "surrogateescape")
+        return text_of(data)
+
+
+def _not_opened(name: str, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    ours = f" (euid={os.geteuid()} egid={os.getegid()})" if isinstance(error, PermissionError) else ""
+    return f"failed to open {name}: {reason}{ours}"
 
 
 @item("readfile")
@@ -41,7 +52,14 @@ def parse_readfile(parser: Parser) -> Node:
     arguments = parser.braced_arguments("readfile", 1, 2)
 
     def evaluate(scope: Scope) -> str:
-        content = scope.ask(FileContent(arguments[0].evaluate(scope)))
-        return content if len(arguments) == 1 else content.replace("\n", arguments[1].evaluate(scope))
+        refuse_forbidden(scope, "readfile")
+        name = arguments[0].evaluate(scope)
+        if is_tainted(name):
+            raise ExpansionFailed(_not_opened(name, PermissionError(13, "Permission denied")))
+        end = arguments[1].evaluate(scope) if len(arguments) == 2 else None
+        if not name:
+            raise ExpansionFailed("failed to open : No such file or directory")
+        content = scope.ask(FileContent(str(name)))
+        return content if end is None else join_texts(content.split("\n"), end)
 
     return Node("readfile", at, evaluate, arguments, is_pure=False)

@@ -1,0 +1,84 @@
+"""What expansions may do outside this process: commands, sockets, the administrator's functions, the environment (Exim 11.5).
+
+Each is imported when it is first used: most expansions need none, and `exim -be` must start quickly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from pillarbox.config.model import Config
+from pillarbox.flow.settings.environment import Environment as EnvironmentOptions
+from pillarbox.language.expand.items.env import Environment
+from pillarbox.language.match.named import NamedLists
+from pillarbox.language.match.strings import StringList
+from pillarbox.language.nowhere import empty_scope
+from pillarbox.ports.commands import CommandResult, Commands
+from pillarbox.ports.functions import Functions
+from pillarbox.ports.sockets import Sockets, SocketWish
+
+
+def outside_facts(config: Config) -> dict[type, object]:
+    """Facets for `Services.facts`."""
+    options = config.main(EnvironmentOptions)
+    variables = kept_environment(options.keep_environment or (), options.add_environment or (), os.environ)
+    facts: dict[type, object] = {
+        Environment: Environment(variables),
+        Commands: LateCommands(variables),
+        Sockets: LateSockets(),
+    }
+    if options.python_modules:
+        facts[Functions] = LateFunctions(options.python_modules)
+    return facts
+
+
+def kept_environment(
+    keep: Sequence[str], add: Sequence[str], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Nothing but what `keep_environment` names (wildcards and regular expressions too) and `add_environment` sets."""
+    kept: dict[str, str] = {}
+    if keep:
+        wanted, scope = StringList.parse(" : ".join(keep), NamedLists()), empty_scope()
+        kept = {
+            name: value
+            for name, value in environment.items()
+            if wanted.match_data_now(name, scope) is not None
+        }
+    for setting in add:
+        name, _, value = setting.partition("=")
+        kept[name.strip()] = value
+    return kept
+
+
+class LateCommands:
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._made: Commands | None = None
+
+    async def run(self, arguments: tuple[str, ...], *, timeout: float, limit: int) -> CommandResult:
+        if self._made is None:
+            from pillarbox.system.commands import SystemCommands
+
+            self._made = SystemCommands(lambda: self._variables)
+        return await self._made.run(arguments, timeout=timeout, limit=limit)
+
+
+class LateSockets:
+    async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
+        from pillarbox.system.sockets import SystemSockets
+
+        return await SystemSockets().ask(wish, timeout=timeout, limit=limit)
+
+
+class LateFunctions:
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = files
+        self._made: Functions | None = None
+
+    async def call(self, name: str, arguments: tuple[str, ...]) -> str | None:
+        if self._made is None:
+            from pillarbox.system.functions import PythonFunctions
+
+            self._made = PythonFunctions(self._files)
+        return await self._made.call(name, arguments)

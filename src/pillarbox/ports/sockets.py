@@ -1,0 +1,32 @@
+"""Asking a server one thing: connect, write the request, read to the end (`${readsocket}`, Exim 11.5)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class SocketTrouble(Exception):
+    """No answer; `str()` says why in Exim's words."""
+
+
+class SocketWish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Where to and how. Either `path` (UNIX) or `host` and `port`."""
+
+    path: str = ""
+    host: str = ""
+    """A name or an address; each address of a name is tried in turn."""
+    port: str = ""
+    """A number or a service's name."""
+    request: bytes = b""
+    shuts_down: bool = True
+    """End our side once the request is written; never with TLS."""
+    tls: bool = False
+    server_name: str = ""
+
+
+class Sockets(Protocol):
+    async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
+        """All that the server says. Raises SocketTrouble."""
+        ...

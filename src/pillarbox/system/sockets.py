@@ -1,0 +1,110 @@
+"""One question to one server over a UNIX or TCP socket, with TLS when wished (`${readsocket}`)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+
+from pillarbox.ports.sockets import SocketTrouble, SocketWish
+
+_PIECE = 64 * 1024
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class SystemSockets:
+    async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
+        """`timeout` bounds each of connecting and the exchange."""
+        try:
+            async with asyncio.timeout(timeout):
+                reader, writer = await (_connect_unix(wish.path) if not wish.host else _connect_inet(wish))
+        except TimeoutError:
+            raise SocketTrouble("connection timed out") from None
+        try:
+            async with asyncio.timeout(timeout):
+                await _write(writer, wish)
+                return await _read(reader, limit)
+        except TimeoutError:
+            raise SocketTrouble("socket read timed out") from None
+        finally:
+            writer.transport.abort()
+
+
+async def _connect_unix(path: str) -> _Streams:
+    try:
+        return await asyncio.open_unix_connection(path)
+    except (OSError, ValueError) as error:
+        raise SocketTrouble(f"failed to connect to socket {path}: {_reason(error)}") from None
+
+
+async def _connect_inet(wish: SocketWish) -> _Streams:
+    bare = wish.host[1:-1] if wish.host.startswith("[") and wish.host.endswith("]") else wish.host
+    context = _tls_context() if wish.tls else None
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(bare, _port(wish.port), type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise SocketTrouble(f"no IP address found for host {wish.host}") from None
+    trouble: Exception | None = None
+    for *_, address in found:
+        try:
+            return await asyncio.open_connection(
+                str(address[0]),
+                int(address[1]),
+                ssl=context,
+                server_hostname=(wish.server_name or bare) if context else None,
+            )
+        except (OSError, ValueError) as error:
+            trouble = error
+    raise SocketTrouble(f"failed to connect to any address for {wish.host}: {_reason(trouble)}") from None
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        number = int(text[:9])
+        if number > 65535:
+            raise SocketTrouble(f"port number {text} is too large")
+        return number
+    try:
+        return socket.getservbyname(text, "tcp")
+    except OSError:
+        raise SocketTrouble(f'unknown port "{text}"') from None
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Exim does not verify the server here, and neither do we: the request goes to a host that the configuration names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _write(writer: asyncio.StreamWriter, wish: SocketWish) -> None:
+    try:
+        if wish.request:
+            writer.write(wish.request)
+            await writer.drain()
+        if wish.shuts_down and not wish.tls and writer.can_write_eof():
+            writer.write_eof()
+    except OSError as error:
+        raise SocketTrouble(f"request write to socket failed: {_reason(error)}") from None
+
+
+async def _read(reader: asyncio.StreamReader, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while piece := await reader.read(_PIECE):
+            size += len(piece)
+            if size > limit:
+                raise SocketTrouble(f"the answer exceeds {limit} bytes")
+            parts.append(piece)
+    except OSError as error:
+        raise SocketTrouble(f"socket read failed: {_reason(error)}") from None
+    return b"".join(parts)
+
+
+def _reason(error: Exception | None) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error)
