@@ -46,6 +46,8 @@ _INSTALLED = frozenset(
         "log_file_path",
         "pid_file_path",
         "process_log_path",
+        "received_header_text",
+        "smtp_banner",
         "spool_directory",
     ]
 )

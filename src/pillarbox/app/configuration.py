@@ -87,20 +87,26 @@ def builtin_macros() -> BuiltinMacros:
     """With what only the flow and the backends know."""
     return BuiltinMacros(
         {
-            "_ACL_COND_": lambda: sorted(_acl_words("CONDITIONS"), reverse=True),
-            "_ACL_MOD_": lambda: sorted(_acl_words("MODIFIERS"), reverse=True),
+            "_ACL_COND_": _acl_conditions,
+            "_ACL_MOD_": _acl_modifiers,
             "_HAVE_LOOKUP_": lambda: sorted(known_kinds(), reverse=True),
         },
         declare_all,
     )
 
 
-def _acl_words(table: str) -> Iterable[str]:
-    from pillarbox.flow.check.acl import condition
+def _acl_conditions() -> Iterable[str]:
+    from pillarbox.flow.check.acl import condition, unsupported
 
     condition.load_all()
-    words: Mapping[str, object] = getattr(condition, table)
-    return words
+    return sorted({*condition.CONDITIONS, *unsupported.CONDITIONS_NOT_YET}, reverse=True)
+
+
+def _acl_modifiers() -> Iterable[str]:
+    from pillarbox.flow.check.acl import condition, unsupported
+
+    condition.load_all()
+    return sorted({*condition.MODIFIERS, *unsupported.MODIFIERS_NOT_YET, "endpass"}, reverse=True)
 
 
 def check_acl_references(config: Config) -> None:

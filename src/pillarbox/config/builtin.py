@@ -1,7 +1,7 @@
 """Exim's builtin macros: what this program has, for `.ifdef` (Exim 6.9).
 
 `_DRIVER_ROUTER_REDIRECT`, `_OPT_MAIN_…`, `_EXP_ITEM_…`: generated from what is declared, group by group, when a line of a configuration
-asks for one. All mean `y`. The groups come in the order in which the real one prints them.
+asks for one. All but two mean `y`. The groups come in the order in which the real one prints them.
 """
 
 from __future__ import annotations
@@ -78,6 +78,23 @@ LOG_SELECTORS = [
 FEATURES = ("CRYPTEQ", "ICONV", "IPV6", "OPENSSL", "TLS", "TRANSPORT_APPEND_MAILDIR")
 """`_HAVE_…`: what a configuration may rely on."""
 
+TEXTS = {
+    "_DKIM_OVERSIGN_HEADERS": (
+        "+From:+Sender:+Reply-To:+Subject:+Date:+Message-ID:+To:+Cc:+MIME-Version:+Content-Type:"
+        "+Content-Transfer-Encoding:+Content-ID:+Content-Description:+Resent-Date:+Resent-From:+Resent-Sender:+Resent-To:"
+        "+Resent-Cc:+Resent-Message-ID:+In-Reply-To:+References:+List-Id:+List-Help:+List-Unsubscribe:"
+        "+List-Unsubscribe-Post:+List-Subscribe:+List-Post:+List-Owner:+List-Archive"
+    ),
+    "_DKIM_SIGN_HEADERS": (
+        "From:=Sender:Reply-To:Subject:Date:Message-ID:To:Cc:MIME-Version:Content-Type:Content-Transfer-Encoding:"
+        "Content-ID:Content-Description:Resent-Date:=Resent-From:=Resent-Sender:=Resent-To:=Resent-Cc:=Resent-Message-ID:"
+        "In-Reply-To:References:=List-Id:=List-Help:=List-Unsubscribe:=List-Subscribe:=List-Post:=List-Owner:=List-Archive"
+    ),
+}
+"""Those that mean a text: lists of header fields for `dkim_sign_headers` (Exim 57.1)."""
+_PLAIN_VARIABLES = ("item", "value", *(f"{name}{digit}" for name in ("n", "sn") for digit in range(10)))
+"""Variables that the language itself knows, without a declaration."""
+
 Names = Callable[[], Iterable[str]]
 _PLACE = re.compile(r"_(?:EXP|HAVE|LOG|OPT|DRIVER|ACL)_[A-Z]")
 
@@ -94,6 +111,9 @@ class BuiltinMacros:
 
     def replace(self, line: str) -> str:
         """Each of our names becomes `y`; where one is the beginning of another, the longest fits."""
+        if "_DKIM_" in line:
+            for name, text in TEXTS.items():
+                line = line.replace(name, text)
         if not _PLACE.search(line):
             return line
         made, end = "", 0
@@ -127,6 +147,7 @@ class BuiltinMacros:
 
     def all(self) -> Iterator[tuple[str, str]]:
         """(name, value) in the order of `-bP macros`."""
+        yield from TEXTS.items()
         seen: set[str] = set()
         for prefix in self._sources:
             for name in self._group(prefix):
@@ -170,7 +191,7 @@ def _registered(table: Callable[[], Iterable[str]]) -> Names:
 
 
 _SOURCES: dict[str, Names] = {
-    "_EXP_VAR_": lambda: _downwards(registry.VARIABLES),
+    "_EXP_VAR_": lambda: _downwards({*registry.VARIABLES, *_PLAIN_VARIABLES}),
     "_EXP_COND_": _registered(lambda: registry.CONDITIONS),
     "_EXP_OP_": _registered(lambda: registry.OPERATORS),
     "_EXP_ITEM_": _registered(lambda: registry.ITEMS),

@@ -80,7 +80,7 @@ def test_builds() -> None:
         ("begin router", 1, '"router" is not a known configuration section name', "did you mean routers?"),
         ("begin retry\nbegin retry", 2, '"retry" section is repeated in the configuration file', ""),
         ("begin retry\n* nosuch F,1h,1m", 2, "unknown or malformed retry error", ""),
-        ("begin rewrite\n*@x", 2, "replacement is missing", ""),
+        ("begin rewrite\n*@x", 2, "missing rewrite replacement string", ""),
         ("begin routers\n  driver = accept", 2, "router name missing", ""),
         (
             "begin routers\na:\n  driver = acept",
