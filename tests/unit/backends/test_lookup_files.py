@@ -234,6 +234,15 @@ async def test_sqlite_rows(tmp_path: Path) -> None:
     assert await asyncio.gather(*(found.find(f"select {i}", "") for i in range(5))) == list("01234")
 
 
+@pytest.mark.parametrize(
+    "query", ["select cast(x'ff' as text)", "select '\udcff'", "select 1 as '\udcff', 2"]
+)
+async def test_sqlite_text_is_utf_8(tmp_path: Path, query: str) -> None:
+    with pytest.raises(LookupDefer, match="not UTF-8"):
+        await lookup("sqlite").find(query, str(tmp_path / "a.db"))
+    assert await lookup("sqlite").find("select x'ff'", str(tmp_path / "a.db")) == "\udcff"
+
+
 async def test_sqlite_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pillarbox.backends.lookups.sqlite.MAX_STEPS", 1_000_000)
     found = lookup("sqlite")

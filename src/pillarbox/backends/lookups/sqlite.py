@@ -51,6 +51,10 @@ class _Database:
             raise LookupDefer(f"sqlite: the statement takes more than {MAX_STEPS} steps") from None
         except apsw.Error:
             return None
+        except UnicodeError:
+            raise LookupDefer(
+                "sqlite: the query or a text in the result is not UTF-8 (cast to blob?)"
+            ) from None
         finally:
             cursor.close(True)
         return "\n".join(lines) if lines else None
@@ -92,7 +96,7 @@ class Sqlite(QueryStyle):
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
         database = self._database(source or self._settings.sqlite_dbfile)
         async with database.lock:
-            return await asyncio.to_thread(database.rows, key.encode("utf-8", "replace").decode())
+            return await asyncio.to_thread(database.rows, key.partition("\0")[0])
 
     def quote(self, text: str, option: str) -> str | None:
         return None if option else text.replace("'", "''")
