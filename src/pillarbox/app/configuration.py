@@ -55,6 +55,12 @@ def find_driver(family: str, name: str) -> None:
         importlib.import_module(f"{package}.{name}")
 
 
+def driver_names(family: str) -> list[str]:
+    """Without importing any: a driver's file bears its name."""
+    package = importlib.import_module(DRIVERS[family])
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name != family)
+
+
 def _import_folder(name: str) -> None:
     package = importlib.import_module(name)
     for module in pkgutil.iter_modules(package.__path__):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pillarbox import __version__
 from pillarbox.app.asking.loading import load_or_complain
-from pillarbox.app.configuration import declare_all
+from pillarbox.app.configuration import driver_names
 from pillarbox.backends.lookups.registry import known_kinds
-from pillarbox.config.declare import Driver
 
 EXIM_VERSION = "4.100.1"
 VERSION = f"{EXIM_VERSION} Pillarbox {__version__}"
@@ -18,7 +17,6 @@ _FEATURES = "Exim_filter crypteq iconv() IPv6 OpenSSL"
 
 def print_version(path: Path | None, macros: Mapping[str, str] | None = None) -> int:
     """Also checks the configuration, when there is one; 1: it is wrong."""
-    declare_all()
     print("\n".join(version_lines()), flush=True)
     if path is None:
         return 0
@@ -29,12 +27,11 @@ def print_version(path: Path | None, macros: Mapping[str, str] | None = None) ->
 
 
 def version_lines() -> Iterator[str]:
-    """The first line begins as Exim's does, so that scripts find the version."""
+    """The first line begins as Exim's does, so that scripts find the version. Drivers are those whose options are known, also where
+    serving with them is not possible yet."""
     yield f"Exim version {EXIM_VERSION} #0 (Pillarbox {__version__})"
     yield ""
     yield f"Support for: {_FEATURES}"
     yield f"Lookups (built-in): {' '.join(sorted(known_kinds()))}"
     for family in ("authenticator", "router", "transport"):
-        drivers = Driver.families[family].registry.values()
-        names = " ".join(sorted(driver.driver for driver in drivers if not driver.inert))
-        yield f"{family.capitalize()}s (built-in): {names}"
+        yield f"{family.capitalize()}s (built-in): {' '.join(driver_names(family))}"
