@@ -35,7 +35,9 @@ def exim_answers(configuration: str, asked: Sequence[Ask], folder: Path) -> list
     """`=value`, empty (not found), or `DEFER text` for each."""
     file = folder / "exim.conf"
     (folder / "spool" / "log").mkdir(parents=True, exist_ok=True)
-    file.write_text(f"spool_directory = {folder}/spool\nlog_file_path = {folder}/spool/log/%slog\n{configuration}")
+    file.write_text(
+        f"spool_directory = {folder}/spool\nlog_file_path = {folder}/spool/log/%slog\n{configuration}"
+    )
     file.chmod(0o644)
     lines = [ask.expansion.replace("\n", "\\N\\n\\N") for ask in asked]
     done = subprocess.run(

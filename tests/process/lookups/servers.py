@@ -18,10 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
-_PATH = ":".join(
-    [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]
-    + sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-)
+_POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+_PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *_POSTGRESQL])
 START_LIMIT = 20.0
 """Seconds a server may take until it answers."""
 

@@ -27,6 +27,8 @@ from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, QUERY_LIMIT
 MOST_ROWS = 100_000
 _COM_QUERY = b"\x03"
 _IN_TRANSACTION, _MORE_RESULTS = 0x1, 0x8
+_LAST_WORDS = frozenset((1053, 1317, 1927, 4031))
+"""Errors behind which the server closes: shut down, interrupted, killed, idle too long."""
 _BROKEN = (OSError, EOFError, ProtocolError, struct.error, IndexError, ValueError)
 
 
@@ -91,8 +93,7 @@ class MariaConnection:
                 _, offset = read_number(payload, offset)
                 return Result(affected=affected or 0), self._note_status(payload[offset : offset + 2])
             case b"\xff":
-                self._is_idle = True
-                raise QueryFailed(error_message(payload))
+                raise self._refusal(payload)
             case b"\xfb":  # LOAD DATA LOCAL: it gets nothing of ours
                 self._packets.send(b"")
                 return await self._read_result()
@@ -104,12 +105,15 @@ class MariaConnection:
         await self._packets.read()
         while not is_end(payload := await self._packets.read()):
             if payload[:1] == b"\xff":
-                self._is_idle = True
-                raise QueryFailed(error_message(payload))
+                raise self._refusal(payload)
             if len(result.rows) >= MOST_ROWS:
                 raise ProtocolError(f"more than {MOST_ROWS} rows")
             result.rows.append(row_values(payload, columns))
         return result, self._note_status(payload[3:5])
+
+    def _refusal(self, payload: bytes) -> QueryFailed:
+        self._is_idle = int.from_bytes(payload[1:3], "little") not in _LAST_WORDS
+        return QueryFailed(error_message(payload))
 
     def _note_status(self, status: bytes) -> bool:
         flags = int.from_bytes(status, "little")
