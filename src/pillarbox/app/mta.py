@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.listening import own_addresses
+from pillarbox.app.services import local_host
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
@@ -85,9 +86,7 @@ class Mta:
         self.config = config
         self.world = world
         identity = config.main(Identity)
-        self.local_host = LocalHost(
-            identity.primary_hostname, world.network.local_addresses() | own_addresses(config)
-        )
+        self.local_host = local_host(config, world.network.local_addresses() | own_addresses(config))
         facts: dict[type, object] = {
             LocalHost: self.local_host,
             Identity: identity,

@@ -11,7 +11,8 @@ from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.config.declare import main_options
 from pillarbox.config.model import Config
-from pillarbox.flow.settings import Dns, Files, Identity
+from pillarbox.flow.settings import Dns, Files, Identity, Listening, LocalMail
+from pillarbox.language.expand.headers import HeaderCoding
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.ports.dns import Answer, RecordType, Resolver
@@ -54,13 +55,22 @@ def lookup_settings(config: Config) -> LookupSettings:
     return msgspec.convert(given, LookupSettings, strict=False)
 
 
+def local_host(config: Config, addresses: frozenset[str]) -> LocalHost:
+    """What `@`, `@[]` and `@mx_…` in lists mean. `addresses`: this machine's."""
+    treated = config.main(Listening).hosts_treat_as_local
+    return LocalHost(
+        config.main(Identity).primary_hostname, addresses, None if treated is None else treated.matches_now
+    )
+
+
 def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, object]:
     """Facets that every scope has. `addresses`: this machine's."""
-    identity = config.main(Identity)
+    identity, local_mail = config.main(Identity), config.main(LocalMail)
     return {
-        LocalHost: LocalHost(identity.primary_hostname, addresses),
+        LocalHost: local_host(config, addresses),
         Identity: identity,
         Files: config.main(Files),
+        HeaderCoding: HeaderCoding(local_mail.headers_charset, local_mail.check_rfc2047_length),
         **outside_facts(config),
         **config.main_facets,
     }

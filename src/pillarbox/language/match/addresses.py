@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import like
 from pillarbox.language.match.core import MatchList
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.folding import fold, same
@@ -112,7 +113,7 @@ class AddressList(MatchList[str]):
             and ";" not in domain
         )
         if is_literal:
-            text = f"{local}@{domain}"
+            text = like(f"{local}@{domain}", item.text)
             literal = text if modes.is_caseful else fold(text)
             return self.literal_step(literal, item._replace(text=text), is_caseful=modes.is_caseful)
         pattern = _Pattern(local, _domain_step(domain, item, modes, self._named))
@@ -160,7 +161,8 @@ def _matcher(pattern: _Pattern, written: str, modes: Modes) -> Matcher[str]:
             return None
         stands_for = [subject_local[: len(folded) - len(ending)]] if is_wild else []
         scope.captures = [subject, *stands_for, *scope.captures[1:]]
-        return "@" + data if local is None else f"{written[: len(subject_local)]}@{data}"
+        start = "" if local is None else written[: len(subject_local)]
+        return like(f"{start}@{data}", data, start)
 
     return match
 
