@@ -1,7 +1,7 @@
 """`exim -bf` and `-bF`, ours and the real one's: the same words and exit codes for every filter of `filters/`.
 
-In each file a line `%% OPTIONS` begins a filter; `<NAME>` in the options is a message of `filters/messages`, `<<…>>` a header block with `\\n` for
-line ends. `# Exim filter` is put in front. Behind ` ! ` stands why a difference is meant: an id that docs/exim-compatibility.md explains.
+In each file a line `%% OPTIONS` begins a filter; `<NAME>` in the options is a message of `filters/messages`, `<<…>>` a header block with `\\n`
+for line ends. `# Exim filter` is put in front. Behind ` ! ` stands why a difference is meant: an id that docs/exim-compatibility.md explains.
 """
 
 from __future__ import annotations

@@ -36,20 +36,19 @@ class AddressError(Exception):
 
 def working_address(text: str, *, allow_null: bool = False) -> Working:
     """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError."""
-    reader = _Reader(text)
-    found = reader.read()
+    found = _Reader(text, allow_null=allow_null).read()
     if not found.address and not allow_null:
-        raise AddressError("empty address" if not reader.in_angles else "missing or malformed local part")
+        raise AddressError("empty address")
     return found
 
 
 class _Reader:
-    __slots__ = ("at", "in_angles", "text")
+    __slots__ = ("allow_null", "at", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, allow_null: bool = False) -> None:
         self.text = text
         self.at = 0
-        self.in_angles = False
+        self.allow_null = allow_null
 
     def read(self) -> Working:
         self.skip()
@@ -162,13 +161,12 @@ class _Reader:
             self.skip()
 
     def angle_address(self) -> Working:
-        self.in_angles = True
         self.at += 1
         self.skip()
         start = self.at
         if self.peek() == "@":
             found = self.route_and_address()
-        elif self.peek() == ">":
+        elif self.peek() == ">" and self.allow_null:
             found = ("", "", start, start)
         else:
             found = self.inner(start)
@@ -195,6 +193,7 @@ class _Reader:
 
     def route_and_address(self) -> tuple[str, str, int, int]:
         """`@one,@two:local@domain`: the route is dropped (RFC 5321 appendix C)."""
+        begin = self.at
         while True:
             self.at += 1
             self.domain()
@@ -208,11 +207,10 @@ class _Reader:
             raise AddressError("no local part" if self.peek() else "colon expected after route list")
         self.at += 1
         self.skip()
-        start = self.at
-        local, domain, start, end = self.inner(start)
+        local, domain, _, end = self.inner(self.at)
         if not domain:
             raise AddressError("domain missing in source-routed address")
-        return local, domain, start, end
+        return local, domain, begin, end
 
     def routed(self, start: int) -> Working:
         """A route outside angle brackets."""

@@ -23,3 +23,11 @@ def take_word(text: str) -> tuple[str, str]:
     if not plain:
         return "", ""
     return plain.group(), text[plain.end() :].lstrip()
+
+
+def dequote(text: str) -> tuple[str, str]:
+    """The same in Exim's lenient reading of rules: a quote that is not closed goes to the end of the line."""
+    text = text.lstrip()
+    if text.startswith('"') and not _QUOTED.match(text):
+        text += '"' if not text.endswith("\\") else '\\"'
+    return take_word(text)

@@ -96,7 +96,6 @@ def test_senders() -> None:
         "* * G,1h,1m,0.5",
         "* * F,x,1m",
         '"* * F,1h,1m',
-        "lsearch;/f * F,1h,1m",
     ],
 )
 def test_malformed_rules(line: str) -> None:

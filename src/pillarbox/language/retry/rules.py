@@ -1,58 +1,25 @@
 """Retry rules: `pattern  error  [senders=list]  F,2h,15m; G,16h,1h,1.5; F,4d,6h` (Exim 32.2 to 32.10).
 
 The first rule whose pattern, error and senders fit is used. Patterns are one-item address lists; a bare domain stands for every address in it.
-
-Known gap: patterns that need lookups are refused.
 """
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
-from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.nowhere import empty_scope
-from pillarbox.language.retry.errors import covers, is_error_name
-from pillarbox.language.words import take_word
+from pillarbox.language.retry.errors import covers, parse_error_name, show_error_name
+from pillarbox.language.retry.parameters import Algorithm, RetrySyntaxError, parse_algorithms
+from pillarbox.language.words import dequote
 
+__all__ = ["Algorithm", "NextTry", "RetryRule", "RetryRules", "RetrySyntaxError", "parse_retry_rule"]
 DAY = 86400.0
-_TIME = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
-_UNITS = (604800, 86400, 3600, 60, 1)
-_MAX_STEPS = 10_000
-
-
-class RetrySyntaxError(Exception):
-    """`str()` says what is wrong with the rule."""
-
-
-class Algorithm(msgspec.Struct, frozen=True, gc=False):
-    """`F,cutoff,interval`, `G,cutoff,first,factor`, `H,…`: seconds, the cutoff from the first failure on."""
-
-    letter: Literal["F", "G", "H"]
-    cutoff: float
-    interval: float
-    factor: float = 1.0
-
-    def gap(self, previous: float, longest: float) -> float:
-        """Seconds to wait after waiting `previous`."""
-        if self.letter == "F":
-            return min(self.interval, longest)
-        if self.letter == "H":
-            most = max(previous * self.factor, self.interval)
-            return min(random.uniform(self.interval, most), longest)
-        gap = self.interval
-        for _ in range(_MAX_STEPS):
-            if gap > previous or gap >= longest:
-                break
-            gap *= self.factor
-        return min(gap, longest)
 
 
 class NextTry(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +35,17 @@ class RetryRule(msgspec.Struct, frozen=True):
     senders: AddressList | None = None
     text: str = ""
     """As written."""
+    pattern_text: str = ""
+
+    @property
+    def is_pure(self) -> bool:
+        """It can be matched without asking anything."""
+        return self.pattern.is_pure and (self.senders is None or self.senders.is_pure)
+
+    def show(self) -> str:
+        """As `-brt` prints it."""
+        algorithms = "".join(f"{algorithm.show()}; " for algorithm in self.algorithms)
+        return f"{self.pattern_text}  {show_error_name(self.error)}  {algorithms}"
 
     def next_try(
         self,
@@ -109,7 +87,8 @@ class RetryRules(msgspec.Struct, frozen=True):
         scope: Scope | None = None,
     ) -> RetryRule | None:
         """The rule for a failure. `keys`: an address or a domain, or several tried against each rule in turn (for host errors: the host's
-        name, then the address's domain). `sender`: None for the null sender, empty when not known."""
+        name, then the address's domain). `sender`: None for the null sender, empty when not known. Raises BlockingIOError when a
+        rule that is not pure must wait."""
         where = scope or empty_scope()
         subjects = [keys] if isinstance(keys, str) else list(keys)
         addresses = [key if "@" in key else f"*@{key}" for key in subjects]
@@ -122,6 +101,12 @@ class RetryRules(msgspec.Struct, frozen=True):
                 return rule
         return None
 
+    async def find_waiting(
+        self, keys: Sequence[str], error: str, detail: str, *, sender: str | None, scope: Scope
+    ) -> RetryRule | None:
+        """The same, waiting for lookups. Raises ExpansionFailed, ExpansionDeferred."""
+        return await replay(scope, lambda run: self.find(keys, error, detail, sender=sender, scope=run))
+
 
 def _sender_fits(senders: AddressList, sender: str | None, scope: Scope) -> bool:
     if sender is None:
@@ -131,56 +116,22 @@ def _sender_fits(senders: AddressList, sender: str | None, scope: Scope) -> bool
 
 def parse_retry_rule(line: str, named: NamedLists) -> RetryRule:
     """Raises RetrySyntaxError."""
+    pattern, rest = dequote(line)
+    words = rest.split(None, 1)
+    if not words:
+        raise RetrySyntaxError("missing error type in retry rule")
+    error = parse_error_name(words[0])
+    rest = words[1] if len(words) > 1 else ""
+    senders: AddressList | None = None
     try:
-        pattern, rest = take_word(line)
-        error, rest = take_word(rest)
-        senders = None
         if rest.startswith("senders"):
-            senders, rest = _senders(rest, named)
-        error = error or "*"
-        if not is_error_name(error):
-            raise RetrySyntaxError(f'unknown or malformed retry error name "{error}"')
-        algorithms = tuple(_algorithm(part) for part in rest.split(";") if part.strip())
+            behind = rest[7:].lstrip()
+            if not behind.startswith("="):
+                raise RetrySyntaxError('"=" expected after "senders" in retry rule')
+            source, rest = dequote(behind[1:].lstrip())
+            senders = AddressList.parse(source, named)
+        algorithms = parse_algorithms(rest)
         compiled = AddressList.parse(pattern.replace(":", "::"), named)
-    except ValueError as error_in_words:
-        raise RetrySyntaxError(str(error_in_words)) from None
     except ListSyntaxError as list_error:
         raise RetrySyntaxError(list_error.message) from None
-    if not compiled.is_pure or (senders is not None and not senders.is_pure):
-        raise RetrySyntaxError("lookups and variables in retry patterns are not supported yet")
-    return RetryRule(compiled, error, algorithms, senders, line)
-
-
-def _senders(rest: str, named: NamedLists) -> tuple[AddressList, str]:
-    _, _, behind = rest.partition("=")
-    source, rest = take_word(behind)
-    return AddressList.parse(source, named), rest
-
-
-def _algorithm(text: str) -> Algorithm:
-    parts = [part.strip() for part in text.split(",")]
-    letter = parts[0].upper()
-    wanted = {"F": 3, "G": 4, "H": 4}.get(letter)
-    if wanted is None:
-        raise RetrySyntaxError(f'unknown retry algorithm "{parts[0]}": F, G or H')
-    if len(parts) != wanted:
-        raise RetrySyntaxError(f'"{text.strip()}" has {len(parts) - 1} parameters, {wanted - 1} wanted')
-    cutoff, interval = _seconds(parts[1]), _seconds(parts[2])
-    if interval <= 0:
-        raise RetrySyntaxError(f'the interval in "{text.strip()}" must be positive')
-    if letter == "F":
-        return Algorithm("F", cutoff, interval)
-    try:
-        factor = float(parts[3])
-    except ValueError:
-        raise RetrySyntaxError(f'malformed factor "{parts[3]}"') from None
-    if not 1.0 <= factor <= 1000:
-        raise RetrySyntaxError(f"the factor {parts[3]} must be between 1 and 1000")
-    return Algorithm("G" if letter == "G" else "H", cutoff, interval, factor)
-
-
-def _seconds(text: str) -> float:
-    found = _TIME.fullmatch(text)
-    if not found or not text:
-        raise RetrySyntaxError(f'malformed time "{text}"')
-    return float(sum(int(count) * unit for count, unit in zip(found.groups(), _UNITS, strict=True) if count))
+    return RetryRule(compiled, error, algorithms, senders, line, pattern)

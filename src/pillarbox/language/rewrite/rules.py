@@ -1,9 +1,8 @@
 """Rewrite rules: `pattern  replacement  flags` (Exim 31.4 to 31.6).
 
 Rules are tried in order, each on what the ones before made of the address. `kind` says what is being rewritten: `F` and `T` for the envelope's
-sender and recipients, `f`, `t`, `c`, `b`, `r`, `s` for addresses in From:, To:, Cc:, Bcc:, Reply-To: and Sender:.
-
-Known gaps: `S` rules (SMTP time) are kept but not applied; `w` replaces the address only.
+sender and recipients, `f`, `t`, `c`, `b`, `r`, `s` for addresses in From:, To:, Cc:, Bcc:, Reply-To: and Sender:, `S` for what an SMTP
+client gave before anything looked at it. What Exim writes to its logs meanwhile comes back as `complaints`.
 """
 
 from __future__ import annotations
@@ -12,16 +11,20 @@ from typing import Literal
 
 import msgspec
 
-from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
+from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.named import NamedLists
-from pillarbox.language.words import take_word
+from pillarbox.language.regex import RegexError, compile_regex, search
+from pillarbox.language.rewrite.phrases import encode_phrase
+from pillarbox.language.words import dequote
 from pillarbox.mail.address import split_address
 
-Kind = Literal["F", "T", "f", "t", "c", "b", "r", "s"]
+Kind = Literal["F", "T", "f", "t", "c", "b", "r", "s", "S"]
 _ENVELOPE = frozenset("EFT")
 _HEADERS = frozenset("bcfhrst")
 _FLAGS = _ENVELOPE | _HEADERS | frozenset("SQqRw")
@@ -29,7 +32,7 @@ _MAX_REPEATS = 10
 
 
 class RewriteSyntaxError(Exception):
-    """`str()` says what is wrong with the rule."""
+    """`str()` says what is wrong with the rule, in Exim's words."""
 
 
 class Rewritten(msgspec.Struct, frozen=True, gc=False):
@@ -49,22 +52,42 @@ def _domain(address: Rewritten) -> str:
     return address.domain
 
 
+class Result(msgspec.Struct, frozen=True):
+    """`whole`: set by a `w` rule in a header, what replaces the address with its name and comments. `complaints`: for the log."""
+
+    address: str
+    whole: str | None = None
+    complaints: tuple[str, ...] = ()
+
+
 class RewriteRule(msgspec.Struct, frozen=True):
     pattern: AddressList
     replacement: Template | None
     """None: `*`, leave such addresses alone and stop."""
     flags: frozenset[str]
     text: str = ""
+    expression: Template | None = None
+    """The pattern of an `S` rule: a regular expression for whatever the client wrote, which need not be an address."""
+
+    def matches(self, address: str, kind: Kind, scope: Scope) -> bool:
+        """Captures go to `scope`. Raises BlockingIOError, ExpansionDeferred, ExpansionFailed."""
+        if kind != "S" or self.expression is None:
+            return self.pattern.matches_now(address, scope)
+        try:
+            captures = search(compile_regex(self.expression.expand_now(scope)), address)
+        except RegexError as error:
+            raise ExpansionFailed(str(error)) from None
+        if captures is not None:
+            scope.captures = captures
+        return captures is not None
 
     def concerns(self, kind: Kind) -> bool:
-        if "S" in self.flags:
-            return False
+        if kind == "S":
+            return "S" in self.flags
         wanted = self.flags & (_ENVELOPE | _HEADERS)
         if not wanted:
-            return True
-        if kind in wanted:
-            return True
-        return ("E" in wanted) if kind in ("F", "T") else ("h" in wanted)
+            return "S" not in self.flags
+        return kind in wanted or ("E" if kind in ("F", "T") else "h") in wanted
 
 
 class RewriteRules(msgspec.Struct, frozen=True):
@@ -74,62 +97,135 @@ class RewriteRules(msgspec.Struct, frozen=True):
     def is_empty(self) -> bool:
         return not self.rules
 
+    @property
+    def are_for_smtp(self) -> bool:
+        """Some rule has the `S` flag."""
+        return any("S" in rule.flags for rule in self.rules)
+
+    @property
+    def are_only_for_smtp(self) -> bool:
+        return all(rule.flags == frozenset("S") for rule in self.rules)
+
     async def rewrite(self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "") -> str:
         """The address after all rules; the same when none applies. Raises ExpansionFailed, ExpansionDeferred."""
         if not self.rules or not address:
             return address
-        return await replay(
-            scope, lambda run: self.rewrite_now(address, kind, run, qualify_with=qualify_with)
+        found = await replay(
+            scope, lambda run: self.result_now(address, kind, run, qualify_with=qualify_with)
         )
+        return found.address
 
     def rewrite_now(self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "") -> str:
         """The same; raises BlockingIOError when something must be waited for."""
+        return self.result_now(address, kind, scope, qualify_with=qualify_with).address
+
+    def result_now(self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "") -> Result:
+        """All that came of it. Raises BlockingIOError, ExpansionDeferred."""
+        run = _Rewriting(address, kind, scope, qualify_with)
         for rule in self.rules:
-            if not rule.concerns(kind):
-                continue
-            for _ in range(_MAX_REPEATS if "R" in rule.flags else 1):
-                if not rule.pattern.matches_now(address, scope):
-                    break
-                if rule.replacement is None:
-                    return address
-                changed = _replaced(rule, rule.replacement, address, scope, qualify_with)
-                if changed is None:
-                    if "q" in rule.flags:
-                        return address
-                    break
-                address = changed
-                if "q" in rule.flags and "R" not in rule.flags:
-                    return address
-        return address
+            if rule.concerns(kind) and not run.apply(rule):
+                break
+        return Result(run.address, run.whole, tuple(run.complaints))
 
 
-def _replaced(
-    rule: RewriteRule, replacement: Template, address: str, scope: Scope, qualify_with: str
-) -> str | None:
-    """None when the rule gives it up: a forced failure, or no complete address came out."""
-    local, domain = split_address(address)
-    inner = scope.with_facet(Rewritten, Rewritten(local, domain))
-    inner.captures = [address, *scope.captures[1:]]
+class _Rewriting:
+    """One address on its way through the rules."""
+
+    __slots__ = ("_kind", "_qualify_with", "_scope", "address", "complaints", "whole")
+
+    def __init__(self, address: str, kind: Kind, scope: Scope, qualify_with: str) -> None:
+        self.address = address
+        self.whole: str | None = None
+        self.complaints: list[str] = []
+        self._kind = kind
+        self._scope = scope
+        self._qualify_with = qualify_with
+
+    def apply(self, rule: RewriteRule) -> bool:
+        """False: no more rules."""
+        goes_on = "q" not in rule.flags
+        for turn in range(_MAX_REPEATS + 1):
+            if not rule.matches(self.address, self._kind, self._scope):
+                return goes_on or turn == 0
+            if rule.replacement is None:
+                return False
+            outcome = self._replace(rule, rule.replacement)
+            if outcome != "done":
+                return outcome == "forced" and goes_on
+            if "R" not in rule.flags:
+                return goes_on
+        self.complaints.append("rewrite rule repeat ignored after 10 times")
+        return goes_on
+
+    def _replace(self, rule: RewriteRule, replacement: Template) -> Literal["done", "forced", "failed"]:
+        local, domain = split_address(self.address)
+        scope = (
+            self._scope.with_facet(Rewritten, Rewritten(local, domain)) if self._kind != "S" else self._scope
+        )
+        try:
+            text = str(replacement.expand_now(scope))
+        except ForcedFailure:
+            return "forced"
+        except ExpansionFailed as error:
+            self.complaints.append(f"Expansion of {replacement.source} failed while rewriting: {error}")
+            return "failed"
+        return self._take(rule, text)
+
+    def _take(self, rule: RewriteRule, text: str) -> Literal["done", "failed"]:
+        before = self.address
+        try:
+            found = working_address(text, allow_null=self._kind == "F" and text.strip() == "<>")
+        except AddressError as error:
+            self.complaints.append(
+                f"Rewrite of {before} yielded unparseable address: {error} in address {text}"
+            )
+            return "failed"
+        address = found.address
+        if address and not found.domain_at:
+            if "Q" not in rule.flags or not self._qualify_with:
+                self.complaints.append(f'Rewrite of {before} yielded unqualified address "{address}"')
+                return "failed"
+            address = f"{address}@{self._qualify_with}"
+        is_whole = "w" in rule.flags and self._kind not in ("F", "T", "S")
+        self.address = address
+        self.whole = encode_phrase(text, found) if is_whole else self.whole
+        return "done"
+
+
+def parse_rewrite_rule(line: str, named: NamedLists, *, is_for_transport: bool = False) -> RewriteRule:
+    """`is_for_transport`: of the headers_rewrite option, where only headers may be named. Raises RewriteSyntaxError."""
+    pattern, rest = dequote(line)
+    replacement, flag_text = dequote(rest)
+    if not replacement and not rest:
+        raise RewriteSyntaxError("missing rewrite replacement string")
+    flags = flag_text.replace(" ", "").replace("\t", "")
+    for flag in flags:
+        if flag not in _FLAGS:
+            raise RewriteSyntaxError(
+                f"unknown rewrite flag character '{flag}' (could be missing quotes round replacement item)"
+            )
+    if "S" in flags and not pattern.startswith(("^", "\\N^")):
+        raise RewriteSyntaxError("rewrite rule has the S flag but is not a regular expression")
+    if is_for_transport and frozenset(flags) & (_ENVELOPE | frozenset("S")):
+        raise RewriteSyntaxError(
+            f"rewrite rule specifies a non-header rewrite - not allowed at transport time - {line}"
+        )
     try:
-        result = replacement.expand_now(inner).strip()
-    except ForcedFailure:
-        return None
-    if "@" not in result and "Q" in rule.flags and qualify_with:
-        result = f"{result}@{qualify_with}"
-    return result if "@" in result else None
+        compiled = AddressList.parse(f"+caseful : {pattern.replace(':', '::')}", named)
+        expression = Template.parse(pattern) if "S" in flags else None
+        template = None if replacement == "*" else Template.parse(replacement)
+    except ListSyntaxError as error:
+        raise RewriteSyntaxError(error.message) from None
+    except ExpandSyntaxError as error:
+        raise RewriteSyntaxError(
+            f"Expansion of {replacement} failed while rewriting: {error.message}"
+        ) from None
+    return RewriteRule(compiled, template, frozenset(flags), line, expression)
 
 
-def parse_rewrite_rule(line: str, named: NamedLists) -> RewriteRule:
-    """Raises RewriteSyntaxError, ExpandSyntaxError, ListSyntaxError."""
-    try:
-        pattern, rest = take_word(line)
-        replacement, rest = take_word(rest)
-    except ValueError as error:
-        raise RewriteSyntaxError(str(error)) from None
-    if not replacement:
-        raise RewriteSyntaxError("a replacement is missing")
-    flags = frozenset(rest.replace(" ", "").replace("\t", ""))
-    if unknown := flags - _FLAGS:
-        raise RewriteSyntaxError(f"unknown flag {''.join(sorted(unknown))!r}")
-    compiled = AddressList.parse(pattern.replace(":", "::"), named)
-    return RewriteRule(compiled, None if replacement == "*" else Template.parse(replacement), flags, line)
+def parse_headers_rewrite(source: str, named: NamedLists) -> RewriteRules:
+    """The transports' `headers_rewrite`: rules in a list, colons in them doubled (Exim 31.4). Raises RewriteSyntaxError."""
+    from pillarbox.language.match.items import split
+
+    rules = [parse_rewrite_rule(text, named, is_for_transport=True) for text, _ in split(source) if text]
+    return RewriteRules(tuple(rules))
