@@ -14,7 +14,7 @@ from pillarbox.flow.review.finding import review
 def check_configuration(path: Path, *, is_strict: bool) -> int:
     """Prints. 0: it can be used; 1: it cannot (`is_strict`: or something is suspicious)."""
     try:
-        config = load_config(path)
+        config = load_config(path, serving=False)
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -217,12 +217,16 @@ def _user_list(arguments: argparse.Namespace) -> int:
 
 
 def _add_config(commands: Commands) -> None:
-    parser = commands.add_parser("config", help="check a configuration")
+    parser = commands.add_parser("config", help="check or convert a configuration")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what is wrong with a configuration, with file:line")
     check.add_argument("file", nargs="?", help="configuration file; default: the one the daemon would use")
     check.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     check.set_defaults(handle=_config_check)
+    convert = actions.add_parser("convert", help="print an Exim 3 configuration as Exim 4 text")
+    convert.add_argument("file", help="the Exim 3 configuration")
+    convert.add_argument("-o", "--output", type=Path, help="write there; it must not exist yet")
+    convert.set_defaults(handle=_config_convert)
 
 
 def _config_check(arguments: argparse.Namespace) -> int:
@@ -230,3 +234,9 @@ def _config_check(arguments: argparse.Namespace) -> int:
     from pillarbox.cli.places import choose_configuration
 
     return check_configuration(choose_configuration(arguments.file, None), is_strict=arguments.strict)
+
+
+def _config_convert(arguments: argparse.Namespace) -> int:
+    from pillarbox.app.converting import convert
+
+    return convert(Path(arguments.file), arguments.output)

@@ -408,16 +408,7 @@ def _parse_boolean(raw: RawOption, option: Option, named: NamedLists) -> Any:
         return option.kind.parse("no" if raw.is_negated else "yes", named)
     if raw.is_negated or not rest.startswith("="):
         raise OptionError(f"extra characters follow boolean option {_as_written(raw)}")
-    text = rest[1:].strip()
-    if "$" in text and option.kind.word == "expanded boolean":
-        return option.parse(text, named)
-    word = re.match(r"\w*", text)
-    found = word.group() if word else ""
-    if found.lower() in ("", "yes", "no", "true", "false") and found != text:
-        raise OptionError(f'extra characters follow "{found}" for boolean option {raw.name}')
-    if found.lower() not in ("", "yes", "no", "true", "false"):
-        raise OptionError(f'"{found}" is not a valid value for the "{raw.name}" option')
-    return option.kind.parse(found or "yes", named)
+    return option.parse(rest[1:], named)
 
 
 def _as_written(raw: RawOption) -> str:

@@ -68,8 +68,6 @@ class Raw(msgspec.Struct):
     macro_table: Macros | None = None
     """With Exim's own: `-bP macros`."""
     position: Position = NOWHERE
-    notes: list[Problem] = msgspec.field(default_factory=list)
-    """What an older dialect says that has changed its meaning or is gone."""
     lines: list[RawLine] = msgspec.field(default_factory=list)
     """All of them in the order of reading, which is the order in which problems are told."""
     listing: list[str] = msgspec.field(default_factory=list)

@@ -9,6 +9,8 @@ from email.headerregistry import HeaderRegistry as Registry
 from pillarbox.mail.header import parse_headers
 
 ADDRESS_HEADERS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
+SENDER_HEADERS = frozenset({"from", "sender", "reply-to"})
+MAX_SENDERS = 20
 MAX_CHECKED = 64 * 1024
 """Bytes of one header that are looked at."""
 
@@ -30,6 +32,21 @@ def first_bad_address_header(block: bytes) -> str | None:
         if problem:
             return f"{problem} in {header.name}: header"
     return None
+
+
+def sender_addresses(block: bytes) -> list[str]:
+    """The addresses of Sender:, Reply-To: and From:, at most MAX_SENDERS; malformed ones are left out."""
+    found: list[str] = []
+    for header in parse_headers(block):
+        if header.name.lower() not in SENDER_HEADERS:
+            continue
+        try:
+            parsed = _registry(header.name, header.value[:MAX_CHECKED].decode("utf-8", "replace"))
+        except (IndexError, ValueError, AttributeError):
+            continue
+        if isinstance(parsed, AddressHeader):
+            found += [address.addr_spec for address in parsed.addresses if address.username]
+    return found[:MAX_SENDERS]
 
 
 def _problem(name: str, value: str) -> str:

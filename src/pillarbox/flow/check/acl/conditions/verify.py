@@ -1,6 +1,6 @@
 """`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
-Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_names_ascii`, `reverse_host_lookup`, `helo`, `certificate` (no
+Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_sender`, `header_names_ascii`, `reverse_host_lookup`, `helo`, `certificate` (no
 client's certificate is asked for, so none is verified), each with `/defer_ok`, and `/no_details`. What Exim has besides, callouts above
 all, is read and reported when the configuration is loaded.
 """
@@ -13,7 +13,7 @@ from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
 from pillarbox.flow.check.acl.decision import SENDER_FAILED, note_sender_trouble
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
 from pillarbox.flow.check.acl.unsupported import NotYet
-from pillarbox.flow.check.header_syntax import first_bad_address_header
+from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
 from pillarbox.flow.facts import SenderCheck
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -25,6 +25,7 @@ from pillarbox.mail.reply import Reason
 WHAT = (
     "certificate",
     "header_names_ascii",
+    "header_sender",
     "header_syntax",
     "helo",
     "recipient",
@@ -32,7 +33,7 @@ WHAT = (
     "sender",
 )
 OPTIONS = ("defer_ok", "no_details")
-NOT_YET = ("csa", "header_sender", "not_blind")
+NOT_YET = ("csa", "not_blind")
 NOT_YET_OPTIONS = ("callout", "success_on_redirect", "quota", "case_insensitive")
 CALLOUT_OPTIONS = (
     "connect",
@@ -90,6 +91,8 @@ class Verify(Condition, condition="verify"):
                 return await _verify_recipient(state)
             case "header_syntax":
                 return _verify_header_syntax(state)
+            case "header_sender":
+                return await _verify_header_sender(state)
             case "header_names_ascii":
                 return _verify_header_names(state)
             case "certificate":
@@ -148,21 +151,37 @@ async def _verify_recipient(state: AclState) -> Answer:
     return reason is None or reason
 
 
-def _verify_header_syntax(state: AclState) -> Answer:
+async def _verify_header_sender(state: AclState) -> Answer:
+    """One address of Sender:, Reply-To: or From: that can be verified is enough; one that cannot be said now defers."""
+    deferred: CheckDeferred | None = None
+    for address in sender_addresses(_headers(state)):
+        candidate = Candidate.first(Recipient(address))
+        try:
+            if await state.services.verifier.verify(candidate, state.scope, is_sender=True) is None:
+                return True
+        except CheckDeferred as error:
+            deferred = error
+    if deferred is not None:
+        raise deferred
+    return Reason("there is no valid sender in any header line")
+
+
+def _headers(state: AclState) -> bytes:
     if state.facts.message is None:
         raise ExpansionFailed(
-            f"cannot check header contents in ACL for {state.where.upper()} (only possible in DATA)"
+            f"cannot check header contents in ACL for {state.where.upper()} (only possible in ACL for DATA)"
         )
-    bad = first_bad_address_header(state.facts.message.headers)
+    return state.facts.message.headers
+
+
+def _verify_header_syntax(state: AclState) -> Answer:
+    bad = first_bad_address_header(_headers(state))
     return bad is None or Reason(bad)
 
 
 def _verify_header_names(state: AclState) -> Answer:
     """Where a message is taken apart, a line with another name ends its header: what is in the header is in order."""
-    if state.facts.message is None:
-        raise ExpansionFailed(
-            f"cannot check header contents in ACL for {state.where.upper()} (only possible in DATA)"
-        )
+    _headers(state)
     return True
 
 
