@@ -16,7 +16,8 @@ from typing import NamedTuple
 MAX_LENGTH = 64 * 1024
 _ADDRESS_HEADERS = frozenset({"bcc", "cc", "from", "reply-to", "sender", "to", "resent-bcc", "resent-cc", "resent-from",
                               "resent-sender", "resent-to"})  # fmt: skip
-_WORD = re.compile(rb"=\?([^?\s]*)\?([QqBb])\?(.*?)\?=", re.DOTALL)
+_WORD = re.compile(rb"=\?([^?\s]{0,100})\?([QqBb])\?(.{0,2000}?)\?=", re.DOTALL)
+"""Bounded, so that many beginnings without an end cost little."""
 _BETWEEN = re.compile(rb"[ \t\r\n]+")
 _MAX_WORD = 75
 _QUOTED = re.compile(rb"(?:[!-<>-~\x80-\xff]|=[0-9A-Fa-f]{2})*")
@@ -82,7 +83,8 @@ class Header:
 
 
 def decode_words(data: bytes, charset: str, *, checks_length: bool = True) -> bytes:
-    """RFC 2047 encoded words decoded, into `charset` unless that is empty. A word that is no proper one stays as it is.
+    """RFC 2047 encoded words decoded, into `charset` unless that is empty. A word that is no proper one stays as it is; when the
+    character set of one is unknown, or has no place in `charset`, all of the data stays as it is.
 
     White space between two decoded words is dropped. NUL becomes a question mark. `checks_length`: no word is longer than 75 bytes.
     """
@@ -92,7 +94,11 @@ def decode_words(data: bytes, charset: str, *, checks_length: bool = True) -> by
         begin = found.start()
         word = None
         if not checks_length or found.end() - begin <= _MAX_WORD:
-            word = _decoded(found[1], found[2], found[3], charset)
+            word = _unquoted(found[2], found[3])
+        if word is not None:
+            word = _translated(word, found[1], charset)
+            if word is None:
+                return data
         if word is None:
             position = begin + 2
             continue
@@ -104,10 +110,12 @@ def decode_words(data: bytes, charset: str, *, checks_length: bool = True) -> by
     return b"".join(parts) + data[end:]
 
 
-def _decoded(source: bytes, encoding: bytes, text: bytes, charset: str) -> bytes | None:
-    plain = _from_q(text) if encoding in b"Qq" else _from_base64(text)
-    if plain is None:
-        return None
+def _unquoted(encoding: bytes, text: bytes) -> bytes | None:
+    return _from_q(text) if encoding in b"Qq" else _from_base64(text)
+
+
+def _translated(plain: bytes, source: bytes, charset: str) -> bytes | None:
+    """From the character set `source` into `charset`; None when that cannot be."""
     name = source.decode("ascii", "replace")
     if charset and name and name.lower() != charset.lower():
         if name.lower() in _NO_CHARSETS:
