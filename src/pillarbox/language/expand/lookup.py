@@ -141,13 +141,13 @@ def parse_lookup_kind(text: str) -> LookupKind:
     name, default, options = _name_and_options(text[start:])
     style = STYLES.get(name)
     if style is None:
-        raise ExpandSyntaxError(f'unknown lookup type "{printable(name)}"', 0, _suggestion(name))
+        raise ExpandSyntaxError(f'unknown lookup type "{quoted(name)}"', 0, _suggestion(name))
     if style is LookupStyle.QUERY:
         if partial >= 0:
-            raise ExpandSyntaxError(f'"partial" is not permitted for lookup type "{text[start:]}"')
+            raise ExpandSyntaxError(f'"partial" is not permitted for lookup type "{quoted(text[start:])}"')
         if default is not Default.NONE:
             raise ExpandSyntaxError(
-                f'defaults using "*" or "*@" are not permitted for lookup type "{text[start:]}"'
+                f'defaults using "*" or "*@" are not permitted for lookup type "{quoted(text[start:])}"'
             )
     elif style is LookupStyle.FILE_QUERY:
         partial, affix, default = -1, "", Default.NONE
@@ -192,7 +192,7 @@ def _partial(text: str) -> tuple[int, str, int]:
         return -1, "", 0
     found = _PARTIAL.match(text)
     if not found:
-        raise ExpandSyntaxError(f'format error in lookup type "{printable(text)}"')
+        raise ExpandSyntaxError(f'format error in lookup type "{quoted(text)}"')
     number = min(int(found.group(1)[:9]), _MOST_COMPONENTS) if found.group(1) else 2
     affix = found.group(2)
     return number, "*." if affix is None else affix, found.end()

@@ -24,7 +24,7 @@ from pillarbox.language.expand.nodes import Evaluate, Node, literal
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.printing import printable
+from pillarbox.language.printing import quoted
 
 _LONGEST = 255
 """As much of the type as Exim looks at."""
@@ -75,7 +75,7 @@ def _parse_kind(parser: Parser) -> tuple[LookupKind, str]:
     parser.position = found.end()
     text = found.group()[:_LONGEST]
     try:
-        return parse_lookup_kind(text), printable(text)
+        return parse_lookup_kind(text), quoted(text)
     except ExpandSyntaxError as error:
         raise ExpandSyntaxError(error.message, at, error.suggestion) from None
 
