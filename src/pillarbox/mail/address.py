@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_ATOM = r"[^\x00-\x20\x22(),.:-<>@\[-\]\x7f]+"
 _NEEDS_NO_QUOTES = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+"
+_ATOM = r"[^\x00-\x20\x22(),:-<>@\[-\]\x7f]+"
 _QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
 _LOCAL = re.compile(rf"(?:{_ATOM}|{_QUOTED})(?:\.(?:{_ATOM}|{_QUOTED}))*")
-_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff-]*"
+_LABEL = r"[^\x00-/:-@\[-`{-\x7f][^\x00-,./:-@\[-`{-\x7f]*"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.IGNORECASE)
 _SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
 _DIVIDERS = re.compile(r'[,\n"\\()]')

@@ -36,7 +36,7 @@ _ADDRESS = re.compile(
     r'(?:[^"<>\\\x00-\x20\x7f-\x9f]|"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[^\x00-\x1f\x7f-\x9f])*")+'
 )
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]*")
-_TOKEN = re.compile(r"[!-~\u00a0-\U0010ffff]+")
+_TOKEN = re.compile(r"[^\x00-\x20\x7f-\x9f]+")
 
 
 class Bdat(msgspec.Struct, frozen=True, gc=False):
