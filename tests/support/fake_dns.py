@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from pillarbox.ports.dns import Answer, Record, RecordType
 
-_TYPES = {"A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "SOA", "SRV", "TLSA"}
+_TYPES = {"A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "SOA", "SRV", "TLSA", "SPF"}
 DEFAULT_TTL = 300
 
 
@@ -116,9 +116,12 @@ def _record(record: ZoneRecord) -> Record:
             return Record(_name(words[1]), preference=int(words[0]))
         case "SRV":
             return Record(_name(words[3]), int(words[0]), int(words[1]), int(words[2]))
-        case "TXT":
-            raw = "".join(shlex.split(record.text)).encode()
-            return Record(raw.decode("utf-8", "replace"), raw=raw)
+        case "TXT" | "SPF":
+            strings = tuple(each.encode() for each in shlex.split(record.text))
+            raw = b"".join(strings)
+            return Record(
+                raw.decode("utf-8", "replace"), raw=raw, strings=strings if len(strings) > 1 else ()
+            )
         case "TLSA":
             return Record(record.text, raw=bytes.fromhex(words[3]))
         case "PTR" | "CNAME" | "NS":

@@ -35,26 +35,24 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(found: Lookup) -> None:
-    async def run() -> None:
-        for statement in (_HERE / "users.sql").read_text("utf-8").split(";\n"):
-            if statement.strip():
-                await found.find(statement, "")
-
-    asyncio.run(run())
+async def fill(found: Lookup) -> None:
+    """The table `users` as it was in the beginning."""
+    for statement in (_HERE / "users.sql").read_text("utf-8").split(";\n"):
+        if statement.strip():
+            await found.find(statement, "")
 
 
 @pytest.fixture(scope="session")
 def pgsql_server(server_folder: Path) -> Iterator[Server]:
     with servers.postgresql(server_folder) as server:
-        _fill(lookup("pgsql", pgsql_servers=f"({server.socket})/mail/exim/secret"))
+        asyncio.run(fill(lookup("pgsql", pgsql_servers=f"({server.socket})/mail/exim/secret")))
         yield server
 
 
 @pytest.fixture(scope="session")
 def mysql_server(server_folder: Path) -> Iterator[Server]:
     with servers.mariadb(server_folder) as server:
-        _fill(lookup("mysql", mysql_servers=f"({server.socket})/mail/exim/secret"))
+        asyncio.run(fill(lookup("mysql", mysql_servers=f"({server.socket})/mail/exim/secret")))
         yield server
 
 

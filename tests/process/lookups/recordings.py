@@ -7,7 +7,7 @@ Each line has `kind`, `query`, `options`, `source`, and `answer` as `real_exim` 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +38,21 @@ def read(file: Path, names: Mapping[str, str] | None = None) -> list[Recorded]:
 
 
 async def differences(
-    recorded: list[Recorded], lookups: Mapping[str, Lookup], configuration: str, folder: Path
+    recorded: list[Recorded],
+    lookups: Mapping[str, Lookup],
+    configuration: str,
+    folder: Path,
+    refill: Callable[[Lookup], Awaitable[None]] | None = None,
 ) -> list[str]:
-    """Every answer of ours that is another than Exim's without a reason, or the same although a reason is given."""
+    """Every answer of ours that is another than Exim's without a reason, or the same although a reason is given.
+
+    `refill`: what puts the data right again after Exim's turn.
+    """
     theirs = [each.answer for each in recorded]
     if EXIM and configuration:
         theirs = exim_answers(configuration, [each.ask for each in recorded], folder)
+        if refill is not None:
+            await refill(next(iter(lookups.values())))
     found = []
     for each, answer in zip(recorded, theirs, strict=True):
         ours = await our_answer(lookups[each.ask.kind], each.ask)

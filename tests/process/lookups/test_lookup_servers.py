@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.process.lookups import recordings
-from tests.process.lookups.conftest import lookup
+from tests.process.lookups.conftest import fill, lookup
 from tests.process.lookups.servers import LDAP_BASE, Server
 
 from pillarbox.backends.lookups.servers.pool import MOST_CONNECTIONS
@@ -23,7 +23,9 @@ async def test_postgresql_answers_as_exims(pgsql_server: Server, tmp_path: Path)
     names = {"PGSQL": pgsql_server.socket, "PGSQL_PORT": str(pgsql_server.port)}
     recorded = recordings.read(HERE / "pgsql.jsonl", names)
     lookups = {"pgsql": lookup("pgsql", pgsql_servers=servers)}
-    assert await recordings.differences(recorded, lookups, f"pgsql_servers = {servers}\n", tmp_path) == []
+    assert (
+        await recordings.differences(recorded, lookups, f"pgsql_servers = {servers}\n", tmp_path, fill) == []
+    )
 
 
 async def test_mariadb_answers_as_exims(mysql_server: Server, tmp_path: Path) -> None:
@@ -31,7 +33,9 @@ async def test_mariadb_answers_as_exims(mysql_server: Server, tmp_path: Path) ->
     names = {"MYSQL": mysql_server.socket, "MYSQL_PORT": str(mysql_server.port)}
     recorded = recordings.read(HERE / "mysql.jsonl", names)
     lookups = {"mysql": lookup("mysql", mysql_servers=servers)}
-    assert await recordings.differences(recorded, lookups, f"mysql_servers = {servers}\n", tmp_path) == []
+    assert (
+        await recordings.differences(recorded, lookups, f"mysql_servers = {servers}\n", tmp_path, fill) == []
+    )
 
 
 async def test_ldap_answers_as_exims(ldap_server: Server, tmp_path: Path) -> None:
