@@ -36,11 +36,9 @@ class LocalMail(MainOptions):
     return_path_remove: bool = option(
         default=True, doc="Take Return-path: off messages that come in.", inert="noted"
     )
-    headers_charset: str = option(
-        default="UTF-8", doc="Character set into which $h_… is translated.", inert="noted"
-    )
+    headers_charset: str = option(default="UTF-8", doc="Character set into which $h_… is translated.")
     check_rfc2047_length: bool = option(
-        default=True, doc="Encoded words must not be longer than the standard has it.", inert="noted"
+        default=True, doc="Encoded words must not be longer than the standard has it."
     )
     message_id_header_domain: Template | None = option(
         default=None, doc="Domain of the Message-ID: that we make.", inert="noted"
