@@ -163,7 +163,7 @@ class MatchList(Generic[S]):
         """Any item. Raises ListSyntaxError."""
         if item.text.startswith("+") and self.named_kind is not None:
             inner = self._sublist(self.named_kind, item, modes)
-            return Step(inner.match_data_now, item.is_negated, inner.is_pure)
+            return Step(inner.match_data_now, item.is_negated, inner.is_pure, is_list=True)
         if item.text.startswith("/"):
             return self._file_step(item, modes)
         return self.compile_item(item, modes)

@@ -42,6 +42,8 @@ class Step(NamedTuple, Generic[S]):
     """Of a plain string."""
     lines: Callable[[Scope], Sequence[Step[S]]] | None = None
     """Of an included file."""
+    is_list: bool = False
+    """A named list: one that does not match because of a negated item leaves that item's captures."""
 
 
 def never(subject: object, scope: Scope) -> str | None:
@@ -88,6 +90,7 @@ def in_order(steps: Sequence[Step[S]], *, ends_negated: bool, clears_captures: b
         return _single(steps[0].match) if clears_captures else steps[0].match
     table = tuple((step.match, step.is_negated) for step in steps)
     otherwise = "" if ends_negated else None
+    clears_at_end = clears_captures and not steps[-1].is_list
 
     def match(subject: S, scope: Scope) -> str | None:
         if clears_captures:
@@ -96,7 +99,7 @@ def in_order(steps: Sequence[Step[S]], *, ends_negated: bool, clears_captures: b
             data = test(subject, scope)
             if data is not None:
                 return None if is_negated else data
-        if clears_captures:
+        if clears_at_end:
             scope.captures = []
         return otherwise
 
@@ -114,6 +117,8 @@ def _single(only: Matcher[S]) -> Matcher[S]:
 def _with_files(steps: tuple[Step[S], ...], *, clears_captures: bool) -> Matcher[S]:
     """The polarity of a line counts against its file's: a negated line of a negated file matches."""
 
+    clears_at_end = clears_captures and not steps[-1].is_list
+
     def match(subject: S, scope: Scope) -> str | None:
         if clears_captures:
             scope.captures = []
@@ -126,7 +131,7 @@ def _with_files(steps: tuple[Step[S], ...], *, clears_captures: bool) -> Matcher
                 data = line.match(subject, scope)
                 if data is not None:
                     return None if ends_negated else data
-        if clears_captures:
+        if clears_at_end:
             scope.captures = []
         return "" if ends_negated else None
 
