@@ -24,7 +24,7 @@ from pillarbox.backends.lookups.servers.specification import REDIS, server_items
 from pillarbox.ports.lookups import Lookup, LookupDefer
 
 DEFAULT_PORT = 6379
-_WORD = re.compile(r"(?:\\.|[^\\\s]|\\\Z)+", re.DOTALL)
+_WORD = re.compile(r"(?:\\.|[^\\\s]|\\\Z)+", re.DOTALL | re.ASCII)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _WANTS_BACKSLASH = re.compile(r"[\s\\]", re.ASCII)
 _SERVER = re.compile(r"(\([^)]*\)|[^/]*)(?:/([^/]*)(?:/(.*))?)?")

@@ -7,12 +7,13 @@ import re
 import msgspec
 
 from pillarbox.backends.lookups.directory.quoting import url_unquote
+from pillarbox.backends.lookups.servers.listing import WHITE
 from pillarbox.ports.lookups import LookupDefer
 
 _NAME = re.compile(r"([^=]*)=")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?', re.DOTALL)
-_PLAIN = re.compile(r"\S*")
-_BEHIND_QUOTED = re.compile(r"\s|\Z")
+_PLAIN = re.compile(r"\S*", re.ASCII)
+_BEHIND_QUOTED = re.compile(r"\s|\Z", re.ASCII)
 _LEADING_NUMBER = re.compile(r"[+-]?\d{1,9}")
 _ESCAPED = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
@@ -52,7 +53,7 @@ class Url(msgspec.Struct, frozen=True):
 
 def parse_query(text: str) -> tuple[Parameters, Url]:
     """Raises LookupDefer with Exim's texts."""
-    parameters, rest = Parameters(), text.strip()
+    parameters, rest = Parameters(), text.strip(WHITE)
     while rest[:4].lower() != "ldap":
         found = _NAME.match(rest)
         if found is None:
@@ -68,10 +69,10 @@ def _value(text: str) -> tuple[str, str]:
     if quoted:
         if not _BEHIND_QUOTED.match(text, quoted.end()):
             raise LookupDefer("malformed parameter setting precedes LDAP URL")
-        return _ESCAPED.sub(_meaning, quoted.group(1)), text[quoted.end() :].lstrip()
+        return _ESCAPED.sub(_meaning, quoted.group(1)), text[quoted.end() :].lstrip(WHITE)
     plain = _PLAIN.match(text)
     assert plain is not None  # it matches nothing, too
-    return plain.group(), text[plain.end() :].lstrip()
+    return plain.group(), text[plain.end() :].lstrip(WHITE)
 
 
 def _meaning(found: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
-from pillarbox.backends.lookups.servers.listing import split_list
+from pillarbox.backends.lookups.servers.listing import WHITE, split_list
 from pillarbox.ports.lookups import LookupDefer
 
 KINDS = frozenset(
@@ -51,7 +51,7 @@ class DnsQuery(msgspec.Struct, frozen=True):
 
 def parse_query(text: str) -> DnsQuery:
     """Raises LookupDefer with Exim's texts."""
-    separator, field_separator, text = _separators(text.lstrip())
+    separator, field_separator, text = _separators(text.lstrip(WHITE))
     defer, dnssec, retrans, retry = "lax", "lax", None, None
     while True:
         lower = text[:8].lower()
@@ -66,10 +66,10 @@ def parse_query(text: str) -> DnsQuery:
         else:
             break
     kind, equals, listed = text.partition("=")
-    kind = kind.rstrip().lower() if equals else "txt"
+    kind = kind.rstrip(WHITE).lower() if equals else "txt"
     if kind not in KINDS:
         raise LookupDefer("unsupported DNS record type")
-    listed = (listed if equals else text).strip()
+    listed = (listed if equals else text).strip(WHITE)
     return DnsQuery(kind, listed, separator, field_separator, defer, dnssec, _patience(retrans, retry))
 
 
@@ -78,10 +78,10 @@ def _separators(text: str) -> tuple[str, str | None, str]:
         return "\n", None, text
     separator, rest = text[1], text[2:]
     if rest.startswith(";"):
-        return separator, "", rest[1:].lstrip()
+        return separator, "", rest[1:].lstrip(WHITE)
     if rest.startswith(",") and len(rest) > 1:
-        return separator, rest[1], rest[2:].lstrip()
-    return separator, None, rest.lstrip()
+        return separator, rest[1], rest[2:].lstrip(WHITE)
+    return separator, None, rest.lstrip(WHITE)
 
 
 def _choice(text: str, prefix: str, complaint: str) -> tuple[str, str]:
@@ -114,10 +114,10 @@ def _retry(rest: str) -> tuple[int, str]:
 
 
 def _behind_comma(rest: str) -> str:
-    rest = rest.lstrip()
+    rest = rest.lstrip(WHITE)
     if not rest.startswith(","):
         raise LookupDefer("dnsdb modifier syntax error")
-    return rest[1:].lstrip()
+    return rest[1:].lstrip(WHITE)
 
 
 def _patience(retrans: float | None, retry: int | None) -> float | None:

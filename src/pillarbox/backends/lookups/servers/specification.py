@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from pillarbox.backends.lookups.servers.listing import split_list
+from pillarbox.backends.lookups.servers.listing import WHITE, split_list
 from pillarbox.ports.lookups import LookupDefer
 
 
@@ -47,16 +47,16 @@ def wanted_servers(product: Product, query: str, options: tuple[str, ...], confi
         name, equals, value = option.partition("=")
         if equals and name == "servers":
             return Wanted(query, value, True)
-    query = query.lstrip()
-    rest = query.removeprefix("servers").lstrip()
+    query = query.lstrip(WHITE)
+    rest = query.removeprefix("servers").lstrip(WHITE)
     if not query.startswith("servers") or not rest.startswith("="):
         return Wanted(query, configured, False)
     listed, semicolon, rest = rest[1:].partition(";")
     if not semicolon:
         raise LookupDefer(f'missing ; after "servers=" in {product.name} lookup')
-    if not listed.strip():
+    if not listed.strip(WHITE):
         raise LookupDefer(f'"servers=" defines no servers in "{query}"')
-    return Wanted(rest.lstrip(), listed.strip(), True)
+    return Wanted(rest.lstrip(WHITE), listed.strip(WHITE), True)
 
 
 def server_items(product: Product, wanted: Wanted, configured: str) -> Iterator[str]:
