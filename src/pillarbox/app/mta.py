@@ -13,6 +13,7 @@ import msgspec
 
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.services import local_host
+from pillarbox.app.outside import outside_facts
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
@@ -92,6 +93,7 @@ class Mta:
             Identity: identity,
             Files: config.main(Files),
         }
+        facts.update(outside_facts(config))
         facts.update(config.main_facets)
         acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
         self.acls = AclFinder(acls, config.named)

@@ -16,6 +16,7 @@ from pillarbox.language.match.strings import StringList
 from pillarbox.language.nowhere import empty_scope
 from pillarbox.ports.commands import CommandResult, Commands
 from pillarbox.ports.functions import Functions
+from pillarbox.ports.passwords import Passwords
 from pillarbox.ports.sockets import Sockets, SocketWish
 
 
@@ -27,6 +28,7 @@ def outside_facts(config: Config) -> dict[type, object]:
         Environment: Environment(variables),
         Commands: LateCommands(variables),
         Sockets: LateSockets(),
+        Passwords: LatePasswords(),
     }
     if options.python_modules:
         facts[Functions] = LateFunctions(options.python_modules)
@@ -82,3 +84,19 @@ class LateFunctions:
 
             self._made = PythonFunctions(self._files)
         return await self._made.call(name, arguments)
+
+
+class LatePasswords:
+    async def crypt(self, password: bytes, setting: bytes) -> bytes | None:
+        return await self._system().crypt(password, setting)
+
+    async def pam(self, user: str, answers: tuple[str, ...]) -> bool:
+        return await self._system().pam(user, answers)
+
+    async def saslauthd(self, user: str, password: str, service: str, realm: str) -> bool:
+        return await self._system().saslauthd(user, password, service, realm)
+
+    def _system(self) -> Passwords:
+        from pillarbox.system.passwords import SystemPasswords
+
+        return SystemPasswords()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from pillarbox.language.expand.nodes import Condition
 from pillarbox.language.expand.numbers import integer
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import condition
 
-_TEXTS: dict[str, Callable[[str, str], bool]] = {
+_TEXTS: dict[str, Callable[[bytes, bytes], bool]] = {
     "eq": operator.eq,
     "lt": operator.lt,
     "le": operator.le,
@@ -32,13 +33,22 @@ def parse_text_comparison(parser: Parser, name: str) -> Condition:
     at = parser.position
     left, right = parser.condition_arguments(name, 2)
     first, second = left.evaluate, right.evaluate
+    if name == "eq":
+        return Condition(name, at, lambda scope: first(scope) == second(scope), [left, right])
     if name in _TEXTS:
         compare = _TEXTS[name]
-        return Condition(name, at, lambda scope: compare(first(scope), second(scope)), [left, right])
+        return Condition(
+            name, at, lambda scope: compare(octets(first(scope)), octets(second(scope))), [left, right]
+        )
     folded = _TEXTS[name[:-1]]
     return Condition(
-        name, at, lambda scope: folded(first(scope).lower(), second(scope).lower()), [left, right]
+        name, at, lambda scope: folded(_folded(first(scope)), _folded(second(scope))), [left, right]
     )
+
+
+def _folded(text: str) -> bytes:
+    """ASCII letters only, as in the C locale; compared as bytes."""
+    return octets(text).lower()
 
 
 @condition(*_NUMBERS)

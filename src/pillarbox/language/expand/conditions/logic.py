@@ -1,15 +1,15 @@
-"""Conditions made of conditions, and of truth values: `and`, `or`, `bool`, `bool_lax`, `def`, `forany`, `forall` (Exim 11.7)."""
+"""Conditions made of conditions, and of truth values: `and`, `or`, `bool`, `bool_lax`, `def` (Exim 11.7)."""
 
 from __future__ import annotations
 
 from pillarbox.language.expand.errors import ExpansionFailed
-from pillarbox.language.expand.items.iterate import list_elements
 from pillarbox.language.expand.nodes import Condition, telling_condition
-from pillarbox.language.expand.numbers import number
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.references import AFTER_DEF, header_test, reader
 from pillarbox.language.expand.registry import condition
-from pillarbox.language.expand.scope import Scope
+
+_SPACE = " \t\r\n\v\f"
+_LAX_FALSE = frozenset(("", "-", "0", "no", "false"))
 
 
 @condition("and", "or")
@@ -61,46 +61,17 @@ def parse_bool(parser: Parser, name: str) -> Condition:
 
 def strict_bool(text: str) -> bool:
     """true, yes, a number other than 0. Raises ExpansionFailed for what is no boolean."""
-    word = text.strip().lower()
+    word = str(text).strip(_SPACE).lower()
     if word in ("true", "yes"):
         return True
-    if word in ("", "false", "no"):
+    if word in ("", "-", "false", "no"):
         return False
-    if number(word) is not None:
-        return int(word) != 0
-    raise ExpansionFailed(f'unrecognised boolean value "{text.strip()[:80]}"')
+    digits = word.removeprefix("-")
+    if digits.isascii() and digits.isdigit():
+        return digits.strip("0") != ""
+    raise ExpansionFailed(f'unrecognised boolean value "{text.strip(_SPACE)}"')
 
 
 def lax_bool(text: str) -> bool:
     """Everything but empty, 0, no, false: the rule of the routers' `condition` (Exim 11.7)."""
-    return text.strip().lower() not in ("", "0", "no", "false")
-
-
-@condition("forany", "forall")
-def parse_for(parser: Parser, name: str) -> Condition:
-    """`forany{list}{condition on $item}`."""
-    at = parser.position
-    source = parser.braced_list(name)
-    parser.skip_space()
-    parser.expect("{", f'missing {{ after "{name}"')
-    where = f'inside "{name}" condition'
-    with parser.inside(where):
-        inner = telling_condition(parser.condition(), lambda words: f"{words} {where}")
-    parser.skip_space()
-    parser.expect("}", f'missing }} at end of condition inside "{name}"')
-    wanted = name == "forany"
-
-    def test(scope: Scope) -> bool:
-        outer = scope.item
-        try:
-            listed = list_elements(source.evaluate(scope))
-            if not listed:
-                return False
-            for scope.item in listed:
-                if inner.test(scope) == wanted:
-                    return wanted
-        finally:
-            scope.item = outer
-        return not wanted
-
-    return Condition(name, at, test, [source, inner])
+    return text.strip(_SPACE).lower() not in _LAX_FALSE

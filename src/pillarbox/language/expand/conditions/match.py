@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.lists import elements
 from pillarbox.language.expand.nodes import Condition, Node
+from pillarbox.language.expand.operators.text import lc
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import condition
 from pillarbox.language.expand.scope import Scope
@@ -44,13 +45,12 @@ def parse_inlist(parser: Parser, name: str) -> Condition:
     at = parser.position
     subject = parser.braced(name)
     source = parser.braced_list(name, f'missing 2nd string in {{}} after "{name}"')
-    folds = name == "inlisti"
+    fold = lc if name == "inlisti" else str
 
     def test(scope: Scope) -> bool:
-        wanted = subject.evaluate(scope)
-        wanted = wanted.lower() if folds else wanted
+        wanted = fold(subject.evaluate(scope))
         for element in elements(source.evaluate(scope)):
-            if (element.lower() if folds else element) == wanted:
+            if fold(element) == wanted:
                 scope.value = element
                 return True
         return False

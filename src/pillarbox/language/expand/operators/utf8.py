@@ -6,6 +6,7 @@ A-labels are IDNA 2008's, without any mapping of upper case. A local part is pun
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.octets import octets, text_of
@@ -81,16 +82,17 @@ def _valid(text: str) -> str:
 def _to_alabel(label: str, whole: str) -> str:
     if label.isascii():
         return label
-    import idna
+    if not all(map(_is_allowed, label)):
+        raise _no_alabel(whole, "string contains a disallowed character")
+    return _PREFIX + label.encode("punycode").decode("ascii")
 
-    try:
-        return idna.alabel(label).decode("ascii")
-    except idna.IDNABidiError:
-        raise _no_alabel(whole, "string has forbidden bi-directional properties") from None
-    except (idna.InvalidCodepoint, idna.InvalidCodepointContext):
-        raise _no_alabel(whole, "string contains a disallowed character") from None
-    except idna.IDNAError as error:
-        raise _no_alabel(whole, str(error)) from None
+
+def _is_allowed(character: str) -> bool:
+    """RFC 5892, by what it comes to: letters without upper case, marks and digits in their normal form, and the hyphen."""
+    return character == "-" or (
+        unicodedata.category(character) in ("Ll", "Lo", "Lm", "Mn", "Mc", "Nd")
+        and unicodedata.normalize("NFKC", character.lower()) == character
+    )
 
 
 def _from_alabel(label: str, whole: str) -> str:

@@ -1,0 +1,55 @@
+"""`exists`, and the conditions about the present run: `first_delivery`, `queue_running` (Exim 11.7)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pillarbox.language.expand.forbidden import refuse_forbidden
+from pillarbox.language.expand.nodes import Condition
+from pillarbox.language.expand.parser import Parser
+from pillarbox.language.expand.registry import condition
+from pillarbox.language.expand.scope import Scope
+
+
+class DeliveryRun(NamedTuple):
+    """A facet of the scopes of delivery; outside of it both are false."""
+
+    is_first: bool = False
+    """The message has not been tried before."""
+    is_queue_run: bool = False
+
+
+@condition("exists")
+def parse_exists(parser: Parser, name: str) -> Condition:
+    """Asks the file system on the loop: a stat of a local path, as quick as any system call."""
+    at = parser.position
+    node = parser.braced(name)
+    evaluate = node.evaluate
+
+    def test(scope: Scope) -> bool:
+        refuse_forbidden(scope, "exists")
+        return _exists(evaluate(scope))
+
+    return Condition(name, at, test, [node])
+
+
+def _exists(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+@condition("first_delivery")
+def parse_first_delivery(parser: Parser, name: str) -> Condition:
+    return Condition(name, parser.position, lambda scope: _run(scope).is_first)
+
+
+@condition("queue_running")
+def parse_queue_running(parser: Parser, name: str) -> Condition:
+    return Condition(name, parser.position, lambda scope: _run(scope).is_queue_run)
+
+
+def _run(scope: Scope) -> DeliveryRun:
+    return scope.facet(DeliveryRun) or DeliveryRun()
