@@ -203,6 +203,8 @@ class Router(Driver, family="router"):
     def _check_transport(self) -> None:
         if self.must_have_transport is None or self.must_have_transport is (self.transport is not None):
             return
+        if self.must_have_transport and self.verify_only:
+            return
         what = "is required" if self.must_have_transport else "must not be defined"
         raise CombinationError(f"{self.name} router:\n  a transport {what} for this router")
 

@@ -1,0 +1,75 @@
+"""Questions to a configuration: the command line of `exim`, `-be`, `-bem`, `-bP`, `-bV`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pillarbox.app.asking.expanding import expand_strings, typed_lines
+from pillarbox.app.asking.printing import print_configuration
+from pillarbox.app.asking.version import print_version
+from pillarbox.cli.exim import Unreadable, parse
+
+CONFIG = "primary_hostname = mail.test\nNAME = x\nqualify_domain = NAME.test\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "exim.conf"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_expands_what_it_is_given(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = expand_strings(config, ["${uc:$qualify_domain}", "${nosuch:x", ""], macros={"NAME": "y"})
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert lines[0] == "Y.TEST"
+    assert lines[1].startswith("Failed: ")
+    assert lines[2] == ""
+
+
+def test_joins_typed_lines() -> None:
+    assert list(typed_lines(["  a \n", "b\\\n", "  c\n", "\n", "d\\\n"])) == ["  a", "bc", "", "d"]
+
+
+def test_loads_a_message(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = tmp_path / "message"
+    message.write_bytes(b"From a@b Fri Jan  5 12:35 GMT 1996\nSubject: hello\nReturn-Path: <o@p>\n\nbody\n")
+    expand_strings(
+        config, ["$h_subject: $sender_address $message_body", "$header_message-id:"], message=str(message)
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        'Sender taken from "From " line',
+        'Return-path taken from "Return-path:" header line',
+        "hello a@b body ",
+    ]
+    assert lines[3].endswith("@mail.test>")
+
+
+def test_tells_an_error_as_exim_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "exim.conf"
+    path.write_text("primary_hostname = x\nnosuch = \\\n 1\nother = 2\n")
+    assert print_version(path) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("Exim version 4.")
+    assert said.err[20:] == f'Exim configuration error in line 3 of {path}:\n  main option "nosuch" unknown\n'
+
+
+def test_answers_each_word(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_configuration(config, ["qualify_domain", "nosuch", "macro", "NAME"]) == 1
+    assert capsys.readouterr().out == "qualify_domain = x.test\nnosuch is not a known option\nNAME=x\n"
+
+
+def test_reads_macros_and_files_of_the_command_line() -> None:
+    read = parse(["-C", "a:b", "-DX=1", "-DY", "-DZ = 2 ", "-bem", "file", "-be", "$x", "-n"], "exim")
+    assert (read.config, read.message, read.words) == ("a:b", "file", ["$x", "-n"])
+    assert read.macros == {"X": "1", "Y": "", "Z": "2"}
+
+
+@pytest.mark.parametrize("argument", ["-Dx=1", "-D", "-DA-B=1"])
+def test_refuses_what_is_no_macro(argument: str) -> None:
+    with pytest.raises(Unreadable):
+        parse([argument], "exim")
