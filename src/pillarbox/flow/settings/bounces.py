@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedList, Size
 from pillarbox.language.expand.template import Template
 
@@ -16,7 +17,7 @@ class Bounces(MainOptions):
     return_size_limit: Size | None = option(
         default=None, doc="The old name of bounce_return_size_limit.", is_alias=True
     )
-    bounce_return_linesize_limit: int = option(
+    bounce_return_linesize_limit: Size = option(
         default=998, doc="Return the headers only when a line is longer.", inert="noted"
     )
     bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.", inert="noted")
@@ -41,3 +42,5 @@ class Bounces(MainOptions):
     def __post_init__(self) -> None:
         if self.return_size_limit is not None:
             object.__setattr__(self, "bounce_return_size_limit", self.return_size_limit)
+        if self.errors_reply_to and "@" not in self.errors_reply_to:
+            raise OptionError(f"errors_reply_to ({self.errors_reply_to}) does not contain a domain")

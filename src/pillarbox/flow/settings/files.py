@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pillarbox.config.declare import MainOptions, Unready, option
+from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Duration, Kilobytes, LogSelector, Words
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
+
+FACILITIES = frozenset(("mail", "user", "news", "uucp", "daemon", *(f"local{n}" for n in range(8))))
+"""Facilities of syslog that mail may be logged to."""
 
 
 class Files(MainOptions):
@@ -109,3 +113,8 @@ class Logging(MainOptions):
     syslog_timestamp: bool = option(default=True, doc="Put the time into syslog lines.", inert="noted")
     panic_coredump: bool = option(default=False, doc="Leave a core dump at an internal error.", inert="noted")
     debug_store: bool = option(default=False, doc="Check memory as debugging Exim does.", inert="noted")
+
+    def __post_init__(self) -> None:
+        facility = self.syslog_facility
+        if facility is not None and facility.lower() not in FACILITIES:
+            raise OptionError(f'failed to interpret syslog_facility "{facility}"')

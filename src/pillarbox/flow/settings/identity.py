@@ -6,6 +6,7 @@ import platform
 
 from pillarbox import __version__
 from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Group, Groups, User, Users, Words
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
@@ -46,6 +47,15 @@ class Identity(MainOptions):
         doc="Be a mere sending program: deliver one message to one smarthost at once, or fail.",
         inert="refused",
     )
+
+    def __post_init__(self) -> None:
+        number = self.localhost_number.node.constant if self.localhost_number is not None else None
+        if number is not None and number.strip():
+            digits = number.removeprefix("-")
+            if not (digits.isascii() and digits.isdigit()):
+                raise OptionError(f"localhost_number value is not a number: {number}")
+            if len(digits) > 4 or int(number) > 16:
+                raise OptionError("localhost_number is greater than the maximum allowed value (16)")
 
     @property
     def sender_domain(self) -> str:
@@ -113,3 +123,9 @@ class Trust(MainOptions):
     finduser_retries: int = option(
         default=0, doc="How often to look up a login name again that was not found.", inert="noted"
     )
+
+    def __post_init__(self) -> None:
+        if self.local_from_check and self.local_sender_retain:
+            raise OptionError(
+                "both local_from_check and local_sender_retain are set; this combination is not allowed"
+            )

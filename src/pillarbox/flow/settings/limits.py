@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import CheckedTime, Duration, ExpandedInteger, FixedPoint, Size
 from pillarbox.language.match.hosts import HostList
+
+_RATE_LIMIT = re.compile(r"\d+,\s*[\d.]+[wdhms][\dwdhms.]*,\s*\d+(\.\d+)?,\s*[\d.]+[wdhms][\dwdhms.]*")
 
 
 class SmtpLimits(MainOptions):
@@ -73,3 +78,8 @@ class SmtpLimits(MainOptions):
         default=500, doc="How much of the body $message_body shows.", inert="noted"
     )
     message_body_newlines: bool = option(default=False, doc="Keep line ends in $message_body.", inert="noted")
+
+    def __post_init__(self) -> None:
+        for text in (self.smtp_ratelimit_mail, self.smtp_ratelimit_rcpt):
+            if text and not _RATE_LIMIT.fullmatch(text):
+                raise OptionError(f"malformed ratelimit data: {text}")
