@@ -238,8 +238,8 @@ class AddressItem(NamedTuple):
     start: int
 
 
-def address_items(text: str) -> Iterator[AddressItem]:
-    """The addresses of a header line, whatever they look like; groups (`name: a, b;`) are opened."""
+def address_items(text: str, *, opens_groups: bool = True) -> Iterator[AddressItem]:
+    """The addresses of a header line, whatever they look like; groups (`name: a, b;`) are opened, or taken for an address each."""
     at, begin = 0, 0
     end = len(text)
     in_group = False
@@ -261,7 +261,7 @@ def address_items(text: str) -> Iterator[AddressItem]:
         elif character == "[":
             close = text.find("]", at)
             at = close + 1 if close >= 0 else end
-        elif character == ":" and not in_group:
+        elif character == ":" and not in_group and opens_groups:
             in_group = True
             at += 1
             begin = at

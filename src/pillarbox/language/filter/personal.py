@@ -39,10 +39,10 @@ def _values(fields: tuple[Header, ...], name: str) -> Iterator[str]:
 
 
 def _addresses(fields: tuple[Header, ...], name: str) -> Iterator[str]:
+    """Up to the first that is malformed, as Exim has it: a group is."""
     for value in _values(fields, name):
-        for item in address_items(value):
+        for item in address_items(value, opens_groups=False):
             try:
-                found = working_address(item.text)
+                yield working_address(item.text).address
             except AddressError:
-                continue
-            yield found.address
+                break

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 Kind = Literal["exim", "sieve", "forward"]
-_FIRST = re.compile(r"\s*#[ \t]*(exim|sieve)[ \t]+filter", re.IGNORECASE)
+_FIRST = re.compile(r"\s*#[ \t]*(exim|sieve)[ \t]*filter", re.IGNORECASE)
 
 
 def kind_of(text: str) -> Kind:

@@ -46,10 +46,23 @@ class Text:
         return FilterFailed(f"failed to expand {quoted(self.source)} in {where}: {why}")
 
 
+_FORBIDDEN = {
+    "dlfunc": "dynamically-loaded functions are not permitted",
+    "exists": "File existence tests are not permitted",
+    "lookup": "lookup expansions are not permitted",
+    "perl": "Perl calls are not permitted",
+    "readfile": "file insertions are not permitted",
+    "readsocket": "socket insertions are not permitted",
+    "run": "running a command is not permitted",
+    "stat": "Use of the stat() expansion is not permitted",
+}
+
+
 def _forbidden_item(template: Template, forbidden: frozenset[str]) -> str:
     for label in _labels(template.node):
-        if label in forbidden:
-            return f"{label} expansions are not permitted"
+        name = label.partition(" ")[0]
+        if name in forbidden:
+            return _FORBIDDEN.get(name, f"{name} expansions are not permitted")
     return ""
 
 

@@ -1,0 +1,59 @@
+"""Addresses as people write them; `tests/oracle/filters` and `rules` compare the complaints with Exim's."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillarbox.language.addresses import MAX_ADDRESS, AddressError, address_items, working_address
+from pillarbox.language.rewrite.fields import Replacement, change_addresses, qualify_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("a@b", "a@b"),
+        ("Foo (x) <A@B.C> (y)", "A@B.C"),
+        ("<@x,@y:a@b>", "a@b"),
+        ('"a b"@c', '"a b"@c'),
+        ("a . b @ c . d", "a.b@c.d"),
+        ("local", "local"),
+        ("a@[IPv6:2001::1]", "a@[IPv6:2001::1]"),
+    ],
+)
+def test_the_working_part(text: str, address: str) -> None:
+    assert working_address(text).address == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<>", "a b", "a@", "@b", "a@b@c", "a@b, c@d", '"a', "a@b..c", "<a@b", "(a"]
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(AddressError):
+        working_address(text)
+
+
+def test_the_null_address_only_on_request() -> None:
+    assert working_address("<>", allow_null=True).address == ""
+
+
+def test_length_is_bounded() -> None:
+    with pytest.raises(AddressError, match="ridiculously long"):
+        working_address("x" * MAX_ADDRESS + "@b")
+
+
+def test_items_of_a_list() -> None:
+    found = [item.text.strip() for item in address_items('"a, b" <c@d>, g: e@f, (x, y) h@i;, j@k')]
+    assert found == ['"a, b" <c@d>', "e@f", "(x, y) h@i", "", "j@k"]
+
+
+def test_only_the_working_part_changes() -> None:
+    text = ' "A, B" <a@b> (x),\n c@d'
+    changed = change_addresses(text, lambda found: Replacement(found.address.upper()))
+    assert changed == ' "A, B" <A@B> (x),\n C@D'
+    whole = change_addresses(text, lambda found: Replacement("Q <q@q>", is_whole=found.address == "a@b"))
+    assert whole == " Q <q@q>,\n Q <q@q>"
+
+
+def test_unqualified_addresses_get_a_domain() -> None:
+    block = b"From: a\nResent-To: B <b>, c@d\nSubject: a\n"
+    assert qualify_fields(block, "s", "r") == b"From: a@s\nResent-To: B <b@r>, c@d\nSubject: a\n"
