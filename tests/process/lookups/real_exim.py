@@ -56,7 +56,7 @@ def _shortened(answer: str) -> str:
 
 async def our_answer(lookup: Lookup, ask: Ask) -> str:
     try:
-        found = await lookup.find(ask.query, ask.source, ask.options) if ask.query.strip() else None
+        found = await lookup.find(ask.query, ask.source, ask.options)
     except LookupDefer as defer:
         return f"DEFER {printed(str(defer))}"
     except LookupNotOpened as not_opened:

@@ -48,6 +48,8 @@ class Directory(QueryStyle):
         self._pool = pool
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        if not key.strip():
+            return None  # as Exim: nothing was asked
         parameters, url = parse_query(key)
         if self._kind == "ldapauth" and (parameters.user is None or parameters.password is None):
             raise LookupDefer("ldapauth lookups must specify the username and password")

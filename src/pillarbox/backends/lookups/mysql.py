@@ -51,6 +51,8 @@ class Mysql(QueryStyle):
         self._pool: Pool[SqlServer, MariaConnection] = Pool(_connect)
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        if not key.strip():
+            return None  # as Exim: nothing was asked
         wanted = wanted_servers(MYSQL, key, options, self._configured)
         servers = server_items(MYSQL, wanted, self._configured)
         return await ask_in_turn(servers, lambda server: self._ask(server, wanted.query))

@@ -39,6 +39,8 @@ class Pgsql(QueryStyle):
         self._pool: Pool[SqlServer, PgConnection] = Pool(_connect)
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        if not key.strip():
+            return None  # as Exim: nothing was asked
         wanted = wanted_servers(PGSQL, key, options, self._configured)
         servers = server_items(PGSQL, wanted, self._configured)
         return await ask_in_turn(servers, lambda server: self._ask(server, wanted.query))

@@ -46,6 +46,8 @@ class Redis(QueryStyle):
         self._pool: Pool[RedisServer, RespConnection] = Pool(_connect)
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
+        if not key.strip():
+            return None  # as Exim: nothing was asked
         wanted = wanted_servers(REDIS, key, options, self._configured)
         servers = server_items(REDIS, wanted, self._configured)
         return await ask_in_turn(servers, lambda server: self._ask(server, wanted.query))
