@@ -44,12 +44,19 @@ class Unreadable(Usage):
 class Arguments:
     """The command line, read."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(
+        self,
+        program: str,
+        *,
+        words: list[str] | None = None,
+        config: str | None = None,
+        data: str | None = None,
+    ) -> None:
         self.program = program
         self.mode = "submit"
-        self.words: list[str] = []
-        self.config: str | None = None
-        self.data: str | None = None
+        self.words: list[str] = list(words or ())
+        self.config = config
+        self.data = data
         self.sender: str | None = None
         self.full_name = ""
         self.dot_ends = True
