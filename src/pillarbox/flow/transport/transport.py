@@ -124,7 +124,9 @@ class Transport(Driver, family="transport"):
             put(self, "retry_use_local_part", self.is_local)
         if self.group is None and self.user is not None and self.user.is_constant:
             group = main_group_of(self.user.source)
-            put(self, "group", Template.parse(group) if group else None)
+            if not group:
+                raise CombinationError(f"user set without group for the {self.name} transport")
+            put(self, "group", Template.parse(group))
 
     def unready(self) -> Iterator[Unready]:
         for name in ("max_parallel", "message_size_limit"):

@@ -181,8 +181,9 @@ class Appendfile(Transport, driver="appendfile"):
             raise OptionError('only one of "file" or "directory" can be specified', "file")
         if self.maildir_format and self.mailstore_format:
             raise OptionError("only one of maildir and mailstore may be specified", "maildir_format")
-        if self.quota_directory is not None and self.directory is None:
-            raise OptionError('quota_directory must not be set without "directory"', "quota_directory")
+        for field in ("quota_directory", "quota_filecount"):
+            if getattr(self, field) is not None and self.directory is None:
+                raise OptionError(f'{field} must not be set without "directory"', field)
 
     def _check_locks(self) -> None:
         put = object.__setattr__
