@@ -19,6 +19,7 @@ from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.asking.message import MAX_MESSAGE, Test, read_message
 from pillarbox.app.services import quiet_services
 from pillarbox.config.model import Config
+from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, Special, parse_redirection
@@ -34,6 +35,7 @@ from pillarbox.language.filter.interpreter import interpret
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.language.filter.printing import lines_of
 from pillarbox.language.filter.recognition import kind_of
+from pillarbox.language.filter.texts import quoted
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.language.rewrite.fields import qualify_fields
 from pillarbox.mail.envelope import Recipient
@@ -141,7 +143,17 @@ class _Testing:
             local_part_data=self._local_part,
             home=_home(),
         )
-        return {**self._test.facets, MessageFacts: facts, Candidate: candidate, Assignment: assignment}
+        return {
+            **self._test.facets,
+            MessageFacts: facts,
+            Candidate: candidate,
+            Assignment: assignment,
+            DeliveryFacts: DeliveryFacts(return_path=self._return_path),
+        }
+
+    @property
+    def _return_path(self) -> str:
+        return self._sender if self._test.return_path is None else self._test.return_path
 
     async def run(self) -> int:
         sys.stdout.writelines(f"{line}\n" for line in self._preamble())
@@ -171,8 +183,7 @@ class _Testing:
         try:
             text = Path(name).read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
-            sys.stdout.flush()
-            print(f"exim: error while reading {name}: {error.strerror}", file=sys.stderr)
+            print(f"exim: error while reading {name}: {error.strerror}")
             return 1
         kind = "exim" if is_system else kind_of(text)
         shown = {"exim": "Exim filter", "sieve": "Sieve filter", "forward": "forward file"}[kind]
@@ -200,14 +211,13 @@ class _Testing:
 
     def _circumstances(self) -> Circumstances:
         wanted = self._wanted
-        return_path = self._test.return_path
         own = [f"{self._local_part}@{self._domain}"]
         if wanted.prefix or wanted.suffix:
             own.append(f"{wanted.prefix}{own[0].rpartition('@')[0]}{wanted.suffix}@{self._domain}")
         return Circumstances(
             headers=self._blocks,
             sender=self._sender,
-            return_path=self._sender if return_path is None else return_path,
+            return_path=self._return_path,
             own_addresses=tuple(own),
             qualify_domain=self._identity.recipient_domain,
             recipients=(f"{wanted.prefix}{self._local_part}{wanted.suffix}@{self._domain}",),
@@ -228,8 +238,7 @@ def _test_forward(text: str, domain: str) -> int:
     for item in parse_redirection(text):
         match item:
             case Address():
-                local = f"\\{item.local_part}" if item.is_escaped else item.local_part
-                found.append(f"{local}@{item.domain or domain}")
+                found.append(f"{item.local_part}@{item.domain or domain}")
             case Pipe(command=command):
                 found.append(f"|{command}")
             case File(path=path):
@@ -240,7 +249,7 @@ def _test_forward(text: str, domain: str) -> int:
                 print(f'exim: error in forward file: ":{word}:{" " if said else ""}{said}" is not permitted')
                 return 1
             case Malformed(item=wrong, why=why):
-                print(f'exim: error in forward file: {_why(wrong, why)} in "{wrong}"')
+                print(f"exim: error in forward file: {_why(wrong, why)} in {quoted(wrong)}")
                 return 1
     if not found:
         print("exim: no addresses generated from forward file")
