@@ -106,7 +106,7 @@ async def test_digests_and_counts_are_plain(operator: str, scope: Scope) -> None
     assert not is_tainted(await expand("${" + operator + "$test_outside}", scope))
 
 
-_ITEMS = ["${sg{$test_outside}{x}{y}}", "${tr{$test_outside}{a}{b}}",
+_ITEMS = ["${sg{$test_outside}{x}{y}}", "${tr{$test_outside}{a}{b}}", "${sg{x}{x}{$test_outside}}",
           "${extract{1}{:}{$test_outside}}", "${map{$test_outside}{$item}}", "${reduce{a}{}{$test_outside}}",
           "${listextract{1}{$test_outside}}", "${listquote{:}{$test_outside}}", "${sort{$test_outside}{lt}{$item}}",
           "${filter{$test_outside}{eq{1}{1}}}", "${if match{$test_outside}{(.*)}{$1}}"]  # fmt: skip
@@ -118,7 +118,7 @@ async def test_items_carry_taint(text: str, scope: Scope) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["${expand:$test_outside}", "${eval:$test_outside}", "${sg{x}{x}{$test_outside}}"]
+    "text", ["${expand:$test_outside}", "${eval:$test_outside}", "${sg{x}{x}{$test_outside\\$0}}"]
 )
 async def test_text_from_outside_is_no_code(text: str, scope: Scope) -> None:
     with pytest.raises(ExpansionFailed, match="tainted"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -25,6 +24,8 @@ class FileContent(msgspec.Struct, frozen=True, gc=False, tag=True):
         raise BlockingIOError
 
     async def answer(self, services: Services) -> str:
+        import asyncio  # only those who wait pay for it
+
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> str:

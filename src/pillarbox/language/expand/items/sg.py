@@ -31,7 +31,7 @@ def parse_sg(parser: Parser) -> Node:
     def evaluate(scope: Scope) -> str:
         text, expression = subject.evaluate(scope), pattern.evaluate(scope)
         new = replacement.evaluate(scope)
-        expand = fixed or (lambda scope: expanded_again(new, scope))
+        expand = fixed or _again(new)
         outer = scope.captures
         try:
             return _substituted(text, compile_regex(expression), expand, scope)
@@ -42,6 +42,12 @@ def parse_sg(parser: Parser) -> Node:
 
     children = [subject, pattern, replacement]
     return Node("sg", at, evaluate, children, is_pure=fixed is not None)
+
+
+def _again(replacement: str) -> Evaluate:
+    if "$" not in replacement and "\\" not in replacement:
+        return lambda scope: replacement
+    return lambda scope: expanded_again(replacement, scope)
 
 
 def _parsed(replacement: str) -> Evaluate | None:
