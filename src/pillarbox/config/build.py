@@ -313,9 +313,16 @@ class _Builder:
         rules = []
         for line in self.raw.retry:
             try:
-                rules.append(parse_retry_rule(line.text, self.named))
+                rule = parse_retry_rule(line.text, self.named)
             except RetrySyntaxError as error:
                 self._line_problem(line, str(error))
+                continue
+            rules.append(rule)
+            if not rule.is_pure:
+                reason = "retry rules that need lookups or expansions are not obeyed by deliveries yet"
+                self.unsupported.append(
+                    Problem(line.position.file, line.position.line, line.text[:200], reason)
+                )
         return RetryRules(tuple(rules))
 
     def _rewrite(self) -> RewriteRules:
