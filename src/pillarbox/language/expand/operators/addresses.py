@@ -8,7 +8,7 @@ from pillarbox.language.addresses import AddressError, Working, address_items, w
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
 
-_ANGLE_ENDED = re.compile(r"([^<>\"();]*<[^<>\"();]*>)\s*;")
+_ANGLE_ENDED = re.compile(r"(\s*<[^<>\"();]*>)\s*;")
 
 
 @operator("address")
@@ -47,7 +47,7 @@ def addresses(text: str) -> str:
 
 
 def _before_semicolon(text: str) -> str:
-    """Outside a group a semicolon may only follow an address in angle brackets; what is behind it is skipped."""
+    """Outside a group a semicolon may only follow an address in angle brackets without a name; what is behind it is skipped."""
     found = _ANGLE_ENDED.match(text)
     return found.group(1) if found else text
 
