@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from pillarbox.language.addresses import AddressError, Working, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
-
-_ANGLE_ENDED = re.compile(r"(\s*<[^<>\"();]*>)\s*;")
 
 
 @operator("address")
@@ -40,16 +36,10 @@ def addresses(text: str) -> str:
         separator, listed = listed[1:2], listed[2:]
         if not separator:
             raise ExpansionFailed(f"output separator missing in expanding ${{addresses:{text}}}")
-    found = [_working(_before_semicolon(item.text)) for item in address_items(listed)]
+    found = [_working(item.text) for item in address_items(listed)]
     return separator.join(
         each.address.replace(separator, separator * 2) for each in found if each and each.address
     )
-
-
-def _before_semicolon(text: str) -> str:
-    """Outside a group a semicolon may only follow an address in angle brackets without a name; what is behind it is skipped."""
-    found = _ANGLE_ENDED.match(text)
-    return found.group(1) if found else text
 
 
 def _working(text: str) -> Working | None:
