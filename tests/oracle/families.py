@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 FAMILIES = Path(__file__).parent / "expand"
 _OURS = Path(sys.executable).parent / "exim"
+ENDED = "(the program ended)"
 _HEAD = """\
 primary_hostname = mail.example.org
 spool_directory = @DIR@/spool
@@ -63,11 +64,17 @@ def prepare(name: str, folder: Path) -> Family:
         else:
             (folder / source.name).write_bytes(source.read_bytes().replace(b"@DIR@", str(folder).encode()))
     own = FAMILIES / name / "exim.conf"
-    text = _HEAD + (own.read_text("utf-8") if own.exists() else "")
-    (folder / "exim.conf").write_text(text.replace("@DIR@", str(folder)), "utf-8")
-    (folder / "exim.conf").chmod(0o644)
-    (folder / "spool").mkdir(exist_ok=True)
+    write_configuration(folder, own.read_text("utf-8") if own.exists() else "")
     return Family(name, tuple(_cases(FAMILIES / name / "strings.txt", folder)), folder)
+
+
+def write_configuration(folder: Path, text: str = "") -> None:
+    """`folder/exim.conf`, and a spool beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "exim.conf"
+    configuration.write_text((_HEAD + text).replace("@DIR@", str(folder)), "utf-8")
+    configuration.chmod(0o644)
+    (folder / "spool").mkdir(exist_ok=True)
 
 
 def _cases(path: Path, folder: Path) -> list[Case]:
@@ -82,8 +89,27 @@ def _cases(path: Path, folder: Path) -> list[Case]:
     return found
 
 
+def surviving_answers(program: str, family: Family, strings: list[str]) -> list[str]:
+    """The same from a program that may end at a string, as Exim does for some: that one's answer is ENDED."""
+    found: list[str] = []
+    while len(found) < len(strings):
+        found += _answers(program, family, strings[len(found) :])[0]
+        if len(found) < len(strings):
+            found.append(ENDED)
+    return found
+
+
 def answers(program: str, family: Family, strings: list[str]) -> list[str]:
     """What `-be` of `program` says to each string, errors included."""
+    lines, told = _answers(program, family, strings)
+    assert len(lines) == len(strings), (
+        f"{program}: {len(strings)} asked, {len(lines)} answered:\n{told[-3000:]}"
+    )
+    return lines
+
+
+def _answers(program: str, family: Family, strings: list[str]) -> tuple[list[str], str]:
+    """Those given, and all that was said."""
     answer = subprocess.run(
         [program, *family.command],
         input="\n".join(strings).encode("utf-8", "surrogateescape") + b"\n",
@@ -94,15 +120,16 @@ def answers(program: str, family: Family, strings: list[str]) -> list[str]:
     )
     text = answer.stdout.decode("utf-8", "surrogateescape")
     lines = text.removeprefix("> ").split("\n> ")
-    assert len(lines) == len(strings) + 1, (
-        f"{program}: {len(strings)} asked, {len(lines) - 1} answered:\n{text[-3000:]}\n"
-        f"{answer.stderr.decode('utf-8', 'replace')[-3000:]}"
-    )
-    return lines[:-1]
+    return lines[:-1], text + answer.stderr.decode("utf-8", "replace")
 
 
 def ours(family: Family, strings: list[str]) -> list[str]:
     return answers(str(_OURS), family, strings)
+
+
+def _shown(text: str) -> str:
+    """Bytes that are no characters must not upset whoever prints this."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def differences(exim: str, family: Family) -> list[str]:
@@ -113,7 +140,7 @@ def differences(exim: str, family: Family) -> list[str]:
     for case, mine, theirs in compared:
         where = f"{family.name}/strings.txt:{case.line}"
         if mine != theirs and not case.explanation:
-            found.append(f"{where}: {case.text}\n  ours:   {mine!r}\n  theirs: {theirs!r}")
+            found.append(f"{where}: {_shown(case.text)}\n  ours:   {mine!r}\n  theirs: {theirs!r}")
         elif mine == theirs and case.explanation:
-            found.append(f"{where}: {case.text}\n  both say {mine!r}, but a difference is explained")
+            found.append(f"{where}: {_shown(case.text)}\n  both say {mine!r}, but a difference is explained")
     return found
