@@ -127,11 +127,6 @@ def ours(family: Family, strings: list[str]) -> list[str]:
     return answers(str(_OURS), family, strings)
 
 
-def _shown(text: str) -> str:
-    """Bytes that are no characters must not upset whoever prints this."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def differences(exim: str, family: Family) -> list[str]:
     """Every case where the two differ without a reason given, or are equal although one was."""
     strings = [case.text for case in family.cases]
@@ -140,7 +135,7 @@ def differences(exim: str, family: Family) -> list[str]:
     for case, mine, theirs in compared:
         where = f"{family.name}/strings.txt:{case.line}"
         if mine != theirs and not case.explanation:
-            found.append(f"{where}: {_shown(case.text)}\n  ours:   {mine!r}\n  theirs: {theirs!r}")
+            found.append(f"{where}: {case.text}\n  ours:   {mine!r}\n  theirs: {theirs!r}")
         elif mine == theirs and case.explanation:
-            found.append(f"{where}: {_shown(case.text)}\n  both say {mine!r}, but a difference is explained")
+            found.append(f"{where}: {case.text}\n  both say {mine!r}, but a difference is explained")
     return found
