@@ -7,7 +7,7 @@ symbolic link that somebody else could have put there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -51,3 +51,140 @@ class UserFiles(Protocol):
     async def sync(self) -> None:
         """Returns when every delivery made before the call is durable. Calls that overlap share one sync of the file system."""
         ...
+
+
+FileKind = Literal["mbox", "mbx", "maildir", "mailstore", "single", "rename", "remove"]
+"""How a mailbox is written. `single`: a new file in a directory, left under a temporary name until `rename` or `remove`."""
+
+
+class Locking(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How a mailbox file is locked (Exim 26.3). Nothing waits in there: a lock that is held is answered with `FileBusy`."""
+
+    with_lockfile: bool = True
+    with_fcntl: bool = True
+    with_flock: bool = False
+    as_mbx: bool = False
+    lockfile_mode: int = 0o600
+    lockfile_timeout: float = 1800.0
+
+
+class FileRules(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What one transport asks of files, fixed when it is made."""
+
+    mode: int = 0o600
+    directory_mode: int = 0o700
+    fails_when_narrower: bool = True
+    creates_directory: bool = True
+    must_exist: bool = False
+    checks_owner: bool = True
+    checks_group: bool = False
+    allows_symlink: bool = False
+    allows_fifo: bool = False
+    check: bytes = b""
+    """Lines that begin so …"""
+    escape: bytes = b""
+    """… begin so instead."""
+    uses_crlf: bool = False
+    formats: tuple[tuple[bytes, str], ...] = ()
+    """(beginning of a file, transport for it)."""
+    locking: Locking = Locking()
+    size_regex: str = ""
+    """Reads a message's size off its file's name."""
+    directory_regex: str = ""
+    """Subdirectories that count for maildirsize."""
+    folder_regex: str = ""
+    """Maildirs that are folders: they get a file `maildirfolder`."""
+
+
+class Quota(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Limits of a mailbox; 0: none."""
+
+    size: int = 0
+    files: int = 0
+    is_inclusive: bool = True
+    size_forced: bool = False
+    """`no_check`: counted, and the message is written all the same."""
+    files_forced: bool = False
+    warn_size: int = 0
+    directory: str = ""
+    """Where to count; empty: where it is delivered."""
+    known_size: int = -1
+    """-1: count."""
+    known_files: int = -1
+    keeps_size_file: bool = False
+    """`maildirsize`."""
+
+
+class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """One copy for one mailbox; its body comes beside it."""
+
+    kind: FileKind
+    path: str
+    """Absolute: the file, or the directory."""
+    rules: FileRules
+    before: bytes = b""
+    """Written as it is: `message_prefix`, batch SMTP's commands."""
+    headers: bytes = b""
+    """Header block and blank line, LF form."""
+    after: bytes = b""
+    """Written as it is, behind the body."""
+    proof: bytes = b""
+    """The message's own header block: what tells, after a crash, that a file holds this message."""
+    unique: str = ""
+    """The same for every attempt at this address."""
+    host: str = ""
+    received_at: float = 0.0
+    is_repeat: bool = False
+    """An earlier attempt may have succeeded: look for it first."""
+    create_below: str = ""
+    """New files and directories only beneath this; empty: anywhere."""
+    create_strictly: bool = False
+    """`belowhome`: and no `..` in the path."""
+    forced_mode: int = -1
+    """A filter's `save` asked for exactly this mode."""
+    quota: Quota | None = None
+    tag: str = ""
+    """Behind a Maildir file's name."""
+    envelope: bytes = b""
+    """Content of mailstore's .env."""
+    name: str = ""
+    """`rename`: the new name; `remove`, `rename`: `unique` is the present one."""
+    message_size: int = 0
+    """For quotas: `$message_size`."""
+
+
+class Written(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """In the mailbox. `inode` of a `single` file."""
+
+    path: str
+    inode: int = 0
+    size_before: int = -1
+    """What the mailbox held, when it was counted."""
+    size: int = 0
+    """Bytes written."""
+
+
+class NotWritten(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """Nothing was changed. `text` is Exim's, for the log; `code` errno or 0; `error` a retry rule's word."""
+
+    text: str
+    code: int = 0
+    error: str = ""
+    is_frozen: bool = False
+    is_permanent: bool = False
+
+
+class FileBusy(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """Somebody holds the lock `by` (`lock file`, `fcntl`, `flock`): try again later."""
+
+    text: str
+    by: str
+
+
+class OtherFormat(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """The file is one for this transport (`file_format`)."""
+
+    transport: str
+
+
+FileResult = Written | NotWritten | FileBusy | OtherFormat
