@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 _PEERS = Path(__file__).parents[2] / ".cache" / "peers"
-MISSING = "no exim4 here: set PILLARBOX_EXIM, or unpack one with tools/peers"
+NEEDED = (4, 100)
+MISSING = "no Exim 4.100 here: set PILLARBOX_EXIM, or unpack one with tools/peers exim-current"
 
 
+@cache
 def find_exim() -> str | None:
-    given = os.environ.get("PILLARBOX_EXIM")
-    candidates = [Path(given)] if given else []
-    candidates += sorted(_PEERS.glob("*/run/exim4")) + sorted(_PEERS.glob("*/root/usr/sbin/exim4"))
+    """The newest: what it says word for word is what we follow."""
+    if given := os.environ.get("PILLARBOX_EXIM"):
+        return given if _version(Path(given)) else None
+    candidates = [*_PEERS.glob("*/run/exim4"), *_PEERS.glob("*/root/usr/sbin/exim4")]
     if found := shutil.which("exim4"):
         candidates.append(Path(found))
-    for candidate in candidates:
-        if candidate.is_file() and _runs(candidate):
-            return str(candidate)
-    return None
+    versions = {candidate: _version(candidate) for candidate in candidates}
+    best = max(candidates, key=lambda candidate: versions[candidate], default=None)
+    return str(best) if best and versions[best] >= NEEDED else None
 
 
-def _runs(candidate: Path) -> bool:
+def _version(candidate: Path) -> tuple[int, ...]:
+    """(4, 100, 1); empty when it does not run."""
     try:
         answer = subprocess.run([candidate, "-bV"], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.stdout.startswith(b"Exim version 4.")
+        return ()
+    found = re.match(rb"Exim version ([\d.]+)", answer.stdout)
+    return tuple(int(part) for part in found.group(1).split(b".") if part) if found else ()
 
 
 def run(exim: str, *arguments: str) -> str:

@@ -59,7 +59,7 @@ def test_a_user_that_does_not_exist_is_named() -> None:
     daemon = Daemon()
     try:
         prepare(daemon, ("never_users = root", "never_users = root\nexim_user = no-such-user"))
-        with pytest.raises(DidNotStart, match="there is no user no-such-user"):
+        with pytest.raises(DidNotStart, match="user no-such-user was not found"):
             daemon.start()
     finally:
         daemon.remove()

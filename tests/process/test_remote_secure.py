@@ -21,7 +21,7 @@ ROUTERS = """begin routers
 smarthosts:
   driver = manualroute
   domains = ! +local_domains : ! *.mx.test
-  transport = ${domain}_smtp
+  transport = ${tr{$domain}{.}{_}}_smtp
   route_list = require.test     require-host.test::@PORT@ byname ; \\
                verified.test    verified-host.test ; \\
                unknown.test     unknown-host.test ; \\
@@ -38,61 +38,61 @@ smarthosts:
 """
 TRANSPORTS = """begin transports
 
-require.test_smtp:
+require_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_tls = *
-verified.test_smtp:
-  driver = smtp
-  port = @PORT@
-  hosts_require_tls = *
-  tls_verify_hosts = *
-  tls_verify_certificates = @CA@
-unknown.test_smtp:
-  driver = smtp
-  port = @PORT@
-  hosts_require_tls = *
-  tls_verify_hosts = *
-wrongname.test_smtp:
+verified_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_tls = *
   tls_verify_hosts = *
   tls_verify_certificates = @CA@
-fallback.test_smtp:
+unknown_test_smtp:
+  driver = smtp
+  port = @PORT@
+  hosts_require_tls = *
+  tls_verify_hosts = *
+wrongname_test_smtp:
+  driver = smtp
+  port = @PORT@
+  hosts_require_tls = *
+  tls_verify_hosts = *
+  tls_verify_certificates = @CA@
+fallback_test_smtp:
   driver = smtp
   port = @PORT@
   tls_verify_hosts = *
   tls_verify_certificates = @CA@
-smtps.test_smtp:
+smtps_test_smtp:
   driver = smtp
   port = @PORT@
   protocol = smtps
   tls_verify_hosts = *
   tls_verify_certificates = @CA@
-login.test_smtp:
+login_test_smtp:
   driver = smtp
   hosts_require_auth = *
   hosts_require_tls = *
   tls_verify_hosts = *
   tls_verify_certificates = @CA@
-refused.test_smtp:
+refused_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_auth = *
-trying.test_smtp:
+trying_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_try_auth = *
-noauth.test_smtp:
+noauth_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_auth = *
-guarded.test_smtp:
+guarded_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_auth = *
-sender.test_smtp:
+sender_test_smtp:
   driver = smtp
   port = @PORT@
   hosts_require_auth = *
@@ -199,7 +199,7 @@ def test_no_mail_in_clear_where_tls_is_required(net: Internet, post: Post) -> No
     line = post.await_line(message_id, "==")
     text = "a TLS session is required, but the server did not offer TLS support"
     where = f"H=require-host.test [{host.address}]"
-    assert line == f"== x@require.test R=smarthosts T=require.test_smtp defer {where}: {text}"
+    assert line == f"== x@require.test R=smarthosts T=require_test_smtp defer {where}: {text}"
     assert f"{where}: {text}" in post.lines(message_id)
     host.offer_tls("anything.example")
     host.breaks_tls = True
@@ -265,7 +265,7 @@ def test_a_password_that_is_refused(net: Internet, post: Post) -> None:
     message_id = post.send("x@refused.test")
     line = post.await_line(message_id, "==")
     text = "authentication required but authentication attempt(s) failed"
-    assert line == f"== x@refused.test R=smarthosts T=refused.test_smtp defer: {text}"
+    assert line == f"== x@refused.test R=smarthosts T=refused_test_smtp defer: {text}"
     where = f"H=refused-host.test [{host.address}]"
     assert f"at_others authenticator failed {where} 535 5.7.8 wrong" in post.lines(message_id)
     assert not any(command.startswith(("MAIL", "AUTH PLAIN")) for command in host.commands)
