@@ -6,11 +6,15 @@ What several files share is in the folders below.
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import importlib.util
+
 import msgspec
 
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.dns import Resolver
-from pillarbox.ports.lookups import LookupSettings
+from pillarbox.ports.lookups import LookupNotOpened, LookupSettings
 
 
 class LookupWorld(msgspec.Struct, frozen=True):
@@ -47,3 +51,17 @@ class QueryStyle(SingleKey):
     @property
     def is_query_style(self) -> bool:
         return True
+
+
+def require(package: str) -> None:
+    """Raises ModuleNotFoundError when the package is not installed, without loading it."""
+    if importlib.util.find_spec(package) is None:
+        raise ModuleNotFoundError(name=package)
+
+
+async def load(module: str) -> None:
+    """Load a module that is slow to import, in a thread. Raises LookupNotOpened when it cannot be loaded."""
+    try:
+        await asyncio.to_thread(importlib.import_module, module)
+    except ImportError as error:
+        raise LookupNotOpened(f"{module} cannot be loaded: {error}") from None

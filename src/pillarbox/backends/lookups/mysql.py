@@ -3,8 +3,8 @@
 Answers are the server's own text. Commands that return no rows give the number of rows they changed. The servers of `servers=` or of the
 main option `mysql_servers` are tried in turn until one answers. A host that is empty or `localhost` means the Unix socket.
 
-Differs from Exim: a connection is never used with another password than it was made with, nor after a query that left a transaction
-open; connecting and asking have limits (`servers.pool`).
+Needs `pillarbox[mysql]`. Differs from Exim: a connection is never used with another password than it was made with, nor after a query that
+left a transaction open; connecting and asking have limits (`servers.pool`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,11 @@ import asyncio
 import os
 import pwd
 import re
+from typing import TYPE_CHECKING
 
-from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle
-from pillarbox.backends.lookups.mariadb.connection import (
-    MariaConnection,
-    Place,
-    QueryFailed,
-    Result,
-    connect,
-)
-from pillarbox.backends.lookups.mariadb.login import Account
+from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle, load, require
 from pillarbox.backends.lookups.mariadb.optionfile import read_options, tls_of
+from pillarbox.backends.lookups.mariadb.values import Account, Place, QueryFailed, Result
 from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_in_turn
 from pillarbox.backends.lookups.servers.pool import Pool
 from pillarbox.backends.lookups.servers.rows import quote_mysql, row_text
@@ -36,6 +30,9 @@ from pillarbox.backends.lookups.servers.specification import (
     wanted_servers,
 )
 from pillarbox.ports.lookups import Lookup
+
+if TYPE_CHECKING:
+    from pillarbox.backends.lookups.mariadb.connection import MariaConnection
 
 DEFAULT_SOCKET = "/run/mysqld/mysqld.sock"
 """Debian's."""
@@ -75,18 +72,21 @@ class Mysql(QueryStyle):
 
 def _value(result: Result) -> str | None:
     """A lone NULL adds nothing, and nothing at all is "not found"."""
-    if not result.names:
+    if result.rows is None:
         return str(result.affected)
     text: str | None = None
-    for row in result.rows:
+    for row in result.rows.values:
         if text is not None:
             text += "\n"
         if len(row) > 1 or row[0] is not None:
-            text = (text or "") + row_text(result.names, row)
+            text = (text or "") + row_text(result.rows.names, row)
     return text
 
 
 async def _connect(server: SqlServer) -> MariaConnection:
+    await load("pillarbox.backends.lookups.mariadb.connection")
+    from pillarbox.backends.lookups.mariadb.connection import connect
+
     options = await asyncio.to_thread(read_options, server.group or DEFAULT_GROUP)
     account = Account(
         server.user or options.get("user") or pwd.getpwuid(os.geteuid()).pw_name,
@@ -110,4 +110,5 @@ def _place(server: SqlServer, options: dict[str, str]) -> Place:
 
 
 def make(kind: str, world: LookupWorld) -> Lookup:
+    require("pymysql")
     return Mysql(world.settings.mysql_servers)

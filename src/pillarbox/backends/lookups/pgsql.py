@@ -3,17 +3,16 @@
 Answers are the server's own text. Commands that return no rows give the number of rows they touched. The last statement counts. The servers of
 `servers=` or of the main option `pgsql_servers` are tried in turn until one answers.
 
-Differs from Exim's libpq: a connection is never used with another password than it was made with, nor after a query that left a transaction
-open; connecting and asking have limits (`servers.pool`).
+Needs `pillarbox[pgsql]`. Differs from Exim: a connection is never used with another password than it was made with, nor after a query that
+left a transaction open; connecting and asking have limits (`servers.pool`).
 """
 
 from __future__ import annotations
 
-import os
-import pwd
+from typing import TYPE_CHECKING
 
-from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle
-from pillarbox.backends.lookups.postgresql.connection import PgConnection, Place, Result, connect
+from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle, load, require
+from pillarbox.backends.lookups.postgresql.values import Login, Place, Result
 from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_in_turn
 from pillarbox.backends.lookups.servers.pool import Pool
 from pillarbox.backends.lookups.servers.rows import quote_pgsql, row_text
@@ -26,6 +25,9 @@ from pillarbox.backends.lookups.servers.specification import (
     wanted_servers,
 )
 from pillarbox.ports.lookups import Lookup, LookupDefer
+
+if TYPE_CHECKING:
+    from pillarbox.backends.lookups.postgresql.connection import PgConnection
 
 DEFAULT_FOLDER = "/var/run/postgresql"
 """Of the Unix socket when no host is named: Debian's."""
@@ -64,17 +66,19 @@ def _value(result: Result, query: str) -> str | None:
         case "PGRES_COMMAND_OK":
             return result.affected or None
         case "PGRES_TUPLES_OK":
-            if not result.rows:
+            if not result.rows.values:
                 return None
-            return "\n".join([row_text(result.names, row) for row in result.rows])
+            return "\n".join([row_text(result.rows.names, row) for row in result.rows.values])
         case status:
             raise ServerFailed(f"PGSQL: query failed: {result.error} ({status}) ({query})\n")
 
 
 async def _connect(server: SqlServer) -> PgConnection:
-    user = server.user or pwd.getpwuid(os.geteuid()).pw_name
+    await load("pillarbox.backends.lookups.postgresql.connection")
+    from pillarbox.backends.lookups.postgresql.connection import connect
+
     try:
-        return await connect(_place(server), user, server.database, server.password)
+        return await connect(_place(server), Login(server.database, server.user, server.password))
     except ServerFailed as failed:
         raise ServerFailed(f"PGSQL connection failed: {failed}") from None
 
@@ -91,4 +95,5 @@ def _place(server: SqlServer) -> Place:
 
 
 def make(kind: str, world: LookupWorld) -> Lookup:
+    require("psycopg")
     return Pgsql(world.settings.pgsql_servers)

@@ -54,11 +54,11 @@ class LookupTypes:
         file = FILES.get(kind, kind)
         try:
             module = importlib.import_module(f"{__package__}.{file}")
+            return cast(Lookup, module.make(kind, self._world))
         except ModuleNotFoundError as error:
             raise LookupNotOpened(
                 f'lookup type "{kind}" needs the Python package {error.name}: install pillarbox[{file}]'
             ) from None
-        return cast(Lookup, module.make(kind, self._world))
 
 
 @cache

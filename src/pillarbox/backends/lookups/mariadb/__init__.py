@@ -1,12 +1,7 @@
-"""A small MariaDB and MySQL client: log in, send one statement, read its answer as text.
+"""Asking a MariaDB or MySQL server by PyMySQL: pure Python, blocking, in a thread for each connection.
 
-Our own, because Exim's lookups give the server's text form of every value and the client library's error texts, and because a query must
-stay one statement: the drivers for Python switch several statements at once on, which makes more of every injected quote.
+    connection  connecting and asking
+    optionfile  MySQL's option files, which PyMySQL reads only in part
 
-    packets      the wire format
-    login        native, caching_sha2 and clear passwords
-    optionfile   my.cnf and its groups
-    connection   connecting and asking
-
-MariaDB documentation, "Client/Server Protocol". Known gaps: no compression, no ed25519, PAM dialog or GSSAPI plugins.
+Only the lookup's first connection imports PyMySQL.
 """

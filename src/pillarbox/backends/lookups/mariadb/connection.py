@@ -1,158 +1,239 @@
-"""One connection to a MariaDB or MySQL server: connect and log in, then one statement at a time."""
+"""One connection to a MariaDB or MySQL server: connect and log in, then one statement at a time.
+
+PyMySQL blocks, so each connection has a thread of its own: a slow server takes none that others wait for, and the pool bounds their number.
+The socket is made here; shutting it down is what ends a wait in the thread. Error texts of connecting are the C library's, as Exim shows them.
+
+No second statement in a query (no CLIENT_MULTI_STATEMENTS), no file of ours for LOAD DATA LOCAL, no conversion of values. Known gap: one value
+may be as large as the server's `max_allowed_packet`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
+from pymysql import err
+from pymysql.connections import Connection
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
+from pymysql.cursors import SSCursor
 
-from pillarbox.backends.lookups.mariadb.login import Account, LoginRefused, log_in
-from pillarbox.backends.lookups.mariadb.packets import (
-    Packets,
-    ProtocolError,
-    bytes_of,
-    column_name,
-    error_message,
-    is_end,
-    read_number,
-    row_values,
-)
+from pillarbox.backends.lookups.mariadb.values import Account, Place, QueryFailed, Result
 from pillarbox.backends.lookups.servers.attempt import ServerFailed
-from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, QUERY_LIMIT
+from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, QUERY_LIMIT, is_quiet
+from pillarbox.backends.lookups.servers.rows import Rows, TooLarge, bytes_of
 
-MOST_ROWS = 100_000
-_COM_QUERY = b"\x03"
-_IN_TRANSACTION, _MORE_RESULTS = 0x1, 0x8
 _LAST_WORDS = frozenset((1053, 1317, 1927, 4031))
 """Errors behind which the server closes: shut down, interrupted, killed, idle too long."""
-_BROKEN = (OSError, EOFError, ProtocolError, struct.error, IndexError, ValueError)
+_LOST = 2013
+_BROKEN = (OSError, RuntimeError, ValueError, LookupError, AttributeError, AssertionError, struct.error)
+"""What PyMySQL raises at answers that the protocol does not allow."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """A Unix socket, or a host and its port."""
+class _Refused:
+    """Stands for plugins that would give a password away in clear."""
 
-    socket: str
-    host: str = ""
-    port: int = 3306
+    def __init__(self, server: object) -> None:
+        pass
 
-
-class Result(msgspec.Struct):
-    """Of the first statement; `names` empty: it gives no rows."""
-
-    names: list[str] = msgspec.field(default_factory=list)
-    rows: list[list[str | None]] = msgspec.field(default_factory=list)
-    affected: int = 0
+    def authenticate(self, packet: object) -> None:
+        raise err.OperationalError(
+            2061, "The server wants the password in clear text over an open connection"
+        )
 
 
-class QueryFailed(Exception):
-    """The server's word; the connection goes on."""
+class _Cursor(SSCursor):  # type: ignore[misc]  # PyMySQL has no types
+    """Reads row by row."""
+
+    def abandon(self) -> None:
+        """Nothing more is read of this answer: the connection is of no more use."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
 
 
 class MariaConnection:
     """Implements `servers.pool.Connection`. Make it with `connect`."""
 
-    def __init__(self, packets: Packets) -> None:
-        self._packets = packets
-        self._is_idle = True
+    def __init__(self, place: Place, account: Account, tls: ssl.SSLContext | None) -> None:
+        self._place = place
+        self._thread = ThreadPoolExecutor(1, "mysql")
+        self._wire: socket.socket | None = None
+        """The same connection as the library's own socket."""
+        self._is_idle = False
+        self._is_closed = False
+        is_private = bool(place.socket) or tls is not None
+        self._server = Connection(
+            host=place.host or None,
+            user=bytes_of(account.user),
+            password=bytes_of(account.password),
+            database=bytes_of(account.database) or None,
+            charset="utf8mb4",
+            use_unicode=False,
+            conv={},
+            autocommit=None,
+            read_timeout=QUERY_LIMIT,
+            write_timeout=QUERY_LIMIT,
+            ssl=tls,
+            ssl_disabled=tls is None,
+            auth_plugin_map={} if is_private else {"mysql_clear_password": _Refused, "dialog": _Refused},
+            defer_connect=True,
+        )
 
     @property
     def is_usable(self) -> bool:
-        """A transaction that a query left open must not reach into the next: such a connection is given up."""
-        return self._is_idle and not self._packets.reader.at_eof() and not self._packets.writer.is_closing()
+        """Not in a transaction that a query left open, nor with what the server said unasked (that it closes)."""
+        return (
+            self._is_idle and not self._is_closed and self._wire is not None and is_quiet(self._wire.fileno())
+        )
 
     def close(self) -> None:
-        self._packets.writer.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if not self._is_idle and self._wire is not None:
+            with contextlib.suppress(OSError):
+                self._wire.shutdown(socket.SHUT_RDWR)
+        self._thread.submit(self._hang_up)
+        self._thread.shutdown(wait=False)
+
+    def _hang_up(self) -> None:
+        self._server.close()
+        if self._wire is not None:
+            self._wire.close()
+
+    async def open(self) -> None:
+        """Raises OSError, pymysql.err.Error, TimeoutError."""
+        async with asyncio.timeout(CONNECT_LIMIT):
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        self._note_status()
+
+    def _open(self) -> None:
+        made = _connected(self._place)
+        self._wire = made.dup()
+        if self._is_closed:
+            made.close()
+            return
+        self._server.connect(made)
+
+    def _note_status(self) -> None:
+        """Without autocommit the next query would see this one's old picture of the data."""
+        status: int = self._server.server_status
+        self._is_idle = bool(status & SERVER_STATUS_AUTOCOMMIT) and not status & SERVER_STATUS_IN_TRANS
 
     async def ask(self, text: str) -> Result:
         """Raises QueryFailed, ServerFailed when the connection breaks."""
+        self._is_idle = False
         try:
             async with asyncio.timeout(QUERY_LIMIT):
-                self._is_idle = False
-                self._packets.begin()
-                self._packets.send(_COM_QUERY + bytes_of(text))
-                first, has_more = await self._read_result()
-                while has_more:  # of a stored procedure
-                    _, has_more = await self._read_result()
-                return first
+                result = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._ask, bytes_of(text)
+                )
         except TimeoutError:
             raise ServerFailed(f"MYSQL: no answer within {QUERY_LIMIT:.0f} seconds") from None
+        except TooLarge as error:
+            raise ServerFailed(f"MYSQL: query failed: {error}\n") from None
+        except err.Error as error:
+            number, words = _number_and_words(error)
+            if _is_ours(number):
+                raise ServerFailed("MYSQL: query failed: Lost connection to server during query\n") from None
+            if number not in _LAST_WORDS:
+                self._note_status()
+            raise QueryFailed(words) from None
         except _BROKEN:
-            self.close()
             raise ServerFailed("MYSQL: query failed: Lost connection to server during query\n") from None
+        self._note_status()
+        return result
 
-    async def _read_result(self) -> tuple[Result, bool]:
-        """And whether another one follows."""
-        payload = await self._packets.read()
-        match payload[:1]:
-            case b"\0":
-                affected, offset = read_number(payload, 1)
-                _, offset = read_number(payload, offset)
-                return Result(affected=affected or 0), self._note_status(payload[offset : offset + 2])
-            case b"\xff":
-                raise self._refusal(payload)
-            case b"\xfb":  # LOAD DATA LOCAL: it gets nothing of ours
-                self._packets.send(b"")
-                return await self._read_result()
-            case _:
-                return await self._read_rows(read_number(payload, 0)[0] or 0)
+    def _ask(self, statement: bytes) -> Result:
+        """In the thread."""
+        cursor = self._server.cursor(_Cursor)
+        try:
+            cursor.execute(statement)
+            first = _read(cursor)
+            while cursor.nextset():  # of a stored procedure
+                _read(cursor)
+            return first
+        except BaseException:
+            cursor.abandon()
+            raise
+        finally:
+            cursor.close()
 
-    async def _read_rows(self, columns: int) -> tuple[Result, bool]:
-        result = Result([column_name(await self._packets.read()) for _ in range(columns)])
-        await self._packets.read()
-        while not is_end(payload := await self._packets.read()):
-            if payload[:1] == b"\xff":
-                raise self._refusal(payload)
-            if len(result.rows) >= MOST_ROWS:
-                raise ProtocolError(f"more than {MOST_ROWS} rows")
-            result.rows.append(row_values(payload, columns))
-        return result, self._note_status(payload[3:5])
 
-    def _refusal(self, payload: bytes) -> QueryFailed:
-        self._is_idle = int.from_bytes(payload[1:3], "little") not in _LAST_WORDS
-        return QueryFailed(error_message(payload))
+def _read(cursor: _Cursor) -> Result:
+    if cursor.description is None:
+        return Result(None, cursor.rowcount)
+    rows = Rows([each[0] for each in cursor.description])
+    while (row := cursor.fetchone()) is not None:
+        rows.add(row)
+    return Result(rows)
 
-    def _note_status(self, status: bytes) -> bool:
-        flags = int.from_bytes(status, "little")
-        self._is_idle = not flags & _IN_TRANSACTION
-        return bool(flags & _MORE_RESULTS)
+
+def _number_and_words(error: err.Error) -> tuple[int, str]:
+    match error.args:
+        case (int(number), str(words)):
+            return number, words
+        case _:
+            return 0, str(error)
+
+
+def _is_ours(number: int) -> bool:
+    """Said by the library, not by the server."""
+    return number == 0 or 2000 <= number < 3000
+
+
+def _connected(place: Place) -> socket.socket:
+    """Raises OSError."""
+    if not place.socket:
+        return socket.create_connection((place.host, place.port), CONNECT_LIMIT)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.settimeout(CONNECT_LIMIT)
+        made.connect(place.socket)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 async def connect(place: Place, account: Account, tls: ssl.SSLContext | None) -> MariaConnection:
     """Raises ServerFailed with the client library's text."""
+    connection = MariaConnection(place, account, tls)
     try:
-        async with asyncio.timeout(CONNECT_LIMIT):
-            if place.socket:
-                reader, writer = await asyncio.open_unix_connection(place.socket)
-            else:
-                reader, writer = await asyncio.open_connection(place.host, place.port)
-            try:
-                packets = Packets(reader, writer)
-                await log_in(packets, account, tls, is_local=bool(place.socket))
-                return MariaConnection(packets)
-            except BaseException:
-                writer.close()
-                raise
-    except LoginRefused as refused:
-        raise ServerFailed(str(refused)) from None
-    except socket.gaierror as error:
-        raise ServerFailed(f"Unknown server host '{place.host}' ({error.errno})") from None
-    except ssl.SSLError as error:
-        raise ServerFailed(f"TLS/SSL error: {error.reason or error}") from None
-    except TimeoutError:
-        raise ServerFailed(_unreachable(place, errno.ETIMEDOUT)) from None
-    except ConnectionResetError:
-        raise ServerFailed("Lost connection to server at 'handshake'") from None
-    except OSError as error:
-        # the library connects without waiting, so that it names EINPROGRESS whatever the reason was
-        raise ServerFailed(
-            _unreachable(place, (error.errno or 0) if place.socket else errno.EINPROGRESS)
-        ) from None
-    except _BROKEN:
-        raise ServerFailed("Lost connection to server at 'reading initial communication packet'") from None
+        await connection.open()
+    except (err.Error, *_BROKEN) as error:
+        connection.close()
+        raise ServerFailed(_refusal(error, place)) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refusal(error: Exception, place: Place) -> str:
+    """Why there is no connection, in the C library's words."""
+    error = getattr(error, "original_exception", error)
+    match error:
+        case err.Error():
+            number, words = _number_and_words(error)
+            return "Lost connection to server at 'handshake'" if number == _LOST else words
+        case socket.gaierror():
+            return f"Unknown server host '{place.host}' ({error.errno})"
+        case ssl.SSLError():
+            return f"TLS/SSL error: {error.reason or error}"
+        case TimeoutError():
+            return _unreachable(place, errno.ETIMEDOUT)
+        case ConnectionResetError():
+            return "Lost connection to server at 'handshake'"
+        case OSError():
+            # the library connects without waiting, so that it names EINPROGRESS whatever the reason was
+            return _unreachable(place, (error.errno or 0) if place.socket else errno.EINPROGRESS)
+        case _:
+            return "Lost connection to server at 'reading initial communication packet'"
 
 
 def _unreachable(place: Place, number: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Generic, Protocol, TypeVar
@@ -25,6 +26,13 @@ class Connection(Protocol):
     def is_usable(self) -> bool: ...
 
     def close(self) -> None: ...
+
+
+def is_quiet(descriptor: int) -> bool:
+    """Whether a server that was not asked has said nothing: neither that it closes, nor anything else."""
+    polled = select.poll()
+    polled.register(descriptor, select.POLLIN)
+    return not polled.poll(0)
 
 
 C = TypeVar("C", bound=Connection)

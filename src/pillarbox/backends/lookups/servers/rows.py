@@ -3,8 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _ESCAPED = re.compile(r'["\\]')
+
+
+MOST_ROWS = 100_000
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class TooLarge(Exception):
+    """An answer that goes beyond the limits."""
+
+
+class Rows:
+    """The rows of an answer, no more than the limits allow, as the server printed the values."""
+
+    __slots__ = ("_size", "names", "values")
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.names = list(names)
+        self.values: list[list[str | None]] = []
+        self._size = 0
+
+    def add(self, row: Sequence[bytes | None]) -> None:
+        """Raises TooLarge."""
+        self._size += sum([len(value) for value in row if value is not None])
+        if len(self.values) >= MOST_ROWS or self._size > MOST_BYTES:
+            raise TooLarge(f"more than {MOST_ROWS} rows or {MOST_BYTES} bytes")
+        self.values.append([None if value is None else text_of(value) for value in row])
+
+
+def text_of(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def row_text(names: list[str], values: list[str | None]) -> str:
