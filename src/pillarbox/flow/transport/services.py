@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
 
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.flow.transport.login import ClientAuthenticator
 from pillarbox.language.expand.scope import Services
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.dns import Resolver
 from pillarbox.ports.hints import Hints
+from pillarbox.ports.identities import Identities, NoIdentities
 from pillarbox.ports.journal import Journal
+from pillarbox.ports.localwork import LocalWork, NoLocalWork
 from pillarbox.ports.network import Network
 from pillarbox.ports.userfiles import UserFiles
+
+
+class Inject(Protocol):
+    """Take a message that we made ourselves into the spool and deliver it (flow/queue/inject.py)."""
+
+    def new_id(self) -> str: ...
+
+    async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
+        """`parent_id`: the message that it is about (`R=` in the log). Raises SpoolFull."""
+        ...
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Main options that local transports see."""
+
+    qualify_domain: str
+    """For senders."""
+    recipient_domain: str
+    timezone: str = ""
+    """`TZ` of commands; empty: none."""
+    login: str = ""
+    """Our own login name."""
+    return_size_limit: int = 102400
+    """`bounce_return_size_limit`: of the message that an autoreply returns; 0: no limit."""
 
 
 class TransportServices:
@@ -25,12 +56,21 @@ class TransportServices:
         "expansion",
         "hints",
         "hostname",
+        "identities",
+        "inject",
         "journal",
         "keep",
+        "local_work",
+        "login",
         "network",
+        "never_users",
         "note_host_failure",
+        "qualify_domain",
+        "recipient_domain",
         "resolver",
         "retry_data_expire",
+        "return_size_limit",
+        "timezone",
         "user_files",
     )
 
@@ -46,6 +86,10 @@ class TransportServices:
         keep: ConnectionKeep | None = None,
         retry_data_expire: float = 7 * 86400.0,
         authenticators: tuple[ClientAuthenticator, ...] = (),
+        local_work: LocalWork | None = None,
+        identities: Identities | None = None,
+        never_users: frozenset[int] = frozenset(),
+        site: Site | None = None,
     ) -> None:
         self.expansion = expansion
         self.clock: Clock = expansion.clock
@@ -61,6 +105,18 @@ class TransportServices:
         """Older hints count as none (Exim 32.9)."""
         self.authenticators = authenticators
         """Those that can log in at other hosts, in the configuration's order."""
+        self.local_work: LocalWork = local_work or NoLocalWork()
+        self.identities: Identities = identities or NoIdentities()
+        self.never_users = never_users
+        """uids, besides root's."""
+        site = site or Site(qualify_domain=hostname, recipient_domain=hostname)
+        self.qualify_domain = site.qualify_domain
+        self.recipient_domain = site.recipient_domain
+        self.timezone = site.timezone
+        self.login = site.login
+        self.return_size_limit = site.return_size_limit
+        self.inject: Inject | None = None
+        """Takes messages that transports make. The queue sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
         """(deferral, sender, received at, now): keep the failure of a host whose addresses another host took. The queue sets it."""
 

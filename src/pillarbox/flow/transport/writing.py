@@ -1,0 +1,150 @@
+"""What a local delivery writes: the message's bytes as an mbox, a pipe or batch SMTP wants them (Exim 26.2, 29.5, 49.4).
+
+A copy goes through as an iterator of pieces: nothing is joined, and what changes nothing costs nothing. Lines are LF inside; only
+`use_crlf` makes them CRLF, last of all. The check string looks at the body; in batch SMTP, and behind a transport filter, at the headers too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Protocol
+
+import msgspec
+
+from pillarbox.flow.transport.headers import BLANK_LINE
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+Pieces = Iterable[bytes]
+Change = Callable[[Pieces], Pieces]
+
+
+class WritingOptions(Protocol):
+    """The options that appendfile and pipe share."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def message_prefix(self) -> Template | None: ...
+    @property
+    def message_suffix(self) -> Template | None: ...
+    @property
+    def check_string(self) -> str | None: ...
+    @property
+    def escape_string(self) -> str | None: ...
+    @property
+    def use_bsmtp(self) -> bool: ...
+    @property
+    def use_crlf(self) -> bool: ...
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """One delivery's copy of a message in LF form."""
+
+    headers: bytes
+    """With what the delivery adds in front; no blank line. None of them: see `has_headers`."""
+    body: Pieces
+    has_headers: bool = True
+    """False with `body_only`: the blank line goes too."""
+    is_filtered: bool = False
+    """It came out of a transport filter, whole, in `body`."""
+
+    def pieces(self) -> Pieces:
+        if not self.has_headers:
+            return self.body
+        return chain((self.headers, BLANK_LINE), self.body)
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What stands around a copy, expanded."""
+
+    before: bytes = b""
+    after: bytes = b""
+    sender: str = ""
+    """For batch SMTP, as are `recipients`."""
+    recipients: tuple[str, ...] = ()
+
+
+async def frame_of(
+    options: WritingOptions, scope: Scope, sender: str | None, recipients: Sequence[str]
+) -> Frame:
+    """Raises ExpansionFailed, ExpansionDeferred."""
+    before = await _expanded(options.message_prefix, scope)
+    after = await _expanded(options.message_suffix, scope)
+    return Frame(before, after, sender or "", tuple(recipients))
+
+
+def written(copy: Copy, frame: Frame, options: WritingOptions) -> Iterator[bytes]:
+    """All that is written, in order."""
+    if options.use_bsmtp:
+        return chain((frame.before,), _ended(_batch_smtp(copy, frame), options), (frame.after,))
+    escape = escaping(options.check_string or "", options.escape_string or "")
+    if not copy.has_headers or copy.is_filtered:
+        middle: Pieces = escape(copy.pieces())
+    else:
+        middle = chain((copy.headers, BLANK_LINE), escape(copy.body))
+    return chain((frame.before,), _ended(middle, options), (frame.after,))
+
+
+def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
+    """The envelope as SMTP commands, dots doubled, and the dot (Exim 49.4.1)."""
+    commands = [f"MAIL FROM:<{frame.sender}>", *(f"RCPT TO:<{one}>" for one in frame.recipients), "DATA", ""]
+    yield "\n".join(commands).encode("utf-8", "surrogateescape")
+    last = b"\n"
+    for piece in escaping(".", "..")(copy.pieces()):
+        if piece:
+            last = piece
+            yield piece
+    yield b".\n" if last.endswith(b"\n") else b"\n.\n"
+
+
+def _ended(pieces: Pieces, options: WritingOptions) -> Pieces:
+    return with_crlf(pieces) if options.use_crlf else pieces
+
+
+async def _expanded(template: Template | None, scope: Scope) -> bytes:
+    if template is None:
+        return b""
+    return (await template.expand(scope)).encode("utf-8", "surrogateescape")
+
+
+def escaping(check: str, escape: str) -> Change:
+    """Lines that begin with `check` begin with `escape` instead; empty `check`: the pieces as they are."""
+    if not check:
+        return lambda pieces: pieces
+    begins = b"\n" + check.encode("utf-8", "surrogateescape")
+    instead = b"\n" + escape.encode("utf-8", "surrogateescape")
+    return lambda pieces: _escaped(pieces, begins, instead)
+
+
+def _escaped(pieces: Pieces, begins: bytes, instead: bytes) -> Iterator[bytes]:
+    """A line that may be cut in the middle of what is looked for is held back until the next piece."""
+    held, is_first = b"\n", True
+    longest = len(begins) - 1
+    for piece in pieces:
+        text = held + piece
+        at = text.rfind(b"\n", max(0, len(text) - longest))
+        if at < 0:
+            at = len(text)
+        done, held = text[:at].replace(begins, instead), text[at:]
+        if is_first and done:
+            done, is_first = done[1:], False
+        yield done
+    rest = held.replace(begins, instead)
+    yield rest[1:] if is_first else rest
+
+
+def with_crlf(pieces: Pieces) -> Iterator[bytes]:
+    """Every LF that has no CR in front gets one."""
+    ends_in_cr = False
+    for piece in pieces:
+        if not piece:
+            continue
+        if ends_in_cr and piece.startswith(b"\n"):
+            yield b"\n"
+            piece = piece[1:]
+        ends_in_cr = piece.endswith(b"\r")
+        yield _BARE_LF.sub(b"\r\n", piece)
