@@ -1,0 +1,195 @@
+"""The process at the other end of a file channel: takes requests in order, answers each, waits for nothing but the disk.
+
+How a mailbox is written is given at the start (`FilesOf`): this module brings the right rights and the body.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import os
+import socket
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from pillarbox.mail.message import Body, MemoryBody
+from pillarbox.ports.localwork import Actor, FileFacts, FoundFile
+from pillarbox.ports.userfiles import FileResult, FileWork
+from pillarbox.system.durable import OsDisk
+from pillarbox.system.helper.identity import Identity, Refused
+from pillarbox.system.helper.requests import (
+    Answer,
+    CheckPassword,
+    Deliver,
+    Done,
+    FileAnswer,
+    FoundAnswer,
+    Frames,
+    Look,
+    Read,
+    Refusal,
+    Request,
+    Run,
+    Sync,
+    frame_of,
+    parse_request,
+)
+
+DeliverFile = Callable[[FileWork, Body], tuple[FileResult, int]]
+"""(work, body) → the result, and the device that it lies on (0: nothing was written). Never waits for a lock."""
+CheckLogin = Callable[[str, str, str], bool]
+"""(login, password, PAM service or empty), with root's rights. Raises Refused."""
+_READ = 1 << 18
+_CHUNK = 1 << 17
+
+
+class DescriptorBody:
+    """A body in a file that somebody else has open."""
+
+    __slots__ = ("_fd", "_start", "lines", "size")
+
+    def __init__(self, fd: int, start: int, size: int, lines: int) -> None:
+        self._fd = fd
+        self._start = start
+        self.size = size
+        self.lines = lines
+
+    def chunks(self) -> Iterator[bytes]:
+        position, end = self._start, self._start + self.size
+        while position < end:
+            piece = os.pread(self._fd, min(_CHUNK, end - position), position)
+            if not piece:
+                raise OSError(errno.EIO, "the message's file has become shorter")
+            position += len(piece)
+            yield piece
+
+
+class Desk:
+    def __init__(self, identity: Identity, deliver: DeliverFile, check: CheckLogin) -> None:
+        self._identity = identity
+        self._deliver = deliver
+        self._check = check
+        self._descriptors: deque[int] = deque()
+
+    def serve(self, channel: socket.socket) -> None:
+        """Until the other end closes."""
+        frames = Frames()
+        while True:
+            data = self._receive(channel)
+            if not data:
+                return
+            answers = [frame_of(self._answer(frame)) for frame in frames.take(data)]
+            if answers:
+                channel.sendall(b"".join(answers))
+
+    def _receive(self, channel: socket.socket) -> bytes:
+        room = socket.CMSG_SPACE(8 * array.array("i").itemsize)
+        data, ancillary, _, _ = channel.recvmsg(_READ, room, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                found = array.array("i")
+                found.frombytes(payload[: len(payload) - len(payload) % found.itemsize])
+                self._descriptors.extend(found)
+        return data
+
+    def _answer(self, frame: bytes) -> Answer:
+        try:
+            return self._do(parse_request(frame))
+        except Refused as refused:
+            return Refusal(str(refused))
+        except (OSError, msgspec.DecodeError) as error:
+            return Refusal(f"{type(error).__name__}: {error}")
+
+    def _do(self, request: Request) -> Answer:
+        match request:
+            case Deliver():
+                return self._write(request)
+            case Read():
+                self._as(request.actor)
+                return FoundAnswer(read_file(request.path, request.limit))
+            case Look():
+                self._as(request.actor)
+                return FoundAnswer(look_at(request.path, request.follows_links))
+            case Sync():
+                self._identity.resign()
+                for device, place in request.places:
+                    sync_place(device, place)
+                return Done()
+            case CheckPassword():
+                self._identity.resign()
+                return Done(self._check(request.login, request.password, request.service))
+            case Run():
+                raise Refused("a command on a channel for files")
+
+    def _as(self, actor: Actor | None) -> None:
+        if actor is None:
+            raise Refused("nobody was named to act as")
+        self._identity.become(actor)
+
+    def _write(self, request: Deliver) -> Answer:
+        if request.size < 0:
+            self._as(request.actor)
+            return FileAnswer(*self._deliver(request.work, MemoryBody(request.body)))
+        descriptor = self._descriptors.popleft()
+        try:
+            self._as(request.actor)
+            body = DescriptorBody(descriptor, request.start, request.size, request.lines)
+            return FileAnswer(*self._deliver(request.work, body))
+        finally:
+            os.close(descriptor)
+
+
+def read_file(path: str, limit: int) -> FoundFile:
+    """A regular file, as who we are."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        return FoundFile(getattr(error, "errno", 0) or errno.EINVAL)
+    try:
+        facts = _facts(os.fstat(descriptor))
+        if not stat.S_ISREG(facts.mode):
+            return FoundFile(errno.EINVAL, facts)
+        data = _read_up_to(descriptor, limit + 1)
+        return FoundFile(0, facts, data[:limit], len(data) > limit)
+    except OSError as error:
+        return FoundFile(error.errno or errno.EIO)
+    finally:
+        os.close(descriptor)
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    while limit > 0 and (piece := os.read(descriptor, min(limit, _CHUNK))):
+        pieces.append(piece)
+        limit -= len(piece)
+    return b"".join(pieces)
+
+
+def look_at(path: str, follows_links: bool) -> FoundFile:
+    try:
+        return FoundFile(0, _facts(os.stat(path, follow_symlinks=follows_links)))
+    except (OSError, ValueError) as error:
+        return FoundFile(getattr(error, "errno", 0) or errno.EINVAL)
+
+
+def _facts(status: os.stat_result) -> FileFacts:
+    return FileFacts(status.st_uid, status.st_gid, status.st_mode, status.st_size, status.st_mtime)
+
+
+def sync_place(device: int, place: str) -> None:
+    """The file system `device`, of which `place` is a directory; when that is elsewhere by now, all of them."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        os.sync()
+        return
+    try:
+        if os.fstat(descriptor).st_dev == device:
+            OsDisk().syncfs(descriptor)
+        else:
+            os.sync()
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""The helper itself: forked while we are still root, it forks a process for each channel that is asked for.
+
+A channel is asked for by sending one end of a socket pair over the helper's own, which the supervisor's workers inherit. When all of them have
+closed theirs the helper ends; when a worker closes a channel, the process behind it does.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from pillarbox.system.helper.desk import CheckLogin, DeliverFile, Desk
+from pillarbox.system.helper.identity import Bounds, Identity
+from pillarbox.system.helper.runner import Runner
+
+MAX_CHANNELS = 512
+FILES, COMMANDS = b"f", b"c"
+
+
+class HelperEnd:
+    """Our end of the helper: channels are opened with it. Forked processes share it."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+
+    def open(self, kind: bytes) -> socket.socket:
+        """Our end of a fresh channel, not blocking. Raises OSError when the helper has gone."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            try:
+                socket.send_fds(self._socket, [kind], [theirs.fileno()], socket.MSG_DONTWAIT)
+            except OSError:
+                ours.close()
+                raise
+        ours.setblocking(False)
+        return ours
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
+    """Fork the helper; only root can be of use as one. It is nobody's child, so nobody waits for it. Raises OSError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    first = os.fork()
+    if first == 0:
+        try:
+            if os.fork() == 0:
+                _be_helper(theirs, bounds, deliver, check)
+        finally:
+            os._exit(0)
+    os.waitpid(first, 0)
+    theirs.close()
+    os.set_inheritable(ours.fileno(), False)
+    return HelperEnd(ours)
+
+
+def _be_helper(end: socket.socket, bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> NoReturn:
+    code = 0
+    try:
+        _settle(end)
+        _listen(end, lambda channel, kind: _serve(channel, kind, bounds, deliver, check))
+    except BaseException as fault:
+        print(f"pillarbox: the root helper broke off: {fault!r}", file=sys.stderr, flush=True)
+        code = 70
+    finally:
+        os._exit(code)
+
+
+def _settle(end: socket.socket) -> None:
+    """Nothing of the daemon stays open, and nobody but the last owner of the other end stops us."""
+    os.setsid()
+    os.chdir("/")
+    os.umask(0)
+    keep = end.fileno()
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1 << 16)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _listen(end: socket.socket, serve: Callable[[socket.socket, bytes], None]) -> None:
+    children: set[int] = set()
+    while True:
+        data, ancillary, _, _ = end.recvmsg(16, socket.CMSG_SPACE(4), getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+        _reap(children)
+        if not data:
+            return
+        for _, _, payload in ancillary:
+            with socket.socket(fileno=array.array("i", payload)[0]) as channel:
+                if len(children) < MAX_CHANNELS:
+                    child = os.fork()
+                    if child == 0:
+                        end.close()
+                        serve(channel, data)
+                        os._exit(0)
+                    children.add(child)
+
+
+def _reap(children: set[int]) -> None:
+    with suppress(ChildProcessError):
+        while (child := os.waitpid(-1, os.WNOHANG)[0]) > 0:
+            children.discard(child)
+
+
+def _serve(
+    channel: socket.socket, kind: bytes, bounds: Bounds, deliver: DeliverFile, check: CheckLogin
+) -> None:
+    try:
+        if kind == FILES:
+            Desk(Identity(bounds), deliver, check).serve(channel)
+        elif kind == COMMANDS:
+            Runner(bounds).serve(channel)
+    except (ConnectionError, BrokenPipeError):
+        pass
+    except BaseException as fault:
+        print(f"pillarbox: a process of the root helper broke off: {fault!r}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(0)

@@ -1,0 +1,186 @@
+"""`ports.localwork` by the root helper: which channel a request goes over.
+
+Deliveries share one channel as long as it answers; when its oldest request has waited a second (a file system that hangs, a slow disk) the next
+ones open another, up to `MAX_FILE_CHANNELS`. Syncs and passwords have channels of their own, and each command one for its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Protocol, runtime_checkable
+
+from pillarbox.mail.message import Body
+from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile, WorkRefused
+from pillarbox.ports.userfiles import FileResult, FileWork
+from pillarbox.system.helper.channel import Channel
+from pillarbox.system.helper.commands import run_command
+from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
+from pillarbox.system.helper.requests import (
+    INLINE,
+    Answer,
+    CheckPassword,
+    Deliver,
+    Done,
+    Ended,
+    FileAnswer,
+    FoundAnswer,
+    Look,
+    Read,
+    Request,
+    Run,
+    Sync,
+)
+
+MAX_FILE_CHANNELS = 16
+MAX_COMMANDS = 100
+IDLE_COMMAND_CHANNELS = 8
+PATIENCE = 1.0
+
+
+@runtime_checkable
+class InFile(Protocol):
+    """A body that lies in an open file, as it is to be delivered."""
+
+    fd: int
+    start: int
+    is_wire_format: bool
+
+
+class HelperWork:
+    """One per process. Opens nothing before it is asked; use it on one loop."""
+
+    acts_as_users = True
+
+    def __init__(self, helper: HelperEnd) -> None:
+        self._helper = helper
+        self._files: list[Channel] = []
+        self._syncs: list[Channel] = []
+        self._passwords: list[Channel] = []
+        self._idle: list[Channel] = []
+        self._commands = asyncio.Semaphore(MAX_COMMANDS)
+        self._places: dict[int, str] = {}
+        """Where was delivered since the last sync: device → a directory on it."""
+        self._syncing = asyncio.Lock()
+
+    async def deliver(self, work: FileWork, body: Body, actor: Actor | None = None) -> FileResult:
+        answer = await self._deliver(work, body, actor)
+        if not isinstance(answer, FileAnswer):
+            raise _out_of_order(answer)
+        if answer.device:
+            self._places.setdefault(answer.device, _directory_of(work.path))
+        return answer.result
+
+    async def _deliver(self, work: FileWork, body: Body, actor: Actor | None) -> Answer:
+        channel = self._channel(self._files, MAX_FILE_CHANNELS)
+        if body.size > INLINE and isinstance(body, InFile) and not body.is_wire_format:
+            request = Deliver(work, actor, b"", body.size, body.start, body.lines)
+            return await channel.ask(request, (body.fd,))
+        return await channel.ask(Deliver(work, actor, b"".join(body.chunks())))
+
+    async def sync(self) -> None:
+        async with self._syncing:
+            places, self._places = self._places, {}
+            if not places:
+                return
+            try:
+                answer = await self._channel(self._syncs, 1).ask(Sync(tuple(places.items())))
+            except WorkRefused:
+                self._places = places | self._places
+                raise
+            if not isinstance(answer, Done):
+                raise _out_of_order(answer)
+
+    async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:
+        return await self._find(Read(str(path), actor, limit))
+
+    async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        return await self._find(Look(str(path), actor, follows_links))
+
+    async def _find(self, request: Request) -> FoundFile:
+        answer = await self._channel(self._files, MAX_FILE_CHANNELS).ask(request)
+        if not isinstance(answer, FoundAnswer):
+            raise _out_of_order(answer)
+        return answer.found
+
+    async def check_password(self, login: str, password: str, service: str = "") -> bool:
+        request = CheckPassword(str(login), str(password), service)
+        answer = await self._channel(self._passwords, 4, spreads=True).ask(request)
+        if not isinstance(answer, Done):
+            raise _out_of_order(answer)
+        return answer.is_true
+
+    async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
+        async with self._commands, self._command_channel() as channel:
+            return await run_command(work, input, _ByHelper(channel))
+
+    def close(self) -> None:
+        """The processes behind the channels end, and with the last of us the helper."""
+        for channel in (*self._files, *self._syncs, *self._passwords, *self._idle):
+            channel.close()
+
+    @asynccontextmanager
+    async def _command_channel(self) -> AsyncIterator[Channel]:
+        while self._idle:
+            channel = self._idle.pop()
+            if not channel.is_broken:
+                break
+        else:
+            channel = self._open(COMMANDS)
+        try:
+            yield channel
+        except BaseException:
+            channel.close()
+            raise
+        if channel.is_broken or channel.load or len(self._idle) >= IDLE_COMMAND_CHANNELS:
+            channel.close()
+        else:
+            self._idle.append(channel)
+
+    def _channel(self, channels: list[Channel], limit: int, *, spreads: bool = False) -> Channel:
+        """One that answers, or a fresh one."""
+        channels[:] = [channel for channel in channels if not channel.is_broken]
+        for channel in channels:
+            if not channel.load or (not spreads and channel.stuck_for < PATIENCE):
+                return channel
+        if len(channels) >= limit:
+            return min(channels, key=lambda channel: channel.load)
+        channels.append(self._open(FILES))
+        return channels[-1]
+
+    def _open(self, kind: bytes) -> Channel:
+        try:
+            return Channel(self._helper.open(kind))
+        except OSError as error:
+            raise WorkRefused(f"the root helper has gone: {error.strerror}") from None
+
+
+class _ByHelper:
+    """One command on one channel. A channel over which a command was killed is not used again."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._is_killed = False
+
+    async def run(self, request: Run, descriptors: tuple[int, int]) -> Ended:
+        try:
+            answer = await self._channel.ask(request, descriptors)
+        finally:
+            if self._is_killed:
+                self._channel.close()
+        if not isinstance(answer, Ended):
+            raise _out_of_order(answer)
+        return answer
+
+    def kill(self) -> None:
+        self._is_killed = True
+        self._channel.interrupt()
+
+
+def _directory_of(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _out_of_order(answer: Answer) -> WorkRefused:
+    return WorkRefused(f"the root helper gave a wrong answer: {type(answer).__name__}")

@@ -1,0 +1,186 @@
+"""The root helper at work: a real process, real users of the machine. Only root can run these."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import pwd
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pillarbox.mail.message import Body, MemoryBody
+from pillarbox.ports.localwork import Actor, CommandWork, WorkRefused
+from pillarbox.ports.userfiles import FileResult, FileRules, FileWork, Written
+from pillarbox.system.helper.identity import Bounds
+from pillarbox.system.helper.own import OwnWork
+from pillarbox.system.helper.process import HelperEnd, start
+from pillarbox.system.helper.work import HelperWork
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as other users")
+
+NOBODY = pwd.getpwnam("nobody")
+ACTOR = Actor(NOBODY.pw_uid, NOBODY.pw_gid)
+DAEMON = pwd.getpwnam("daemon")
+
+
+def _deliver(work: FileWork, body: Body) -> tuple[FileResult, int]:
+    with open(work.path, "ab") as file:
+        file.write(work.headers + b"".join(body.chunks()))
+        status = os.fstat(file.fileno())
+    return Written(work.path, status.st_ino, 0, status.st_size), status.st_dev
+
+
+def _check(login: str, password: str, service: str) -> bool:
+    return os.geteuid() == 0 and (login, password) == ("bob", "secret")
+
+
+@pytest.fixture
+def helper() -> Iterator[HelperEnd]:
+    end = start(Bounds(frozenset({DAEMON.pw_uid})), _deliver, _check)
+    yield end
+    end.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory that nobody owns, reachable."""
+    for above in (tmp_path, *tmp_path.parents):
+        if above != Path("/"):
+            above.chmod(above.stat().st_mode | 0o711)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    os.chown(mine, ACTOR.uid, ACTOR.gid)
+    return mine
+
+
+def _command(*arguments: str, **more: object) -> CommandWork:
+    return CommandWork(actor=ACTOR, arguments=arguments, max_output=1000, **more)  # type: ignore[arg-type]
+
+
+async def test_delivers_as_the_user(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"A: b\n\n")
+    result = await work.deliver(job, MemoryBody(b"body\n"), ACTOR)
+    assert isinstance(result, Written)
+    status = (place / "box").stat()
+    assert (status.st_uid, status.st_gid, status.st_size) == (ACTOR.uid, ACTOR.gid, 11)
+    await work.sync()
+    work.close()
+
+
+async def test_refuses_root_never_users_and_nobody(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules())
+    for actor in (Actor(0, 0), Actor(DAEMON.pw_uid, DAEMON.pw_gid), None):
+        with pytest.raises(WorkRefused):
+            await work.deliver(job, MemoryBody(b""), actor)
+    with pytest.raises(WorkRefused, match="never_users"):
+        await work.run(CommandWork(actor=Actor(0, 0), arguments=("/bin/true",)))
+    assert not (place / "box").exists()
+    work.close()
+
+
+async def test_many_deliveries_come_in_order(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+
+    async def one(number: int) -> None:
+        job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"%d\n" % number)
+        await work.deliver(job, MemoryBody(b""), ACTOR)
+
+    await asyncio.gather(*(one(number) for number in range(300)))
+    assert (place / "box").read_bytes() == b"".join(b"%d\n" % number for number in range(300))
+    work.close()
+
+
+async def test_large_body_goes_by_descriptor(helper: HelperEnd, place: Path) -> None:
+    from pillarbox.backends.spool.body import FileBody
+    from pillarbox.system.durable import OsDisk
+
+    source = place / "source"
+    source.write_bytes(b"first line\n" + b"x" * 3_000_000)
+    fd = os.open(source, os.O_RDONLY)
+    work = HelperWork(helper)
+    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"h\n")
+    await work.deliver(job, FileBody(OsDisk(), fd, 11, 1), ACTOR)
+    assert (place / "box").read_bytes() == b"h\n" + b"x" * 3_000_000
+    os.close(fd)
+    work.close()
+
+
+async def test_reads_and_looks_with_the_rights_of_the_user(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    (place / "forward").write_text("bob@example.org\n")
+    (place / "secret").write_text("root's\n")
+    (place / "secret").chmod(0o600)
+    found = await work.read(str(place / "forward"), ACTOR)
+    assert (found.error, found.data, found.is_cut) == (0, b"bob@example.org\n", False)
+    assert (await work.read(str(place / "forward"), ACTOR, limit=3)).is_cut
+    assert (await work.read(str(place / "secret"), ACTOR)).error == errno.EACCES
+    assert (await work.read(str(place / "none"), ACTOR)).error == errno.ENOENT
+    assert (await work.read(str(place), ACTOR)).error == errno.EINVAL
+    looked = await work.look(str(place / "secret"), ACTOR)
+    assert looked.facts is not None and looked.facts.uid == 0 and looked.data == b""
+    work.close()
+
+
+async def test_command_has_ids_directory_umask_and_environment(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    script = 'id -u; id -g; id -G; pwd; umask; echo "$A"; cat; exec 3>&-; ls /proc/self/fd | wc -l'
+    job = _command(
+        "/bin/sh", "-c", script, environment=(("A", "b c"), ("PATH", "/usr/bin:/bin")), directory=str(place)
+    )
+    end = await work.run(job, [b"in", b"put\n"])
+    uid, gid, groups, directory, umask, a, given, _ = end.output.decode().splitlines()
+    assert (uid, gid, groups) == (str(ACTOR.uid), str(ACTOR.gid), str(ACTOR.gid))
+    assert (directory, umask, a, given) == (str(place), "0022", "b c", "input")
+    assert (end.code, end.signal, end.failed_to, end.input_error) == (0, 0, "", 0)
+    work.close()
+
+
+async def test_command_ends_in_every_way(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    assert (await work.run(_command("/bin/sh", "-c", "exit 75"))).code == 75
+    assert (await work.run(_command("/bin/sh", "-c", "kill -9 $$"))).signal == signal.SIGKILL
+    gone = await work.run(_command("/no/such/program"))
+    assert (gone.failed_to, gone.error) == ("exec", errno.ENOENT)
+    closed = await work.run(_command("/bin/true", directory="/root/none"))
+    assert closed.failed_to == "chdir"
+    many = await work.run(_command("/bin/sh", "-c", "while :; do echo 0123456789; done"))
+    assert many.is_too_talkative and len(many.output) == 1000
+    deaf = await work.run(_command("/bin/true"), [b"x" * 1_000_000])
+    assert deaf.code == 0 and deaf.input_error == errno.EPIPE
+    began = time.monotonic()
+    slow = await work.run(_command("/bin/sleep", "60", timeout=0.2))
+    assert slow.is_timed_out and slow.signal == signal.SIGKILL and time.monotonic() - began < 10
+    work.close()
+
+
+async def test_passwords_are_checked_as_root(helper: HelperEnd) -> None:
+    work = HelperWork(helper)
+    assert await work.check_password("bob", "secret")
+    assert not await work.check_password("bob", "other")
+    work.close()
+
+
+async def test_helper_gone_is_a_refusal(helper: HelperEnd, place: Path) -> None:
+    work = HelperWork(helper)
+    helper.close()
+    with pytest.raises(WorkRefused, match="gone"):
+        await work.read(str(place), ACTOR)
+
+
+async def test_without_root_commands_run_as_ourselves(place: Path) -> None:
+    work = OwnWork(_deliver, _check)
+    end = await work.run(CommandWork(actor=ACTOR, arguments=("/usr/bin/id", "-u"), max_output=100))
+    assert end.output == b"%d\n" % os.geteuid()
+    slow = await work.run(CommandWork(actor=None, arguments=("/bin/sleep", "60"), timeout=0.2))
+    assert slow.is_timed_out
+    assert (
+        await work.run(CommandWork(actor=None, arguments=("/bin/x",), directory="/nono"))
+    ).failed_to == "chdir"
+    assert (await work.run(CommandWork(actor=None, arguments=("/bin/nono",)))).failed_to == "exec"
