@@ -32,6 +32,8 @@ class PgConnection:
 
     def __init__(self, server: PGconnType) -> None:
         self._server = server
+        self._said = b""
+        """What libpq's text of errors held already: it adds to it until the query ends."""
 
     @property
     def is_usable(self) -> bool:
@@ -58,7 +60,7 @@ class PgConnection:
         except TooLarge as error:
             raise ServerFailed(f"PGSQL: query failed: {error}\n ({text})\n") from None
         except OperationalError:
-            reason = text_of(self._server.error_message)
+            reason = text_of(self._server.error_message.removeprefix(self._said))
             raise ServerFailed(f"PGSQL: query failed: {reason} (PGRES_FATAL_ERROR) ({text})\n") from None
 
     async def _flush(self) -> None:
@@ -81,6 +83,7 @@ class PgConnection:
     async def _next_part(self) -> PGresult | None:
         while self._server.is_busy():
             await _ready(self._server.socket, PollingStatus.READING)
+            self._said = self._server.error_message
             self._server.consume_input()
         return self._server.get_result()
 
@@ -103,9 +106,14 @@ async def connect(place: Place, login: Login) -> PgConnection:
     """Raises ServerFailed with libpq's text."""
     try:
         async with asyncio.timeout(CONNECT_LIMIT):
-            server = PGconn.connect_start(await _words(place, login))
+            addresses = await _addresses(place.host)
+            server = PGconn.connect_start(_words(place, login, addresses))
             try:
                 await _finish(server)
+            except OperationalError:
+                reason = text_of(server.error_message)
+                server.finish()
+                raise ServerFailed(_with_names(reason, place.host, addresses)) from None
             except BaseException:
                 server.finish()
                 raise
@@ -121,7 +129,7 @@ async def connect(place: Place, login: Login) -> PgConnection:
 
 
 async def _finish(server: PGconnType) -> None:
-    """Until it is connected and logged in. Raises ServerFailed."""
+    """Until it is connected and logged in. Raises OperationalError."""
     waiting = PollingStatus.WRITING
     while server.status != ConnStatus.BAD:
         await _ready(server.socket, waiting)
@@ -131,18 +139,17 @@ async def _finish(server: PGconnType) -> None:
             return
         if waiting == PollingStatus.FAILED:
             break
-    raise ServerFailed(text_of(server.error_message))
+    raise OperationalError
 
 
-async def _words(place: Place, login: Login) -> bytes:
+def _words(place: Place, login: Login, addresses: list[str]) -> bytes:
     """libpq's connection string. As with Exim, settings of libpq may stand in the database's place: `dbname=mail sslmode=require`.
 
     `SQL_ASCII`: values are bytes that nobody converts.
     """
-    hosts, addresses = await _addresses(place.host)
     settings = {
-        "host": hosts,
-        "hostaddr": addresses,
+        "host": ",".join([place.host] * max(1, len(addresses))),
+        "hostaddr": ",".join(addresses),
         "port": place.port,
         "user": login.user,
         "password": login.password,
@@ -160,13 +167,19 @@ def _setting(name: str, value: str) -> str:
     return f"{name}='{value}'"
 
 
-async def _addresses(host: str) -> tuple[str, str]:
-    """`host` and `hostaddr`: the name once for each of its addresses. Raises socket.gaierror."""
+async def _addresses(host: str) -> list[str]:
+    """Of a host's name, none of what needs no resolving or what only libpq understands. Raises socket.gaierror."""
     if host.startswith(("/", "@")) or "," in host or _is_address(host):
-        return host, ""
+        return []
     found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys([str(each[4][0]) for each in found]))
-    return ",".join([host] * len(addresses)), ",".join(addresses)
+    return list(dict.fromkeys([str(each[4][0]) for each in found]))
+
+
+def _with_names(reason: str, host: str, addresses: list[str]) -> str:
+    """As libpq writes it where it resolved the name itself."""
+    for address in addresses:
+        reason = reason.replace(f'at "{address}",', f'at "{host}" ({address}),')
+    return reason
 
 
 def _is_address(host: str) -> bool:
