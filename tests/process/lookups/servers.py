@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.process.clients import give_up
 
 _POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
 _PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *_POSTGRESQL])
@@ -34,7 +35,7 @@ class Server(NamedTuple):
 def program(name: str) -> str:
     found = shutil.which(name, path=_PATH)
     if found is None:
-        pytest.skip(f"{name} is not installed (tools/servers installs it)")
+        give_up(f"{name} is not installed (tools/servers installs it)")
     return found
 
 
