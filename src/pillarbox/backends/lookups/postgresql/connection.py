@@ -49,6 +49,7 @@ class PgConnection:
 
     async def ask(self, text: str) -> Result:
         """Raises ServerFailed when the connection breaks."""
+        self._said = b""
         try:
             async with asyncio.timeout(QUERY_LIMIT):
                 self._server.send_query(bytes_of(text.replace("\0", "")))
