@@ -288,6 +288,8 @@ class _Builder:
             return None
         for option, reason in made.unready():
             self.unsupported.append(Problem(position.file, position.line, "", f"{where}: {option}: {reason}"))
+        for option, reason in made.noted():
+            self.notes.append(Problem(position.file, position.line, "", f"{option}: {reason}"))
         return made
 
     def _acls(self, compile_acl: AclCompiler) -> dict[str, object]:

@@ -229,6 +229,10 @@ class Declaration(metaclass=Declared):
         """Settings that are right and yet cannot be acted on, because of their values; for the others `option(inert=…)` says it."""
         return iter(())
 
+    def noted(self) -> Iterator[Unready]:
+        """The same for what is harmless to pass over: it is mentioned."""
+        return iter(())
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, field: str) -> Any:

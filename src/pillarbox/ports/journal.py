@@ -16,6 +16,14 @@ class Event(msgspec.Struct, frozen=True):
     at: float
 
 
+class LineStamp(msgspec.Struct, frozen=True):
+    """What stands in front of each log line besides date and time (`log_selector`, `log_timezone`)."""
+
+    has_milliseconds: bool = False
+    has_process: bool = False
+    has_timezone: bool = False
+
+
 class Journal(Protocol):
     def main(self, line: str) -> None:
         """One line of mainlog (`1vMXYZ-000000001Lk-1abc <= sender …`). Newlines in it are made visible, never written."""

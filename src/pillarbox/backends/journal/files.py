@@ -8,6 +8,7 @@ Structured events stay in memory, the latest 10,000: what explains decisions lat
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,18 +17,21 @@ from pillarbox.backends.journal.logfile import LogFile
 from pillarbox.backends.journal.memory import one_line
 from pillarbox.backends.journal.msglog import AGE, MessageLogs
 from pillarbox.ports.clock import Clock
-from pillarbox.ports.journal import Event
+from pillarbox.ports.journal import Event, LineStamp
 from pillarbox.wire.exim.message_id import is_message_id
 
 DELAY = 0.05
 GATHER = 64 * 1024
 MAX_EVENTS = 10_000
+USUAL_STAMP = LineStamp()
 
 
 class FileJournal:
     """Logs in `log_directory`; message logs below `spool_directory`. Both must exist."""
 
-    def __init__(self, log_directory: str, spool_directory: str, clock: Clock) -> None:
+    def __init__(
+        self, log_directory: str, spool_directory: str, clock: Clock, stamp: LineStamp = USUAL_STAMP
+    ) -> None:
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._clock = clock
         self._main = LogFile(f"{log_directory}/mainlog")
@@ -39,6 +43,8 @@ class FileJournal:
         self._message_timer: asyncio.TimerHandle | None = None
         self._second = -1
         self._stamp = ""
+        self._wanted = stamp
+        self._process = f" [{os.getpid()}]" if stamp.has_process else ""
 
     def main(self, line: str) -> None:
         self._add(self._main, one_line(line))
@@ -98,11 +104,16 @@ class FileJournal:
                 self.flush()
 
     def _now(self) -> str:
-        second = int(self._clock.now())
+        now = self._clock.now()
+        second = int(now)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return self._stamp
+        if self._wanted is USUAL_STAMP:
+            return self._stamp
+        fraction = f".{int(now * 1000) % 1000:03d}" if self._wanted.has_milliseconds else ""
+        zone = time.strftime(" %z", time.localtime(second)) if self._wanted.has_timezone else ""
+        return f"{self._stamp}{fraction}{zone}{self._process}"
 
     def _write_message_logs(self) -> None:
         self._message_timer = None

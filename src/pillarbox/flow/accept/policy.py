@@ -21,6 +21,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
 from pillarbox.ports.spool import Queued, Spool
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.smtp.session import ServerSettings
 
 Where = Literal[
@@ -71,6 +72,7 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     logins: Logins
     checks: CheckServices
     expansion: Services
+    log_style: LogStyle = USUAL
     host_name_of: Callable[[str], Awaitable[str]]
     """Verified name of an address, or empty; for `host_lookup`."""
     deliver: Callable[[Queued], None]

@@ -9,15 +9,17 @@ from pillarbox.mail.message import Message
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.wire.exim.log_line import line_received
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 
 class Injection:
     """`first_delivery` is the fast lane's; it is set by the wiring, since the lane is made of things that inject."""
 
-    __slots__ = ("_journal", "_spool", "first_delivery")
+    __slots__ = ("_journal", "_spool", "_style", "first_delivery")
 
-    def __init__(self, spool: Spool, journal: Journal) -> None:
+    def __init__(self, spool: Spool, journal: Journal, style: LogStyle = USUAL) -> None:
         self._spool = spool
+        self._style = style
         self._journal = journal
         self.first_delivery: Callable[[Queued], None] | None = None
 
@@ -27,7 +29,7 @@ class Injection:
     async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
         """Durable on return. Raises SpoolFull."""
         queued = await self._spool.accept(envelope, message)
-        self._journal.main(line_received(envelope, message, reference=parent_id))
+        self._journal.main(line_received(envelope, message, reference=parent_id, style=self._style))
         if self.first_delivery is None:
             await self._spool.park(envelope.id)
         else:

@@ -24,6 +24,8 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
 from pillarbox.wire.exim.log_line import line_completed, line_outcome
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
+from pillarbox.wire.exim.message_id import decode
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -57,7 +59,7 @@ COMPLETE = Settlement(is_complete=True)
 class Settler:
     """Draws the consequences of outcomes."""
 
-    __slots__ = ("_clock", "_ending", "_journal", "_notices", "_retries", "_user_files")
+    __slots__ = ("_clock", "_ending", "_journal", "_notices", "_retries", "_user_files", "style")
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Settler:
         user_files: UserFiles,
         clock: Clock,
         ending: Ending,
+        style: LogStyle = USUAL,
     ) -> None:
         self._journal = journal
         self._retries = retries
@@ -74,6 +77,8 @@ class Settler:
         self._user_files = user_files
         self._clock = clock
         self._ending = ending
+        self.style = style
+        """What log lines show."""
 
     async def settle(
         self, queued: Queued, outcomes: Sequence[Outcome], errors_to: dict[str, str]
@@ -85,7 +90,15 @@ class Settler:
 
     def complete(self, message_id: str) -> None:
         """The last log line of a message, once it has left the spool."""
-        self._journal.main(line_completed(message_id))
+        age = self._clock.now() - decode(message_id).time if self.style.shows("queue_time_overall") else 0.0
+        self._journal.main(line_completed(message_id, style=self.style, age=age))
+
+    def line(self, queued: Queued, outcome: Outcome) -> str:
+        if self.style.is_default:
+            return line_outcome(queued.id, outcome)
+        envelope = queued.envelope
+        age = self._clock.now() - envelope.received_at
+        return line_outcome(queued.id, outcome, style=self.style, sender=envelope.sender, age=age)
 
     def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
         """The fast lane's usual case: one recipient, delivered, nobody to be told."""
@@ -95,7 +108,7 @@ class Settler:
         outcome = outcomes[0]
         if not isinstance(outcome, Delivered):
             return False
-        self._journal.main(line_outcome(queued.id, outcome))
+        self._journal.main(self.line(queued, outcome))
         self.forget_hints(outcome, queued.envelope.sender)
         return True
 
@@ -153,7 +166,7 @@ class _Settling:
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
-        line = line_outcome(self.queued.id, outcome)
+        line = self.settler.line(self.queued, outcome)
         self.settler._journal.main(line)
         self.lines.append(line.partition(" ")[2])
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pillarbox.config.declare import MainOptions, Unready, option
+from pillarbox.config.declare import MainOptions, Unready, derived, option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Duration, Kilobytes, LogSelector, Words
+from pillarbox.config.log_selector import SELECTORS
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
+from pillarbox.wire.exim.log_style import ACTED_ON, USUAL, LogStyle, log_style
 
 FACILITIES = frozenset(("mail", "user", "news", "uucp", "daemon", *(f"local{n}" for n in range(8))))
 """Facilities of syslog that mail may be logged to."""
@@ -74,10 +76,10 @@ class Files(MainOptions):
 class Logging(MainOptions):
     """What is logged, and how."""
 
-    log_selector: LogSelector | None = option(
-        default=None, doc="What to log more, or less: +thing -thing.", inert="noted"
-    )
-    log_timezone: bool = option(default=False, doc="Write the time zone behind each time.", inert="noted")
+    style: LogStyle = derived(init=False)
+
+    log_selector: LogSelector | None = option(default=None, doc="What to log more, or less: +thing -thing.")
+    log_timezone: bool = option(default=False, doc="Write the time zone behind each time.")
     log_ports: Words | None = option(
         default=None, doc="Ports for which the local port is logged.", inert="noted"
     )
@@ -118,3 +120,10 @@ class Logging(MainOptions):
         facility = self.syslog_facility
         if facility is not None and facility.lower() not in FACILITIES:
             raise OptionError(f'failed to interpret syslog_facility "{facility}"')
+        style = log_style(self.log_selector, SELECTORS) if self.log_selector else USUAL
+        object.__setattr__(self, "style", style)
+
+    def noted(self) -> Iterator[Unready]:
+        """Items of `log_selector` that change nothing yet."""
+        if missing := sorted((self.style.selected ^ USUAL.selected) - ACTED_ON - {"all"}):
+            yield Unready("log_selector", f"no effect yet: {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""Lines of Exim's mainlog, without their time stamp (Exim chapter 53, with the default log_selector; checked against 4.100).
+"""Lines of Exim's mainlog, without their time stamp (Exim chapter 53; checked against 4.100).
 
 `eximstats` and `exigrep` read these. Text that comes from others is made printable, so a line stays one line.
 
@@ -11,8 +11,10 @@ import re
 
 from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Envelope, Origin
+from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
 
 _MESSAGE_ID = re.compile(
     rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
@@ -37,73 +39,145 @@ def _escape(found: re.Match[str]) -> str:
     return known or "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-def line_received(envelope: Envelope, message: Message, *, reference: str = "") -> str:
+def line_received(
+    envelope: Envelope, message: Message, *, reference: str = "", style: LogStyle = USUAL
+) -> str:
     """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`)."""
     origin = envelope.origin
     parts = [f"{envelope.id} <= {printable(envelope.sender) if envelope.sender else '<>'}"]
     if reference:
         parts.append(f"R={reference}")
     if origin.host_address:
-        parts.append(f"H={sending_host(origin)}")
+        parts.append(f"H={sending_host(origin, style)}")
+        if style.shows("incoming_interface") and origin.interface_address:
+            parts.append(f"I=[{origin.interface_address}]:{origin.interface_port}")
     if origin.ident:
         parts.append(f"U={printable(origin.ident)}")
     parts.append(f"P={origin.protocol}")
-    if origin.tls_cipher:
+    if origin.tls_cipher and style.shows("tls_cipher"):
         parts.append(f"X={origin.tls_cipher}")
+    if origin.tls_sni and style.shows("tls_sni"):
+        parts.append(f'SNI="{printable(origin.tls_sni)}"')
     if origin.authenticator:
         login = origin.authenticated_id
         parts.append(f"A={origin.authenticator}:{printable(login)}" if login else f"A={origin.authenticator}")
     parts.append(f"S={message.size}")
-    found = _MESSAGE_ID.search(message.headers)
+    if style.shows("8bitmime"):
+        parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+    found = _MESSAGE_ID.search(message.headers) if style.shows("msg_id") else None
     if found:
         parts.append(f"id={printable(found.group(found.lastindex or 0).decode('utf-8', 'surrogateescape'))}")
-    return " ".join(parts)
+    return " ".join(parts if style.is_default else parts + _received_extras(envelope, message, style))
 
 
-def sending_host(origin: Origin) -> str:
-    """`name (helo) [address]`: Exim's $sender_fullhost without the port."""
+_BODY_TYPES = {"7BIT": "7", "8BITMIME": "8"}
+
+
+def _received_extras(envelope: Envelope, message: Message, style: LogStyle) -> list[str]:
+    """What stands at the end when it was asked for."""
+    parts = []
+    subject = header_field(message.headers, "subject") if style.shows("subject") else None
+    if subject is not None:
+        parts.append(f'T="{_quoted(_decoded(subject))}"')
+    if style.shows("received_sender"):
+        parts.append(f"from <{printable(envelope.sender or '')}>")
+    if style.shows("received_recipients") and envelope.recipients:
+        parts.append("for " + " ".join(printable(recipient.address) for recipient in envelope.recipients))
+    return parts
+
+
+def _quoted(text: str) -> str:
+    return printable(text.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def _decoded(value: bytes) -> str:
+    """RFC 2047 words made readable; what cannot be decoded stays."""
+    text = value.decode("utf-8", "surrogateescape")
+    if "=?" not in text:
+        return text
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
+
+    try:
+        return str(make_header(decode_header(text)))
+    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        return text
+
+
+def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:
+    """`name (helo) [address]`: Exim's $sender_fullhost; its port with `incoming_port`."""
     address, name, helo = origin.host_address, origin.host_name, origin.helo
     if name and (helo.lower() == name.lower() or helo == f"[{address}]"):
         helo = ""
     shown = f"{printable(name)} " if name else ""
-    return f"{shown}({printable(helo)}) [{address}]" if helo else f"{shown}[{address}]"
+    port = f":{origin.host_port}" if origin.host_port and style.shows("incoming_port") else ""
+    return f"{shown}({printable(helo)}) [{address}]{port}" if helo else f"{shown}[{address}]{port}"
 
 
-def line_outcome(message_id: str, outcome: Outcome, *, is_additional: bool = False) -> str:
-    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`)."""
+def line_outcome(
+    message_id: str,
+    outcome: Outcome,
+    *,
+    is_additional: bool = False,
+    style: LogStyle = USUAL,
+    sender: str | None = None,
+    age: float = 0.0,
+) -> str:
+    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`).
+
+    `sender` and `age` (seconds in the queue) are shown when the style asks for them.
+    """
     match outcome:
         case Delivered():
-            return _line_delivered(
-                message_id, outcome, "->" if is_additional or outcome.is_additional else "=>"
-            )
+            flag = "->" if is_additional or outcome.is_additional else "=>"
+            line = _line_delivered(message_id, outcome, flag, style, sender)
+            if style.shows("queue_time"):
+                line += f" QT={show_elapsed(age, style)}"
+            return line + _took(outcome, style)
         case Failed():
-            return f"{message_id} ** {_who(outcome, outcome.address)}{_how(outcome)} : {printable(outcome.reason.log)}"
+            who = f"{_who(outcome, outcome.address, style)}{_from(sender, style)}"
+            why = f"{_how(outcome, style)} : {printable(outcome.reason.log)}"
+            return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
-            return f"{message_id} == {_who(outcome, outcome.address)}{_drivers(outcome)} defer{_why_deferred(outcome)}"
+            who = f"{_who(outcome, outcome.address, style)}{_drivers(outcome)}"
+            return f"{message_id} == {who} defer{_took(outcome, style)}{_why_deferred(outcome)}"
         case _:
             raise TypeError("an outcome is Delivered, Deferred or Failed")
 
 
-def _line_delivered(message_id: str, outcome: Delivered, flag: str) -> str:
+def _from(sender: str | None, style: LogStyle) -> str:
+    return f" F=<{printable(sender or '')}>" if style.shows("sender_on_delivery") else ""
+
+
+def _took(outcome: Outcome, style: LogStyle) -> str:
+    return f" DT={show_elapsed(outcome.elapsed, style)}" if style.shows("deliver_time") else ""
+
+
+def _line_delivered(
+    message_id: str, outcome: Delivered, flag: str, style: LogStyle, sender: str | None
+) -> str:
     address = outcome.address
     word = outcome.log_word or (
         split_address(address)[0] if outcome.host is None and outcome.path else address
     )
-    line = f"{message_id} {flag} {_who(outcome, word)}{_how(outcome)}"
+    line = f"{message_id} {flag} {_who(outcome, word, style)}{_from(sender, style)}{_how(outcome, style)}"
     if outcome.chunking:
         line += " K"
-    if outcome.reply is not None:
+    if outcome.reply is not None and style.shows("smtp_confirmation"):
         said = printable(str(outcome.reply)).replace('"', '\\"')
         line += f' C="{said}"'
+    if outcome.shadow:
+        line += f" ST={printable(outcome.shadow)}"
     return line
 
 
-def _who(outcome: Outcome, word: str) -> str:
-    """`word (nearest parent) <recipient>`, as far as they differ."""
+def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
+    """`word (nearest parent) <recipient>`, as far as they differ; all parents when the style asks for them."""
     if word == outcome.recipient:
         return printable(word)
-    parent = f" ({printable(outcome.parents[0])})" if outcome.parents else ""
-    return f"{printable(word)}{parent} <{printable(outcome.recipient)}>"
+    shown = outcome.parents if style.shows("all_parents") else outcome.parents[:1]
+    parents = "".join(f" ({printable(parent)})" for parent in shown)
+    return f"{printable(word)}{parents} <{printable(outcome.recipient)}>"
 
 
 def _drivers(outcome: Outcome) -> str:
@@ -111,13 +185,14 @@ def _drivers(outcome: Outcome) -> str:
     return f"{router} T={outcome.transport}" if outcome.transport else router
 
 
-def _how(outcome: Outcome) -> str:
+def _how(outcome: Outcome, style: LogStyle) -> str:
     line = _drivers(outcome)
     if outcome.host is not None:
-        line += f" H={remote_host(outcome.host)}{'*' if outcome.is_reused else ''}"
-    if outcome.tls_cipher:
+        port = f":{outcome.host.port}" if style.shows("outgoing_port") else ""
+        line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
+    if outcome.tls_cipher and style.shows("tls_cipher"):
         line += f" X={outcome.tls_cipher}"
-    if outcome.certificate:
+    if outcome.certificate and style.shows("tls_certificate_verified"):
         line += f" CV={outcome.certificate}"
     if outcome.authenticator:
         line += f" A={outcome.authenticator}"
@@ -145,7 +220,10 @@ def line_host_trouble(message_id: str, host: RemoteHost, text: str, error: str =
     return f"{message_id} H={remote_host(host)}{colon} {printable(text)}"
 
 
-def line_completed(message_id: str) -> str:
+def line_completed(message_id: str, *, style: LogStyle = USUAL, age: float = 0.0) -> str:
+    """`age`: seconds in the queue."""
+    if style.shows("queue_time_overall"):
+        return f"{message_id} Completed QT={show_elapsed(age, style)}"
     return f"{message_id} Completed"
 
 

@@ -1,8 +1,8 @@
 """`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
-Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_sender`, `header_names_ascii`, `reverse_host_lookup`, `helo`, `certificate` (no
-client's certificate is asked for, so none is verified), each with `/defer_ok`, and `/no_details`. What Exim has besides, callouts above
-all, is read and reported when the configuration is loaded.
+Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_sender`, `header_names_ascii`, `reverse_host_lookup`,
+`helo`, `certificate` (no client's certificate is asked for, so none is verified), each with `/defer_ok`, and `/no_details`. What Exim has
+besides, callouts above all, is read and reported when the configuration is loaded.
 """
 
 from __future__ import annotations

@@ -1,0 +1,57 @@
+"""`log_selector` as decisions: what a log line shows, and how times look (Exim 53.15)."""
+
+from __future__ import annotations
+
+import msgspec
+
+DEFAULT = frozenset(
+    (
+        "acl_warn_skipped", "connection_reject", "delay_delivery", "dkim", "dnslist_defer", "etrn", "host_lookup_failed",
+        "lost_incoming_connection", "msg_id", "queue_run", "rejected_header", "retry_defer", "sender_verify_fail", "size_reject",
+        "skip_delivery", "smtp_confirmation", "tls_certificate_verified", "tls_cipher",
+    )
+)  # fmt: skip
+ACTED_ON = frozenset(
+    (
+        "8bitmime", "all_parents", "deliver_time", "incoming_interface", "incoming_port", "millisec", "msg_id", "outgoing_port", "pid",
+        "queue_time", "queue_time_overall", "received_recipients", "received_sender", "sender_on_delivery", "smtp_confirmation", "subject",
+        "tls_certificate_verified", "tls_cipher", "tls_sni",
+    )
+)  # fmt: skip
+"""The others are read, and change nothing yet."""
+
+
+class LogStyle(msgspec.Struct, frozen=True):
+    """One answer for each item that lines ask about."""
+
+    selected: frozenset[str] = DEFAULT
+    is_default: bool = True
+    """Nothing was changed: the usual lines are made without asking."""
+
+    def shows(self, item: str) -> bool:
+        return item in self.selected
+
+
+USUAL = LogStyle()
+
+
+def log_style(selector: str, known: frozenset[str]) -> LogStyle:
+    """`+subject -msg_id`, already checked (config/log_selector.py). `known`: what `all` stands for."""
+    selected = set(DEFAULT)
+    for word in selector.replace("+", " +").replace("-", " -").split():
+        name = word[1:].strip()
+        items = known if name == "all" else {name}
+        selected = selected | items if word[0] == "+" else selected - items
+    chosen = frozenset(selected)
+    return LogStyle(chosen, chosen == DEFAULT)
+
+
+def show_elapsed(seconds: float, style: LogStyle) -> str:
+    """`3m45s`; with `millisec`, times below a minute as `1.578s`."""
+    if style.shows("millisec") and seconds < 60:
+        return f"{max(seconds, 0.0):.3f}s"
+    left, text = int(seconds), ""
+    for unit, letter in ((604800, "w"), (86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, left = divmod(left, unit)
+        text += f"{count}{letter}" if count else ""
+    return text or "0s"
