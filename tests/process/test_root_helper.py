@@ -30,7 +30,7 @@ DAEMON = pwd.getpwnam("daemon")
 
 def _deliver(work: FileWork, body: Body) -> tuple[FileResult, int]:
     with open(work.path, "ab") as file:
-        file.write(work.headers + b"".join(body.chunks()))
+        file.write(work.head + b"".join(body.chunks()))
         status = os.fstat(file.fileno())
     return Written(work.path, status.st_ino, 0, status.st_size), status.st_dev
 
@@ -64,7 +64,7 @@ def _command(*arguments: str, **more: object) -> CommandWork:
 
 async def test_delivers_as_the_user(helper: HelperEnd, place: Path) -> None:
     work = HelperWork(helper)
-    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"A: b\n\n")
+    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), head=b"A: b\n\n")
     result = await work.deliver(job, MemoryBody(b"body\n"), ACTOR)
     assert isinstance(result, Written)
     status = (place / "box").stat()
@@ -89,7 +89,7 @@ async def test_many_deliveries_come_in_order(helper: HelperEnd, place: Path) -> 
     work = HelperWork(helper)
 
     async def one(number: int) -> None:
-        job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"%d\n" % number)
+        job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), head=b"%d\n" % number)
         await work.deliver(job, MemoryBody(b""), ACTOR)
 
     await asyncio.gather(*(one(number) for number in range(300)))
@@ -105,7 +105,7 @@ async def test_large_body_goes_by_descriptor(helper: HelperEnd, place: Path) -> 
     source.write_bytes(b"first line\n" + b"x" * 3_000_000)
     fd = os.open(source, os.O_RDONLY)
     work = HelperWork(helper)
-    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), headers=b"h\n")
+    job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), head=b"h\n")
     await work.deliver(job, FileBody(OsDisk(), fd, 11, 1), ACTOR)
     assert (place / "box").read_bytes() == b"h\n" + b"x" * 3_000_000
     os.close(fd)

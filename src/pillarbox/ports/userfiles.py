@@ -80,11 +80,6 @@ class FileRules(msgspec.Struct, frozen=True, gc=False, array_like=True):
     checks_group: bool = False
     allows_symlink: bool = False
     allows_fifo: bool = False
-    check: bytes = b""
-    """Lines that begin so …"""
-    escape: bytes = b""
-    """… begin so instead."""
-    uses_crlf: bool = False
     formats: tuple[tuple[bytes, str], ...] = ()
     """(beginning of a file, transport for it)."""
     locking: Locking = Locking()
@@ -122,12 +117,10 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     path: str
     """Absolute: the file, or the directory."""
     rules: FileRules
-    before: bytes = b""
-    """Written as it is: `message_prefix`, batch SMTP's commands."""
-    headers: bytes = b""
-    """Header block and blank line, LF form."""
-    after: bytes = b""
-    """Written as it is, behind the body."""
+    head: bytes = b""
+    """Written in front of the body."""
+    tail: bytes = b""
+    """Written behind it."""
     proof: bytes = b""
     """The message's own header block: what tells, after a crash, that a file holds this message."""
     unique: str = ""
@@ -151,6 +144,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     """`rename`: the new name; `remove`, `rename`: `unique` is the present one."""
     message_size: int = 0
     """For quotas: `$message_size`."""
+    comsat_user: str = ""
+    """Who is told of new mail (`notify_comsat`); empty: nobody."""
 
 
 class Written(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):

@@ -8,7 +8,7 @@ The file name is made of the time the message was received, `unique` and the hos
 name again (or finds it, when a reader has moved it to cur). No symbolic link is followed in the Maildir's own last component, in tmp
 or in new. As cr.yp.to/proto/maildir.html, with Maildir++'s `,S=` and Dovecot's `,W=` sizes.
 
-Gap: files of another user than ours need the root helper.
+Files of another user than ours, quotas and tags: `maildir.py`, by the root helper.
 """
 
 from __future__ import annotations
@@ -16,19 +16,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import hashlib
 import os
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
+from pillarbox.backends.userfiles.names import Count, prefix_of
 from pillarbox.ports.userfiles import DeliveryFailure, MaildirDelivery
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _IOV_MAX = 1024
-_PLAIN_UNIQUE = re.compile(r"[A-Za-z0-9_=+@.-]{1,120}")
 _RETRY_WORDS = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota"}
 _TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 
@@ -100,7 +98,7 @@ class LocalUserFiles:
         raise AssertionError("the second attempt returns or raises")
 
     async def deliver_large_maildir(self, delivery: MaildirDelivery) -> str:
-        prefix = _prefix(delivery)
+        prefix = prefix_of(delivery.unique, delivery.received_at)
         try:
             maildir = self._maildir(delivery)
             if delivery.is_repeat and (found := _find(maildir, prefix)):
@@ -115,7 +113,7 @@ class LocalUserFiles:
         """In a thread, by descriptors of its own. The file's name; it tells sizes, so it is made last."""
         maildir = _Maildir(delivery.directory)
         try:
-            count = _Count()
+            count = Count()
             with _temporary(maildir, f"{prefix}{self._host}", delivery.mode) as descriptor:
                 for chunk in delivery.chunks:
                     count.add(chunk)
@@ -128,8 +126,8 @@ class LocalUserFiles:
 
     def _name(self, delivery: MaildirDelivery, chunks: Sequence[bytes]) -> tuple[str, str]:
         """(what a repeat looks for, the file name)."""
-        prefix = _prefix(delivery)
-        count = _Count()
+        prefix = prefix_of(delivery.unique, delivery.received_at)
+        count = Count()
         for chunk in chunks:
             count.add(chunk)
         return prefix, count.name(f"{prefix}{self._host}")
@@ -192,34 +190,6 @@ class LocalUserFiles:
         """Give back the Maildirs' descriptors; deliveries open them again."""
         while self._open:
             self._open.popitem()[1].close()
-
-
-class _Count:
-    """Sizes for the file name: `S=` bytes, `W=` bytes with CRLF."""
-
-    __slots__ = ("has_cr", "lines", "size")
-
-    def __init__(self) -> None:
-        self.size = self.lines = 0
-        self.has_cr = False
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        self.lines += chunk.count(b"\n")
-        self.has_cr = self.has_cr or b"\r" in chunk
-
-    def name(self, stem: str) -> str:
-        if self.has_cr:  # readers count it: what is before a newline would not grow
-            return f"{stem},S={self.size}"
-        return f"{stem},S={self.size},W={self.size + self.lines}"
-
-
-def _prefix(delivery: MaildirDelivery) -> str:
-    """What a repeat looks for."""
-    unique = delivery.unique
-    if _PLAIN_UNIQUE.fullmatch(unique) is None:
-        unique = hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
-    return f"{int(delivery.received_at)}.{unique}."
 
 
 @contextlib.contextmanager

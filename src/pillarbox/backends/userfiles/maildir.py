@@ -1,0 +1,142 @@
+"""Maildir delivery with all that Exim's transport can ask for (Exim 26.5 to 26.7): folders, tags, quotas, maildirsize.
+
+The file's name begins with the time of reception and the message's own mark, which makes a repeat after a crash find it; behind the host stand
+the sizes that IMAP servers read (`,S=`, `,W=`), or the tag that the transport asks for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+from pillarbox.backends.userfiles import maildirsize
+from pillarbox.backends.userfiles.names import Count, prefix_of
+from pillarbox.backends.userfiles.new_files import write_new
+from pillarbox.backends.userfiles.places import make_directory, may_create
+from pillarbox.backends.userfiles.quota import check_quota, count, regex
+from pillarbox.backends.userfiles.stopping import stop, trouble
+from pillarbox.mail.message import Body
+from pillarbox.ports.userfiles import FileWork, Quota, Written
+
+_PARTS = ("tmp", "new", "cur")
+
+
+def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
+    """Raises Stopped."""
+    directory = work.path.rstrip("/")
+    prefix = prefix_of(work.unique, work.received_at)
+    _ensure(directory, work)
+    if work.is_repeat and (found := _find(directory, prefix)):
+        status = os.stat(found)
+        return Written(found, status.st_ino), status.st_dev
+    top, quota = _counted_at(directory, work)
+    before = _check(top, quota, work) if quota is not None else -1
+    temporary = f"{directory}/tmp/{prefix}{work.host}"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)  # of an attempt that was cut off: one process at a time has the message
+    counted = Count()
+    pieces = counted.through((work.head, *body.chunks(), work.tail))
+    size, status = write_new(temporary, pieces, work)
+    path = _move(temporary, f"{directory}/new/", f"{prefix}{work.host}", counted, work)
+    if quota is not None and quota.keeps_size_file:
+        maildirsize.note(top, size)
+    return Written(path, status.st_ino, before, size), status.st_dev
+
+
+def _ensure(directory: str, work: FileWork) -> None:
+    """tmp, new and cur, and `maildirfolder` where it belongs."""
+    for part in _PARTS:
+        path = f"{directory}/{part}"
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            _make(directory, path, work)
+        except OSError as error:
+            raise trouble(error, f"failed to stat {path}") from None
+        else:
+            if not os.path.isdir(path) or os.path.islink(path):
+                raise stop(f"{path} is not a directory ({status.st_mode:o})")
+    if work.rules.folder_regex and regex(work.rules.folder_regex).search(os.fsencode(directory)):
+        _make_folder_mark(directory)
+
+
+def _make(directory: str, path: str, work: FileWork) -> None:
+    if not os.path.isdir(directory) and not may_create(work, directory):
+        raise stop(
+            f"tried to create file in {directory}, but file creation outside the home directory is not permitted"
+        )
+    if not work.rules.creates_directory:
+        raise trouble(OSError(errno.ENOENT, ""), f"failed to stat {path}")
+    make_directory(path, work)
+
+
+def _make_folder_mark(directory: str) -> None:
+    path = f"{directory}/maildirfolder"
+    if os.path.lexists(path):
+        return
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        text = f"appendfile: failed to create maildirfolder file in {directory} directory"
+        raise trouble(error, text) from None
+
+
+def _counted_at(directory: str, work: FileWork) -> tuple[str, Quota | None]:
+    """Where quotas are counted, and the quota unless this folder is left out of it."""
+    quota = work.quota
+    if quota is None:
+        return directory, None
+    if quota.directory:
+        return quota.directory.rstrip("/"), quota
+    if os.path.lexists(f"{directory}/maildirfolder"):
+        top, name = os.path.split(directory)
+        wanted = work.rules.directory_regex
+        if quota.keeps_size_file and wanted and not regex(wanted).search(os.fsencode(name)):
+            return top, None
+        return top, quota
+    return directory, quota
+
+
+def _check(top: str, quota: Quota, work: FileWork) -> int:
+    """What it holds before. Raises Stopped."""
+    if quota.keeps_size_file:
+        try:
+            size, files = maildirsize.held_by(top, work, quota)
+        except OSError as error:
+            raise trouble(error, f"while opening or reading {top}/maildirsize") from None
+        size = quota.known_size if quota.known_size >= 0 else size
+        files = quota.known_files if quota.known_files >= 0 else files
+    else:
+        size, files = count(top, quota, work.rules.size_regex)
+    check_quota(work, size, files)
+    return size
+
+
+def _find(directory: str, prefix: str) -> str | None:
+    for part in ("new", "cur"):
+        with suppress(OSError):
+            for name in os.listdir(f"{directory}/{part}"):
+                if name.startswith(prefix):
+                    return f"{directory}/{part}/{name}"
+    return None
+
+
+def _move(temporary: str, place: str, stem: str, counted: Count, work: FileWork) -> str:
+    """With its tag, or without one when the name grows too long."""
+    path = place + (f"{stem}{work.tag}" if work.tag else counted.name(stem))
+    try:
+        try:
+            os.rename(temporary, path)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            path = place + stem
+            os.rename(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise trouble(error, f'failed to rename "{temporary}" as "{path}"') from None
+    return path

@@ -1,0 +1,42 @@
+"""Names of Maildir files: the beginning that a repeat looks for, and the sizes behind (Maildir++'s `,S=`, Dovecot's `,W=`)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+_PLAIN = re.compile(r"[A-Za-z0-9_=+@.-]{1,120}")
+
+
+class Count:
+    """Sizes for the file name: `S=` bytes, `W=` bytes with CRLF."""
+
+    __slots__ = ("has_cr", "lines", "size")
+
+    def __init__(self) -> None:
+        self.size = self.lines = 0
+        self.has_cr = False
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.lines += chunk.count(b"\n")
+        self.has_cr = self.has_cr or b"\r" in chunk
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks, counted as they pass."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
+    def name(self, stem: str) -> str:
+        if self.has_cr:  # readers count it: what is before a newline would not grow
+            return f"{stem},S={self.size}"
+        return f"{stem},S={self.size},W={self.size + self.lines}"
+
+
+def prefix_of(unique: str, received_at: float) -> str:
+    """What a repeat looks for. `unique` beyond letters, digits and `_=+@.-` is replaced by its digest."""
+    if _PLAIN.fullmatch(unique) is None:
+        unique = hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    return f"{int(received_at)}.{unique}."

@@ -1,0 +1,110 @@
+"""A new file for each message: mailstore, and directories of no format (Exim 26.4, 26.8, 26.9).
+
+A file of no format gets its name at last, when its inode is known: it is written under a temporary name that stays the same for every
+attempt, the flow makes the name, and asks for the renaming.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from pillarbox.backends.userfiles.places import check_directory
+from pillarbox.backends.userfiles.quota import check_quota, count
+from pillarbox.backends.userfiles.single_file import write_all
+from pillarbox.backends.userfiles.stopping import trouble, writing_trouble
+from pillarbox.mail.message import Body
+from pillarbox.ports.userfiles import FileWork, Written
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def write_single(work: FileWork, body: Body) -> tuple[Written, int]:
+    """Under its temporary name. Raises Stopped."""
+    directory = _prepared(work)
+    path = f"{directory}/temp.{work.unique}"
+    size, status = write_new(path, (work.head, *body.chunks(), work.tail), work)
+    return Written(path, status.st_ino, work.quota.known_size if work.quota else -1, size), status.st_dev
+
+
+def rename_single(work: FileWork) -> tuple[Written, int]:
+    """`unique` becomes `name`. Raises Stopped."""
+    directory = work.path.rstrip("/")
+    old, new = f"{directory}/temp.{work.unique}", f"{directory}/{work.name}"
+    try:
+        status = os.lstat(old)
+        os.rename(old, new)
+    except OSError as error:
+        raise trouble(error, f'failed to rename "{old}" as "{new}"') from None
+    return Written(new, status.st_ino), status.st_dev
+
+
+def remove_single(work: FileWork) -> tuple[Written, int]:
+    """A delivery that came to nothing after all."""
+    with suppress(OSError):
+        os.unlink(f"{work.path.rstrip('/')}/temp.{work.unique}")
+    return Written(work.path), 0
+
+
+def write_mailstore(work: FileWork, body: Body) -> tuple[Written, int]:
+    """`unique`.env and `unique`.msg; the first appears when the second is whole. Raises Stopped."""
+    directory = _prepared(work)
+    base = f"{directory}/{work.unique}"
+    if work.is_repeat and os.path.exists(f"{base}.env") and os.path.exists(f"{base}.msg"):
+        status = os.stat(f"{base}.msg")
+        return Written(f"{base}.msg", status.st_ino), status.st_dev
+    for left in (f"{base}.tmp", f"{base}.msg"):
+        with suppress(FileNotFoundError):
+            os.unlink(left)  # of an attempt that was cut off: one process at a time has the message
+    write_new(f"{base}.tmp", (work.envelope,), work)
+    try:
+        size, status = write_new(f"{base}.msg", (work.head, *body.chunks(), work.tail), work)
+        os.rename(f"{base}.tmp", f"{base}.env")
+    except OSError as error:
+        raise trouble(error, f'failed to rename "{base}.tmp" as "{base}.env"') from None
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(f"{base}.tmp")
+        raise
+    return Written(f"{base}.msg", status.st_ino, -1, size), status.st_dev
+
+
+def _prepared(work: FileWork) -> str:
+    check_directory(work)
+    directory = work.path.rstrip("/")
+    if work.quota is not None:
+        size, files = count(work.quota.directory or directory, work.quota, work.rules.size_regex)
+        check_quota(work, size, files)
+    return directory
+
+
+def write_new(path: str, pieces: Iterable[bytes], work: FileWork) -> tuple[int, os.stat_result]:
+    """A fresh file; on trouble none. Raises Stopped."""
+    try:
+        descriptor = _open_fresh(path, work.rules.mode)
+    except OSError as error:
+        raise trouble(error, f"while creating mailbox {path}") from None
+    try:
+        size = write_all(descriptor, pieces)
+        return size, os.fstat(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(path)
+        raise writing_trouble(error, path) from None
+    finally:
+        os.close(descriptor)
+
+
+def _open_fresh(path: str, mode: int) -> int:
+    """A file of that name is left by an attempt that was cut off. Raises OSError, also when it is no such file."""
+    try:
+        descriptor = os.open(path, _CREATE, mode)
+    except FileExistsError:
+        if os.path.basename(path).startswith("temp.") and not os.path.islink(path):
+            os.unlink(path)
+            descriptor = os.open(path, _CREATE, mode)
+        else:
+            raise
+    os.fchmod(descriptor, mode)
+    return descriptor

@@ -1,0 +1,72 @@
+"""Directories that a delivery needs, and where it may make new things (Exim 26.2: create_directory, create_file)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from pillarbox.backends.userfiles.stopping import stop, trouble
+from pillarbox.ports.userfiles import FileWork
+
+
+def may_create(work: FileWork, path: str) -> bool:
+    """Whether `create_file` lets `path` come into being. Links on the way are looked through: what counts is where it would be."""
+    below = work.create_below
+    if not below:
+        return True
+    if work.create_strictly and ".." in path.split("/"):
+        return False
+    if not _is_beneath(path, below):
+        return False
+    return not work.create_strictly or _is_beneath(_real(path), os.path.realpath(below))
+
+
+def _is_beneath(path: str, directory: str) -> bool:
+    return path.startswith(directory.rstrip("/") + "/")
+
+
+def _real(path: str) -> str:
+    """With links resolved as far as there is anything."""
+    return os.path.realpath(path)
+
+
+def make_parents(work: FileWork) -> None:
+    """The directories above a file. Raises Stopped."""
+    parent = os.path.dirname(work.path)
+    if work.rules.creates_directory and not os.path.isdir(parent):
+        make_directory(parent, work)
+
+
+def make_directory(path: str, work: FileWork) -> None:
+    """With those above it, of the mode that was asked for. Raises Stopped."""
+    mode = work.rules.directory_mode
+    missing: list[str] = []
+    above = path.rstrip("/") or "/"
+    while above != "/" and not os.path.lexists(above):
+        missing.append(above)
+        above = os.path.dirname(above)
+    for each in reversed(missing):
+        try:
+            os.mkdir(each, mode)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise trouble(error, f"failed to create directories for {os.path.dirname(path)}") from None
+        with suppress(OSError):
+            os.chmod(each, mode)
+
+
+def check_directory(work: FileWork) -> None:
+    """The directory of a delivery into new files: there, or made. Raises Stopped."""
+    path = work.path.rstrip("/") or "/"
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        if not may_create(work, path):
+            raise stop(
+                f"tried to create file in {path}, but file creation outside the home directory is not permitted"
+            ) from None
+        if work.rules.creates_directory:
+            make_directory(path, work)
+    except OSError as error:
+        raise trouble(error, f"failed to stat {path}") from None

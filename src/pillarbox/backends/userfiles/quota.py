@@ -1,0 +1,92 @@
+"""What a mailbox holds, and whether there is room for more (Exim 26.2: quota).
+
+Sizes of many files are added up over the tree; a regular expression may read them off the names, which saves a call for each. Files that
+have several names count once over all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any, Protocol
+
+from pillarbox.backends.userfiles.stopping import Stopped
+from pillarbox.ports.userfiles import FileWork, NotWritten, Quota
+
+_DEPTH = 64
+
+
+class Pattern(Protocol):
+    def search(self, subject: bytes, /) -> Any: ...
+
+
+def check_quota(work: FileWork, size: int, files: int) -> None:
+    """`size`, `files`: what is there already. Raises Stopped."""
+    quota = work.quota
+    if quota is None:
+        return
+    coming = work.message_size if quota.is_inclusive else 0
+    if quota.size > 0 and size + coming > quota.size and not quota.size_forced:
+        raise _full(work, "")
+    one = 1 if quota.is_inclusive else 0
+    if quota.files > 0 and files + one > quota.files and not quota.files_forced:
+        raise _full(work, " filecount")
+
+
+def _full(work: FileWork, which: str) -> Stopped:
+    text = f"mailbox is full (MTA-imposed{which} quota exceeded while writing to {work.path})"
+    return Stopped(NotWritten(text, error="quota"))
+
+
+def count(directory: str, quota: Quota, size_regex: str) -> tuple[int, int]:
+    """(bytes, files) beneath a directory; known numbers stand in for counted ones."""
+    if quota.known_size >= 0 and (quota.known_files >= 0 or quota.files <= 0):
+        return quota.known_size, max(quota.known_files, 0)
+    size, files = _count(directory, regex(size_regex) if size_regex else None, _DEPTH)
+    return (
+        quota.known_size if quota.known_size >= 0 else size,
+        quota.known_files if quota.known_files >= 0 else files,
+    )
+
+
+def _count(directory: str, size_of: Pattern | None, depth: int) -> tuple[int, int]:
+    total = files = 0
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        return 0, 0
+    for entry in entries:
+        named = size_in_name(entry.name, size_of)
+        if named is not None:
+            total, files = total + named, files + 1
+            continue
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                inner = _count(entry.path, size_of, depth - 1) if depth else (0, 0)
+                total, files = total + inner[0], files + inner[1]
+            elif entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                total, files = total + status.st_size // max(status.st_nlink, 1), files + 1
+        except OSError:
+            continue
+    return total, files
+
+
+def size_in_name(name: str, size_of: Pattern | None) -> int | None:
+    """What the expression's first capture says; None when it does not fit."""
+    if size_of is None:
+        return None
+    found = size_of.search(os.fsencode(name))
+    if found is None:
+        return None
+    text = found[1]
+    return int(text) if text and text.isdigit() else None
+
+
+@lru_cache(maxsize=64)
+def regex(pattern: str) -> Pattern:
+    """Imported when the first is wanted; most mailboxes have none."""
+    import pcre2  # type: ignore[import-untyped]
+
+    compiled: Pattern = pcre2.compile(os.fsencode(pattern))
+    return compiled

@@ -1,0 +1,142 @@
+"""Appending to a mailbox file: mbox and MBX (Exim 26.3).
+
+Nothing is left half done: when writing fails the file gets its old length and times back. What is written is durable after the next sync
+only; a repeat after a crash looks for the message's own headers in the file first, and writes it once.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from pillarbox.backends.userfiles.existing import check_format, open_mailbox
+from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
+from pillarbox.backends.userfiles.mbx import file_header, mbx_lock, message_header
+from pillarbox.backends.userfiles.places import make_parents
+from pillarbox.backends.userfiles.quota import check_quota
+from pillarbox.backends.userfiles.stopping import stop, trouble, writing_trouble
+from pillarbox.mail.message import Body
+from pillarbox.ports.userfiles import FileWork, Written
+
+_IOV_MAX = 512
+_LOOK_BACK = 64 * 1024 * 1024
+"""So much of a mailbox is searched for a message that an earlier attempt may have written."""
+_PIPE_PATIENCE = 5.0
+
+
+def append(work: FileWork, body: Body) -> tuple[Written, int]:
+    """The result and the device of the file. Raises Stopped."""
+    if work.path == "/dev/null":
+        return Written(work.path), 0
+    make_parents(work)
+    with lock_file(work):
+        descriptor, is_pipe = open_mailbox(work)
+        try:
+            if is_pipe:
+                return _into_pipe(work, body, descriptor), 0
+            with mbx_lock(work, descriptor):
+                if not work.rules.locking.as_mbx:
+                    lock_descriptor(descriptor, work)
+                return _append(work, body, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
+    before = os.fstat(descriptor)
+    check_format(work, descriptor)
+    if work.is_repeat and work.proof and holds(descriptor, before.st_size, work.proof):
+        return Written(work.path, before.st_ino, before.st_size), before.st_dev
+    known = work.quota.known_size if work.quota is not None else -1
+    check_quota(work, known if known >= 0 else before.st_size, 0)
+    os.set_blocking(descriptor, True)
+    with _put_back_on_trouble(descriptor, before, work.path):
+        size = write_all(descriptor, _pieces(work, body, descriptor, before.st_size))
+    if work.comsat_user:
+        _tell_comsat(work.comsat_user, before.st_size)
+    return Written(work.path, before.st_ino, known if known >= 0 else before.st_size, size), before.st_dev
+
+
+def _pieces(work: FileWork, body: Body, descriptor: int, present: int) -> Iterator[bytes]:
+    if work.kind == "mbx":
+        if present == 0:
+            yield file_header(time.time())
+        yield message_header(len(work.head) + body.size + len(work.tail), time.time())
+    yield work.head
+    yield from body.chunks()
+    yield work.tail
+
+
+def write_all(descriptor: int, pieces: Iterable[bytes]) -> int:
+    """Together where they are small. The number of bytes. Raises OSError."""
+    held: list[bytes] = []
+    held_size = total = 0
+    for piece in pieces:
+        held.append(piece)
+        held_size += len(piece)
+        if held_size > 1 << 20 or len(held) >= _IOV_MAX:
+            total += _write(descriptor, held, held_size)
+            held, held_size = [], 0
+    return total + _write(descriptor, held, held_size)
+
+
+def _write(descriptor: int, pieces: list[bytes], size: int) -> int:
+    if not size:
+        return 0
+    written = os.writev(descriptor, pieces)
+    if written < size:
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    return size
+
+
+@contextmanager
+def _put_back_on_trouble(descriptor: int, before: os.stat_result, path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            os.ftruncate(descriptor, before.st_size)
+            os.utime(descriptor, ns=(before.st_atime_ns, before.st_mtime_ns))
+        raise writing_trouble(error, path) from None
+
+
+def holds(descriptor: int, size: int, proof: bytes) -> bool:
+    """Whether the file holds the message, as far as its end was searched."""
+    if size < len(proof):
+        return False
+    start = max(0, size - _LOOK_BACK) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    with mmap.mmap(descriptor, size - start, access=mmap.ACCESS_READ, offset=start) as content:
+        return content.rfind(proof) >= 0
+
+
+def _into_pipe(work: FileWork, body: Body, descriptor: int) -> Written:
+    """A named pipe that somebody reads, and goes on reading."""
+    deadline = time.monotonic() + _PIPE_PATIENCE
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    for piece in (work.head, *body.chunks(), work.tail):
+        rest = memoryview(piece)
+        while rest:
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:
+                if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    raise stop(f"nobody reads the named pipe {work.path}") from None
+            except OSError as error:
+                raise trouble(error, f"error while writing to {work.path}") from None
+    return Written(work.path)
+
+
+def _tell_comsat(user: str, offset: int) -> None:
+    """It is told where the new message begins; nobody waits for it or minds its absence."""
+    with suppress(OSError):
+        port = socket.getservbyname("biff", "udp")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as to:
+            to.sendto(f"{user[:200]}@{offset}\n".encode("utf-8", "replace"), ("127.0.0.1", port))

@@ -1,0 +1,38 @@
+"""How writing to a mailbox stops short: the answer travels up as an exception within this folder, and is returned at its edge."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pillarbox.ports.userfiles import FileResult, NotWritten
+
+FULL = frozenset({errno.EDQUOT})
+
+
+class Stopped(Exception):
+    """Nothing was changed, or it was put back."""
+
+    def __init__(self, result: FileResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def stop(text: str, *, is_frozen: bool = False) -> Stopped:
+    """Wait, with Exim's words."""
+    return Stopped(NotWritten(text, is_frozen=is_frozen))
+
+
+def trouble(error: OSError, text: str) -> Stopped:
+    """The operating system's own words go first, as in Exim's log: `Permission denied: while opening mailbox …`."""
+    code = error.errno or errno.EIO
+    return Stopped(NotWritten(f"{os.strerror(code)}: {text}", code))
+
+
+def writing_trouble(error: OSError, path: str) -> Stopped:
+    """Full disks and quotas of the system are told apart for the retry rules."""
+    code = error.errno or errno.EIO
+    if code == errno.EDQUOT:
+        return Stopped(NotWritten(f"mailbox is full: {os.strerror(code)}", code, error="quota"))
+    word = "disk_full" if code == errno.ENOSPC else ""
+    return Stopped(NotWritten(f"{os.strerror(code)}: error while writing to {path}", code, error=word))
