@@ -1,74 +1,167 @@
-"""What the commands do while no daemon runs: the same actions, by a worker of our own without listening ports, which ends with them."""
+"""What the commands do without a daemon: receive, queue, deliver, act on messages; by a worker of our own without ports that ends with them.
+
+Several may be at it at the same time, and beside a daemon: each takes a slot of its own, and the locks of the queue's files keep them apart.
+As root we work as the mail user, so that the daemon can read and change what is left behind.
+"""
 
 from __future__ import annotations
 
 import os
-import pwd
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
+from pillarbox.app.alone_options import AloneOptions
+from pillarbox.app.background import Report, Tell, in_background
+from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import load_config
-from pillarbox.app.control import make_offline_folder, perform, take_in_offline
+from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
 from pillarbox.app.mta import Mta
-from pillarbox.app.privilege import drop
+from pillarbox.app.privilege import NoSuchUser, become_mail_user
+from pillarbox.app.telling import TellingJournal
 from pillarbox.app.world import World
 from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
-from pillarbox.flow.settings import Files
+from pillarbox.config.model import Config
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.settings import Queueing
 from pillarbox.system import loop as event_loop
+from pillarbox.system.stdio import StandardStream
 from pillarbox.system.tls import TlsFileError
 from pillarbox.wire.control import Act, Request, Run, Status, Submit
 
-SLOT = 1023
-"""Of the journal, above every worker's."""
-EX_UNAVAILABLE = 69
+LAST_SLOT = 1023
+FIRST_SLOT = 512
+"""Of the commands' slots; workers have those below."""
+EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 69, 75, 77, 78
+Job = Callable[[Mta, World], Awaitable[int]]
 
 
-def act_alone(config_path: Path, request: Request) -> int:
-    """The exit code."""
+class CannotWork(Exception):
+    """`str()` says why; `code` is the exit code."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def act_alone(config_path: Path, request: Request, options: AloneOptions | None = None) -> int:
+    """Queue runs and what is done with waiting messages; the exit code."""
     if isinstance(request, Status | Submit):
         print("the mail server is not running", file=sys.stderr)
         return EX_UNAVAILABLE
-    return event_loop.run(_act(config_path, request))
+    return _foreground(
+        config_path, options or AloneOptions(), lambda mta, world: _perform(request, mta, world)
+    )
 
 
-def _become_owner(spool: Path) -> None:
-    """Root works here as the mail user: the daemon must be able to read and change what is left behind."""
-    if os.geteuid() != 0 or not spool.exists():
-        return
-    status = spool.stat()
-    if status.st_uid != 0:
-        drop(pwd.getpwuid(status.st_uid), status.st_gid)
+def submit_alone(config_path: Path, wish: Submit, data: bytes, options: AloneOptions) -> int:
+    """Take a message in, and deliver it before we end, or after (`-odb`); the exit code."""
+    uid, gid = os.getuid(), os.getgid()
+
+    def job(tell: Tell) -> Job:
+        async def take(mta: Mta, world: World) -> int:
+            line = await take_in(wish, data, caller_of(uid, gid, mta), mta)
+            tell(Report(line.code, error=line.text))
+            return line.code
+
+        return take
+
+    return _as_asked(config_path, options, job)
 
 
-async def _act(config_path: Path, request: Act | Run) -> int:
+def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> int:
+    """`-bs`, `-bS`: a session on standard input; the exit code."""
+    uid, gid = os.getuid(), os.getgid()
+
+    async def talk(mta: Mta, world: World) -> int:
+        if is_batch:
+            return await take_batch(sys.stdin.buffer, caller_of(uid, gid, mta), mta, options)
+        stream = StandardStream()
+        engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
+        policy = msgspec.structs.replace(mta.policy, engine=engine)
+        session = Session(stream, policy, mta.accept_services, local=caller_of(uid, gid, mta))
+        await session.run()
+        return 0 if stream.has_said(b"221 ") else 1
+
+    return _foreground(config_path, options, talk)
+
+
+def _as_asked(config_path: Path, options: AloneOptions, job: Callable[[Tell], Job]) -> int:
+    """In the foreground, or in the background."""
+    if options.delivery == "i" or options.is_verbose:
+        return _foreground(config_path, options, job(_print_report))
+    report = in_background(lambda tell: _foreground(config_path, options, job(tell), tell))
+    _print_report(report)
+    return report.code
+
+
+def _print_report(report: Report) -> None:
+    if report.out:
+        print(report.out)
+    if report.error:
+        print(report.error, file=sys.stderr)
+
+
+def _foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell = _print_report) -> int:
     try:
-        config = load_config(config_path)
-        _become_owner(Path(config.main(Files).spool_directory))
-        world = World(config, SLOT)
-        mta = Mta(config, world)
-    except (ConfigError, TlsFileError) as error:
-        print(error, file=sys.stderr)
-        return 78
+        return event_loop.run(_work(config_path, options, job))
+    except CannotWork as error:
+        tell(Report(error.code, error=str(error)))
+        return error.code
+
+
+async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
+    try:
+        config = load_config(config_path, dict(options.macros))
+        become_mail_user(config, config_path)
+        world = await _open_world(config, options)
+    except (ConfigError, NoSuchUser) as error:
+        raise CannotWork(str(error), EX_CONFIG) from error
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}; run this as root or as the mail user", file=sys.stderr)
-        return 77
+        raise CannotWork(
+            f"{error.filename}: {error.strerror}; run this as root or as the mail user", EX_NOPERM
+        ) from error
     try:
-        await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
-        await world.start()
-    except SlotInUse:
-        print("another command works on the queue; try again when it has ended", file=sys.stderr)
-        return 75
-    code = 0
-    try:
-        if isinstance(request, Run):
-            make_offline_folder(world.spool_directory)
-            await take_in_offline(mta, world)
-        async for line in perform(request, mta, "root"):
-            if line.text:
-                print(line.text, file=sys.stderr if line.is_error else sys.stdout)
-            code = line.code
+        mta = Mta(config, world, is_queue_only=_is_queue_only(config, options))
+        code = await job(mta, world)
         await mta.retire()
+    except (ConfigError, TlsFileError) as error:
+        raise CannotWork(str(error), EX_CONFIG) from error
     finally:
         await world.stop()
+    return code
+
+
+def _is_queue_only(config: Config, options: AloneOptions) -> bool:
+    return options.delivery in ("q", "qs") or (config.main(Queueing).queue_only and not options.delivery)
+
+
+async def _open_world(config: Config, options: AloneOptions) -> World:
+    """In the first slot that is free. Raises CannotWork, OSError."""
+    for slot in range(LAST_SLOT, FIRST_SLOT, -1):
+        world = World(config, slot, is_alone=True)
+        if options.is_verbose:
+            world.journal = TellingJournal(world.journal)
+        try:
+            await world.start()
+        except SlotInUse:
+            await world.abandon()
+            continue
+        return world
+    raise CannotWork("too many commands are at work on the queue; try again", EX_TEMPFAIL)
+
+
+async def _perform(request: Act | Run, mta: Mta, world: World) -> int:
+    if isinstance(request, Run):
+        await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
+        make_offline_folder(world.spool_directory)
+        await take_in_offline(mta, world)
+    code = 0
+    async for line in perform(request, mta, caller_of(os.getuid(), os.getgid(), mta).login):
+        if line.text:
+            print(line.text, file=sys.stderr if line.is_error else sys.stdout)
+        code = line.code
     return code

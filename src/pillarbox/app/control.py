@@ -18,13 +18,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from pillarbox.app.asking.caller import is_trusted
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
+from pillarbox.flow.accept.local.complaint import Letterhead, complaint
 from pillarbox.flow.accept.local.submit import Caller, Refused, submit
 from pillarbox.flow.queue.admin import Answer
-from pillarbox.flow.queue.deliver import FORCED
+from pillarbox.flow.queue.deliver import AGAIN, FORCED
 from pillarbox.flow.queue.runner import QueueRun
-from pillarbox.flow.settings import Trust
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
 
@@ -142,28 +143,28 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
             return await mta.runner.give_up(message_id, login)
         case "retry":
             return mta.admin.retry(message_id)
-        case "deliver":
-            if mta.world.spool.entry(message_id) is None:
-                return Answer(f"Spool data file for {message_id} does not exist", False)
-            await mta.runner.deliver(message_id, FORCED)
+        case "deliver" | "deliver_due":
+            await mta.runner.deliver(message_id, FORCED if request.action == "deliver" else AGAIN)
             await mta.runner.settle_down()
             return Answer("", True)
         case "mark_delivered":
             return await mta.admin.mark_delivered(message_id, request.addresses, login)
         case "mark_all_delivered":
-            return await mta.admin.mark_delivered(message_id, (), login)
+            return await mta.admin.mark_all_delivered(message_id, login)
         case "add_recipient":
             return await mta.admin.add_recipients(message_id, request.addresses, login)
+        case "edit_sender":
+            return await mta.admin.edit_sender(message_id, request.addresses, login)
         case unknown:
             return Answer(f"the daemon does not know the action {unknown}", False)
 
 
 async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Line:
-    """Accept a submission; the last line for its sender."""
+    """Accept a submission; the last line for its sender. What is refused is told to them as they want it (`-oe…`)."""
     try:
         await submit(request, data, caller, mta.policy, mta.accept_services)
     except Refused as error:
-        return Line(str(error), True, True, EX_DATAERR)
+        return await _tell(error, request, caller, mta)
     except SpoolFull as error:
         mta.world.journal.panic(f"spool: {error}")
         return Line(
@@ -172,14 +173,40 @@ async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Lin
     return Line(end=True)
 
 
+async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> Line:
+    """By mail, or on standard error (`-oep`, `-oeq`); `-oee` ends with 0 when the mail is on its way (Exim 5.3)."""
+    if request.errors in ("p", "q") or request.sender in ("", "<>"):
+        return Line(str(refused), True, True, 1)
+    to = f"{caller.login}@{mta.policy.qualify_domain}"
+    if caller.is_trusted and request.sender and "@" in request.sender:
+        to = request.sender.strip("<>")
+    head = Letterhead(mta.policy.primary_hostname, mta.sender_line, mta.login)
+    message_id = mta.injection.new_id()
+    envelope, message = complaint(refused, to, head, message_id, mta.world.clock.now())
+    try:
+        await mta.injection(envelope, message, refused.message_id)
+    except SpoolFull as error:
+        mta.world.journal.panic(f"spool: {error}")
+        return Line(str(refused), True, True, 2 if refused.kind == "none" else 1)
+    return Line(end=True, code=0 if request.errors == "e" else 1)
+
+
 def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
     """Who that is, and whether he may set senders freely."""
+    full_name = ""
     try:
-        login = pwd.getpwuid(uid).pw_name
+        entry = pwd.getpwuid(uid)
+        login, full_name = entry.pw_name, _full_name(entry)
     except KeyError:
         login = f"uid{uid}"
-    trusted = mta.config.main(Trust).trusted_users
-    return Caller(login, uid, gid, uid in (0, os.geteuid()) or login in trusted or str(uid) in trusted)
+    may = uid == os.geteuid() or is_trusted(mta.config, uid, gid, login)
+    return Caller(login, uid, gid, may, full_name)
+
+
+def _full_name(entry: pwd.struct_passwd) -> str:
+    """The first field of the comment, `&` standing for the login name."""
+    name = entry.pw_gecos.split(",")[0].strip()
+    return name.replace("&", entry.pw_name.capitalize())
 
 
 def make_offline_folder(spool: Path) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.listening import own_addresses
-from pillarbox.app.services import local_host
 from pillarbox.app.outside import outside_facts
+from pillarbox.app.services import local_host
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -38,6 +39,7 @@ from pillarbox.flow.settings import (
     Bounces,
     Files,
     Identity,
+    Logging,
     Queueing,
     SmtpLimits,
     SmtpService,
@@ -79,8 +81,16 @@ WHERE: dict[Where, str] = {
 class Mta:
     """Everything a session or a queue run needs of the present configuration."""
 
-    def __init__(self, config: Config, world: World, queue_interval: float | None = None) -> None:
-        """`queue_interval`: seconds, in place of the configuration's. Raises ConfigError, TlsFileError."""
+    def __init__(
+        self,
+        config: Config,
+        world: World,
+        queue_interval: float | None = None,
+        *,
+        is_queue_only: bool | None = None,
+    ) -> None:
+        """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's. Raises ConfigError, TlsFileError."""
+        self._is_queue_only = config.main(Queueing).queue_only if is_queue_only is None else is_queue_only
         self._queue_interval = (
             config.main(Queueing).queue_run_interval if queue_interval is None else queue_interval
         )
@@ -139,10 +149,11 @@ class Mta:
             interval_max=queueing.retry_interval_max,
         )
         transport_services.note_host_failure = retries.note
-        self.injection = Injection(world.spool, world.journal)
+        style = config.main(Logging).style
+        self.injection = Injection(world.spool, world.journal, style)
         notices = Notices(self.injection, self._style(), WarningPlan(queueing.delay_warning), world.clock)
         ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
-        settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending)
+        settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
         transports = Transports(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
         )
@@ -174,15 +185,25 @@ class Mta:
         )
         self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock)
 
+    @property
+    def sender_line(self) -> str:
+        """`From:` of what we write ourselves."""
+        return self.config.main(Bounces).dsn_from.expand_now(Scope({}, self.expansion))
+
+    @property
+    def login(self) -> str:
+        """Whom we run as."""
+        return _login()
+
     def _style(self) -> Style:
         bounces = self.config.main(Bounces)
         return Style(
             hostname=self.local_host.primary_hostname,
-            sender_line=bounces.dsn_from.expand_now(Scope({}, self.expansion)),
+            sender_line=self.sender_line,
             return_size_limit=bounces.bounce_return_size_limit,
             return_message=bounces.bounce_return_message,
             return_body=bounces.bounce_return_body,
-            user=_login(),
+            user=self.login,
         )
 
     def _build_acceptance(self) -> None:
@@ -209,8 +230,11 @@ class Mta:
             sender_unqualified_hosts=service.sender_unqualified_hosts,
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
             messages_max=self._size(limits.smtp_accept_max_per_connection),
-            queue_only=config.main(Queueing).queue_only,
+            queue_only=self._is_queue_only,
             recipients_max_reject=limits.recipients_max_reject,
+            rewriting=None
+            if config.rewrite.is_empty
+            else Rewriting(config.rewrite, identity.recipient_domain),
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
         )
         self.lmtp_policy = msgspec.structs.replace(
@@ -224,6 +248,7 @@ class Mta:
             logins=world.logins,
             checks=CheckServices(self.acls, RoutingVerifier(self.chain), host_names, world.journal),
             expansion=self.expansion,
+            log_style=config.main(Logging).style,
             host_name_of=host_names.name_of,
             deliver=self.lane.first_delivery,
         )

@@ -6,7 +6,12 @@ import contextlib
 import grp
 import os
 import pwd
+import sys
 from pathlib import Path
+
+from pillarbox.app.log_directory import log_directory_of
+from pillarbox.config.model import Config
+from pillarbox.flow.settings import Files, Identity
 
 CANDIDATES = ("pillarbox", "mail", "nobody")
 
@@ -69,3 +74,23 @@ def drop(user: pwd.struct_passwd, gid: int) -> None:
     os.setuid(user.pw_uid)
     if os.geteuid() == 0 and user.pw_uid != 0:
         raise PermissionError("root privileges could not be given up")
+
+
+def become_mail_user(config: Config, config_path: Path) -> Path | None:
+    """Root becomes the mail user, once the directories that user works in are there and are theirs; others stay who they are. None, or what
+    that user cannot reach (a checkout below /root, say): then we stay root. Raises NoSuchUser, OSError."""
+    if os.geteuid() != 0:
+        return None
+    identity, files = config.main(Identity), config.main(Files)
+    user = choose_user(identity.exim_user)
+    gid = group_of(user, identity.exim_group)
+    needed = (Path(os.__file__), Path(sys.prefix) / "x", Path(__file__), config_path.absolute())
+    out_of_reach = [place for place in needed if not can_reach(user.pw_uid, gid, place)]
+    if out_of_reach:
+        return out_of_reach[0]
+    for place in (Path(files.spool_directory), log_directory_of(config)):
+        if not place.exists():
+            place.mkdir(parents=True, mode=0o750)
+            os.chown(place, user.pw_uid, gid)
+    drop(user, gid)
+    return None

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Protocol
 
+from pillarbox.app.log_directory import log_directory_of
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.backends.hints.sqlite import SqliteHints
-from pillarbox.backends.journal.files import FileJournal
+from pillarbox.backends.journal.files import USUAL_STAMP, FileJournal
 from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
@@ -21,8 +23,9 @@ from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.settings import Dns, Files
+from pillarbox.flow.settings import Dns, Files, Logging
 from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.ports.journal import Journal, LineStamp
 from pillarbox.system.clock import SystemClock
 from pillarbox.system.dial import SystemNetwork
 from pillarbox.system.dns.hosts import HostsFile
@@ -33,11 +36,22 @@ from pillarbox.system.passwd import PasswdUsers
 from pillarbox.system.textfiles import LocalTextFiles
 
 
+class ProcessJournal(Journal, Protocol):
+    """The journal of a whole process, which somebody must close."""
+
+    def flush(self) -> None: ...
+
+    def reopen(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class World:
     """The ports of one process."""
 
-    def __init__(self, config: Config, slot: int) -> None:
-        """Opens nothing that needs a running loop; see `start`."""
+    def __init__(self, config: Config, slot: int, *, is_alone: bool = False) -> None:
+        """Opens nothing that needs a running loop; see `start`. `is_alone`: of a command, for few messages: they are written to the queue
+        at once, without a journal."""
         files = config.main(Files)
         self.slot = slot
         self.spool_directory = Path(files.spool_directory)
@@ -46,12 +60,15 @@ class World:
         log_directory = log_directory_of(config)
         for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
             directory.mkdir(parents=True, exist_ok=True)
-        self.journal = FileJournal(str(log_directory), str(self.spool_directory), self.clock)
+        self.journal: ProcessJournal = FileJournal(
+            str(log_directory), str(self.spool_directory), self.clock, line_stamp(config)
+        )
         self.due = DueTable()
         self.spool = LocalSpool(
             str(self.spool_directory),
             self.clock,
             slot=slot,
+            has_journal=not is_alone,
             report=self.journal.panic,
             recovered=lambda message_id: self.due.put(message_id, 0.0),
         )
@@ -82,6 +99,15 @@ class World:
         """Open the spool: how many messages of an earlier life were found in its journal. Raises SlotInUse, OSError."""
         return await self.spool.start()
 
+    async def abandon(self) -> None:
+        """Close what the start opened, when the spool could not be: `SlotInUse`."""
+        self.keep.close()
+        self.stores.close()
+        self.users.close()
+        self.hints.close()
+        self._work_thread.stop()
+        self.journal.close()
+
     async def stop(self) -> None:
         """Close everything, in the order in which things depend on each other."""
         self.keep.close()
@@ -93,10 +119,8 @@ class World:
         self.journal.close()
 
 
-def log_directory_of(config: Config) -> Path:
-    """Exim's `log_file_path = /var/log/exim4/%slog` names the files; the directory is what we need of it."""
-    path = config.main(Files).log_file_path
-    if not path:
-        return Path(config.main(Files).spool_directory) / "log"
-    first = path.split(":")[0].strip()
-    return Path(first.rpartition("/")[0] if "%s" in first else first)
+def line_stamp(config: Config) -> LineStamp:
+    logging = config.main(Logging)
+    if logging.style.is_default and not logging.log_timezone:
+        return USUAL_STAMP
+    return LineStamp(logging.style.shows("millisec"), logging.style.shows("pid"), logging.log_timezone)

@@ -104,7 +104,7 @@ def _add_queue(commands: Commands) -> None:
 
 def _queue(arguments: argparse.Namespace) -> int:
     from pillarbox.cli import modes, queue_listing
-    from pillarbox.cli.exim import Arguments
+    from pillarbox.cli.arguments import Arguments
     from pillarbox.cli.places import choose_configuration, spool_directory
 
     read = Arguments("pillarbox queue", words=arguments.ids, config=arguments.config, data=arguments.data)
@@ -114,7 +114,7 @@ def _queue(arguments: argparse.Namespace) -> int:
             return queue_listing.print_queue(spool, tuple(arguments.ids))
         return max(queue_listing.show_all(spool, message_id) for message_id in arguments.ids)
     if arguments.action == "retry" and not arguments.ids:
-        read.queue_flags = "f"
+        read.queue.force = True
         return modes.MODES["queue_run"](read)
     return modes.MODES["deliver" if arguments.action == "retry" else arguments.action](read)
 

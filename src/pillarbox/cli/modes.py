@@ -6,26 +6,22 @@ by a worker of our own that ends with it.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillarbox.app.data_folder import find_configuration
-from pillarbox.cli.exim import HELP, Arguments
-from pillarbox.cli.places import EX_USAGE, choose_configuration, fail, spool_directory
+from pillarbox.cli.arguments import Arguments
+from pillarbox.cli.places import choose_configuration, fail, spool_directory
 
 if TYPE_CHECKING:
-    from pillarbox.wire.control import Request
+    from pillarbox.wire.control import Act, Run
 
 
 def _config(read: Arguments) -> Path:
     return choose_configuration(read.config, read.data)
-
-
-def _help(read: Arguments) -> int:
-    print(HELP.format(program=read.program), end="")
-    return 0
 
 
 def _asked_config(read: Arguments) -> Path:
@@ -48,81 +44,85 @@ def _version(read: Arguments) -> int:
 
 
 def _submit(read: Arguments) -> int:
-    from pillarbox.cli.submission import login_name, read_message, submit
-    from pillarbox.wire.control import Submit
+    from pillarbox.cli.submission import submit_message
 
-    if not read.words and not read.extract:
-        print(HELP.format(program=read.program), end="", file=sys.stderr)
-        return EX_USAGE
-    data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
-    recipients = tuple(part for word in read.words for part in word.replace(",", " ").split())
-    wish = Submit(
-        recipients=recipients,
-        sender=read.sender,
-        extract_recipients=read.extract,
-        full_name=read.full_name,
-        queue_only=read.queue_only,
-        size=len(data),
-        login=login_name(),
-    )
-    return submit(spool_directory(_config(read)), wish, data)
+    return submit_message(_config(read), read)
 
 
-def _ask(read: Arguments, request: Request) -> int:
-    """Print what the daemon answers; without a daemon, do it here."""
+def _smtp(read: Arguments) -> int:
+    from pillarbox.cli.submission import submit_smtp
+
+    return submit_smtp(_config(read), read, is_batch=read.mode == "batch_smtp")
+
+
+def _ask(read: Arguments, request: Act | Run) -> int:
+    """Print what the daemon answers; without a daemon, and when somebody wants to see what happens, do it here."""
     from pillarbox.cli.control_client import DaemonAway, ask
+    from pillarbox.cli.submission import alone_options
 
     config = _config(read)
-    try:
-        code = 0
-        for line in ask(spool_directory(config), request):
-            if line.text:
-                print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)
-            code = line.code
-        return code
-    except DaemonAway:
-        from pillarbox.app.alone import act_alone
+    options = alone_options(read)
+    if not (options.needs_own_process and os.geteuid() == 0):
+        try:
+            code = 0
+            for line in ask(spool_directory(config), request):
+                if line.text:
+                    print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)
+                code = line.code
+            return code
+        except DaemonAway:
+            pass
+    from pillarbox.app.alone import act_alone
 
-        return act_alone(config, request)
+    return act_alone(config, request, options)
 
 
 def _act(action: str) -> Callable[[Arguments], int]:
+    """Every word is a message."""
+
     def run(read: Arguments) -> int:
         from pillarbox.wire.control import Act
 
-        if not read.words:
-            fail(f"{read.program}: this option needs one or more message ids", EX_USAGE)
+        _check_ids(read, read.words)
         return _ask(read, Act(action=action, ids=tuple(read.words)))
 
     return run
 
 
 def _act_on_one(action: str) -> Callable[[Arguments], int]:
+    """The first word is a message, the others are addresses."""
+
     def run(read: Arguments) -> int:
         from pillarbox.wire.control import Act
 
-        if len(read.words) < 2:
-            fail(f"{read.program}: this option needs a message id and one or more addresses", EX_USAGE)
+        _check_ids(read, read.words[:1])
         return _ask(read, Act(action=action, ids=(read.words[0],), addresses=tuple(read.words[1:])))
 
     return run
 
 
+def _check_ids(read: Arguments, ids: Sequence[str]) -> None:
+    from pillarbox.wire.exim.message_id import is_message_id
+
+    for message_id in ids:
+        if not is_message_id(message_id):
+            fail(f"exim: malformed message id {message_id} after {read.mode_option} option")
+
+
 def _queue_run(read: Arguments) -> int:
     from pillarbox.wire.control import Run
 
-    flags = read.queue_flags or ""
-    words = read.words
+    wish = read.queue
     return _ask(
         read,
         Run(
-            force="f" in flags,
-            force_frozen="ff" in flags,
-            first_only="i" in flags,
-            recipient=read.match_recipient,
-            sender=read.match_sender,
-            first_id=words[0] if words else "",
-            last_id=words[1] if len(words) > 1 else "",
+            force=wish.force,
+            force_frozen=wish.force_frozen,
+            first_only=wish.first_only,
+            recipient=wish.recipient,
+            sender=wish.sender,
+            first_id=wish.first_id,
+            last_id=wish.last_id,
         ),
     )
 
@@ -132,16 +132,17 @@ def _view(part: str) -> Callable[[Arguments], int]:
         from pillarbox.cli.queue_listing import show
 
         if len(read.words) != 1:
-            fail(f"{read.program}: this option needs one message id", EX_USAGE)
+            fail("*** Only one message can be listed at once")
+        _check_ids(read, read.words)
         return show(spool_directory(_config(read)), read.words[0], part)
 
     return run
 
 
-def _list(read: Arguments, *, undelivered_only: bool = False) -> int:
-    from pillarbox.cli.queue_listing import print_queue
+def _list(read: Arguments) -> int:
+    from pillarbox.cli.queue_listing import Form, print_queue
 
-    return print_queue(spool_directory(_config(read)), tuple(read.words), undelivered_only=undelivered_only)
+    return print_queue(spool_directory(_config(read)), tuple(read.words), Form.of(read.listing_order))
 
 
 def _count(read: Arguments) -> int:
@@ -151,10 +152,11 @@ def _count(read: Arguments) -> int:
     return 0
 
 
-def _daemon(read: Arguments, *, foreground: bool = False) -> int:
+def _daemon(read: Arguments) -> int:
     from pillarbox.cli.serve import serve
 
-    return serve(config=str(_config(read)), foreground=foreground, queue_interval=read.queue_interval)
+    foreground = read.mode == "daemon_foreground" or read.is_verbose or read.debug is not None
+    return serve(config=str(_config(read)), foreground=foreground, queue_interval=read.queue.interval)
 
 
 def _route(read: Arguments) -> int:
@@ -211,28 +213,27 @@ def _rewrite(read: Arguments) -> int:
 
 
 def _newaliases(read: Arguments) -> int:
-    from pillarbox.cli import newaliases
+    from pillarbox.cli.newaliases import run_bi_command
 
-    newaliases.main()
-    return 0
+    return run_bi_command(_config(read), read.alias_file, read.macros)
 
 
-def _smtp(read: Arguments) -> int:
-    from pillarbox.app.asking.relaying import smtp_on_standard_input
+def _inquire(read: Arguments) -> int:
+    from pillarbox.cli.inquiries import inquire
 
-    return smtp_on_standard_input(_config(read))
+    return inquire(read.topic)
 
 
 MODES: dict[str, Callable[[Arguments], int]] = {
-    "help": _help,
     "version": _version,
     "submit": _submit,
     "daemon": _daemon,
-    "daemon_foreground": lambda read: _daemon(read, foreground=True),
+    "daemon_foreground": _daemon,
     "list": _list,
-    "list_undelivered": lambda read: _list(read, undelivered_only=True),
     "count": _count,
     "smtp": _smtp,
+    "batch_smtp": _smtp,
+    "inquire": _inquire,
     "route": _route,
     "print_config": _print_config,
     "expand": _expand,
@@ -242,6 +243,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "rewrite": _rewrite,
     "queue_run": _queue_run,
     "deliver": _act("deliver"),
+    "deliver_due": _act("deliver_due"),
     "freeze": _act("freeze"),
     "thaw": _act("thaw"),
     "remove": _act("remove"),
@@ -249,6 +251,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "mark_all_delivered": _act("mark_all_delivered"),
     "mark_delivered": _act_on_one("mark_delivered"),
     "add_recipient": _act_on_one("add_recipient"),
+    "edit_sender": _act_on_one("edit_sender"),
     "view_headers": _view("headers"),
     "view_body": _view("body"),
     "view_copy": _view("copy"),

@@ -6,24 +6,55 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.places import fail
 from pillarbox.mail.header import split_message
 from pillarbox.ports.spool import QueueEntry
+from pillarbox.wire.exim.spool_header import SpoolFormatError
 
 
-def print_queue(spool: Path, ids: tuple[str, ...], *, undelivered_only: bool = False) -> int:
-    """As `exim -bp` does."""
+class Form(NamedTuple):
+    """How `-bp…` shows the queue."""
+
+    undelivered_only: bool = False
+    ids_only: bool = False
+
+    @classmethod
+    def of(cls, letters: str) -> Form:
+        """From what stands behind `-bp`. `r` (unsorted) changes nothing: the order is in the names; nor does `a`, which adds addresses
+        that redirection made and that are done already: they are shown as settled recipients or not at all."""
+        return cls(undelivered_only="u" in letters, ids_only="i" in letters)
+
+
+def print_queue(spool: Path, ids: tuple[str, ...], form: Form = Form()) -> int:  # noqa: B008 (it is immutable)
+    """As `exim -bp` does: the whole queue, or messages named by their ids."""
     reader = QueueReader(str(spool))
     now = time.time()
     write = sys.stdout.write
     for message_id in _wanted(reader, ids):
-        entry = reader.entry(message_id)
-        if entry is not None:
-            write(render(entry, now, undelivered_only=undelivered_only))
+        if form.ids_only:
+            write(f"{message_id}\n")
+        else:
+            write(_shown(reader, message_id, now, form, is_named=bool(ids)))
     sys.stdout.flush()
     return 0
+
+
+def _shown(reader: QueueReader, message_id: str, now: float, form: Form, *, is_named: bool) -> str:
+    try:
+        entry = reader.entry(message_id)
+    except SpoolFormatError:
+        return _unreadable(message_id, f"Format error in spool file: size={reader.size(message_id, '-H')}")
+    if entry is not None:
+        return render(entry, now, undelivered_only=form.undelivered_only)
+    return _unreadable(message_id, "spool read error: No such file or directory") if is_named else ""
+
+
+def _unreadable(message_id: str, why: str) -> str:
+    """A message that is not whole, as Exim lists it."""
+    return f"      {message_id}-H\n    *** {why} ***\n\n"
 
 
 def count(spool: Path) -> int:
@@ -52,12 +83,22 @@ def show(spool: Path, message_id: str, part: str) -> int:
     except PermissionError as error:
         fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
     if data is None:
-        what = "Message log" if part == "log" else "Spool file"
-        fail(f"{what} for {message_id} does not exist")
+        fail(_missing(message_id, part))
     sys.stdout.flush()
     with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out:
         out.write(data)
     return 0
+
+
+def _missing(message_id: str, part: str) -> str:
+    match part:
+        case "log":
+            return f"Failed to open msglog file for {message_id}: No such file or directory"
+        case "copy":
+            return f"Spool data file for {message_id} does not exist"
+        case _:
+            suffix = "-H" if part == "headers" else "-D"
+            return f"Failed to open input file for {message_id}{suffix}: No such file or directory"
 
 
 def show_all(spool: Path, message_id: str) -> int:

@@ -8,4 +8,4 @@ from pillarbox.cli import exim
 
 
 def main() -> None:
-    sys.exit(exim.run(["-i", *sys.argv[1:]], "rmail"))
+    sys.exit(exim.run(["-i", "-oee", *sys.argv[1:]], "rmail"))

@@ -14,9 +14,9 @@ from pillarbox.app import first_start, privilege
 from pillarbox.app.configuration import load_config
 from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
+from pillarbox.app.log_directory import log_directory_of
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
-from pillarbox.app.world import log_directory_of
 from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
 from pillarbox.config.errors import ConfigError, OptionError
 from pillarbox.config.kinds import parse_duration

@@ -1,4 +1,8 @@
-"""Submitting a message from the command line: `sendmail`, `exim` with recipients or `-t`, `rmail`."""
+"""Messages from standard input: `sendmail`, `exim` with recipients or `-t`, `rmail`, and SMTP by `-bs` and `-bS`.
+
+Whoever may do the daemon's work does it here when there is no daemon, or when the caller wants to see or to wait for what happens. Everybody
+else hands the message to the daemon, or leaves it for its next start.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,123 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from pillarbox.app.alone_options import AloneOptions
+from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.control_client import DaemonAway, ask, drop_offline
-from pillarbox.cli.places import EX_TEMPFAIL, EX_USAGE
+from pillarbox.cli.places import EX_TEMPFAIL, fail, spool_directory
 from pillarbox.wire.control import Submit
 
 MAX_MESSAGE = 512 * 1024 * 1024
+
+
+def submit_message(config: Path, read: Arguments) -> int:
+    """The exit code."""
+    data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
+    wish = _wish(read, len(data))
+    options = alone_options(read)
+    spool = spool_directory(config)
+    may = _may_work_alone(spool)
+    if not (may and options.needs_own_process):
+        code = _hand_over(spool, wish, data)
+        if code is not None:
+            return code
+    if not may:
+        return _leave(spool, wish, data)
+    from pillarbox.app.alone import submit_alone
+
+    return submit_alone(config, wish, data, options)
+
+
+def submit_smtp(config: Path, read: Arguments, *, is_batch: bool) -> int:
+    """`-bs`, `-bS`; the exit code."""
+    options = alone_options(read)
+    if _may_work_alone(spool_directory(config)):
+        from pillarbox.app.alone import smtp_alone
+
+        return smtp_alone(config, options, is_batch=is_batch)
+    if is_batch:
+        fail("exim: batched SMTP needs root or the mail user here", 1)
+    from pillarbox.app.asking.relaying import smtp_on_standard_input
+
+    return smtp_on_standard_input(config)
+
+
+def alone_options(read: Arguments) -> AloneOptions:
+    return AloneOptions(
+        macros=tuple(read.macros.items()),
+        delivery=read.delivery,
+        is_verbose=read.is_verbose or read.debug is not None,
+        is_dry=read.is_dry,
+        about=tuple(read.about.items()),
+        has_own_configuration=bool(read.macros),
+    )
+
+
+def _wish(read: Arguments, size: int) -> Submit:
+    recipients = tuple(part for word in read.words for part in _addresses(word))
+    return Submit(
+        recipients=recipients,
+        sender=read.sender,
+        extract_recipients=read.extract,
+        full_name=read.full_name or "",
+        queue_only=read.delivery == "q",
+        size=size,
+        login=login_name(),
+        errors=read.errors_to_stderr or "m",
+        about=read.about,
+        keeps_unqualified=read.keeps_unqualified,
+        suppresses_fixups=read.suppresses_fixups,
+    )
+
+
+def _addresses(word: str) -> list[str]:
+    """An argument may hold several, with commas between them (RFC 2822 style)."""
+    from pillarbox.language.addresses import address_items
+
+    return [item.text.strip() for item in address_items(word) if item.text.strip()]
+
+
+def _may_work_alone(spool: Path) -> bool:
+    """Root (also by a set-uid wrapper) and the owner of the queue."""
+    if os.geteuid() == 0:
+        return True
+    try:
+        return spool.stat().st_uid == os.geteuid() and os.access(spool, os.W_OK)
+    except OSError:
+        return False
+
+
+def _hand_over(spool: Path, wish: Submit, data: bytes) -> int | None:
+    """To the daemon; None: there is none."""
+    code = 0
+    try:
+        for line in ask(spool, wish, data):
+            if line.text:
+                print(line.text, file=sys.stderr if line.is_error else sys.stdout)
+            code = line.code
+    except DaemonAway:
+        return None
+    return code
+
+
+def _leave(spool: Path, wish: Submit, data: bytes) -> int:
+    try:
+        drop_offline(spool, wish, data)
+    except OSError as error:
+        print(
+            f"the mail server is not running, and the message cannot be kept for it: "
+            f"{error.filename}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return EX_TEMPFAIL
+    return 0
 
 
 def read_message(source: BinaryIO, *, dot_ends: bool) -> bytes:
     """Standard input to its end, or to a line with a single dot (not with `-i`); line ends made LF."""
     data = source.read(MAX_MESSAGE + 1)
     if len(data) > MAX_MESSAGE:
-        print("message is too big", file=sys.stderr)
-        sys.exit(EX_USAGE)
+        fail("exim: message is too big")
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if dot_ends:
         if data.startswith(b".\n"):
@@ -38,24 +146,3 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid{os.getuid()}"
-
-
-def submit(spool: Path, wish: Submit, data: bytes) -> int:
-    """Hand over to the daemon, or to the offline folder when it is down; the exit code."""
-    code = 0
-    try:
-        for line in ask(spool, wish, data):
-            if line.text:
-                print(line.text, file=sys.stderr if line.is_error else sys.stdout)
-            code = line.code
-    except DaemonAway as away:
-        try:
-            drop_offline(spool, wish, data)
-        except OSError as error:
-            print(
-                f"the mail server is not running ({away}), and the message cannot be kept for it: "
-                f"{error.filename}: {error.strerror}",
-                file=sys.stderr,
-            )
-            return EX_TEMPFAIL
-    return code

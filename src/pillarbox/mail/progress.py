@@ -25,6 +25,14 @@ class Added(msgspec.Struct, frozen=True, gc=False, tag=True):
     at: float
 
 
+class SenderChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An administrator changed the envelope's sender (`exim -Mes`); empty: the null one. Only for waiting messages: the spool changes the
+    envelope itself, so that it is in the file."""
+
+    sender: str
+    at: float
+
+
 class Frozen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """No automatic attempts from now on."""
 
@@ -52,7 +60,7 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """When the earliest of them is due again."""
 
 
-Event = Settled | Added | Frozen | Thawed | Warned | Attempted
+Event = Settled | Added | SenderChanged | Frozen | Thawed | Warned | Attempted
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -87,6 +95,8 @@ def _apply(state: Progress, event: Event) -> Progress:
             return replace(state, settled=state.settled | {address})
         case Added(address=address):
             return replace(state, added=(*state.added, address), settled=state.settled - {address})
+        case SenderChanged():
+            return state
         case Frozen(at=at):
             return replace(state, frozen_at=at, thawed_by_hand=False)
         case Thawed(by_hand=by_hand):

@@ -14,7 +14,7 @@ import msgspec
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Body, Message
-from pillarbox.mail.progress import Event, Progress
+from pillarbox.mail.progress import Event, Progress, SenderChanged
 
 
 class SpoolFull(Exception):
@@ -27,6 +27,14 @@ class MessageGone(Exception):
     def __init__(self, message_id: str, *, is_locked: bool = False) -> None:
         super().__init__(f"{message_id}: {'being delivered' if is_locked else 'no such message'}")
         self.is_locked = is_locked
+
+
+def with_changed_sender(envelope: Envelope, events: Iterable[Event]) -> Envelope:
+    """The envelope once `SenderChanged` has happened to it; itself when it has not."""
+    for event in events:
+        if isinstance(event, SenderChanged):
+            envelope = msgspec.structs.replace(envelope, sender=event.sender or None)
+    return envelope
 
 
 class BodyWriter(Protocol):

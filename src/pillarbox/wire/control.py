@@ -28,6 +28,14 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     size: int = 0
     queue_only: bool = False
     """`-odq`."""
+    errors: str = "m"
+    """`-oe…`: `m` by mail, `e` by mail and then the exit code is 0, `p`, `q` on standard error, `w` by mail."""
+    about: dict[str, str] = {}
+    """`-oM…` by its letters (`a` host address, `r` protocol …); only a trusted caller is believed."""
+    keeps_unqualified: bool = False
+    """`-bnq`."""
+    suppresses_fixups: bool = False
+    """`-G`."""
     login: str = ""
     """Filled in by whoever knows the caller: the daemon, from the socket; the offline folder's reader, from the file's owner."""
 
@@ -36,10 +44,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
     """Do something with waiting messages."""
 
     action: str
-    """`freeze`, `thaw`, `remove`, `give_up`, `retry`, `deliver`, `mark_delivered`, `add_recipient`."""
+    """`freeze`, `thaw`, `remove`, `give_up`, `retry`, `deliver`, `deliver_due`, `mark_all_delivered`, `mark_delivered`,
+    `add_recipient`, `edit_sender`."""
     ids: tuple[str, ...]
     addresses: tuple[str, ...] = ()
-    """For the last two."""
+    """For the last three."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):

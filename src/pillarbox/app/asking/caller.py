@@ -36,3 +36,30 @@ def _group_names() -> set[str]:
         except KeyError:
             found.add(str(gid))
     return found
+
+
+def is_trusted(config: Config, uid: int, gid: int, login: str) -> bool:
+    """Whether that user may say who sends: root, the mail user, `trusted_users`, `trusted_groups` (Exim 5.2)."""
+    trust = config.main(Trust)
+    if uid == 0 or login == config.main(Identity).exim_user:
+        return True
+    if login in trust.trusted_users or str(uid) in trust.trusted_users:
+        return True
+    groups = set(trust.trusted_groups or ())
+    return bool(groups) and not groups.isdisjoint(_groups_of(login, gid))
+
+
+def _groups_of(login: str, gid: int) -> set[str]:
+    """Names and numbers of all groups of a user."""
+    try:
+        gids = {gid, *os.getgrouplist(login, gid)}
+    except KeyError:
+        gids = {gid}
+    return {name for each in gids for name in (str(each), *_group_name(each))}
+
+
+def _group_name(gid: int) -> list[str]:
+    try:
+        return [grp.getgrgid(gid).gr_name]
+    except KeyError:
+        return []

@@ -26,7 +26,14 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Event, Progress, Settled
 from pillarbox.ports.clock import Clock
-from pillarbox.ports.spool import BodyWriter, MessageGone, Queued, QueueEntry, SpoolFull
+from pillarbox.ports.spool import (
+    BodyWriter,
+    MessageGone,
+    Queued,
+    QueueEntry,
+    SpoolFull,
+    with_changed_sender,
+)
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
 from pillarbox.wire.exim.message_id import MessageIds
 from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_encodable
@@ -69,15 +76,18 @@ class LocalSpool:
         segment_size: int = SEGMENT_SIZE,
         max_segments: int = MAX_SEGMENTS,
         in_memory: int = IN_MEMORY,
+        has_journal: bool = True,
         report: Callable[[str], None] = lambda _: None,
         recovered: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`recovered` is told each message of an earlier life, once it is in the waiting room."""
+        """`recovered` is told each message of an earlier life, once it is in the waiting room. Without a journal (commands, for a message
+        or two) everything goes to the waiting room at once."""
         self._recovered = recovered
+        self._has_journal = has_journal
         self._disk = disk or OsDisk()
         self._clock = clock
         self._report = report
-        self._in_memory = min(in_memory, segment_size // 4)
+        self._in_memory = min(in_memory, segment_size // 4) if has_journal else 0
         self._ids = MessageIds(clock.now, slot=slot)
         self._room = WaitingRoom(directory, self._disk, _owner())
         self._input = f"{directory}/input"
@@ -106,6 +116,8 @@ class LocalSpool:
         self._room.make_directories()
         self._disk.make_directory(self._slot_directory)
         self._lock_slot()
+        if not self._has_journal:
+            return 0
         replay = Replay(self._disk)
         await asyncio.to_thread(replay.scan, self._slot_directory)
         for damage in replay.damage:
@@ -205,7 +217,8 @@ class LocalSpool:
     def record(self, message_id: str, events: Iterable[Event]) -> None:
         held, events = self._require(message_id), list(events)
         queued = held.queued
-        held.queued = Queued(queued.envelope, queued.message, queued.progress.after(events))
+        envelope = with_changed_sender(queued.envelope, events)
+        held.queued = Queued(envelope, queued.message, queued.progress.after(events))
         held.is_changed = True
         try:
             if held.segment is not None:

@@ -30,6 +30,13 @@ class QueueReader:
         """None when it has just gone. Raises SpoolFormatError for a file that is not a header file."""
         return self._room.entry(message_id)
 
+    def size(self, message_id: str, suffix: str) -> int:
+        """Bytes of one of the message's files; 0: it is not there."""
+        try:
+            return os.stat(self._room.path(message_id, suffix)).st_size
+        except OSError:
+            return 0
+
     def read_part(self, message_id: str, part: str) -> bytes | None:
         """`headers`: the -H file, `body`: the -D file, `copy`: the message, `log`: its own log. None: no such file."""
         if not is_message_id(message_id):

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
@@ -61,6 +62,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     receive_timeout: float = 300.0
     """Seconds for the next command, and for the next piece of data."""
     received_headers_max: int = 30
+    rewriting: Rewriting | None = None
+    """None: nothing to rewrite."""
 
 
 class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):

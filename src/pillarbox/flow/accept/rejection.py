@@ -48,4 +48,5 @@ def describe_host(origin: Origin) -> str:
     """Exim's `H=name (helo) [address]`, with `X=` and `A=` as far as they are known."""
     tls = f" X={origin.tls_cipher}" if origin.tls_cipher else ""
     who = f" A={origin.authenticator}:{origin.authenticated_id}" if origin.authenticator else ""
-    return f"H={sending_host(origin)}{tls}{who}"
+    host = f"H={sending_host(origin)}" if origin.host_address else f"U={origin.ident}"
+    return f"{host}{tls}{who}"

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.transaction import Transaction
@@ -68,6 +69,7 @@ class Session:
         "engine",
         "exchange",
         "exchange_name",
+        "local",
         "messages",
         "origin",
         "policy",
@@ -84,7 +86,10 @@ class Session:
         services: AcceptServices,
         *,
         is_tls: bool = False,
+        local: Caller | None = None,
     ) -> None:
+        """`local`: the program on this machine that talks to us through a pipe (`-bs`, Exim 5.3)."""
+        self.local = local
         self.stream = stream
         self.policy = policy
         self.services = services
@@ -100,6 +105,10 @@ class Session:
             tls_cipher=stream.tls_cipher,
             tls_sni=stream.tls_sni,
         )
+        if local is not None:
+            self.origin = Origin(
+                protocol="local-smtp", ident=local.login, caller_uid=local.uid, caller_gid=local.gid
+            )
         self.transaction: Transaction | None = None
         self.exchange: Exchange | None = None
         self.exchange_name = ""
@@ -241,7 +250,7 @@ class Session:
             return
 
     def _who(self) -> str:
-        return sending_host(self.origin)
+        return sending_host(self.origin) if self.local is None else self.local.login
 
     # What verbs use
 
@@ -287,7 +296,7 @@ class Session:
 
     async def may_leave_unqualified(self, hosts: HostList | None) -> bool:
         """Hosts in the list may send addresses without a domain, and users that have logged in."""
-        if self.origin.authenticator:
+        if self.origin.authenticator or self.local is not None:
             return True
         try:
             return await self.is_in(hosts)

@@ -13,7 +13,8 @@ import msgspec
 
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
-from pillarbox.mail.progress import Added, Event, Frozen, Progress, Settled, Thawed
+from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.mail.progress import Added, Event, Frozen, Progress, SenderChanged, Settled, Thawed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
@@ -28,6 +29,28 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     text: str
     is_done: bool
+
+
+class _Change(msgspec.Struct, frozen=True, gc=False):
+    """What is to be recorded and logged, or why not (without the message's id in front)."""
+
+    events: list[Event] = []
+    log: list[str] = []
+    error: str = ""
+
+
+class _Found(msgspec.Struct, frozen=True, gc=False):
+    address: str
+    error: str = ""
+
+
+def _qualified(text: str) -> _Found:
+    """An address that has a domain."""
+    try:
+        found = working_address(text)
+    except AddressError as error:
+        return _Found(text, str(error))
+    return _Found(found.address) if found.domain_at else _Found(text, "domain missing")
 
 
 class QueueAdmin:
@@ -85,40 +108,111 @@ class QueueAdmin:
         return answer
 
     async def mark_delivered(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
-        """`-Mmd`; without addresses `-Mmad`: all of them. The next attempt completes the message."""
+        """`-Mmd`: recipients are compared as they are written. The next attempt completes the message."""
+        if not addresses:
+            return Answer(f"Message {message_id} - error while marking as delivered: no address given", False)
+
+        def decide(queued: Queued, now: float) -> _Change:
+            known = {r.address for r in queued.envelope.recipients} | set(queued.progress.added)
+            strange = [address for address in addresses if address not in known]
+            if strange:
+                lines = [
+                    f"- error while marking as delivered:\n  {address} is not a recipient: message not updated"
+                    for address in strange
+                ]
+                return _Change(error=" " + "\n".join(lines))
+            return _Change(
+                [Settled(address, now) for address in addresses],
+                [f"address <{address}> marked delivered by {caller}" for address in addresses],
+            )
+
+        return await self._change(message_id, decide)
+
+    async def mark_all_delivered(self, message_id: str, caller: str) -> Answer:
+        """`-Mmad`: all that are left."""
+
+        def decide(queued: Queued, now: float) -> _Change:
+            everybody = dict.fromkeys(
+                (*(r.address for r in queued.envelope.recipients), *queued.progress.added)
+            )
+            return _Change(
+                [Settled(address, now) for address in everybody],
+                [f"address <{address}> marked delivered by {caller}" for address in everybody],
+            )
+
+        return await self._change(message_id, decide)
+
+    async def add_recipients(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
+        """`-Mar`: all of them, or none when one is no address with a domain."""
+
+        def decide(queued: Queued, now: float) -> _Change:
+            if not addresses:
+                return _Change(error=" - error while adding recipient: no address given")
+            found = [_qualified(address) for address in addresses]
+            for address, one in zip(addresses, found, strict=True):
+                if one.error:
+                    return _Change(
+                        error=f" - error while adding recipient:\n  bad address {address}: {one.error}"
+                    )
+            return _Change(
+                [Added(one.address, now) for one in found],
+                [f"recipient <{one.address}> added by {caller}" for one in found],
+            )
+
+        return await self._change(message_id, decide)
+
+    async def edit_sender(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
+        """`-Mes`: one address with a domain, or `<>`."""
+
+        def decide(queued: Queued, now: float) -> _Change:
+            if len(addresses) != 1:
+                what = "no address given" if not addresses else "only one sender address is allowed"
+                return _Change(error=f" - error while editing sender: {what}")
+            if addresses[0] in ("", "<>"):
+                return _Change([SenderChanged("", now)], [f"sender address changed to <> by {caller}"])
+            one = _qualified(addresses[0])
+            if one.error:
+                return _Change(
+                    error=f" - error while editing sender:\n  bad address {addresses[0]}: {one.error}"
+                )
+            return _Change(
+                [SenderChanged(one.address, now)], [f"sender address changed to <{one.address}> by {caller}"]
+            )
+
+        return await self._change(message_id, decide)
+
+    async def _change(self, message_id: str, decide: Callable[[Queued, float], _Change]) -> Answer:
+        """Claim, decide, record, tell; all or nothing."""
         try:
             queued = await self._spool.claim(message_id)
         except MessageGone as gone:
             return _gone(gone)
         now = self._clock.now()
-        chosen = addresses or [r.address for r in queued.envelope.recipients]
-        self._spool.record(message_id, [Settled(address, now) for address in chosen])
-        for address in chosen:
-            self._journal.main(f"{message_id} address <{address}> marked delivered by {caller}")
-        await self._release(message_id)
-        self._due.put(message_id, now)
-        return Answer(f"Message {message_id} has been modified", True)
-
-    async def add_recipients(self, message_id: str, addresses: Sequence[str], caller: str) -> Answer:
-        """`-Mar`."""
-        try:
-            await self._spool.claim(message_id)
-        except MessageGone as gone:
-            return _gone(gone)
-        now = self._clock.now()
-        self._spool.record(message_id, [Added(address, now) for address in addresses])
-        for address in addresses:
-            self._journal.main(f"{message_id} recipient <{address}> added by {caller}")
+        change = decide(queued, now)
+        if change.error:
+            await self._release(message_id)
+            return Answer(f"Message {message_id}{change.error}", False)
+        self._spool.record(message_id, change.events)
+        for line in change.log:
+            self._journal.main(f"{message_id} {line}")
         await self._release(message_id)
         self._due.put(message_id, now)
         return Answer(f"Message {message_id} has been modified", True)
 
     async def remove(self, message_id: str, caller: str) -> Answer:
-        """`-Mrm`: no bounce is sent."""
+        """`-Mrm`: no bounce is sent. Of a message that is not whole every file goes."""
         try:
             await self._spool.remove(message_id)
         except MessageGone as gone:
-            return _gone(gone)
+            if gone.is_locked:
+                return _gone(gone)
+            return Answer(
+                f"Spool data file for {message_id} does not exist\nContinuing, to ensure all files removed\n"
+                f"Spool read error for {message_id}-H: No such file or directory\n"
+                f"Continuing to ensure all files removed\n"
+                f"Message {message_id} has been removed or did not exist",
+                False,
+            )
         self._due.forget(message_id)
         self._journal.main(line_removed(message_id, caller))
         self._journal.main(line_completed(message_id))

@@ -176,7 +176,7 @@ class QueueRunner:
         self._journal.main(f"{message_id} cancelled by {caller}")
         settlement = await self._delivery.give_up(queued, "delivery cancelled by administrator")
         await self._conclude(message_id, settlement, ())
-        return Answer(f"Message {message_id} has been cancelled", True)
+        return Answer("", True)
 
     def _is_wanted(self, message_id: str, wish: QueueRun) -> bool:
         """Decided without a lock, and without a file unless addresses are asked for."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.received import add_received
+from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
-from pillarbox.flow.accept.finish.submission import fix_up
+from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.rejection import describe_host, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
@@ -80,7 +81,17 @@ async def refuse_loops(state: Finish) -> Reply | None:
 async def clean(state: Finish) -> Reply | None:
     """The submission's own repairs, and no fields of an earlier final delivery."""
     headers = remove_delivery_fields(state.headers)
+    local = state.session.local
     options = state.transaction.controls.get("submission")
+    if options is None and local is not None:
+        headers = fix_local(
+            headers,
+            local,
+            sender=state.sender,
+            qualify_domain=state.session.policy.qualify_domain,
+            message_id=f"E{state.id}@{state.session.policy.primary_hostname}",
+            now=state.received_at,
+        )
     if options is not None:
         origin, policy = state.session.origin, state.session.policy
         fixed = fix_up(
@@ -96,6 +107,29 @@ async def clean(state: Finish) -> Reply | None:
         headers = fixed.headers
     if headers is not state.headers:
         state.with_headers(headers)
+    return None
+
+
+async def rewrite(state: Finish) -> Reply | None:
+    rewriting = state.session.policy.rewriting
+    if rewriting is None:
+        return None
+    journal = state.session.services.journal
+    try:
+        found = await rewrite_message(
+            rewriting,
+            state.transaction.scope,
+            state.sender,
+            state.recipients,
+            state.headers,
+            lambda line: journal.main(f"{state.id} {line}"),
+        )
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        journal.main(f"{state.id} address rewriting: {error}")
+        return TROUBLE
+    state.sender = state.transaction.facts.sender = found.sender
+    state.recipients[:] = found.recipients
+    state.with_headers(found.headers)
     return None
 
 
@@ -158,7 +192,7 @@ async def discard(state: Finish) -> Reply | None:
     transaction, journal = state.transaction, state.session.services.journal
     if state.recipients or state.envelope is None:
         return None
-    journal.main(line_received(state.envelope, state.message))
+    journal.main(line_received(state.envelope, state.message, style=state.session.services.log_style))
     where = transaction.discarded_by
     why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
@@ -171,7 +205,9 @@ async def keep(state: Finish) -> Reply | None:
     services = state.session.services
     assert state.envelope is not None
     queued = await services.spool.accept(state.envelope, state.message)
-    services.journal.main(line_received(state.envelope, state.message))
+    services.journal.main(
+        line_received(state.envelope, state.message, style=state.session.services.log_style)
+    )
     if "freeze" in state.transaction.controls:
         services.spool.record(state.id, [Frozen(state.received_at)])
         services.journal.main(line_frozen(state.id, "ACL"))
@@ -229,6 +265,7 @@ def _log_refusal(state: Finish, line: str) -> None:
 STEPS: tuple[Step, ...] = (
     refuse_loops,
     clean,
+    rewrite,
     add_trace,
     change_headers,
     run_data_acl,

@@ -10,6 +10,7 @@ from email.utils import parseaddr
 
 import msgspec
 
+from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 
@@ -64,6 +65,32 @@ def fix_up(
     if _from_address(block).lower() != true_sender.lower():
         block += f"Sender: {shown}\n".encode()
     return Fixed(block, true_sender if sender is not None else None)
+
+
+def fix_local(
+    block: bytes,
+    caller: Caller,
+    *,
+    sender: str | None,
+    qualify_domain: str,
+    message_id: str,
+    now: float,
+    full_name: str = "",
+) -> bytes:
+    """A message of a program on this machine: what is missing is added; who is not trusted is shown in Sender: (Exim 48)."""
+    own_address = f"{caller.login}@{qualify_domain}"
+    if caller.is_trusted:
+        shown = show_sender(full_name, sender or own_address)
+        return add_missing(block, shown, message_id, now)
+    return fix_up(
+        block,
+        f"name={full_name}" if full_name else "",
+        sender=None,
+        authenticated_id=own_address,
+        qualify_domain=qualify_domain,
+        message_id=message_id,
+        now=now,
+    ).headers
 
 
 def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes:

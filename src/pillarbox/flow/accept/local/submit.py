@@ -6,20 +6,21 @@ anybody may send with the null one.
 
 from __future__ import annotations
 
-from email.utils import getaddresses
-from typing import assert_never
-
-import msgspec
+import re
+from typing import Literal, assert_never
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.received import add_received
-from pillarbox.flow.accept.finish.submission import add_missing, fix_up, show_sender
+from pillarbox.flow.accept.finish.rewriting import rewrite_message
+from pillarbox.flow.accept.finish.submission import fix_local
+from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail import header
@@ -29,21 +30,38 @@ from pillarbox.mail.progress import Frozen
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
-from pillarbox.wire.smtp.grammar import BadSyntax, parse_mailbox
 
+__all__ = ["Caller", "Refused", "origin_of", "split_port", "submit"]
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
+BY_ACL = "exim: message rejected by non-SMTP ACL: "
+BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
+_BRACKETED = re.compile(r"\[([^]]*)\]:(\d{1,5})")
+_DOTTED = re.compile(r"(\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*?)\.(\d{1,5})")
+Kind = Literal["argument", "headers", "none", "policy"]
+"""A recipient that the caller named is no address; no header line has a good one; there is none at all; the message may not be sent."""
 RESENT_HEADERS = ("resent-to", "resent-cc", "resent-bcc")
 
 
-class Caller(msgspec.Struct, frozen=True):
-    login: str
-    uid: int
-    gid: int
-    is_trusted: bool
-
-
 class Refused(Exception):
-    """The message is not taken; `str()` says why, for the caller's eyes."""
+    """The message is not taken; `str()` says why, for the caller's eyes. What it says in a mail to its sender: see `complaint`."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        kind: Kind = "policy",
+        bad: tuple[tuple[str, str], ...] = (),
+        message: Message | None = None,
+        message_id: str = "",
+    ) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.why = text.removeprefix(BY_ACL)
+        self.bad = bad
+        """Addresses and what is wrong with them."""
+        self.message = message
+        """As it came, with the header lines it would have had where there is an id."""
+        self.message_id = message_id
 
 
 async def submit(
@@ -51,17 +69,32 @@ async def submit(
 ) -> str:
     """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull."""
     message = Message.parse(_without_separator(data))
-    recipients = _qualified(_recipients(wish, message.headers), policy.qualify_recipient)
+    if not wish.extract_recipients:
+        recipients = _arguments(wish, message, policy.qualify_recipient)
     own_address = f"{caller.login}@{policy.qualify_domain}"
     message_id = services.spool.new_id()
     facts = MessageFacts(message_id, _sender(wish, caller, policy, own_address), services.clock.now())
+    headers = _repaired(wish, message.headers, caller, policy, facts)
+    if wish.extract_recipients:
+        recipients = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
+        headers = header.remove(headers, BLIND_HEADERS)
     facts.recipients_count = len(recipients)
     facts.received_for = recipients[0].address if len(recipients) == 1 else ""
-    origin = Origin(protocol="local", ident=caller.login, caller_uid=caller.uid, caller_gid=caller.gid)
+    origin = origin_of(wish, caller)
     scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
-    headers = _repaired(wish, message.headers, caller, policy, facts)
     message = Message(await _received(scope, facts, policy) + headers, message.body)
     facts.message, facts.size = message, message.size
+    if policy.rewriting is not None:
+        found = await rewrite_message(
+            policy.rewriting,
+            scope,
+            facts.sender,
+            recipients,
+            message.headers,
+            lambda line: services.journal.main(f"{message_id} {line}"),
+        )
+        facts.sender, recipients = found.sender, tuple(found.recipients)
+        message = facts.message = Message(found.headers, message.body)
     state = AclState("not_smtp", scope, origin, facts, services.checks)
     if policy.not_smtp_acl is not None:
         recipients = await _checked_by_acl(policy.not_smtp_acl, state, recipients, services)
@@ -76,12 +109,12 @@ async def submit(
         tainted_variables=facts.tainted_variables,
     )
     if not recipients:
-        services.journal.main(line_received(envelope, message))
+        services.journal.main(line_received(envelope, message, style=services.log_style))
         services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients)")
         services.journal.main(line_completed(message_id))
         return message_id
     queued = await services.spool.accept(envelope, message)
-    services.journal.main(line_received(envelope, message))
+    services.journal.main(line_received(envelope, message, style=services.log_style))
     await _start(queued, state.controls, services, is_queue_only=wish.queue_only or policy.queue_only)
     return message_id
 
@@ -117,11 +150,14 @@ async def _checked_by_acl(
             return ()
         case Deny(reason=reason) | Drop(reason=reason) | Defer(reason=reason):
             why = reason.log or reason.peer
-            services.journal.main(
-                f"{state.facts.id} U={state.connection.ident} F=<{state.facts.sender or ''}> "
-                f"rejected by non-SMTP ACL{f': {why}' if why else ''}"
+            line = f"{state.facts.id} F=<{state.facts.sender or ''}> rejected by non-SMTP ACL{f': {why}' if why else ''}"
+            services.journal.main(line)
+            services.journal.reject(line)
+            raise Refused(
+                f"{BY_ACL}{reason.peer or 'local configuration problem'}",
+                message=state.facts.message,
+                message_id=state.facts.id,
             )
-            raise Refused(reason.peer or "Administrative prohibition")
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -130,22 +166,17 @@ def _repaired(
     wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts
 ) -> bytes:
     headers = remove_delivery_fields(headers)
-    if wish.extract_recipients:
-        headers = header.remove(headers, frozenset({"bcc", "resent-bcc"}))
-    own_address = f"{caller.login}@{policy.qualify_domain}"
-    header_id = f"E{facts.id}@{policy.primary_hostname}"
-    if caller.is_trusted:
-        shown = show_sender(wish.full_name, facts.sender or own_address)
-        return add_missing(headers, shown, header_id, facts.received_at)
-    return fix_up(
+    if wish.suppresses_fixups and caller.is_trusted:
+        return headers
+    return fix_local(
         headers,
-        f"name={wish.full_name}" if wish.full_name else "",
-        sender=None,
-        authenticated_id=own_address,
+        caller,
+        sender=facts.sender,
         qualify_domain=policy.qualify_domain,
-        message_id=header_id,
+        message_id=f"E{facts.id}@{policy.primary_hostname}",
         now=facts.received_at,
-    ).headers
+        full_name=wish.full_name or caller.full_name,
+    )
 
 
 def _without_separator(data: bytes) -> bytes:
@@ -155,27 +186,102 @@ def _without_separator(data: bytes) -> bytes:
     return data
 
 
-def _recipients(wish: Submit, headers: bytes) -> list[str]:
-    if not wish.extract_recipients:
-        return list(wish.recipients)
+def _arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, ...]:
+    """Recipients named by the caller; the first bad one is refused, and with it the message."""
+    if not wish.recipients:
+        raise Refused("exim: no recipients in message", kind="none", message=message)
+    made = []
+    for address in wish.recipients:
+        try:
+            made.append(_recipient(address, "" if wish.keeps_unqualified else domain))
+        except AddressError as error:
+            raise Refused(
+                f'exim: bad recipient address "{address}": {error}',
+                kind="argument",
+                bad=((address, str(error)),),
+                message=message,
+            ) from error
+    return tuple(dict.fromkeys(made))
+
+
+def _recipient(text: str, domain: str) -> Recipient:
+    """Raises AddressError. `domain`: for an address without one; empty: it is refused."""
+    working = working_address(text)
+    if working.domain_at:
+        return Recipient(working.address)
+    if not domain:
+        raise AddressError("unqualified recipient address")
+    return Recipient(f"{working.address}@{domain}")
+
+
+def _extracted(
+    wish: Submit,
+    repaired: Message,
+    original: Message,
+    facts: MessageFacts,
+    policy: AcceptPolicy,
+    services: AcceptServices,
+) -> tuple[Recipient, ...]:
+    """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones."""
+    domain = "" if wish.keeps_unqualified else policy.qualify_recipient
+    left_out = {_recipient(address, domain).address.lower() for address in wish.recipients}
+    good: dict[str, Recipient] = {}
+    bad: list[tuple[str, str]] = []
+    for text in _listed(original.headers):
+        try:
+            found = _recipient(text, domain)
+        except AddressError as error:
+            bad.append((text, str(error)))
+            continue
+        if found.address.lower() not in left_out:
+            good.setdefault(found.address, found)
+    if good:
+        return tuple(good.values())
+    what = "bad addresses found in headers" if bad else "no recipients found in headers"
+    services.journal.main(f"{facts.id} {what}")
+    lines = "".join(f"\n  {text}: {why}" for text, why in bad)
+    raise Refused(
+        f"exim: invalid addresses:{lines}" if bad else "exim: no recipients in message",
+        kind="headers" if bad else "none",
+        bad=tuple(bad),
+        message=repaired,
+        message_id=facts.id,
+    )
+
+
+def _listed(headers: bytes) -> list[str]:
+    """What stands in the header lines of recipients, each once for every place."""
     names = {field.name.lower() for field in header.parse_headers(headers)}
     chosen = RESENT_HEADERS if names & set(RESENT_HEADERS) else RECIPIENT_HEADERS
-    values = [v.decode("utf-8", "replace") for name in chosen for v in header.iterate(headers, name)]
-    left_out = {address.lower() for address in wish.recipients}
-    found = [address for _, address in getaddresses(values) if address]
-    return [address for address in dict.fromkeys(found) if address.lower() not in left_out]
+    values = [v.decode("utf-8", "surrogateescape") for name in chosen for v in header.iterate(headers, name)]
+    return [item.text.strip() for value in values for item in address_items(value) if item.text.strip()]
 
 
-def _qualified(addresses: list[str], domain: str) -> tuple[Recipient, ...]:
-    if not addresses:
-        raise Refused(
-            "no recipients: name them on the command line, or use -t with To:, Cc: or Bcc: in the message"
-        )
-    made = []
-    for address in addresses:
-        full = address if "@" in address else f"{address}@{domain}"
-        made.append(Recipient(_checked(full)))
-    return tuple(made)
+def origin_of(wish: Submit, caller: Caller) -> Origin:
+    """Where it comes from: the caller, or what a trusted one says (`-oM…`)."""
+    about = wish.about if caller.is_trusted else {}
+    address, port = split_port(about.get("a", ""))
+    interface, interface_port = split_port(about.get("i", ""))
+    return Origin(
+        protocol=about.get("r", "local"),
+        host_address=address,
+        host_port=port,
+        host_name=about.get("s", ""),
+        helo=about.get("helo", ""),
+        interface_address=interface,
+        interface_port=interface_port,
+        authenticator=about.get("aa", ""),
+        authenticated_id=about.get("ai", ""),
+        ident=about.get("t", caller.login),
+        caller_uid=caller.uid,
+        caller_gid=caller.gid,
+    )
+
+
+def split_port(text: str) -> tuple[str, int]:
+    """`10.9.8.7.1234` and `[10.9.8.7]:1234`: address and port, 0 without one (Exim 5, -oMa)."""
+    found = _BRACKETED.fullmatch(text) or _DOTTED.fullmatch(text)
+    return (found[1], int(found[2])) if found else (text.strip("[]"), 0)
 
 
 def _sender(wish: Submit, caller: Caller, policy: AcceptPolicy, own_address: str) -> str | None:
@@ -185,16 +291,15 @@ def _sender(wish: Submit, caller: Caller, policy: AcceptPolicy, own_address: str
         return None
     if not caller.is_trusted:
         return own_address
-    sender = wish.sender.strip("<>")
-    full = sender if "@" in sender else f"{sender}@{policy.qualify_domain}"
-    return _checked(full)
-
-
-def _checked(address: str) -> str:
     try:
-        return parse_mailbox(address, utf8=True)
-    except BadSyntax as error:
-        raise Refused(f"{address!r} is not a mail address: {error}") from error
+        found = working_address(wish.sender)
+    except AddressError as error:
+        raise Refused(f'exim: bad -f address "{wish.sender}": {error}') from error
+    return (
+        found.address
+        if found.domain_at or wish.keeps_unqualified
+        else f"{found.address}@{policy.qualify_domain}"
+    )
 
 
 async def _received(scope: Scope, facts: MessageFacts, policy: AcceptPolicy) -> bytes:

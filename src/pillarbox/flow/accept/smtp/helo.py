@@ -24,8 +24,14 @@ async def handle(session: Session, event: Helo) -> None:
         return
     policy = session.policy
     offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer
-    greeting = verdict.text or f"{policy.primary_hostname} Hello {event.name} [{session.origin.host_address}]"
+    greeting = verdict.text or f"{policy.primary_hostname} Hello {_who(session, event)}"
     session.engine.ehlo_reply(greeting, offer)
+
+
+def _who(session: Session, event: Helo) -> str:
+    if session.local is not None:
+        return f"{session.local.login} at {event.name}"
+    return f"{event.name} [{session.origin.host_address}]"
 
 
 async def _offer(session: Session, scope: Scope) -> Extensions:
@@ -48,6 +54,8 @@ async def _offer(session: Session, scope: Scope) -> Extensions:
 def protocol_name(session: Session, *, is_esmtp: bool) -> str:
     """RFC 3848: `smtp`, `esmtp`, `esmtps`, `esmtpa`, `esmtpsa`, `lmtp` …"""
     base = "lmtp" if session.policy.engine.lmtp else "esmtp" if is_esmtp else "smtp"
+    if session.local is not None:
+        base = f"local-{base}"
     tls = "s" if session.origin.tls_cipher else ""
     return f"{base}{tls}{'a' if session.origin.authenticator else ''}"
 

@@ -29,6 +29,9 @@ async def handle(session: Session, event: Mail) -> None:
             session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
             return
         sender = f"{sender}@{policy.qualify_domain}"
+    local = session.local
+    if local is not None and not local.is_trusted and sender is not None:
+        sender = f"{local.login}@{policy.qualify_domain}"
     facts = MessageFacts("", sender, session.services.clock.now())
     facts.size = event.size or -1
     facts.variables = dict(session.variables)

@@ -1,0 +1,27 @@
+"""How a command that works without a daemon does it: plain values, cheap to import."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class AloneOptions(NamedTuple):
+    """From the command line."""
+
+    macros: tuple[tuple[str, str], ...] = ()
+    delivery: str = ""
+    """`b`, `i`, `q` or `qs` of `-od…`; empty: in the background."""
+    is_verbose: bool = False
+    """`-v`: what is logged is told on standard error too, and what goes over SMTP connections."""
+    is_dry: bool = False
+    """`-N`."""
+    about: tuple[tuple[str, str], ...] = ()
+    """`-oM…`, by its letters."""
+    has_own_configuration: bool = False
+
+    @property
+    def needs_own_process(self) -> bool:
+        """Whether a daemon cannot do it in our place: the caller wants to wait, to see, or to have it otherwise than configured."""
+        return bool(
+            self.delivery == "i" or self.is_verbose or self.is_dry or self.about or self.has_own_configuration
+        )

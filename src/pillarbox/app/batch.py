@@ -1,0 +1,61 @@
+"""Batched SMTP on standard input: `exim -bS`, `rsmtp` (Exim 49.11).
+
+Nobody reads replies, so there are none: the first error ends the batch and is told on standard error and standard output, as Exim tells it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import BinaryIO
+
+from pillarbox.app.alone_options import AloneOptions
+from pillarbox.app.control import take_in
+from pillarbox.app.mta import Mta
+from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
+from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.wire.control import Submit
+
+
+async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneOptions) -> int:
+    """0: all of it was taken; 1: some messages before an error; 2: none."""
+    taken = 0
+    try:
+        for transaction in read_batch(source):
+            line = await take_in(_wish(transaction, options), transaction.data, caller, mta)
+            if line.is_error:
+                raise BatchError(f"550 {line.text}", transaction.began_at, transaction.ended_at, "")
+            taken += 1
+    except BatchError as error:
+        _tell(error, taken)
+        return 1 if taken else 2
+    return 0
+
+
+def _wish(transaction: Transaction, options: AloneOptions) -> Submit:
+    about = dict(options.about)
+    about.setdefault("r", "local-bsmtp")
+    if transaction.helo:
+        about["helo"] = transaction.helo
+    return Submit(
+        recipients=transaction.recipients,
+        sender=transaction.sender,
+        errors="p",
+        about=about,
+        size=len(transaction.data),
+    )
+
+
+def _tell(error: BatchError, taken: int) -> None:
+    where = f"Transaction started in line {error.began_at}\nError detected in line {error.line}\n"
+    command = f"{error.command}\n" if error.command else ""
+    sys.stdout.write(f"{error}\n{where}{command}")
+    sys.stderr.write(
+        "An error was detected while processing a file of BSMTP input.\n"
+        f"The error message was:\n\n  {error}\n\n"
+        f"The SMTP transaction started in line {error.began_at}.\n"
+        f"The error was detected in line {error.line}.\n"
+    )
+    if error.command:
+        sys.stderr.write(f"The SMTP command at fault was:\n\n   {error.command}\n\n")
+    messages = "1 previous message was" if taken == 1 else f"{taken} previous messages were"
+    sys.stderr.write(f"{messages} successfully processed.\nThe rest of the batch was abandoned.\n")

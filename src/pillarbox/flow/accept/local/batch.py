@@ -1,0 +1,135 @@
+"""Reading batched SMTP: commands without a dialogue, one transaction behind the other (Exim 49.11, RFC 2442's idea).
+
+HELO and EHLO may be left out; RSET, NOOP, QUIT, VRFY and the like are as in SMTP. No policy is asked for recipients: who may write to our standard
+input may submit. Lines end with LF or CRLF.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from pillarbox.language.addresses import AddressError, working_address
+
+MAX_LINE = 1 << 20
+_PARAMETERS = re.compile(r"(?:\s+[A-Za-z0-9-]+(?:=\S*)?)*\s*\Z")
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """One message of a batch. `sender` is empty for the null one."""
+
+    helo: str
+    sender: str
+    recipients: tuple[str, ...]
+    data: bytes
+    began_at: int
+    """Line of MAIL."""
+    ended_at: int
+
+
+class BatchError(Exception):
+    """`str()` is the reply that SMTP would have; `command` is the line at fault, empty when there is none."""
+
+    def __init__(self, reply: str, began_at: int, line: int, command: str) -> None:
+        super().__init__(reply)
+        self.began_at = began_at
+        self.line = line
+        self.command = command
+
+
+def read_batch(source: BinaryIO) -> Iterator[Transaction]:
+    """Raises BatchError, and gives nothing after it."""
+    return _Batch(source).transactions()
+
+
+class _Batch:
+    __slots__ = ("_began_at", "_helo", "_line", "_recipients", "_sender", "_source")
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._line = 0
+        self._helo = ""
+        self._began_at = 0
+        self._sender: str | None = None
+        self._recipients: list[str] = []
+
+    def transactions(self) -> Iterator[Transaction]:
+        while raw := self._source.readline(MAX_LINE):
+            self._line += 1
+            command = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            verb, _, rest = command.partition(" ")
+            match verb.upper():
+                case "HELO" | "EHLO":
+                    self._helo = rest.strip()
+                    self._forget()
+                case "MAIL":
+                    self._mail(command)
+                case "RCPT":
+                    self._rcpt(command)
+                case "DATA":
+                    yield self._data(command)
+                case "RSET":
+                    self._forget()
+                case "QUIT":
+                    return
+                case "NOOP" | "HELP" | "VRFY" | "EXPN" | "ETRN" | "":
+                    continue
+                case _:
+                    self._fail("500 unrecognized command", command)
+
+    def _forget(self) -> None:
+        self._sender, self._recipients = None, []
+
+    def _fail(self, reply: str, command: str) -> None:
+        raise BatchError(reply, self._began_at, self._line, command)
+
+    def _mail(self, command: str) -> None:
+        if self._sender is not None:
+            self._fail("503 sender already given", command)
+        self._began_at = self._line
+        text = _behind(command, "MAIL FROM:")
+        self._sender = "" if text in ("", "<>") else self._address(text, command)
+
+    def _rcpt(self, command: str) -> None:
+        if self._sender is None:
+            self._fail("503 sender not yet given", command)
+        self._recipients.append(self._address(_behind(command, "RCPT TO:"), command))
+
+    def _address(self, text: str, command: str) -> str:
+        try:
+            return working_address(text).address
+        except AddressError as error:
+            self._fail(f"501 {error}", command)
+            raise AssertionError("unreachable") from error
+
+    def _data(self, command: str) -> Transaction:
+        if not self._recipients:
+            self._fail("503 valid RCPT command must precede DATA", command)
+        lines: list[bytes] = []
+        while (line := self._source.readline()) and line.rstrip(b"\r\n") != b".":
+            self._line += 1
+            line = line.rstrip(b"\r\n")
+            lines.append(line[1:] if line.startswith(b".") else line)
+        if not line:
+            self._began_at = 0
+            self._fail("421 Lost incoming connection", "")
+        self._line += 1
+        data = b"".join(line + b"\n" for line in lines)
+        made = Transaction(
+            self._helo, self._sender or "", tuple(self._recipients), data, self._began_at, self._line
+        )
+        self._forget()
+        return made
+
+
+def _behind(command: str, words: str) -> str:
+    """The address of `MAIL FROM:<a@b> SIZE=10`."""
+    text = command[len(words) :].strip() if command.upper().startswith(words) else command[4:].strip()
+    if text.startswith("<") and ">" in text:
+        address, _, rest = text.rpartition(">")
+        if _PARAMETERS.match(rest):
+            return f"{address}>"
+    return text

@@ -1,0 +1,90 @@
+"""The mail that tells a local sender why their message was not taken (Exim 5.3, -oem; chapter 53).
+
+It bears Exim's words; scripts and people know them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.accept.local.submit import Refused
+from pillarbox.mail.date import format_date
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import MemoryBody, Message
+
+COPY = "\n------ This is a copy of your message, including all the headers. ------\n\n"
+
+
+class Letterhead(msgspec.Struct, frozen=True):
+    """Who writes."""
+
+    hostname: str
+    sender_line: str
+    """For `From:` (`dsn_from`)."""
+    login: str
+    """Whom we run as."""
+
+
+def complaint(
+    refused: Refused, to: str, head: Letterhead, message_id: str, now: float
+) -> tuple[Envelope, Message]:
+    """Envelope and message for the spool. `to`: the sender of what was refused."""
+    subject, text = _words(refused)
+    lines = [
+        f"Received: from {head.login} by {head.hostname} with local (Exim 4.100.1)\n\tid {message_id}\n\tfor {to};\n"
+        f"\t{format_date(now)}",
+        "Auto-Submitted: auto-replied",
+        f"From: {head.sender_line}",
+        f"To: {to}",
+    ]
+    if refused.message_id:
+        lines.append(f"References: <E{refused.message_id}@{head.hostname}>")
+    lines += [
+        f"Subject: Mail failure - {subject}",
+        f"Message-Id: <E{message_id}@{head.hostname}>",
+        f"Date: {format_date(now)}",
+    ]
+    headers = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    body = text.encode("utf-8", "surrogateescape") + COPY.encode() + _copy(refused)
+    envelope = Envelope(
+        id=message_id,
+        sender=None,
+        recipients=(Recipient(to),),
+        origin=Origin(protocol="local", ident=head.login),
+        received_at=now,
+    )
+    return envelope, Message(headers, MemoryBody(body))
+
+
+def _words(refused: Refused) -> tuple[str, str]:
+    """(subject, text)."""
+    match refused.kind:
+        case "argument":
+            address, why = refused.bad[0]
+            return "malformed recipient address", (
+                "A message that you sent contained a recipient address that was incorrectly\nconstructed:\n\n"
+                f"  {address}  {why}\n\nThe message has not been delivered to any recipients.\n"
+            )
+        case "headers":
+            listed = "".join(f"  {address}: {why}\n" for address, why in refused.bad)
+            return "malformed recipient address", (
+                "A message that you sent contained one or more recipient addresses that were\nincorrectly constructed:\n\n"
+                f"{listed}\nThese addresses have been ignored. There were no other addresses in your\n"
+                "message, and so no attempt at delivery was possible.\n"
+            )
+        case "none":
+            return "no recipient addresses", (
+                "A message that you sent contained no recipient addresses, and therefore no\ndelivery could be attempted.\n"
+            )
+        case "policy":
+            return "rejected by local scanning code", (
+                "A message that you sent was rejected by the local scanning code that\nchecks incoming messages on this "
+                f"system. The following error was given:\n\n  {refused.why}\n"
+            )
+
+
+def _copy(refused: Refused) -> bytes:
+    if refused.message is None:
+        return b""
+    start = b"" if refused.message_id else b"\n"
+    return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks()) + b"\n"

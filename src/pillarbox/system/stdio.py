@@ -1,0 +1,100 @@
+"""Standard input and output as a connection that a client has made: `exim -bs`, and inetd (Exim 5.3).
+
+Either may be a file, a pipe, a terminal or a socket, so both are used by threads: no event loop takes all of these. Lines that end with LF alone are
+given CRLF when the first one does so: programs on this machine write them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+
+from pillarbox.ports.network import DialError
+
+CHUNK = 65536
+
+
+class StandardStream:
+    """ports.network.ServedConnection over descriptors 0 and 1."""
+
+    tls_cipher = ""
+    tls_sni = ""
+
+    def __init__(self, reading: int = 0, writing: int = 1) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._pending: asyncio.Future[bytes] | None = None
+        self._is_bare: bool | None = None
+        """Whether the client's lines end with LF alone; None: not known yet."""
+        self._last = b""
+        self._is_closed = False
+
+    def has_said(self, start: bytes) -> bool:
+        """Whether the last reply began with that."""
+        return self._last.startswith(start)
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        """Of a socket that inetd gave us; else nobody's."""
+        return _address(self._reading, is_peer=True)
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        return _address(self._reading, is_peer=False)
+
+    @property
+    def awaits_input(self) -> bool:
+        return self._pending is not None
+
+    async def read(self, timeout: float) -> bytes:
+        if self._is_closed:
+            return b""
+        self._pending = asyncio.get_running_loop().run_in_executor(None, os.read, self._reading, CHUNK)
+        try:
+            data = await asyncio.wait_for(self._pending, timeout)
+        except TimeoutError as error:
+            raise DialError("timeout", "nothing came") from error
+        except OSError as error:
+            raise DialError("lost_connection", str(error)) from error
+        finally:
+            self._pending = None
+        if self._is_bare is None and b"\n" in data:
+            self._is_bare = not data.partition(b"\n")[0].endswith(b"\r")
+        return data.replace(b"\n", b"\r\n") if self._is_bare else data
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        lines = data.rstrip(b"\r\n").rsplit(b"\n", 1)
+        self._last = lines[-1]
+        try:
+            await asyncio.wait_for(asyncio.to_thread(_write_all, self._writing, data), timeout)
+        except TimeoutError as error:
+            raise DialError("timeout", "our answer is not taken") from error
+        except OSError as error:
+            raise DialError("lost_connection", str(error)) from error
+
+    async def start_tls_server(self, timeout: float) -> None:
+        raise DialError("tls", "there is no TLS on standard input")
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        return {}
+
+    def close(self) -> None:
+        self._is_closed = True
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _address(descriptor: int, *, is_peer: bool) -> tuple[str, int]:
+    with contextlib.suppress(OSError):
+        known = socket.socket(fileno=os.dup(descriptor))
+        with known:
+            if known.family in (socket.AF_INET, socket.AF_INET6):
+                found = known.getpeername() if is_peer else known.getsockname()
+                return str(found[0]), int(found[1])
+    return "", 0
