@@ -93,7 +93,10 @@ async def rewrite_early(
     if rewriting is None or not rewriting.rules.are_for_smtp:
         return written
     rules, domain = rewriting
-    result = await replay(scope, lambda run: rules.result_now(written, "S", run, qualify_with=domain))
+    bracketed = f"<{written}>"
+    result = await replay(scope, lambda run: rules.result_now(bracketed, "S", run, qualify_with=domain))
+    if result.address == bracketed:
+        return written
     for line in result.complaints:
         complain(line)
     return result.address

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Rcpt
 
 OK = Reply(250, "Accepted", "2.1.5")
+TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 
 
 @verb(Rcpt)
@@ -19,8 +22,17 @@ async def handle(session: Session, event: Rcpt) -> None:
     transaction = session.transaction
     assert transaction is not None
     address = event.address
+    policy = session.policy
+    if policy.rewriting is not None:
+        try:
+            address = await rewrite_early(
+                policy.rewriting, address, transaction.scope, session.services.journal.main
+            )
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            session.services.journal.main(f"address rewriting: {error}")
+            session.reply(TROUBLE)
+            return
     if "@" not in address:
-        policy = session.policy
         if address.lower() != "postmaster" and not await session.may_leave_unqualified(
             policy.recipient_unqualified_hosts
         ):
