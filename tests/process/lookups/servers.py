@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +74,10 @@ def run(*command: str, text: str = "", folder: Path | None = None) -> str:
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
-    """The server until the end of the block; it is there when its port takes connections."""
+def running(
+    command: list[str], folder: Path, port: int, is_ready: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
+    """The server until the end of the block; it is there when its port takes connections and `is_ready` says so."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -87,7 +89,7 @@ def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
             **unprivileged(),
         )  # type: ignore[call-overload]
         try:
-            _wait(process, folder, port)
+            _wait(process, folder, port, is_ready)
             yield
         finally:
             process.send_signal(signal.SIGQUIT if "postgres" in command[0] else signal.SIGTERM)
@@ -98,11 +100,12 @@ def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
+def _wait(process: subprocess.Popen[bytes], folder: Path, port: int, is_ready: Callable[[], bool]) -> None:
     end = time.monotonic() + START_LIMIT
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+            if is_ready():
+                return
         if process.poll() is not None or time.monotonic() > end:
             pytest.fail(f"the server did not start: {(folder / 'log').read_text(errors='replace')[-2000:]}")
         time.sleep(0.02)
@@ -134,7 +137,8 @@ def postgresql(base: Path) -> Iterator[Server]:
     ]
     single = [postgres, "--single", "-D", str(folder / "data"), "postgres"]
     run(*single, text="create database mail;\n", folder=folder)
-    with running(command, folder, port):
+    state = folder / "data" / "postmaster.pid"  # its last line says "ready"; before, the port refuses logins
+    with running(command, folder, port, lambda: state.read_text().rstrip().endswith("ready")):
         yield Server(str(folder / f".s.PGSQL.{port}"), port)
 
 
@@ -155,7 +159,10 @@ def mariadb(base: Path) -> Iterator[Server]:
         "--key-buffer-size=1M",
         "--skip-log-bin",
     ]
+    # a starting server removes all temporary tables that it finds, another's too
+    private = ("env", f"TMPDIR={owned(folder / 'tmp')}")
     run(
+        *private,
         install,
         *data[:2],
         "--auth-root-authentication-method=normal",
@@ -170,7 +177,7 @@ def mariadb(base: Path) -> Iterator[Server]:
     )
     sock = folder / "mysql.sock"
     command = [
-        mariadbd, *data, *small, f"--socket={sock}", f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={start}",
+        *private, mariadbd, *data, *small, f"--socket={sock}", f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={start}",
         f"--pid-file={folder}/pid", "--skip-name-resolve", "--character-set-server=utf8mb4",
     ]  # fmt: skip
     with running(command, folder, port):
