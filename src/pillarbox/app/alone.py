@@ -18,6 +18,7 @@ from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import load_config
 from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
+from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.telling import TellingJournal
@@ -28,6 +29,7 @@ from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.settings import Queueing
 from pillarbox.system import loop as event_loop
+from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.stdio import StandardStream
 from pillarbox.system.tls import TlsFileError
 from pillarbox.wire.control import Act, Request, Run, Status, Submit
@@ -116,8 +118,9 @@ def _foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell =
 async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
     try:
         config = load_config(config_path, dict(options.macros))
+        helper = start_helper(config)
         become_mail_user(config, config_path)
-        world = await _open_world(config, options)
+        world = await _open_world(config, options, helper)
     except (ConfigError, NoSuchUser) as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     except OSError as error:
@@ -139,10 +142,10 @@ def _is_queue_only(config: Config, options: AloneOptions) -> bool:
     return options.delivery in ("q", "qs") or (config.main(Queueing).queue_only and not options.delivery)
 
 
-async def _open_world(config: Config, options: AloneOptions) -> World:
+async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd | None) -> World:
     """In the first slot that is free. Raises CannotWork, OSError."""
     for slot in range(LAST_SLOT, FIRST_SLOT, -1):
-        world = World(config, slot, is_alone=True)
+        world = World(config, slot, is_alone=True, helper=helper)
         if options.is_verbose:
             world.journal = TellingJournal(world.journal)
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.helping import never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.outside import outside_facts
 from pillarbox.app.services import local_host
@@ -46,7 +47,7 @@ from pillarbox.flow.settings import (
     Tls,
 )
 from pillarbox.flow.transport.run import Transports
-from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.services import Site, TransportServices
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
@@ -135,6 +136,15 @@ class Mta:
             expansion=self.expansion,
             network=world.network,
             user_files=world.user_files,
+            local_work=world.local_work,
+            identities=world.identities,
+            never_users=never_users(config),
+            site=Site(
+                qualify_domain=config.main(Identity).sender_domain,
+                recipient_domain=config.main(Identity).recipient_domain,
+                login=self.login,
+                return_size_limit=config.main(Bounces).bounce_return_size_limit,
+            ),
             hints=world.hints,
             journal=world.journal,
             hostname=hostname,
@@ -151,6 +161,7 @@ class Mta:
         transport_services.note_host_failure = retries.note
         style = config.main(Logging).style
         self.injection = Injection(world.spool, world.journal, style)
+        transport_services.inject = self.injection
         notices = Notices(self.injection, self._style(), WarningPlan(queueing.delay_warning), world.clock)
         ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)

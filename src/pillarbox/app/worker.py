@@ -32,6 +32,7 @@ from pillarbox.mailbox.imap.session import Session as ImapSession
 from pillarbox.mailbox.pop3.session import Session as Pop3Session
 from pillarbox.system import loop as event_loop
 from pillarbox.system.connection import SocketConnection
+from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.tls import TlsFileError
 
 GRACE = 20.0
@@ -48,16 +49,23 @@ MAILBOX_CONNECTIONS_PER_ADDRESS = 200
 OFFLINE_EVERY = 5.0
 
 
-def work(seat: WorkerSeat, config_path: Path, queue_interval: float | None = None) -> int:
+def work(
+    seat: WorkerSeat,
+    config_path: Path,
+    queue_interval: float | None = None,
+    helper: HelperEnd | None = None,
+) -> int:
     """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, config_path, queue_interval))
+    return event_loop.run(_serve(seat, config_path, queue_interval, helper))
 
 
-async def _serve(seat: WorkerSeat, config_path: Path, queue_interval: float | None) -> int:
+async def _serve(
+    seat: WorkerSeat, config_path: Path, queue_interval: float | None, helper: HelperEnd | None
+) -> int:
     try:
         config = load_config(config_path)
-        worker = Worker(seat, config_path, config, queue_interval)
+        worker = Worker(seat, config_path, config, queue_interval, helper)
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
@@ -66,11 +74,16 @@ async def _serve(seat: WorkerSeat, config_path: Path, queue_interval: float | No
 
 class Worker:
     def __init__(
-        self, seat: WorkerSeat, config_path: Path, config: Config, queue_interval: float | None = None
+        self,
+        seat: WorkerSeat,
+        config_path: Path,
+        config: Config,
+        queue_interval: float | None = None,
+        helper: HelperEnd | None = None,
     ) -> None:
         self._seat = seat
         self._config_path = config_path
-        self.world = World(config, seat.slot)
+        self.world = World(config, seat.slot, helper=helper)
         self._queue_interval = queue_interval
         self.mta = Mta(config, self.world, queue_interval)
         self._services: list[Service] = []

@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import Protocol
 
+from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
@@ -20,6 +21,7 @@ from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.spool.local import LocalSpool
+from pillarbox.backends.userfiles.joined import JoinedUserFiles
 from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
@@ -32,6 +34,8 @@ from pillarbox.system.dns.hosts import HostsFile
 from pillarbox.system.dns.resolver import DnsResolver
 from pillarbox.system.dns.servers import NameServers, parse_server
 from pillarbox.system.durable import WorkThread
+from pillarbox.system.helper.process import HelperEnd
+from pillarbox.system.identities import SystemIdentities
 from pillarbox.system.passwd import PasswdUsers
 from pillarbox.system.textfiles import LocalTextFiles
 
@@ -49,7 +53,9 @@ class ProcessJournal(Journal, Protocol):
 class World:
     """The ports of one process."""
 
-    def __init__(self, config: Config, slot: int, *, is_alone: bool = False) -> None:
+    def __init__(
+        self, config: Config, slot: int, *, is_alone: bool = False, helper: HelperEnd | None = None
+    ) -> None:
         """Opens nothing that needs a running loop; see `start`. `is_alone`: of a command, for few messages: they are written to the queue
         at once, without a journal."""
         files = config.main(Files)
@@ -76,7 +82,10 @@ class World:
             str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic
         )
         self._work_thread = WorkThread("maildir sync")
-        self.user_files = LocalUserFiles(socket.gethostname(), self._work_thread)
+        self.local_work = local_work(helper)
+        own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
+        self.user_files = JoinedUserFiles(own_files, self.local_work)
+        self.identities = SystemIdentities(self.clock)
         servers = [parse_server(text) for text in config.main(Dns).nameservers.replace(",", " ").split()]
         self.resolver = DnsResolver(NameServers(servers), self.clock)
         self.hosts = HostsFile(self.clock)

@@ -13,6 +13,7 @@ from pillarbox import __version__
 from pillarbox.app import first_start, privilege
 from pillarbox.app.configuration import load_config
 from pillarbox.app.data_folder import DataFolder
+from pillarbox.app.helping import start_helper
 from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
 from pillarbox.app.log_directory import log_directory_of
 from pillarbox.app.supervisor import Supervisor
@@ -22,6 +23,7 @@ from pillarbox.config.errors import ConfigError, OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity, Listening
+from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import CannotListen
 from pillarbox.system.tls import TlsFileError
 
@@ -66,10 +68,11 @@ def serve(
         _detach()
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
+    helper = start_helper(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
     supervisor = Supervisor(
-        listeners, count, lambda seat: _work(lock, seat, path, interval), _check(path), _say
+        listeners, count, lambda seat: _work(lock, seat, path, interval, helper), _check(path), _say
     )
     return supervisor.run(lambda: _ready(start, places, path, count))
 
@@ -144,12 +147,12 @@ def _take_workers_lock(spool: Path) -> int:
         return descriptor
 
 
-def _work(lock: int, seat: object, path: Path, queue_interval: float | None) -> int:
+def _work(lock: int, seat: object, path: Path, queue_interval: float | None, helper: HelperEnd | None) -> int:
     from pillarbox.app.supervisor import WorkerSeat
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, path, queue_interval)
+    return work(seat, path, queue_interval, helper)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:
