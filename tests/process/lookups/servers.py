@@ -112,8 +112,8 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, port: int, is_ready: C
 
 
 @contextlib.contextmanager
-def postgresql(base: Path) -> Iterator[Server]:
-    """Database `mail`, user `exim` with the password `secret` over TCP, trusted on the socket."""
+def postgresql(base: Path, *options: str) -> Iterator[Server]:
+    """`options`: more of them for the server. Database `mail`, user `exim` with the password `secret` over TCP, trusted on the socket."""
     folder, port = owned(base / "pgsql"), free_port()
     initdb, postgres = program("initdb"), program("postgres")
     (base / "pgpass").write_text("secret\n")
@@ -134,6 +134,7 @@ def postgresql(base: Path) -> Iterator[Server]:
         "-k",
         str(folder),
         *quick,
+        *options,
     ]
     single = [postgres, "--single", "-D", str(folder / "data"), "postgres"]
     run(*single, text="create database mail;\n", folder=folder)
@@ -143,8 +144,8 @@ def postgresql(base: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def mariadb(base: Path) -> Iterator[Server]:
-    """Database `mail`, user `exim` with the password `secret`."""
+def mariadb(base: Path, *options: str) -> Iterator[Server]:
+    """`options`: more of them for the server. Database `mail`, user `exim` with the password `secret`."""
     folder, port = owned(base / "mysql"), free_port()
     mariadbd, install = program("mariadbd"), program("mariadb-install-db")
     data = [
@@ -178,7 +179,7 @@ def mariadb(base: Path) -> Iterator[Server]:
     sock = folder / "mysql.sock"
     command = [
         *private, mariadbd, *data, *small, f"--socket={sock}", f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={start}",
-        f"--pid-file={folder}/pid", "--skip-name-resolve", "--character-set-server=utf8mb4",
+        f"--pid-file={folder}/pid", "--skip-name-resolve", "--character-set-server=utf8mb4", *options,
     ]  # fmt: skip
     with running(command, folder, port):
         yield Server(str(sock), port)
