@@ -35,16 +35,19 @@ def local_chunks(prefix: bytes, headers: bytes, body: Iterator[bytes]) -> Iterat
     return chain((prefix, headers, BLANK_LINE), body)
 
 
-def change_headers(block: bytes, job: Job, add: bytes, remove: str) -> bytes:
-    """The block after `headers_remove`, then `headers_add`, of the router and the transport (Exim 48.6).
+def without_removed(block: bytes, job: Job, remove: str) -> bytes:
+    """The block after `headers_remove` of the router and the transport (Exim 48.6).
 
-    `add`: the transport's expanded lines; `remove`: its expanded colon list of names. A name that ends in `*` stands for all that begin so.
+    `remove`: the transport's expanded colon list of names. A name that ends in `*` stands for all that begin so.
     """
     first = job.assignments[0]
     removed = names_of((*first.headers_remove, remove)) if remove or first.headers_remove else frozenset()
-    if removed:
-        block = _remove(block, removed)
-    for text in first.headers_add:
+    return _remove(block, removed) if removed else block
+
+
+def with_added(block: bytes, job: Job, add: bytes) -> bytes:
+    """The block with `headers_add` of the router, then of the transport (`add`: its expanded lines)."""
+    for text in job.assignments[0].headers_add:
         block += header_lines(text)
     return block + add
 

@@ -25,6 +25,9 @@ class Job(msgspec.Struct, frozen=True):
     is_forced: bool = False
     """Try hosts whose retry time has not come (`-qf`, `-M`, a message older than its retry rule)."""
 
+    is_shadow: bool = False
+    """The transport runs as another's shadow: what comes of it is only told (Exim 24, `shadow_transport`)."""
+
     @property
     def sender(self) -> str | None:
         """The envelope sender to use: `errors_to` when a router set one."""

@@ -70,14 +70,17 @@ def deferred(
     reply: Reply | None = None,
     security: Security = CLEAR,
     elapsed: float = 0.0,
+    is_frozen: bool = False,
 ) -> Deferred:
     candidate = assignment.candidate
     return Deferred(
         address=candidate.address,
+        log_word=redirected_word(assignment),
         recipient=candidate.recipient.address,
         parents=intermediate(assignment),
         router=assignment.router,
         transport=assignment.transport,
+        is_frozen=is_frozen,
         reason=reason,
         error=error,
         error_detail=error_detail,
@@ -99,14 +102,17 @@ def failed(
     reply: Reply | None = None,
     security: Security = CLEAR,
     is_reused: bool = False,
+    output: bytes = b"",
 ) -> Failed:
     candidate = assignment.candidate
     return Failed(
         address=candidate.address,
+        log_word=redirected_word(assignment),
         recipient=candidate.recipient.address,
         parents=intermediate(assignment),
         router=assignment.router,
         transport=assignment.transport,
+        output=output,
         reason=reason,
         host=host,
         reply=reply,
@@ -131,3 +137,8 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
     """Addresses between the final one and the envelope's recipient, nearest first."""
     parents = assignment.candidate.parents
     return tuple(p.address for p in parents[:-1]) if len(parents) > 1 else ()
+
+
+def redirected_word(assignment: Assignment) -> str:
+    """How the log names what redirection made of an address: `|command`, a path; empty for an address."""
+    return f"|{assignment.file}" if assignment.target == "pipe" else assignment.file

@@ -3,17 +3,22 @@
 A transport takes a job, one message for addresses that go the same way, and answers with one outcome per address. Ordinary trouble is
 in the outcomes. Subclasses are one file each in transports/.
 
-Known gaps: what is declared `inert`.
+A local delivery is prepared by `prepare` (as whom and where it runs, what its expansions see) and `copy_of` (the bytes that leave).
+
+Known gaps: what is declared `inert`; `transport_filter` on remote transports.
 """
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+import msgspec
 
 from pillarbox.config.declare import Driver, Unready, derived, option
-from pillarbox.config.errors import CombinationError
+from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import (
     Duration,
     ExpandedGroup,
@@ -23,19 +28,40 @@ from pillarbox.config.kinds import (
     HeaderNames,
     HeaderRewriting,
     fixed_integer,
+    parse_integer,
 )
 from pillarbox.config.logins import main_group_of
+from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
+from pillarbox.flow.transport.command_line import CommandError, CommandLine
+from pillarbox.flow.transport.filtering import WHO, filtered
 from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.rewriting import rewritten
 from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.surroundings import Surroundings, surroundings_of
+from pillarbox.flow.transport.writing import Copy
 from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.outcome import Outcome
+from pillarbox.mail.taint import Tainted
+
+_OF_LOCAL_PART = re.compile(r"\$\{?local_part")
+_OF_DOMAIN = re.compile(r"\$\{?domain")
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A local delivery about to run."""
+
+    scope: Scope
+    surroundings: Surroundings
+    sender: str | None
+    """The return path of this copy."""
 
 
 class Transport(Driver, family="transport"):
@@ -53,7 +79,7 @@ class Transport(Driver, family="transport"):
     headers_add: HeaderLines | None = option(default=None, doc="Header lines added behind the message's own.")
     headers_remove: HeaderNames | None = option(default=None, doc="Colon list of header names to leave out.")
     headers_rewrite: HeaderRewriting | None = option(
-        default=None, doc="Rewrite rules for addresses in the headers of this copy.", inert="refused"
+        default=None, doc="Rewrite rules for addresses in the headers of this copy."
     )
     body_only: bool = option(default=False, doc="Deliver the body without the headers.")
     headers_only: bool = option(default=False, doc="Deliver the headers without the body.")
@@ -71,43 +97,41 @@ class Transport(Driver, family="transport"):
         default=None,
         doc="The group to deliver with (needs the root helper); unset: the main group of a fixed user.",
     )
-    initgroups: bool = option(default=False, doc="Give the delivery all groups of its user.", inert="noted")
-    home_directory: Template | None = option(
-        default=None, doc="`$home`, where the router has set none.", inert="noted"
-    )
-    current_directory: Template | None = option(
-        default=None, doc="Directory in which the delivery runs.", inert="noted"
-    )
+    initgroups: bool = option(default=False, doc="Give the delivery all groups of its user.")
+    home_directory: Template | None = option(default=None, doc="`$home`, where the router has set none.")
+    current_directory: Template | None = option(default=None, doc="Directory in which the delivery runs.")
     debug_print: Template | None = option(
         default=None, doc="Shown by `-d` when the transport runs.", inert="noted"
     )
-    disable_logging: bool = option(default=False, doc="Do not log what it delivers.", inert="refused")
+    disable_logging: bool = option(default=False, doc="Do not log what it delivers.")
     event_action: Template | None = option(
         default=None,
         doc="Expanded at every event of a delivery; what it gives can change what happens.",
         inert="refused",
     )
     retry_use_local_part: bool | None = option(
-        default=None, doc="Retry keys hold the local part too; unset: for local transports.", inert="noted"
+        default=None, doc="Retry keys hold the local part too; unset: for local transports."
     )
     shadow_condition: Template | None = option(
-        default=None, doc="Deliver to the shadow too only when this is true.", inert="refused"
+        default=None, doc="Deliver to the shadow too only when this is true."
     )
     shadow_transport: str | None = option(
-        default=None,
-        doc="A local transport that gets a copy of what this one has delivered.",
-        inert="refused",
+        default=None, doc="A local transport that gets a copy of what this one has delivered."
     )
     transport_filter: Template | None = option(
-        default=None, doc="A command through which the message goes on its way.", inert="refused"
+        default=None, doc="A command through which the message goes on its way."
     )
-    transport_filter_timeout: Duration = option(default="5m", doc="Stop it after this long.", inert="noted")
+    transport_filter_timeout: Duration = option(default="5m", doc="Stop it after this long.")
     parallel_limit: int = derived(init=False)
     """`max_parallel`; 0: no limit."""
     size_limit: int = derived(init=False)
     """`message_size_limit` in bytes; 0: no limit."""
     changes_headers: bool = derived(init=False)
-    """Some option adds or removes fields behind the prefix."""
+    """Some option adds, removes or changes fields behind the prefix."""
+    filter_line: CommandLine | None = derived(init=False)
+    """`transport_filter`."""
+    splits_by: Literal["", "domain", "address"] = derived(init=False)
+    """Addresses that differ in this cannot share a delivery: an option depends on it (Exim chapter 25)."""
 
     is_local: ClassVar[bool] = True
     """Local transports take one address at a time and are run before remote ones."""
@@ -117,7 +141,9 @@ class Transport(Driver, family="transport"):
         if self.body_only and self.headers_only:
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
-        put(self, "changes_headers", bool(self.headers_add or self.headers_remove))
+        put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
+        put(self, "filter_line", self._command("transport_filter", WHO))
+        put(self, "splits_by", self._split())
         put(self, "parallel_limit", fixed_integer(self.max_parallel) or 0)
         put(self, "size_limit", fixed_integer(self.message_size_limit) or 0)
         if self.retry_use_local_part is None:
@@ -128,15 +154,37 @@ class Transport(Driver, family="transport"):
                 raise CombinationError(f"user set without group for the {self.name} transport")
             put(self, "group", Template.parse(group))
 
+    def _command(self, option_name: str, who: str) -> CommandLine | None:
+        """A command is divided, and its arguments parsed, when the configuration is loaded. Raises OptionError."""
+        template: Template | None = getattr(self, option_name)
+        if template is None or not template.source.strip():
+            return None
+        try:
+            return CommandLine.parse(template.source, who)
+        except CommandError as error:
+            raise OptionError(str(error), option_name) from None
+
+    def _split(self) -> Literal["", "domain", "address"]:
+        sources = [getattr(getattr(self, place), "source", "") for place in self.given]
+        if any(_OF_LOCAL_PART.search(str(source)) for source in sources):
+            return "address"
+        return "domain" if any(_OF_DOMAIN.search(str(source)) for source in sources) else ""
+
     def unready(self) -> Iterator[Unready]:
-        for name in ("max_parallel", "message_size_limit"):
-            if fixed_integer(getattr(self, name)) is None:
-                yield Unready(name, "only a plain number is supported yet")
+        if fixed_integer(self.max_parallel) is None:
+            yield Unready("max_parallel", "only a plain number is supported yet")
+        if self.transport_filter is not None and not self.is_local:
+            yield Unready("transport_filter", "only local transports have filters yet")
 
     @property
     def addresses_per_job(self) -> int:
         """At most so many addresses in one job; 0: no limit."""
         return 1
+
+    @property
+    def batching(self) -> Template | None:
+        """`batch_id` of the transports that have it."""
+        return None
 
     @abstractmethod
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
@@ -151,6 +199,67 @@ class Transport(Driver, family="transport"):
         except ForcedFailure:
             return job.sender
 
+    async def prepare(self, job: Job, services: TransportServices) -> Prepared:
+        """What the delivery of a local transport needs. Raises Unfit, ExpansionFailed, ExpansionDeferred."""
+        scope = scope_of(job, services)
+        creator = (job.envelope.origin.caller_uid, job.envelope.origin.caller_gid)
+        surroundings = await surroundings_of(
+            self,
+            job.assignments[0],
+            scope,
+            services,
+            creator=creator if self.runs_as_creator and creator[0] >= 0 else None,
+        )
+        sender = await self.sender_of(job, scope)
+        facets: dict[type, object] = {
+            DeliveryFacts: DeliveryFacts(self.addresses_of(job), Tainted(sender or ""))
+        }
+        first = scope.facet(Assignment)
+        if first is not None and first.home != surroundings.home:
+            facets[Assignment] = msgspec.structs.replace(first, home=surroundings.home)
+        return Prepared(scope.with_facets(facets), surroundings, sender)
+
+    @property
+    def runs_as_creator(self) -> bool:
+        """`pipe_as_creator`."""
+        return False
+
+    def addresses_of(self, job: Job) -> tuple[str, ...]:
+        """The recipients as the next program sees them: without affixes unless `rcpt_include_affixes` is set."""
+        return tuple(_bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments)
+
+    async def copy_of(self, job: Job, prepared: Prepared, services: TransportServices) -> Copy:
+        """The message as it leaves, in LF form. Raises FilterFailed, CommandError, ExpansionFailed, ExpansionDeferred."""
+        block = b""
+        if not self.body_only:
+            block = self.prefix_of(job, prepared.sender, services.clock.now())
+            block += await self.headers_of(job, prepared.scope, services)
+        body = () if self.headers_only else job.message.body.chunks()
+        copy = Copy(block, body, has_headers=not self.body_only)
+        if self.filter_line is None:
+            return copy
+        return await filtered(
+            copy,
+            self.filter_line,
+            self.addresses_of(job),
+            prepared.scope,
+            prepared.surroundings,
+            services,
+            timeout=self.transport_filter_timeout,
+            size=len(block) + job.message.size,
+        )
+
+    async def limit_of(self, job: Job, services: TransportServices) -> int:
+        """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed, ExpansionDeferred, OptionError."""
+        if self.size_limit or self.message_size_limit is None or self.message_size_limit.is_constant:
+            return self.size_limit
+        text = await self.message_size_limit.expand(scope_of(job, services))
+        return parse_integer(text) if text.strip() else 0
+
+    def retry_key_of(self, assignment: Assignment) -> str:
+        """Of a local delivery, in the retry hints (`retry_use_local_part`)."""
+        return f"T:{assignment.address}" if self.retry_use_local_part else f"T:{assignment.domain}"
+
     def prefix_of(self, job: Job, sender: str | None, now: float) -> bytes:
         """The fields in front of the message: Return-path, Envelope-to, Delivery-date, as configured."""
         prefix = b""
@@ -162,14 +271,21 @@ class Transport(Driver, family="transport"):
             prefix += headers.delivery_date(now)
         return prefix
 
-    async def headers_of(self, job: Job, scope: Scope) -> bytes:
+    async def headers_of(self, job: Job, scope: Scope, services: TransportServices | None = None) -> bytes:
         """The message's header block as this copy has it; the very same bytes when nothing changes. Raises ExpansionFailed."""
         first = job.assignments[0]
         if not (self.changes_headers or first.headers_add or first.headers_remove):
             return job.message.headers
         added = await _expanded(self.headers_add, scope)
         removed = await _expanded(self.headers_remove, scope)
-        return headers.change_headers(job.message.headers, job, headers.header_lines(added), removed)
+        block = headers.without_removed(job.message.headers, job, removed)
+        if self.headers_rewrite is not None and services is not None:
+
+            def complain(text: str) -> None:
+                services.journal.main(f"{job.envelope.id} {text}")
+
+            block = await rewritten(block, self.headers_rewrite, scope, services.qualify_domain, complain)
+        return headers.with_added(block, job, headers.header_lines(added))
 
 
 async def _expanded(template: Template | None, scope: Scope) -> str:
@@ -182,8 +298,11 @@ async def _expanded(template: Template | None, scope: Scope) -> str:
 
 
 def scope_of(job: Job, services: TransportServices) -> Scope:
-    """What this job's expansions see: the connection, the message, the first address and how it was routed."""
+    """What this job's expansions see: the connection, the message, the address and how it was routed. Of several addresses, only what they
+    have in common (Exim 23.4)."""
     first = job.assignments[0]
+    if len(job.assignments) > 1:
+        first = _in_common(job.assignments)
     return Scope(
         {
             Origin: job.envelope.origin,
@@ -193,3 +312,27 @@ def scope_of(job: Job, services: TransportServices) -> Scope:
         },
         services.expansion,
     )
+
+
+def _in_common(assignments: tuple[Assignment, ...]) -> Assignment:
+    first = assignments[0]
+    domain = first.domain if all(a.domain == first.domain for a in assignments) else ""
+    nobody = msgspec.structs.replace(
+        first.candidate, local_part="", original_local_part="", domain=domain, parents=()
+    )
+    return msgspec.structs.replace(
+        first,
+        candidate=nobody,
+        local_part="",
+        local_part_prefix="",
+        local_part_suffix="",
+        local_part_data="",
+        domain_data=first.domain_data if domain else "",
+    )
+
+
+def _bare_address(assignment: Assignment, *, with_affixes: bool) -> str:
+    has_affix = assignment.local_part_prefix or assignment.local_part_suffix
+    if has_affix and not with_affixes:
+        return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
+    return assignment.address

@@ -80,8 +80,9 @@ async def frame_of(
 def written(copy: Copy, frame: Frame, options: WritingOptions) -> Iterator[bytes]:
     """All that is written, in order."""
     if options.use_bsmtp:
-        return chain((frame.before,), _ended(_batch_smtp(copy, frame), options), (frame.after,))
-    escape = escaping(options.check_string or "", options.escape_string or "")
+        dot = b".\r\n" if options.use_crlf else b".\n"
+        return chain((frame.before,), _ended(_batch_smtp(copy, frame), options), (frame.after, dot))
+    escape = escaping(options.check_string, options.escape_string)
     if not copy.has_headers or copy.is_filtered:
         middle: Pieces = escape(copy.pieces())
     else:
@@ -90,7 +91,7 @@ def written(copy: Copy, frame: Frame, options: WritingOptions) -> Iterator[bytes
 
 
 def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
-    """The envelope as SMTP commands, dots doubled, and the dot (Exim 49.4.1)."""
+    """The envelope as SMTP commands, and lines with their first dot doubled (Exim 49.4.1). The suffix stands before the final dot."""
     commands = [f"MAIL FROM:<{frame.sender}>", *(f"RCPT TO:<{one}>" for one in frame.recipients), "DATA", ""]
     yield "\n".join(commands).encode("utf-8", "surrogateescape")
     last = b"\n"
@@ -98,7 +99,8 @@ def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
         if piece:
             last = piece
             yield piece
-    yield b".\n" if last.endswith(b"\n") else b"\n.\n"
+    if not last.endswith(b"\n"):
+        yield b"\n"
 
 
 def _ended(pieces: Pieces, options: WritingOptions) -> Pieces:
@@ -111,9 +113,9 @@ async def _expanded(template: Template | None, scope: Scope) -> bytes:
     return (await template.expand(scope)).encode("utf-8", "surrogateescape")
 
 
-def escaping(check: str, escape: str) -> Change:
-    """Lines that begin with `check` begin with `escape` instead; empty `check`: the pieces as they are."""
-    if not check:
+def escaping(check: str | None, escape: str | None) -> Change:
+    """Lines that begin with `check` begin with `escape` instead; where one is unset: the pieces as they are."""
+    if not check or escape is None:
         return lambda pieces: pieces
     begins = b"\n" + check.encode("utf-8", "surrogateescape")
     instead = b"\n" + escape.encode("utf-8", "surrogateescape")

@@ -1,19 +1,38 @@
-"""pipe: hand the message to a command (Exim chapter 29). Declared; it does not run yet."""
+"""pipe: hand the message to a command (Exim chapter 29).
+
+    command → program that may be run → environment → run → what its end means
+
+The command is divided into arguments before anything is expanded and run without a shell; with `use_shell` it is expanded as a whole and
+given to one. It runs as whom Exim's chapter 23 says, through the root helper.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import msgspec
 
-from pillarbox.config.declare import Unready, option
+from pillarbox.config.declare import derived, option
 from pillarbox.config.errors import CombinationError
-from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words
+from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words, parse_integer
+from pillarbox.flow.facets.delivering import DeliveryFacts
+from pillarbox.flow.transport.command_line import CommandError, CommandLine
+from pillarbox.flow.transport.ended import Judgement, Manner, judge
+from pillarbox.flow.transport.environment import environment_of, more_variables
+from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.outcomes import defer_all
+from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, failed, redirected_word
 from pillarbox.flow.transport.services import TransportServices
-from pillarbox.flow.transport.transport import Transport
+from pillarbox.flow.transport.surroundings import Unfit
+from pillarbox.flow.transport.transport import Prepared, Transport
+from pillarbox.flow.transport.writing import frame_of, written
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import Tainted, is_tainted, plain
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.items import split
+from pillarbox.language.printing import printable
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
+from pillarbox.ports.localwork import CommandEnd, CommandWork, WorkRefused
 
 _PREFIX = "From ${if def:return_path{$return_path}{MAILER-DAEMON}} ${tod_bsdinbox}\n"
 _APART = (
@@ -25,7 +44,7 @@ _APART = (
 """Options that exclude each other, and how Exim names the transport."""
 
 
-class Pipe(Transport, driver="pipe", inert="refused"):
+class Pipe(Transport, driver="pipe"):
     """Write to a command's standard input."""
 
     command: Template | None = option(default=None, doc="The command and its arguments, expanded one by one.")
@@ -72,6 +91,10 @@ class Pipe(Transport, driver="pipe", inert="refused"):
     use_crlf: bool = option(default=False, doc="End lines with CRLF.")
     use_shell: bool = option(default=False, doc="Run it by the shell.")
 
+    command_line: CommandLine | None = derived(init=False)
+    """`command`, divided; None with `use_shell` and where there is none."""
+    manner: Manner = derived(init=False)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check()
@@ -84,6 +107,8 @@ class Pipe(Transport, driver="pipe", inert="refused"):
         if self.use_bsmtp:
             put(self, "check_string", ".")
             put(self, "escape_string", "..")
+        put(self, "command_line", None if self.use_shell else self._command("command", self._who))
+        put(self, "manner", self._manner())
 
     def _check(self) -> None:
         for one, other, told in _APART:
@@ -97,10 +122,216 @@ class Pipe(Transport, driver="pipe", inert="refused"):
             reason = f"temp_errors must be a list of numbers or an asterisk for the {self.name} transport"
             raise CombinationError(reason)
 
-    def unready(self) -> Iterator[Unready]:
-        yield from super().unready()
-        if self.use_shell:
-            yield Unready("use_shell", "commands are run by their arguments, never by a shell")
+    def _manner(self) -> Manner:
+        codes = [item.strip() for item in self.temp_errors.split(":")]
+        return Manner(
+            name=self.name,
+            ignore_status=self.ignore_status,
+            return_output=self.return_output,
+            freeze_exec_fail=self.freeze_exec_fail,
+            freeze_signal=self.freeze_signal,
+            timeout_defer=self.timeout_defer,
+            temp_errors=None if codes == ["*"] else frozenset(parse_integer(code) for code in codes if code),
+        )
+
+    @property
+    def _who(self) -> str:
+        return f"{self.name} transport"
+
+    @property
+    def runs_as_creator(self) -> bool:
+        return self.pipe_as_creator
+
+    @property
+    def addresses_per_job(self) -> int:
+        return max(1, self.batch_max)
+
+    @property
+    def batching(self) -> Template | None:
+        return self.batch_id
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        return defer_all(job, Reason(f"{self.name} transport: the driver pipe cannot run yet"))
+        keys = (self.retry_key_of(job.assignments[0]),)
+        try:
+            return await self._deliver(job, services)
+        except FilterFailed as failure:
+            is_final = not self.timeout_defer if failure.is_timed_out else failure.is_permanent
+            return _all(
+                job, Judgement("failed" if is_final else "deferred", str(failure)), keys, peer=_UNTOLD
+            )
+        except CommandError as error:
+            return _all(job, Judgement("failed" if error.is_permanent else "deferred", str(error)), keys)
+        except (ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
+            return defer_all(job, Reason(str(error)), retry_keys=keys)
+
+    async def _deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
+        prepared = await self.prepare(job, services)
+        scope = prepared.scope
+        source = self._source(job)
+        if source is None:
+            reason = f"no command specified for {self.name} transport"
+            return defer_all(job, Reason(reason), retry_keys=(self.retry_key_of(job.assignments[0]),))
+        path = await self._text(self.path, scope)
+        arguments = await self._arguments(job, source, prepared, path, services)
+        environment = environment_of(job, prepared.sender, prepared.surroundings.home, path, services)
+        if self.environment is not None:
+            environment += more_variables(
+                item for item, _ in split(await self._text(self.environment, scope))
+            )
+        frame = await frame_of(self, scope, prepared.sender, self.addresses_of(job))
+        copy = await self.copy_of(job, prepared, services)
+        work = CommandWork(
+            actor=prepared.surroundings.actor,
+            arguments=arguments,
+            environment=tuple((plain(name), plain(value)) for name, value in environment),
+            directory=prepared.surroundings.directory,
+            umask=self.umask,
+            timeout=self.timeout,
+            max_output=self.max_output,
+            permits_core=self.permit_coredump,
+        )
+        end = await services.local_work.run(work, written(copy, frame, self))
+        return self._outcomes(job, end, source, arguments[0], prepared, services)
+
+    def _source(self, job: Job) -> str | None:
+        """The command as it is written: redirection's, unless `force_command`, else our own. Raises CommandError."""
+        redirected = job.assignments[0].file
+        if redirected and is_tainted(redirected):
+            raise CommandError(f"Tainted command for {self._who}: '{redirected}'", is_permanent=True)
+        if redirected and not self.force_command:
+            return redirected
+        return self.command.source if self.command is not None else None
+
+    async def _arguments(
+        self, job: Job, source: str, prepared: Prepared, path: str, services: TransportServices
+    ) -> tuple[str, ...]:
+        """Raises CommandError, ExpansionFailed, ExpansionDeferred."""
+        first, scope = job.assignments[0], prepared.scope
+        is_redirected = bool(first.file) and not self.force_command
+        if self.use_shell:
+            return ("/bin/sh", "-c", await self._shell_text(source, scope, expands=not is_redirected))
+        if not is_redirected and self.command_line is not None:
+            arguments = await self.command_line.arguments(scope, self.addresses_of(job), first.file or None)
+        else:
+            line = CommandLine.parse(source, self._who, expands=bool(first.captures))
+            arguments = await line.arguments(_with_captures(scope, first.captures, first.this_address), ())
+        if not arguments:
+            raise CommandError(f"no command specified for {self.name} transport")
+        program = await self._program(arguments[0], path, prepared, services)
+        return (program, *arguments[1:])
+
+    async def _shell_text(self, source: str, scope: Scope, *, expands: bool) -> str:
+        if not expands or self.command is None:
+            return source
+        try:
+            text = await self.command.expand(scope)
+        except ExpansionFailed as error:
+            reason = f'Expansion of command "{source}" in {self.name} transport failed: {error}'
+            raise CommandError(reason) from None
+        if is_tainted(text):
+            raise CommandError(f"Tainted command for {self._who}: '{text}'", is_permanent=True)
+        return plain(text)
+
+    async def _program(self, name: str, path: str, prepared: Prepared, services: TransportServices) -> str:
+        """Where the program is, when it may be run. Raises CommandError."""
+        await self._check_permitted(name, prepared.scope)
+        if name.startswith("/"):
+            return name
+        for directory, _ in split(path):
+            found = f"{directory}/{name}"
+            if not directory.startswith("/"):
+                continue
+            seen = await services.local_work.look(found, prepared.surroundings.actor)
+            if not seen.error:
+                return found
+        raise CommandError(f'"{name}" command not found for {self.name} transport', is_permanent=True)
+
+    async def _check_permitted(self, name: str, scope: Scope) -> None:
+        """`allow_commands`, `restrict_to_path`. Raises CommandError."""
+        if self.allow_commands is not None:
+            allowed = await self._text(self.allow_commands, scope)
+            if any(name == item for item, _ in split(allowed)):
+                return
+            if not self.restrict_to_path:
+                reason = f'"{name}" command not permitted by {self.name} transport'
+                raise CommandError(reason, is_permanent=True)
+        if self.restrict_to_path and "/" in name:
+            reason = (
+                f'"/" found in "{name}" (command for {self.name} transport) - failed for security reasons'
+            )
+            raise CommandError(reason, is_permanent=True)
+
+    async def _text(self, template: Template | None, scope: Scope) -> str:
+        if template is None:
+            return ""
+        try:
+            return await template.expand(scope)
+        except ExpansionFailed as error:
+            reason = f'failed to expand string "{template.source}" for {self.name} transport: {error}'
+            raise CommandError(reason) from None
+
+    def _outcomes(
+        self,
+        job: Job,
+        end: CommandEnd,
+        source: str,
+        program: str,
+        prepared: Prepared,
+        services: TransportServices,
+    ) -> list[Outcome]:
+        is_read = bool(end.output) and not job.is_shadow
+        returns = self.return_output and is_read
+        judgement = judge(end, self.manner, source, program, is_returning=returns)
+        is_bad = judgement.result == "failed"
+        if is_read and (
+            self.log_output
+            or (self.log_fail_output and is_bad)
+            or (self.log_defer_output and judgement.result == "deferred")
+            or (self.log_defer_output and returns and end.code in _codes(self.manner))
+        ):
+            line = end.output.partition(b"\n")[0].decode("utf-8", "surrogateescape").rstrip()
+            who = job.assignments[0].address
+            services.journal.main(
+                f"{job.envelope.id} <{who}>: {self.name} transport output: {printable(line)}"
+            )
+        has_reader = job.envelope.sender is not None
+        sends = is_bad and is_read and has_reader and (returns or self.return_fail_output)
+        peer = "" if judgement.text == _RETURNED else _UNTOLD
+        keys = (self.retry_key_of(job.assignments[0]),)
+        return _all(job, judgement, keys, output=end.output if sends else b"", peer=peer)
+
+
+_RETURNED = "return message generated"
+_UNTOLD = "local delivery failed"
+
+
+def _codes(manner: Manner) -> frozenset[int]:
+    return manner.temp_errors or frozenset()
+
+
+def _with_captures(scope: Scope, captures: tuple[str, ...], this_address: str) -> Scope:
+    """The scope as a filter had it when it named the command."""
+    facts = scope.facet(DeliveryFacts) or DeliveryFacts()
+    copy = scope.with_facet(DeliveryFacts, msgspec.structs.replace(facts, thisaddress=Tainted(this_address)))
+    copy.captures = list(captures)
+    return copy
+
+
+def _all(
+    job: Job, judgement: Judgement, keys: tuple[str, ...], *, output: bytes = b"", peer: str = ""
+) -> list[Outcome]:
+    """The same for every address; the output is told once."""
+    outcomes: list[Outcome] = []
+    for number, assignment in enumerate(job.assignments):
+        match judgement.result:
+            case "delivered":
+                word = redirected_word(assignment) or assignment.local_part or assignment.candidate.local_part
+                outcomes.append(delivered(assignment, log_word=word, is_additional=number > 0))
+            case "failed":
+                reason = Reason(judgement.text, peer)
+                outcomes.append(failed(assignment, reason, output=b"" if number else output))
+            case "deferred" | "frozen" as result:
+                reason = Reason(judgement.text)
+                is_frozen = result == "frozen"
+                outcomes.append(deferred(assignment, reason, is_frozen=is_frozen, retry_keys=keys))
+    return outcomes

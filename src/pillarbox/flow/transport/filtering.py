@@ -1,0 +1,84 @@
+"""`transport_filter`: the copy goes through a command on its way (Exim 24).
+
+The command reads the whole copy and writes another, before the transport does anything with it: what it writes is complete, or nothing is
+delivered (Exim has the delivery begun by then). Its environment is empty, and it runs as whom the delivery runs as.
+
+Known gap: what it writes is kept in memory, so it is bounded by the size of what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pillarbox.flow.transport.command_line import CommandError, CommandLine
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.surroundings import Surroundings
+from pillarbox.flow.transport.writing import Copy
+from pillarbox.language.expand.scope import Scope
+from pillarbox.ports.localwork import CommandEnd, CommandWork, WorkRefused
+
+WHO = "transport filter"
+GROWTH = 4
+"""It may write so many times what it reads, and a megabyte."""
+_UMASK = 0o077
+
+
+class FilterFailed(Exception):
+    """`str()` is for the log."""
+
+    def __init__(self, text: str, *, is_permanent: bool = False, is_timed_out: bool = False) -> None:
+        super().__init__(text)
+        self.is_permanent = is_permanent
+        self.is_timed_out = is_timed_out
+
+
+async def filtered(
+    copy: Copy,
+    line: CommandLine,
+    addresses: Sequence[str],
+    scope: Scope,
+    surroundings: Surroundings,
+    services: TransportServices,
+    *,
+    timeout: float,
+    size: int,
+) -> Copy:
+    """`size`: bytes of the copy, about. The copy itself when the command comes to nothing. Raises FilterFailed, CommandError,
+    ExpansionDeferred."""
+    arguments = await line.arguments(scope, addresses)
+    if not arguments or not arguments[0]:
+        return copy
+    if not arguments[0].startswith("/"):
+        raise _cannot_run()
+    work = CommandWork(
+        actor=surroundings.actor,
+        arguments=arguments,
+        directory=surroundings.directory,
+        umask=_UMASK,
+        timeout=timeout,
+        max_output=GROWTH * size + (1 << 20),
+    )
+    try:
+        end = await services.local_work.run(work, copy.pieces())
+    except WorkRefused as refusal:
+        raise CommandError(str(refusal)) from None
+    _check(end)
+    return Copy(headers=b"", body=(end.output,), has_headers=False, is_filtered=True)
+
+
+def _check(end: CommandEnd) -> None:
+    """Raises FilterFailed."""
+    if end.failed_to == "exec":
+        raise _cannot_run()
+    if end.failed_to:
+        raise FilterFailed(f"transport filter: failed to {end.failed_to} (error {end.error})")
+    if end.is_timed_out:
+        raise FilterFailed("transport filter timeout while writing to pipe", is_timed_out=True)
+    if end.is_too_talkative:
+        raise FilterFailed("transport filter wrote too much")
+    if end.signal or end.code:
+        raise FilterFailed(f"Transport filter process failed ({-end.signal or end.code})")
+
+
+def _cannot_run() -> FilterFailed:
+    return FilterFailed("Transport filter process failed (127): unable to execute command", is_permanent=True)
