@@ -1,7 +1,7 @@
 """From assignments to jobs: which addresses travel together.
 
 Addresses go in one copy when transport, hosts, errors_to, header changes and everything else the transport may expand are the same
-(Exim 49.1), at most `max_rcpt` in one job. A local transport takes one address at a time (`batch_max` is 1).
+(Exim 49.1), at most `max_rcpt` in one job. A local transport takes one address at a time unless its `batch_max` says more (Exim chapter 25).
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ def plan_jobs(
     assignments: Sequence[Assignment],
     max_rcpt: Callable[[str], int],
     *,
+    batches: Sequence[object] = (),
     is_repeat: bool = False,
     is_forced: bool = False,
 ) -> list[Job]:
-    """Jobs in the order of their first address. `max_rcpt(transport name)`: 1 for local transports, 0 for no limit."""
+    """Jobs in the order of their first address. `max_rcpt(transport name)`: 1: each by itself, 0: no limit. `batches`, one for each
+    assignment: only those with equal ones share a job."""
     groups: dict[object, list[Assignment]] = {}
     jobs: list[tuple[Assignment, ...]] = []
     order: list[object] = []
-    for assignment in assignments:
+    for number, assignment in enumerate(assignments):
         if max_rcpt(assignment.transport) == 1:
             key: object = id(assignment)
         else:
-            key = _travels_with(assignment)
+            key = (_travels_with(assignment), batches[number] if batches else None)
         if key not in groups:
             order.append(key)
         groups.setdefault(key, []).append(assignment)
@@ -56,9 +58,11 @@ def _travels_with(assignment: Assignment) -> object:
         assignment.headers_add,
         assignment.headers_remove,
         assignment.user,
+        assignment.group,
         assignment.home,
         assignment.address_data,
         assignment.file,
+        assignment.reply,
     )
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, fail_all
 from pillarbox.flow.transport.plan import plan_jobs
 from pillarbox.flow.transport.services import TransportServices
-from pillarbox.flow.transport.transport import Transport
+from pillarbox.flow.transport.transport import Transport, scope_of
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Outcome
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.reply import Reason
 
 
@@ -31,6 +35,7 @@ class Transports:
     ) -> None:
         self._transports = dict(transports)
         self._services = services
+        services.transports = self._transports
         self._remote_max_parallel = remote_max_parallel
         self._places = {
             name: asyncio.Semaphore(transport.parallel_limit)
@@ -51,8 +56,15 @@ class Transports:
         if len(assignments) == 1:
             only = Job(envelope, message, tuple(assignments), is_repeat, is_forced)
             return await self._carry(only)
+        batches = await self._batches(envelope, message, assignments)
         jobs = plan_jobs(
-            envelope, message, assignments, self._addresses_per_job, is_repeat=is_repeat, is_forced=is_forced
+            envelope,
+            message,
+            assignments,
+            self._addresses_per_job,
+            batches=batches,
+            is_repeat=is_repeat,
+            is_forced=is_forced,
         )
         outcomes: list[Outcome] = []
         remote: list[Job] = []
@@ -81,19 +93,93 @@ class Transports:
         transport = self._transports.get(name)
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
-        if 0 < transport.size_limit < job.message.size:
-            text = f"message is too big (transport limit = {transport.size_limit})"
-            return fail_all(job, Reason(text, text))
         try:
-            place = self._places.get(name)
-            if place is None:
-                return await transport.deliver(job, self._services)
-            async with place:
-                return await transport.deliver(job, self._services)
+            limit = await transport.limit_of(job, self._services)
+            if 0 < limit < job.message.size:
+                text = f"message is too big (transport limit = {limit})"
+                return fail_all(job, Reason(text, text))
+            outcomes = await self._deliver(transport, job)
+            if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
+                outcomes = await self._shadow(transport, job, outcomes)
+            return self._unlogged(transport, job, outcomes)
+        except (ExpansionFailed, ExpansionDeferred, OptionError) as error:
+            return defer_all(job, Reason(f"failed to expand message_size_limit: {error}"))
         except Exception as fault:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
+
+    async def _deliver(self, transport: Transport, job: Job) -> list[Outcome]:
+        place = self._places.get(job.assignments[0].transport)
+        if place is None or job.is_shadow:
+            return await transport.deliver(job, self._services)
+        async with place:
+            return await transport.deliver(job, self._services)
+
+    async def _shadow(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
+        """Give what was delivered to the shadow transport too; what becomes of that is only told (Exim 24)."""
+        name = transport.shadow_transport or ""
+        shadow = self._transports.get(name)
+        done = {o.address for o in outcomes if isinstance(o, Delivered)}
+        going = tuple(a for a in job.assignments if a.address in done)
+        if shadow is None or not shadow.is_local or not going:
+            return outcomes
+        copies = msgspec.structs.replace(job, assignments=going, is_shadow=True)
+        if not await self._wants_shadow(transport, copies):
+            return outcomes
+        results = await shadow.deliver(copies, self._services)
+        told = {result.address: shadow_told(name, result) for result in results}
+        return [
+            msgspec.structs.replace(o, shadow=told.get(o.address, name)) if isinstance(o, Delivered) else o
+            for o in outcomes
+        ]
+
+    async def _wants_shadow(self, transport: Transport, job: Job) -> bool:
+        condition = transport.shadow_condition
+        if condition is None:
+            return True
+        try:
+            text = await condition.expand(scope_of(job, self._services))
+        except ForcedFailure:
+            return False
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            self._services.journal.main(
+                f'{job.envelope.id} failed to expand condition "{condition.source}" '
+                f"for {transport.name} transport: {error}"
+            )
+            return False
+        return text.lower() not in ("", "0", "no", "false")
+
+    def _unlogged(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
+        if not (transport.disable_logging or job.assignments[0].disables_logging):
+            return outcomes
+        return [msgspec.structs.replace(outcome, is_unlogged=True) for outcome in outcomes]
+
+    def local_key(self, assignment: Assignment) -> str:
+        """Of a local delivery, in the retry hints."""
+        transport = self._transports.get(assignment.transport)
+        return transport.retry_key_of(assignment) if transport else f"T:{assignment.address}"
+
+    async def _batches(
+        self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
+    ) -> list[object]:
+        """What keeps addresses of local transports apart besides where they go (Exim chapter 25): equal for those that may share."""
+        return [await self._batch(Job(envelope, message, (one,))) for one in assignments]
+
+    async def _batch(self, job: Job) -> object:
+        assignment = job.assignments[0]
+        transport = self._transports.get(assignment.transport)
+        if transport is None or not transport.is_local or transport.addresses_per_job == 1:
+            return None
+        if transport.splits_by == "address":
+            return assignment.address
+        own = assignment.domain if transport.splits_by == "domain" else ""
+        if transport.batching is None:
+            return own
+        try:
+            return own, await transport.batching.expand(scope_of(job, self._services))
+        except (ExpansionFailed, ExpansionDeferred):
+            return assignment.address
 
     def _is_local(self, job: Job) -> bool:
         transport = self._transports.get(job.assignments[0].transport)
@@ -102,3 +188,11 @@ class Transports:
     def _addresses_per_job(self, name: str) -> int:
         transport = self._transports.get(name)
         return 1 if transport is None else transport.addresses_per_job
+
+
+def shadow_told(name: str, result: Outcome) -> str:
+    """Behind `ST=`."""
+    if isinstance(result, Delivered):
+        return name
+    assert isinstance(result, (Failed, Deferred))
+    return f"{name} ({result.reason.log})"

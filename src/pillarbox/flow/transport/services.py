@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -71,6 +71,7 @@ class TransportServices:
         "retry_data_expire",
         "return_size_limit",
         "timezone",
+        "transports",
         "user_files",
     )
 
@@ -115,6 +116,8 @@ class TransportServices:
         self.timezone = site.timezone
         self.login = site.login
         self.return_size_limit = site.return_size_limit
+        self.transports: Mapping[str, object] = {}
+        """By name: a transport may hand its job to another. `Transports` sets it."""
         self.inject: Inject | None = None
         """Takes messages that transports make. The queue sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
