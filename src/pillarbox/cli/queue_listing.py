@@ -65,7 +65,7 @@ def render(entry: QueueEntry, now: float, *, undelivered_only: bool) -> str:
     """Exim's form: age, size, id, sender, and a line for each recipient (`D` before those that are done)."""
     frozen = " *** frozen ***" if entry.frozen_at is not None else ""
     lines = [
-        f"{_age(now - entry.received_at)} {_size(entry.size)} {entry.id} <{entry.sender or ''}>{frozen}\n"
+        f"{shown_age(now - entry.received_at)} {shown_size(entry.size)} {entry.id} <{entry.sender or ''}>{frozen}\n"
     ]
     for recipient in entry.recipients:
         is_done = recipient in entry.settled
@@ -123,7 +123,7 @@ def _wanted(reader: QueueReader, ids: tuple[str, ...]) -> list[str]:
         fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
 
 
-def _age(seconds: float) -> str:
+def shown_age(seconds: float) -> str:
     minutes = int(max(0.0, seconds) // 60)
     if minutes >= 48 * 60:
         return f"{(minutes + 720) // 1440:2d}d"
@@ -132,7 +132,7 @@ def _age(seconds: float) -> str:
     return f"{minutes:2d}m"
 
 
-def _size(size: int) -> str:
+def shown_size(size: int) -> str:
     """Five columns, as Exim rounds: 999, 1.4K, 12K, 1.2M, 12M."""
     if size < 1024:
         return f"{size:5d}"

@@ -1,7 +1,7 @@
 """Standard input and output as a connection that a client has made: `exim -bs`, and inetd (Exim 5.3).
 
-Either may be a file, a pipe, a terminal or a socket, so both are used by threads: no event loop takes all of these. Lines that end with LF alone are
-given CRLF when the first one does so: programs on this machine write them.
+Either may be a file, a pipe, a terminal or a socket, so both are used by threads: no event loop takes all of these. Lines that end with
+LF alone are given CRLF when the first one does so: programs on this machine write them.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ async def test_the_acl_for_messages_that_do_not_come_by_smtp() -> None:
     assert "X-Local: carol" in render_mail(world)
     compare(
         [
-            "… U=carol F=<carol@local.test> rejected by non-SMTP ACL: carol sends spam",
+            "… F=<carol@local.test> rejected by non-SMTP ACL: carol sends spam",
             "… <= carol@local.test U=carol P=local S=…",
             "… => blackhole (non-SMTP ACL discarded recipients)",
             "… Completed",

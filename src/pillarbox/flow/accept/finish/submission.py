@@ -79,6 +79,7 @@ def fix_local(
 ) -> bytes:
     """A message of a program on this machine: what is missing is added; who is not trusted is shown in Sender: (Exim 48)."""
     own_address = f"{caller.login}@{qualify_domain}"
+    full_name = full_name or (caller.full_name if sender in (None, own_address) else "")
     if caller.is_trusted:
         shown = show_sender(full_name, sender or own_address)
         return add_missing(block, shown, message_id, now)

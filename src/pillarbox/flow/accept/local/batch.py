@@ -1,7 +1,8 @@
-"""Reading batched SMTP: commands without a dialogue, one transaction behind the other (Exim 49.11, RFC 2442's idea).
+"""Reading batched SMTP: commands without a dialogue, one transaction behind the other (Exim 49.11).
 
-HELO and EHLO may be left out; RSET, NOOP, QUIT, VRFY and the like are as in SMTP. No policy is asked for recipients: who may write to our standard
-input may submit. Lines end with LF or CRLF.
+HELO and EHLO may be left out; RSET, NOOP, QUIT, VRFY and the like are as in SMTP. No policy is asked for recipients: who may write to our
+standard input may submit. Lines end with LF or CRLF. An unknown command is an error; Exim ends the batch there,
+and says nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Transaction(msgspec.Struct, frozen=True):
     recipients: tuple[str, ...]
     data: bytes
     began_at: int
-    """Line of MAIL."""
+    """Line behind which it begins: the end of what came before."""
     ended_at: int
 
 
@@ -82,23 +83,25 @@ class _Batch:
 
     def _forget(self) -> None:
         self._sender, self._recipients = None, []
+        self._began_at = self._line
 
     def _fail(self, reply: str, command: str) -> None:
         raise BatchError(reply, self._began_at, self._line, command)
 
     def _mail(self, command: str) -> None:
         if self._sender is not None:
-            self._fail("503 sender already given", command)
-        self._began_at = self._line
+            self._fail("503 Sender already given", command)
         text = _behind(command, "MAIL FROM:")
         self._sender = "" if text in ("", "<>") else self._address(text, command)
 
     def _rcpt(self, command: str) -> None:
         if self._sender is None:
-            self._fail("503 sender not yet given", command)
+            self._fail("503 No sender yet given", command)
         self._recipients.append(self._address(_behind(command, "RCPT TO:"), command))
 
     def _address(self, text: str, command: str) -> str:
+        if text == "<>":
+            self._fail("501 missing or malformed local part", command)
         try:
             return working_address(text).address
         except AddressError as error:
@@ -106,15 +109,16 @@ class _Batch:
             raise AssertionError("unreachable") from error
 
     def _data(self, command: str) -> Transaction:
+        if self._sender is None:
+            self._fail("503 MAIL FROM:<sender> command must precede DATA", command)
         if not self._recipients:
-            self._fail("503 valid RCPT command must precede DATA", command)
+            self._fail("503 RCPT TO:<recipient> must precede DATA", command)
         lines: list[bytes] = []
         while (line := self._source.readline()) and line.rstrip(b"\r\n") != b".":
             self._line += 1
             line = line.rstrip(b"\r\n")
             lines.append(line[1:] if line.startswith(b".") else line)
         if not line:
-            self._began_at = 0
             self._fail("421 Lost incoming connection", "")
         self._line += 1
         data = b"".join(line + b"\n" for line in lines)

@@ -175,7 +175,7 @@ def _repaired(
         qualify_domain=policy.qualify_domain,
         message_id=f"E{facts.id}@{policy.primary_hostname}",
         now=facts.received_at,
-        full_name=wish.full_name or caller.full_name,
+        full_name=wish.full_name,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Mail
 
 OK = Reply(250, "OK", "2.1.0")
+TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 
 
@@ -24,6 +27,15 @@ async def handle(session: Session, event: Mail) -> None:
         session.reply(TOO_MANY)
         return
     sender = event.sender
+    if sender is not None and policy.rewriting is not None:
+        try:
+            sender = await rewrite_early(
+                policy.rewriting, sender, session.new_scope(), session.services.journal.main
+            )
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            session.services.journal.main(f"address rewriting: {error}")
+            session.reply(TROUBLE)
+            return
     if sender is not None and "@" not in sender:
         if not await session.may_leave_unqualified(policy.sender_unqualified_hosts):
             session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))

@@ -1,0 +1,101 @@
+"""`exicyclog [-k COUNT] [-l PATH] [-C FILE]`: rotate mainlog, rejectlog and paniclog (Exim 54.6).
+
+`mainlog` becomes `mainlog.01`, that one `mainlog.02.gz`, and so on; what has a number above COUNT goes. A daemon is told to open the new files.
+"""
+
+from __future__ import annotations
+
+import getopt
+import gzip
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from pillarbox.app.configuration import load_config
+from pillarbox.app.log_directory import log_directory_of
+from pillarbox.cli.places import choose_configuration, spool_directory
+from pillarbox.config.errors import ConfigError
+
+KEEP = 10
+LOGS = ("mainlog", "rejectlog", "paniclog")
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        options = dict(getopt.getopt(arguments, "k:l:C:")[0])
+        keep = int(options.get("-k", KEEP))
+        config = choose_configuration(options.get("-C"), None)
+        paths = _paths(options.get("-l", ""), config)
+    except (getopt.GetoptError, ValueError, ConfigError) as error:
+        print(f"exicyclog: {error}\nusage: exicyclog [-k count] [-l path] [-C config]", file=sys.stderr)
+        return 1
+    try:
+        for path in paths:
+            cycle(path, keep)
+    except OSError as error:
+        print(f"exicyclog: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    _tell_daemon(spool_directory(config))
+    return 0
+
+
+def _paths(path: str, config: Path) -> list[Path]:
+    """`path` as `log_file_path` has it, `%s` standing for main, reject and panic."""
+    if "%s" in path:
+        return [Path(path.replace("%s", name)) for name in ("main", "reject", "panic")]
+    directory = log_directory_of(load_config(config, serving=False))
+    return [directory / name for name in LOGS]
+
+
+def cycle(log: Path, keep: int) -> None:
+    """Nothing is done when there is no log. Raises OSError."""
+    if not log.exists():
+        return
+    width = 3 if keep > 99 else 2
+    _drop(log, keep, width)
+    for number in range(keep - 1, 0, -1):
+        for suffix in ("", ".gz"):
+            old = Path(f"{log}.{number:0{width}d}{suffix}")
+            if old.exists():
+                old.rename(f"{log}.{number + 1:0{width}d}{suffix}")
+    log.rename(f"{log}.{1:0{width}d}")
+    second = Path(f"{log}.{2:0{width}d}")
+    if second.exists():
+        _compress(second)
+
+
+def _drop(log: Path, keep: int, width: int) -> None:
+    """Those that would get a number above `keep`."""
+    for path in log.parent.glob(f"{log.name}.*"):
+        number = path.name[len(log.name) + 1 :].removesuffix(".gz")
+        if number.isdigit() and len(number) == width and int(number) >= keep:
+            path.unlink()
+
+
+def _compress(path: Path) -> None:
+    status = path.stat()
+    packed = Path(f"{path}.gz")
+    with path.open("rb") as source, gzip.open(packed, "wb") as target:
+        shutil.copyfileobj(source, target)
+    packed.chmod(status.st_mode & 0o777)
+    if os.geteuid() == 0:
+        os.chown(packed, status.st_uid, status.st_gid)
+    os.utime(packed, (status.st_atime, status.st_mtime))
+    path.unlink()
+
+
+def _tell_daemon(spool: Path) -> None:
+    try:
+        os.kill(int((spool / "pillarbox.pid").read_text()), signal.SIGUSR1)
+    except (OSError, ValueError):
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""`exigrep`: all lines of the messages that a pattern finds in mainlogs (Exim 54.4).
+
+Messages are printed when they complete; those that have not, at the end. Compressed logs (.gz, .bz2, .xz) are read as they are. The pattern is
+one of PCRE, as Perl's is.
+"""
+
+from __future__ import annotations
+
+import bz2
+import getopt
+import gzip
+import io
+import lzma
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from pillarbox.language.regex import Regex, RegexError, compile_regex
+
+_LINE = re.compile(
+    r"(?:.*exim\[\d+\]:\s)?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?(?: [+-]\d{4})?(?: \[\d+\])? "
+    r"(?:([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}))(?= )|)(.*)"
+)
+_PARENT = re.compile(r" <= .*? R=(\S+)")
+
+
+class Selected:
+    """Messages seen so far."""
+
+    def __init__(self, pattern: Regex, *, is_inverted: bool, with_related: bool, seconds: int) -> None:
+        self._pattern = pattern
+        self._is_inverted = is_inverted
+        self._with_related = with_related
+        self._seconds = seconds
+        self._lines: dict[str, list[str]] = {}
+        self._chosen: set[str] = set()
+        self._began: dict[str, str] = {}
+
+    def take(self, line: str) -> Iterator[str]:
+        """What is to be printed because of this line."""
+        found = _LINE.match(line)
+        if found is None:
+            return
+        stamp, message_id, rest = found.groups()
+        is_match = self._pattern.matches(line)
+        if message_id is None:
+            if is_match != self._is_inverted:
+                yield f"{line}\n\n"
+            return
+        lines = self._lines.setdefault(message_id, [])
+        lines.append(f"{line}\n")
+        if is_match or self._is_related(message_id, f" {rest}"):
+            self._chosen.add(message_id)
+        if " <= " in rest[:5] or rest.startswith(" <="):
+            self._began[message_id] = stamp
+        if rest.strip().startswith("Completed"):
+            if (message_id in self._chosen) != self._is_inverted and self._took_long(message_id, stamp):
+                yield "".join(lines) + "\n"
+            del self._lines[message_id]
+
+    def rest(self) -> Iterator[str]:
+        """Messages that have not completed; inverted, all of them, as Exim's has it."""
+        for message_id, lines in self._lines.items():
+            if self._is_inverted or message_id in self._chosen:
+                yield f"+++ {message_id} has not completed +++\n{''.join(lines)}\n"
+
+    def _is_related(self, message_id: str, rest: str) -> bool:
+        found = _PARENT.search(rest) if self._with_related else None
+        return found is not None and found[1] in self._chosen
+
+    def _took_long(self, message_id: str, stamp: str) -> bool:
+        if self._seconds < 0 or message_id not in self._began:
+            return True
+        return _seconds(stamp) - _seconds(self._began[message_id]) > self._seconds
+
+
+def _seconds(stamp: str) -> float:
+    return time.mktime(time.strptime(stamp, "%Y-%m-%d %H:%M:%S"))
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        pairs, words = getopt.getopt(arguments, "t:IlMv")
+        options = dict(pairs)
+        pattern, *files = words
+        selected = Selected(
+            _compiled(pattern, options),
+            is_inverted="-v" in options,
+            with_related="-M" in options,
+            seconds=int(options.get("-t", -1)),
+        )
+    except (getopt.GetoptError, ValueError, RegexError) as error:
+        print(
+            f"usage: exigrep [-t<seconds>] [-I] [-l] [-M] [-v] <pattern> [<log file>] ... ({error})",
+            file=sys.stderr,
+        )
+        return 1
+    for line in _lines(files):
+        for text in selected.take(line):
+            sys.stdout.write(text)
+    for text in selected.rest():
+        sys.stdout.write(text)
+    return 0
+
+
+def _compiled(pattern: str, options: dict[str, str]) -> Regex:
+    if "-l" in options:
+        pattern = re.escape(pattern)
+    return compile_regex(pattern, ignore_case="-I" not in options)
+
+
+def _open(name: str) -> TextIO:
+    """Raises OSError."""
+    match Path(name).suffix:
+        case ".gz":
+            packed: BinaryIO = gzip.open(name)  # type: ignore[assignment]
+        case ".bz2":
+            packed = bz2.open(name)  # type: ignore[assignment]
+        case ".xz":
+            packed = lzma.open(name)  # type: ignore[assignment]
+        case _:
+            packed = open(name, "rb")
+    return io.TextIOWrapper(packed, "utf-8", "surrogateescape")
+
+
+def _lines(files: Iterable[str]) -> Iterator[str]:
+    if not files:
+        yield from (line.rstrip("\n") for line in sys.stdin)
+        return
+    for name in files:
+        try:
+            with _open(name) as file:
+                yield from (line.rstrip("\n") for line in file)
+        except OSError as error:
+            print(f"exigrep: {name}: {error.strerror}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""`exim_tidydb [-t TIME] SPOOL retry`: forget hints that are old, or of messages that are gone (Exim 54.11.2)."""
+
+from __future__ import annotations
+
+import getopt
+import sys
+import time
+from pathlib import Path
+
+import apsw
+
+from pillarbox.backends.spool.reading import QueueReader
+from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, path_of
+from pillarbox.config.errors import OptionError
+from pillarbox.config.kinds import parse_duration
+from pillarbox.wire.exim.message_id import is_message_id
+
+DAYS_30 = "30d"
+USAGE = "Usage: exim_tidydb [-t <time>] <spool-directory> <database-name>"
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        pairs, words = getopt.getopt(arguments, "ft:")
+        keep = parse_duration(dict(pairs).get("-t", DAYS_30))
+        spool, name = words
+    except (getopt.GetoptError, OptionError, ValueError):
+        print(USAGE)
+        return 1
+    oldest = time.time() - keep
+    print(f"Tidying Exim hints database {spool}/db/{name}")
+    try:
+        path = path_of(Path(spool), name)
+        waiting = set(QueueReader(spool).ids())
+        gone = [entry.key for entry in entries(path) if _is_over(entry, oldest, waiting)]
+        _forget(path, gone)
+    except (NoHints, apsw.Error) as error:
+        print(error)
+        return 1
+    print("Tidying complete")
+    return 0
+
+
+def _is_over(entry: Entry, oldest: float, waiting: set[str]) -> bool:
+    message_id = entry.key.rpartition(":")[2]
+    if is_message_id(message_id) and message_id not in waiting:
+        print(f"deleted {entry.key} (no message)")
+        return True
+    if entry.last_tried < oldest:
+        print(f"deleted {entry.key}")
+        return True
+    return False
+
+
+def _forget(path: Path, keys: list[str]) -> None:
+    if not keys:
+        return
+    with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE) as connection:
+        connection.set_busy_timeout(10_000)
+        connection.executemany("DELETE FROM retry WHERE key = ?", [(key,) for key in keys])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The hints as Exim's tools show them: keys, error numbers, times (Exim 54.11)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+
+RETRY = "retry"
+_NUMBERS = {
+    "refused": 111,
+    "timeout_connect": 110,
+    "timeout": 110,
+    "timeout_DNS": -36,
+    "unreachable": 113,
+    "lost_connection": -18,
+    "tls_required": -38,
+    "tls": -37,
+    "quota": -22,
+    "mail_4xx": -44,
+    "rcpt_4xx": -45,
+    "data_4xx": -46,
+    "auth_failed": -42,
+}
+_LETTERS = {"M": 77, "A": 65}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One retry record."""
+
+    key: str
+    first_failed: float
+    last_tried: float
+    next_try: float
+    is_expired: bool
+    error: str
+    text: str
+
+    @property
+    def number(self) -> int:
+        """Exim's error number; -1 for what has none."""
+        name, _, _ = self.error.rpartition("_")
+        return _NUMBERS.get(self.error, _NUMBERS.get(name, -1))
+
+    @property
+    def further(self) -> int:
+        return _LETTERS.get(self.error.rpartition("_")[2], 0)
+
+
+class NoHints(Exception):
+    """There is no such data base; `str()` is Exim's complaint."""
+
+
+def path_of(spool: Path, name: str) -> Path:
+    """Of the data base `retry`. Raises NoHints for others, which do not exist here, and when there is none yet."""
+    path = spool / "db" / f"{name}.sqlite"
+    if name != RETRY or not path.exists():
+        raise NoHints(
+            f"** Failed to open hintsdb file {spool}/db/{name} for reading: No such file or directory"
+        )
+    return path
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """By key. Raises NoHints."""
+    try:
+        with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
+            query = "SELECT key, first_failed, last_tried, next_try, is_expired, error, text FROM retry ORDER BY key"
+            for row in connection.execute(query):
+                yield Entry(*row[:4], bool(row[4]), *row[5:])  # type: ignore[call-arg]
+    except apsw.Error as error:
+        raise NoHints(f"** Failed to read {path}: {error}") from error
+
+
+def stamp(seconds: float, *, in_utc: bool = False) -> str:
+    """`22-Nov-2026 22:21:14`."""
+    return time.strftime("%d-%b-%Y %H:%M:%S", time.gmtime(seconds) if in_utc else time.localtime(seconds))
