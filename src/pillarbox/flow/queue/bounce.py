@@ -75,7 +75,21 @@ def bounce_text(parent: Envelope, to: str, reports: Sequence[Report], text: str 
         "recipients. This is a permanent error. The following address(es) failed:\n\n",
     ]
     lines.extend(_paragraph(report.outcome) for report in reports)
-    return "".join(lines)
+    return "".join(lines) + _outputs(reports)
+
+
+def _outputs(reports: Sequence[Report]) -> str:
+    """What commands wrote (Exim 29.2: `return_output`, `return_fail_output`). Addresses that shared a command stand over one text."""
+    told = [report.outcome for report in reports if isinstance(report.outcome, Failed)]
+    count = sum(1 for outcome in told if outcome.output)
+    if not count:
+        return ""
+    text = f"The following text was generated during the delivery attempt{'s' if count > 1 else ''}:\n"
+    for outcome in told:
+        if outcome.output:
+            output = outcome.output.decode("utf-8", "surrogateescape")
+            text += f"\n------ {outcome.recipient} ------\n\n{output}{'' if output.endswith(chr(10)) else chr(10)}"
+    return text
 
 
 def bounce_subject(parent: Envelope, to: str) -> str:
@@ -88,7 +102,7 @@ def compose(
     """The envelope (null sender, so that it never causes another) and the message of a notification."""
     boundary = f"{int(now)}-eximdsn-{message_id}"
     status_kind, copy_kind, copy = _returned(notice, style, parent, original)
-    human = notice.human.encode()
+    human = notice.human.encode("utf-8", "surrogateescape")
     charset = "us-ascii" if human.isascii() else "utf-8"
     machine = _delivery_status(notice, style, parent).encode()
     parts = (

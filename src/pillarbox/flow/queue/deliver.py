@@ -152,7 +152,7 @@ class Delivery:
         for assignment in assignments:
             if assignment.address in queued.progress.settled and assignment.candidate.parents:
                 continue
-            key = f"T:{assignment.address}"
+            key = self._transports.local_key(assignment)
             waiting = None if urgency.is_forced or assignment.hosts else self._not_due((key,))
             if waiting is None:
                 due.append(assignment)

@@ -106,7 +106,7 @@ class Settler:
         if len(outcomes) != 1 or len(recipients) != 1 or recipients[0].notify or queued.progress.added:
             return False
         outcome = outcomes[0]
-        if not isinstance(outcome, Delivered):
+        if not isinstance(outcome, Delivered) or outcome.is_unlogged:
             return False
         self._journal.main(self.line(queued, outcome))
         self.forget_hints(outcome, queued.envelope.sender)
@@ -116,8 +116,8 @@ class Settler:
         """Success starts the retry clocks of the address anew; hosts' own are the transport's business."""
         address = outcome.address
         domain = split_address(address)[1].lower()
-        own = f"T:{address}" if outcome.host is None else f"R:{address}:<{sender or ''}>"
-        self._retries.forget(f"R:{domain}", f"R:{address}", own)
+        own = (f"T:{address}", f"T:{domain}") if outcome.host is None else (f"R:{address}:<{sender or ''}>",)
+        self._retries.forget(f"R:{domain}", f"R:{address}", *own)
 
 
 class _Settling:
@@ -166,6 +166,8 @@ class _Settling:
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
+        if outcome.is_unlogged:
+            return
         line = self.settler.line(self.queued, outcome)
         self.settler._journal.main(line)
         self.lines.append(line.partition(" ")[2])
