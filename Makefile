@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 JOBS ?= 2
 
-.PHONY: help build dev serve test check bench crash reference clean
+.PHONY: help build dev serve test check bench crash oracle reference clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ bench: dev ## measure against Debian's postfix and exim4 on loopback
 
 crash: dev ## kill -9 at random under load: nothing accepted may be lost
 	$(PY) -m tests.process.crash
+
+oracle: dev ## compare with the real Exim: everything written by hand, and generated strings
+	$(PY) -m tests.oracle
 
 reference: dev ## write docs/reference from the declarations
 	$(PY) -m pillarbox.app.reference docs/reference

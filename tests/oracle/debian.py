@@ -17,7 +17,8 @@ def find_configurations() -> list[Path]:
     return [
         root
         for root in sorted(_PEERS.glob("*/root"))
-        if (root / "etc/exim4/exim4.conf.template").exists() and (root / "usr/sbin/update-exim4.conf").exists()
+        if (root / "etc/exim4/exim4.conf.template").exists()
+        and (root / "usr/sbin/update-exim4.conf").exists()
     ]
 
 

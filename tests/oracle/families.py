@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 FAMILIES = Path(__file__).parent / "expand"
-_OURS = Path(sys.executable).parent / "exim"
+OURS = str(Path(sys.executable).parent / "exim")
+_AT_ONCE = 500
 ENDED = "(the program ended)"
 _HEAD = """\
 primary_hostname = mail.example.org
@@ -89,6 +90,19 @@ def _cases(path: Path, folder: Path) -> list[Case]:
     return found
 
 
+RESET = "${filter{a}{match{}{^}}}${extract{a}{a=}{${base62:x}}}"
+"""Leaves `$value`, `$0` and `$1` empty: a string that fails may leave them set for the next one in Exim."""
+
+
+def separate_answers(program: str, family: Family, strings: list[str]) -> list[str]:
+    """As if each string were the first one. The program may end at some, which are answered by ENDED."""
+    found: list[str] = []
+    for start in range(0, len(strings), _AT_ONCE):
+        part = strings[start : start + _AT_ONCE]
+        found += surviving_answers(program, family, [each for text in part for each in (RESET, text)])[1::2]
+    return found
+
+
 def surviving_answers(program: str, family: Family, strings: list[str]) -> list[str]:
     """The same from a program that may end at a string, as Exim does for some: that one's answer is ENDED."""
     found: list[str] = []
@@ -124,7 +138,7 @@ def _answers(program: str, family: Family, strings: list[str]) -> tuple[list[str
 
 
 def ours(family: Family, strings: list[str]) -> list[str]:
-    return answers(str(_OURS), family, strings)
+    return answers(OURS, family, strings)
 
 
 def differences(exim: str, family: Family) -> list[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 MAX_ADDRESS = 512
 """Characters of an address, local part and domain together, as Exim bounds it."""
-_ATOM = re.compile(r'(?:[^\x00-\x20\x7f()<>@,;:\\".\[\]]|\\[\s\S])+')
+_ATOM = re.compile(r'(?:[^\x00-\x20\x7f()<>@,;:\\".\[\]]|\\(?:[\s\S]|\Z))+')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\[\s\S])*"')
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _LITERAL = re.compile(r"\[[A-Za-z0-9.:]*\]")
@@ -258,9 +258,8 @@ def address_items(text: str, *, opens_groups: bool = True) -> Iterator[AddressIt
         elif character == "<":
             close = text.find(">", at)
             at = close + 1 if close >= 0 else end
-        elif character == "[":
-            close = text.find("]", at)
-            at = close + 1 if close >= 0 else end
+        elif literal := _LITERAL.match(text, at):
+            at = literal.end()
         elif character == ":" and not in_group and opens_groups:
             in_group = True
             at += 1

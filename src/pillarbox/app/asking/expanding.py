@@ -1,6 +1,7 @@
 """`-be` and `-bem`: what strings expand to (Exim 5.2).
 
-The strings of the command line, or lines of standard input with a prompt. A message may be loaded first. Nothing is opened, and no
+The strings of the command line, or lines of standard input with a prompt. A message may be loaded first. File names that are not
+absolute begin in the spool directory, as with Exim, which works there. Nothing is opened, and no
 event loop made, before a string needs it.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import chdir, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.asking.message import Test, load_message, without_message
 from pillarbox.app.services import quiet_services
 from pillarbox.flow.facets.installation import Installation
+from pillarbox.flow.settings import Files
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -46,7 +49,9 @@ def expand_strings(
         return 1
     installation = Installation(str(path.absolute()), str(Path.cwd()))
     scope = Scope({**test.facets, Installation: installation}, services)
-    _expand_all(test, strings, scope)
+    spool = Path(config.main(Files).spool_directory)
+    with chdir(spool) if spool.is_dir() else nullcontext():
+        _expand_all(test, strings, scope)
     return 0
 
 

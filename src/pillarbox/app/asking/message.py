@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.asking.own import OwnLogin, OwnSender
 from pillarbox.config.model import Config
 from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facets.session import SessionFacts
@@ -38,11 +39,17 @@ class Test(msgspec.Struct, frozen=True):
 
 def without_message(sender: str | None, config: Config) -> Test:
     """For `-be`: only the caller is known. `sender`: what `-f` gave."""
-    origin = _caller()
+    origin = _caller(is_sender=sender is None)
     own = f"{origin.ident}@{config.main(Identity).sender_domain}"
     facts = MessageFacts(sender=_bare(sender) if sender is not None else own)
     facts.size = 0
-    return Test({Origin: origin, MessageFacts: facts, ArrivalFacts: _arrival(own)})
+    facets: dict[type, object] = {
+        Origin: origin,
+        MessageFacts: facts,
+        ArrivalFacts: _arrival(own if sender is None else ""),
+        OwnLogin: OwnLogin(origin.ident),
+    }
+    return Test(facets if sender is not None else {**facets, OwnSender: OwnSender(origin.ident, own)})
 
 
 def load_message(file: str, sender: str | None, config: Config) -> Test:
@@ -67,7 +74,7 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     message = Message.parse(_before_dot(data))
     if not message.headers:
         remarks.append("Warning: no message headers read")
-    origin = _caller()
+    origin = _caller(is_sender=sender is None)
     identity = config.main(Identity)
     now = time.time()
     facts = MessageFacts(MessageIds(time.time, run=0, slot=0).new(), None, now)
@@ -84,18 +91,21 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     facets: dict[type, object] = {
         Origin: origin,
         MessageFacts: facts,
-        ArrivalFacts: _arrival(own),
+        ArrivalFacts: _arrival(own if sender is None else ""),
+        OwnLogin: OwnLogin(origin.ident),
         SessionFacts: SessionFacts(max_received_linelength=longest),
     }
+    if facts.sender == own and sender is None:
+        facets[OwnSender] = OwnSender(origin.ident, own)
     return Test(facets, tuple(remarks), bare)
 
 
-def _caller() -> Origin:
+def _caller(*, is_sender: bool) -> Origin:
     login = _login()
     return Origin(
         protocol="",
         ident=login,
-        authenticated_id=login,
+        authenticated_id=login if is_sender else "",
         caller_uid=os.getuid(),
         caller_gid=os.getgid(),
     )

@@ -47,6 +47,8 @@ def make(kind: str, world: LookupWorld) -> Dsearch:
 
 
 def _check_directory(source: str) -> None:
+    if not source.startswith("/") and os.path.isdir(source):
+        raise LookupNotOpened(f"dirname '{source}' for dsearch is not absolute")
     try:
         is_directory = stat.S_ISDIR(os.stat(source).st_mode)
     except (OSError, ValueError) as error:

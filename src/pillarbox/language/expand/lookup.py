@@ -39,6 +39,10 @@ _QUOTERS = {kind: kind for kind in ("mysql", "pgsql", "redis", "sqlite")} | dict
 
 _PATTERN_KINDS = frozenset({"nwildlsearch", "wildlsearch"})
 
+_LINES = frozenset({"iplsearch", "nwildlsearch", "wildlsearch"})
+_NO_KEY = "\n"
+"""What is in no source."""
+
 _ABSENT = {
     **dict.fromkeys(
         ("nis", "nis0"), "NIS is not in this program; export the map to a file for lsearch or cdb"
@@ -238,6 +242,8 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
     if source and is_tainted(source):
         raise ExpansionFailed(f"Tainted filename for search: '{source}'")
     subject = plain(key)
+    if not subject:
+        _open(scope, source, kind)
     value = _find_one(scope, kind, subject, source) if subject else None
     if value is not None:
         found = Found(value) if kind.partial < 0 else Found(value, "", subject)
@@ -251,6 +257,12 @@ def find(scope: Scope, kind: LookupKind, key: str, source: str) -> Found | None:
     if kind.returns_key:
         found = found._replace(value=subject)
     return found if not is_tainted(key) or not found.wild else found._replace(wild=like(found.wild, key))
+
+
+def _open(scope: Scope, source: str, kind: LookupKind) -> None:
+    """An empty key is not looked up, but a source that cannot be opened fails all the same."""
+    name = "lsearch" if kind.name in _LINES else kind.name
+    scope.ask(LookupQuestion(name, _NO_KEY, source, kind.options))
 
 
 def _find_later(scope: Scope, kind: LookupKind, subject: str, source: str) -> Found | None:

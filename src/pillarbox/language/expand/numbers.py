@@ -9,6 +9,7 @@ from pillarbox.language.printing import quoted
 
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)([kKmMgG]?)")
 _BLANK = re.compile(r"[ \t\n\v\f\r]*")
+_SPACE = " \t\n\v\f\r"
 _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -21,15 +22,17 @@ def integer(text: str) -> int:
         return 0
     found = _INTEGER.match(text)
     if not found:
-        raise ExpansionFailed(f'integer expected but "{quoted(text)}" found')
+        raise ExpansionFailed(f'integer expected but "{quoted(text.lstrip(_SPACE))}" found')
     sign, digits, unit = found.groups()
     significant = digits.lstrip("0") or "0"
     number = int(significant) << _SHIFTS[unit.lower()] if len(significant) < 20 else _MOST + 2
     number = -number if sign == "-" else number
     if not _LEAST <= number <= _MOST:
-        raise ExpansionFailed(f'absolute value of integer "{quoted(text)}" is too large (overflow)')
+        raise ExpansionFailed(
+            f'absolute value of integer "{quoted(text.lstrip(_SPACE))}" is too large (overflow)'
+        )
     if not _BLANK.fullmatch(text, found.end()):
-        raise ExpansionFailed(f'invalid integer "{quoted(text)}"')
+        raise ExpansionFailed(f'invalid integer "{quoted(text.lstrip(_SPACE))}"')
     return number
 
 

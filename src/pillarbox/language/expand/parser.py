@@ -26,6 +26,8 @@ from pillarbox.language.expand.nodes import Condition, Node, apply, cut, join, l
 from pillarbox.language.expand.references import IN_BRACES, PLAINLY, capture, reference
 
 MAX_NAME = 254
+_OWN_WORDS = frozenset({"listnamed"})
+"""Operators that say themselves what is wrong with an argument."""
 _LOOPS = frozenset({"filter", "map", "reduce", "sort"})
 
 _PLAIN = re.compile(r"[^\\$}]+")
@@ -40,6 +42,8 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "v": "\v", "f": "\f"}
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEX = re.compile(r"[0-9a-fA-F]{0,2}")
 _CHANGE = re.compile(r"[ \t\n\v\f\r]*<[!-/:-@\[-`{-~\x00-\x1f\x7f]")
+_BRACES = re.compile(r"missing '[{}]|Not enough arguments|Too many arguments")
+_OPEN_HEADER = "missing or misplaced { or } - could be header name not terminated by colon"
 _SYMBOL = re.compile(r"[<>=]=?|=")
 
 Observer = Callable[["Node | Condition", str, int, int], None]
@@ -59,15 +63,17 @@ class Parser:
         """How many looping items and conditions are around."""
         self.observer = observer
         self.has_open_header = False
-        """A header's name took a closing brace: it lacks its colon, most likely."""
+        """A header's name took a closing brace: it lacks its colon, most likely, and nobody misses it but the braces behind."""
 
     def fail(self, message: str, position: int | None = None, suggestion: str = "") -> ExpandSyntaxError:
+        if self.has_open_header and _BRACES.match(message):
+            message = _OPEN_HEADER
         return ExpandSyntaxError(message, self.position if position is None else position, suggestion)
 
     def fail_curly(self, message: str) -> ExpandSyntaxError:
         """The braces behind a condition or a lookup are not as they should be."""
         if self.has_open_header:
-            return self.fail("missing or misplaced { or } - could be header name not terminated by colon")
+            return self.fail(_OPEN_HEADER)
         rest = self.source[self.position :]
         return self.fail(
             f"curly-bracket problem in conditional yes/no parsing: {message}\n remaining string is '{rest}'"
@@ -114,8 +120,8 @@ class Parser:
         if found is None:
             return None
         self.position = found.end()
-        prefix, name, colon = found.groups()
-        if not colon and "}" in name:
+        prefix, name, _ = found.groups()
+        if "}" in name:
             self.has_open_header = True
         return prefix[:-1], name
 
@@ -213,7 +219,6 @@ class Parser:
         return found
 
     def _text(self, *, is_braced: bool) -> Node:
-        self.has_open_header = False
         start = self.position
         parts: list[Node] = []
         kept: int | None = None
@@ -331,7 +336,8 @@ class Parser:
             return apply(name, at, operator.apply, [self.operand()], untaints=operator.untaints)
         base, *arguments = name.split("_")
         operator = operator or registry.OPERATORS.get(base)
-        if operator is not None and not operator.takes_arguments and base != "quote":
+        is_bare = operator is not None and not operator.takes_arguments and base != "quote"
+        if is_bare or base in registry.SCOPED_OPERATORS - _OWN_WORDS:
             raise self.fail(f'unknown expansion operator "{name}" ("{base}" does not take an _arg)', at)
         operand = self.operand()
         if operator is None or not operator.takes_arguments:

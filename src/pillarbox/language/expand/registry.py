@@ -74,6 +74,8 @@ VARIABLE_FAMILIES: dict[str, VariableFamily] = {}
 HEADER_SOURCES: list[HeaderSource] = []
 OPERATORS: dict[str, Operator] = {}
 ITEMS: dict[str, ItemParser] = {}
+SCOPED_OPERATORS: set[str] = set()
+"""The items that are written like operators."""
 CONDITIONS: dict[str, ConditionParser] = {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.printing import quoted
 
 _DIGITS = re.compile(r"\+?[0-9]*")
 _SIGNED = re.compile(r"[+-]?[0-9]*")
@@ -15,7 +16,7 @@ def item_size(text: str, name: str, *, may_be_negative: bool = False) -> int:
     """An argument in braces; empty is 0. It is kept in 32 bits. Raises ExpansionFailed."""
     if not (_SIGNED if may_be_negative else _DIGITS).fullmatch(text):
         kind = "number" if may_be_negative else "positive number"
-        raise ExpansionFailed(f'"{text}" is not a {kind} (in "{name}" expansion)')
+        raise ExpansionFailed(f'"{quoted(text)}" is not a {kind} (in "{name}" expansion)')
     number = int(text[:40]) if text.strip("+-") else 0
     number = max(-_LARGEST - 1, min(number, _LARGEST))
     return (number + 2**31) % 2**32 - 2**31

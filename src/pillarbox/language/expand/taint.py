@@ -63,7 +63,9 @@ def tainted_by(text: str, parts: Sequence[str]) -> str:
 
 
 def _tainted_by(text: str, parts: Sequence[str]) -> str:
-    kinds = {part.kind if isinstance(part, Quoted) else "" for part in parts if part and isinstance(part, Tainted)}
+    kinds = {
+        part.kind if isinstance(part, Quoted) else "" for part in parts if part and isinstance(part, Tainted)
+    }
     if not kinds:
         return text
     (kind, *others) = kinds

@@ -74,5 +74,8 @@ def _separator(source: str) -> tuple[str, int]:
 
 
 def _stripped(piece: str, begin: int) -> tuple[str, int]:
-    lead = len(piece) - len(piece.lstrip(SPACE))
-    return piece.strip(SPACE), begin + lead
+    """Without white space around it; one at the end stays where a backslash is in front of it."""
+    text = piece.lstrip(SPACE)
+    at = begin + len(piece) - len(text)
+    bare = text.rstrip(SPACE)
+    return (text[: len(bare) + 1] if bare.endswith("\\") else bare), at

@@ -11,7 +11,7 @@ from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import condition
 
-_TEXTS: dict[str, Callable[[bytes, bytes], bool]] = {
+TEXTS: dict[str, Callable[[bytes, bytes], bool]] = {
     "eq": operator.eq,
     "lt": operator.lt,
     "le": operator.le,
@@ -27,6 +27,25 @@ _NUMBERS: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
 }
 
+FOLDED: dict[str, Callable[[str, str], bool]] = {
+    "eq": lambda left, right: octets(left).lower() == octets(right).lower(),
+    "lt": lambda left, right: _order(left, right) < 0,
+    "le": lambda left, right: _order(left, right) <= 0,
+    "gt": lambda left, right: _order(left, right) > 0,
+    "ge": lambda left, right: _order(left, right) >= 0,
+}
+"""Without regard to the case of ASCII letters: `eqi`, `lti`, …"""
+
+
+def _order(left: str, right: str) -> int:
+    """Below, at or above 0. Where one is the beginning of the other the first one is greater, whichever it is: Exim's."""
+    first, second = octets(left).lower(), octets(right).lower()
+    if first == second:
+        return 0
+    if first.startswith(second) or second.startswith(first):
+        return 1
+    return -1 if first < second else 1
+
 
 @condition("eq", "eqi", "lt", "lti", "le", "lei", "gt", "gti", "ge", "gei")
 def parse_text_comparison(parser: Parser, name: str) -> Condition:
@@ -35,20 +54,13 @@ def parse_text_comparison(parser: Parser, name: str) -> Condition:
     first, second = left.evaluate, right.evaluate
     if name == "eq":
         return Condition(name, at, lambda scope: first(scope) == second(scope), [left, right])
-    if name in _TEXTS:
-        compare = _TEXTS[name]
+    if name in TEXTS:
+        compare = TEXTS[name]
         return Condition(
             name, at, lambda scope: compare(octets(first(scope)), octets(second(scope))), [left, right]
         )
-    folded = _TEXTS[name[:-1]]
-    return Condition(
-        name, at, lambda scope: folded(_folded(first(scope)), _folded(second(scope))), [left, right]
-    )
-
-
-def _folded(text: str) -> bytes:
-    """ASCII letters only, as in the C locale; compared as bytes."""
-    return octets(text).lower()
+    folded = FOLDED[name[:-1]]
+    return Condition(name, at, lambda scope: folded(first(scope), second(scope)), [left, right])
 
 
 @condition(*_NUMBERS)

@@ -26,6 +26,7 @@ from pillarbox.language.match.hosts import HostList
 from pillarbox.language.match.ip_addresses import parse_address
 from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.language.match.named import NamedLists
+from pillarbox.language.printing import quoted
 
 _KINDS: dict[str, type[MatchList[Any]]] = {
     "match_domain": DomainList,
@@ -63,7 +64,7 @@ def parse_list_match(parser: Parser, name: str) -> Condition:
 
 def _host(text: str) -> HostSubject:
     if text and parse_address(text) is None:
-        raise ExpansionFailed(f'"{text}" is not an IP address')
+        raise ExpansionFailed(f'"{quoted(text)}" is not an IP address')
     return HostSubject(text, is_address_only=True)
 
 

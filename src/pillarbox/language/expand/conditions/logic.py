@@ -7,6 +7,7 @@ from pillarbox.language.expand.nodes import Condition, telling_condition
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.references import AFTER_DEF, header_test, reader
 from pillarbox.language.expand.registry import condition
+from pillarbox.language.printing import quoted
 
 _SPACE = " \t\r\n\v\f"
 _LAX_FALSE = frozenset(("", "-", "0", "no", "false"))
@@ -69,7 +70,7 @@ def strict_bool(text: str) -> bool:
     digits = word.removeprefix("-")
     if digits.isascii() and digits.isdigit():
         return digits.strip("0") != ""
-    raise ExpansionFailed(f'unrecognised boolean value "{text.strip(_SPACE)}"')
+    raise ExpansionFailed(f'unrecognised boolean value "{quoted(text.strip(_SPACE))}"')
 
 
 def lax_bool(text: str) -> bool:

@@ -29,9 +29,9 @@ def parse_certextract(parser: Parser) -> Node:
         raise parser.fail('second argument of "certextract" must be a certificate variable')
     name = found.group(1)
     if name not in _CERTIFICATES:
-        known = name in VARIABLES
-        reason = 'second argument of "certextract" must be a certificate variable'
-        raise parser.fail(reason if known else f'no variable named "{name}"')
+        raise parser.fail(
+            f'"{name}" is not a certificate' if name in VARIABLES else f'no variable named "{name}"'
+        )
     parser.position = found.end()
     branches = parse_branches(parser, "certextract", value_node(at))
 

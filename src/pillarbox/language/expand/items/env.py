@@ -18,10 +18,18 @@ class Environment(NamedTuple):
     variables: Mapping[str, str]
 
 
+def _name(parser: Parser) -> Node:
+    """Without a brace there is no name, and Exim has no words for that."""
+    parser.skip_space()
+    if parser.peek() != "{":
+        raise parser.fail("")
+    return parser.braced("env")
+
+
 @item("env")
 def parse_env(parser: Parser) -> Node:
     at = parser.position
-    name = parser.braced("env", "missing '{' for name arg of env")
+    name = _name(parser)
     branches = parse_branches(parser, "env", value_node(at))
 
     def evaluate(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from pillarbox.language.expand.branches import Branches, choose, parse_branches,
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.lists import elements
 from pillarbox.language.expand.nodes import Node
+from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
@@ -21,6 +22,8 @@ _NAMED_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\
 _NUMBER = re.compile(r"[+-]?[0-9]+|-", re.ASCII)
 _INDEX = re.compile(r"-?[0-9]*", re.ASCII)
 _VARIANT = re.compile(r"\s*(jsons?)\b\s*")
+_MOST = 10_000
+_LEAST = 2**31
 _SPACE = " \t\r\n\v\f"
 
 
@@ -36,14 +39,12 @@ def parse_extract(parser: Parser) -> Node:
         return _json_extraction(
             at, variant, [first, second], parse_branches(parser, "extract", value_node(at))
         )
-    if first.constant is not None and not _is_number(first.constant):
-        return _extraction(at, [first, second], parse_branches(parser, "extract", value_node(at)))
-    if first.constant is None and not _has_third(parser):
-        return _extraction(at, [first, second], parse_branches(parser, "extract", value_node(at)))
     if first.constant is None:
         return _undecided(parser, at, [first, second])
-    third = parser.braced("extract", "missing '{' for arg 3 of extract")
-    return _extraction(at, [first, second, third], parse_branches(parser, "extract", value_node(at)))
+    if not _is_number(first.constant):
+        return _by_name(parser, at, [first, second])
+    _check_number(parser, first.constant, at)
+    return _by_number(parser, at, [first, second])
 
 
 def _variant(parser: Parser) -> str:
@@ -54,40 +55,51 @@ def _variant(parser: Parser) -> str:
     return found.group(1)
 
 
-def _has_third(parser: Parser) -> bool:
-    parser.skip_space()
-    return parser.peek() == "{"
+def _check_number(parser: Parser, text: str, at: int) -> None:
+    try:
+        _field_number(_key(text))
+    except ExpansionFailed as error:
+        raise parser.fail(str(error), at) from None
 
 
 def _undecided(parser: Parser, at: int, arguments: list[Node]) -> Node:
-    """Only its value tells whether the first argument is a number: both readings are kept where both are possible."""
-    begin = parser.position
-    named = numbered = None
-    failure: ExpandSyntaxError | None = None
-    try:
-        named = _extraction(at, arguments, parse_branches(parser, "extract", value_node(at)))
-        end = parser.position
-    except ExpandSyntaxError as error:
-        failure, end = error, begin
-    parser.position = begin
-    try:
-        third = parser.braced("extract", "missing '{' for arg 3 of extract")
-        numbered = _extraction(at, [*arguments, third], parse_branches(parser, "extract", value_node(at)))
-        end = parser.position
-    except ExpandSyntaxError as error:
-        failure = failure or error
+    """Only its value tells whether the first argument is a number: both readings are kept, and one that is wrong fails when it is due."""
+    begin = end = parser.position
+    readings: list[Node | ExpandSyntaxError] = []
+    for read in (_by_name, _by_number):
+        parser.position = begin
+        try:
+            readings.append(read(parser, at, arguments))
+            end = parser.position
+        except ExpandSyntaxError as error:
+            readings.append(error)
     parser.position = end
-    if named is None or numbered is None:
-        only = named or numbered
-        if only is None:
-            raise failure or parser.fail("missing '{' for arg 3 of extract", begin)
-        return only
+    mistakes = [reading for reading in readings if isinstance(reading, ExpandSyntaxError)]
+    if len(mistakes) == len(readings):
+        raise mistakes[0]
+    named, numbered = (reading if isinstance(reading, Node) else _wrong(reading) for reading in readings)
     by_name, by_number, key_of = named.evaluate, numbered.evaluate, arguments[0].evaluate
 
     def evaluate(scope: Scope) -> str:
         return by_number(scope) if _is_number(key_of(scope)) else by_name(scope)
 
     return Node("extract", at, evaluate, [named, numbered])
+
+
+def _by_name(parser: Parser, at: int, arguments: list[Node]) -> Node:
+    return _extraction(at, arguments, parse_branches(parser, "extract", value_node(at)))
+
+
+def _by_number(parser: Parser, at: int, arguments: list[Node]) -> Node:
+    third = parser.braced("extract", "missing '{' for arg 3 of extract")
+    return _extraction(at, [*arguments, third], parse_branches(parser, "extract", value_node(at)))
+
+
+def _wrong(error: ExpandSyntaxError) -> Node:
+    def evaluate(scope: Scope) -> str:
+        raise ExpansionFailed(error.message)
+
+    return Node("extract", error.position, evaluate)
 
 
 def _is_number(text: str) -> bool:
@@ -102,12 +114,13 @@ def _key(text: str, owner: str = "extract") -> str:
 
 
 def _extraction(at: int, arguments: list[Node], branches: Branches) -> Node:
-    evaluates = [argument.evaluate for argument in arguments]
+    key_of, *evaluates = [argument.evaluate for argument in arguments]
     find: Callable[..., str | None] = named_field if len(arguments) == 2 else numbered_field
 
     def evaluate(scope: Scope) -> str:
+        key = _key(str(key_of(scope)))
         texts = [each(scope) for each in evaluates]
-        value = find(*map(str, texts))
+        value = find(key, *map(str, texts))
         return choose(branches, None if value is None else like(value, texts[-1]), scope)
 
     return Node("extract", at, evaluate, [*arguments, *branches])
@@ -126,7 +139,7 @@ def _json_extraction(at: int, variant: str, arguments: list[Node], branches: Bra
 
 def json_field(key: str, text: str, variant: str) -> str | None:
     """`variant`: `json`, or `jsons` for strings without their quotes. Raises ExpansionFailed."""
-    owner = f"extract {variant}"
+    owner = "extract json"
     if _is_number(key):
         number = _field_number(key)
         if number <= 0:
@@ -134,12 +147,12 @@ def json_field(key: str, text: str, variant: str) -> str | None:
         value = json.element(json.inside(text, "[", owner), number)
     else:
         value = json.member(json.inside(text, "{", owner), key, owner)
-    return json.unquoted(value, owner) if value is not None and variant == "jsons" else value
+    return json.unquoted(value, f"extract {variant}") if value is not None and variant == "jsons" else value
 
 
 def named_field(name: str, text: str) -> str | None:
     """`name=value name="quoted value"`; the first that fits, names without regard to case."""
-    wanted = _key(name).lower()
+    wanted = name.lower()
     for found in _FIELD.finditer(text):
         if found.group(1).lower() == wanted:
             value = found.group(2) or ""
@@ -162,17 +175,27 @@ def _meant(found: re.Match[str]) -> str:
 
 def _field_number(text: str) -> int:
     number = int(text[:40])
-    if abs(number) >= 2**31:
+    if not -_LEAST <= number <= _MOST:
         raise ExpansionFailed("extract: field number too large")
     return number
 
 
 def numbered_field(index: str, separators: str, text: str) -> str | None:
     """Fields count from 1, from -1 at the end; 0 is the whole text."""
-    number = _field_number(_key(index))
+    number = _field_number(index)
     if number == 0:
         return text
-    return pick(re.split(f"[{re.escape(separators)}]", text) if separators else [text], number)
+    return pick(_fields(text, separators), number)
+
+
+def _fields(text: str, separators: str) -> list[str]:
+    """Each byte of `separators` separates."""
+    if not separators:
+        return [text]
+    if text.isascii() or separators.isascii():
+        return re.split(f"[{re.escape(separators)}]", text)
+    bytewise = re.split(b"[" + re.escape(octets(separators)) + b"]", octets(text))
+    return [text_of(field) for field in bytewise]
 
 
 def pick(parts: list[str], index: int) -> str | None:

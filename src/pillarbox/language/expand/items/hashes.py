@@ -8,8 +8,10 @@ from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import argument_operator, item
 from pillarbox.language.expand.sizes import item_size, operator_sizes
+from pillarbox.language.printing import quoted
 
-_CODES = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_CODES = "abcdefghijklmnopqrtsuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""`t` stands in front of `s` in Exim's."""
 _USUAL_CODES = 26
 _WEIGHTS = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
             107, 109, 113)  # fmt: skip
@@ -62,9 +64,14 @@ def parse_hash(parser: Parser) -> Node:
 def parse_nhash(parser: Parser) -> Node:
     at = parser.position
     arguments = parser.braced_arguments("nhash", 2, 3)
-    return apply(
-        "nhash", at, lambda *texts: _nhash(texts[-1], _item_sizes(texts, "nhash")), arguments, untaints=True
-    )
+    return apply("nhash", at, _nhash_item, arguments, untaints=True)
+
+
+def _nhash_item(*texts: str) -> str:
+    sizes = _item_sizes(texts, "nhash")
+    if not sizes[0]:
+        raise ExpansionFailed(f'"{quoted(texts[0])}" is zero (in "nhash" expansion)')
+    return _nhash(texts[-1], sizes)
 
 
 def _item_sizes(texts: tuple[str, ...], name: str) -> list[int | None]:

@@ -6,8 +6,10 @@ Bounded: elements of one list; what is done with them counts against the expansi
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 
+from pillarbox.language.expand.conditions.compare import FOLDED, TEXTS
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.lists import elements, joined
 from pillarbox.language.expand.nodes import Evaluate, Node, bounded
@@ -16,7 +18,11 @@ from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import CONDITIONS, item
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.printing import quoted
 
+_UNCLOSED = (
+    'missing } at end of condition or expression inside "filter"; could be an unquoted } in the content'
+)
 MAX_ELEMENTS = 10_000
 
 
@@ -55,7 +61,7 @@ def parse_filter(parser: Parser) -> Node:
     with parser.inside('inside "filter" item'):
         kept = parser.condition()
     parser.skip_space()
-    parser.expect("}", 'missing } at end of condition inside "filter"')
+    parser.expect("}", _UNCLOSED)
     _end(parser, "filter")
 
     def evaluate(scope: Scope) -> str:
@@ -67,7 +73,7 @@ def parse_filter(parser: Parser) -> Node:
                     if kept.test(scope):
                         results.append(scope.item)
                 except ExpansionFailed as error:
-                    raise type(error)(f'{_quoted(str(error))} inside "filter" condition') from None
+                    raise type(error)(f'"{quoted(str(error))}" inside "filter" condition') from None
         finally:
             scope.item, scope.value = outer, value
         return joined(results, text)
@@ -120,20 +126,11 @@ def _said_inside(evaluate: Evaluate, scope: Scope, owner: str) -> str:
     try:
         return evaluate(scope)
     except ExpansionFailed as error:
-        raise type(error)(f'{_quoted(str(error))} inside "{owner}" item') from None
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        raise type(error)(f'"{quoted(str(error))}" inside "{owner}" item') from None
 
 
 Comparison = Callable[[str, str], bool]
-_TEXTS: dict[str, Callable[[bytes, bytes], bool]] = {
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
+_COMPARATOR = re.compile(r"[<>=]=?|[A-Za-z0-9_]+", re.ASCII)
 _NUMBERS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -147,7 +144,12 @@ def parse_sort(parser: Parser) -> Node:
     """Insertion in front of the first element that the new one sorts before: what Exim's ties depend on."""
     at = parser.position
     source = parser.braced_list("sort", _missing("list", "sort"))
-    comparator = parser.braced("sort", _missing("comparator", "sort"))
+    named = parser.position
+    comparator = parser.braced_source("sort", _missing("comparator", "sort")).constant or ""
+    try:
+        sorts_before = _comparison(comparator)
+    except ExpansionFailed as error:
+        raise parser.fail(str(error), named) from None
     begin = parser.position
     extractor = parser.braced("sort", _missing("extractor", "sort"))
     shown = parser.source[begin : parser.position].strip()[1:-1]
@@ -156,7 +158,6 @@ def parse_sort(parser: Parser) -> Node:
 
     def evaluate(scope: Scope) -> str:
         text, outer = source.evaluate(scope), scope.item
-        sorts_before = _comparison(comparator.evaluate(scope))
         ordered: list[tuple[str, str]] = []
         try:
             for scope.item in list_elements(text):
@@ -165,7 +166,7 @@ def parse_sort(parser: Parser) -> Node:
             scope.item = outer
         return joined([element for _, element in ordered], text)
 
-    return Node("sort", at, evaluate, [source, comparator, extractor])
+    return Node("sort", at, evaluate, [source, extractor])
 
 
 def _extracted(evaluate: Evaluate, scope: Scope, shown: str) -> str:
@@ -194,16 +195,15 @@ def _compares(numeric: Callable[[int, int], bool], left: str, right: str) -> boo
         return False
 
 
-def _comparison(name: str) -> Comparison:
-    word = name.split(" ")[0] if name[:1] != " " else ""
+def _comparison(named: str) -> Comparison:
+    """By the operator or the condition's name that `named` begins with. Raises ExpansionFailed."""
+    word = found.group() if (found := _COMPARATOR.match(named)) else ""
     if numeric := _NUMBERS.get(word):
         return lambda left, right: _compares(numeric, left, right)
-    if textual := _TEXTS.get(word):
+    if word != "eq" and (textual := TEXTS.get(word)):
         return lambda left, right: textual(octets(left), octets(right))
-    if word.endswith("i") and (folded := _TEXTS.get(word[:-1])):
-        return lambda left, right: folded(octets(left).lower(), octets(right).lower())
+    if word.endswith("i") and (folded := FOLDED.get(word[:-1])):
+        return folded
     if word in CONDITIONS:
         raise ExpansionFailed("comparator not handled for sort")
-    if not word[:1].isalpha():
-        raise ExpansionFailed(f'condition name expected, but found "{name[:16]}"')
-    raise ExpansionFailed("")
+    raise ExpansionFailed("" if word else f'condition name expected, but found "{named[:16]}"')

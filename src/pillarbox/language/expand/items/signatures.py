@@ -15,6 +15,7 @@ from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import like, tainted_by
+from pillarbox.language.printing import quoted
 from pillarbox.mail.address import split_address, unquote_local_part
 
 DAY = 86400
@@ -33,7 +34,7 @@ def parse_hmac(parser: Parser) -> Node:
 
 def _hmac(algorithm: str, secret: str, text: str) -> str:
     if algorithm not in ("md5", "sha1"):
-        raise ExpansionFailed(f'hmac algorithm "{algorithm}" is not recognised')
+        raise ExpansionFailed(f'hmac algorithm "{quoted(algorithm)}" is not recognised')
     return hmac.new(octets(secret), octets(text), algorithm).hexdigest()
 
 

@@ -9,6 +9,7 @@ import re
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.expand.registry import operator
+from pillarbox.language.printing import quoted
 
 _SPACE = re.compile(rb"[ \t\r\n\v\f]+")
 _HEX = re.compile(r"[0-9A-Fa-f]*")
@@ -32,13 +33,13 @@ def base64_decode(text: str) -> str:
     try:
         return text_of(base64.b64decode(_SPACE.sub(b"", octets(text)), validate=True))
     except (binascii.Error, ValueError):
-        raise ExpansionFailed(f'string "{text}" is not well-formed for "base64d" operator') from None
+        raise ExpansionFailed(f'string "{quoted(text)}" is not well-formed for "base64d" operator') from None
 
 
 @operator("hex2b64")
 def hex2b64(text: str) -> str:
     if not _HEX.fullmatch(text):
-        raise ExpansionFailed(f'"{text}" is not a hex string')
+        raise ExpansionFailed(f'"{quoted(text)}" is not a hex string')
     if len(text) % 2:
         raise ExpansionFailed(f'"{text}" contains an odd number of characters')
     return base64.b64encode(bytes.fromhex(text)).decode("ascii")

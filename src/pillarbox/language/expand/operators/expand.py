@@ -10,11 +10,12 @@ from pillarbox.language.expand.operators.scoped import scope_operator
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import is_tainted
+from pillarbox.language.printing import quoted
 
 
 def expanded_again(text: str, scope: Scope) -> str:
     """Raises ExpansionFailed, whose text says nothing of what was expanded, and the rest of what an expansion raises."""
-    if is_tainted(text):
+    if text and is_tainted(text):
         raise ExpansionFailed(f"attempt to expand tainted string '{text}'")
     if "$" not in text and "\\" not in text:
         return text
@@ -29,4 +30,4 @@ def expand(text: str, scope: Scope) -> str:
     try:
         return expanded_again(text, scope)
     except ExpansionFailed as error:
-        raise ExpansionFailed(f'internal expansion of "{text}" failed: {error}') from None
+        raise ExpansionFailed(f'internal expansion of "{quoted(text)}" failed: {error}') from None

@@ -15,7 +15,9 @@ from pillarbox.language.expand.scope import Scope
 _PLAIN = re.compile(rb"[ -~]*")
 _SPECIALS = frozenset(b'?=()<>@,;:\\".[]_')
 _LONGEST = 67
-"""A word that has grown beyond this is closed before the next character; so none exceeds RFC 2047's 75."""
+"""A word that has grown beyond this is closed before the next character; so none exceeds RFC 2047's 75.
+
+Except behind an odd number of encoded bytes in a row, where Exim does not look."""
 _Q = [
     "_" if code == 32 else chr(code) if 33 <= code <= 126 and code not in _SPECIALS else f"={code:02X}"
     for code in range(256)
@@ -35,12 +37,14 @@ def rfc2047(text: str, scope: Scope) -> str:
         return text
     coding = scope.facet(HeaderCoding) or DEFAULT_CODING
     begin = f"=?{coding.charset}?Q?"
-    words, word = [], begin
+    words, word, may_end = [], begin, True
     for byte in data:
-        if len(word) > _LONGEST:
+        if may_end and len(word) > _LONGEST:
             words.append(word + "?=")
             word = begin
-        word += _Q[byte]
+        piece = _Q[byte]
+        word += piece
+        may_end = len(piece) == 1 or not may_end
     return " ".join([*words, word + "?="])
 
 

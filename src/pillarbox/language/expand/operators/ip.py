@@ -7,6 +7,7 @@ import socket
 
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import argument_operator, operator
+from pillarbox.language.printing import quoted
 
 _MASK = re.compile(r"(.*?)/\+?([0-9]*)", re.DOTALL)
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -31,7 +32,7 @@ def mask(text: str, arguments: tuple[str, ...]) -> str:
     found = _MASK.fullmatch(text)
     address = packed_address(found.group(1) if found else text) if "%" not in text else None
     if address is None:
-        raise ExpansionFailed(f'"{text}" is not an IP address')
+        raise ExpansionFailed(f'"{quoted(text)}" is not an IP address')
     if found is None:
         raise ExpansionFailed(f'missing mask value in "{text}"')
     width, bits = len(address) * 8, int(found.group(2)[:20] or "0")
@@ -68,7 +69,7 @@ def ipv6_denorm(text: str) -> str:
 def _as_ipv6(text: str) -> bytes:
     address = packed_address(text)
     if address is None:
-        raise ExpansionFailed(f'"{text}" is not an IP address')
+        raise ExpansionFailed(f'"{quoted(text)}" is not an IP address')
     return _MAPPED + address if len(address) == 4 else address
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
+from pillarbox.language.printing import quoted
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+)", re.ASCII)
 _LARGEST = 2**64 - 1
 _MAX_DIGITS = 1000
 
@@ -34,9 +38,14 @@ def base32_decode(text: str) -> str:
 
 
 def _decimal(text: str, name: str) -> int:
-    if text and not (text.isascii() and text.isdigit()):
-        raise ExpansionFailed(f'argument for {name} operator is "{text}", which is not a decimal number')
-    return min(int(text[:_MAX_DIGITS] or "0"), _LARGEST)
+    """With a sign or none; a negative number counts down from the largest."""
+    if not text:
+        return 0
+    if not (found := _NUMBER.fullmatch(text)):
+        shown = quoted(text)
+        raise ExpansionFailed(f'argument for {name} operator is "{shown}", which is not a decimal number')
+    number = min(int(found.group(2)[:_MAX_DIGITS]), _LARGEST)
+    return -number & _LARGEST if found.group(1) == "-" and number < _LARGEST else number
 
 
 def _in_base(number: int, digits: str) -> str:
@@ -48,10 +57,13 @@ def _in_base(number: int, digits: str) -> str:
 
 
 def _from_base(text: str, digits: str, name: str, kind: str) -> str:
+    """With a sign, as of 64 bits."""
     number, base = 0, len(digits)
     for character in text:
         digit = digits.find(character)
         if digit < 0:
-            raise ExpansionFailed(f'argument for {name} operator is "{text}", which is not a {kind} number')
+            raise ExpansionFailed(
+                f'argument for {name} operator is "{quoted(text)}", which is not a {kind} number'
+            )
         number = (number * base + digit) & _LARGEST
-    return str(number)
+    return str(number if number <= _LARGEST // 2 else number - _LARGEST - 1)

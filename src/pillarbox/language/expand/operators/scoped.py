@@ -47,6 +47,7 @@ def scope_operator(
             )
 
         registry.item(name)(parse)
+        registry.SCOPED_OPERATORS.add(name)
         return apply
 
     return register

@@ -6,6 +6,7 @@ import re
 
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
+from pillarbox.language.printing import quoted
 
 _INTERVAL = re.compile(r"(?:\d+[wdhms])+", re.ASCII)
 _PART = re.compile(r"(\d+)([wdhms])", re.ASCII)
@@ -16,7 +17,7 @@ _MAX_DIGITS = 1000
 @operator("time_interval", untaints=True)
 def time_interval(text: str) -> str:
     if text and not (text.isascii() and text.isdigit()):
-        raise ExpansionFailed(f'string "{text}" is not a positive number in "time_interval" operator')
+        raise ExpansionFailed(f'string "{quoted(text)}" is not a positive number in "time_interval" operator')
     seconds = _signed(int(text[:_MAX_DIGITS] or "0"))
     left, shown = abs(seconds), ""
     for letter, unit in _UNITS.items():
@@ -32,7 +33,7 @@ def time_eval(text: str) -> str:
         parts = _PART.findall(text)
         seconds = _signed(sum(int(count[:_MAX_DIGITS]) * _UNITS[unit] for count, unit in parts))
     if seconds < 0:
-        raise ExpansionFailed(f'string "{text}" is not an Exim time interval in "time_eval" operator')
+        raise ExpansionFailed(f'string "{quoted(text)}" is not an Exim time interval in "time_eval" operator')
     return str(seconds)
 
 

@@ -18,6 +18,7 @@ _SEQUENCE = re.compile(
     rb"|(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf7][\x80-\xbf]{0,2})(?:[\xc0-\xff]|(?=[\x00-\x7f])|\Z)|[\x80-\xff]"
 )
 """ASCII, a whole sequence, a broken one with the byte that broke it unless that is ASCII, a stray byte."""
+_SPACE = " \t\n\v\f\r"
 _PREFIX = "xn--"
 
 
@@ -56,7 +57,7 @@ def utf8_domain_to_alabel(text: str) -> str:
 
 @operator("utf8_domain_from_alabel")
 def utf8_domain_from_alabel(text: str) -> str:
-    return ".".join(_from_alabel(label, text) for label in text.split("."))
+    return ".".join(_from_alabel(label, text) for label in text.strip(_SPACE).split("."))
 
 
 @operator("utf8_localpart_to_alabel")

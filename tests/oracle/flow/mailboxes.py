@@ -1,0 +1,179 @@
+"""Scenarios for local deliveries, run through the real Exim and through ours in one sandbox: what stood there before, a transport, a message.
+
+Compared: every file beneath the sandbox's `mail` with owner, group, mode and content, and the log. Times, ids, pids, inodes and the host's own
+names are levelled; so is what a Maildir file is called.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+MESSAGE = (
+    b"From: alice@sender.example\nTo: daemon@example.org\nSubject: hello\n\nFrom here to there\n.dot\nbody\n"
+)
+USER = "daemon"
+CONFIG = """\
+primary_hostname = mail.example.org
+qualify_domain = example.org
+spool_directory = {top}/spool
+log_file_path = {top}/log/%slog
+log_selector = -subject
+exim_user = mail
+exim_group = mail
+never_users = root
+keep_environment =
+{main}
+begin routers
+{routers}
+local:
+  driver = accept
+  domains = example.org
+  check_local_user
+  transport_home_directory = {top}/mail/home
+  transport = box
+begin transports
+box:
+  driver = appendfile
+{options}
+{transports}
+begin retry
+* * F,2h,15m
+"""
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """`options`: lines of the transport; `before` is a shell script run in the sandbox's `mail` as root."""
+
+    options: str
+    before: str = ""
+    rounds: int = 1
+    """So many messages, one after another."""
+    main: str = ""
+    routers: str = ""
+    transports: str = ""
+    recipients: tuple[str, ...] = (USER,)
+    message: bytes = MESSAGE
+    sender: str = "alice@sender.example"
+    shows_names: bool = False
+    """The names of files in directories are compared too."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    files: dict[str, tuple[str, str, str]]
+    """Path → (owner, group and mode; kind; content)."""
+    log: list[str]
+
+
+Sender = Callable[[Path, Scenario], None]
+
+
+def prepare(top: Path, scenario: Scenario) -> None:
+    shutil.rmtree(top, ignore_errors=True)
+    for name, owner, mode in (("spool", "mail", 0o750), ("log", "mail", 0o750), ("mail", "root", 0o1777)):
+        (top / name).mkdir(parents=True)
+        shutil.chown(top / name, owner, "mail")
+        (top / name).chmod(mode)
+    top.chmod(0o755)
+    text = CONFIG.format(
+        top=top,
+        options="\n".join(
+            f"  {line.strip()}" for line in scenario.options.replace("TOP", str(top)).splitlines()
+        ),
+        main=scenario.main,
+        routers=scenario.routers.replace("TOP", str(top)),
+        transports=scenario.transports.replace("TOP", str(top)),
+    )
+    (top / "conf").write_text(text)
+    script = f"umask 022; u={USER}\n{scenario.before}"
+    subprocess.run(["/bin/sh", "-ec", script], cwd=top / "mail", check=True, capture_output=True)
+
+
+def by_real(exim: str) -> Sender:
+    def send(top: Path, scenario: Scenario) -> None:
+        common = [exim, "-C", str(top / "conf")]
+        for _ in range(scenario.rounds):
+            _run([*common, "-odq", "-f", scenario.sender, *scenario.recipients], scenario.message)
+            _run([*common, "-qff"], b"")
+
+    return send
+
+
+def by_ours(top: Path, scenario: Scenario) -> None:
+    ours = Path(sys.executable).parent / "exim"
+    for number in range(scenario.rounds):
+        common = [str(ours), "-C", str(top / "conf")]
+        if number:
+            _run([*common, "-qff"], b"")
+        _run([*common, "-odi", "-f", scenario.sender, *scenario.recipients], scenario.message)
+
+
+def _run(command: list[str], data: bytes) -> None:
+    subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
+
+
+def see(top: Path, scenario: Scenario) -> Seen:
+    files: dict[str, tuple[str, str, str]] = {}
+    for directory, names, more in os.walk(top / "mail"):
+        for name in sorted([*names, *more]):
+            path = Path(directory) / name
+            shown = str(path.relative_to(top / "mail"))
+            files[_level_name(shown) if not scenario.shows_names else shown] = _look(path)
+    log = []
+    for name in ("mainlog", "paniclog"):
+        path = top / "log" / name
+        if path.exists():
+            log += [line for line in map(_level_log, path.read_text().splitlines()) if line]
+    return Seen(files, [line.replace(str(top), "TOP") for line in log])
+
+
+def _look(path: Path) -> tuple[str, str, str]:
+    status = path.lstat()
+    facts = f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:o}"
+    if stat.S_ISREG(status.st_mode):
+        return facts, "file", _level(path.read_bytes().decode("utf-8", "surrogateescape"))
+    kind = "link" if path.is_symlink() else "directory" if path.is_dir() else "other"
+    return facts, kind, os.readlink(path) if kind == "link" else ""
+
+
+_ID = re.compile(r"\b[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
+_DATE = re.compile(
+    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
+)
+_MBX_DATE = re.compile(r"[ \d]\d-\w{3}-\d{4} \d\d:\d\d:\d\d [+-]\d{4},\d+")
+_MESSAGE_FILE = re.compile(r"(^|/)(new|cur|tmp)/\d+\.[^/,:]*")
+
+
+def _level(text: str) -> str:
+    text = _DATE.sub("DATE", _ID.sub("ID", text))
+    text = _MBX_DATE.sub("MBXDATE", text)
+    text = re.sub(r"\*mbx\*\r\n[0-9a-f]{8}", "*mbx*\r\nVALIDITY", text)
+    text = re.sub(r"(\nTo: daemon)@example\.org", r"\1", text)
+    return re.sub(r"\((Exim|Pillarbox) [^)]*\)", "(MTA)", text)
+
+
+def _level_name(name: str) -> str:
+    name = _MESSAGE_FILE.sub(r"\1\2/MESSAGE", _ID.sub("ID", name))
+    name = re.sub(r"MESSAGE,S=\d+,W=\d+$", "MESSAGE", name)
+    name = re.sub(r"(^|/)q[0-9A-Za-z]{6}-\d+$", r"\1qTIME-INODE", name)
+    return re.sub(
+        r"(ID|MESSAGE)-[0-9a-f]+(?=\.)", r"\1", re.sub(r"ID\.[0-9a-z.]+\.(env|msg)", r"ID.\1", name)
+    )
+
+
+def _level_log(line: str) -> str:
+    line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line)
+    line = _ID.sub("ID", line)
+    if "queue run:" in line or " <= " in line or line.startswith("exim ") or "Completed" in line:
+        return ""
+    line = re.sub(r"\.lock\.[^ ]+", ".lock.POST", line)
+    line = re.sub(r"inode number changed from \d+ to \d+", "inode number changed", line)
+    return re.sub(r"pid=\d+", "pid=PID", line)
