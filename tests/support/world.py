@@ -34,6 +34,7 @@ from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.ports.localwork import NoLocalWork
 from pillarbox.ports.spool import Queued
 from pillarbox.ports.users import Account, LoginThrottled, ScramCredentials
 from pillarbox.wire.sasl.scram import derive_keys
@@ -173,6 +174,7 @@ class AcceptWorld:
             due=DueTable(),
             hints=DictHints(),
             user_files=MemoryUserFiles(),
+            local_work=NoLocalWork(),
             resolver=self.dns,
             hosts=self.dns,
             text_files=FakeFiles({}),

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.helping import never_users
+from pillarbox.app.helping import local_work
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.outside import outside_facts
 from pillarbox.app.services import local_host
@@ -126,6 +127,9 @@ class Mta:
             system_users=world.system_users,
             transports={name: not transport.is_local for name, transport in config.transports.items()},
             qualify_recipient=config.main(Identity).recipient_domain,
+            work=world.local_work,
+            own_work=local_work(None),
+            rewrite=config.rewrite,
         )
 
     def _build_queue(self) -> None:
@@ -142,6 +146,7 @@ class Mta:
             site=Site(
                 qualify_domain=config.main(Identity).sender_domain,
                 recipient_domain=config.main(Identity).recipient_domain,
+                timezone=config.main(Logging).timezone or "",
                 login=self.login,
                 return_size_limit=config.main(Bounces).bounce_return_size_limit,
             ),

@@ -160,9 +160,17 @@ def _daemon(read: Arguments) -> int:
 
 
 def _route(read: Arguments) -> int:
-    from pillarbox.app.asking.routing import test_addresses
+    from pillarbox.app.asking.routing import Question, test_addresses
 
-    return test_addresses(_asked_config(read), tuple(read.words), read.macros)
+    question = Question("test", read.sender or "", shows_routers=read.debug is not None or read.is_verbose)
+    return test_addresses(_asked_config(read), tuple(read.words), read.macros, question)
+
+
+def _verify(read: Arguments) -> int:
+    from pillarbox.app.asking.routing import verify_addresses
+
+    are_senders = read.mode == "verify_sender"
+    return verify_addresses(_asked_config(read), tuple(read.words), read.macros, are_senders=are_senders)
 
 
 def _print_config(read: Arguments) -> int:
@@ -235,6 +243,8 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "batch_smtp": _smtp,
     "inquire": _inquire,
     "route": _route,
+    "verify": _verify,
+    "verify_sender": _verify,
     "print_config": _print_config,
     "expand": _expand,
     "newaliases": _newaliases,

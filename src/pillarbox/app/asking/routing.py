@@ -1,70 +1,249 @@
-"""`-bt`: how addresses would be routed (Exim 5.2)."""
+"""`-bt`, `-bv`, `-bvs`: how addresses would be routed, and whether they are good (Exim 5.2).
+
+What is printed is Exim's: troubles and what redirection made as they come up, then the deliveries, local ones first. With `-d` or `-v` each
+router says why it was skipped or what it did.
+"""
 
 from __future__ import annotations
 
+import os
+import pwd
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, Routed
+from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.chain import Trace
+from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
+from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin, Recipient
 from pillarbox.system import loop as event_loop
 from pillarbox.system.tls import TlsFileError
 
 TEST_SLOT = 1022
+_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\.|[^,"(\\]|["(\\])*')
+
+
+class Question(msgspec.Struct, frozen=True):
+    """The command. `sender`: of the message there would be (`-f`)."""
+
+    purpose: Purpose
+    sender: str = ""
+    shows_routers: bool = False
+
+
+def test_addresses(
+    path: Path,
+    addresses: tuple[str, ...],
+    macros: Mapping[str, str] | None = None,
+    question: Question | None = None,
+) -> int:
+    """0: all can be delivered to (or are good), 1: one cannot be told now, 2: one cannot be. Without addresses they are read from
+    standard input, a line each."""
+    config = load_or_complain(path, macros)
+    mta = _mta(config) if config is not None else None
+    if mta is None:
+        return 1
+    asking = _Asking(mta, question or Question("test"))
+    return event_loop.run(asking.ask_all(addresses or _typed()))
+
+
+def verify_addresses(
+    path: Path,
+    addresses: tuple[str, ...],
+    macros: Mapping[str, str] | None = None,
+    *,
+    are_senders: bool = False,
+) -> int:
+    """`-bv` and, for senders, `-bvs`."""
+    purpose: Purpose = "verify_sender" if are_senders else "verify"
+    return test_addresses(path, addresses, macros, Question(purpose))
 
 
 def _mta(config: Config) -> Mta | None:
     try:
-        return Mta(config, World(config, TEST_SLOT))
+        return Mta(config, World(config, TEST_SLOT, helper=start_helper(config)))
     except (TlsFileError, OSError) as error:
         print(error, file=sys.stderr)
         return None
 
 
-def test_addresses(path: Path, addresses: tuple[str, ...], macros: Mapping[str, str] | None = None) -> int:
-    """`-bt`: how each address would be routed. 0: all deliverable, 1: a deferral, 2: one cannot be."""
-    config = load_or_complain(path, macros)
-    mta = _mta(config) if config is not None else None
-    return 1 if mta is None else event_loop.run(_test_addresses(mta, addresses))
+def _typed() -> Iterator[str]:
+    """With Exim's prompt; an empty line is no address."""
+    while True:
+        print("> ", end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print()
+            return
+        yield line.strip()
 
 
-async def _test_addresses(mta: Mta, addresses: tuple[str, ...]) -> int:
-    code = 0
-    for address in addresses:
-        full = address if "@" in address else f"{address}@{mta.policy.qualify_recipient}"
-        scope = Scope({Origin: Origin(), MessageFacts: MessageFacts()}, mta.expansion)
-        routed = await mta.chain.route(Candidate.first(Recipient(full)), "test", scope)
-        for line in _explain(routed):
-            print(line)
-        code = max(code, 2 if routed.refused else 1 if routed.postponed else 0)
-    return code
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
-def _explain(routed: Routed) -> Iterator[str]:
-    for assignment in routed.assignments:
-        yield from _explain_assignment(assignment)
-    for candidate, refused, _ in routed.refused:
-        yield f"{candidate.address} is undeliverable: {refused.reason.log}"
-    for candidate, postponed, _ in routed.postponed:
-        yield f"{candidate.address} cannot be resolved at this time: {postponed.reason.log}"
-    for candidate, router in routed.discarded:
-        yield f"{candidate.address} -> :blackhole:\n  router = {router}"
+class _Asking:
+    def __init__(self, mta: Mta, question: Question) -> None:
+        self._mta = mta
+        self._question = question
+        self._code = 0
+        self._shown: set[object] = set()
+
+    async def ask_all(self, arguments: Iterable[str]) -> int:
+        for argument in arguments:
+            for text in _addresses_of(argument):
+                await self._ask(text)
+        return self._code
+
+    async def _ask(self, text: str) -> None:
+        try:
+            working = working_address(text)
+        except AddressError as error:
+            print(f"syntax error: {error}")
+            self._code = 2
+            return
+        policy = self._mta.policy
+        domain = policy.qualify_domain if self._is_sender else policy.qualify_recipient
+        address = working.address if working.domain_at else f"{working.address}@{domain}"
+        facts = MessageFacts(sender=self._question.sender or f"{_login()}@{policy.qualify_domain}")
+        scope = Scope({Origin: Origin(), MessageFacts: facts}, self._mta.expansion)
+        trace: Trace = []
+        routed = await self._mta.chain.route(
+            Candidate.first(Recipient(address)), self._question.purpose, scope, trace
+        )
+        if self._question.shows_routers:
+            sys.stderr.writelines(f"{router}: {said}\n" for router, said in trace)
+        self._tell_log(routed.log)
+        lines = self._routes(address, routed) if self._is_test else self._verdict(address, routed)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+
+    @property
+    def _is_test(self) -> bool:
+        return self._question.purpose == "test"
+
+    @property
+    def _is_sender(self) -> bool:
+        return self._question.purpose == "verify_sender"
+
+    def _tell_log(self, lines: Iterable[LogLine]) -> None:
+        sys.stdout.flush()
+        for line in lines:
+            journal = self._mta.world.journal
+            journal.main(line.text)
+            if line.is_panic:
+                journal.panic(line.text)
+            if self._is_test:
+                print(f"LOG: MAIN{' PANIC' if line.is_panic else ''}\n  {line.text}", file=sys.stderr)
+            else:
+                print(line.text, file=sys.stderr)
+
+    def _verdict(self, address: str, routed: Routed) -> Iterator[str]:
+        """One line: good, bad or unknown. The first trouble decides."""
+        trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
+        if trouble is None:
+            yield f"{address} verified"
+        elif isinstance(trouble.result, Refused):
+            self._code = 2
+            yield f"{address} failed to verify: {trouble.result.reason.log}"
+        else:
+            self._code = self._code or 1
+            yield f"{address} cannot be resolved at this time: {trouble.result.reason.log}"
+
+    def _routes(self, address: str, routed: Routed) -> Iterator[str]:
+        found: list[Assignment] = []
+        for each in routed.history:
+            if isinstance(each, Trouble):
+                yield from self._trouble(each)
+            elif each.target:
+                yield from _generated(each)
+            else:
+                found.append(each)
+        if not routed.history:
+            yield f"mail to {address} is discarded"
+        transports = self._mta.config.transports
+        for is_local in (True, False):
+            for assignment in reversed(found):
+                transport = transports.get(assignment.transport)
+                if (transport is None or transport.is_local) is is_local:
+                    yield from self._assigned(assignment)
+
+    def _trouble(self, trouble: Trouble) -> Iterator[str]:
+        reason = trouble.result.reason.log
+        if isinstance(trouble.result, Refused):
+            self._code = 2
+            yield f"{trouble.candidate.address} is undeliverable: {reason}"
+        else:
+            self._code = self._code or 1
+            yield f"{trouble.candidate.address} cannot be resolved at this time: {reason}"
+        yield from _ancestry(trouble.candidate)
+
+    def _assigned(self, assignment: Assignment) -> Iterator[str]:
+        candidate = assignment.candidate
+        local_part, _, domain = assignment.address.rpartition("@")
+        key = (local_part, domain.lower(), sum(p.address == candidate.address for p in candidate.parents))
+        is_repeat = key in self._shown
+        self._shown.add(key)
+        yield assignment.address + ("   [duplicate, would not be delivered]" if is_repeat else "")
+        yield from _ancestry(candidate)
+        yield f"  router = {assignment.router}, transport = {assignment.transport or 'unset'}"
+        transport = self._mta.config.transports.get(assignment.transport)
+        if not getattr(transport, "hosts_override", False):
+            yield from _hosts(assignment)
 
 
-def _explain_assignment(assignment: Assignment) -> Iterator[str]:
-    yield assignment.file or assignment.address
-    for parent in assignment.candidate.parent_addresses:
+def _addresses_of(argument: str) -> Iterator[str]:
+    """Commas divide addresses, outside quotes and comments."""
+    position = 0
+    while position < len(argument):
+        found = _ADDRESS.match(argument, position)
+        assert found is not None
+        if text := found.group().strip():
+            yield text
+        position = found.end() + 1
+
+
+def _ancestry(candidate: Candidate) -> Iterator[str]:
+    for parent in candidate.parent_addresses:
         yield f"    <-- {parent}"
-    yield f"  router = {assignment.router}, transport = {assignment.transport}"
-    for host in assignment.hosts:
-        preference = f" MX={host.mx_preference}" if host.mx_preference is not None else ""
-        for address in host.addresses or ("",):
-            yield f"  host {host.name} [{address}]{preference}"
+
+
+def _generated(assignment: Assignment) -> Iterator[str]:
+    parent = assignment.candidate.parents[0].address
+    address = assignment.candidate.address
+    shown = f"mail {address[1:]}" if assignment.target == "reply" else address
+    yield f"{parent} -> {shown}"
+    if assignment.trouble:
+        yield "*** Error in setting up pipe, file, or autoreply:"
+        yield assignment.trouble
+    else:
+        yield f"  transport = {assignment.transport}"
+
+
+def _hosts(assignment: Assignment) -> Iterator[str]:
+    """A line for each address, in columns."""
+    rows = [(host, address) for host in assignment.hosts for address in host.addresses or ("",)]
+    name_width = max((len(host.name) for host, _ in rows), default=0)
+    address_width = max((len(address) for _, address in rows), default=0)
+    for host, address in rows:
+        line = f"  host {host.name:<{name_width}} "
+        line += f"[{address}]" + " " * (address_width - len(address))
+        if host.mx_preference is not None:
+            line += f"  MX={host.mx_preference}"
+        if host.port:
+            line += f" port={host.port}"
+        yield line.rstrip()

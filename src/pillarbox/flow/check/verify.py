@@ -19,7 +19,7 @@ class RoutingVerifier:
 
     async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
         routed = await self._chain.route(candidate, "verify_sender" if is_sender else "verify", scope)
-        if routed.assignments or routed.discarded:
+        if routed.assignments or routed.discarded or routed.redirected:
             return None
         if routed.postponed:
             raise CheckDeferred(routed.postponed[0][1].reason)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import msgspec
 
 
@@ -67,9 +64,3 @@ class ArrivalFacts(msgspec.Struct, frozen=True):
     local_scan_data: str = ""
     is_smtputf8: bool = False
     queue_name: str = ""
-
-
-class RouterVariables(msgspec.Struct, frozen=True):
-    """`$r_…`: what routers' `set` gave to the address."""
-
-    values: Mapping[str, str] = MappingProxyType({})

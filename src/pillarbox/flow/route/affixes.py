@@ -30,29 +30,40 @@ def parse_affixes(source: str, *, is_prefix: bool) -> tuple[Affix, ...]:
     return tuple(affixes)
 
 
-def find_prefix(local_part: str, prefixes: tuple[Affix, ...]) -> int:
-    """How many characters the first prefix that matches takes; 0: none. Case does not count."""
+class Taken(NamedTuple):
+    """How many characters an affix takes, and how many of them its wildcard stands for (`$local_part_prefix_v`)."""
+
+    length: int = 0
+    variable: int = 0
+
+
+NOTHING = Taken()
+
+
+def find_prefix(local_part: str, prefixes: tuple[Affix, ...]) -> Taken:
+    """What the first prefix that matches takes. Case does not count."""
     folded = local_part.lower()
     for text, wildcard in prefixes:
         if not wildcard:
             if folded.startswith(text):
-                return len(text)
+                return Taken(len(text))
             continue
         at = folded.rfind(text) if wildcard == "*" else folded.find(text)
         if at >= 0:
-            return at + len(text)
-    return 0
+            return Taken(at + len(text), at)
+    return NOTHING
 
 
-def find_suffix(local_part: str, suffixes: tuple[Affix, ...]) -> int:
+def find_suffix(local_part: str, suffixes: tuple[Affix, ...]) -> Taken:
     """The same for suffixes, counted from the end."""
     folded = local_part.lower()
     for text, wildcard in suffixes:
         if not wildcard:
             if folded.endswith(text):
-                return len(text)
+                return Taken(len(text))
             continue
         at = folded.find(text) if wildcard == "*" else folded.rfind(text)
         if at >= 0:
-            return len(folded) - at
-    return 0
+            length = len(folded) - at
+            return Taken(length, length - len(text))
+    return NOTHING

@@ -39,6 +39,14 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     headers_add: tuple[str, ...] = ()
     """What the redirecting routers wanted added and removed: it goes on with the child."""
     headers_remove: tuple[str, ...] = ()
+    router_variables: tuple[tuple[str, str], ...] = ()
+    """`r_…` that routers have set for its ancestors."""
+    ignores_errors: bool = False
+    """`noerror` of a filter: nobody hears when it fails."""
+    is_hidden: bool = False
+    """`hide_child_in_errmsg`: bounces tell the parent instead."""
+    is_one_time: bool = False
+    """`one_time`: the parent is settled once this address is on the envelope in its place."""
     self_hostname: str = ""
     """`$self_hostname`: our own name that an earlier router's host lookup led to (`self = pass`, `reroute`)."""
 
@@ -65,6 +73,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             parents=(self, *self.parents),
             redirected_by=(router, *self.redirected_by),
             errors_to=self.errors_to if errors_to is None else errors_to,
+            router_variables=self.router_variables,
+            ignores_errors=self.ignores_errors,
+            is_hidden=self.is_hidden,
         )
 
     @property

@@ -1,7 +1,7 @@
 """The chain: an address goes from router to router until one decides, and so does whatever it is redirected to.
 
 A worklist with ancestry. A router is skipped when an ancestor that is the same address was redirected by it (Exim 22.5), so loops end;
-numbers and depth are bounded besides. Within one message an address is routed once, however many ways lead to it (Exim 3.11, 22.7).
+numbers and depth are bounded besides. Within one message an address is delivered to once, however many ways lead to it (Exim 3.11, 22.7).
 
 `purpose="verify"` and `"verify_sender"`: a redirection to exactly one address goes on with that; any other redirection is a success
 (Exim 43.47). The address is good when the result has neither `refused` nor `postponed`.
@@ -9,7 +9,6 @@ numbers and depth are bounded besides. Within one message an address is routed o
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
@@ -24,14 +23,16 @@ from pillarbox.flow.route.result import (
     Assignment,
     Declined,
     Discarded,
+    LogLine,
     Passed,
     Postponed,
     Redirected,
     Refused,
     Routed,
     RouteResult,
+    Trouble,
 )
-from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.router import Router, UnknownLogin
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.route.visit import Visit, as_bool, base_scope
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -63,6 +64,13 @@ class _Task(NamedTuple):
     """How many `unseen` copies before this one have the same address."""
 
 
+class _Generated(NamedTuple):
+    """A delivery that redirection made. Equal `key`: the same one."""
+
+    assignment: Assignment
+    key: object
+
+
 class Chain:
     """The routers of one configuration, ready to run."""
 
@@ -84,15 +92,18 @@ class Chain:
         self, candidate: Candidate, purpose: Purpose, scope: Scope, trace: Trace | None = None
     ) -> Routed:
         """Where does this address go, with all that it is redirected to? `scope` holds the facts of connection and message."""
-        return await _Run(self, purpose, scope, set(), trace).route(candidate)
+        run = _Run(self, purpose, scope, trace)
+        await run.route_in_turn(candidate)
+        return run.answer()
 
     async def route_for_delivery(
         self, candidates: Sequence[Candidate], envelope: Envelope, message: Message
     ) -> list[Routed]:
-        """One answer for each candidate; an address that several lead to is in the first one's only."""
+        """Answers that together tell of all candidates; of what several lead to there is one assignment."""
         scope = base_scope(self._services, envelope.origin, MessageFacts.of(envelope, message))
-        seen: set[object] = set()
-        return [await _Run(self, "deliver", scope, seen, None).route(candidate) for candidate in candidates]
+        run = _Run(self, "deliver", scope, None)
+        await run.route_in_rounds(candidates)
+        return [run.answer(goes_backwards=True)]
 
     def stages(self, purpose: Purpose) -> tuple[_Stage, ...]:
         return self._stages[purpose]
@@ -107,51 +118,92 @@ class Chain:
 
 
 class _Run:
-    """The routing of one candidate and its descendants. `seen` is shared by the candidates of one message."""
+    """The routing of the candidates of one message, or of one that is asked about, and their descendants."""
 
     __slots__ = (
-        "_assignments", "_chain", "_discarded", "_generated", "_postponed", "_purpose", "_refused", "_scope", "_seen",
-        "_stages", "_tasks", "_trace",
+        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_log", "_purpose", "_redirected", "_scope",
+        "_stages", "_trace",
     )  # fmt: skip
 
-    def __init__(
-        self, chain: Chain, purpose: Purpose, scope: Scope, seen: set[object], trace: Trace | None
-    ) -> None:
+    def __init__(self, chain: Chain, purpose: Purpose, scope: Scope, trace: Trace | None) -> None:
         self._chain = chain
         self._purpose = purpose
         self._stages = chain.stages(purpose)
         self._scope = scope
-        self._seen = seen
         self._trace = trace
-        self._tasks: deque[_Task] = deque()
         self._generated = 0
-        self._assignments: list[Assignment] = []
-        self._refused: list[tuple[Candidate, Refused, str]] = []
-        self._postponed: list[tuple[Candidate, Postponed, str]] = []
+        self._fresh: list[_Task | _Generated] = []
+        """What a router has just made, to be seen to."""
+        self._found: list[tuple[object, Assignment]] = []
+        """With what tells duplicates, in the order in which they were found."""
+        self._history: list[Trouble | Assignment] = []
         self._discarded: list[tuple[Candidate, str]] = []
+        self._redirected: list[tuple[Candidate, str]] = []
+        self._log: list[LogLine] = []
 
-    async def route(self, candidate: Candidate) -> Routed:
-        self._add(candidate, 0, 0)
-        tasks = self._tasks
-        while tasks:
-            await self._route_one(tasks.popleft())
+    async def route_in_turn(self, candidate: Candidate) -> None:
+        """An address, then what it leads to before anything else: for questions, as Exim answers them."""
+        waiting: list[_Task | _Generated] = [_Task(candidate, self._start(candidate), 0)]
+        while waiting:
+            task = waiting.pop(0)
+            if isinstance(task, _Generated):
+                self._keep(task.key, task.assignment)
+            else:
+                await self._route_one(task)
+                waiting[:0] = self._fresh
+                self._fresh = []
+
+    async def route_in_rounds(self, candidates: Sequence[Candidate]) -> None:
+        """All addresses, then all that they lead to: for deliveries. The order is Exim's, which decides which of several ways to the
+        same address is the one that counts: each round backwards, and what the routers made is put in front."""
+        waiting: list[_Task | _Generated] = [
+            _Task(candidate, self._start(candidate), 0) for candidate in candidates
+        ]
+        while waiting:
+            self._fresh = []
+            for each in waiting:
+                if isinstance(each, _Generated):
+                    self._keep(each.key, each.assignment)
+            for task in reversed(waiting):
+                if isinstance(task, _Task):
+                    made, self._fresh = self._fresh, []
+                    await self._route_one(task)
+                    self._fresh += made
+            waiting = self._fresh
+
+    def _start(self, candidate: Candidate) -> int:
+        return self._chain.index_of(candidate.start_router)
+
+    def _keep(self, key: object, assignment: Assignment) -> None:
+        self._found.append((key, assignment))
+        self._history.append(assignment)
+
+    def answer(self, *, goes_backwards: bool = False) -> Routed:
+        troubles = [each for each in self._history if isinstance(each, Trouble)]
         return Routed(
-            tuple(self._assignments), tuple(self._refused), tuple(self._postponed), tuple(self._discarded)
+            self._assignments(goes_backwards),
+            tuple((c, result, router) for c, result, router in troubles if isinstance(result, Refused)),
+            tuple((c, result, router) for c, result, router in troubles if isinstance(result, Postponed)),
+            tuple(self._discarded),
+            tuple(self._redirected),
+            tuple(self._history),
+            tuple(self._log),
         )
 
-    def _add(self, candidate: Candidate, start: int, copy: int) -> None:
-        """Put on the worklist, unless this message has had the address already (when delivering)."""
-        if self._purpose == "deliver":
-            key = (*_identity(candidate), copy)
-            if key in self._seen:
-                return
-            self._seen.add(key)
-        self._tasks.append(_Task(candidate, start, copy))
+    def _assignments(self, goes_backwards: bool) -> tuple[Assignment, ...]:
+        """Without duplicates when delivering (Exim 3.11, 22.7). Backwards, the last that was found counts, and goes first."""
+        if self._purpose != "deliver":
+            return tuple(assignment for _, assignment in self._found)
+        seen: dict[object, Assignment] = {}
+        for key, assignment in reversed(self._found) if goes_backwards else self._found:
+            seen.setdefault(key, assignment)
+        return tuple(seen.values())
 
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with one of the run's lists longer, or new tasks."""
         candidate = task.candidate
         visit = Visit(candidate, self._purpose, self._scope, self._chain.services)
+        visit.log = self._log
         last: Router | None = None
         index, end = task.start, len(self._stages)
         while index < end:
@@ -163,10 +215,18 @@ class _Run:
             match result:
                 case str():
                     index += 1
-                case Declined(message=message):
+                case Declined(message=message, children=children):
                     visit.message = message or visit.message
-                    if await self._has_no_more(visit, router):
-                        break
+                    if children:
+                        self._copy_on(task, visit, stage)
+                        self._redirect(candidate, router, children)
+                        return
+                    try:
+                        if await self._has_no_more(visit, router):
+                            break
+                    except (ExpansionDeferred, ExpansionFailed) as error:
+                        self._settle(task, visit, stage, router.postpone(visit, str(error)))
+                        return
                     index += 1
                 case Passed(to_router=to_router, self_hostname=self_hostname):
                     visit.self_hostname = self_hostname or visit.self_hostname
@@ -183,8 +243,11 @@ class _Run:
             return why
         try:
             return await self._visit(visit, stage)
+        except UnknownLogin as error:
+            visit.log.append(LogLine(str(error), is_panic=True))
+            return router.postpone(visit, str(error))
         except (ExpansionDeferred, ExpansionFailed) as error:
-            return router.postpone(visit, f"{router.name} router: {error}")
+            return router.postpone(visit, str(error))
 
     async def _visit(self, visit: Visit, stage: _Stage) -> RouteResult | str:
         """The router's answer, or why it was skipped. Raises ExpansionFailed, ExpansionDeferred."""
@@ -199,11 +262,18 @@ class _Run:
             why = await _check_waiting(visit, stage)
             if why is not None:
                 return why
+        if router.settings:
+            answer = await router.set_variables(visit)
+            if answer is not None:
+                return answer
         if router.address_data is not None:
             try:
                 visit.address_data = await visit.expand(router.address_data)
             except ForcedFailure:
                 return Declined("address_data was forced to fail")
+            except (ExpansionDeferred, ExpansionFailed) as error:
+                text = f'expansion of "{router.address_data.source}" failed in {router.name} router: {error}'
+                return router.postpone(visit, text)
             visit.is_stale = True
         return await router.route(visit)
 
@@ -211,7 +281,7 @@ class _Run:
         if isinstance(router.more, bool):
             return not router.more
         try:
-            return not as_bool(await visit.expand(router.more), "more")
+            return not as_bool(await visit.expand(router.more), "more", router.name)
         except ForcedFailure:
             return False
 
@@ -225,61 +295,71 @@ class _Run:
         candidate, router = task.candidate, stage.router
         match result:
             case Assigned(assignment=assignment, and_continue=and_continue):
-                self._assignments.append(assignment)
+                self._keep((*_identity(candidate), task.copy), assignment)
                 if and_continue:
                     self._copy_on(task, visit, stage)
-            case Redirected(children=children, assignments=assignments, and_continue=and_continue):
-                self._redirect(candidate, router, children, assignments)
+            case Redirected(children=children, and_continue=and_continue):
                 if and_continue:
                     self._copy_on(task, visit, stage)
-            case Discarded():
+                    children = tuple(_below_copy(child) for child in children)
+                self._redirect(candidate, router, children)
+            case Discarded(and_continue=and_continue):
                 self._discarded.append((candidate, router.name))
-            case Refused():
-                self._refused.append((candidate, result, router.name))
-            case Postponed():
-                self._postponed.append((candidate, result, router.name))
+                if and_continue:
+                    self._copy_on(task, visit, stage)
+            case Refused(children=children) | Postponed(children=children):
+                self._history.append(Trouble(candidate, result, router.name))
+                if children:
+                    self._redirect(candidate, router, children)
             case _:
                 assert_never(result)
 
     def _copy_on(self, task: _Task, visit: Visit, stage: _Stage) -> None:
-        """`unseen`: a copy goes to the next router, without header changes, with address_data."""
+        """`unseen`: a copy, child of the address, goes to the next router, without header changes, with address_data."""
         if stage.place + 1 < len(self._stages) and not visit.is_verifying:
+            candidate = task.candidate
             clean = msgspec.structs.replace(
-                task.candidate, headers_add=(), headers_remove=(), address_data=visit.address_data
+                candidate,
+                parents=(candidate, *candidate.parents),
+                redirected_by=(stage.router.name, *candidate.redirected_by),
+                headers_add=(),
+                headers_remove=(),
+                address_data=visit.address_data,
+                router_variables=visit.router_variables,
             )
-            self._add(clean, stage.place + 1, task.copy + 1)
+            self._fresh.append(_Task(clean, stage.place + 1, task.copy + 1))
 
     def _redirect(
-        self,
-        candidate: Candidate,
-        router: Router,
-        children: tuple[Candidate, ...],
-        assignments: tuple[Assignment, ...],
+        self, candidate: Candidate, router: Router, children: tuple[Candidate | Assignment, ...]
     ) -> None:
-        self._generated += len(children) + len(assignments)
+        self._generated += len(children)
         if len(candidate.parents) >= MAX_DEPTH or self._generated > MAX_GENERATED:
             reason = Reason(f"redirection of {candidate.address} leads too far or to too many addresses")
-            self._refused.append((candidate, Refused(reason), router.name))
+            self._history.append(Trouble(candidate, Refused(reason), router.name))
             return
-        if self._purpose in ("verify", "verify_sender") and (assignments or len(children) != 1):
+        if self._purpose in ("verify", "verify_sender") and (
+            len(children) != 1 or isinstance(children[0], Assignment)
+        ):
+            self._redirected.append((candidate, router.name))
             return
-        for assignment in assignments:
-            if self._is_new_delivery(assignment):
-                self._assignments.append(assignment)
         for child in children:
-            self._add(child, self._chain.index_of(child.start_router), 0)
+            if isinstance(child, Assignment):
+                self._generate(child, router)
+            else:
+                self._fresh.append(_Task(child, self._start(child), 0))
 
-    def _is_new_delivery(self, assignment: Assignment) -> bool:
-        """Files and pipes count as the same only below the same parent (Exim 22.7)."""
-        if self._purpose != "deliver":
-            return True
+    def _generate(self, assignment: Assignment, router: Router) -> None:
+        if self._purpose == "deliver" and (assignment.forbidden or assignment.trouble):
+            reason = Reason(assignment.forbidden or assignment.trouble)
+            result = Refused(reason) if assignment.forbidden else Postponed(reason)
+            self._history.append(Trouble(assignment.candidate, result, router.name))
+            return
+        # Exim 22.7: files and pipes are the same only below the same parent.
         candidate = assignment.candidate
-        parent = candidate.parents[0].address if candidate.parents else ""
-        key = ("file", assignment.file, parent)
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
+        parent = _identity(candidate.parents[0]) if candidate.parents else ""
+        self._fresh.append(
+            _Generated(assignment, (assignment.target, assignment.file, assignment.reply, parent))
+        )
 
     async def _unrouteable(self, visit: Visit, last: Router | None) -> None:
         text = visit.message or UNROUTEABLE
@@ -288,7 +368,7 @@ class _Run:
                 text = await visit.expand(last.cannot_route_message) or UNROUTEABLE
             except (ExpansionFailed, ExpansionDeferred):
                 text = UNROUTEABLE
-        self._refused.append((visit.candidate, Refused(Reason(text, text)), ""))
+        self._history.append(Trouble(visit.candidate, Refused(Reason(text, text)), ""))
 
 
 def _skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
@@ -330,15 +410,25 @@ def _identity(candidate: Candidate) -> tuple[str, str, int]:
     return local, domain.lower(), same
 
 
+def _below_copy(child: Candidate | Assignment) -> Candidate | Assignment:
+    """`unseen`: what was redirected has the address twice above it, as it was and as the copy that goes on."""
+    if isinstance(child, Assignment):
+        return child
+    return msgspec.structs.replace(
+        child,
+        parents=(child.parents[0], *child.parents),
+        redirected_by=(child.redirected_by[0], *child.redirected_by),
+    )
+
+
 def _describe(result: RouteResult | str) -> str:
     match result:
         case str():
             return f"skipped: {result}"
         case Assigned(assignment=assignment):
             return f"accepted for {assignment.transport or 'verification'}"
-        case Redirected(children=children, assignments=assignments):
-            generated = [child.address for child in children] + [each.file for each in assignments]
-            return f"redirected to {', '.join(generated)}"
+        case Redirected(children=children):
+            return f"redirected to {', '.join(child.address for child in children)}"
         case Declined(why=why):
             return f"declined: {why}" if why else "declined"
         case Passed(to_router=to_router):

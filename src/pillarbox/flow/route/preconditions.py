@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from pillarbox.flow.route.affixes import find_prefix, find_suffix
 from pillarbox.flow.route.candidate import Purpose
+from pillarbox.flow.route.required_files import required_files
+from pillarbox.flow.route.result import LogLine
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.expand.errors import ExpansionDeferred, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 
 Check = Callable[[Visit], "str | None"]
 """The reason to skip the router, for `-bt`; None: the test holds."""
@@ -55,6 +57,8 @@ def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
         checks.append(_home_step(router))
     if router.senders is not None:
         checks.append(_senders_check(router))
+    if router.require_files is not None:
+        checks.append(required_files(router.require_files))
     if router.condition is not None:
         checks.append(_condition_check(router))
     return tuple(checks)
@@ -67,14 +71,16 @@ def _affix_check(router: Router) -> Check:
 
     def check(visit: Visit) -> str | None:
         local_part = visit.local_part
-        taken = find_prefix(local_part, prefixes)
+        taken, variable = find_prefix(local_part, prefixes)
         if taken:
             visit.prefix, local_part = local_part[:taken], local_part[taken:]
+            visit.prefix_v = visit.prefix[:variable]
         elif needs_prefix:
             return "local part has no wanted prefix"
-        taken = find_suffix(local_part, suffixes)
+        taken, variable = find_suffix(local_part, suffixes)
         if taken:
             visit.suffix, local_part = local_part[-taken:], local_part[:-taken]
+            visit.suffix_v = visit.suffix[taken - variable :]
         elif needs_suffix:
             return "local part has no wanted suffix"
         visit.local_part = local_part
@@ -126,6 +132,7 @@ def _local_user_check() -> Check:
         user = users.find(visit.local_part)
         if user is None:
             return "local part is not a login name"
+        visit.local_user = user
         visit.local_part_data, visit.home = user.name, user.home
         visit.user, visit.group = str(user.uid), str(user.gid)
         visit.is_stale = True
@@ -185,6 +192,13 @@ def _condition_check(router: Router) -> Check:
         try:
             holds = template.expand_now(visit.scope).strip().lower() not in _FALSE
         except ForcedFailure:
+            holds = False
+        except ExpansionDeferred:
+            raise ExpansionDeferred("condition check lookup defer") from None
+        except ExpansionFailed as error:
+            source, name = template.source, visit.router
+            text = f'failed to expand condition "{source}" for {name} router: {error}'
+            visit.log.append(LogLine(text, is_panic=True))
             holds = False
         return None if holds else "condition is false"
 

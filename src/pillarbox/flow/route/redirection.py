@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_ATOM = r"[^\x00-\x20\x22(),:-<>@\[-\]\x7f]+"
-_QUOTED = r'"(?:[^"\\\r\n]|\\.)*"'
-_LOCAL = re.compile(rf"(?:{_ATOM}|{_QUOTED})(?:\.(?:{_ATOM}|{_QUOTED}))*")
-_LABEL = r"[^\x00-/:-@\[-`{-\x7f][^\x00-,./:-@\[-`{-\x7f]*"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.IGNORECASE)
+from pillarbox.language.addresses import AddressError, working_address
+
+_PLAIN = re.compile(
+    r"([A-Za-z0-9_+=~-]+(?:\.[A-Za-z0-9_+=~-]+)*)(?:@([A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*))?"
+)
+"""The usual address, which needs no close reading."""
 _SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
 _DIVIDERS = re.compile(r'[,\n"\\()]')
 MAX_ITEMS = 50_000
@@ -73,8 +74,9 @@ def parse_redirection(text: str) -> list[Item]:
             position = stop + 1
             continue
         piece, position = _take_item(text, position)
-        if piece:
-            items.append(_understand(piece))
+        item = _understand(piece) if piece else None
+        if item is not None:
+            items.append(item)
     return items
 
 
@@ -97,6 +99,8 @@ def _take_item(text: str, start: int) -> tuple[str, int]:
     """The text up to the next comma or newline outside quotes and comments, and the position behind that."""
     position, is_quoted, depth = start, False, 0
     may_have_comments = text[start] not in "|/"
+    if text.startswith("<@", start):  # a source route, whose commas do not divide
+        position = max(start, text.find(":", start))
     while found := _DIVIDERS.search(text, position):
         character = found.group()
         position = found.end()
@@ -112,7 +116,7 @@ def _take_item(text: str, start: int) -> tuple[str, int]:
     return text[start:].strip(), len(text)
 
 
-def _understand(piece: str) -> Item:
+def _understand(piece: str) -> Item | None:
     if len(piece) > 1 and piece[0] == '"' and _closing_quote(piece) == len(piece) - 1:
         piece = re.sub(r"\\(.)", r"\1", piece[1:-1]) if "\\" in piece else piece[1:-1]
     special = _SPECIAL.match(piece)
@@ -143,48 +147,17 @@ def _closing_quote(piece: str) -> int:
     return -1
 
 
-def parse_address(text: str) -> Address | Malformed:
-    """One address: bare, `<in brackets>`, `Phrase <in brackets>`; comments in parentheses are dropped (RFC 5322 §3.4)."""
-    plain = _without_comments(text).strip()
-    if plain.endswith(">"):
-        opening = plain.rfind("<")
-        if opening < 0:
-            return Malformed(text, "unbalanced <>")
-        plain = plain[opening + 1 : -1].strip()
-    local = _LOCAL.match(plain)
-    if local is None:
-        return Malformed(text, "missing or malformed local part")
-    rest = plain[local.end() :]
-    local_part = local.group()
-    if not rest:
-        return Address(local_part, "")
-    if rest[0] != "@":
-        return Malformed(text, f"malformed address: {rest.strip()[:40]} may not follow {local_part}")
-    domain = rest[1:].strip()
-    if len(domain) > 255 or not _DOMAIN.fullmatch(domain):
-        return Malformed(text, "missing or malformed domain")
-    return Address(local_part, domain)
-
-
-def _without_comments(text: str) -> str:
-    if "(" not in text:
-        return text
-    kept: list[str] = []
-    depth, is_quoted, position = 0, False, 0
-    while position < len(text):
-        character = text[position]
-        if character == "\\":
-            if not depth:
-                kept.append(text[position : position + 2])
-            position += 2
-            continue
-        if character == '"' and not depth:
-            is_quoted = not is_quoted
-        if character == "(" and not is_quoted:
-            depth += 1
-        elif character == ")" and depth:
-            depth -= 1
-        elif not depth:
-            kept.append(character)
-        position += 1
-    return "".join(kept)
+def parse_address(text: str) -> Address | Malformed | None:
+    """One address: bare, `<in brackets>`, `Phrase <in brackets>`; comments are dropped (RFC 5322 §3.4). None: nothing but a comment."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:
+        return Address(plain.group(1), plain.group(2) or "")
+    try:
+        found = working_address(text, allow_null=True)
+    except AddressError as error:
+        return Malformed(text, str(error))
+    if not found.address:
+        return Malformed(text, "missing or malformed local part") if "<" in text else None
+    if not found.domain_at:
+        return Address(found.address, "")
+    return Address(found.address[: found.domain_at - 1], found.address[found.domain_at :])

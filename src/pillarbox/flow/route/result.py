@@ -5,9 +5,12 @@ An `Assignment` is the good end: this address, by this transport, to these hosts
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.filter.actions import Mail
 from pillarbox.mail.reply import Reason
 
 
@@ -52,6 +55,40 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     fallback_hosts: tuple[Host, ...] = ()
     file: str = ""
     """For `address_file`, `address_directory`, `address_pipe` transports: what redirection named (`$address_file`, `$address_pipe`)."""
+    target: Literal["", "file", "directory", "pipe", "reply"] = ""
+    """What `file` is; empty: an address was routed, redirection made nothing of its own."""
+    current_directory: str = ""
+    """`transport_current_directory`; empty: as the transport says."""
+    initgroups: bool = False
+    """The delivery gets all groups of `user`."""
+    logs_as_local: bool = False
+    """`log_as_local`: the log shows the local part alone."""
+    disables_logging: bool = False
+    mode: int | None = None
+    """Permission bits that a filter's `save` asked for."""
+    captures: tuple[str, ...] = ()
+    """`$0`, `$1` … of a filter, for the expansion of a pipe's arguments."""
+    this_address: str = ""
+    """`$thisaddress` of the filter, for the same."""
+    reply: Mail | None = None
+    """What a filter's `mail` or `vacation` wants sent, for `reply_transport`."""
+    local_part_prefix_v: str = ""
+    local_part_suffix_v: str = ""
+    local_user_uid: int = -1
+    """-1: `check_local_user` is not set."""
+    local_user_gid: int = -1
+    expands_command: bool = False
+    """A pipe of a filter: each argument is expanded, with `captures` and `this_address`."""
+    trouble: str = ""
+    """Of a delivery that redirection made: why it has no transport. Deliveries wait then."""
+    forbidden: str = ""
+    """The same: the router forbids such deliveries. They fail then."""
+    ignores_errors: bool = False
+    """`noerror` of a filter."""
+    router_variables: tuple[tuple[str, str], ...] = ()
+    """`r_…` as routers' `set` left them."""
+    host_data: str = ""
+    """The host list of manualroute as it is written, for local transports (`$host`)."""
 
     @property
     def address(self) -> str:
@@ -70,11 +107,10 @@ class Assigned(msgspec.Struct, frozen=True):
 
 
 class Redirected(msgspec.Struct, frozen=True):
-    """Replaced by other addresses (and perhaps files and pipes): they start again at the first router."""
+    """Replaced by other addresses, which start again at the first router, and deliveries that need no more routing: files, directories,
+    pipes and replies. In the order in which they were written."""
 
-    children: tuple[Candidate, ...]
-    assignments: tuple[Assignment, ...] = ()
-    """Generated deliveries that need no more routing: files, directories, pipes."""
+    children: tuple[Candidate | Assignment, ...]
     and_continue: bool = False
 
 
@@ -84,6 +120,8 @@ class Declined(msgspec.Struct, frozen=True):
     why: str = ""
     message: str = ""
     """Says more than "Unrouteable address", should no later router take it."""
+    children: tuple[Candidate | Assignment, ...] = ()
+    """Deliveries set up all the same: the unseen ones of a filter. The address goes on."""
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -97,11 +135,15 @@ class Passed(msgspec.Struct, frozen=True):
 class Discarded(msgspec.Struct, frozen=True):
     """Accepted and thrown away (`:blackhole:`)."""
 
+    and_continue: bool = False
+
 
 class Refused(msgspec.Struct, frozen=True):
-    """Cannot be delivered."""
+    """It cannot be delivered, says this router."""
 
     reason: Reason
+    children: tuple[Candidate | Assignment, ...] = ()
+    """What redirection had made before it came to `:fail:`: delivered all the same, as Exim does."""
 
 
 class Postponed(msgspec.Struct, frozen=True):
@@ -111,10 +153,27 @@ class Postponed(msgspec.Struct, frozen=True):
     retry_keys: tuple[str, ...] = ()
     is_frozen: bool = False
     """The message is to be frozen: only an administrator can mend this (`self = freeze`, `host_find_failed = freeze`)."""
+    children: tuple[Candidate | Assignment, ...] = ()
+    """As for Refused, before `:defer:`."""
 
 
 RouteResult = Assigned | Redirected | Declined | Passed | Discarded | Refused | Postponed
 """One router's answer."""
+
+
+class LogLine(NamedTuple):
+    """Something that the log should tell of routing itself."""
+
+    text: str
+    is_panic: bool = False
+
+
+class Trouble(NamedTuple):
+    """An address that got nowhere. `router`: its name, empty when no router took it."""
+
+    candidate: Candidate
+    result: Refused | Postponed
+    router: str
 
 
 class Routed(msgspec.Struct, frozen=True):
@@ -129,3 +188,8 @@ class Routed(msgspec.Struct, frozen=True):
     postponed: tuple[tuple[Candidate, Postponed, str], ...] = ()
     discarded: tuple[tuple[Candidate, str], ...] = ()
     """(address, router name)."""
+    redirected: tuple[tuple[Candidate, str], ...] = ()
+    """When verifying: redirected to several addresses, files or pipes, which ends it; the address is good. (Address, router name.)"""
+    history: tuple[Trouble | Assignment, ...] = ()
+    """`refused` and `postponed`, and the assignments, in the order in which they came up."""
+    log: tuple[LogLine, ...] = ()

@@ -8,6 +8,8 @@ Known gaps: what is declared `inert`; `errors_to` is not verified; items of `hea
 
 from __future__ import annotations
 
+import grp
+import pwd
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
@@ -15,7 +17,7 @@ from typing import ClassVar
 import msgspec
 
 from pillarbox.config.declare import Driver, Unready, derived, option
-from pillarbox.config.errors import CombinationError
+from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import (
     Condition,
     ExpandedBool,
@@ -33,7 +35,9 @@ from pillarbox.flow.route.hosts import addresses_of, is_ip_address
 from pillarbox.flow.route.options import SelfAction, SelfOption
 from pillarbox.flow.route.result import (
     Assigned,
+    Declined,
     Host,
+    LogLine,
     Passed,
     Postponed,
     Redirected,
@@ -42,7 +46,12 @@ from pillarbox.flow.route.result import (
 )
 from pillarbox.flow.route.route_rules import parse_hosts
 from pillarbox.flow.route.visit import Visit, plain_reason
-from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
@@ -96,7 +105,7 @@ class Router(Driver, family="router"):
     router_home_directory: Template | None = option(default=None, doc="`$home` while this router runs.")
     senders: AddressList | None = option(default=None, doc="Only messages from these envelope senders.")
     require_files: ExpandedList | None = option(
-        default=None, doc="Only when these files exist, or those behind `!` do not.", inert="refused"
+        default=None, doc="Only when these files exist, or those behind `!` do not."
     )
     condition: Condition | None = option(
         default=None, doc="Only when this expands to neither empty, 0, no nor false."
@@ -106,15 +115,12 @@ class Router(Driver, family="router"):
     set: Settings | None = option(
         default=None,
         doc="Variables to set for this address: `r_name = value`, divided by semicolons.",
-        inert="refused",
     )
     caseful_local_part: bool = option(default=False, doc="Do not make the local part lower case.")
     cannot_route_message: Template | None = option(
         default=None, doc="Text for addresses that no router took."
     )
-    debug_print: Template | None = option(
-        default=None, doc="Shown by `-d` when the router runs.", inert="noted"
-    )
+    debug_print: Template | None = option(default=None, doc="Shown by `-d` when the router runs.")
     disable_logging: bool = option(
         default=False, doc="Do not log deliveries of what it accepts.", inert="refused"
     )
@@ -144,9 +150,7 @@ class Router(Driver, family="router"):
     ignore_target_hosts: HostList | None = option(
         default=None, doc="Addresses to treat as if they did not exist."
     )
-    initgroups: bool = option(
-        default=False, doc="Give local deliveries all groups of their user.", inert="noted"
-    )
+    initgroups: bool = option(default=False, doc="Give local deliveries all groups of their user.")
     log_as_local: bool | None = option(
         default=None, doc="Log as local delivery; unset: as the driver has it.", inert="noted"
     )
@@ -167,7 +171,7 @@ class Router(Driver, family="router"):
     )
     transport: Template | None = option(default=None, doc="The transport for addresses that it accepts.")
     transport_current_directory: Template | None = option(
-        default=None, doc="Directory in which the transport runs.", inert="refused"
+        default=None, doc="Directory in which the transport runs."
     )
     transport_home_directory: Template | None = option(default=None, doc="`$home` for the transport.")
     unseen: ExpandedBool = option(
@@ -175,6 +179,8 @@ class Router(Driver, family="router"):
     )
     user: ExpandedUser | None = option(default=None, doc="User for local deliveries.")
 
+    settings: tuple[tuple[str, Template], ...] = derived(init=False)
+    """`set`, divided: name and value."""
     prefixes: tuple[Affix, ...] = derived(init=False)
     suffixes: tuple[Affix, ...] = derived(init=False)
     is_retry_local: bool = derived(init=False)
@@ -189,6 +195,7 @@ class Router(Driver, family="router"):
         for field, value in [(field, getattr(self, field)) for field in self.given if field in _VERIFYING]:
             for place in _VERIFYING[field]:
                 put(self, place, value)
+        put(self, "settings", parse_settings(self.set or ""))
         put(self, "prefixes", parse_affixes(self.local_part_prefix, is_prefix=True))
         put(self, "suffixes", parse_affixes(self.local_part_suffix, is_prefix=False))
         if self.retry_use_local_part is None:
@@ -263,13 +270,68 @@ class Router(Driver, family="router"):
         if self.headers_remove is not None and (text := await _optional(visit, self.headers_remove)):
             names = tuple(name for name, _ in split(text) if name)
             changes["headers_remove"] = (*candidate.headers_remove, *names)
-        if self.user is not None:
-            changes["user"] = await visit.expand(self.user)
-        if self.group is not None:
-            changes["group"] = await visit.expand(self.group)
+        if self.user is not None or self.group is not None:
+            uid, gid = await self.ids(visit)
+            if uid is not None:
+                changes["user"] = str(uid)
+            if gid is not None:
+                changes["group"] = str(gid)
         if self.transport_home_directory is not None:
             changes["home"] = await visit.expand(self.transport_home_directory)
+        elif self.router_home_directory is not None and visit.local_user is not None:
+            changes["home"] = visit.local_user.home
+        if self.transport_current_directory is not None:
+            changes["current_directory"] = await visit.expand(self.transport_current_directory)
+        if self.initgroups:
+            changes["initgroups"] = True
+        if self.log_as_local:
+            changes["logs_as_local"] = True
+        if self.disable_logging:
+            changes["disables_logging"] = True
         return changes
+
+    async def ids(self, visit: Visit) -> tuple[int | None, int | None]:
+        """User and group of what the router does: its own, else those that check_local_user found. Raises UnknownLogin."""
+        uid = gid = None
+        if visit.local_user is not None:
+            uid, gid = visit.local_user.uid, visit.local_user.gid
+        if self.user is not None:
+            name = await visit.expand(self.user)
+            uid, own_gid = self._user(name, visit)
+            gid = own_gid if own_gid is not None else gid
+        if self.group is not None:
+            name = await visit.expand(self.group)
+            gid = group_id(name)
+            if gid is None:
+                raise UnknownLogin("group", name, self.group.source, self.name)
+        return uid, gid
+
+    def _user(self, name: str, visit: Visit) -> tuple[int, int | None]:
+        if name.isdecimal():
+            return int(name), None
+        try:
+            entry = pwd.getpwnam(name)
+        except (KeyError, ValueError):
+            assert self.user is not None
+            raise UnknownLogin("user", name, self.user.source, self.name) from None
+        return entry.pw_uid, entry.pw_gid
+
+    async def set_variables(self, visit: Visit) -> Declined | Refused | Postponed | None:
+        """`set`, one after another, each seeing those before it. An answer when one cannot be set."""
+        for name, template in self.settings:
+            try:
+                value = await visit.expand(template)
+            except ForcedFailure:
+                return Declined("set was forced to fail")
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                text = f'expansion of "{name} = {template.source}" failed in {self.name} router: {error}'
+                if isinstance(error, ExpansionDeferred):
+                    return self.postpone(visit, text)
+                return Refused(Reason(text))
+            others = tuple(each for each in visit.router_variables if each[0] != name)
+            visit.router_variables = (*others, (name, value))
+            visit.is_stale = True
+        return None
 
     async def is_unseen(self, visit: Visit) -> bool:
         if isinstance(self.unseen, bool):
@@ -317,6 +379,8 @@ class Router(Driver, family="router"):
             case "defer":
                 return self.postpone(visit, text)
             case "freeze":
+                about = f"{visit.domain} (while routing <{visit.candidate.address}>)"
+                visit.log.append(LogLine(f"{text}: {about}"))
                 return self.postpone(visit, text, is_frozen=True)
             case "reroute":
                 return self._reroute(visit, hostname)
@@ -345,6 +409,43 @@ async def _fallback(visit: Visit, text: str) -> tuple[Host, ...]:
         if found.status == "found":
             hosts.append(Host(item.name, found.addresses, item.port))
     return tuple(hosts)
+
+
+def group_id(name: str) -> int | None:
+    """None: this machine has no such group."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        return None
+
+
+class UnknownLogin(ExpansionFailed):
+    """`user` or `group` gave a name that this machine does not know: the address waits, and the log is told."""
+
+    def __init__(self, what: str, name: str, source: str, router: str) -> None:
+        super().__init__(
+            f'Failed to find {what} "{name}" from expanded string "{source}" for the {router} router'
+        )
+
+
+def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
+    """`r_name = value` items, divided by semicolons. Raises OptionError."""
+    divided = source if source.lstrip().startswith("<") else f"<;{source}"
+    found: list[tuple[str, Template]] = []
+    for text, _ in split(divided):
+        if not text:
+            continue
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.startswith("r_"):
+            raise OptionError(f"{text!r} is not of the form r_name = value", "set")
+        try:
+            found.append((name, Template.parse(value.strip())))
+        except ExpandSyntaxError as error:
+            raise OptionError(f"{error} in {text!r}", "set") from None
+    return tuple(found)
 
 
 async def _optional(visit: Visit, template: Template) -> str | None:

@@ -8,7 +8,9 @@ from random import Random, SystemRandom
 
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.local_host import LocalHost
+from pillarbox.language.rewrite.rules import RewriteRules
 from pillarbox.ports.dns import HostTable
+from pillarbox.ports.localwork import LocalWork
 from pillarbox.ports.textfiles import TextFiles
 from pillarbox.ports.users import SystemUsers, Users
 
@@ -30,6 +32,12 @@ class RouteServices:
     """Configured transports: whether each is remote, that is, wants its hosts' addresses."""
     qualify_recipient: str = ""
     """Domain for addresses without one in redirection lists."""
+    work: LocalWork | None = None
+    """Reads users' files and runs commands as they; None: files are read as ourselves, and there are no commands."""
+    own_work: LocalWork | None = None
+    """The same as ourselves, for what is nobody's in particular."""
+    rewrite: RewriteRules | None = None
+    """For addresses that redirection makes."""
     facets: Mapping[type, object] = field(default_factory=dict)
     """More facets for the scope of a delivery's routing: `Config.main_facets`."""
     random: Random = field(default_factory=SystemRandom)

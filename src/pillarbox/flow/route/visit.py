@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.route.result import Assignment, LogLine
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
+from pillarbox.ports.users import SystemUser
 
 
 class Visit:
@@ -31,15 +32,20 @@ class Visit:
         "is_stale",
         "local_part",
         "local_part_data",
+        "local_user",
+        "log",
         "message",
         "prefix",
+        "prefix_v",
         "purpose",
         "router",
+        "router_variables",
         "scope_now",
         "self_hostname",
         "sender",
         "services",
         "suffix",
+        "suffix_v",
         "user",
     )
 
@@ -53,17 +59,21 @@ class Visit:
         self.scope_now = scope.with_facet(Candidate, candidate)
         """Without looking whether the facets are up to date: for tests that read no variable."""
         self.address_data = candidate.address_data
+        self.router_variables = candidate.router_variables
         self.self_hostname = candidate.self_hostname
         self.message = ""
         """What a router that declined had to say."""
         self.router = ""
+        self.log: list[LogLine] = []
 
     def enter(self, router: str, *, is_caseful: bool) -> None:
-        """Forget what the last router found out, but for `address_data` and `self_hostname`."""
+        """Forget what the last router found out, but for `address_data`, `r_…` and `self_hostname`."""
         candidate = self.candidate
         self.router = router
         self.local_part = candidate.original_local_part if is_caseful else candidate.local_part
         self.prefix = self.suffix = self.local_part_data = self.domain_data = ""
+        self.prefix_v = self.suffix_v = ""
+        self.local_user: SystemUser | None = None
         self.account = self.home = self.user = self.group = ""
         self.is_stale = True
 
@@ -102,6 +112,11 @@ class Visit:
             errors_to=candidate.errors_to,
             headers_add=candidate.headers_add,
             headers_remove=candidate.headers_remove,
+            local_part_prefix_v=self.prefix_v,
+            local_part_suffix_v=self.suffix_v,
+            local_user_uid=-1 if self.local_user is None else self.local_user.uid,
+            local_user_gid=-1 if self.local_user is None else self.local_user.gid,
+            router_variables=self.router_variables,
         )
 
     async def expand(self, template: Template) -> str:
@@ -119,17 +134,19 @@ class Visit:
         """`more`, `unseen`. Raises ExpansionFailed for what is no boolean, and as `expand`."""
         if isinstance(value, bool):
             return value
-        return as_bool(await self.expand(value), option)
+        return as_bool(await self.expand(value), option, self.router)
 
 
-def as_bool(text: str, option: str) -> bool:
+def as_bool(text: str, option: str, router: str) -> bool:
     """Exim's strict words. Raises ExpansionFailed."""
     match text.strip().lower():
         case "yes" | "true":
             return True
         case "no" | "false":
             return False
-    raise ExpansionFailed(f'"{text}" is not a valid value for the boolean option "{option}"')
+    raise ExpansionFailed(
+        f'"{text.strip()}" is not a valid value for the "{option}" option in the {router} router'
+    )
 
 
 def plain_reason(text: str) -> Reason:

@@ -7,13 +7,12 @@ from pillarbox.flow.facets.delivering import (
     BounceFacts,
     DeliveryFacts,
     EventFacts,
-    RouterVariables,
     RoutingFacts,
 )
 from pillarbox.flow.facets.session import TlsOutFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.variables.fields import Field, declare
-from pillarbox.language.expand.registry import variable, variable_family
+from pillarbox.language.expand.registry import variable
 
 declare(
     RoutingFacts,
@@ -111,8 +110,3 @@ def recipients(facts: ArrivalFacts) -> str:
 @variable("recipients_list", ArrivalFacts, doc="Envelope recipients as a list; colons in them are doubled.")
 def recipients_list(facts: ArrivalFacts) -> str:
     return ":".join(address.replace(":", "::") for address in facts.recipients)
-
-
-@variable_family("r_", RouterVariables, doc="Set by routers, for the address.", tainted=False)
-def router_variable(variables: RouterVariables, name: str) -> str:
-    return variables.values.get(name, "")

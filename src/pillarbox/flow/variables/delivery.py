@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.variables import address
-from pillarbox.language.expand.registry import variable
+from pillarbox.language.expand.registry import variable, variable_family
 
 _RANK = 5
 
@@ -89,12 +89,12 @@ def home(assignment: Assignment) -> str:
 
 @variable("address_file", Assignment, doc="File or directory that redirection named.", rank=_RANK)
 def address_file(assignment: Assignment) -> str:
-    return assignment.file
+    return "" if assignment.target == "pipe" else assignment.file
 
 
 @variable("address_pipe", Assignment, doc="Command that redirection named.", rank=_RANK)
 def address_pipe(assignment: Assignment) -> str:
-    return assignment.file
+    return assignment.file if assignment.target in ("pipe", "") else ""
 
 
 @variable("router_name", Assignment, doc="The router that accepted the address.", tainted=False, rank=_RANK)
@@ -110,3 +110,34 @@ def transport_name(assignment: Assignment) -> str:
 @variable("host", Assignment, doc="Name of the first remote host.", rank=_RANK)
 def host(assignment: Assignment) -> str:
     return assignment.hosts[0].name if assignment.hosts else ""
+
+
+@variable(
+    "local_part_prefix_v", Assignment, doc="What the asterisk of the prefix stood for.", rank=_RANK
+)
+def local_part_prefix_v(assignment: Assignment) -> str:
+    return assignment.local_part_prefix_v
+
+
+@variable(
+    "local_part_suffix_v", Assignment, doc="What the asterisk of the suffix stood for.", rank=_RANK
+)
+def local_part_suffix_v(assignment: Assignment) -> str:
+    return assignment.local_part_suffix_v
+
+
+@variable(
+    "local_user_uid", Assignment, doc="The user that check_local_user found.", tainted=False, rank=_RANK
+)
+def local_user_uid(assignment: Assignment) -> str:
+    return str(assignment.local_user_uid & 0xFFFFFFFF)
+
+
+@variable("local_user_gid", Assignment, doc="That user's group.", tainted=False, rank=_RANK)
+def local_user_gid(assignment: Assignment) -> str:
+    return str(assignment.local_user_gid & 0xFFFFFFFF)
+
+
+@variable_family("r_", Assignment, doc="Set by routers, for the address.", tainted=False)
+def router_variable(assignment: Assignment, name: str) -> str:
+    return dict(assignment.router_variables).get(name, "")

@@ -9,12 +9,15 @@ import pytest
 from pillarbox.app.configuration import declare_all
 from pillarbox.flow.facets.authentication import DkimFacts
 from pillarbox.flow.facets.content import RegexFacts
-from pillarbox.flow.facets.delivering import ArrivalFacts, RouterVariables
+from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facets.session import TlsInFacts
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Assignment
 from pillarbox.language.expand import registry
 from pillarbox.language.expand.references import reader
 from pillarbox.language.expand.template import Template
 from pillarbox.language.nowhere import empty_scope
+from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.taint import is_tainted
 
 _NAMES = Path(__file__).with_name("names.txt").read_text("ascii").split()
@@ -76,7 +79,12 @@ def test_facets_supply_values() -> None:
         {
             DkimFacts: DkimFacts(domain="a.example", bodylength=12),
             RegexFacts: RegexFacts("x", ("one", "two")),
-            RouterVariables: RouterVariables({"r_x": "set"}),
+            Assignment: Assignment(
+                candidate=Candidate.first(Recipient("x@a.example")),
+                router="r",
+                transport="t",
+                router_variables=(("r_x", "set"),),
+            ),
             ArrivalFacts: ArrivalFacts(recipients=("a@b", "[::1]:x@c"), is_smtputf8=True),
             TlsInFacts: TlsInFacts(bits=256),
         }

@@ -1,0 +1,70 @@
+"""Running a user's Exim filter as redirection data (Exim 22.3, filter.txt).
+
+What the filter may do is the redirect router's say (`forbid_filter_…`, `allow_…`); what comes of it is the filter's outcome, for the router
+to turn into deliveries. Filters see the message and the address as the router's own expansions do.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.conditions.delivery import DeliveryRun
+from pillarbox.language.expand.forbidden import Forbidden
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.filter.actions import Outcome
+from pillarbox.language.filter.circumstances import Circumstances
+from pillarbox.language.filter.commands import Permissions
+from pillarbox.language.filter.errors import FilterSyntaxError
+from pillarbox.language.filter.interpreter import interpret
+from pillarbox.language.filter.parser import parse_filter
+from pillarbox.mail.message import Message
+
+
+class MessageBlocks:
+    """The header block of the message in a scope; changes are made to a copy of its facts."""
+
+    def read(self, scope: Scope) -> bytes:
+        facts = scope.facet(MessageFacts)
+        return facts.message.headers if facts is not None and facts.message is not None else b""
+
+    def with_block(self, scope: Scope, block: bytes) -> Scope:
+        facts = scope.facet(MessageFacts)
+        if facts is None or facts.message is None:
+            return scope
+        changed = copy.copy(facts)
+        changed.message = Message(block, facts.message.body)
+        return scope.with_facet(MessageFacts, changed)
+
+    def with_charset(self, scope: Scope, charset: str) -> Scope:
+        """Known gap: header variables are UTF-8 whatever a filter asks for."""
+        return scope
+
+
+async def run_filter(text: str, visit: Visit, permissions: Permissions, home: str | None) -> Outcome:
+    """`home` goes in front of relative paths of `save`; None: they stay as they are. An error is in the outcome."""
+    try:
+        rules = parse_filter(text, permissions)
+    except FilterSyntaxError as error:
+        return Outcome((), False, error.message)
+    scope = visit.scope
+    if permissions.forbidden_items:
+        scope = scope.with_facet(Forbidden, Forbidden(permissions.forbidden_items))
+    return await interpret(rules, scope, _circumstances(visit, home))
+
+
+def _circumstances(visit: Visit, home: str | None) -> Circumstances:
+    own = [f"{visit.local_part}@{visit.domain}"]
+    if visit.prefix or visit.suffix:
+        own.append(f"{visit.prefix}{visit.local_part}{visit.suffix}@{visit.domain}")
+    run = visit.scope.facet(DeliveryRun)
+    return Circumstances(
+        headers=MessageBlocks(),
+        sender=visit.sender,
+        return_path=visit.candidate.errors_to if visit.candidate.errors_to is not None else visit.sender,
+        own_addresses=tuple(own),
+        qualify_domain=visit.services.qualify_recipient,
+        prepend_home=home,
+        is_first_delivery=run is None or run.is_first,
+    )

@@ -1,0 +1,123 @@
+"""`require_files`: this router only when these files exist, or those behind `!` do not (Exim 15).
+
+A list, split before it is expanded. An item without a slash names the user, and perhaps the group, as whom the files behind it are looked
+at: roughly, by the permission bits along the path. `+` in front of a path or its `!` takes what may not be looked at for missing.
+
+The file system is asked on the loop, as `exists` does: a few stats of local paths. As in Exim what is asked is what this process may see.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.items import SPACE, split
+
+_SEARCH, _READ = 1, 4
+
+
+class Onlooker(NamedTuple):
+    """Whose permissions count."""
+
+    uid: int
+    gid: int
+
+
+def required_files(option: Template) -> Callable[[Visit], str | None]:
+    """The test of `option`. What it calls may raise ExpansionFailed and ExpansionDeferred, which postpone the address."""
+    items = tuple(Template.parse(item) for item, _ in split(option.source) if item)
+
+    def check(visit: Visit) -> str | None:
+        onlooker: Onlooker | None = None
+        for item in items:
+            try:
+                text = item.expand_now(visit.scope).strip(SPACE)
+            except ForcedFailure:
+                continue
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                raise type(error)(f'failed to expand "{item.source}" for require_files: {error}') from None
+            if not text:
+                continue
+            if "/" not in text:
+                onlooker = find_onlooker(text)
+                continue
+            why = _missing(text, onlooker)
+            if why is not None:
+                return why
+        return None
+
+    return check
+
+
+def find_onlooker(text: str) -> Onlooker:
+    """`user` or `user,group`, by name or number. Raises ExpansionDeferred when there is none."""
+    user, _, group = (part.strip(SPACE) for part in text.partition(","))
+    uid, gid = -1, None
+    try:
+        if user.isdecimal():
+            uid = int(user)
+        else:
+            entry = pwd.getpwnam(user)
+            uid, gid = entry.pw_uid, entry.pw_gid
+        if group:
+            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        what, name = ("group", group) if uid >= 0 else ("user", user)
+        raise ExpansionDeferred(f'{what} "{name}" for require_files not found') from None
+    return Onlooker(uid, -1 if gid is None else gid)
+
+
+def _missing(item: str, onlooker: Onlooker | None) -> str | None:
+    """Why the item does not hold."""
+    path, excuses_eacces, wants_absence = item, False, False
+    if path.startswith("+"):
+        path, excuses_eacces = path[1:].lstrip(SPACE), True
+    if path.startswith("!"):
+        path, wants_absence = path[1:].lstrip(SPACE), True
+    if path.startswith("+"):
+        path, excuses_eacces = path[1:].lstrip(SPACE), True
+    if not path.startswith("/"):
+        raise ExpansionFailed(f'require_files: "{path}" is not absolute')
+    error = _error_of(path, onlooker)
+    if error == errno.EACCES and not excuses_eacces:
+        raise ExpansionDeferred(f"require_files: error for {path}: {os.strerror(error)}")
+    if error not in (0, errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+        raise ExpansionDeferred(f"require_files: error for {path}: {os.strerror(error)}")
+    if (error == 0) is wants_absence:
+        return f"require_files: {path} {'exists' if wants_absence else 'does not exist'}"
+    return None
+
+
+def _error_of(path: str, onlooker: Onlooker | None) -> int:
+    """errno of looking at the path; 0: it is there."""
+    try:
+        os.stat(path)
+        return 0 if onlooker is None or _may_read(path, onlooker) else errno.EACCES
+    except ValueError:
+        return errno.ENOENT
+    except OSError as error:
+        return error.errno or errno.EIO
+
+
+def _may_read(path: str, onlooker: Onlooker) -> bool:
+    """Search permission along the way, read permission at its end. Raises OSError."""
+    at = path.find("/", 1)
+    while at > 0:
+        if not _allows(os.stat(path[:at]), onlooker, _SEARCH):
+            return False
+        at = path.find("/", at + 1)
+    return _allows(os.stat(path), onlooker, _READ)
+
+
+def _allows(facts: os.stat_result, onlooker: Onlooker, wanted: int) -> bool:
+    if onlooker.uid == 0:
+        return True
+    shift = 6 if facts.st_uid == onlooker.uid else 3 if facts.st_gid == onlooker.gid else 0
+    return bool((facts.st_mode >> shift) & wanted)
