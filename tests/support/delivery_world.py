@@ -271,6 +271,11 @@ class World:
 def assigned(candidate: Candidate, transport: str, **more: object) -> Routed:
     """Routed to `transport` by a router of the name `r`."""
     assignment = Assignment(
-        candidate=candidate, router="r", transport=transport, local_part=candidate.local_part, **more
+        candidate=candidate,
+        router="r",
+        transport=transport,
+        local_part=candidate.local_part,
+        local_part_data=candidate.local_part,
+        **more,
     )  # type: ignore[arg-type]
     return Routed(assignments=(assignment,))

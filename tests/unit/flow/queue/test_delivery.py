@@ -30,7 +30,7 @@ from pillarbox.ports.network import DialError
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.ports.userfiles import DeliveryFailure
 
-MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part"), maildir_format=True)
+MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part_data"), maildir_format=True)
 HOST = RemoteHost("mx.remote.example", "192.0.2.1")
 
 

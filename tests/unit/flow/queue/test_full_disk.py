@@ -18,7 +18,9 @@ from pillarbox.ports.spool import SpoolFull
 from pillarbox.ports.userfiles import DeliveryFailure
 
 TRANSPORTS = {
-    "mailbox": Appendfile(name="mailbox", directory=Template.parse("/mail/$local_part"), maildir_format=True)
+    "mailbox": Appendfile(
+        name="mailbox", directory=Template.parse("/mail/$local_part_data"), maildir_format=True
+    )
 }
 
 

@@ -15,7 +15,7 @@ from pillarbox.flow.transport.transports.smtp import Smtp
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.userfiles import MaildirDelivery
 
-MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part"), maildir_format=True)
+MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part_data"), maildir_format=True)
 REMOTE = Smtp(name="remote")
 ROUNDS = 6
 

@@ -1,0 +1,73 @@
+"""The message that tells a user that the mailbox has grown above its threshold (Exim 26.2: quota_warn_message)."""
+
+from __future__ import annotations
+
+from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.mail.date import format_date
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.header import parse_headers, unfold
+from pillarbox.mail.message import Message
+from pillarbox.mail.mime_addresses import Mailbox, parse_addresses
+from pillarbox.ports.spool import SpoolFull
+
+
+async def warn_of_quota(template: Template, job: Job, scope: Scope, services: TransportServices) -> None:
+    """Who it goes to stands in its own `To:`. What goes wrong is logged, and the delivery stands."""
+    if services.inject is None:
+        return
+    journal, about = services.journal, job.envelope.id
+    try:
+        text = await template.expand(scope)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        journal.panic(f"{about} Failed to expand quota_warn_message: {error}")
+        return
+    message_id, now = services.inject.new_id(), services.clock.now()
+    message = Message.parse(_whole(text.encode("utf-8", "surrogateescape"), message_id, now, services))
+    recipients = tuple(Recipient(address) for address in _recipients(message))
+    if not recipients:
+        journal.main(f"{about} quota_warn_message has no recipients")
+        return
+    envelope = Envelope(
+        id=message_id,
+        sender=None,
+        recipients=recipients,
+        origin=Origin(ident=services.login),
+        received_at=now,
+    )
+    try:
+        await services.inject(envelope, message, about)
+    except SpoolFull as full:
+        journal.main(f"{about} quota warning not sent: {full}")
+
+
+def _whole(text: bytes, message_id: str, now: float, services: TransportServices) -> bytes:
+    given = {field.name.lower() for field in parse_headers(Message.parse(text).headers)}
+    domain = services.qualify_domain
+    added = b""
+    for name, value in (
+        ("From", f"Mail Delivery System <Mailer-Daemon@{domain}>"),
+        ("Message-Id", f"<E{message_id}@{services.hostname}>"),
+        ("Date", format_date(now)),
+        ("Auto-Submitted", "auto-replied"),
+    ):
+        if name.lower() not in given:
+            added += f"{name}: {value}\n".encode()
+    text = text if text.endswith(b"\n") else text + b"\n"
+    return added + text
+
+
+def _recipients(message: Message) -> list[str]:
+    found: list[str] = []
+    for field in parse_headers(message.headers):
+        if field.name.lower() in ("to", "cc", "bcc"):
+            items = parse_addresses(unfold(field.raw.split(b":", 1)[1]).strip())
+            found += [_address(item) for item in items if isinstance(item, Mailbox)]
+    return list(dict.fromkeys(found))
+
+
+def _address(item: Mailbox) -> str:
+    return (item.local_part + b"@" + item.domain).decode("utf-8", "surrogateescape")
