@@ -140,5 +140,5 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
 
 
 def redirected_word(assignment: Assignment) -> str:
-    """How the log names what redirection made of an address: `|command`, a path; empty for an address."""
-    return f"|{assignment.file}" if assignment.target == "pipe" else assignment.file
+    """How the log names what redirection made of an address: `|command`, a path, `>address`; empty for an address."""
+    return assignment.file

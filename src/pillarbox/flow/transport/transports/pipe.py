@@ -195,7 +195,7 @@ class Pipe(Transport, driver="pipe"):
 
     def _source(self, job: Job) -> str | None:
         """The command as it is written: redirection's, unless `force_command`, else our own. Raises CommandError."""
-        redirected = job.assignments[0].file
+        redirected = _redirected(job)
         if redirected and is_tainted(redirected):
             raise CommandError(f"Tainted command for {self._who}: '{redirected}'", is_permanent=True)
         if redirected and not self.force_command:
@@ -211,7 +211,9 @@ class Pipe(Transport, driver="pipe"):
         if self.use_shell:
             return ("/bin/sh", "-c", await self._shell_text(source, scope, expands=not is_redirected))
         if not is_redirected and self.command_line is not None:
-            arguments = await self.command_line.arguments(scope, self.addresses_of(job), first.file or None)
+            arguments = await self.command_line.arguments(
+                scope, self.addresses_of(job), _redirected(job) or None
+            )
         else:
             line = CommandLine.parse(source, self._who, expands=bool(first.captures))
             arguments = await line.arguments(_with_captures(scope, first.captures, first.this_address), ())
@@ -299,6 +301,11 @@ class Pipe(Transport, driver="pipe"):
         peer = "" if judgement.text == _RETURNED else _UNTOLD
         keys = (self.retry_key_of(job.assignments[0]),)
         return _all(job, judgement, keys, output=end.output if sends else b"", peer=peer)
+
+
+def _redirected(job: Job) -> str:
+    """The command that redirection named, without its bar."""
+    return job.assignments[0].file.removeprefix("|").lstrip()
 
 
 _RETURNED = "return message generated"
