@@ -21,13 +21,15 @@ from pillarbox.app.control import caller_of, make_offline_folder, perform, take_
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
-from pillarbox.app.telling import TellingJournal
+from pillarbox.app.telling import DryTransports, TellingDelivery, TellingJournal, TellingQueueRun
 from pillarbox.app.world import World
 from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session
+from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.settings import Queueing
+from pillarbox.flow.transport.run import Transports
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.stdio import StandardStream
@@ -54,9 +56,13 @@ def act_alone(config_path: Path, request: Request, options: AloneOptions | None 
     if isinstance(request, Status | Submit):
         print("the mail server is not running", file=sys.stderr)
         return EX_UNAVAILABLE
-    return _foreground(
-        config_path, options or AloneOptions(), lambda mta, world: _perform(request, mta, world)
-    )
+    options = (options or AloneOptions())._replace(is_queue_run=isinstance(request, Run))
+    uid, gid = os.getuid(), os.getgid()
+
+    async def perform_here(mta: Mta, world: World) -> int:
+        return await _perform(request, mta, world, caller_of(uid, gid, mta).login)
+
+    return _foreground(config_path, options, perform_here)
 
 
 def submit_alone(config_path: Path, wish: Submit, data: bytes, options: AloneOptions) -> int:
@@ -128,7 +134,13 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             f"{error.filename}: {error.strerror}; run this as root or as the mail user", EX_NOPERM
         ) from error
     try:
-        mta = Mta(config, world, is_queue_only=_is_queue_only(config, options))
+        mta = Mta(
+            config,
+            world,
+            is_queue_only=_is_queue_only(config, options),
+            delivery_class=_delivery_class(options),
+            transports_class=DryTransports if options.is_dry else Transports,
+        )
         code = await job(mta, world)
         await mta.retire()
     except (ConfigError, TlsFileError) as error:
@@ -136,6 +148,12 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
     finally:
         await world.stop()
     return code
+
+
+def _delivery_class(options: AloneOptions) -> type[Delivery]:
+    if not options.is_verbose:
+        return Delivery
+    return TellingQueueRun if options.is_queue_run else TellingDelivery
 
 
 def _is_queue_only(config: Config, options: AloneOptions) -> bool:
@@ -147,7 +165,7 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
     for slot in range(LAST_SLOT, FIRST_SLOT, -1):
         world = World(config, slot, is_alone=True, helper=helper)
         if options.is_verbose:
-            world.journal = TellingJournal(world.journal)
+            world.journal = TellingJournal(world.journal, is_dry=options.is_dry)
         try:
             await world.start()
         except SlotInUse:
@@ -157,13 +175,13 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
     raise CannotWork("too many commands are at work on the queue; try again", EX_TEMPFAIL)
 
 
-async def _perform(request: Act | Run, mta: Mta, world: World) -> int:
+async def _perform(request: Act | Run, mta: Mta, world: World, login: str) -> int:
     if isinstance(request, Run):
         await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
         make_offline_folder(world.spool_directory)
         await take_in_offline(mta, world)
     code = 0
-    async for line in perform(request, mta, caller_of(os.getuid(), os.getgid(), mta).login):
+    async for line in perform(request, mta, login):
         if line.text:
             print(line.text, file=sys.stderr if line.is_error else sys.stdout)
         code = line.code

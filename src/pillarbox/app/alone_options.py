@@ -18,6 +18,7 @@ class AloneOptions(NamedTuple):
     about: tuple[tuple[str, str], ...] = ()
     """`-oM…`, by its letters."""
     has_own_configuration: bool = False
+    is_queue_run: bool = False
 
     @property
     def needs_own_process(self) -> bool:

@@ -14,6 +14,7 @@ import pwd
 import socket
 import stat
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -22,10 +23,13 @@ from pillarbox.app.asking.caller import is_trusted
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
-from pillarbox.flow.accept.local.submit import Caller, Refused, submit
+from pillarbox.flow.accept.local.submit import Caller, Refused, received_lines, submit
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.admin import Answer
-from pillarbox.flow.queue.deliver import AGAIN, FORCED
+from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.envelope import Origin
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
 
@@ -125,7 +129,8 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
                 answer = await _act(request, message_id, mta, login)
                 is_done &= answer.is_done
                 if answer.text:
-                    yield Line(answer.text, not answer.is_done)
+                    blank_line = "\n" if request.action == "mark_all_delivered" else ""
+                    yield Line(f"{answer.text}{blank_line}")
             yield Line(end=True, code=0 if is_done else 1)
         case Status():
             yield Line(f"pid {os.getpid()}, {mta.lane.load} messages in the fast lane", end=True)
@@ -144,7 +149,10 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
         case "retry":
             return mta.admin.retry(message_id)
         case "deliver" | "deliver_due":
-            await mta.runner.deliver(message_id, FORCED if request.action == "deliver" else AGAIN)
+            if mta.world.spool.entry(message_id) is None:
+                mta.world.journal.main(f"{message_id} Spool file {message_id}-D not found")
+                return Answer("", True)
+            await mta.runner.deliver(message_id, FORCED if request.action == "deliver" else FIRST)
             await mta.runner.settle_down()
             return Answer("", True)
         case "mark_delivered":
@@ -175,20 +183,31 @@ async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Lin
 
 async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> Line:
     """By mail, or on standard error (`-oep`, `-oeq`); `-oee` ends with 0 when the mail is on its way (Exim 5.3)."""
+    log = f"{_now()} {refused.log}\n" if refused.log else ""
     if request.errors in ("p", "q") or request.sender in ("", "<>"):
-        return Line(str(refused), True, True, 1)
+        return Line(f"{log}{refused}", True, True, 1)
     to = f"{caller.login}@{mta.policy.qualify_domain}"
     if caller.is_trusted and request.sender and "@" in request.sender:
         to = request.sender.strip("<>")
     head = Letterhead(mta.policy.primary_hostname, mta.sender_line, mta.login)
     message_id = mta.injection.new_id()
-    envelope, message = complaint(refused, to, head, message_id, mta.world.clock.now())
+    now = mta.world.clock.now()
+    facts = MessageFacts(message_id, None, now)
+    facts.received_for = to
+    origin = Origin(protocol="local", ident=mta.login)
+    scope = Scope({Origin: origin, MessageFacts: facts}, mta.expansion)
+    received = await received_lines(scope, facts, mta.policy)
+    envelope, message = complaint(refused, to, head, message_id, now, received)
     try:
         await mta.injection(envelope, message, refused.message_id)
     except SpoolFull as error:
         mta.world.journal.panic(f"spool: {error}")
         return Line(str(refused), True, True, 2 if refused.kind == "none" else 1)
-    return Line(end=True, code=0 if request.errors == "e" else 1)
+    return Line(log.rstrip("\n"), True, True, 0 if request.errors == "e" else 1)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def caller_of(uid: int, gid: int, mta: Mta) -> Caller:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.app.helping import never_users
-from pillarbox.app.helping import local_work
+from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.outside import outside_facts
 from pillarbox.app.services import local_host
@@ -90,8 +89,12 @@ class Mta:
         queue_interval: float | None = None,
         *,
         is_queue_only: bool | None = None,
+        delivery_class: type[Delivery] = Delivery,
+        transports_class: type[Transports] = Transports,
     ) -> None:
-        """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's. Raises ConfigError, TlsFileError."""
+        """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's; the classes: for commands that tell what happens, or
+        do as if. Raises ConfigError, TlsFileError."""
+        self._delivery_class, self._transports_class = delivery_class, transports_class
         self._is_queue_only = config.main(Queueing).queue_only if is_queue_only is None else is_queue_only
         self._queue_interval = (
             config.main(Queueing).queue_run_interval if queue_interval is None else queue_interval
@@ -170,10 +173,10 @@ class Mta:
         notices = Notices(self.injection, self._style(), WarningPlan(queueing.delay_warning), world.clock)
         ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
-        transports = Transports(
+        transports = self._transports_class(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
         )
-        delivery = Delivery(self.chain, transports, retries, settler, world.clock)
+        delivery = self._delivery_class(self.chain, transports, retries, settler, world.clock)
         self.lane = FastLane(
             spool=world.spool,
             delivery=delivery,

@@ -12,6 +12,7 @@ import sys
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
 from pillarbox.cli.options import parse
 from pillarbox.cli.quick import delay_imports
+from pillarbox.cli.streams import carry_bytes
 
 __all__ = ["Arguments", "Unreadable", "Usage", "main", "parse", "run"]
 BRIEF = """\
@@ -52,6 +53,7 @@ def main() -> None:
 
 def run(arguments: list[str], program: str) -> int:
     """The exit code."""
+    carry_bytes()
     try:
         read = parse(arguments, program)
     except Usage as error:
@@ -75,7 +77,7 @@ def run(arguments: list[str], program: str) -> int:
 def _usage(arguments: list[str]) -> int:
     """Exim's exit code is 1 even when it was asked for help; scripts know."""
     is_asked = "--help" in arguments or "-?" in arguments
-    print(HELP if is_asked else BRIEF, end="", file=sys.stdout)
+    print(HELP if is_asked else BRIEF, end="", file=sys.stdout if is_asked else sys.stderr)
     return 1
 
 

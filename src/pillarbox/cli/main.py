@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox import __version__
 from pillarbox.cli.explain import add_expand
+from pillarbox.cli.streams import carry_bytes
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command; ends the process."""
+    carry_bytes()
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.handle(arguments))

@@ -132,7 +132,8 @@ def _view(part: str) -> Callable[[Arguments], int]:
         from pillarbox.cli.queue_listing import show
 
         if len(read.words) != 1:
-            fail("*** Only one message can be listed at once")
+            print("*** Only one message can be listed at once")
+            return 1
         _check_ids(read, read.words)
         return show(spool_directory(_config(read)), read.words[0], part)
 

@@ -12,6 +12,7 @@ from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.places import fail
 from pillarbox.mail.header import split_message
 from pillarbox.ports.spool import QueueEntry
+from pillarbox.wire.exim.message_id import LENGTH
 from pillarbox.wire.exim.spool_header import SpoolFormatError
 
 
@@ -54,7 +55,8 @@ def _shown(reader: QueueReader, message_id: str, now: float, form: Form, *, is_n
 
 def _unreadable(message_id: str, why: str) -> str:
     """A message that is not whole, as Exim lists it."""
-    return f"      {message_id}-H\n    *** {why} ***\n\n"
+    name = f"{message_id}-H"[:LENGTH]
+    return f"      {name}\n    *** {why} ***\n\n"
 
 
 def count(spool: Path) -> int:
@@ -83,7 +85,8 @@ def show(spool: Path, message_id: str, part: str) -> int:
     except PermissionError as error:
         fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
     if data is None:
-        fail(_missing(message_id, part))
+        print(_missing(message_id, part))
+        return 1
     sys.stdout.flush()
     with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out:
         out.write(data)

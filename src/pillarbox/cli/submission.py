@@ -23,6 +23,7 @@ MAX_MESSAGE = 512 * 1024 * 1024
 
 def submit_message(config: Path, read: Arguments) -> int:
     """The exit code."""
+    _check_sender(read)
     data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
     wish = _wish(read, len(data))
     options = alone_options(read)
@@ -62,6 +63,18 @@ def alone_options(read: Arguments) -> AloneOptions:
         about=tuple(read.about.items()),
         has_own_configuration=bool(read.macros),
     )
+
+
+def _check_sender(read: Arguments) -> None:
+    """Before anything is read."""
+    from pillarbox.language.addresses import AddressError, working_address
+
+    if read.sender in (None, "", "<>"):
+        return
+    try:
+        working_address(read.sender or "")
+    except AddressError as error:
+        fail(f'exim: bad -f address "{read.sender}": {error}')
 
 
 def _wish(read: Arguments, size: int) -> Submit:

@@ -93,6 +93,8 @@ def prepare(top: Path, scenario: Scenario) -> None:
         transports=scenario.transports.replace("TOP", str(top)),
     )
     (top / "conf").write_text(text)
+    (top / "mail/home").mkdir()
+    shutil.chown(top / "mail/home", USER, USER)
     script = f"umask 022; u={USER}\n{scenario.before}"
     subprocess.run(["/bin/sh", "-ec", script], cwd=top / "mail", check=True, capture_output=True)
 
@@ -131,7 +133,8 @@ def see(top: Path, scenario: Scenario) -> Seen:
     for name in ("mainlog", "paniclog"):
         path = top / "log" / name
         if path.exists():
-            log += [line for line in map(_level_log, path.read_text().splitlines()) if line]
+            mark = "panic: " if name == "paniclog" else ""
+            log += [mark + line for line in map(_level_log, path.read_text().splitlines()) if line]
     return Seen(files, [line.replace(str(top), "TOP") for line in log])
 
 
@@ -144,7 +147,7 @@ def _look(path: Path) -> tuple[str, str, str]:
     return facts, kind, os.readlink(path) if kind == "link" else ""
 
 
-_ID = re.compile(r"\b[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
+_ID = re.compile(r"(?<![0-9A-Za-z])E?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
 _DATE = re.compile(
     r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 )

@@ -166,8 +166,11 @@ class QueueAdmin:
 
         def decide(queued: Queued, now: float) -> _Change:
             if len(addresses) != 1:
-                what = "no address given" if not addresses else "only one sender address is allowed"
-                return _Change(error=f" - error while editing sender: {what}")
+                return _Change(
+                    error=" - only one sender address can be specified"
+                    if addresses
+                    else " - error while editing sender: no address given"
+                )
             if addresses[0] in ("", "<>"):
                 return _Change([SenderChanged("", now)], [f"sender address changed to <> by {caller}"])
             one = _qualified(addresses[0])
@@ -186,7 +189,7 @@ class QueueAdmin:
         try:
             queued = await self._spool.claim(message_id)
         except MessageGone as gone:
-            return _gone(gone)
+            return self._gone(gone)
         now = self._clock.now()
         change = decide(queued, now)
         if change.error:
@@ -204,8 +207,9 @@ class QueueAdmin:
         try:
             await self._spool.remove(message_id)
         except MessageGone as gone:
+            answer = self._gone(gone)
             if gone.is_locked:
-                return _gone(gone)
+                return answer
             return Answer(
                 f"Spool data file for {message_id} does not exist\nContinuing, to ensure all files removed\n"
                 f"Spool read error for {message_id}-H: No such file or directory\n"
@@ -221,7 +225,7 @@ class QueueAdmin:
     def retry(self, message_id: str) -> Answer:
         """Due at once; the hosts' own retry times still hold (`pillarbox queue retry`). `exim -M` forces: `QueueRunner.deliver`."""
         if self._spool.entry(message_id) is None:
-            return _gone(MessageGone(message_id))
+            return self._gone(MessageGone(message_id))
         self._due.put(message_id, self._clock.now())
         return Answer(f"Message {message_id} will be tried now", True)
 
@@ -229,7 +233,7 @@ class QueueAdmin:
         try:
             queued = await self._spool.claim(message_id)
         except MessageGone as gone:
-            return _gone(gone)
+            return self._gone(gone)
         event, words = decide(queued.progress)
         if event is not None:
             self._spool.record(message_id, [event])
@@ -255,9 +259,9 @@ class QueueAdmin:
             self._late.add(late)
             late.add_done_callback(self._late.discard)
 
-
-def _gone(gone: MessageGone) -> Answer:
-    message_id = str(gone).partition(":")[0]
-    if gone.is_locked:
-        return Answer(f"Message {message_id} is locked", False)
-    return Answer(f"Spool data file for {message_id} does not exist", False)
+    def _gone(self, gone: MessageGone) -> Answer:
+        message_id = str(gone).partition(":")[0]
+        if gone.is_locked:
+            return Answer(f"Message {message_id} is locked", False)
+        self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+        return Answer(f"Spool data file for {message_id} does not exist", False)

@@ -171,8 +171,10 @@ class QueueRunner:
         try:
             queued = await self._spool.claim(message_id)
         except MessageGone as gone:
-            words = "is locked" if gone.is_locked else "does not exist"
-            return Answer(f"Message {message_id} {words}", False)
+            if gone.is_locked:
+                return Answer(f"Message {message_id} is locked", False)
+            self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+            return Answer("", True)
         self._journal.main(f"{message_id} cancelled by {caller}")
         settlement = await self._delivery.give_up(queued, "delivery cancelled by administrator")
         await self._conclude(message_id, settlement, ())
@@ -208,11 +210,12 @@ class QueueRunner:
                 await self._cancel(queued)
                 return
             if not decision:
+                self._journal.main(f"{message_id} Message is frozen")
                 await self._release(message_id, self._frozen_until(queued))
                 return
             self._journal.main(f"{message_id} {decision}")
             events = (Thawed(self._clock.now(), by_hand=False),)
-        elif not urgency.is_forced and progress.next_at > self._clock.now():
+        elif urgency == AGAIN and progress.next_at > self._clock.now():
             await self._release(message_id, progress.next_at)
             return
         await self._conclude(message_id, await self._delivery.attempt(queued, urgency), events)

@@ -65,8 +65,9 @@ def line_received(
     if style.shows("8bitmime"):
         parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
     found = _MESSAGE_ID.search(message.headers) if style.shows("msg_id") else None
-    if found:
-        parts.append(f"id={printable(found.group(found.lastindex or 0).decode('utf-8', 'surrogateescape'))}")
+    name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
+    if name and not name.startswith(f"E{envelope.id}@"):  # that one is ours
+        parts.append(f"id={printable(name)}")
     return " ".join(parts if style.is_default else parts + _received_extras(envelope, message, style))
 
 

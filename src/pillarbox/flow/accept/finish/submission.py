@@ -81,7 +81,7 @@ def fix_local(
     own_address = f"{caller.login}@{qualify_domain}"
     full_name = full_name or (caller.full_name if sender in (None, own_address) else "")
     if caller.is_trusted:
-        shown = show_sender(full_name, sender or own_address)
+        shown = show_sender(full_name, sender) if sender else ""
         return add_missing(block, shown, message_id, now)
     return fix_up(
         block,

@@ -26,13 +26,11 @@ class Letterhead(msgspec.Struct, frozen=True):
 
 
 def complaint(
-    refused: Refused, to: str, head: Letterhead, message_id: str, now: float
+    refused: Refused, to: str, head: Letterhead, message_id: str, now: float, received: bytes
 ) -> tuple[Envelope, Message]:
-    """Envelope and message for the spool. `to`: the sender of what was refused."""
+    """Envelope and message for the spool. `to`: the sender of what was refused; `received`: its Received: line."""
     subject, text = _words(refused)
     lines = [
-        f"Received: from {head.login} by {head.hostname} with local (Exim 4.100.1)\n\tid {message_id}\n\tfor {to};\n"
-        f"\t{format_date(now)}",
         "Auto-Submitted: auto-replied",
         f"From: {head.sender_line}",
         f"To: {to}",
@@ -44,7 +42,7 @@ def complaint(
         f"Message-Id: <E{message_id}@{head.hostname}>",
         f"Date: {format_date(now)}",
     ]
-    headers = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    headers = received + "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     body = text.encode("utf-8", "surrogateescape") + COPY.encode() + _copy(refused)
     envelope = Envelope(
         id=message_id,
@@ -87,4 +85,4 @@ def _copy(refused: Refused) -> bytes:
     if refused.message is None:
         return b""
     start = b"" if refused.message_id else b"\n"
-    return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks()) + b"\n"
+    return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks())

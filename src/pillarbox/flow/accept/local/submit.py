@@ -31,7 +31,7 @@ from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
 
-__all__ = ["Caller", "Refused", "origin_of", "split_port", "submit"]
+__all__ = ["Caller", "Refused", "origin_of", "received_lines", "split_port", "submit"]
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
 BY_ACL = "exim: message rejected by non-SMTP ACL: "
 BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
@@ -56,6 +56,8 @@ class Refused(Exception):
     ) -> None:
         super().__init__(text)
         self.kind = kind
+        self.log = ""
+        """What was logged of it, where Exim says that on standard error too."""
         self.why = text.removeprefix(BY_ACL)
         self.bad = bad
         """Addresses and what is wrong with them."""
@@ -79,10 +81,11 @@ async def submit(
         recipients = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
         headers = header.remove(headers, BLIND_HEADERS)
     facts.recipients_count = len(recipients)
-    facts.received_for = recipients[0].address if len(recipients) == 1 else ""
+    is_only = len(recipients) == 1 and not (wish.extract_recipients and wish.recipients)
+    facts.received_for = recipients[0].address if is_only else ""
     origin = origin_of(wish, caller)
     scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
-    message = Message(await _received(scope, facts, policy) + headers, message.body)
+    message = Message(await received_lines(scope, facts, policy) + headers, message.body)
     facts.message, facts.size = message, message.size
     if policy.rewriting is not None:
         found = await rewrite_message(
@@ -166,7 +169,7 @@ def _repaired(
     wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts
 ) -> bytes:
     headers = remove_delivery_fields(headers)
-    if wish.suppresses_fixups and caller.is_trusted:
+    if caller.is_trusted and (wish.suppresses_fixups or wish.about.get("a")):
         return headers
     return fix_local(
         headers,
@@ -240,13 +243,15 @@ def _extracted(
     what = "bad addresses found in headers" if bad else "no recipients found in headers"
     services.journal.main(f"{facts.id} {what}")
     lines = "".join(f"\n  {text}: {why}" for text, why in bad)
-    raise Refused(
+    refused = Refused(
         f"exim: invalid addresses:{lines}" if bad else "exim: no recipients in message",
         kind="headers" if bad else "none",
         bad=tuple(bad),
         message=repaired,
         message_id=facts.id,
     )
+    refused.log = f"{facts.id} {what}"
+    raise refused
 
 
 def _listed(headers: bytes) -> list[str]:
@@ -302,7 +307,8 @@ def _sender(wish: Submit, caller: Caller, policy: AcceptPolicy, own_address: str
     )
 
 
-async def _received(scope: Scope, facts: MessageFacts, policy: AcceptPolicy) -> bytes:
+async def received_lines(scope: Scope, facts: MessageFacts, policy: AcceptPolicy) -> bytes:
+    """The Received: line of a message. Raises Refused."""
     try:
         text = await policy.received_header.expand(scope)
     except (ExpansionFailed, ExpansionDeferred) as error:
