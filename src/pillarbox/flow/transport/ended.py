@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -37,10 +36,20 @@ class Judgement(msgspec.Struct, frozen=True):
     """For the log, in Exim's words."""
 
 
-def judge(end: CommandEnd, manner: Manner, source: str, program: str, *, is_returning: bool) -> Judgement:
-    """`source`: the command as it is written; `program`: its first argument; `is_returning`: it wrote something that makes it a failure."""
+class Command(msgspec.Struct, frozen=True):
+    """What was run, for the log."""
+
+    source: str
+    """As it is written."""
+    program: str
+    directory: str
+
+
+def judge(end: CommandEnd, manner: Manner, command: Command, *, is_returning: bool) -> Judgement:
+    """`is_returning`: it wrote something that makes it a failure."""
+    source, program = command.source, command.program
     if end.failed_to and end.failed_to != "exec":
-        return Judgement("deferred", _not_started(end, manner.name))
+        return Judgement("deferred", _not_started(end, manner.name, command.directory))
     if end.is_timed_out:
         return Judgement("deferred" if manner.timeout_defer else "failed", "pipe delivery process timed out")
     is_not_run = end.failed_to == "exec" or (end.code == _EXEC_FAILED and not end.signal)
@@ -72,15 +81,11 @@ def _killed(number: int, manner: Manner, source: str, *, is_returning: bool) -> 
     return Judgement("failed", "return message generated") if is_returning else Judgement("delivered")
 
 
-_STEPS: dict[str, Callable[[CommandEnd, str], str]] = {
-    "fork": lambda end, name: (
-        f"Failed to create child process for {name} transport: {os.strerror(end.error)}"
-    ),
-}
-
-
-def _not_started(end: CommandEnd, name: str) -> str:
-    told = _STEPS.get(end.failed_to)
-    return (
-        told(end, name) if told else f"{name} transport: failed to {end.failed_to}: {os.strerror(end.error)}"
-    )
+def _not_started(end: CommandEnd, name: str, directory: str) -> str:
+    match end.failed_to:
+        case "chdir":
+            return f"failed to chdir to {directory}"
+        case "fork":
+            return f"Failed to create child process for {name} transport: {os.strerror(end.error)}"
+        case step:
+            return f"{name} transport: failed to {step}: {os.strerror(end.error)}"

@@ -6,6 +6,7 @@ import msgspec
 
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
+from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
 
@@ -45,7 +46,7 @@ def delivered(
         router=assignment.router,
         transport=assignment.transport,
         path=path,
-        log_word=log_word,
+        log_word=log_word or word_of(assignment),
         host=host,
         reply=reply,
         tls_cipher=security.cipher,
@@ -75,7 +76,7 @@ def deferred(
     candidate = assignment.candidate
     return Deferred(
         address=candidate.address,
-        log_word=redirected_word(assignment),
+        log_word=word_of(assignment),
         recipient=candidate.recipient.address,
         parents=intermediate(assignment),
         router=assignment.router,
@@ -107,7 +108,7 @@ def failed(
     candidate = assignment.candidate
     return Failed(
         address=candidate.address,
-        log_word=redirected_word(assignment),
+        log_word=word_of(assignment),
         recipient=candidate.recipient.address,
         parents=intermediate(assignment),
         router=assignment.router,
@@ -142,3 +143,11 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
 def redirected_word(assignment: Assignment) -> str:
     """How the log names what redirection made of an address: `|command`, a path, `>address`; empty for an address."""
     return assignment.file
+
+
+def word_of(assignment: Assignment) -> str:
+    """The address as the log names it: without what a router took off its local part. Empty: as it is."""
+    has_affix = assignment.local_part_prefix or assignment.local_part_suffix
+    if assignment.file or not has_affix:
+        return assignment.file
+    return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"

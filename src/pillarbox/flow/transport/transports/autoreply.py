@@ -69,7 +69,7 @@ class Autoreply(Transport, driver="autoreply"):
         try:
             await _Replying(self, job, await self.prepare(job, services), services).run()
         except BadAnswer as bad:
-            reason = Reason(str(bad), "local delivery failed")
+            reason = Reason(str(bad))
             return fail_all(job, reason) if bad.is_permanent else defer_all(job, reason, retry_keys=keys)
         except (
             CommandError,

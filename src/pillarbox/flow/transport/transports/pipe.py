@@ -15,7 +15,7 @@ from pillarbox.config.errors import CombinationError
 from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words, parse_integer
 from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.transport.command_line import CommandError, CommandLine
-from pillarbox.flow.transport.ended import Judgement, Manner, judge
+from pillarbox.flow.transport.ended import Command, Judgement, Manner, judge
 from pillarbox.flow.transport.environment import environment_of, more_variables
 from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.flow.transport.job import Job
@@ -191,7 +191,8 @@ class Pipe(Transport, driver="pipe"):
             permits_core=self.permit_coredump,
         )
         end = await services.local_work.run(work, written(copy, frame, self))
-        return self._outcomes(job, end, source, arguments[0], prepared, services)
+        command = Command(source, arguments[0], prepared.surroundings.directory)
+        return self._outcomes(job, end, command, services)
 
     def _source(self, job: Job) -> str | None:
         """The command as it is written: redirection's, unless `force_command`, else our own. Raises CommandError."""
@@ -273,17 +274,11 @@ class Pipe(Transport, driver="pipe"):
             raise CommandError(reason) from None
 
     def _outcomes(
-        self,
-        job: Job,
-        end: CommandEnd,
-        source: str,
-        program: str,
-        prepared: Prepared,
-        services: TransportServices,
+        self, job: Job, end: CommandEnd, command: Command, services: TransportServices
     ) -> list[Outcome]:
         is_read = bool(end.output) and not job.is_shadow
         returns = self.return_output and is_read
-        judgement = judge(end, self.manner, source, program, is_returning=returns)
+        judgement = judge(end, self.manner, command, is_returning=returns)
         is_bad = judgement.result == "failed"
         if is_read and (
             self.log_output
@@ -292,10 +287,9 @@ class Pipe(Transport, driver="pipe"):
             or (self.log_defer_output and returns and end.code in _codes(self.manner))
         ):
             line = end.output.partition(b"\n")[0].decode("utf-8", "surrogateescape").rstrip()
+            told = "\t".join(map(printable, line.split("\t")))
             who = job.assignments[0].address
-            services.journal.main(
-                f"{job.envelope.id} <{who}>: {self.name} transport output: {printable(line)}"
-            )
+            services.journal.main(f"{job.envelope.id} <{who}>: {self.name} transport output: {told}")
         has_reader = job.envelope.sender is not None
         sends = is_bad and is_read and has_reader and (returns or self.return_fail_output)
         peer = "" if judgement.text == _RETURNED else _UNTOLD
