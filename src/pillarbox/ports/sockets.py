@@ -24,6 +24,8 @@ class SocketWish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """End our side once the request is written; never with TLS."""
     tls: bool = False
     server_name: str = ""
+    is_udp: bool = False
+    """One datagram there and one back."""
 
 
 class Sockets(Protocol):

@@ -16,6 +16,8 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class SystemSockets:
     async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
         """`timeout` bounds each of connecting and the exchange."""
+        if wish.is_udp:
+            return await _ask_by_datagram(wish, timeout)
         try:
             async with asyncio.timeout(timeout):
                 reader, writer = await (_connect_unix(wish.path) if not wish.host else _connect_inet(wish))
@@ -29,6 +31,40 @@ class SystemSockets:
             raise SocketTrouble("socket read timed out") from None
         finally:
             writer.transport.abort()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not self.answer.done():
+            self.answer.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(exc)
+
+
+async def _ask_by_datagram(wish: SocketWish, timeout: float) -> bytes:
+    """The socket is connected: what comes from elsewhere is not seen."""
+    loop = asyncio.get_running_loop()
+    try:
+        transport, protocol = await loop.create_datagram_endpoint(
+            _Datagrams, remote_addr=(wish.host, _port(wish.port))
+        )
+    except OSError as error:
+        raise SocketTrouble(f"failed to connect to {wish.host}: {_reason(error)}") from None
+    try:
+        transport.sendto(wish.request)
+        async with asyncio.timeout(timeout):
+            return await protocol.answer
+    except TimeoutError:
+        raise SocketTrouble("socket read timed out") from None
+    except OSError as error:
+        raise SocketTrouble(f"socket read failed: {_reason(error)}") from None
+    finally:
+        transport.abort()
 
 
 async def _connect_unix(path: str) -> _Streams:

@@ -144,11 +144,13 @@ class _Asking:
         sys.stdout.flush()
         for line in lines:
             journal = self._mta.world.journal
-            journal.main(line.text)
+            if line.is_main:
+                journal.main(line.text)
             if line.is_panic:
                 journal.panic(line.text)
             if self._is_test:
-                print(f"LOG: MAIN{' PANIC' if line.is_panic else ''}\n  {line.text}", file=sys.stderr)
+                where = f"{' MAIN' if line.is_main else ''}{' PANIC' if line.is_panic else ''}"
+                print(f"LOG:{where}\n  {line.text}", file=sys.stderr)
             else:
                 print(line.text, file=sys.stderr)
 
@@ -226,6 +228,9 @@ def _generated(assignment: Assignment) -> Iterator[str]:
     parent = assignment.candidate.parents[0].address
     address = assignment.candidate.address
     shown = f"mail {address[1:]}" if assignment.target == "reply" else address
+    if assignment.forbidden and not assignment.trouble:
+        yield f"{parent} -> {shown} *** forbidden ***"
+        return
     yield f"{parent} -> {shown}"
     if assignment.trouble:
         yield "*** Error in setting up pipe, file, or autoreply:"

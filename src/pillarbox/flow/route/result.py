@@ -166,6 +166,8 @@ class LogLine(NamedTuple):
 
     text: str
     is_panic: bool = False
+    """For the panic log."""
+    is_main: bool = True
 
 
 class Trouble(NamedTuple):

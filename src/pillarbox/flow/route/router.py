@@ -8,8 +8,6 @@ Known gaps: what is declared `inert`; `errors_to` is not verified; items of `hea
 
 from __future__ import annotations
 
-import grp
-import pwd
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
@@ -32,6 +30,7 @@ from pillarbox.config.kinds import (
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.route.affixes import Affix, parse_affixes
 from pillarbox.flow.route.hosts import addresses_of, is_ip_address
+from pillarbox.flow.route.logins import group_id, user_ids
 from pillarbox.flow.route.options import SelfAction, SelfOption
 from pillarbox.flow.route.result import (
     Assigned,
@@ -297,7 +296,9 @@ class Router(Driver, family="router"):
             uid, gid = visit.local_user.uid, visit.local_user.gid
         if self.user is not None:
             name = await visit.expand(self.user)
-            uid, own_gid = self._user(name, visit)
+            uid, own_gid = user_ids(name)
+            if uid is None:
+                raise UnknownLogin("user", name, self.user.source, self.name)
             gid = own_gid if own_gid is not None else gid
         if self.group is not None:
             name = await visit.expand(self.group)
@@ -305,16 +306,6 @@ class Router(Driver, family="router"):
             if gid is None:
                 raise UnknownLogin("group", name, self.group.source, self.name)
         return uid, gid
-
-    def _user(self, name: str, visit: Visit) -> tuple[int, int | None]:
-        if name.isdecimal():
-            return int(name), None
-        try:
-            entry = pwd.getpwnam(name)
-        except (KeyError, ValueError):
-            assert self.user is not None
-            raise UnknownLogin("user", name, self.user.source, self.name) from None
-        return entry.pw_uid, entry.pw_gid
 
     async def set_variables(self, visit: Visit) -> Declined | Refused | Postponed | None:
         """`set`, one after another, each seeing those before it. An answer when one cannot be set."""
@@ -409,16 +400,6 @@ async def _fallback(visit: Visit, text: str) -> tuple[Host, ...]:
         if found.status == "found":
             hosts.append(Host(item.name, found.addresses, item.port))
     return tuple(hosts)
-
-
-def group_id(name: str) -> int | None:
-    """None: this machine has no such group."""
-    if name.isdecimal():
-        return int(name)
-    try:
-        return grp.getgrnam(name).gr_gid
-    except (KeyError, ValueError):
-        return None
 
 
 class UnknownLogin(ExpansionFailed):

@@ -90,16 +90,16 @@ async def test_mx_of_a_name_and_the_hosts_file() -> None:
     ]
     assert await hosts_of("  route_list = * box byname\n") == [("box", ("10.1.1.1",), 0)]
     assert summary(await world("  route_list = * box bydns\n").route("a@b.test")) == [
-        "a@b.test ? lookup of host 'box' failed in m router"
+        "a@b.test ? lookup of host \"box\" failed in m router"
     ]
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("freeze", "? lookup of host 'gone.test' failed in m router"),
-        ("defer", "? lookup of host 'gone.test' failed in m router"),
-        ("fail", "! lookup of host 'gone.test' failed in m router"),
+        ("freeze", '? lookup of host "gone.test" failed in m router'),
+        ("defer", '? lookup of host "gone.test" failed in m router'),
+        ("fail", '! lookup of host "gone.test" failed in m router'),
         ("decline", "-> local"),
         ("pass", "-> local"),
         ("ignore", "? lookup for all hosts failed and they were ignored"),

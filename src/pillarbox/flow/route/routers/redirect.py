@@ -7,8 +7,6 @@ Known gaps: what is declared `inert`; Sieve filters are refused.
 
 from __future__ import annotations
 
-import grp
-import pwd
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -19,6 +17,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedBool, Groups, Octal, Users
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filtering import run_filter
+from pillarbox.flow.route.logins import group_id, user_ids
 from pillarbox.flow.route.redirection import (
     Address,
     File,
@@ -227,8 +226,8 @@ class Redirect(Router, driver="redirect"):
         return None if uid is None else Actor(uid, gid if gid is not None else uid)
 
     def _checks(self, visit: Visit) -> Checks:
-        owners = {int(uid) for uid in _numbers(self.owners, _uid_of)}
-        groups = {int(gid) for gid in _numbers(self.owngroups, _gid_of)}
+        owners = {uid for name in self.owners or () if (uid := user_ids(name)[0]) is not None}
+        groups = {gid for name in self.owngroups or () if (gid := group_id(name)) is not None}
         if visit.local_user is not None:
             owners.add(visit.local_user.uid)
             groups.add(visit.local_user.gid)
@@ -529,29 +528,6 @@ class _NoTransport(Exception):
 
 def _kind_of_path(path: str) -> str:
     return "directory" if path.endswith("/") else "file"
-
-
-def _numbers(names: tuple[str, ...] | None, number_of: object) -> list[int]:
-    assert callable(number_of)
-    return [number for name in names or () if (number := number_of(name)) is not None]
-
-
-def _uid_of(name: str) -> int | None:
-    if name.isdecimal():
-        return int(name)
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def _gid_of(name: str) -> int | None:
-    if name.isdecimal():
-        return int(name)
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
 
 
 def _text_of(value: object) -> str | None:

@@ -1,0 +1,135 @@
+"""Lists of hosts as administrators write them, looked up: for manualroute and queryprogram (Exim 20.5 to 20.7)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pillarbox.flow.route.hosts import (
+    Found,
+    Method,
+    addresses_of,
+    drop_ignored,
+    is_ip_address,
+    is_local_address,
+    mx_hosts,
+)
+from pillarbox.flow.route.result import Declined, Host, Passed, Refused, RouteResult
+from pillarbox.flow.route.route_rules import Divider, HostItem
+from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.visit import Visit, plain_reason
+
+OnFailure = Literal["decline", "defer", "fail", "freeze", "ignore", "pass"]
+
+
+class HostFinder:
+    """Looks up the hosts of one list, for one address. `find_failed`, `all_ignored`: what to do about hosts that do not exist, and when
+    none is left."""
+
+    __slots__ = ("all_ignored", "find_failed", "router", "visit")
+
+    def __init__(self, router: Router, visit: Visit, find_failed: OnFailure, all_ignored: OnFailure) -> None:
+        self.router = router
+        self.visit = visit
+        self.find_failed = find_failed
+        self.all_ignored = all_ignored
+
+    async def find(self, items: list[HostItem], method: Method) -> tuple[Host, ...] | RouteResult:
+        hosts: list[Host] = []
+        for index, item in enumerate(items):
+            part = await self._find_one(item, method, is_first=index == 0)
+            if part is None:
+                break  # ourselves behind others: the rest is no use
+            if not isinstance(part, list):
+                return part
+            hosts.extend(part)
+        if hosts:
+            return tuple(hosts)
+        return self._failed(self.all_ignored, "lookup for all hosts failed and they were ignored")
+
+    async def _find_one(
+        self, item: HostItem, method: Method, *, is_first: bool
+    ) -> list[Host] | RouteResult | None:
+        """The hosts one item stands for; None: this machine, and not first. `find_failed` decides about unknown ones."""
+        if item.is_mx:
+            return await self._find_mx(item, method, is_first=is_first)
+        if is_ip_address(item.name):
+            found = Found("found", (item.name,))
+        else:
+            found = await addresses_of(item.name, self.visit.services, method)
+        found = await drop_ignored(found, self.router.ignore_target_hosts, self.visit, item.name)
+        match found.status:
+            case "again":
+                return self.router.lookup_deferred(
+                    self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
+                )
+            case "ignored":
+                return []
+            case "none":
+                return self._not_found(item.name)
+            case "found":
+                host = Host(item.name, found.addresses, item.port, is_secure=found.is_secure)
+                if any(is_local_address(address, self.visit.services) for address in found.addresses):
+                    if not is_first:
+                        return None
+                    result = await self.router.routed_to_self(self.visit, item.name)
+                    return result if result is not None else [host]
+                return [host]
+
+    async def _find_mx(
+        self, item: HostItem, method: Method, *, is_first: bool
+    ) -> list[Host] | RouteResult | None:
+        found = await mx_hosts(item.name, self.visit, self.router.ignore_target_hosts, method)
+        hosts = [msgspec.structs.replace(host, port=item.port) for host in found.hosts]
+        match found.status:
+            case "found":
+                return hosts
+            case "self":
+                if not is_first:
+                    return None
+                result = await self.router.routed_to_self(self.visit, found.self_name, is_mx=True)
+                return result if result is not None else hosts
+            case "again":
+                return self.router.lookup_deferred(
+                    self.visit, f"MX lookup for {item.name} did not complete: {found.detail}"
+                )
+            case "ignored":
+                return []
+            case "no_mx":
+                plain = HostItem(item.name, item.port)
+                return await self._find_one(plain, method, is_first=is_first)
+            case "null" | "none" | "no_name":
+                return self._not_found(item.name)
+
+    def _not_found(self, name: str) -> list[Host] | RouteResult:
+        if self.find_failed == "ignore":
+            return []
+        return self._failed(self.find_failed, f'lookup of host "{name}" failed in {self.router.name} router')
+
+    def _failed(self, what: OnFailure, text: str) -> RouteResult:
+        match what:
+            case "decline" | "ignore":
+                return Declined(text)
+            case "pass":
+                return Passed(self.router.pass_router)
+            case "fail":
+                return Refused(plain_reason(text))
+            case "defer":
+                return self.router.postpone(self.visit, text)
+            case "freeze":
+                return self.router.postpone(self.visit, text, is_frozen=True)
+
+
+def shuffled(items: list[HostItem | Divider], visit: Visit) -> list[HostItem]:
+    """Each group between `+` shuffled by itself."""
+    ordered: list[HostItem] = []
+    group: list[HostItem] = []
+    for item in (*items, "+"):
+        if isinstance(item, HostItem):
+            group.append(item)
+            continue
+        visit.services.random.shuffle(group)
+        ordered.extend(group)
+        group = []
+    return ordered

@@ -1,0 +1,27 @@
+"""Users and groups that an option of a router gave, as numbers. The machine's own files are asked on the loop, as `check_local_user` does."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+
+
+def user_ids(name: str) -> tuple[int | None, int | None]:
+    """uid and, for a name, its main group. None: there is no such user."""
+    if name.isdecimal():
+        return int(name), None
+    try:
+        entry = pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        return None, None
+    return entry.pw_uid, entry.pw_gid
+
+
+def group_id(name: str) -> int | None:
+    """None: there is no such group."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        return None
