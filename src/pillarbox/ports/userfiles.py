@@ -144,6 +144,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     """`rename`: the new name; `remove`, `rename`: `unique` is the present one."""
     message_size: int = 0
     """For quotas: `$message_size`."""
+    directory: str = ""
+    """The helper goes there first, as Exim does; empty: nowhere."""
     comsat_user: str = ""
     """Who is told of new mail (`notify_comsat`); empty: nobody."""
 

@@ -38,7 +38,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "mbox-symlink-others": Scenario(MBOX + "allow_symlink", "touch real; chown $u:$u real; ln -s real $u"),
     "mbox-symlink-dangling": Scenario(MBOX + "allow_symlink", "ln -s real $u; chown -h $u:$u $u"),
-    "mbox-symlink-own": Scenario(MBOX, "touch real; chown $u:$u real; chmod 600 real; ln -s real $u; chown -h $u:$u $u"),
+    "mbox-symlink-own": Scenario(
+        MBOX, "touch real; chown $u:$u real; chmod 600 real; ln -s real $u; chown -h $u:$u $u"
+    ),
     "mbox-in-home-deep": Scenario("file = $home/a/box\ncreate_file = inhome"),
     "mbox-hard-link": Scenario(MBOX, OLD + "; ln $u other"),
     "mbox-is-directory": Scenario(MBOX, "mkdir $u; chown $u $u"),
@@ -69,12 +71,8 @@ SCENARIOS: dict[str, Scenario] = {
     "mbox-not-in-home": Scenario(MBOX + "create_file = inhome", ""),
     "mbox-not-in-home-existing": Scenario(MBOX + "create_file = inhome", OLD),
     "mbox-below-home": Scenario("file = $home/a/box\ncreate_file = belowhome", ""),
-    "mbox-below-home-climbing": Scenario(
-        "file = $home/../box\ncreate_file = belowhome", ""
-    ),
-    "mbox-in-home-climbing": Scenario(
-        "file = $home/../box\ncreate_file = inhome", ""
-    ),
+    "mbox-below-home-climbing": Scenario("file = $home/../box\ncreate_file = belowhome", ""),
+    "mbox-in-home-climbing": Scenario("file = $home/../box\ncreate_file = inhome", ""),
     "mbox-below-path": Scenario(
         "file = TOP/mail/in/$local_part\ncreate_file = TOP/mail/in", "mkdir in; chown $u in"
     ),
@@ -82,12 +80,8 @@ SCENARIOS: dict[str, Scenario] = {
         "file = TOP/mail/out/x\ncreate_file = TOP/mail/in", "mkdir in out; chown $u in out"
     ),
     "mbox-tainted": Scenario("file = TOP/mail/$local_part"),
-    "mbox-tainted-below-home": Scenario(
-        "file = $home/$local_part\ncreate_file = belowhome", ""
-    ),
-    "mbox-tainted-in-home": Scenario(
-        "file = $home/$local_part\ncreate_file = inhome", ""
-    ),
+    "mbox-tainted-below-home": Scenario("file = $home/$local_part\ncreate_file = belowhome", ""),
+    "mbox-tainted-in-home": Scenario("file = $home/$local_part\ncreate_file = inhome", ""),
     "mbox-relative": Scenario("file = mail/x"),
     "mbox-empty-name": Scenario("file = ${if eq{a}{b}{x}}"),
     "mbox-bad-expansion": Scenario("file = ${if eq{a}{b}{x}fail}"),

@@ -129,7 +129,7 @@ def see(top: Path, scenario: Scenario) -> Seen:
             path = Path(directory) / name
             shown = str(path.relative_to(top / "mail"))
             files[_level_name(shown) if not scenario.shows_names else shown] = _look(path)
-    log = []
+    log: list[str] = []
     for name in ("mainlog", "paniclog"):
         path = top / "log" / name
         if path.exists():
@@ -168,7 +168,7 @@ def _level_name(name: str) -> str:
     name = re.sub(r"MESSAGE,S=\d+,W=\d+$", "MESSAGE", name)
     name = re.sub(r"(^|/)q[0-9A-Za-z]{6}-\d+$", r"\1qTIME-INODE", name)
     return re.sub(
-        r"(ID|MESSAGE)-[0-9a-f]+(?=\.)", r"\1", re.sub(r"ID\.[0-9a-z.]+\.(env|msg)", r"ID.\1", name)
+        r"(ID|MESSAGE)-[0-9a-zA-Z]+(?=\.)", r"\1", re.sub(r"ID\.[0-9a-z.]+\.(env|msg)", r"ID.\1", name)
     )
 
 
@@ -179,4 +179,6 @@ def _level_log(line: str) -> str:
         return ""
     line = re.sub(r"\.lock\.[^ ]+", ".lock.POST", line)
     line = re.sub(r"inode number changed from \d+ to \d+", "inode number changed", line)
-    return re.sub(r"pid=\d+", "pid=PID", line)
+    line = re.sub(r"(tmp/)\d+\.[^ )]*", r"\1MESSAGE", line)
+    line = re.sub(r"ID-\w+(\.msg)", r"ID\1", re.sub(r"temp\.[^ )]*", "temp.NAME", line))
+    return re.sub(r"pid=\d+", "pid=PID", re.sub(r"/tmp/\.[0-9a-f]+\.[0-9a-f]+", "/tmp/.LOCK", line))

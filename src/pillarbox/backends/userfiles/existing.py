@@ -66,19 +66,19 @@ def _open_existing(work: FileWork, seen: os.stat_result) -> tuple[int, bool] | N
     """None: it has gone meanwhile."""
     is_link = stat.S_ISLNK(seen.st_mode)
     if is_link:
-        if not work.rules.allows_symlink:
-            raise stop(f"mailbox {work.path} is not a regular file (symlink)")
         _check_owner(work, seen, " (symlink)")
+        if not work.rules.allows_symlink:
+            raise stop(f"mailbox {work.path} is not a regular file")
         try:
             seen = os.stat(work.path)
         except FileNotFoundError:
             return _create(work, through_link=True)
         except OSError as error:
             raise trouble(error, f"attempting to stat mailbox {work.path}") from None
-    is_pipe = _check_kind(work, seen)
     _check_owner(work, seen, "")
     if seen.st_nlink > 1:
         raise stop(f"mailbox {work.path} has too many links ({seen.st_nlink})")
+    is_pipe = _check_kind(work, seen)
     mode = _check_mode(work, seen)
     return _open(work, seen, mode, is_pipe, follows=is_link)
 
@@ -129,7 +129,11 @@ def _open(
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise trouble(error, f"while opening mailbox {work.path}") from None
+        text = f"while opening mailbox {work.path}"
+        if is_pipe:
+            why = f"{os.strerror(error.errno or 0)} (could mean no process is reading it)"
+            text = f'while opening named pipe "{work.path}": {why}'
+        raise trouble(error, text) from None
     try:
         _check_again(work, seen, os.fstat(descriptor), mode, is_pipe)
     except BaseException:

@@ -44,7 +44,8 @@ def _take(name: str, work: FileWork, locking: Locking) -> None:
         _make_post(post, locking.lockfile_mode)
     except OSError as error:
         ids = f"(euid={os.geteuid()} egid={os.getegid()})"
-        raise trouble(error, f"creating lock file hitching post {post} {ids}") from None
+        reason = os.strerror(error.errno or 0)
+        raise trouble(error, f"creating lock file hitching post {post} {reason} {ids}") from None
     try:
         if _link(post, name) or (_remove_old(name, locking.lockfile_timeout) and _link(post, name)):
             return
@@ -76,7 +77,7 @@ def _link(post: str, name: str) -> bool:
 def _remove_old(name: str, timeout: float) -> bool:
     """Whether there was a lock file that nobody owns any more."""
     try:
-        if timeout <= 0 or time.time() - os.lstat(name).st_mtime <= timeout:
+        if timeout <= 0 or time.time() - os.lstat(name).st_ctime <= timeout:
             return False
         os.unlink(name)
     except OSError:

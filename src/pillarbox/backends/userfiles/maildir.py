@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 
 from pillarbox.backends.userfiles import maildirsize
@@ -31,13 +32,14 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
         status = os.stat(found)
         return Written(found, status.st_ino), status.st_dev
     top, quota = _counted_at(directory, work)
-    before = _check(top, quota, work) if quota is not None else -1
-    temporary = f"{directory}/tmp/{prefix}{work.host}"
+    shown = f"tmp/{prefix}{work.host}"
+    temporary = f"{directory}/{shown}"
+    before = _check(top, quota, work, shown) if quota is not None else -1
     with suppress(FileNotFoundError):
         os.unlink(temporary)  # of an attempt that was cut off: one process at a time has the message
     counted = Count()
     pieces = counted.through((work.head, *body.chunks(), work.tail))
-    size, status = write_new(temporary, pieces, work)
+    size, status = write_new(temporary, pieces, work, shown)
     path = _move(temporary, f"{directory}/new/", f"{prefix}{work.host}", counted, work)
     if quota is not None and quota.keeps_size_file:
         maildirsize.note(top, size)
@@ -46,6 +48,8 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
 
 def _ensure(directory: str, work: FileWork) -> None:
     """tmp, new and cur, and `maildirfolder` where it belongs."""
+    if os.path.lexists(directory) and not os.path.isdir(directory):
+        raise stop(f"{directory} is not a directory")
     for part in _PARTS:
         path = f"{directory}/{part}"
         try:
@@ -53,10 +57,10 @@ def _ensure(directory: str, work: FileWork) -> None:
         except FileNotFoundError:
             _make(directory, path, work)
         except OSError as error:
-            raise trouble(error, f"failed to stat {path}") from None
+            raise trouble(error, f"stat() error for {path}: {os.strerror(error.errno or 0)}") from None
         else:
-            if not os.path.isdir(path) or os.path.islink(path):
-                raise stop(f"{path} is not a directory ({status.st_mode:o})")
+            if not stat.S_ISDIR(status.st_mode):
+                raise stop(f"{path} is not a directory")
     if work.rules.folder_regex and regex(work.rules.folder_regex).search(os.fsencode(directory)):
         _make_folder_mark(directory)
 
@@ -67,8 +71,10 @@ def _make(directory: str, path: str, work: FileWork) -> None:
             f"tried to create file in {directory}, but file creation outside the home directory is not permitted"
         )
     if not work.rules.creates_directory:
-        raise trouble(OSError(errno.ENOENT, ""), f"failed to stat {path}")
-    make_directory(path, work)
+        missing = path if os.path.isdir(directory) else directory
+        raise trouble(OSError(errno.ENOENT, ""), f"stat() error for {missing}: {os.strerror(errno.ENOENT)}")
+    for each in (directory, path):
+        make_directory(each, work, f"cannot create {each}")
 
 
 def _make_folder_mark(directory: str) -> None:
@@ -100,7 +106,7 @@ def _counted_at(directory: str, work: FileWork) -> tuple[str, Quota | None]:
     return directory, quota
 
 
-def _check(top: str, quota: Quota, work: FileWork) -> int:
+def _check(top: str, quota: Quota, work: FileWork, shown: str) -> int:
     """What it holds before. Raises Stopped."""
     if quota.keeps_size_file:
         try:
@@ -111,7 +117,7 @@ def _check(top: str, quota: Quota, work: FileWork) -> int:
         files = quota.known_files if quota.known_files >= 0 else files
     else:
         size, files = count(top, quota, work.rules.size_regex)
-    check_quota(work, size, files)
+    check_quota(work, size, files, shown)
     return size
 
 

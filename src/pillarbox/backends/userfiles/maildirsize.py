@@ -74,7 +74,7 @@ def recount(top: str, work: FileWork, quota: Quota) -> tuple[int, int]:
     wanted = regex(work.rules.directory_regex) if work.rules.directory_regex else None
     size_of = regex(work.rules.size_regex) if work.rules.size_regex else None
     size, files = _sum(top, wanted, size_of)
-    limits = f"{quota.size}S" + (f",{quota.files}C" if quota.files else "")
+    limits = f"{quota.size}S,{quota.files}C"
     temporary = f"{top}/tmp/{int(time.time())}.P{os.getpid()}.{work.host}"
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600

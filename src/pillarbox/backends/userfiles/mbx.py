@@ -55,7 +55,9 @@ def _open_lock(name: str, work: FileWork) -> int:
     try:
         held = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:
-        raise trouble(error, f"failed to open MBX lock file {name}") from None
+        raise trouble(
+            error, f"failed to open MBX lock file {name} :{os.strerror(error.errno or 0)}"
+        ) from None
     status = os.fstat(held)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(held)

@@ -22,8 +22,9 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 def write_single(work: FileWork, body: Body) -> tuple[Written, int]:
     """Under its temporary name. Raises Stopped."""
-    directory = _prepared(work)
+    directory = work.path.rstrip("/")
     path = f"{directory}/temp.{work.unique}"
+    _prepare(work, path)
     size, status = write_new(path, (work.head, *body.chunks(), work.tail), work)
     return Written(path, status.st_ino, work.quota.known_size if work.quota else -1, size), status.st_dev
 
@@ -49,8 +50,8 @@ def remove_single(work: FileWork) -> tuple[Written, int]:
 
 def write_mailstore(work: FileWork, body: Body) -> tuple[Written, int]:
     """`unique`.env and `unique`.msg; the first appears when the second is whole. Raises Stopped."""
-    directory = _prepared(work)
-    base = f"{directory}/{work.unique}"
+    base = f"{work.path.rstrip('/')}/{work.unique}"
+    _prepare(work, f"{base}.msg")
     if work.is_repeat and os.path.exists(f"{base}.env") and os.path.exists(f"{base}.msg"):
         status = os.stat(f"{base}.msg")
         return Written(f"{base}.msg", status.st_ino), status.st_dev
@@ -70,21 +71,25 @@ def write_mailstore(work: FileWork, body: Body) -> tuple[Written, int]:
     return Written(f"{base}.msg", status.st_ino, -1, size), status.st_dev
 
 
-def _prepared(work: FileWork) -> str:
+def _prepare(work: FileWork, path: str) -> None:
     check_directory(work)
-    directory = work.path.rstrip("/")
     if work.quota is not None:
-        size, files = count(work.quota.directory or directory, work.quota, work.rules.size_regex)
-        check_quota(work, size, files)
-    return directory
+        directory = work.quota.directory or work.path.rstrip("/")
+        size, files = count(directory, work.quota, work.rules.size_regex)
+        if work.kind == "mailstore":
+            size, files = size + len(work.envelope), files + 1
+        check_quota(work, size, files, path)
 
 
-def write_new(path: str, pieces: Iterable[bytes], work: FileWork) -> tuple[int, os.stat_result]:
-    """A fresh file; on trouble none. Raises Stopped."""
+def write_new(
+    path: str, pieces: Iterable[bytes], work: FileWork, shown: str = ""
+) -> tuple[int, os.stat_result]:
+    """A fresh file; on trouble none. `shown`: its name within a Maildir, for the log. Raises Stopped."""
     try:
         descriptor = _open_fresh(path, work.rules.mode)
     except OSError as error:
-        raise trouble(error, f"while creating mailbox {path}") from None
+        text = f"failed to open {shown} (10 tries)" if shown else f"while creating file {path}"
+        raise trouble(error, text) from None
     try:
         size = write_all(descriptor, pieces)
         return size, os.fstat(descriptor)

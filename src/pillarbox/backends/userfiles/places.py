@@ -14,7 +14,7 @@ def may_create(work: FileWork, path: str) -> bool:
     below = work.create_below
     if not below:
         return True
-    if work.create_strictly and ".." in path.split("/"):
+    if ".." in path.split("/"):
         return False
     if not _is_beneath(path, below):
         return False
@@ -37,8 +37,8 @@ def make_parents(work: FileWork) -> None:
         make_directory(parent, work)
 
 
-def make_directory(path: str, work: FileWork) -> None:
-    """With those above it, of the mode that was asked for. Raises Stopped."""
+def make_directory(path: str, work: FileWork, text: str = "") -> None:
+    """With those above it, of the mode that was asked for. `text`: what the log says when it cannot be. Raises Stopped."""
     mode = work.rules.directory_mode
     missing: list[str] = []
     above = path.rstrip("/") or "/"
@@ -51,7 +51,8 @@ def make_directory(path: str, work: FileWork) -> None:
         except FileExistsError:
             continue
         except OSError as error:
-            raise trouble(error, f"failed to create directories for {os.path.dirname(path)}") from None
+            reason = f"failed to create directories for {work.path}: {os.strerror(error.errno or 0)}"
+            raise trouble(error, text or reason) from None
         with suppress(OSError):
             os.chmod(each, mode)
 

@@ -20,29 +20,31 @@ class Pattern(Protocol):
     def search(self, subject: bytes, /) -> Any: ...
 
 
-def check_quota(work: FileWork, size: int, files: int) -> None:
-    """`size`, `files`: what is there already. Raises Stopped."""
+def check_quota(work: FileWork, size: int, files: int, shown: str = "") -> None:
+    """`size`, `files`: what is there already; `shown`: what the log says is written. Raises Stopped."""
     quota = work.quota
     if quota is None:
         return
     coming = work.message_size if quota.is_inclusive else 0
     if quota.size > 0 and size + coming > quota.size and not quota.size_forced:
-        raise _full(work, "")
+        raise _full(shown or work.path, "")
     one = 1 if quota.is_inclusive else 0
     if quota.files > 0 and files + one > quota.files and not quota.files_forced:
-        raise _full(work, " filecount")
+        raise _full(shown or work.path, " filecount")
 
 
-def _full(work: FileWork, which: str) -> Stopped:
-    text = f"mailbox is full (MTA-imposed{which} quota exceeded while writing to {work.path})"
+def _full(path: str, which: str) -> Stopped:
+    text = f"mailbox is full (MTA-imposed{which} quota exceeded while writing to {path})"
     return Stopped(NotWritten(text, error="quota"))
 
 
 def count(directory: str, quota: Quota, size_regex: str) -> tuple[int, int]:
-    """(bytes, files) beneath a directory; known numbers stand in for counted ones."""
+    """(bytes, files) beneath a directory; known numbers stand in for counted ones. As with Exim, who has opened the new file when it counts,
+    that one counts too."""
     if quota.known_size >= 0 and (quota.known_files >= 0 or quota.files <= 0):
         return quota.known_size, max(quota.known_files, 0)
     size, files = _count(directory, regex(size_regex) if size_regex else None, _DEPTH)
+    files += 1
     return (
         quota.known_size if quota.known_size >= 0 else size,
         quota.known_files if quota.known_files >= 0 else files,

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from pillarbox.ports.userfiles import FileResult, NotWritten
-
-FULL = frozenset({errno.EDQUOT})
 
 
 class Stopped(Exception):
@@ -24,15 +21,14 @@ def stop(text: str, *, is_frozen: bool = False) -> Stopped:
 
 
 def trouble(error: OSError, text: str) -> Stopped:
-    """The operating system's own words go first, as in Exim's log: `Permission denied: while opening mailbox …`."""
-    code = error.errno or errno.EIO
-    return Stopped(NotWritten(f"{os.strerror(code)}: {text}", code))
+    """Exim's words; its log keeps the system's own to itself, except where they stand in the text."""
+    return Stopped(NotWritten(text, error.errno or errno.EIO))
 
 
 def writing_trouble(error: OSError, path: str) -> Stopped:
     """Full disks and quotas of the system are told apart for the retry rules."""
     code = error.errno or errno.EIO
     if code == errno.EDQUOT:
-        return Stopped(NotWritten(f"mailbox is full: {os.strerror(code)}", code, error="quota"))
+        return Stopped(NotWritten("mailbox is full", code, error="quota"))
     word = "disk_full" if code == errno.ENOSPC else ""
-    return Stopped(NotWritten(f"{os.strerror(code)}: error while writing to {path}", code, error=word))
+    return Stopped(NotWritten(f"error while writing to {path}", code, error=word))

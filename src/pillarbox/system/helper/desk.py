@@ -17,7 +17,7 @@ import msgspec
 
 from pillarbox.mail.message import Body, MemoryBody
 from pillarbox.ports.localwork import Actor, FileFacts, FoundFile
-from pillarbox.ports.userfiles import FileResult, FileWork
+from pillarbox.ports.userfiles import FileResult, FileWork, NotWritten
 from pillarbox.system.durable import OsDisk
 from pillarbox.system.helper.identity import Identity, Refused
 from pillarbox.system.helper.requests import (
@@ -129,13 +129,26 @@ class Desk:
             raise Refused("nobody was named to act as")
         self._identity.become(actor)
 
+    def _go_to(self, directory: str) -> FileAnswer | None:
+        """The answer when that cannot be. Nothing is opened by names relative to it: a home that is out of reach tells of trouble."""
+        if not directory:
+            return None
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            return FileAnswer(NotWritten(f"failed to chdir to {directory}", error.errno or errno.EIO))
+        return None
+
     def _write(self, request: Deliver) -> Answer:
         if request.size < 0:
             self._as(request.actor)
-            return FileAnswer(*self._deliver(request.work, MemoryBody(request.body)))
+            stopped = self._go_to(request.work.directory)
+            return stopped or FileAnswer(*self._deliver(request.work, MemoryBody(request.body)))
         descriptor = self._descriptors.popleft()
         try:
             self._as(request.actor)
+            if (stopped := self._go_to(request.work.directory)) is not None:
+                return stopped
             body = DescriptorBody(descriptor, request.start, request.size, request.lines)
             return FileAnswer(*self._deliver(request.work, body))
         finally:

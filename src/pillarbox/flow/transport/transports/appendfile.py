@@ -366,6 +366,7 @@ class Appendfile(Transport, driver="appendfile"):
             forced_mode=first.mode if first.mode is not None else -1,
             quota=quota,
             message_size=job.message.size,
+            directory=prepared.surroundings.directory,
             comsat_user=plain(first.local_part) if self.notify_comsat else "",
         )
 
@@ -503,10 +504,12 @@ class Appendfile(Transport, driver="appendfile"):
     async def _pass_on(self, job: Job, name: str, services: TransportServices) -> list[Outcome]:
         """`file_format` names the transport that can write this mailbox."""
         other = services.transports.get(name)
+        marks = [mark for mark, transport in self.rules.formats if transport == name]
+        mark = marks[0].decode("utf-8", "surrogateescape") if marks else ""
         if name == self.name or not isinstance(other, Transport):
             return defer_all(
                 job,
-                Reason(f"transport {name!r} for file_format not found"),
+                Reason(f"{name} transport (for {mark} format) not found"),
                 retry_keys=(self.retry_key_of(job.assignments[0]),),
             )
         return await other.deliver(job, services)
