@@ -197,7 +197,9 @@ class _Asking:
     def _assigned(self, assignment: Assignment) -> Iterator[str]:
         candidate = assignment.candidate
         local_part, _, domain = assignment.address.rpartition("@")
-        key = (local_part, domain.lower(), sum(p.address == candidate.address for p in candidate.parents))
+        above = zip(candidate.parents, candidate.redirected_by, strict=True)
+        same = sum(p.address == candidate.address and by != assignment.router for p, by in above)
+        key = (local_part, domain.lower(), same)
         is_repeat = key in self._shown
         self._shown.add(key)
         yield assignment.address + ("   [duplicate, would not be delivered]" if is_repeat else "")
@@ -241,7 +243,11 @@ def _generated(assignment: Assignment) -> Iterator[str]:
 
 def _hosts(assignment: Assignment) -> Iterator[str]:
     """A line for each address, in columns."""
-    rows = [(host, address) for host in assignment.hosts for address in host.addresses or ("",)]
+    if any(not host.addresses for host in assignment.hosts):
+        for host in assignment.hosts:
+            yield f"  host {host.name}{' ' * 10}"
+        return
+    rows = [(host, address) for host in assignment.hosts for address in host.addresses]
     name_width = max((len(host.name) for host, _ in rows), default=0)
     address_width = max((len(address) for _, address in rows), default=0)
     for host, address in rows:
@@ -251,4 +257,4 @@ def _hosts(assignment: Assignment) -> Iterator[str]:
             line += f"  MX={host.mx_preference}"
         if host.port:
             line += f" port={host.port}"
-        yield line.rstrip()
+        yield line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.flow.check.acl.state import CheckDeferred
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.chain import Chain
+from pillarbox.flow.route.result import Postponed, Trouble
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.reply import Reason
 
@@ -19,11 +20,10 @@ class RoutingVerifier:
 
     async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
         routed = await self._chain.route(candidate, "verify_sender" if is_sender else "verify", scope)
-        if routed.assignments or routed.discarded or routed.redirected:
+        trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
+        if trouble is None:
             return None
-        if routed.postponed:
-            raise CheckDeferred(routed.postponed[0][1].reason)
-        if routed.refused:
-            reason = routed.refused[0][1].reason
-            return Reason(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE)
-        return Reason(UNROUTEABLE, UNROUTEABLE)
+        reason = trouble.result.reason
+        if isinstance(trouble.result, Postponed):
+            raise CheckDeferred(reason)
+        return Reason(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE)

@@ -228,7 +228,8 @@ class _Run:
                         self._settle(task, visit, stage, router.postpone(visit, str(error)))
                         return
                     index += 1
-                case Passed(to_router=to_router, self_hostname=self_hostname):
+                case Passed(to_router=to_router, self_hostname=self_hostname, message=message):
+                    visit.message = message or visit.message
                     visit.self_hostname = self_hostname or visit.self_hostname
                     index = self._chain.index_of(to_router) if to_router else index + 1
                 case _:
@@ -295,14 +296,21 @@ class _Run:
         candidate, router = task.candidate, stage.router
         match result:
             case Assigned(assignment=assignment, and_continue=and_continue):
-                self._keep((*_identity(candidate), task.copy), assignment)
                 if and_continue:
                     self._copy_on(task, visit, stage)
+                    twice = msgspec.structs.replace(
+                        candidate,
+                        parents=(candidate, *candidate.parents),
+                        redirected_by=(router.name, *candidate.redirected_by),
+                    )
+                    assignment = msgspec.structs.replace(assignment, candidate=twice)
+                self._keep((*_identity(candidate), task.copy), assignment)
             case Redirected(children=children, and_continue=and_continue):
                 if and_continue:
-                    self._copy_on(task, visit, stage)
                     children = tuple(_below_copy(child) for child in children)
                 self._redirect(candidate, router, children)
+                if and_continue:
+                    self._copy_on(task, visit, stage)
             case Discarded(and_continue=and_continue):
                 self._discarded.append((candidate, router.name))
                 if and_continue:
@@ -316,7 +324,7 @@ class _Run:
 
     def _copy_on(self, task: _Task, visit: Visit, stage: _Stage) -> None:
         """`unseen`: a copy, child of the address, goes to the next router, without header changes, with address_data."""
-        if stage.place + 1 < len(self._stages) and not visit.is_verifying:
+        if stage.place + 1 < len(self._stages):
             candidate = task.candidate
             clean = msgspec.structs.replace(
                 candidate,

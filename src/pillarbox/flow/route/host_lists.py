@@ -46,7 +46,11 @@ class HostFinder:
             hosts.extend(part)
         if hosts:
             return tuple(hosts)
-        return self._failed(self.all_ignored, "lookup for all hosts failed and they were ignored")
+        return self._failed(
+            self.all_ignored,
+            f"lookup failed for all hosts in {self.router.name} router: "
+            f"host_find_failed=ignore host_all_ignored={self.all_ignored}",
+        )
 
     async def _find_one(
         self, item: HostItem, method: Method, *, is_first: bool
@@ -64,9 +68,7 @@ class HostFinder:
                 return self.router.lookup_deferred(
                     self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
                 )
-            case "ignored":
-                return []
-            case "none":
+            case "ignored" | "none":
                 return self._not_found(item.name)
             case "found":
                 host = Host(item.name, found.addresses, item.port, is_secure=found.is_secure)

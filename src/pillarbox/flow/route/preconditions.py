@@ -64,6 +64,24 @@ def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+class _list_of:
+    """What a list cannot tell postpones the address, in Exim's words; the log is told why."""
+
+    __slots__ = ("_name", "_visit")
+
+    def __init__(self, name: str, visit: Visit) -> None:
+        self._name = name
+        self._visit = visit
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ExpansionDeferred | ExpansionFailed):
+            self._visit.log.append(LogLine(str(error), is_panic=True))
+            raise ExpansionDeferred(f"{self._name} check lookup or other defer") from None
+
+
 def _affix_check(router: Router) -> Check:
     prefixes, suffixes = router.prefixes, router.suffixes
     needs_prefix = bool(prefixes) and not router.local_part_prefix_optional
@@ -96,7 +114,8 @@ def _domains_check(router: Router) -> Check:
     find, is_pure = domains.match_data_now, domains.is_pure
 
     def check(visit: Visit) -> str | None:
-        data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
+        with _list_of("domains", visit):
+            data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
         if data is None:
             return "domain is not in domains"
         if data:
@@ -113,7 +132,8 @@ def _local_parts_check(router: Router) -> Check:
     find, is_pure = local_parts.match_data_now, local_parts.is_pure
 
     def check(visit: Visit) -> str | None:
-        data = find(visit.local_part, visit.scope_now if is_pure else visit.scope)
+        with _list_of("local_parts", visit):
+            data = find(visit.local_part, visit.scope_now if is_pure else visit.scope)
         if data is None:
             return "local part is not in local_parts"
         if data:
@@ -179,7 +199,9 @@ def _senders_check(router: Router) -> Check:
     find = senders.match_data_now
 
     def check(visit: Visit) -> str | None:
-        return None if find(visit.sender, visit.scope) is not None else "sender is not in senders"
+        with _list_of("senders", visit):
+            data = find(visit.sender, visit.scope)
+        return None if data is not None else "sender is not in senders"
 
     return check
 

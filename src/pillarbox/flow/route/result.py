@@ -130,6 +130,8 @@ class Passed(msgspec.Struct, frozen=True):
     to_router: str = ""
     self_hostname: str = ""
     """Set when `self = pass`: the name that turned out to be ours."""
+    message: str = ""
+    """As for Declined."""
 
 
 class Discarded(msgspec.Struct, frozen=True):

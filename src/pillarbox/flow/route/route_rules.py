@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.items import split
 from pillarbox.language.match.named import NamedLists
 
+_OPTION_WORD = re.compile(r"\S+")
 _MX = re.compile(r"/mx$", re.IGNORECASE)
 _FLAGS = frozenset(("randomize", "no_randomize", "byname", "bydns", "ipv4_only", "ipv4_prefer"))
 
@@ -106,14 +108,16 @@ def _take_quoted(text: str) -> tuple[str, str]:
     return "".join(word), ""
 
 
-def parse_options(text: str) -> RuleOptions:
-    """Words in any order; one that is no flag is a transport. Raises ValueError for a second one."""
+def parse_options(text: str, transports: Container[str]) -> RuleOptions:
+    """Words in any order; one that is no flag is a transport. Raises ValueError for one that is neither."""
     transport, is_random = "", None
     flags = set()
-    for word in text.split():
+    for found in _OPTION_WORD.finditer(text):
+        word = found.group()
         if word not in _FLAGS:
-            if transport:
-                raise ValueError(f"unknown routing option or transport name {word!r}")
+            if word not in transports:
+                rest = text[found.start() :].rstrip()
+                raise ValueError(f'unknown routing option or transport name "{rest}"')
             transport = word
         elif word.endswith("randomize"):
             is_random = word == "randomize"

@@ -51,6 +51,7 @@ from pillarbox.language.expand.errors import (
     ExpansionFailed,
     ForcedFailure,
 )
+from pillarbox.language.expand.taint import plain
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
@@ -243,30 +244,51 @@ class Router(Driver, family="router"):
         self, visit: Visit, hosts: tuple[Host, ...] = (), *, transport: Template | None = None
     ) -> RouteResult:
         """Accept, with what the generic options say about the delivery; Exim's order of expansion."""
-        if visit.is_verifying:
-            return self._verified(visit, hosts)
         changes = await self.inherited(visit)
+        name = ""
         chosen = transport or self.transport
-        name = await visit.expand(chosen) if chosen is not None else ""
-        if name not in visit.services.transports:
-            problem = f"has no transport: {name}" if name else "has no transport set"
-            return self.postpone(visit, f"{self.name} router {problem}")
-        if self.fallback_hosts is not None and visit.services.transports[name]:
+        if chosen is not None or not visit.is_verifying:
+            name = await self.transport_name(visit, chosen)
+        if visit.is_verifying and (refusal := self._forced_failure(visit)) is not None:
+            return refusal
+        if name and self.fallback_hosts is not None and visit.services.transports[name]:
             changes["fallback_hosts"] = await _fallback(visit, await visit.expand(self.fallback_hosts))
         return Assigned(
             msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, **changes),
             await self.is_unseen(visit),
         )
 
+    async def transport_name(self, visit: Visit, chosen: Template | None = None) -> str:
+        """The name of a transport that exists. Raises ExpansionFailed, ExpansionDeferred."""
+        chosen = chosen or self.transport
+        if chosen is None:
+            raise ExpansionFailed(f"{self.name} router has no transport set")
+        try:
+            name = await visit.expand(chosen)
+        except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
+            kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
+            text = f'failed to expand transport "{chosen.source}" in {self.name} router: {error}'
+            raise kind(text) from None
+        if name not in visit.services.transports:
+            raise ExpansionFailed(f'transport "{name}" not found in {self.name} router')
+        return plain(name)
+
     async def inherited(self, visit: Visit) -> dict[str, object]:
         """What the generic options put into an Assignment: errors_to, headers, user, group, home. Empty when none is set."""
         changes: dict[str, object] = {}
-        if self.errors_to is not None and (errors_to := await _optional(visit, self.errors_to)) is not None:
+        if (
+            self.errors_to is not None
+            and (errors_to := await self._optional(visit, self.errors_to, "")) is not None
+        ):
             changes["errors_to"] = errors_to.strip()
         candidate = visit.candidate
-        if self.headers_add is not None and (text := await _optional(visit, self.headers_add)):
+        if self.headers_add is not None and (
+            text := await self._optional(visit, self.headers_add, "add_headers item ")
+        ):
             changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
-        if self.headers_remove is not None and (text := await _optional(visit, self.headers_remove)):
+        if self.headers_remove is not None and (
+            text := await self._optional(visit, self.headers_remove, "remove_headers item ")
+        ):
             names = tuple(name for name, _ in split(text) if name)
             changes["headers_remove"] = (*candidate.headers_remove, *names)
         if self.user is not None or self.group is not None:
@@ -332,11 +354,22 @@ class Router(Driver, family="router"):
         except ForcedFailure:
             return False
 
-    def _verified(self, visit: Visit, hosts: tuple[Host, ...]) -> RouteResult:
+    def _forced_failure(self, visit: Visit) -> Refused | None:
+        """`fail_verify`."""
         is_sender = visit.purpose == "verify_sender"
         if self.fail_verify_sender if is_sender else self.fail_verify_recipient:
-            return Refused(plain_reason(f"{self.name} router forced verify fail"))
-        return Assigned(msgspec.structs.replace(visit.draft(), hosts=hosts))
+            return Refused(plain_reason(f"{self.name} router forced verify failure"))
+        return None
+
+    async def _optional(self, visit: Visit, template: Template, what: str) -> str | None:
+        """None when forced to fail. Raises ExpansionFailed, ExpansionDeferred, saying `what` it was."""
+        try:
+            return await visit.expand(template)
+        except ForcedFailure:
+            return None
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
+            raise kind(f'{self.name} router failed to expand {what}"{template.source}": {error}') from None
 
     def postpone(self, visit: Visit, text: str, *, peer: str = "", is_frozen: bool = False) -> Postponed:
         return Postponed(Reason(text, peer), (self.retry_key(visit),), is_frozen)
@@ -364,7 +397,7 @@ class Router(Driver, family="router"):
             case "send":
                 return None
             case "pass":
-                return Passed(self.pass_router, hostname)
+                return Passed(self.pass_router, hostname, text)
             case "fail":
                 return Refused(plain_reason(text))
             case "defer":
@@ -427,14 +460,6 @@ def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
         except ExpandSyntaxError as error:
             raise OptionError(f"{error} in {text!r}", "set") from None
     return tuple(found)
-
-
-async def _optional(visit: Visit, template: Template) -> str | None:
-    """None when forced to fail."""
-    try:
-        return await visit.expand(template)
-    except ForcedFailure:
-        return None
 
 
 def split_headers(text: str) -> tuple[str, ...]:

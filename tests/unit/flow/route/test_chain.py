@@ -222,7 +222,7 @@ async def test_fail_verify() -> None:
     assert summary(await world.route("a@b.test")) == ["a@b.test -> local"]
     assert (await world.route("a@b.test", purpose="verify_sender")).refused == ()
     assert summary(await world.route("a@b.test", purpose="verify")) == [
-        "a@b.test ! bad router forced verify fail"
+        "a@b.test ! bad router forced verify failure"
     ]
 
 
@@ -329,7 +329,7 @@ async def test_caseful_local_part() -> None:
 
 async def test_missing_transport_postpones() -> None:
     world = RoutingWorld("r:\n driver = accept\n transport = nowhere_$local_part\n")
-    assert summary(await world.route("a@b.test")) == ["a@b.test ? r router has no transport: nowhere_a"]
+    assert summary(await world.route("a@b.test")) == ["a@b.test ? transport \"nowhere_a\" not found in r router"]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ async def test_mx_of_a_name_and_the_hosts_file() -> None:
         ("fail", '! lookup of host "gone.test" failed in m router'),
         ("decline", "-> local"),
         ("pass", "-> local"),
-        ("ignore", "? lookup for all hosts failed and they were ignored"),
+        ("ignore", "? lookup failed for all hosts in m router: host_find_failed=ignore host_all_ignored=defer"),
     ],
 )
 async def test_host_find_failed(setting: str, expected: str) -> None:
@@ -163,7 +163,7 @@ def test_items_and_options() -> None:
         with pytest.raises(ValueError):
             parse_host_item(bad)
     with pytest.raises(ValueError):
-        parse_options("one two")
+        parse_options("one two", ("one",))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_items_and_options() -> None:
         ("[198.51.100.5]", "-> smtp"),
         ("[IPv6:2001:db8::5]", "-> smtp"),
         ("[127.0.0.1]", "? remote host address is the local host"),
-        ("[198.51.100.66]", "! Unrouteable address"),
+        ("[198.51.100.66]", "! IP literal host explicitly ignored"),
         ("[nonsense]", "! Unrouteable address"),
         ("plain.test", "! Unrouteable address"),
     ],

@@ -22,7 +22,7 @@ class IpLiteral(Router, driver="ipliteral"):
             return Declined("domain is no address literal")
         ignore = self.ignore_target_hosts
         if ignore is not None and await ignore.matches(HostSubject(address), visit.scope):
-            return Declined("address is ignored by ignore_target_hosts")
+            return Declined(message="IP literal host explicitly ignored")
         if is_local_address(address, visit.services):
             result = await self.routed_to_self(visit, visit.domain)
             if result is not None:

@@ -13,7 +13,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedBool, choice
 from pillarbox.config.numbers import NAME
 from pillarbox.flow.route.host_lists import HostFinder, OnFailure, shuffled
-from pillarbox.flow.route.result import Declined, Host, RouteResult
+from pillarbox.flow.route.result import Declined, Host, LogLine, RouteResult
 from pillarbox.flow.route.route_rules import (
     Divider,
     HostItem,
@@ -65,10 +65,12 @@ class ManualRoute(Router, driver="manualroute"):
             return Declined("no routing rule for the domain")
         hosts_text, options_text = rule
         try:
-            options, items = parse_options(options_text), parse_hosts(hosts_text)
+            options = parse_options(options_text, visit.services.transports)
+            items = parse_hosts(hosts_text)
         except ValueError as error:
-            return self.postpone(visit, f"{self.name} router: {error}")
-        return await self._deliver(items, options, visit)
+            visit.log.append(LogLine(f"Error in {self.name} router: {error}"))
+            return self.postpone(visit, f"error in router: {error}")
+        return await self._deliver(hosts_text, items, options, visit)
 
     async def _rule(self, visit: Visit) -> tuple[str, str] | None:
         """(hosts, options) for the domain, expanded."""
@@ -88,22 +90,21 @@ class ManualRoute(Router, driver="manualroute"):
         return None
 
     async def _deliver(
-        self, items: list[HostItem | Divider], options: RuleOptions, visit: Visit
+        self, text: str, items: list[HostItem | Divider], options: RuleOptions, visit: Visit
     ) -> RouteResult:
         transport = Template.parse(options.transport) if options.transport else self.transport
         if visit.is_verifying and not items:
             return await self.assign(visit)
-        name = await visit.expand(transport) if transport is not None else ""
+        if transport is None and not visit.is_verifying:
+            return self.postpone(visit, f"{self.name} router has no transport set")
+        name = await self.transport_name(visit, transport) if transport is not None else ""
         is_remote = visit.services.transports.get(name, bool(items))
         is_random = options.is_random
         if is_random is None:
             is_random = await visit.expand_bool(self.hosts_randomize, "hosts_randomize")
         ordered = shuffled(items, visit) if is_random else [each for each in items if each != "+"]
         if not is_remote:
-            hosts = tuple(Host(item.name, (), item.port) for item in ordered)
-            return await self.assign(visit, hosts, transport=transport)
-        if not ordered:
-            return self.postpone(visit, f"{self.name} router: no host is given for a remote transport")
+            return await self.assign(visit, (Host(text, ()),) if text else (), transport=transport)
         found = await HostFinder(self, visit, self.host_find_failed, self.host_all_ignored).find(
             ordered, options.method
         )

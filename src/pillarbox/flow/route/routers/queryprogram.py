@@ -212,8 +212,7 @@ class QueryProgram(Router, driver="queryprogram"):
         if not items:
             return await self.assign(visit, transport=transport)
         if not visit.services.transports.get(name, True):
-            hosts = tuple(Host(item.name, (), item.port) for item in items)
-            return await self.assign(visit, hosts, transport=transport)
+            return await self.assign(visit, (Host(given["hosts"], ()),), transport=transport)
         lookup = given.get("lookup", "")
         if lookup.lower() not in ("", "byname", "bydns"):
             return self._bad(f'bad lookup type "{lookup}" yielded by command', visit)
