@@ -28,7 +28,7 @@ from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.queue.deliver import Delivery
-from pillarbox.flow.settings import Queueing
+from pillarbox.flow.settings import Queueing, Trust
 from pillarbox.flow.transport.run import Transports
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
@@ -157,7 +157,8 @@ def _delivery_class(options: AloneOptions) -> type[Delivery]:
 
 
 def _is_queue_only(config: Config, options: AloneOptions) -> bool:
-    return options.delivery in ("q", "qs") or (config.main(Queueing).queue_only and not options.delivery)
+    is_overridden = bool(options.delivery) and config.main(Trust).queue_only_override
+    return options.delivery in ("q", "qs") or (config.main(Queueing).queue_only and not is_overridden)
 
 
 async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd | None) -> World:

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from pillarbox.app.asking.caller import is_trusted
+from pillarbox.app.asking.caller import is_trusted, may_administer
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
@@ -28,7 +28,10 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.flow.settings import Trust
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.language.regex import compile_regex, search
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
@@ -38,7 +41,7 @@ OFFLINE = "offline"
 MAX_SUBMISSION = 512 * 1024 * 1024
 MAX_CLIENTS = 200
 READ_TIMEOUT = 300.0
-EX_TEMPFAIL, EX_DATAERR, EX_NOPERM, EX_PROTOCOL = 75, 65, 77, 76
+EX_TEMPFAIL, EX_DATAERR, EX_PROTOCOL = 75, 65, 76
 
 
 class ControlServer:
@@ -90,6 +93,16 @@ class ControlServer:
         _, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return caller_of(uid, gid, self._mta())
 
+    def _may(self, request: Act | Run | Status, caller: Caller) -> bool:
+        """Administrators everything; anybody may prod when `prod_requires_admin` is off."""
+        config = self._mta().config
+        if may_administer(config, caller.uid, caller.gid, caller.login):
+            return True
+        is_prod = isinstance(request, Run) or (
+            isinstance(request, Act) and request.action in ("deliver", "deliver_due")
+        )
+        return is_prod and not config.main(Trust).prod_requires_admin
+
     async def _answer(
         self, request: Request, reader: asyncio.StreamReader, caller: Caller
     ) -> AsyncIterator[Line]:
@@ -101,8 +114,8 @@ class ControlServer:
                 data = await reader.readexactly(request.size)
             yield await take_in(request, data, caller, self._mta())
             return
-        if caller.uid not in (0, os.geteuid()):
-            yield Line("Permission denied: only root and the mail user may do that", True, True, EX_NOPERM)
+        if not self._may(request, caller):
+            yield Line("exim:  permission denied; not admin", True, True, 1)
             return
         async for line in perform(request, self._mta(), caller.login):
             yield line
@@ -212,20 +225,40 @@ def _now() -> str:
 
 def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
     """Who that is, and whether he may set senders freely."""
-    full_name = ""
+    trust = mta.config.main(Trust)
+    unknown = _expanded(trust.unknown_login, mta)
     try:
         entry = pwd.getpwuid(uid)
-        login, full_name = entry.pw_name, _full_name(entry)
+        login, full_name = entry.pw_name, _full_name(entry, mta)
     except KeyError:
-        login = f"uid{uid}"
+        login, full_name = unknown or f"uid{uid}", trust.unknown_username or ""
+    if unknown and is_test_harness():
+        login = unknown
     may = uid == os.geteuid() or is_trusted(mta.config, uid, gid, login)
     return Caller(login, uid, gid, may, full_name)
 
 
-def _full_name(entry: pwd.struct_passwd) -> str:
-    """The first field of the comment, `&` standing for the login name."""
-    name = entry.pw_gecos.split(",")[0].strip()
-    return name.replace("&", entry.pw_name.capitalize())
+def _full_name(entry: pwd.struct_passwd, mta: Mta) -> str:
+    """What `gecos_pattern` and `gecos_name` make of the comment, else its first field; `&` stands for the login name (Exim 14)."""
+    trust = mta.config.main(Trust)
+    name = entry.pw_gecos.replace("&", entry.pw_name.capitalize())
+    if trust.gecos_pattern and trust.gecos_name is not None:
+        found = search(compile_regex(trust.gecos_pattern), name)
+        if found is None:
+            return name
+        scope = Scope({}, mta.expansion)
+        scope.captures = found
+        return trust.gecos_name.expand_now(scope)
+    return name.split(",")[0].strip()
+
+
+def _expanded(template: Template | None, mta: Mta) -> str:
+    return template.expand_now(Scope({}, mta.expansion)).strip() if template is not None else ""
+
+
+def is_test_harness() -> bool:
+    """Whether a harness that was written for Exim drives us."""
+    return os.environ.get("EXIM_TEST_HARNESS") == "1"
 
 
 def make_offline_folder(spool: Path) -> None:

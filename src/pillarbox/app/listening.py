@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import socket
 from collections.abc import Sequence
@@ -52,9 +53,26 @@ def parse_listen(text: str) -> Place:
     return Place(role.removesuffix("s") if is_tls else role, address, port, is_tls)
 
 
-def places_of(config: Config) -> list[Place]:
-    """What the configuration says. Raises BadListen."""
+def overridden(listening: Listening, items: str) -> Listening:
+    """With `-oX`: items with dots or colons replace `local_interfaces`, the others `daemon_smtp_ports` (Exim 13.3)."""
+    addresses: list[str] = []
+    ports: list[str] = []
+    for item in split_items(items):
+        text = item.text.strip()
+        if text:
+            (addresses if "." in text or ":" in text else ports).append(text)
+    return dataclasses.replace(
+        listening,
+        local_interfaces="<; " + " ; ".join(addresses) if addresses else listening.local_interfaces,
+        daemon_smtp_ports="<; " + " ; ".join(ports) if ports else listening.daemon_smtp_ports,
+    )
+
+
+def places_of(config: Config, override: str = "") -> list[Place]:
+    """What the configuration says; `override`: of `-oX`. Raises BadListen."""
     listening = config.main(Listening)
+    if override:
+        listening = overridden(listening, override)
     interfaces = [
         _parse_interface(item.text) for item in split_items(listening.local_interfaces) if item.text
     ]

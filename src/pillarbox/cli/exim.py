@@ -12,6 +12,7 @@ import sys
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
 from pillarbox.cli.options import parse
 from pillarbox.cli.quick import delay_imports
+from pillarbox.cli.standing import give_up_borrowed_root
 from pillarbox.cli.streams import carry_bytes
 
 __all__ = ["Arguments", "Unreadable", "Usage", "main", "parse", "run"]
@@ -61,6 +62,7 @@ def run(arguments: list[str], program: str) -> int:
         return 1
     if read.mode == "usage":
         return _usage(arguments)
+    give_up_borrowed_root(read)
     if read.mode in _QUESTIONS:
         delay_imports()
     from pillarbox.cli import modes

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.places import choose_configuration, fail, spool_directory
+from pillarbox.cli.standing import check_rights
 
 if TYPE_CHECKING:
     from pillarbox.wire.control import Act, Run
 
 
 def _config(read: Arguments) -> Path:
-    return choose_configuration(read.config, read.data)
+    """Ends the command when the caller may not do with it what they want."""
+    config = choose_configuration(read.config, read.data)
+    check_rights(config, read)
+    return config
 
 
 def _asked_config(read: Arguments) -> Path:
@@ -157,7 +161,14 @@ def _daemon(read: Arguments) -> int:
     from pillarbox.cli.serve import serve
 
     foreground = read.mode == "daemon_foreground" or read.is_verbose or read.debug is not None
-    return serve(config=str(_config(read)), foreground=foreground, queue_interval=read.queue.interval)
+    return serve(
+        config=str(_config(read)),
+        foreground=foreground,
+        queue_interval=read.queue.interval,
+        ports=read.listen_ports,
+        pid_file=read.pid_file,
+        is_deaf=read.mode == "queue_daemon",
+    )
 
 
 def _route(read: Arguments) -> int:
@@ -238,6 +249,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "submit": _submit,
     "daemon": _daemon,
     "daemon_foreground": _daemon,
+    "queue_daemon": _daemon,
     "list": _list,
     "count": _count,
     "smtp": _smtp,

@@ -16,6 +16,7 @@ from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.helping import start_helper
 from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
 from pillarbox.app.log_directory import log_directory_of
+from pillarbox.app.services import quiet_services
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
 from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
@@ -23,6 +24,7 @@ from pillarbox.config.errors import ConfigError, OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity, Listening
+from pillarbox.language.expand.scope import Scope
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import CannotListen
 from pillarbox.system.tls import TlsFileError
@@ -42,8 +44,12 @@ def serve(
     workers: int = 0,
     foreground: bool = True,
     queue_interval: str = "",
+    ports: str = "",
+    pid_file: str = "",
+    is_deaf: bool = False,
 ) -> int:
-    """Until stopped; the exit code. With `config` nothing is made: the file must be there."""
+    """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
+    ports at all, only the queue is run (`-q30m` without `-bd`)."""
     start = None
     if config is None:
         folder = DataFolder(Path(data) if data else _default_folder())
@@ -53,7 +59,7 @@ def serve(
         path = Path(config).absolute()
     loaded = checked_config(path)
     interval = _queue_interval(queue_interval)
-    places = _places(loaded, listen)
+    places = [] if is_deaf else _places(loaded, listen, ports)
     count = min(workers or loaded.main(Listening).workers or os.cpu_count() or 1, MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
     lock = _take_lock(spool)
@@ -68,6 +74,7 @@ def serve(
         _detach()
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
+    _write_pid_file(loaded, pid_file, is_usual=not (ports or is_deaf))
     helper = start_helper(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
@@ -112,9 +119,23 @@ def _prepare(folder: DataFolder, *, is_system: bool) -> first_start.Start:
         )
 
 
-def _places(config: Config, listen: Sequence[str]) -> list[Place]:
+def _write_pid_file(config: Config, named: str, *, is_usual: bool) -> None:
+    """For scripts that know Exim's: where `-oP` says, else where `pid_file_path` does. The lock in the spool does not need it."""
+    path = named
+    if not named and is_usual:
+        path = config.main(Files).pid_file_path.expand_now(Scope({}, quiet_services(config))).strip()
+    if not path:
+        return
     try:
-        return [parse_listen(text) for text in listen] if listen else places_of(config)
+        Path(path).write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        if named:
+            _say(f"cannot write {path}: {error.strerror}")
+
+
+def _places(config: Config, listen: Sequence[str], ports: str) -> list[Place]:
+    try:
+        return [parse_listen(text) for text in listen] if listen else places_of(config, ports)
     except BadListen as error:
         fail(f"pillarbox: {error}", EX_CONFIG)
 

@@ -38,6 +38,15 @@ def _group_names() -> set[str]:
     return found
 
 
+def may_administer(config: Config, uid: int, gid: int, login: str) -> bool:
+    """Whether that user is an administrator: root, the mail user, and who belongs to its group or to `admin_groups` (Exim 5.2)."""
+    identity = config.main(Identity)
+    if uid in (0, os.geteuid()) or login == identity.exim_user:
+        return True
+    admins = {*(config.main(Trust).admin_groups or ()), identity.exim_group} - {""}
+    return bool(admins) and not admins.isdisjoint(_groups_of(login, gid))
+
+
 def is_trusted(config: Config, uid: int, gid: int, login: str) -> bool:
     """Whether that user may say who sends: root, the mail user, `trusted_users`, `trusted_groups` (Exim 5.2)."""
     trust = config.main(Trust)

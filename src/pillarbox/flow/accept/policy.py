@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.finish.rewriting import Rewriting
+from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
@@ -57,6 +58,7 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     queue_only: bool = False
     """Keep what comes, deliver it in queue runs."""
     recipients_max_reject: bool = False
+    local_senders: LocalSenders = LocalSenders()
     not_smtp_acl: Acl | ChosenAcl | None = None
     """`acl_not_smtp`: for messages of local programs."""
     receive_timeout: float = 300.0

@@ -28,7 +28,7 @@ class Files(MainOptions):
     )
     mail_directory: str = option(default="", doc="Where accounts' mailboxes lie.", extension=True)
     pid_file_path: Template = option(
-        default="/run/exim4/exim.pid", doc="The file that holds the daemon's process number.", inert="noted"
+        default="/run/exim4/exim.pid", doc="The file that holds the daemon's process number."
     )
     process_log_path: str | None = option(
         default=None,

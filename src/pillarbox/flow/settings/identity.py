@@ -70,52 +70,39 @@ class Trust(MainOptions):
     """Whom we trust, and what local users may say about themselves."""
 
     trusted_users: Users = option(default=(), doc="Users that may set senders freely.")
-    trusted_groups: Groups | None = option(
-        default=None, doc="Groups whose members may set senders freely.", inert="noted"
-    )
-    admin_groups: Groups | None = option(
-        default=None, doc="Groups whose members may administer the queue.", inert="noted"
-    )
+    trusted_groups: Groups | None = option(default=None, doc="Groups whose members may set senders freely.")
+    admin_groups: Groups | None = option(default=None, doc="Groups whose members may administer the queue.")
     untrusted_set_sender: AddressList | None = option(
-        default=None, doc="Senders that any local user may set.", inert="noted"
+        default=None, doc="Senders that any local user may set."
     )
     local_from_check: bool = option(
         default=True,
         doc="Compare From: of local messages with the login name, and add Sender: when they differ.",
-        inert="noted",
     )
     local_from_prefix: Words | None = option(
-        default=None, doc="Prefixes of From: that the comparison passes over.", inert="noted"
+        default=None, doc="Prefixes of From: that the comparison passes over."
     )
     local_from_suffix: Words | None = option(
-        default=None, doc="Suffixes of From: that the comparison passes over.", inert="noted"
+        default=None, doc="Suffixes of From: that the comparison passes over."
     )
-    local_sender_retain: bool = option(
-        default=False, doc="Keep a Sender: that a local user wrote.", inert="noted"
-    )
+    local_sender_retain: bool = option(default=False, doc="Keep a Sender: that a local user wrote.")
     commandline_checks_require_admin: bool = option(
         default=False, doc="Leave -be, -bt, -bv and their like to administrators.", inert="noted"
     )
-    prod_requires_admin: bool = option(
-        default=True, doc="Leave queue runs and -M to administrators.", inert="noted"
-    )
+    prod_requires_admin: bool = option(default=True, doc="Leave queue runs and -M to administrators.")
     queue_list_requires_admin: bool = option(
-        default=True, doc="Leave listing of others' mail to administrators.", inert="noted"
+        default=True, doc="Leave listing of others' mail to administrators."
     )
-    queue_only_override: bool = option(
-        default=True, doc="Let the command line override queue_only.", inert="noted"
-    )
-    gecos_name: Template | None = option(
-        default=None, doc="What gecos_pattern makes of a user's full name.", inert="noted"
-    )
+    queue_only_override: bool = option(default=True, doc="Let the command line override queue_only.")
+    gecos_name: Template | None = option(default=None, doc="What gecos_pattern makes of a user's full name.")
     gecos_pattern: str | None = option(
-        default=None, doc="Which part of the password file's comment is the full name.", inert="noted"
+        default=None, doc="Which part of the password file's comment is the full name."
     )
     unknown_login: Template | None = option(
-        default=None, doc="Login name for users that the machine does not know.", inert="noted"
+        default=None, doc="Login name for users that the machine does not know."
     )
     unknown_username: str | None = option(
-        default=None, doc="Full name for users that the machine does not know.", inert="noted"
+        default=None, doc="Full name for users that the machine does not know."
     )
     max_username_length: int = option(
         default=0, doc="Longest login name worth looking up; 0: any.", inert="noted"

@@ -11,7 +11,7 @@ class LocalMail(MainOptions):
     """Messages as they come and as they are taken in."""
 
     extract_addresses_remove_arguments: bool = option(
-        default=True, doc="With -t, addresses on the command line are those not to send to.", inert="noted"
+        default=True, doc="With -t, addresses on the command line are those not to send to."
     )
     ignore_fromline_hosts: HostList | None = option(
         default=None, doc="Hosts that may put a `From ` line in front of a message.", inert="noted"
@@ -45,5 +45,5 @@ class LocalMail(MainOptions):
     )
     message_id_header_text: Template | None = option(default=None, doc="Text to add to it.", inert="noted")
     bi_command: str | None = option(
-        default=None, doc="Command for -bi, which others use to build alias files.", inert="noted"
+        default=None, doc="Command for -bi, which others use to build alias files."
     )

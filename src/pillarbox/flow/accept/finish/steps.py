@@ -87,6 +87,7 @@ async def clean(state: Finish) -> Reply | None:
         headers = fix_local(
             headers,
             local,
+            state.session.policy.local_senders,
             sender=state.sender,
             qualify_domain=state.session.policy.qualify_domain,
             message_id=f"E{state.id}@{state.session.policy.primary_hostname}",

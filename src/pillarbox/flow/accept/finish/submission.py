@@ -10,7 +10,7 @@ from email.utils import parseaddr
 
 import msgspec
 
-from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 
@@ -70,6 +70,7 @@ def fix_up(
 def fix_local(
     block: bytes,
     caller: Caller,
+    rules: LocalSenders,
     *,
     sender: str | None,
     qualify_domain: str,
@@ -77,21 +78,47 @@ def fix_local(
     now: float,
     full_name: str = "",
 ) -> bytes:
-    """A message of a program on this machine: what is missing is added; who is not trusted is shown in Sender: (Exim 48)."""
+    """A message of a program on this machine: what is missing is added; a caller who is not trusted and writes as somebody else is shown in
+    Sender: (Exim 48)."""
     own_address = f"{caller.login}@{qualify_domain}"
     full_name = full_name or (caller.full_name if sender in (None, own_address) else "")
-    if caller.is_trusted:
-        shown = show_sender(full_name, sender) if sender else ""
-        return add_missing(block, shown, message_id, now)
-    return fix_up(
-        block,
-        f"name={full_name}" if full_name else "",
-        sender=None,
-        authenticated_id=own_address,
-        qualify_domain=qualify_domain,
-        message_id=message_id,
-        now=now,
-    ).headers
+    if sender is None:
+        shown = "" if caller.is_trusted else show_sender(full_name, own_address)
+    else:
+        shown = show_sender(full_name, sender)
+    block = add_missing(block, shown, message_id, now)
+    if caller.is_trusted or rules.keeps_sender:
+        return block
+    block = header.remove(block, frozenset({"sender"}))
+    if rules.checks_from and not _is_own(_from_address(block), caller.login, qualify_domain, rules):
+        block += f"Sender: {show_sender(full_name, own_address)}\n".encode()
+    return block
+
+
+def _is_own(address: str, login: str, qualify_domain: str, rules: LocalSenders) -> bool:
+    """Compared without case, and without a prefix and a suffix of the local part that are allowed (Exim 14, local_from_prefix)."""
+    local_part, _, domain = address.lower().rpartition("@")
+    if domain != qualify_domain.lower():
+        return False
+    login = login.lower()
+    starts = {local_part, *(_behind(local_part, prefix.lower()) for prefix in rules.prefixes)}
+    return login in {
+        end
+        for start in starts
+        for end in (start, *(_before(start, suffix.lower()) for suffix in rules.suffixes))
+    }
+
+
+def _behind(text: str, prefix: str) -> str:
+    if prefix.startswith("*"):
+        return text.partition(prefix[1:])[2] or text
+    return text.removeprefix(prefix)
+
+
+def _before(text: str, suffix: str) -> str:
+    if suffix.endswith("*"):
+        return text.rpartition(suffix[:-1])[0] or text
+    return text.removesuffix(suffix)
 
 
 def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.language.match.addresses import AddressList
+
 
 class Caller(msgspec.Struct, frozen=True):
     login: str
@@ -12,3 +14,16 @@ class Caller(msgspec.Struct, frozen=True):
     is_trusted: bool
     full_name: str = ""
     """Of the password file, for From:."""
+
+
+class LocalSenders(msgspec.Struct, frozen=True, kw_only=True):
+    """What programs on this machine may say of who sends (`untrusted_set_sender`, `local_from_check` and its kin), and what their arguments
+    mean with -t."""
+
+    may_be_set: AddressList | None = None
+    checks_from: bool = True
+    keeps_sender: bool = False
+    prefixes: tuple[str, ...] = ()
+    """Of local parts, left out of the comparison; a `*` in front stands for anything."""
+    suffixes: tuple[str, ...] = ()
+    arguments_are_left_out: bool = True

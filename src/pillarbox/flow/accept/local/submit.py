@@ -75,7 +75,10 @@ async def submit(
         recipients = _arguments(wish, message, policy.qualify_recipient)
     own_address = f"{caller.login}@{policy.qualify_domain}"
     message_id = services.spool.new_id()
-    facts = MessageFacts(message_id, _sender(wish, caller, policy, own_address), services.clock.now())
+    facts = MessageFacts(message_id, own_address, services.clock.now())
+    origin = origin_of(wish, caller)
+    scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
+    facts.sender = await _sender(wish, caller, policy, own_address, scope)
     headers = _repaired(wish, message.headers, caller, policy, facts)
     if wish.extract_recipients:
         recipients = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
@@ -83,8 +86,6 @@ async def submit(
     facts.recipients_count = len(recipients)
     is_only = len(recipients) == 1 and not (wish.extract_recipients and wish.recipients)
     facts.received_for = recipients[0].address if is_only else ""
-    origin = origin_of(wish, caller)
-    scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
     message = Message(await received_lines(scope, facts, policy) + headers, message.body)
     facts.message, facts.size = message, message.size
     if policy.rewriting is not None:
@@ -174,6 +175,7 @@ def _repaired(
     return fix_local(
         headers,
         caller,
+        policy.local_senders,
         sender=facts.sender,
         qualify_domain=policy.qualify_domain,
         message_id=f"E{facts.id}@{policy.primary_hostname}",
@@ -227,8 +229,10 @@ def _extracted(
 ) -> tuple[Recipient, ...]:
     """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones."""
     domain = "" if wish.keeps_unqualified else policy.qualify_recipient
-    left_out = {_recipient(address, domain).address.lower() for address in wish.recipients}
-    good: dict[str, Recipient] = {}
+    named = [_recipient(address, domain) for address in wish.recipients]
+    leaves_out = policy.local_senders.arguments_are_left_out
+    left_out = {each.address.lower() for each in named} if leaves_out else set()
+    good = {} if leaves_out else {each.address: each for each in named}
     bad: list[tuple[str, str]] = []
     for text in _listed(original.headers):
         try:
@@ -289,22 +293,25 @@ def split_port(text: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (text.strip("[]"), 0)
 
 
-def _sender(wish: Submit, caller: Caller, policy: AcceptPolicy, own_address: str) -> str | None:
+async def _sender(
+    wish: Submit, caller: Caller, policy: AcceptPolicy, own_address: str, scope: Scope
+) -> str | None:
     if wish.sender is None:
         return own_address
     if wish.sender in ("", "<>"):
         return None
-    if not caller.is_trusted:
+    may_be_set = policy.local_senders.may_be_set
+    if not caller.is_trusted and may_be_set is None:
         return own_address
     try:
         found = working_address(wish.sender)
     except AddressError as error:
         raise Refused(f'exim: bad -f address "{wish.sender}": {error}') from error
-    return (
-        found.address
-        if found.domain_at or wish.keeps_unqualified
-        else f"{found.address}@{policy.qualify_domain}"
-    )
+    is_whole = found.domain_at or wish.keeps_unqualified
+    sender = found.address if is_whole else f"{found.address}@{policy.qualify_domain}"
+    if caller.is_trusted or may_be_set is None or await may_be_set.matches(sender, scope):
+        return sender
+    return own_address
 
 
 async def received_lines(scope: Scope, facts: MessageFacts, policy: AcceptPolicy) -> bytes:

@@ -1,0 +1,127 @@
+"""Exim's command line: what each option sets, what does not exist, what does not go together."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillarbox.cli.arguments import Arguments, Usage
+from pillarbox.cli.options import parse
+
+
+def read(text: str) -> Arguments:
+    return parse(text.split(), "exim")
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(Usage) as caught:
+        read(text)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("", "usage"),
+        ("a@b", "submit"),
+        ("-t", "submit"),
+        ("-bd -q30m", "daemon"),
+        ("-bdf", "daemon_foreground"),
+        ("-q30m", "queue_daemon"),
+        ("-q", "queue_run"),
+        ("-Rff x", "queue_run"),
+        ("-S x", "queue_run"),
+        ("-bp", "list"),
+        ("-bpru x", "list"),
+        ("-bpc", "count"),
+        ("-bS", "batch_smtp"),
+        ("-Mrm 1", "remove"),
+        ("-M 1", "deliver"),
+        ("-Mes 1 a@b", "edit_sender"),
+        ("-be -f x $local_part", "expand"),
+        ("-bI:help", "inquire"),
+        ("--version", "version"),
+    ],
+)
+def test_modes(text: str, mode: str) -> None:
+    assert read(text).mode == mode
+
+
+def test_options_end_at_the_first_word() -> None:
+    assert read("-odi a@b -f c@d").words == ["a@b", "-f", "c@d"]
+    assert read("-- -x").words == ["-x"]
+
+
+def test_queue_flags() -> None:
+    wish = read("-qqiffl 1abcde-00000000000-0000 1abcde-00000000001-0000").queue
+    assert (wish.is_two_stage, wish.first_only, wish.force, wish.force_frozen, wish.local_only) == (True,) * 5
+    assert (wish.first_id[-6], wish.last_id[-6]) == ("0", "1")
+    named = read("-qGslow/10m").queue
+    assert (named.name, named.interval, named.is_wanted) == ("slow", "10m", False)
+    assert read("-bp -qGslow").queue.name == "slow"
+
+
+def test_the_matching_options() -> None:
+    wish = read("-Rffr one@ -S two").queue
+    assert (wish.recipient, wish.is_regular_recipient, wish.force_frozen) == ("one@", True, True)
+    assert (wish.sender, wish.is_regular_sender) == ("two", False)
+
+
+def test_where_a_message_comes_from() -> None:
+    about = read("-oMa 1.2.3.4 -oMaa plain -oMr esmtpa -oMs h -oMt i x").about
+    assert about == {"a": "1.2.3.4", "aa": "plain", "r": "esmtpa", "s": "h", "t": "i"}
+    assert read("-p uucp:there x").about == {"r": "uucp", "s": "there"}
+    assert read("-pd x").about == {}
+
+
+def test_null_senders_and_values_attached() -> None:
+    assert parse(["-f", "", "x"], "exim").sender == ""
+    assert read("-f <> x").sender == "<>"
+    assert read("-fa@b x").sender == "a@b"
+    assert read("-odf x").delivery == "i"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-bpx",
+        "-b",
+        "-bz",
+        "-Mx",
+        "-o",
+        "-odx",
+        "-oMx y",
+        "-oZ",
+        "-tx",
+        "-y",
+        "--foo",
+        "-",
+        "-f",
+        "-q nonsense",
+    ],
+)
+def test_unknown_options_are_refused_as_exim_does(text: str) -> None:
+    word = text.split()[0]
+    assert refusal(text) == f"unknown, malformed, or incomplete option {word}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("-M", "no message ids given after -M option"),
+        ("-MG slow", "no message ids given after -MG option"),
+        ("-bd x", "incompatible command-line options or arguments"),
+        ("-q10m x", "incompatible command-line options or arguments"),
+        ("-Mset 1", "incompatible command-line options or arguments"),
+        ("-q10x", "bad time value -q10x: abandoned"),
+        ("-R", "string expected after -R"),
+        ("-oMr a -oMr b x", "received_protocol is set already"),
+    ],
+)
+def test_what_makes_no_sense(text: str, why: str) -> None:
+    assert refusal(text) == why
+
+
+def test_a_harness_may_set_message_ages(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "incomplete option -Tqt" in refusal("-Tqt 1h/2h")
+    monkeypatch.setenv("EXIM_TEST_HARNESS", "1")
+    assert read("-Tqt 1h/2h x").test_ages == "1h/2h"

@@ -1,0 +1,40 @@
+"""Batched SMTP: what is read, and where it ends."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
+
+
+def transactions(text: str) -> list[Transaction]:
+    return list(read_batch(io.BytesIO(text.encode())))
+
+
+def test_reads_one_message_after_the_other() -> None:
+    first, second = transactions(
+        "HELO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\nX: y\r\n\r\n..dot\r\n.\r\n"
+        "MAIL FROM:<>\nRCPT TO:<g>\nDATA\n.\nQUIT\nMAIL\n"
+    )
+    assert (first.helo, first.sender, first.recipients) == ("me", "a@b", ("c@d", "e@f"))
+    assert first.data == b"X: y\n\n.dot\n"
+    assert (second.sender, second.recipients, second.data) == ("", ("g",), b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "reply", "began_at", "line"),
+    [
+        ("DATA\n", "503 MAIL FROM:<sender> command must precede DATA", 0, 1),
+        ("MAIL FROM:<a@b>\nDATA\n", "503 RCPT TO:<recipient> must precede DATA", 0, 2),
+        ("RCPT TO:<x>\n", "503 No sender yet given", 0, 1),
+        ("MAIL FROM:<a@b>\nMAIL FROM:<a@b>\n", "503 Sender already given", 0, 2),
+        ("RSET\nMAIL FROM:<a b>\n", '501 "@" or "." expected after "a"', 1, 2),
+        ("MAIL FROM:<a@b>\nRCPT TO:<f>\nDATA\nX: y\n", "421 Lost incoming connection", 0, 4),
+    ],
+)
+def test_the_first_error_ends_it(text: str, reply: str, began_at: int, line: int) -> None:
+    with pytest.raises(BatchError) as caught:
+        transactions(text)
+    assert (str(caught.value), caught.value.began_at, caught.value.line) == (reply, began_at, line)
