@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,9 @@ from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.config.declare import main_options
 from pillarbox.config.model import Config
-from pillarbox.flow.settings import Dns, Files, Identity, Listening, LocalMail
+from pillarbox.flow.facets.installation import Installation
+from pillarbox.flow.settings import Dns, ExpansionLimits, Files, Identity, Listening, LocalMail
+from pillarbox.language.expand.budget import Budget
 from pillarbox.language.expand.headers import HeaderCoding
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.local_host import LocalHost
@@ -70,6 +73,8 @@ def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, obj
         LocalHost: local_host(config, addresses),
         Identity: identity,
         Files: config.main(Files),
+        Budget: config.main(ExpansionLimits).budget,
+        Installation: Installation(config.raw.position.file, str(Path.cwd())),
         HeaderCoding: HeaderCoding(local_mail.headers_charset, local_mail.check_rfc2047_length),
         **outside_facts(config),
         **config.main_facets,

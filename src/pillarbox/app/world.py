@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of
+from pillarbox.app.services import lookup_settings
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
@@ -91,7 +92,7 @@ class World:
         self.hosts = HostsFile(self.clock)
         self.text_files = LocalTextFiles()
         self.system_users = PasswdUsers(self.clock)
-        self.lookups = LookupTypes(LookupWorld(self.clock, self.resolver))
+        self.lookups = LookupTypes(LookupWorld(self.clock, self.resolver, lookup_settings(config)))
         self.users = FileUsers(
             Path(files.accounts_file),
             Path(files.mail_directory),

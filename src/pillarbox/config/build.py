@@ -146,7 +146,8 @@ class _Builder:
             try:
                 self.named.get(found.kind, found.name, compilers[found.kind])
             except ListSyntaxError as error:
-                self.complain(found.position, found.source, f"{found.kind}list {found.name}: {error.message}")
+                reason = f"{found.kind}list {found.name}: {error.message}"
+                self.complain(found.position, found.source, reason, error.suggestion)
 
     def _main(self) -> dict[type[MainOptions], MainOptions]:
         known = main_options()

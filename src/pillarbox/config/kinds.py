@@ -133,7 +133,8 @@ def _list_parser(kind: type[MatchList[Any]]) -> Callable[[str, NamedLists], Matc
         try:
             return kind.parse(text, named)
         except ListSyntaxError as error:
-            raise OptionError(_pointed(error.message, text, error.position)) from None
+            reason = _pointed(error.message, text, error.position)
+            raise OptionError(reason, suggestion=error.suggestion) from None
 
     return parse
 

@@ -9,8 +9,8 @@ from pillarbox import __version__
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.configuration import driver_names
 from pillarbox.backends.lookups.registry import known_kinds
+from pillarbox.flow.facets.installation import EXIM_VERSION
 
-EXIM_VERSION = "4.100.1"
 VERSION = f"{EXIM_VERSION} Pillarbox {__version__}"
 _FEATURES = "Exim_filter crypteq iconv() IPv6 OpenSSL"
 

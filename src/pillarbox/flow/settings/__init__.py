@@ -8,6 +8,7 @@ from pillarbox.flow.settings.bounces import Bounces
 from pillarbox.flow.settings.content import Content
 from pillarbox.flow.settings.dns import Dns
 from pillarbox.flow.settings.environment import Environment
+from pillarbox.flow.settings.expansions import ExpansionLimits
 from pillarbox.flow.settings.files import Files, Logging
 from pillarbox.flow.settings.identity import Identity, Trust
 from pillarbox.flow.settings.limits import SmtpLimits
@@ -24,6 +25,7 @@ __all__ = [
     "Content",
     "Dns",
     "Environment",
+    "ExpansionLimits",
     "Files",
     "Identity",
     "Listening",

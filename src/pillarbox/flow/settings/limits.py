@@ -75,9 +75,9 @@ class SmtpLimits(MainOptions):
         default=None, doc="How RCPT is slowed down, likewise.", inert="noted"
     )
     message_body_visible: Size = option(
-        default=500, doc="How much of the body $message_body shows.", inert="noted"
+        default=500, doc="How much of the body $message_body and $message_body_end show."
     )
-    message_body_newlines: bool = option(default=False, doc="Keep line ends in $message_body.", inert="noted")
+    message_body_newlines: bool = option(default=False, doc="Keep line ends in $message_body.")
 
     def __post_init__(self) -> None:
         for text in (self.smtp_ratelimit_mail, self.smtp_ratelimit_rcpt):

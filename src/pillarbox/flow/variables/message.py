@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.settings import SmtpLimits
 from pillarbox.language.expand.headers import decode_words
-from pillarbox.language.expand.registry import header_source, variable, variable_family
+from pillarbox.language.expand.registry import header_source, variable, variable_family, variable_with
 from pillarbox.mail import header
 from pillarbox.mail.address import split_address
-
-_BODY_VISIBLE = 500
-"""Exim's `message_body_visible` default."""
 
 
 @header_source(MessageFacts)
@@ -66,16 +64,23 @@ def message_linecount(facts: MessageFacts) -> str:
     return str(facts.message.headers.count(b"\n") + 1 + facts.message.body.lines)
 
 
-@variable("message_body", MessageFacts, doc="The beginning of the body, its newlines as spaces.")
-def message_body(facts: MessageFacts) -> str:
+@variable_with(
+    "message_body", MessageFacts, SmtpLimits, doc="The beginning of the body (message_body_visible)."
+)
+def message_body(facts: MessageFacts, limits: SmtpLimits) -> str:
     if facts.message is None:
         return ""
-    first = next(facts.message.body.chunks(), b"")[:_BODY_VISIBLE]
-    return _spaced(first)
+    first = b""
+    for chunk in facts.message.body.chunks():
+        first += chunk[: limits.message_body_visible - len(first)]
+        if len(first) >= limits.message_body_visible:
+            break
+    return _shown(first if limits.message_body_newlines else first.replace(b"\n", b" "))
 
 
-def _spaced(text: bytes) -> str:
-    return text.replace(b"\n", b" ").replace(b"\0", b" ").decode("utf-8", "surrogateescape")
+def _shown(text: bytes) -> str:
+    """Zero bytes as spaces."""
+    return text.replace(b"\0", b" ").decode("utf-8", "surrogateescape")
 
 
 @variable(
@@ -88,14 +93,17 @@ def message_headers(facts: MessageFacts) -> str:
     return decode_words(block, "", checks_length=False).decode("utf-8", "surrogateescape")
 
 
-@variable("message_body_end", MessageFacts, doc="The end of the body, its newlines as spaces.")
-def message_body_end(facts: MessageFacts) -> str:
-    if facts.message is None:
+@variable_with(
+    "message_body_end", MessageFacts, SmtpLimits, doc="The end of the body (message_body_visible)."
+)
+def message_body_end(facts: MessageFacts, limits: SmtpLimits) -> str:
+    """`message_body_newlines` does not matter here, as in Exim."""
+    if facts.message is None or not limits.message_body_visible:
         return ""
     end = b""
     for chunk in facts.message.body.chunks():
-        end = (end + chunk)[-_BODY_VISIBLE:]
-    return _spaced(end)
+        end = (end + chunk)[-limits.message_body_visible :]
+    return _shown(end.replace(b"\n", b" "))
 
 
 @variable("message_headers_raw", MessageFacts, doc="All header lines, as they are.")

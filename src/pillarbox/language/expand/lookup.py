@@ -293,8 +293,8 @@ def keys_tried(kind: LookupKind, subject: str) -> Iterator[tuple[str, str, str |
 
 
 def _partial_keys(subject: str, affix: str, least: int) -> Iterator[tuple[str, str, str | None]]:
-    """`*.a.b.c`, `*.b.c`, … as long as `least` components remain; with none required the affix itself comes last."""
-    if affix and subject and _components(subject) >= least:
+    """`*.a.b.c`, `*.b.c`, … as long as `least` components remain (the first in any case); with none required the affix itself comes last."""
+    if affix and subject:
         yield affix + subject, "", subject
     rest = subject
     while "." in rest:

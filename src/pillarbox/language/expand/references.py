@@ -64,7 +64,7 @@ def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
         return lambda scope: scope.item
     if found := registry.VARIABLES.get(name):
         if len(found) == 1:
-            return _variable(found[0])
+            return _variable(found[0]) if found[0].settings is None else _variable_with(found[0])
         absent = next((each.absent for each in found if each.absent), "")
         return _first_of([(each.facet, _reading(each)) for each in found], absent)
     if wording is not IN_BRACES and (kind := _HEADER_KINDS.get(name.partition("_")[0])) and "_" in name:
@@ -108,6 +108,18 @@ def _variable(variable: registry.Variable) -> Evaluate:
         return absent if facts is None else Tainted(read(facts))
 
     return evaluate_tainted if variable.tainted else evaluate
+
+
+def _variable_with(variable: registry.Variable) -> Evaluate:
+    facet, read, settings = variable.facet, variable.read, variable.settings
+    assert settings is not None
+    usual = settings()
+
+    def evaluate(scope: Scope) -> str:
+        facts = scope.facets.get(facet)
+        return "" if facts is None else Tainted(read(facts, scope.facets.get(settings, usual)))
+
+    return evaluate
 
 
 def _first_of(sources: list[tuple[type, Callable[[Any], str]]], absent: str) -> Evaluate:

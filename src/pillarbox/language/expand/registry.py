@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from pillarbox.language.expand.parser import Parser
 
 F = TypeVar("F")
+S = TypeVar("S")
 
 
 class Variable(NamedTuple):
     name: str
     facet: type
-    read: Callable[[Any], str]
+    read: Callable[..., str]
     doc: str
     tainted: bool
     """The value comes from outside: readers give it as Tainted. A value that is Tainted already stays so without this."""
@@ -36,6 +37,8 @@ class Variable(NamedTuple):
     """Where several facets supply one name, the highest rank that the scope has wins."""
     absent: str = ""
     """The value where the scope has no such facet: Exim's numbers are 0 or -1 then."""
+    settings: type | None = None
+    """Main options that `read` is given too; not for names that several facets supply."""
 
 
 class VariableFamily(NamedTuple):
@@ -88,6 +91,18 @@ def variable(
         others = [known for known in VARIABLES.get(name, ()) if known.facet is not facet]
         own = Variable(name, facet, read, doc, tainted, rank, absent)
         VARIABLES[name] = tuple(sorted([*others, own], key=lambda known: -known.rank))
+        return read
+
+    return register
+
+
+def variable_with(
+    name: str, facet: type[F], settings: type[S], *, doc: str
+) -> Callable[[Callable[[F, S], str]], Callable[[F, S], str]]:
+    """Declare `$name`, tainted, that is read from `facet` as main options say; they have their defaults where the scope has none."""
+
+    def register(read: Callable[[F, S], str]) -> Callable[[F, S], str]:
+        VARIABLES[name] = (Variable(name, facet, read, doc, True, settings=settings),)
         return read
 
     return register

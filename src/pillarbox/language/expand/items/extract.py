@@ -162,7 +162,7 @@ def named_field(name: str, text: str) -> str | None:
 
 def _dequoted(text: str) -> str:
     body = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
-    return _ESCAPE.sub(_meant, body)
+    return _ESCAPE.sub(_meant, body).partition("\0")[0]
 
 
 def _meant(found: re.Match[str]) -> str:

@@ -29,11 +29,12 @@ def str2b64(text: str) -> str:
 
 @operator("base64d")
 def base64_decode(text: str) -> str:
-    """White space between the digits is skipped."""
+    """White space between the digits is skipped. As text ends at a zero byte, so does what is decoded; likewise `xtextd`."""
     try:
-        return text_of(base64.b64decode(_SPACE.sub(b"", octets(text)), validate=True))
+        decoded = base64.b64decode(_SPACE.sub(b"", octets(text)), validate=True)
     except (binascii.Error, ValueError):
         raise ExpansionFailed(f'string "{quoted(text)}" is not well-formed for "base64d" operator') from None
+    return text_of(decoded.partition(b"\0")[0])
 
 
 @operator("hex2b64")
@@ -53,4 +54,5 @@ def hexquote(text: str) -> str:
 @operator("xtextd")
 def xtext_decode(text: str) -> str:
     """RFC 3461 section 4; a `+` without two hexadecimal digits stays as it is."""
-    return text_of(_XTEXT.sub(lambda found: bytes.fromhex(found.group(1).decode()), octets(text)))
+    decoded = _XTEXT.sub(lambda found: bytes.fromhex(found.group(1).decode()), octets(text))
+    return text_of(decoded.partition(b"\0")[0])
