@@ -81,7 +81,7 @@ class FileRules(msgspec.Struct, frozen=True, gc=False, array_like=True):
     allows_symlink: bool = False
     allows_fifo: bool = False
     formats: tuple[tuple[bytes, str], ...] = ()
-    """(beginning of a file, transport for it)."""
+    """(beginning of a file, transport for it, empty for this one)."""
     locking: Locking = Locking()
     size_regex: str = ""
     """Reads a message's size off its file's name."""
@@ -169,6 +169,8 @@ class NotWritten(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=Tru
     error: str = ""
     is_frozen: bool = False
     is_permanent: bool = False
+    is_panic: bool = False
+    """The panic log tells of it too."""
 
 
 class FileBusy(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):

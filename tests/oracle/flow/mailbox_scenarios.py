@@ -135,7 +135,6 @@ SCENARIOS: dict[str, Scenario] = {
     "mbox-current-relative": Scenario(MBOX + "current_directory = x/y"),
     "mbox-current-missing": Scenario(MBOX + "current_directory = /none/such"),
     "mbx": Scenario(MBOX + "mbx_format\nmessage_prefix =\nmessage_suffix =", rounds=2),
-    "mbx-fcntl": Scenario(MBOX + "mbx_format\nuse_fcntl_lock\nmessage_prefix =\nmessage_suffix ="),
     "mbx-crlf": Scenario(MBOX + "mbx_format\nuse_crlf\nmessage_prefix =\nmessage_suffix ="),
     "maildir": Scenario(MAILDIR),
     "maildir-twice": Scenario(MAILDIR, rounds=2),
@@ -199,5 +198,4 @@ SCENARIOS: dict[str, Scenario] = {
     "no-home": Scenario(MBOX, "rmdir home"),
     "home-shut": Scenario(MBOX, "chown root home; chmod 700 home"),
     "comsat": Scenario(MBOX + "notify_comsat"),
-    "size-limit": Scenario(MBOX + "message_size_limit = 50"),
 }

@@ -110,9 +110,7 @@ def _check_mode(work: FileWork, seen: os.stat_result) -> int:
     if work.forced_mode < 0 and wanted & ~present:
         if work.rules.fails_when_narrower:
             raise stop(f"mailbox {work.path} has the wrong mode {present:o} ({wanted:o} expected)")
-        wanted &= present
-        if wanted == present:
-            return present
+        return present
     try:
         os.chmod(work.path, wanted)
     except OSError as error:
@@ -167,5 +165,7 @@ def check_format(work: FileWork, descriptor: int) -> None:
         return
     for mark, transport in formats:
         if begin.startswith(mark):
-            raise Stopped(OtherFormat(transport))
+            if transport:
+                raise Stopped(OtherFormat(transport))
+            return
     raise stop("mailbox file format unrecognized")

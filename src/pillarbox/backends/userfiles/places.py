@@ -18,7 +18,9 @@ def may_create(work: FileWork, path: str) -> bool:
         return False
     if not _is_beneath(path, below):
         return False
-    return not work.create_strictly or _is_beneath(_real(path), os.path.realpath(below))
+    if not work.create_strictly:
+        return os.path.dirname(path) == below.rstrip("/")
+    return _is_beneath(_real(path), os.path.realpath(below))
 
 
 def _is_beneath(path: str, directory: str) -> bool:
@@ -33,7 +35,8 @@ def _real(path: str) -> str:
 def make_parents(work: FileWork) -> None:
     """The directories above a file. Raises Stopped."""
     parent = os.path.dirname(work.path)
-    if work.rules.creates_directory and not os.path.isdir(parent):
+    is_free = not work.create_below or (work.create_strictly and may_create(work, work.path))
+    if work.rules.creates_directory and is_free and not os.path.isdir(parent):
         make_directory(parent, work)
 
 

@@ -72,6 +72,7 @@ def deferred(
     security: Security = CLEAR,
     elapsed: float = 0.0,
     is_frozen: bool = False,
+    is_panic: bool = False,
 ) -> Deferred:
     candidate = assignment.candidate
     return Deferred(
@@ -82,6 +83,7 @@ def deferred(
         router=assignment.router,
         transport=assignment.transport,
         is_frozen=is_frozen,
+        is_panic=is_panic,
         reason=reason,
         error=error,
         error_detail=error_detail,

@@ -106,7 +106,7 @@ def _checked(
     if gid < 0:
         raise Unfit(f"User set without group for {name} transport")
     if uid == 0 or uid in services.never_users:
-        kind = "fixed_never_users" if uid == 0 else "never_users"
+        kind = "never_users" if uid in services.never_users else "fixed_never_users"
         raise Unfit(f"User {uid} set for {name} transport is on the {kind} list")
     groups = services.identities.groups_of(login, gid) if with_all_groups and login else ()
     return Actor(uid, gid, groups)

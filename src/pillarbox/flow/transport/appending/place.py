@@ -17,6 +17,10 @@ class BadPlace(Exception):
     """A name that must not be written to. `str()` is Exim's, for the log."""
 
 
+class BadName(Exception):
+    """A name that is no absolute path. Likewise; but no panic, since users can write such names in their filters."""
+
+
 class PlaceOptions(Protocol):
     @property
     def name(self) -> str: ...
@@ -41,7 +45,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 async def place_of(options: PlaceOptions, assignment: Assignment, scope: Scope, home: str) -> Place:
-    """Raises BadPlace, ExpansionDeferred."""
+    """Raises BadPlace, BadName, ExpansionDeferred."""
     template = options.file or options.directory
     if template is not None:
         path = await _expanded(template, scope, options.name)
@@ -56,9 +60,9 @@ async def place_of(options: PlaceOptions, assignment: Assignment, scope: Scope, 
         )
     path = plain(path)
     if not path.startswith("/"):
-        raise BadPlace(f'appendfile: file or directory name "{path}" is not absolute')
+        raise BadName(f'appendfile: file or directory name "{path}" is not absolute')
     if "\0" in path:
-        raise BadPlace(f'appendfile: file or directory name "{path!r}" holds a NUL')
+        raise BadName(f'appendfile: file or directory name "{path!r}" holds a NUL')
     is_directory = (
         options.directory is not None
         or options.maildir_format

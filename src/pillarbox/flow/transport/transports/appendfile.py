@@ -25,7 +25,7 @@ from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.appending.limits import BadLimit, quota_of
-from pillarbox.flow.transport.appending.place import BadPlace, Place, place_of
+from pillarbox.flow.transport.appending.place import BadName, BadPlace, Place, place_of
 from pillarbox.flow.transport.appending.warning import warn_of_quota
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
@@ -231,7 +231,7 @@ class Appendfile(Transport, driver="appendfile"):
                 with_lockfile=bool(self.use_lockfile),
                 with_fcntl=bool(self.use_fcntl_lock),
                 with_flock=self.use_flock_lock,
-                as_mbx=bool(self.use_mbx_lock),
+                as_mbx=self._locks_as_mbx(),
                 lockfile_mode=self.lockfile_mode,
                 lockfile_timeout=self.lockfile_timeout,
             ),
@@ -240,12 +240,18 @@ class Appendfile(Transport, driver="appendfile"):
             folder_regex=self.maildirfolder_create_regex or "",
         )
 
+    def _locks_as_mbx(self) -> bool:
+        if "use_mbx_lock" in self.given:
+            return bool(self.use_mbx_lock)
+        return self.mbx_format and not {"use_fcntl_lock", "use_flock_lock", "use_lockfile"} & set(self.given)
+
     def _formats(self) -> tuple[tuple[bytes, str], ...]:
         if not self.file_format:
             return ()
         items = [item for item, _ in split(self.file_format)]
         marks = [mark.encode("utf-8", "surrogateescape") for mark in items[::2]]
-        return tuple(zip(marks, items[1::2], strict=False))
+        transports = ["" if name == self.name else name for name in items[1::2]]
+        return tuple(zip(marks, transports, strict=False))
 
     def _check_formats(self) -> None:
         if self.file is not None and self.directory is not None:
@@ -292,8 +298,14 @@ class Appendfile(Transport, driver="appendfile"):
             if self.is_simple and place.is_directory and prepared.surroundings.actor is None:
                 return await self._deliver_own(job, prepared, place, services)
             result = await self._deliver(job, prepared, place, services)
-        except (ExpansionDeferred, ExpansionFailed, BadPlace, BadLimit, Unfit, CommandError) as error:
+        except Unfit as error:
+            services.journal.panic(f"{job.envelope.id} {error}")
             return defer_all(job, Reason(str(error)), retry_keys=(key,))
+        except (ExpansionDeferred, BadName) as error:
+            return defer_all(job, Reason(str(error)), retry_keys=(key,))
+        except (ExpansionFailed, BadPlace, BadLimit, CommandError) as error:
+            reason = Reason(str(error))
+            return [deferred(a, reason, retry_keys=(key,), is_panic=True) for a in job.assignments]
         except (WorkRefused, FilterFailed) as error:
             return defer_all(job, Reason(str(error), "mailbox is not available"), retry_keys=(key,))
         if isinstance(result, OtherFormat):
@@ -499,20 +511,22 @@ class Appendfile(Transport, driver="appendfile"):
                 return msgspec.structs.replace(result, size_before=done.size_before, size=done.size)
             return result
         source = self.directory_file.source if self.directory_file else ""
-        return NotWritten(f'Expansion of "{source}" (directory_file for {self.name} transport) failed: {why}')
+        text = f'Expansion of "{source}" (directory_file for {self.name} transport) failed: {why}'
+        return NotWritten(text, is_panic=True)
 
     async def _pass_on(self, job: Job, name: str, services: TransportServices) -> list[Outcome]:
         """`file_format` names the transport that can write this mailbox."""
         other = services.transports.get(name)
         marks = [mark for mark, transport in self.rules.formats if transport == name]
         mark = marks[0].decode("utf-8", "surrogateescape") if marks else ""
-        if name == self.name or not isinstance(other, Transport):
+        if not isinstance(other, Transport):
             return defer_all(
                 job,
                 Reason(f"{name} transport (for {mark} format) not found"),
                 retry_keys=(self.retry_key_of(job.assignments[0]),),
             )
-        return await other.deliver(job, services)
+        assignments = tuple(msgspec.structs.replace(a, transport=name) for a in job.assignments)
+        return await other.deliver(msgspec.structs.replace(job, assignments=assignments), services)
 
     def _outcome(self, assignment: Assignment, result: FileResult) -> Outcome:
         if isinstance(result, Written):
@@ -526,6 +540,7 @@ class Appendfile(Transport, driver="appendfile"):
             error=result.error,
             retry_keys=(self.retry_key_of(assignment),),
             is_frozen=result.is_frozen,
+            is_panic=result.is_panic,
         )
 
     def _refused(self, assignment: Assignment, failure: DeliveryFailure) -> Outcome:
