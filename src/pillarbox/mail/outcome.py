@@ -71,6 +71,8 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """Its detail: `A`/`MX` for refused and timeout_connect, the three digits for `…_4xx`."""
     is_frozen: bool = False
     """An administrator must look: the message is frozen (`self = freeze`, `:defer:` with freezing allowed …)."""
+    is_panic: bool = False
+    """An administrator must read of it: the panic log has the line too."""
 
 
 class Failed(Outcome, frozen=True, kw_only=True, tag=True):

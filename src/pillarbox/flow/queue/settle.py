@@ -169,7 +169,10 @@ class _Settling:
         if outcome.is_unlogged:
             return
         line = self.settler.line(self.queued, outcome)
-        self.settler._journal.main(line)
+        if isinstance(outcome, Deferred) and outcome.is_panic:
+            self.settler._journal.panic(line)
+        else:
+            self.settler._journal.main(line)
         self.lines.append(line.partition(" ")[2])
 
     def _say(self, text: str) -> None:
