@@ -13,12 +13,13 @@ import msgspec
 
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
-from pillarbox.app.outside import outside_facts
-from pillarbox.app.services import local_host
+from pillarbox.app.noticing import notice_choice, told_of_freezing
+from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.finish.rewriting import Rewriting
+from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -33,18 +34,20 @@ from pillarbox.flow.queue.notices import Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import FrozenRules, QueueRunner, RunnerLimits
 from pillarbox.flow.queue.settle import Ending, Settler
+from pillarbox.flow.queue.wording import Wording
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.settings import (
     AclNames,
     Bounces,
-    Files,
     Identity,
+    LocalMail,
     Logging,
     Queueing,
     SmtpLimits,
     SmtpService,
     Tls,
+    Trust,
 )
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import Site, TransportServices
@@ -52,7 +55,6 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
 from pillarbox.language.match.hosts import HostList
-from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
 from pillarbox.mailbox.pop3.services import Services as Pop3Services
@@ -101,15 +103,9 @@ class Mta:
         )
         self.config = config
         self.world = world
-        identity = config.main(Identity)
-        self.local_host = local_host(config, world.network.local_addresses() | own_addresses(config))
-        facts: dict[type, object] = {
-            LocalHost: self.local_host,
-            Identity: identity,
-            Files: config.main(Files),
-        }
-        facts.update(outside_facts(config))
-        facts.update(config.main_facets)
+        addresses = world.network.local_addresses() | own_addresses(config)
+        self.local_host = local_host(config, addresses)
+        facts = expansion_facts(config, addresses)
         acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
         self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
@@ -170,8 +166,16 @@ class Mta:
         style = config.main(Logging).style
         self.injection = Injection(world.spool, world.journal, style)
         transport_services.inject = self.injection
-        notices = Notices(self.injection, self._style(), WarningPlan(queueing.delay_warning), world.clock)
-        ending = Ending(queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0)
+        notices = Notices(
+            self.injection,
+            self._style(),
+            WarningPlan(queueing.delay_warning),
+            world.clock,
+            Wording(notice_choice(config), self.expansion, world.text_files, world.journal),
+        )
+        ending = Ending(
+            queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0, told_of_freezing(config)
+        )
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
         transports = self._transports_class(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
@@ -222,6 +226,9 @@ class Mta:
             return_size_limit=bounces.bounce_return_size_limit,
             return_message=bounces.bounce_return_message,
             return_body=bounces.bounce_return_body,
+            text=bounces.bounce_message_text or "",
+            linesize_limit=bounces.bounce_return_linesize_limit,
+            reply_to=bounces.errors_reply_to or "",
             user=self.login,
         )
 
@@ -250,6 +257,7 @@ class Mta:
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
             messages_max=self._size(limits.smtp_accept_max_per_connection),
             queue_only=self._is_queue_only,
+            local_senders=_local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
             rewriting=None
             if config.rewrite.is_empty
@@ -356,6 +364,18 @@ class _HostNames:
 
     async def name_of(self, address: str) -> str:
         return await NameOf(address).answer(self._services)
+
+
+def _local_senders(config: Config) -> LocalSenders:
+    trust = config.main(Trust)
+    return LocalSenders(
+        may_be_set=trust.untrusted_set_sender,
+        checks_from=trust.local_from_check,
+        keeps_sender=trust.local_sender_retain,
+        prefixes=tuple(trust.local_from_prefix or ()),
+        suffixes=tuple(trust.local_from_suffix or ()),
+        arguments_are_left_out=config.main(LocalMail).extract_addresses_remove_arguments,
+    )
 
 
 def _server_tls(config: Config, services: Services) -> ServerTls | None:

@@ -1,8 +1,9 @@
 """The bounce: a delivery status notification that says which addresses failed and why (RFC 3464, RFC 3461 §6, Exim chapter 50).
 
-Three parts: text for people in Exim's words, `message/delivery-status` for machines, and the message or its headers. Delay warnings and
-success notifications have the same frame and are made here and in `warning`. What the notification carries of the remote
-host's words is what that host said; our own log text is shown where there is no reply, as Exim does.
+Three parts, in the words of Exim 4.100: text for people, `message/delivery-status` for machines, and the message or its headers. Delay
+warnings and success notifications have the same frame and are made here and in `warning`. What the notification carries of the remote
+host's words is what that host said; our own log text is shown where there is no reply, as Exim does. The machine part names the
+recipient that the sender wrote, not what aliases made of it.
 
 Internationalised messages get `message/global…` parts (RFC 6533).
 """
@@ -16,6 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from pillarbox.flow.transport.headers import return_path
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -41,6 +43,10 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     """`bounce_return_body`."""
     text: str = ""
     """`bounce_message_text`, behind the first sentence."""
+    linesize_limit: int = 998
+    """`bounce_return_linesize_limit`: messages with longer lines come back as headers only; 0: no limit."""
+    reply_to: str = ""
+    """`errors_reply_to`."""
     protocol: str = "local"
     user: str = ""
     """Login name that we run as: `U=` on the notice's log line."""
@@ -58,42 +64,66 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same in all three kinds of notification."""
 
     to: str
-    subject: str
+    head: str
+    """`Subject: …`, and what else the configuration's own text puts into the header; without the last newline."""
     human: str
     reports: Sequence[Report]
     failed: tuple[str, ...] = ()
     """For `X-Failed-Recipients:`."""
     may_return_body: bool = True
+    copies: tuple[str, ...] = ()
+    """Who else gets it (`errors_copy`)."""
 
 
-def bounce_text(parent: Envelope, to: str, reports: Sequence[Report], text: str = "") -> str:
+class Texts(msgspec.Struct, frozen=True):
+    """What the configuration says in place of the usual words; empty: the usual ones."""
+
+    head: str = ""
+    first: str = ""
+    last: str = ""
+
+
+USUAL_TEXTS = Texts()
+_ROUNDING = 8192
+"""`bounce_return_size_limit` is rounded up to a multiple of this, as Exim does."""
+_LONG_ENOUGH = 45
+"""Columns after which a reason is broken behind the next colon."""
+_HEADERS_ONLY = b"X-Exim-DSN-Information: Due to administrative limits only headers are returned\n"
+
+
+def bounce_text(
+    parent: Envelope, to: str, reports: Sequence[Report], text: str = "", own: Texts = USUAL_TEXTS
+) -> str:
     """What a person reads about permanent failures."""
-    who = "that you sent" if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
-    lines = [
-        f"This message was created automatically by mail delivery software.\n{text}\n",
-        f"A message {who}{' ' if to == parent.sender else ''}could not be delivered to one or more of its\n",
-        "recipients. This is a permanent error. The following address(es) failed:\n\n",
-    ]
-    lines.extend(_paragraph(report.outcome) for report in reports)
-    return "".join(lines) + _outputs(reports)
+    who = "that you sent " if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
+    first = own.first or (
+        f"This message was created automatically by mail delivery software.\n{text}\n"
+        f"A message {who}could not be delivered to one or more of its\n"
+        "recipients. This is a permanent error. The following address(es) failed:\n"
+    )
+    addresses = "".join(_paragraph(report.outcome) for report in reports)
+    return f"{first}\n{addresses}{_outputs(reports, own.last)}"
 
 
-def _outputs(reports: Sequence[Report]) -> str:
+def _outputs(reports: Sequence[Report], own: str) -> str:
     """What commands wrote (Exim 29.2: `return_output`, `return_fail_output`). Addresses that shared a command stand over one text."""
     told = [report.outcome for report in reports if isinstance(report.outcome, Failed)]
     count = sum(1 for outcome in told if outcome.output)
     if not count:
         return ""
-    text = f"The following text was generated during the delivery attempt{'s' if count > 1 else ''}:\n"
+    attempts = "attempts" if count > 1 else "attempt"
+    text = "\n" + (own or f"The following text was generated during the delivery {attempts}:\n")
     for outcome in told:
         if outcome.output:
             output = outcome.output.decode("utf-8", "surrogateescape")
-            text += f"\n------ {outcome.recipient} ------\n\n{output}{'' if output.endswith(chr(10)) else chr(10)}"
+            end = "" if output.endswith("\n") else "\n"
+            text += f"\n------ {_named(outcome, '       ')} ------\n\n{output}{end}"
     return text
 
 
-def bounce_subject(parent: Envelope, to: str) -> str:
-    return "Mail delivery failed" + (": returning message to sender" if to == parent.sender else "")
+def bounce_head(parent: Envelope, to: str) -> str:
+    returning = ": returning message to sender" if to == parent.sender else ""
+    return f"Subject: Mail delivery failed{returning}"
 
 
 def compose(
@@ -104,7 +134,7 @@ def compose(
     status_kind, copy_kind, copy = _returned(notice, style, parent, original)
     human = notice.human.encode("utf-8", "surrogateescape")
     charset = "us-ascii" if human.isascii() else "utf-8"
-    machine = _delivery_status(notice, style, parent).encode()
+    machine = _delivery_status(notice, style, parent).encode("utf-8", "surrogateescape")
     parts = (
         (f"text/plain; charset={charset}", human),
         (status_kind, machine),
@@ -115,7 +145,7 @@ def compose(
     envelope = Envelope(
         id=message_id,
         sender=None,
-        recipients=(Recipient(notice.to),),
+        recipients=tuple(Recipient(address) for address in dict.fromkeys((notice.to, *notice.copies))),
         origin=Origin(protocol=style.protocol, ident=style.user),
         received_at=now,
         body_type="" if body.isascii() else "8BITMIME",
@@ -132,22 +162,20 @@ def _headers(
     ]
     if notice.failed:
         lines.append("X-Failed-Recipients: " + ",\n  ".join(notice.failed))
-    lines += [
-        "Auto-Submitted: auto-replied",
-        f"From: {style.sender_line}",
-        f"To: {notice.to}",
-    ]
+    if style.reply_to:
+        lines.append(f"Reply-To: {style.reply_to}")
+    lines += ["Auto-Submitted: auto-replied", f"From: {style.sender_line}", f"To: {notice.to}"]
     reference = header.first(original.headers, "message-id")
     if reference and len(reference) < 900:
         lines.append(f"References: {reference.decode('utf-8', 'replace')}")
     lines += [
         f"Content-Type: multipart/report; report-type=delivery-status; boundary={boundary}",
         "MIME-Version: 1.0",
-        f"Subject: {notice.subject}",
+        notice.head,
         f"Message-Id: <E{message_id}@{style.hostname}>",
         f"Date: {format_date(now)}",
     ]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
 def _part(boundary: str, kind: str, data: bytes) -> bytes:
@@ -162,28 +190,57 @@ def _returned(notice: Notice, style: Style, parent: Envelope, original: Message)
     status_kind = "message/global-delivery-status" if is_global else "message/delivery-status"
     if not style.return_message:
         return status_kind, "", b""
-    is_small = style.return_size_limit <= 0 or original.size <= style.return_size_limit
-    if notice.may_return_body and style.return_body and parent.ret != "HDRS" and is_small:
-        copy = b"\n".join((original.headers, b"".join(original.body.chunks())))
+    headers = return_path(parent.sender) + original.headers
+    may_return_body = notice.may_return_body and style.return_body and parent.ret != "HDRS"
+    is_within_limits = _is_within_limits(original, style)
+    if may_return_body and is_within_limits:
+        copy = b"\n".join((headers, b"".join(original.body.chunks())))
         return status_kind, "message/global" if is_global else "message/rfc822", copy
-    limit = style.return_size_limit or len(original.headers)
-    return (
-        status_kind,
-        "message/global-headers" if is_global else "text/rfc822-headers",
-        original.headers[:limit],
-    )
+    why = _HEADERS_ONLY if may_return_body else b""
+    kind = "message/global-headers" if is_global else "text/rfc822-headers"
+    return status_kind, kind, headers + why + b"\n"
+
+
+def _is_within_limits(original: Message, style: Style) -> bool:
+    limit = style.return_size_limit
+    if limit > 0 and original.body.size > (limit // _ROUNDING + 1) * _ROUNDING:
+        return False
+    longest = style.linesize_limit
+    return longest <= 0 or not any(len(line) > longest for line in _lines(original))
+
+
+def _lines(original: Message) -> list[bytes]:
+    return original.headers.split(b"\n") + b"".join(original.body.chunks()).split(b"\n")
 
 
 def _paragraph(outcome: Outcome) -> str:
     """One failed address and its reason, as Exim lays it out."""
-    lines = [f"  {outcome.address}\n"]
-    if outcome.recipient != outcome.address:
-        lines.append(f"    (generated from {outcome.recipient})\n")
+    lines = [f"  {_named(outcome, '    ')}\n"]
     if outcome.reply is not None and outcome.host is not None:
         lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
     if isinstance(outcome, (Failed, Deferred)):
-        lines.extend(f"    {line}\n" for line in public_reason(outcome).splitlines())
-    return "".join(lines) + "\n"
+        lines.append(f"    {broken(public_reason(outcome))}\n")
+    return "".join(lines)
+
+
+def _named(outcome: Outcome, indent: str) -> str:
+    """The address, and where it came from."""
+    if outcome.recipient == outcome.address:
+        return outcome.address
+    return f"{outcome.address}\n{indent}(generated from {outcome.recipient})"
+
+
+def broken(text: str) -> str:
+    """A reason in lines: its own, and a new one behind a colon when the line has become long. All but the first are indented."""
+    return "\n    ".join(_break(line) for line in text.split("\n"))
+
+
+def _break(line: str) -> str:
+    done, rest = "", line
+    while (at := rest.find(": ", _LONG_ENOUGH)) >= 0:
+        done += rest[: at + 1] + "\n    "
+        rest = rest[at + 2 :]
+    return done + rest
 
 
 def public_reason(outcome: Failed | Deferred) -> str:
@@ -199,28 +256,29 @@ def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:
     blocks = [f"Reporting-MTA: dns; {style.hostname}\n"]
     if parent.envid:
         blocks[0] = f"Original-Envelope-ID: {_one_line(parent.envid)}\n" + blocks[0]
-    blocks.append(f"Arrival-Date: {format_date(parent.received_at)}\n")
     fields = "".join(blocks) + "\n"
-    return fields + "\n".join(_recipient_block(report, style) for report in notice.reports)
+    return fields + "\n".join(_recipient_block(report) for report in _machine_order(notice.reports))
 
 
-def _recipient_block(report: Report, style: Style) -> str:
+def _machine_order(reports: Sequence[Report]) -> list[Report]:
+    """Exim's: those whose command said something, then the others, from the last to the first."""
+    spoken = [r for r in reports if isinstance(r.outcome, Failed) and r.outcome.output]
+    silent = [r for r in reports if not (isinstance(r.outcome, Failed) and r.outcome.output)]
+    return spoken + silent[::-1]
+
+
+def _recipient_block(report: Report) -> str:
     outcome = report.outcome
-    kind = "rfc822" if outcome.address.isascii() else "utf-8"
-    lines: list[str] = []
+    address = outcome.recipient
+    kind = "rfc822" if address.isascii() else "utf-8"
+    lines = [f"Action: {report.action}"]
     if report.recipient.orcpt:
         lines.append(f"Original-Recipient: {_one_line(report.recipient.orcpt)}")
-    lines += [
-        f"Final-Recipient: {kind};{outcome.address}",
-        f"Action: {report.action}",
-        f"Status: {status_code(report)}",
-    ]
+    lines += [f"Final-Recipient: {kind};{address}", f"Status: {status_code(report)}"]
     if outcome.host is not None and outcome.reply is not None:
         lines.append(f"Remote-MTA: dns; {outcome.host.name}")
     if outcome.reply is not None:
         lines.append(f"Diagnostic-Code: smtp; {outcome.reply}")
-    elif isinstance(outcome, (Failed, Deferred)):
-        lines.append(f"Diagnostic-Code: X-Pillarbox; {_one_line(public_reason(outcome))}")
     return "".join(f"{line}\n" for line in lines)
 
 

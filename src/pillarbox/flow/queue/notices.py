@@ -12,7 +12,9 @@ from typing import Protocol
 import msgspec
 
 from pillarbox.flow.queue import bounce, warning
-from pillarbox.flow.queue.bounce import Notice, Report, Style
+from pillarbox.flow.queue.bounce import USUAL_TEXTS, Notice, Report, Style
+from pillarbox.flow.queue.frozen import frozen_notice, is_our_notice
+from pillarbox.flow.queue.wording import Wording
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Failed, Outcome
@@ -39,24 +41,36 @@ class WarningPlan(msgspec.Struct, frozen=True):
 class Notices:
     """Writes to senders."""
 
-    __slots__ = ("_clock", "_inject", "_style", "_warnings")
+    __slots__ = ("_clock", "_inject", "_style", "_warnings", "_wording")
 
-    def __init__(self, inject: Inject, style: Style, warnings: WarningPlan, clock: Clock) -> None:
+    def __init__(
+        self,
+        inject: Inject,
+        style: Style,
+        warnings: WarningPlan,
+        clock: Clock,
+        wording: Wording | None = None,
+    ) -> None:
+        """`wording`: the configuration's own words; None: the usual ones."""
+        self._wording = wording
         self._inject = inject
         self._style = style
         self._warnings = warnings
         self._clock = clock
 
     async def bounce(self, parent: Queued, to: str, failures: Sequence[Failed]) -> None:
-        """One bounce to `to` about all `failures`. Raises SpoolFull."""
+        """One bounce to `to` about all `failures`, of which Exim names the last first. Raises SpoolFull."""
         recipients = recipients_of(parent)
-        reports = [Report(f, "failed", _recipient(recipients, f)) for f in failures]
+        reports = [Report(f, "failed", _recipient(recipients, f)) for f in reversed(failures)]
+        wording = self._wording
+        texts = USUAL_TEXTS if wording is None else await wording.of_bounce(parent, to)
         notice = Notice(
             to=to,
-            subject=bounce.bounce_subject(parent.envelope, to),
-            human=bounce.bounce_text(parent.envelope, to, reports, self._style.text),
+            head=texts.head or bounce.bounce_head(parent.envelope, to),
+            human=bounce.bounce_text(parent.envelope, to, reports, self._style.text, texts),
             reports=reports,
-            failed=tuple(dict.fromkeys(f.address for f in failures)),
+            copies=() if wording is None else await wording.copies_of(parent, to),
+            failed=tuple(report.outcome.address for report in reports),
         )
         await self._send(notice, parent)
 
@@ -68,7 +82,7 @@ class Notices:
             return
         notice = Notice(
             to=sender,
-            subject="Delivery Status Notification",
+            head="Subject: Delivery Status Notification",
             human=bounce.success_text(reports),
             reports=reports,
             may_return_body=False,
@@ -80,22 +94,38 @@ class Notices:
         sender, sent = parent.envelope.sender, parent.progress.warnings
         age = self._clock.now() - parent.envelope.received_at
         due = warning.warnings_due(self._warnings.times, age)
-        if due <= sent or sender is None or not warning.may_warn(parent.message):
+        if due <= sent or sender is None or not await self._may_warn(parent):
             return 0
         recipients = recipients_of(parent)
         reports = [Report(o, "delayed", _recipient(recipients, o)) for o in delayed]
         reports = [r for r in reports if bounce.wants_delay_notice(r.recipient)]
         if not reports:
             return 0
-        style, envelope = self._style, parent.envelope
+        style, envelope, delay = self._style, parent.envelope, warning.delay_words(age)
+        own = USUAL_TEXTS
+        if self._wording is not None:
+            own = await self._wording.of_warning(parent, sender, delay)
         text = warning.warning_text(
-            envelope, parent.message, sender, reports, age=age, hostname=style.hostname
+            envelope, parent.message, sender, reports, age=age, hostname=style.hostname, own=own
         )
-        subject = warning.warning_subject(envelope, age)
+        head = own.head or warning.warning_head(envelope, age)
         await self._send(
-            Notice(to=sender, subject=subject, human=text, reports=reports, may_return_body=False), parent
+            Notice(to=sender, head=head, human=text, reports=reports, may_return_body=False), parent
         )
         return due - sent
+
+    async def _may_warn(self, parent: Queued) -> bool:
+        if self._wording is None:
+            return warning.may_warn(parent.message)
+        return await self._wording.may_warn(parent)
+
+    async def tell_frozen(self, parent: Queued, to: Sequence[str], why: str, left: Sequence[Outcome]) -> None:
+        """`freeze_tell`: a message was frozen. `why`: in brackets behind it, perhaps empty. Raises SpoolFull."""
+        if not to or is_our_notice(parent, self._style):
+            return
+        message_id = self._inject.new_id()
+        envelope, message = frozen_notice(self._style, message_id, parent, to, why, left, self._clock.now())
+        await self._inject(envelope, message, parent.id)
 
     async def _send(self, notice: Notice, parent: Queued) -> None:
         message_id = self._inject.new_id()

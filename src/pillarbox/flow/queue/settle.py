@@ -48,6 +48,8 @@ class Ending(msgspec.Struct, frozen=True):
     ignore_bounce_errors_after: float = 10 * 7 * 86400.0
     queue_interval: float = 1800.0
     """An address that has no retry rule's time is due again after this long."""
+    freeze_tell: tuple[str, ...] = ()
+    """Who hears of a frozen message."""
 
 
 BUSY_INTERVAL = 60.0
@@ -155,6 +157,7 @@ class _Settling:
         if not self.events and any(isinstance(o, Deferred) and o.is_frozen for o in outcomes):
             self._say("Frozen")
             self.events.append(Frozen(self.now))
+            await self._tell_frozen("")
         if needs_sync and not self.pending and any(isinstance(o, Delivered) and o.host for o in outcomes):
             return self._complete_with_remote(outcomes)
         return await self._conclude(needs_sync)
@@ -232,7 +235,7 @@ class _Settling:
         for to, group in groups.items():
             await self._bounce(to, group)
         if unreportable:
-            self._freeze_or_ignore(unreportable)
+            await self._freeze_or_ignore(unreportable)
 
     async def _bounce(self, to: str, group: list[Failed]) -> None:
         try:
@@ -244,7 +247,7 @@ class _Settling:
             return
         self.settled.update(dict.fromkeys(failure.address for failure in group))
 
-    def _freeze_or_ignore(self, failures: list[Failed]) -> None:
+    async def _freeze_or_ignore(self, failures: list[Failed]) -> None:
         """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`)."""
         age = self.now - self.queued.envelope.received_at
         if age >= self.settler._ending.ignore_bounce_errors_after:
@@ -254,6 +257,14 @@ class _Settling:
         self._say("Frozen (delivery error message)")
         self.pending.extend(failures)
         self.events.append(Frozen(self.now))
+        await self._tell_frozen("delivery error message")
+
+    async def _tell_frozen(self, why: str) -> None:
+        to = self.settler._ending.freeze_tell
+        try:
+            await self.settler._notices.tell_frozen(self.queued, to, why, self.pending)
+        except SpoolFull as full:
+            self._say(f"{', '.join(to)} not told of freezing: {full}")
 
     def _ignore(self, failure: Failed) -> None:
         self._say(f"{failure.address}: error ignored")

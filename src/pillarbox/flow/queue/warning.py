@@ -1,7 +1,8 @@
 """Delay warnings: "your message is still in the queue" (Exim 50.2, `delay_warning`; RFC 3464 `Action: delayed`).
 
 Sent when an attempt has just failed and the message is older than the next time in the list. After the last time they repeat at the
-last interval. Lists, bulk mail and automatic mail get none: the default of `delay_warning_condition`.
+last interval. Lists, bulk mail and automatic mail get none: the default of `delay_warning_condition`. The words are those of Exim
+4.100, which are not those of its specification.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pillarbox.flow.queue.bounce import Report
+from pillarbox.flow.queue.bounce import USUAL_TEXTS, Report, Texts, broken, public_reason
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
+from pillarbox.mail.outcome import Deferred, Failed
 
 _LIST_FIELDS = frozenset({"list-id", "list-post", "list-subscribe"})
 _BULK = re.compile(rb"bulk|list|junk", re.IGNORECASE)
@@ -49,19 +51,38 @@ def delay_words(age: float) -> str:
     return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
 
 
-def warning_subject(parent: Envelope, age: float) -> str:
-    return f"Warning: message {parent.id} delayed {delay_words(age)}"
+def warning_head(parent: Envelope, age: float) -> str:
+    return f"Subject: Warning: message {parent.id} delayed {delay_words(age)}"
 
 
 def warning_text(
-    parent: Envelope, message: Message, to: str, reports: Sequence[Report], *, age: float, hostname: str
+    parent: Envelope,
+    message: Message,
+    to: str,
+    reports: Sequence[Report],
+    *,
+    age: float,
+    hostname: str,
+    own: Texts = USUAL_TEXTS,
 ) -> str:
-    """Exim's default text; subject and date lines only where the message has these fields."""
+    """Exim's words, unless the configuration has its own."""
+    first = own.first or _first_part(parent, message, to, len(reports), age, hostname)
+    last = own.last or (
+        "No action is required on your part. Delivery attempts will continue for\n"
+        "some time, and this warning may be repeated at intervals if the message\n"
+        "remains undelivered. Eventually the mail delivery software will give up,\n"
+        "and when that happens, the message will be returned to you.\n"
+    )
+    return f"{first}\n{''.join(_delayed(report) for report in reports)}\n{last}"
+
+
+def _first_part(parent: Envelope, message: Message, to: str, count: int, age: float, hostname: str) -> str:
+    """Subject and date lines only where the message has these fields."""
     who = "that you sent " if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
     lines = [
         "This message was created automatically by mail delivery software.\n",
-        f"A message {who}has not been delivered to all of its recipients after\n",
-        f"more than {delay_words(age)} in the queue on {hostname}.\n\n",
+        f"A message {who}has not yet been delivered to one or more of its\n",
+        f"recipients after more than {delay_words(age)} on the queue on {hostname}.\n\n",
         f"The message identifier is:     {parent.id}\n",
     ]
     for field, label in (
@@ -70,21 +91,17 @@ def warning_text(
     ):
         value = header.first(message.headers, field)
         if value:
-            lines.append(f"{label}{value.decode('utf-8', 'replace')}\n")
-    lines.append("\nThe following address(es) have not yet been delivered:\n\n")
-    lines.extend(f"  {_with_origin(report)}\n" for report in reports)
-    lines.append(
-        "\nNo action is required on your part. Delivery attempts will\n"
-        "continue for some time, and this warning may be repeated at\n"
-        "intervals if the message remains undelivered. Eventually the\n"
-        "mail delivery software will give up, and when that happens,\n"
-        "the message will be returned to you.\n"
-    )
+            lines.append(f"{label}{value.decode('utf-8', 'surrogateescape')}\n")
+    noun, verb = ("address", "is") if count == 1 else ("addresses", "are")
+    lines.append(f"\nThe {noun} to which the message has not yet been delivered {verb}:\n")
     return "".join(lines)
 
 
-def _with_origin(report: Report) -> str:
+def _delayed(report: Report) -> str:
     outcome = report.outcome
-    if outcome.recipient == outcome.address:
-        return outcome.address
-    return f"{outcome.address}\n    (generated from {outcome.recipient})"
+    lines = [f"  {outcome.address}\n"]
+    if outcome.recipient != outcome.address:
+        lines.append(f"    (generated from {outcome.recipient})\n")
+    if isinstance(outcome, (Failed, Deferred)) and (reason := public_reason(outcome)):
+        lines.append(f"    Delay reason: {broken(reason)}\n")
+    return "".join(lines)

@@ -18,12 +18,10 @@ class Bounces(MainOptions):
         default=None, doc="The old name of bounce_return_size_limit.", is_alias=True
     )
     bounce_return_linesize_limit: Size = option(
-        default=998, doc="Return the headers only when a line is longer.", inert="noted"
+        default=998, doc="Return the headers only when a line is longer."
     )
-    bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.", inert="noted")
-    bounce_message_text: str | None = option(
-        default=None, doc="A paragraph to add to bounces.", inert="noted"
-    )
+    bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.")
+    bounce_message_text: str | None = option(default=None, doc="A paragraph to add to bounces.")
     bounce_charset: Template | None = option(
         default="us-ascii", doc="Character set named in bounces: us-ascii or UTF-8.", inert="noted"
     )
@@ -33,11 +31,9 @@ class Bounces(MainOptions):
     dsn_from: Template = option(
         default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."
     )
-    errors_copy: ExpandedList | None = option(
-        default=None, doc="Copies of bounces, by address pattern.", inert="noted"
-    )
-    errors_reply_to: str | None = option(default=None, doc="Reply-To: of bounces.", inert="noted")
-    warn_message_file: Template | None = option(default=None, doc="Texts for warnings.", inert="noted")
+    errors_copy: ExpandedList | None = option(default=None, doc="Copies of bounces, by address pattern.")
+    errors_reply_to: str | None = option(default=None, doc="Reply-To: of bounces.")
+    warn_message_file: Template | None = option(default=None, doc="Texts for warnings.")
 
     def __post_init__(self) -> None:
         if self.return_size_limit is not None:

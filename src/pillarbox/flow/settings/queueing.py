@@ -49,7 +49,6 @@ class Queueing(MainOptions):
             "{ match{$h_auto-submitted:}{(?i)auto-generated|auto-replied} }} {no}{yes}}"
         ),
         doc="Warn only when this is true.",
-        inert="noted",
     )
     ignore_bounce_errors_after: Duration = option(default="10w", doc="Drop frozen bounces after this long.")
     timeout_frozen_after: Duration = option(
@@ -59,9 +58,7 @@ class Queueing(MainOptions):
     move_frozen_messages: bool = option(
         default=False, doc="Move frozen messages out of the queue.", inert="refused"
     )
-    freeze_tell: Words | None = option(
-        default=None, doc="Who hears of a message that was frozen.", inert="noted"
-    )
+    freeze_tell: Words | None = option(default=None, doc="Who hears of a message that was frozen.")
     retry_interval_max: Duration = option(default="24h", doc="Longest time between two attempts.")
     retry_data_expire: Duration = option(default="7d", doc="Forget retry hints after this long.")
     hold_domains: DomainList | None = option(default=None, doc="Domains whose mail is held.", inert="refused")
@@ -94,19 +91,19 @@ class Queueing(MainOptions):
         inert="refused",
     )
     system_filter: Template | None = option(
-        default=None, doc="Filter for every message, before it is routed.", inert="refused"
+        default=None, doc="Filter for every message, before it is routed."
     )
     system_filter_directory_transport: Template | None = option(
-        default=None, doc="Transport for directories that the system filter names.", inert="noted"
+        default=None, doc="Transport for directories that the system filter names."
     )
     system_filter_file_transport: Template | None = option(
-        default=None, doc="Transport for files that it names.", inert="noted"
+        default=None, doc="Transport for files that it names."
     )
     system_filter_pipe_transport: Template | None = option(
-        default=None, doc="Transport for commands that it names.", inert="noted"
+        default=None, doc="Transport for commands that it names."
     )
     system_filter_reply_transport: Template | None = option(
-        default=None, doc="Transport for replies that it makes.", inert="noted"
+        default=None, doc="Transport for replies that it makes."
     )
-    system_filter_user: User | None = option(default=None, doc="User that it runs as.", inert="noted")
-    system_filter_group: Group | None = option(default=None, doc="Group that it runs with.", inert="noted")
+    system_filter_user: User | None = option(default=None, doc="User that it runs as.")
+    system_filter_group: Group | None = option(default=None, doc="Group that it runs with.")

@@ -288,7 +288,7 @@ async def test_warnings_come_after_a_day_and_once():
     status = list(report.iter_parts())[1].get_payload()[1]
     assert (status["Action"], status["Status"]) == ("delayed", "4.0.0")
     assert (
-        "has not been delivered to all of its recipients after"
+        "has not yet been delivered to one or more of its"
         in next(iter(report.iter_parts())).get_content()
     )
 
