@@ -171,9 +171,9 @@ class Transports:
         transport = self._transports.get(assignment.transport)
         if transport is None or not transport.is_local or transport.addresses_per_job == 1:
             return None
-        if transport.splits_by == "address":
+        if assignment.captures:
             return assignment.address
-        own = assignment.domain if transport.splits_by == "domain" else ""
+        own = {"domain": assignment.domain, "local_part": assignment.local_part}.get(transport.splits_by, "")
         if transport.batching is None:
             return own
         try:

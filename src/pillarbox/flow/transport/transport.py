@@ -130,7 +130,7 @@ class Transport(Driver, family="transport"):
     """Some option adds, removes or changes fields behind the prefix."""
     filter_line: CommandLine | None = derived(init=False)
     """`transport_filter`."""
-    splits_by: Literal["", "domain", "address"] = derived(init=False)
+    splits_by: Literal["", "domain", "local_part"] = derived(init=False)
     """Addresses that differ in this cannot share a delivery: an option depends on it (Exim chapter 25)."""
 
     is_local: ClassVar[bool] = True
@@ -164,10 +164,12 @@ class Transport(Driver, family="transport"):
         except CommandError as error:
             raise OptionError(str(error), option_name) from None
 
-    def _split(self) -> Literal["", "domain", "address"]:
-        sources = [getattr(getattr(self, place), "source", "") for place in self.given]
+    def _split(self) -> Literal["", "domain", "local_part"]:
+        """By the driver's own options: Exim does not look at the generic ones."""
+        own = [place for place in self.given if place not in Transport.__declared__]
+        sources = [getattr(getattr(self, place), "source", "") for place in own]
         if any(_OF_LOCAL_PART.search(str(source)) for source in sources):
-            return "address"
+            return "local_part"
         return "domain" if any(_OF_DOMAIN.search(str(source)) for source in sources) else ""
 
     def unready(self) -> Iterator[Unready]:
