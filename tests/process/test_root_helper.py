@@ -108,6 +108,8 @@ async def test_large_body_goes_by_descriptor(helper: HelperEnd, place: Path) -> 
     job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), head=b"h\n")
     await work.deliver(job, FileBody(OsDisk(), fd, 11, 1), ACTOR)
     assert (place / "box").read_bytes() == b"h\n" + b"x" * 3_000_000
+    await work.deliver(job, MemoryBody(b"y" * 9_000_000), ACTOR)
+    assert (place / "box").stat().st_size == 3_000_004 + 9_000_000
     os.close(fd)
     work.close()
 

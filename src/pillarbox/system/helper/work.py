@@ -7,6 +7,7 @@ ones open another, up to `MAX_FILE_CHANNELS`. Syncs and passwords have channels 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol, runtime_checkable
@@ -77,7 +78,14 @@ class HelperWork:
         if body.size > INLINE and isinstance(body, InFile) and not body.is_wire_format:
             request = Deliver(work, actor, b"", body.size, body.start, body.lines)
             return await channel.ask(request, (body.fd,))
-        return await channel.ask(Deliver(work, actor, b"".join(body.chunks())))
+        if body.size <= INLINE:
+            return await channel.ask(Deliver(work, actor, b"".join(body.chunks())))
+        descriptor = await asyncio.to_thread(_in_memory_file, body)
+        try:
+            request = Deliver(work, actor, b"", body.size, 0, body.lines)
+            return await channel.ask(request, (descriptor,))
+        finally:
+            os.close(descriptor)
 
     async def sync(self) -> None:
         async with self._syncing:
@@ -176,6 +184,20 @@ class _ByHelper:
     def kill(self) -> None:
         self._is_killed = True
         self._channel.interrupt()
+
+
+def _in_memory_file(body: Body) -> int:
+    """A large body that is not written as it lies in the queue (`From ` lines, CRLF): its copy, by descriptor."""
+    descriptor = os.memfd_create("message", os.MFD_CLOEXEC)
+    try:
+        for chunk in body.chunks():
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _directory_of(path: str) -> str:
