@@ -16,15 +16,18 @@ import msgspec
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.result import Assignment, Routed
+from pillarbox.flow.route.result import Assignment, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.progress import Attempted, Frozen
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
+from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
 
 
@@ -56,22 +59,40 @@ _PURPOSE: Purpose = "deliver"
 class Delivery:
     """Attempts deliveries."""
 
-    __slots__ = ("_chain", "_clock", "_retries", "_settler", "_transports")
+    __slots__ = ("_chain", "_clock", "_journal", "_retries", "_settler", "_system_filter", "_transports")
 
     def __init__(
-        self, chain: RouterChain, transports: Transports, retries: Retries, settler: Settler, clock: Clock
+        self,
+        chain: RouterChain,
+        transports: Transports,
+        retries: Retries,
+        settler: Settler,
+        clock: Clock,
+        *,
+        journal: Journal | None = None,
+        system_filter: SystemFilter | None = None,
     ) -> None:
+        """`journal`: for what routing and the system filter have to say."""
         self._chain = chain
         self._transports = transports
         self._retries = retries
         self._settler = settler
         self._clock = clock
+        self._journal = journal
+        self._system_filter = system_filter
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
-        outcomes, errors_to = await self._outcomes(queued, urgency)
+        filtered = None
+        if self._system_filter is not None:
+            filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)
+            self._say(queued.id, [LogLine(text, is_panic=bool(filtered.error)) for text in filtered.log])
+            if filtered.end is not None or filtered.error:
+                return await self._end(queued, filtered)
+            queued = _as_filtered(queued, filtered)
+        outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and self._is_overdue(queued, outcomes):
-            outcomes, errors_to = await self._outcomes(queued, FORCED)
+            outcomes, errors_to = await self._outcomes(queued, FORCED, filtered)
         return await self._settler.settle(queued, outcomes, errors_to)
 
     def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
@@ -85,18 +106,48 @@ class Delivery:
             for key in each.retry_keys
         )
 
-    async def _outcomes(self, queued: Queued, urgency: Urgency) -> tuple[list[Outcome], dict[str, str]]:
+    def _say(self, message_id: str, lines: Sequence[LogLine]) -> None:
+        if self._journal is None:
+            return
+        for line in lines:
+            if line.is_main:
+                self._journal.main(f"{message_id} {line.text}")
+            if line.is_panic:
+                self._journal.panic(f"{message_id} {line.text}")
+
+    async def _end(self, queued: Queued, filtered: Filtered) -> Settlement:
+        """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen."""
+        verb = filtered.end.verb if filtered.end is not None else "defer"
+        if verb == "fail":
+            return await self.give_up(queued, filtered.log[0])
+        now = self._clock.now()
+        if verb == "freeze":
+            return Settlement(False, False, float("inf"), (Attempted(now), Frozen(now)), filtered.log)
+        return Settlement(False, False, now, (Attempted(now, now),), filtered.log)
+
+    async def _outcomes(
+        self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None
+    ) -> tuple[list[Outcome], dict[str, str]]:
         """What became of every address that is not settled, and where failures of redirected ones are reported."""
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
-        candidates = self._candidates(queued, urgency, outcomes)
+        candidates: list[Candidate] = []
         assignments: list[Assignment] = []
+        if filtered is None or not filtered.replaces:
+            candidates = self._candidates(queued, urgency, outcomes)
+        if filtered is not None:
+            settled = queued.progress.settled
+            candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
         if candidates:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
+                self._say(queued.id, routed.log)
+        if filtered is not None:
+            assignments.extend(filtered.assignments)
                 if routed.refused or routed.postponed or routed.discarded:
                     outcomes.extend(_routing_outcomes(routed, errors_to))
         assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
+        assignments = _without_unreal(assignments, outcomes)
         if assignments:
             outcomes.extend(
                 await self._transports.run(
@@ -169,6 +220,43 @@ class Delivery:
             if hint is not None and now < hint.next_try:
                 return key
         return None
+
+
+def _as_filtered(queued: Queued, filtered: Filtered) -> Queued:
+    """With the headers that the system filter left."""
+    if filtered.message is queued.message:
+        return queued
+    return msgspec.structs.replace(queued, message=filtered.message)
+
+
+def _without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
+    """/dev/null needs no transport to run, and what has none cannot."""
+    kept: list[Assignment] = []
+    for assignment in assignments:
+        candidate = assignment.candidate
+        recipient, parents = candidate.recipient.address, candidate.parent_addresses[:-1]
+        if assignment.trouble:
+            outcomes.append(
+                Deferred(
+                    address=assignment.address,
+                    recipient=recipient,
+                    parents=parents,
+                    reason=Reason(assignment.trouble),
+                )
+            )
+        elif assignment.file == "/dev/null" and assignment.target == "file":
+            outcomes.append(
+                Delivered(
+                    address="/dev/null",
+                    recipient=recipient,
+                    parents=parents,
+                    router=assignment.router,
+                    transport="**bypassed**",
+                )
+            )
+        else:
+            kept.append(assignment)
+    return kept
 
 
 def _skipped(address: str, recipient: str, key: str, assignment: Assignment | None = None) -> Deferred:

@@ -1,0 +1,221 @@
+"""The system filter: run for every message before it is routed, at each attempt (Exim chapter 45).
+
+It may add deliveries or put them in place of the recipients, change headers, or end the attempt. What it sets up for itself has the parent
+`system-filter`, as in Exim's log.
+
+Known gaps: header changes hold for the attempt and are not kept in the queue; `errors_to` of `deliver` is kept, DSN parameters are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from pillarbox.flow.facets.delivering import ArrivalFacts
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.queue.notices import recipients_of
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filtering import MessageBlocks
+from pillarbox.flow.route.result import Assignment
+from pillarbox.language.expand.conditions.delivery import DeliveryRun
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.expand.taint import is_tainted, plain
+from pillarbox.language.expand.template import Template
+from pillarbox.language.filter import actions
+from pillarbox.language.filter.circumstances import Circumstances
+from pillarbox.language.filter.commands import Filter, Permissions
+from pillarbox.language.filter.errors import FilterSyntaxError
+from pillarbox.language.filter.interpreter import interpret
+from pillarbox.language.filter.parser import parse_filter
+from pillarbox.language.filter.variables import FilterState
+from pillarbox.mail.envelope import Origin, Recipient
+from pillarbox.mail.message import Message
+from pillarbox.ports.localwork import Actor, LocalWork, WorkRefused
+from pillarbox.ports.spool import Queued
+
+PARENT = "system-filter"
+_Kind = Literal["file", "directory", "pipe", "reply"]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the configuration wants it run. `transports`: by what they carry."""
+
+    file: Template
+    transports: Mapping[_Kind, Template]
+    known_transports: frozenset[str]
+    actor: Actor | None
+    """None: as ourselves."""
+    qualify_domain: str
+
+
+class Filtered(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become of a message. `replaces`: the recipients get nothing. `end`: nothing is delivered at all."""
+
+    message: Message
+    candidates: tuple[Candidate, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    replaces: bool = False
+    end: actions.End | None = None
+    error: str = ""
+    log: tuple[str, ...] = ()
+    state: FilterState | None = None
+    """What users' filters see as `$sn0` to `$sn9`."""
+
+
+class SystemFilter:
+    """One configuration's."""
+
+    __slots__ = ("_facets", "_parsed", "_plan", "_services", "_work")
+
+    def __init__(
+        self, plan: Plan, services: Services, work: LocalWork, facets: Mapping[type, object] | None = None
+    ) -> None:
+        self._plan = plan
+        self._services = services
+        self._work = work
+        self._facets = dict(facets or {})
+        self._parsed: tuple[bytes, Filter] | None = None
+
+    async def run(self, queued: Queued, *, is_first: bool) -> Filtered:
+        """An error is in the answer: then nothing is to be delivered now."""
+        scope = self._scope(queued, is_first)
+        try:
+            rules = await self._rules(scope)
+        except (FilterSyntaxError, ExpansionFailed, ExpansionDeferred, WorkRefused, OSError) as error:
+            return self._failed(queued, str(error))
+        outcome = await interpret(rules, scope, self._circumstances(queued, is_first))
+        if outcome.error:
+            return self._failed(queued, outcome.error)
+        message = queued.message
+        if outcome.headers is not None:
+            message = Message(outcome.headers, message.body)
+        end = outcome.end
+        state = FilterState(outcome.numbers)
+        if end is not None:
+            text = f": {end.text}" if end.text and end.verb != "defer" else ""
+            return Filtered(message=message, end=end, log=(_ENDINGS[end.verb] + text,), state=state)
+        candidates, assignments = await self._made(outcome, scope, queued)
+        log: tuple[str, ...] = ()
+        if outcome.is_delivered:
+            has_any = candidates or assignments
+            log = (
+                ("original recipients ignored (system filter)",)
+                if has_any
+                else ("=> discarded (system filter)",)
+            )
+        return Filtered(
+            message=message,
+            candidates=candidates,
+            assignments=assignments,
+            replaces=outcome.is_delivered,
+            log=log,
+            state=state,
+        )
+
+    def _failed(self, queued: Queued, why: str) -> Filtered:
+        return Filtered(message=queued.message, error=why, log=(f"Error in system filter: {why}",))
+
+    def _scope(self, queued: Queued, is_first: bool) -> Scope:
+        envelope = queued.envelope
+        facets: dict[type, object] = {
+            **self._facets,
+            Origin: envelope.origin,
+            MessageFacts: MessageFacts.of(envelope, queued.message),
+            ArrivalFacts: ArrivalFacts(recipients=tuple(recipients_of(queued))),
+            DeliveryRun: DeliveryRun(is_first=is_first),
+        }
+        return Scope(facets, self._services)
+
+    async def _rules(self, scope: Scope) -> Filter:
+        """Parsed once, until the file changes."""
+        path = await self._plan.file.expand(scope)
+        if is_tainted(path):
+            raise ExpansionFailed(f"Tainted name '{path}' for file read not permitted")
+        found = await self._work.read(plain(path), self._plan.actor)
+        if found.error:
+            raise OSError(found.error, f"failed to open {path}")
+        if self._parsed is None or self._parsed[0] != found.data:
+            text = found.data.decode("utf-8", "surrogateescape")
+            self._parsed = (found.data, parse_filter(text, Permissions.system()))
+        return self._parsed[1]
+
+    def _circumstances(self, queued: Queued, is_first: bool) -> Circumstances:
+        sender = queued.envelope.sender or ""
+        return Circumstances(
+            headers=MessageBlocks(),
+            sender=sender,
+            return_path=sender,
+            own_addresses=(),
+            qualify_domain=self._plan.qualify_domain,
+            recipients=tuple(recipients_of(queued)),
+            is_first_delivery=is_first,
+            is_manually_thawed=queued.progress.thawed_by_hand,
+        )
+
+    async def _made(
+        self, outcome: actions.Outcome, scope: Scope, queued: Queued
+    ) -> tuple[tuple[Candidate, ...], tuple[Assignment, ...]]:
+        candidates: list[Candidate] = []
+        assignments: list[Assignment] = []
+        for action in outcome.actions:
+            match action:
+                case actions.Deliver(address=address, errors_to=errors_to):
+                    made = self._parent().child(address, "", errors_to)
+                    candidates.append(msgspec.structs.replace(made, ignores_errors=action.ignores_errors))
+                case actions.Save(path=path, mode=mode):
+                    kind: _Kind = "directory" if path.endswith("/") else "file"
+                    saved = await self._delivery(kind, path, scope)
+                    assignments.append(msgspec.structs.replace(saved, mode=mode))
+                case actions.Pipe(command=command):
+                    piped = await self._delivery("pipe", f"|{command}", scope)
+                    assignments.append(
+                        msgspec.structs.replace(
+                            piped,
+                            expands_command=True,
+                            captures=action.captures,
+                            this_address=action.this_address,
+                        )
+                    )
+                case actions.Mail(to=to):
+                    answered = await self._delivery("reply", f">{to or '**bad-reply**'}", scope)
+                    assignments.append(msgspec.structs.replace(answered, reply=action))
+                case _:
+                    continue
+        return tuple(candidates), tuple(assignments)
+
+    def _parent(self) -> Candidate:
+        return msgspec.structs.replace(Candidate.make(PARENT, Recipient(PARENT)), local_part=PARENT)
+
+    async def _delivery(self, kind: _Kind, target: str, scope: Scope) -> Assignment:
+        trouble, transport = "", ""
+        template = self._plan.transports.get(kind)
+        if template is None:
+            trouble = f"system_filter_{kind}_transport is unset"
+        else:
+            try:
+                transport = await template.expand(scope)
+                if transport not in self._plan.known_transports:
+                    trouble = f'failed to find "{transport}" transport for system filter delivery'
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                trouble = f'failed to expand "{template.source}" (system filter transport name): {error}'
+        actor = self._plan.actor
+        return Assignment(
+            candidate=self._parent().child(plain(target), ""),
+            router="",
+            transport=plain(transport),
+            file=target.removeprefix("|") if kind == "pipe" else target,
+            target=kind,
+            trouble=trouble,
+            user=str(actor.uid) if actor is not None else "",
+            group=str(actor.gid) if actor is not None else "",
+        )
+
+
+_ENDINGS = {
+    "fail": "cancelled by system filter",
+    "freeze": "Frozen by the system filter",
+    "defer": "Delivery deferred by system filter",
+}
