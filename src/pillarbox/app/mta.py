@@ -15,6 +15,7 @@ from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import notice_choice, told_of_freezing
 from pillarbox.app.services import expansion_facts, local_host
+from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
@@ -180,7 +181,15 @@ class Mta:
         transports = self._transports_class(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
         )
-        delivery = self._delivery_class(self.chain, transports, retries, settler, world.clock)
+        delivery = self._delivery_class(
+            self.chain,
+            transports,
+            retries,
+            settler,
+            world.clock,
+            journal=world.journal,
+            system_filter=system_filter(config, self.expansion, world.local_work),
+        )
         self.lane = FastLane(
             spool=world.spool,
             delivery=delivery,
