@@ -142,10 +142,10 @@ class Delivery:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
-        if filtered is not None:
-            assignments.extend(filtered.assignments)
                 if routed.refused or routed.postponed or routed.discarded:
                     outcomes.extend(_routing_outcomes(routed, errors_to))
+        if filtered is not None:
+            assignments.extend(filtered.assignments)
         assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
         assignments = _without_unreal(assignments, outcomes)
         if assignments:
