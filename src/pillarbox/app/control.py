@@ -126,11 +126,14 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
     match request:
         case Run():
             wish = QueueRun(
+                is_by_hand=True,
                 force=request.force,
                 force_frozen=request.force_frozen,
                 first_only=request.first_only,
                 recipient=request.recipient,
+                is_regular_recipient=request.is_regular_recipient,
                 sender=request.sender,
+                is_regular_sender=request.is_regular_sender,
                 first_id=request.first_id,
                 last_id=request.last_id,
             )

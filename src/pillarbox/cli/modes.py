@@ -113,10 +113,25 @@ def _check_ids(read: Arguments, ids: Sequence[str]) -> None:
             fail(f"exim: malformed message id {message_id} after {read.mode_option} option")
 
 
+def _check_expression(text: str) -> None:
+    """Ends the command when it is no regular expression."""
+    from pillarbox.language.regex import RegexError, compile_regex
+
+    try:
+        compile_regex(text)
+    except RegexError as error:
+        fail(f"exim: regular expression error in {text}: {error}")
+
+
 def _queue_run(read: Arguments) -> int:
     from pillarbox.wire.control import Run
 
     wish = read.queue
+    for text in (
+        wish.recipient if wish.is_regular_recipient else "",
+        wish.sender if wish.is_regular_sender else "",
+    ):
+        _check_expression(text)
     return _ask(
         read,
         Run(
@@ -124,7 +139,9 @@ def _queue_run(read: Arguments) -> int:
             force_frozen=wish.force_frozen,
             first_only=wish.first_only,
             recipient=wish.recipient,
+            is_regular_recipient=wish.is_regular_recipient,
             sender=wish.sender,
+            is_regular_sender=wish.is_regular_sender,
             first_id=wish.first_id,
             last_id=wish.last_id,
         ),

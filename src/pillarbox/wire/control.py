@@ -58,7 +58,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     force_frozen: bool = False
     first_only: bool = False
     recipient: str = ""
+    is_regular_recipient: bool = False
     sender: str = ""
+    is_regular_sender: bool = False
     first_id: str = ""
     last_id: str = ""
     wait: bool = True

@@ -18,6 +18,7 @@ from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.language.regex import compile_regex
 from pillarbox.mail.progress import Event, Thawed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -37,10 +38,15 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
     """`-qf`: whatever the retry times say."""
     force_frozen: bool = False
     """`-qff`: frozen messages too."""
+    is_by_hand: bool = False
+    """Somebody asked for it: every message is looked at, and what is not due is said in the log."""
     first_only: bool = False
     """`-qi`: only messages never tried."""
     recipient: str = ""
     """`-R`: only messages with an undelivered recipient that contains this, whatever its case."""
+    is_regular_recipient: bool = False
+    """`-Rr`: it is a regular expression."""
+    is_regular_sender: bool = False
     sender: str = ""
     """`-S`: only messages whose sender contains this."""
     first_id: str = ""
@@ -188,7 +194,7 @@ class QueueRunner:
         if wish.recipient or wish.sender:
             entry = self._spool.entry(message_id)
             return entry is not None and _matches(entry, wish)
-        return is_forced or self._due.is_due(message_id, self._clock.now())
+        return is_forced or wish.is_by_hand or self._due.is_due(message_id, self._clock.now())
 
     async def _begin(self, attempt: Coroutine[object, None, None]) -> None:
         """Start an attempt when there is room for it."""
@@ -215,7 +221,7 @@ class QueueRunner:
                 return
             self._journal.main(f"{message_id} {decision}")
             events = (Thawed(self._clock.now(), by_hand=False),)
-        elif urgency == AGAIN and progress.next_at > self._clock.now():
+        elif urgency == AGAIN and not wish.is_by_hand and progress.next_at > self._clock.now():
             await self._release(message_id, progress.next_at)
             return
         await self._conclude(message_id, await self._delivery.attempt(queued, urgency), events)
@@ -283,10 +289,19 @@ class QueueRunner:
 
 
 def _matches(entry: QueueEntry, wish: QueueRun) -> bool:
-    if wish.sender and wish.sender.lower() not in (entry.sender or "").lower():
+    if wish.sender and not _contains(entry.sender or "", wish.sender, is_regular=wish.is_regular_sender):
         return False
     left = (a for a in entry.recipients if a not in entry.settled)
-    return not wish.recipient or any(wish.recipient.lower() in address.lower() for address in left)
+    return not wish.recipient or any(
+        _contains(address, wish.recipient, is_regular=wish.is_regular_recipient) for address in left
+    )
+
+
+def _contains(address: str, text: str, *, is_regular: bool) -> bool:
+    """Whatever the case, as Exim compares both."""
+    if is_regular:
+        return compile_regex(text, ignore_case=True).matches(address)
+    return text.lower() in address.lower()
 
 
 def _flags(wish: QueueRun) -> str:

@@ -141,6 +141,8 @@ def line_outcome(
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
             who = f"{_who(outcome, outcome.address, style)}{_drivers(outcome)}"
+            if outcome.error == "retry_time" and not outcome.router:
+                return f"{message_id} == {who} routing defer: retry time not reached"
             return f"{message_id} == {who} defer{_took(outcome, style)}{_why_deferred(outcome)}"
         case _:
             raise TypeError("an outcome is Delivered, Deferred or Failed")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
+from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
@@ -84,6 +85,8 @@ async def clean(state: Finish) -> Reply | None:
     local = state.session.local
     options = state.transaction.controls.get("submission")
     if options is None and local is not None:
+        policy = state.session.policy
+        headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
         headers = fix_local(
             headers,
             local,

@@ -10,6 +10,7 @@ import re
 from typing import Literal, assert_never
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
+from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.submission import fix_local
@@ -172,6 +173,8 @@ def _repaired(
     headers = remove_delivery_fields(headers)
     if caller.is_trusted and (wish.suppresses_fixups or wish.about.get("a")):
         return headers
+    if not wish.keeps_unqualified:
+        headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
     return fix_local(
         headers,
         caller,

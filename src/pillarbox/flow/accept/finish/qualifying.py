@@ -1,0 +1,19 @@
+"""Addresses without a domain in the header lines of messages from this machine are completed (Exim 5.3, -bnq; 47.2)."""
+
+from __future__ import annotations
+
+from pillarbox.language.addresses import Working
+from pillarbox.language.rewrite.fields import Replacement, change_fields
+
+_OF_SENDERS = frozenset(("from", "sender", "reply-to"))
+
+
+def qualify_headers(headers: bytes, sender_domain: str, recipient_domain: str) -> bytes:
+    """`sender_domain` (`qualify_domain`) in From:, Sender: and Reply-To:, `recipient_domain` (`qualify_recipient`) in To:, Cc: and Bcc:."""
+
+    def complete(field: str, found: Working) -> Replacement | None:
+        if found.domain_at or not found.address:
+            return None
+        return Replacement(f"{found.address}@{sender_domain if field in _OF_SENDERS else recipient_domain}")
+
+    return change_fields(headers, complete)
