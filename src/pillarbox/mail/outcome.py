@@ -44,6 +44,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`yes`: TLS, and the host's certificate was verified; `no`: TLS without that (`CV=`); empty: no TLS."""
     elapsed: float = 0.0
     """Seconds the attempt took (`DT=`)."""
+    log_word: str = ""
+    """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
+    is_unlogged: bool = False
+    """`disable_logging`: no line in the log."""
 
 
 class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
@@ -55,8 +59,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
     """Not the first address of its transaction (`->`)."""
     is_dsn_passed_on: bool = False
     """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
-    log_word: str = ""
-    """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
+    shadow: str = ""
+    """The shadow transport that got it too, and in parentheses why it failed (`ST=`)."""
 
 
 class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
@@ -79,5 +83,7 @@ class Failed(Outcome, frozen=True, kw_only=True, tag=True):
     """Final: it cannot be delivered. Causes a bounce unless the sender is null or NOTIFY=NEVER."""
 
     reason: Reason
+    output: bytes = b""
+    """What a command wrote, for the sender to read."""
     is_silent: bool = False
     """No bounce, by configuration (`:fail:` in an automatic message, NOTIFY=NEVER …)."""
