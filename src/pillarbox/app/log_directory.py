@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pillarbox.backends.journal.paths import LogTargets, read_log_file_path
+from pillarbox.backends.journal.syslog import SyslogStyle
 from pillarbox.config.model import Config
-from pillarbox.flow.settings import Files
+from pillarbox.flow.settings import Files, Logging
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+
+
+def log_targets(config: Config) -> LogTargets:
+    """`log_file_path`, expanded and read. Raises ExpandSyntaxError, ExpansionFailed."""
+    files = config.main(Files)
+    path = files.log_file_path
+    if "$" in path:
+        from pillarbox.app.services import quiet_services
+
+        path = Template.parse(path).expand_now(Scope({}, quiet_services(config)))
+    return read_log_file_path(path, files.spool_directory)
 
 
 def log_directory_of(config: Config) -> Path:
-    """Exim's `log_file_path = /var/log/exim4/%slog` names the files; the directory is what we need of it."""
-    path = config.main(Files).log_file_path
-    if not path:
-        return Path(config.main(Files).spool_directory) / "log"
-    first = path.split(":")[0].strip()
-    return Path(first.rpartition("/")[0] if "%s" in first else first)
+    """The directory of the log files; where only syslog is used, that of the spool's logs."""
+    return Path(log_targets(config).directory or f"{config.main(Files).spool_directory}/log")
+
+
+def syslog_style(config: Config) -> SyslogStyle:
+    logging = config.main(Logging)
+    return SyslogStyle(
+        facility=(logging.syslog_facility or "mail").lower(),
+        name=logging.syslog_processname,
+        has_pid=logging.syslog_pid,
+        has_timestamp=logging.syslog_timestamp,
+        is_duplicated=logging.syslog_duplication,
+    )

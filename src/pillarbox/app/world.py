@@ -5,12 +5,14 @@ Only here are ports bound to their implementations.
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 from pathlib import Path
 from typing import Protocol
 
 from pillarbox.app.helping import local_work
-from pillarbox.app.log_directory import log_directory_of
+from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
 from pillarbox.app.services import lookup_settings
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
@@ -64,12 +66,22 @@ class World:
         self.spool_directory = Path(files.spool_directory)
         self.clock = SystemClock()
         self.network = SystemNetwork()
-        log_directory = log_directory_of(config)
+        use_timezone(config.main(Logging).timezone)
+        log_directory, targets = log_directory_of(config), log_targets(config)
         for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
             directory.mkdir(parents=True, exist_ok=True)
         self.journal: ProcessJournal = FileJournal(
-            str(log_directory), str(self.spool_directory), self.clock, line_stamp(config)
+            str(log_directory),
+            str(self.spool_directory),
+            self.clock,
+            line_stamp(config),
+            targets=targets,
+            syslog=syslog_style(config),
+            has_reject_log=config.main(Logging).write_rejectlog,
+            has_message_logs=config.main(Logging).message_logs,
         )
+        if targets.problem:
+            self.journal.panic(targets.problem)
         self.due = DueTable()
         self.spool = LocalSpool(
             str(self.spool_directory),
@@ -127,6 +139,13 @@ class World:
         self.hints.close()
         self._work_thread.stop()
         self.journal.close()
+
+
+def use_timezone(name: str | None) -> None:
+    """`timezone`: of the whole process; None: the environment's stays, empty: UTC."""
+    if name is not None:
+        os.environ["TZ"] = name or "UTC"
+        time.tzset()
 
 
 def line_stamp(config: Config) -> LineStamp:

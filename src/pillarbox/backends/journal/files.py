@@ -2,6 +2,7 @@
 
 Writing a line appends to a list; the list goes to the file within 50 ms or when it has 64 KiB, whichever is first. Without a running
 event loop (in commands) every line is written at once. Time stamps are local time as Exim's, computed once a second.
+With `%D` or `%M` in the path the lines go to new files at midnight. The same lines can go to syslog too, or only there.
 Structured events stay in memory, the latest 10,000: what explains decisions later reads them there.
 """
 
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from pillarbox.backends.journal.logfile import LogFile
 from pillarbox.backends.journal.memory import one_line
 from pillarbox.backends.journal.msglog import AGE, MessageLogs
+from pillarbox.backends.journal.paths import LogTargets
+from pillarbox.backends.journal.syslog import Syslog, SyslogStyle
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Event, LineStamp
 from pillarbox.wire.exim.message_id import is_message_id
@@ -23,6 +26,7 @@ from pillarbox.wire.exim.message_id import is_message_id
 DELAY = 0.05
 GATHER = 64 * 1024
 MAX_EVENTS = 10_000
+LOGS = ("main", "reject", "panic")
 USUAL_STAMP = LineStamp()
 
 
@@ -30,13 +34,27 @@ class FileJournal:
     """Logs in `log_directory`; message logs below `spool_directory`. Both must exist."""
 
     def __init__(
-        self, log_directory: str, spool_directory: str, clock: Clock, stamp: LineStamp = USUAL_STAMP
+        self,
+        log_directory: str,
+        spool_directory: str,
+        clock: Clock,
+        stamp: LineStamp = USUAL_STAMP,
+        *,
+        targets: LogTargets | None = None,
+        syslog: SyslogStyle | None = None,
+        has_reject_log: bool = True,
+        has_message_logs: bool = True,
     ) -> None:
+        """`targets`: in place of the usual files in `log_directory`."""
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._clock = clock
-        self._main = LogFile(f"{log_directory}/mainlog")
-        self._reject = LogFile(f"{log_directory}/rejectlog")
-        self._panic = LogFile(f"{log_directory}/paniclog")
+        self._targets = targets or LogTargets(f"{log_directory}/%slog")
+        self._files = {log: LogFile(self._targets.path_of(log, clock.now())) for log in LOGS}
+        self._has_files = bool(self._targets.pattern)
+        self._syslog = Syslog(syslog or SyslogStyle(), os.getpid()) if self._targets.to_syslog else None
+        self._has_reject_log = has_reject_log
+        self._has_message_logs = has_message_logs
+        self._day = -1
         self._message_logs = MessageLogs(spool_directory)
         self._gathered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -47,23 +65,24 @@ class FileJournal:
         self._process = f" [{os.getpid()}]" if stamp.has_process else ""
 
     def main(self, line: str) -> None:
-        self._add(self._main, one_line(line))
+        self._add("main", one_line(line))
 
     def reject(self, line: str) -> None:
         """Further lines (headers of the refused message) are kept, indented, so that none looks like an entry."""
-        self._add(self._reject, line.replace("\r", "\\r").rstrip("\n").replace("\n", "\n  "))
+        if self._has_reject_log:
+            self._add("reject", line.replace("\r", "\\r").rstrip("\n").replace("\n", "\n  "))
 
     def panic(self, line: str) -> None:
         line = one_line(line)
-        self._add(self._main, line)
-        self._add(self._panic, line)
+        self._add("main", line)
+        self._add("panic", line)
         self.flush()
 
     def event(self, event: Event) -> None:
         self.events.append(event)
 
     def message(self, message_id: str, line: str) -> None:
-        if not is_message_id(message_id):
+        if not self._has_message_logs or not is_message_id(message_id):
             return
         self._message_logs.add(message_id, f"{self._now()} {one_line(line)}", self._clock.monotonic())
         if self._message_timer is None:
@@ -76,13 +95,15 @@ class FileJournal:
             self._timer = None
         self._gathered = 0
         now = self._clock.monotonic()
-        for file in (self._main, self._reject, self._panic):
+        for file in self._files.values():
             file.write_out(now)
+        if self._syslog is not None:
+            self._syslog.send()
 
     def reopen(self) -> None:
         """After log rotation: the next lines go to the files that have the names now."""
         self.flush()
-        for file in (self._main, self._reject, self._panic):
+        for file in self._files.values():
             file.reopen()
 
     def close(self) -> None:
@@ -90,11 +111,17 @@ class FileJournal:
         if self._message_timer is not None:
             self._message_timer.cancel()
         self._message_logs.write_out(self._clock.monotonic(), everything=True)
-        for file in (self._main, self._reject, self._panic):
+        for file in self._files.values():
             file.close()
+        if self._syslog is not None:
+            self._syslog.close()
 
-    def _add(self, file: LogFile, line: str) -> None:
-        file.lines.append(f"{self._now()} {line}")
+    def _add(self, log: str, line: str) -> None:
+        stamp = self._now()
+        if self._has_files:
+            self._files[log].lines.append(f"{stamp} {line}")
+        if self._syslog is not None:
+            self._syslog.add(log, stamp, line)
         self._gathered += len(line)
         if self._gathered > GATHER:
             self.flush()
@@ -108,12 +135,23 @@ class FileJournal:
         second = int(now)
         if second != self._second:
             self._second = second
-            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            local = time.localtime(second)
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", local)
+            if self._targets.is_dated and local.tm_yday != self._day:
+                self._begin_day(local.tm_yday, now)
         if self._wanted is USUAL_STAMP:
             return self._stamp
         fraction = f".{int(now * 1000) % 1000:03d}" if self._wanted.has_milliseconds else ""
         zone = time.strftime(" %z", time.localtime(second)) if self._wanted.has_timezone else ""
         return f"{self._stamp}{fraction}{zone}{self._process}"
+
+    def _begin_day(self, day: int, now: float) -> None:
+        """What was said before midnight goes to the old files first."""
+        if self._day >= 0:
+            self.flush()
+        self._day = day
+        for log, file in self._files.items():
+            file.move_to(self._targets.path_of(log, now))
 
     def _write_message_logs(self) -> None:
         self._message_timer = None

@@ -79,6 +79,12 @@ class LogFile:
         """Look at the name again at the next write."""
         self._checked_at = float("-inf")
 
+    def move_to(self, path: str) -> None:
+        """The next lines go to `path`."""
+        if path != self.path:
+            self.path = path
+            self.reopen()
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)

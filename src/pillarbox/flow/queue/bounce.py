@@ -261,10 +261,10 @@ def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:
 
 
 def _machine_order(reports: Sequence[Report]) -> list[Report]:
-    """Exim's: those whose command said something, then the others, from the last to the first."""
+    """Exim's: those whose command said something, then the others, each from the last to the first."""
     spoken = [r for r in reports if isinstance(r.outcome, Failed) and r.outcome.output]
     silent = [r for r in reports if not (isinstance(r.outcome, Failed) and r.outcome.output)]
-    return spoken + silent[::-1]
+    return spoken[::-1] + silent[::-1]
 
 
 def _recipient_block(report: Report) -> str:

@@ -101,7 +101,9 @@ class Notices:
         reports = [r for r in reports if bounce.wants_delay_notice(r.recipient)]
         if not reports:
             return 0
-        style, envelope, delay = self._style, parent.envelope, warning.delay_words(age)
+        style, envelope = self._style, parent.envelope
+        age = warning.time_of(self._warnings.times, due)
+        delay = warning.delay_words(age)
         own = USUAL_TEXTS
         if self._wording is not None:
             own = await self._wording.of_warning(parent, sender, delay)

@@ -32,6 +32,14 @@ def warnings_due(times: Sequence[float], age: float) -> int:
     return passed + (int((age - times[-1]) // interval) if interval > 0 else 0)
 
 
+def time_of(times: Sequence[float], count: int) -> float:
+    """The age at which the `count`th warning was due, seconds: what `$warn_message_delay` tells."""
+    if count <= len(times):
+        return times[count - 1]
+    interval = times[-1] - times[-2] if len(times) > 1 else times[-1]
+    return times[-1] + (count - len(times)) * interval
+
+
 def may_warn(message: Message) -> bool:
     """Exim's default `delay_warning_condition`."""
     for field in header.parse_headers(message.headers):

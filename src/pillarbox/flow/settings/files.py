@@ -68,9 +68,8 @@ class Files(MainOptions):
             object.__setattr__(self, "process_log_path", f"{self.spool_directory}/exim-process.info")
 
     def unready(self) -> Iterator[Unready]:
-        for name in ("spool_directory", "log_file_path"):
-            if "$" in getattr(self, name):
-                yield Unready(name, "paths are not expanded yet")
+        if "$" in self.spool_directory:
+            yield Unready("spool_directory", "paths are not expanded yet")
 
 
 class Logging(MainOptions):
@@ -84,19 +83,17 @@ class Logging(MainOptions):
         default=None, doc="Ports for which the local port is logged.", inert="noted"
     )
     timezone: str | None = option(
-        default=None, doc="TZ for the program; unset: the environment's, empty: UTC.", inert="noted"
+        default=None, doc="TZ for the program; unset: the environment's, empty: UTC."
     )
     hosts_connection_nolog: HostList | None = option(
         default=None, doc="Hosts whose connections are not logged.", inert="noted"
     )
-    message_logs: bool = option(
-        default=True, doc="Keep a log of its own for each message in the queue.", inert="noted"
-    )
+    message_logs: bool = option(default=True, doc="Keep a log of its own for each message in the queue.")
     preserve_message_logs: bool = option(
         default=False, doc="Keep those logs when the message has left.", inert="noted"
     )
     write_rejectlog: bool = option(
-        default=True, doc="Log what was rejected, with headers, in a file of its own.", inert="noted"
+        default=True, doc="Log what was rejected, with headers, in a file of its own."
     )
     print_topbitchars: bool = option(
         default=False, doc="Show bytes above 127 in logs as they are.", inert="noted"
@@ -104,15 +101,11 @@ class Logging(MainOptions):
     slow_lookup_log: int = option(
         default=0, doc="Log DNS lookups that take more milliseconds than this; 0: none.", inert="noted"
     )
-    syslog_duplication: bool = option(
-        default=True, doc="Send to syslog too what belongs to two logs.", inert="noted"
-    )
-    syslog_facility: str | None = option(
-        default=None, doc="Which facility of syslog to use; unset: mail.", inert="noted"
-    )
-    syslog_pid: bool = option(default=True, doc="Put the process number into syslog lines.", inert="noted")
-    syslog_processname: str = option(default="exim", doc="Our name in syslog.", inert="noted")
-    syslog_timestamp: bool = option(default=True, doc="Put the time into syslog lines.", inert="noted")
+    syslog_duplication: bool = option(default=True, doc="Send to syslog too what belongs to two logs.")
+    syslog_facility: str | None = option(default=None, doc="Which facility of syslog to use; unset: mail.")
+    syslog_pid: bool = option(default=True, doc="Put the process number into syslog lines.")
+    syslog_processname: str = option(default="exim", doc="Our name in syslog.")
+    syslog_timestamp: bool = option(default=True, doc="Put the time into syslog lines.")
     panic_coredump: bool = option(default=False, doc="Leave a core dump at an internal error.", inert="noted")
     debug_store: bool = option(default=False, doc="Check memory as debugging Exim does.", inert="noted")
 
