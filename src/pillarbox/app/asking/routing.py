@@ -143,6 +143,9 @@ class _Asking:
     def _tell_log(self, lines: Iterable[LogLine]) -> None:
         sys.stdout.flush()
         for line in lines:
+            if line.is_debug:
+                print(line.text, file=sys.stderr)
+                continue
             journal = self._mta.world.journal
             if line.is_main:
                 journal.main(line.text)

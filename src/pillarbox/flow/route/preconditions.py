@@ -15,6 +15,7 @@ from pillarbox.flow.route.result import LogLine
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.template import Template
 
 Check = Callable[[Visit], "str | None"]
 """The reason to skip the router, for `-bt`; None: the test holds."""
@@ -55,6 +56,8 @@ def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
         checks.append(_account_check())
     if router.router_home_directory is not None:
         checks.append(_home_step(router))
+    if router.debug_print is not None and purpose == "test":
+        checks.append(_debug_step(router.debug_print))
     if router.senders is not None:
         checks.append(_senders_check(router))
     if router.require_files is not None:
@@ -188,6 +191,21 @@ def _home_step(router: Router) -> Check:
             visit.is_stale = True
         except ForcedFailure:
             pass
+        return None
+
+    return check
+
+
+def _debug_step(template: Template) -> Check:
+    """Not a test: `debug_print`. Exim has it here, before the tests that mostly fail."""
+
+    def check(visit: Visit) -> str | None:
+        try:
+            text = template.expand_now(visit.scope)
+        except (ForcedFailure, ExpansionFailed, ExpansionDeferred):
+            return None
+        if text:
+            visit.log.append(LogLine(text.rstrip("\n"), is_main=False, is_debug=True))
         return None
 
     return check

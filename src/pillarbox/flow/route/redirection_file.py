@@ -69,7 +69,8 @@ async def read_included(path: str, visit: Visit, actor: Actor | None) -> str:
     except WorkRefused as refusal:
         raise Unreadable(str(refusal)) from None
     if found.error:
-        raise Unreadable(f"failed to open included file {path}: {os.strerror(found.error)}")
+        why = _reason(found.error, actor, work)
+        raise Unreadable(f"failed to open included file {path}: {why}")
     if found.is_cut:
         raise Unreadable(f"{path} is larger than {MAX_SIZE} bytes")
     return found.data.decode("utf-8", "surrogateescape")
@@ -103,17 +104,20 @@ async def _check_absence(
         case errno.EACCES if checks.ignores_eacces:
             return
         case errno.EACCES:
-            uid, gid = _acting(actor, work)
-            raise Unreadable(f"failed to open {path}: {os.strerror(found.error)} (euid={uid} egid={gid})")
+            raise Unreadable(f"failed to open {path}: {_reason(found.error, actor, work)}")
         case errno.EINVAL if found.facts is not None:
             raise Unreadable(f"{path} is not a regular file")
     raise Unreadable(f"failed to open {path}: {os.strerror(found.error)}")
 
 
-def _acting(actor: Actor | None, work: LocalWork) -> tuple[int, int]:
+def _reason(error: int, actor: Actor | None, work: LocalWork) -> str:
+    """Who was not permitted is told too."""
+    text = os.strerror(error)
+    if error != errno.EACCES:
+        return text
     if actor is None or not work.acts_as_users:
-        return os.geteuid(), os.getegid()
-    return actor.uid, actor.gid
+        return f"{text} (euid={os.geteuid()} egid={os.getegid()})"
+    return f"{text} (euid={actor.uid} egid={actor.gid})"
 
 
 def _check_facts(path: str, facts: FileFacts, checks: Checks) -> None:

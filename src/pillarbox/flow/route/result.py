@@ -170,6 +170,8 @@ class LogLine(NamedTuple):
     is_panic: bool = False
     """For the panic log."""
     is_main: bool = True
+    is_debug: bool = False
+    """For whoever watches `-bt`, not for any log."""
 
 
 class Trouble(NamedTuple):

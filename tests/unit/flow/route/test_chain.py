@@ -329,7 +329,9 @@ async def test_caseful_local_part() -> None:
 
 async def test_missing_transport_postpones() -> None:
     world = RoutingWorld("r:\n driver = accept\n transport = nowhere_$local_part\n")
-    assert summary(await world.route("a@b.test")) == ["a@b.test ? transport \"nowhere_a\" not found in r router"]
+    assert summary(await world.route("a@b.test")) == [
+        'a@b.test ? transport "nowhere_a" not found in r router'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,14 @@ async def test_hosts(address: str, expected: list[str]) -> None:
     assert names(assignment.hosts) == expected
 
 
-@pytest.mark.parametrize("domain", ["nowhere.test", "empty.test", "[192.0.2.1]", "x" * 70 + ".test"])
+@pytest.mark.parametrize("domain", ["nowhere.test", "empty.test", "x" * 70 + ".test"])
 async def test_declines(domain: str) -> None:
     assert summary(await world().route(f"a@{domain}")) == [f"a@{domain} ! Unrouteable address"]
+
+
+async def test_an_address_literal_is_no_domain() -> None:
+    said = 'a@[192.0.2.1] ! mail domain "[192.0.2.1]" is syntactically invalid'
+    assert summary(await world().route("a@[192.0.2.1]")) == [said]
 
 
 @pytest.mark.parametrize("domain", ["nohosts.test", "toip.test"])

@@ -90,7 +90,7 @@ async def test_mx_of_a_name_and_the_hosts_file() -> None:
     ]
     assert await hosts_of("  route_list = * box byname\n") == [("box", ("10.1.1.1",), 0)]
     assert summary(await world("  route_list = * box bydns\n").route("a@b.test")) == [
-        "a@b.test ? lookup of host \"box\" failed in m router"
+        'a@b.test ? lookup of host "box" failed in m router'
     ]
 
 
@@ -102,7 +102,10 @@ async def test_mx_of_a_name_and_the_hosts_file() -> None:
         ("fail", '! lookup of host "gone.test" failed in m router'),
         ("decline", "-> local"),
         ("pass", "-> local"),
-        ("ignore", "? lookup failed for all hosts in m router: host_find_failed=ignore host_all_ignored=defer"),
+        (
+            "ignore",
+            "? lookup failed for all hosts in m router: host_find_failed=ignore host_all_ignored=defer",
+        ),
     ],
 )
 async def test_host_find_failed(setting: str, expected: str) -> None:

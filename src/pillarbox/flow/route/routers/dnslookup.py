@@ -72,7 +72,7 @@ class DnsLookup(Router, driver="dnslookup"):
     async def route(self, visit: Visit) -> RouteResult:
         domain = visit.domain
         if not domain or domain.startswith("["):
-            return Declined("domain is an address literal")
+            return Declined(message=f'mail domain "{domain}" is syntactically invalid')
         method = await self._method(visit)
         result = await self._look_up(domain, visit, method)
         if not isinstance(result, Declined):
