@@ -141,6 +141,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             delivery_class=_delivery_class(options),
             transports_class=DryTransports if options.is_dry else Transports,
         )
+        make_offline_folder(world.spool_directory)
         code = await job(mta, world)
         await mta.retire()
     except (ConfigError, TlsFileError) as error:
@@ -179,7 +180,6 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
 async def _perform(request: Act | Run, mta: Mta, world: World, login: str) -> int:
     if isinstance(request, Run):
         await recover_all(str(world.spool_directory), world.clock, report=world.journal.panic)
-        make_offline_folder(world.spool_directory)
         await take_in_offline(mta, world)
     code = 0
     async for line in perform(request, mta, login):

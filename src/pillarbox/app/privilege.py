@@ -90,7 +90,8 @@ def become_mail_user(config: Config, config_path: Path) -> Path | None:
         return out_of_reach[0]
     for place in (Path(files.spool_directory), log_directory_of(config)):
         if not place.exists():
-            place.mkdir(parents=True, mode=0o750)
+            place.mkdir(parents=True)
+            place.chmod(0o751)  # everybody may reach the socket and the offline folder
             os.chown(place, user.pw_uid, gid)
     drop(user, gid)
     return None

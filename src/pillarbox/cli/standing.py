@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.options import is_test_harness
 from pillarbox.cli.places import fail
@@ -40,10 +41,19 @@ def give_up_borrowed_root(read: Arguments) -> None:
     """Where the caller decides what is read."""
     if not has_borrowed_root():
         return
-    decides = read.config or read.data or read.macros or os.environ.get(ENVIRONMENT)
+    decides = read.config or read.data or read.macros or os.environ.get(ENVIRONMENT) or not _is_ours()
     if (decides and not is_test_harness()) or read.mode in _ASKING:
         os.setresgid(os.getgid(), os.getgid(), os.getgid())
         os.setresuid(os.getuid(), os.getuid(), os.getuid())
+
+
+def _is_ours() -> bool:
+    """Whether the configuration that would be found is root's: not one that lies where the caller stands."""
+    found = find_configuration()
+    if found is None or Path.cwd() in found.parents:
+        return False
+    status = found.stat()
+    return status.st_uid == 0 and not status.st_mode & 0o022
 
 
 def check_rights(config: Path, read: Arguments) -> None:
