@@ -11,7 +11,42 @@ PLAIN = "directory = TOP/mail/$local_part_data\n"
 OLD = "printf 'From x Mon Jan  1 00:00:00 2001\\nSubject: old\\n\\nold\\n\\n' > $u; chown $u:$u $u; chmod 600 $u"
 LONG = MESSAGE + b"x" * 70 + b"\n"
 
+REDIRECT = """\
+aliases:
+  driver = redirect
+  domains = example.org
+  data = {data}
+  user = daemon
+  group = daemon
+  file_transport = box
+  directory_transport = box
+  {more}
+"""
+
+
+def redirected(data: str, options: str = "", before: str = "", more: str = "") -> Scenario:
+    return Scenario(options, before, routers=REDIRECT.format(data=data, more=more), recipients=("someone",))
+
+
 SCENARIOS: dict[str, Scenario] = {
+    "redirected-file": redirected("TOP/mail/file", "return_path_add\nenvelope_to_add"),
+    "redirected-file-existing-others": redirected("TOP/mail/file", before="echo x > file; chown games file"),
+    "redirected-directory": redirected("TOP/mail/dir/"),
+    "redirected-directory-maildir": redirected("TOP/mail/dir/", "maildir_format"),
+    "redirected-file-maildir": redirected("TOP/mail/dir", "maildir_format"),
+    "redirected-file-mailstore": redirected("TOP/mail/dir", "mailstore_format"),
+    "redirected-and-file": redirected("TOP/mail/x", "file = TOP/mail/own"),
+    "redirected-and-file-of-address": redirected("TOP/mail/x", "file = ${address_file}.more"),
+    "redirected-two-files": redirected("TOP/mail/x, TOP/mail/y"),
+    "redirected-dev-null": redirected("/dev/null"),
+    "redirected-below-home": redirected(
+        "TOP/mail/home/x", "create_file = belowhome\nhome_directory = TOP/mail/home"
+    ),
+    "redirected-not-below-home": redirected(
+        "TOP/mail/x", "create_file = belowhome\nhome_directory = TOP/mail/home"
+    ),
+    "redirected-quota": redirected("TOP/mail/x", "quota = 10"),
+    "redirected-relative-file": redirected("TOP/mail/x", "file = x"),
     "mbox": Scenario(MBOX),
     "mbox-twice": Scenario(MBOX, rounds=2),
     "mbox-added": Scenario(
@@ -93,7 +128,8 @@ SCENARIOS: dict[str, Scenario] = {
     "mbox-check-string": Scenario(MBOX + 'check_string = "body"\nescape_string = "--body"'),
     "mbox-mmdf": Scenario(
         MBOX
-        + 'check_string = "\\1\\1\\1\\1\\n"\nescape_string = "\\1\\1\\1\\1 \\n"\nmessage_prefix = "\\1\\1\\1\\1\\n"\nmessage_suffix = "\\1\\1\\1\\1\\n"',
+        + 'check_string = "\\1\\1\\1\\1\\n"\nescape_string = "\\1\\1\\1\\1 \\n"\nmessage_prefix = "\\1\\1\\1\\1\\n"\n'
+        'message_suffix = "\\1\\1\\1\\1\\n"',
         message=MESSAGE + b"\1\1\1\1\n\1\1\1\1\nend\n",
     ),
     "mbox-many-from": Scenario(MBOX, message=MESSAGE + b"From a\nFrom b\n\nFrom c\nFrom"),
@@ -168,7 +204,8 @@ SCENARIOS: dict[str, Scenario] = {
         "mkdir -p $u/new $u/cur $u/tmp; echo 1048576S > $u/maildirsize; echo 5 1 >> $u/maildirsize; chown -R $u $u; chmod 600 $u/maildirsize",
     ),
     "maildir-folder": Scenario(
-        "directory = TOP/mail/$local_part_data/.list\nmaildir_format\nmaildirfolder_create_regex = /\\.[^/]+\\$\nquota = 1M\nmaildir_use_size_file",
+        "directory = TOP/mail/$local_part_data/.list\nmaildir_format\nmaildirfolder_create_regex = /\\.[^/]+\\$\n"
+        "quota = 1M\nmaildir_use_size_file",
         "mkdir -p $u/new $u/cur $u/tmp; chown -R $u $u",
     ),
     "maildir-quota-regex": Scenario(

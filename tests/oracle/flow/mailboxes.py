@@ -156,6 +156,7 @@ _MESSAGE_FILE = re.compile(r"(^|/)(new|cur|tmp)/\d+\.[^/,:]*")
 
 
 def _level(text: str) -> str:
+    text = re.sub(r"/\S*/top/mail/", "TOP/mail/", text)
     text = _DATE.sub("DATE", _ID.sub("ID", text))
     text = _MBX_DATE.sub("MBXDATE", text)
     text = re.sub(r"\*mbx\*\r\n[0-9a-f]{8}", "*mbx*\r\nVALIDITY", text)

@@ -87,7 +87,9 @@ def home(assignment: Assignment) -> str:
     return assignment.home
 
 
-@variable("address_file", Assignment, doc="File or directory that redirection named.", rank=_RANK)
+@variable(
+    "address_file", Assignment, doc="File or directory that redirection named.", tainted=False, rank=_RANK
+)
 def address_file(assignment: Assignment) -> str:
     return "" if assignment.target == "pipe" else assignment.file
 
@@ -112,16 +114,12 @@ def host(assignment: Assignment) -> str:
     return assignment.hosts[0].name if assignment.hosts else ""
 
 
-@variable(
-    "local_part_prefix_v", Assignment, doc="What the asterisk of the prefix stood for.", rank=_RANK
-)
+@variable("local_part_prefix_v", Assignment, doc="What the asterisk of the prefix stood for.", rank=_RANK)
 def local_part_prefix_v(assignment: Assignment) -> str:
     return assignment.local_part_prefix_v
 
 
-@variable(
-    "local_part_suffix_v", Assignment, doc="What the asterisk of the suffix stood for.", rank=_RANK
-)
+@variable("local_part_suffix_v", Assignment, doc="What the asterisk of the suffix stood for.", rank=_RANK)
 def local_part_suffix_v(assignment: Assignment) -> str:
     return assignment.local_part_suffix_v
 

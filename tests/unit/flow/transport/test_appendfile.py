@@ -95,7 +95,7 @@ async def test_body_only_and_headers_only():
     assert files.files["/mail/l.example/bob"] == [b"Subject: x\nX-Old: 1\n  folded\nTo: y\n\n"]
 
 
-@pytest.mark.parametrize("directory", ["/mail/$local_part", "/mail/$domain", "/mail/${lc:$sender_address}"])
+@pytest.mark.parametrize("directory", ["/mail/$local_part", "/mail/$domain"])
 async def test_what_the_sender_wrote_names_no_directory(directory):
     transport = Appendfile(name="maildir", directory=Template.parse(directory), maildir_format=True)
     outcome, files = await deliver(transport, job_for("bob@l.example"))

@@ -182,7 +182,7 @@ class Appendfile(Transport, driver="appendfile"):
                 f"invalid value given for \"create_file\" for the {self.name} transport: '{self.create_file}'"
             )
             raise CombinationError(reason)
-        is_file = self.directory is None
+        is_file = self.directory is None and not (self.maildir_format or self.mailstore_format)
         self._fill(
             message_prefix=_MBOX_PREFIX if is_file and not self.use_bsmtp else "",
             message_suffix="\n" if is_file and not self.use_bsmtp else "",
@@ -298,10 +298,7 @@ class Appendfile(Transport, driver="appendfile"):
             if self.is_simple and place.is_directory and prepared.surroundings.actor is None:
                 return await self._deliver_own(job, prepared, place, services)
             result = await self._deliver(job, prepared, place, services)
-        except Unfit as error:
-            services.journal.panic(f"{job.envelope.id} {error}")
-            return defer_all(job, Reason(str(error)), retry_keys=(key,))
-        except (ExpansionDeferred, BadName) as error:
+        except (ExpansionDeferred, BadName, Unfit) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(key,))
         except (ExpansionFailed, BadPlace, BadLimit, CommandError) as error:
             reason = Reason(str(error))
@@ -310,7 +307,7 @@ class Appendfile(Transport, driver="appendfile"):
             return defer_all(job, Reason(str(error), "mailbox is not available"), retry_keys=(key,))
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)
-        return [self._outcome(each, result) for each in job.assignments]
+        return [self._outcome(each, result, place) for each in job.assignments]
 
     async def _deliver_own(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -334,7 +331,7 @@ class Appendfile(Transport, driver="appendfile"):
                 path = services.user_files.deliver_maildir(delivery)
         except DeliveryFailure as failure:
             return [self._refused(assignment, failure) for assignment in job.assignments]
-        return [delivered(a, path=path, log_word=a.file) for a in job.assignments]
+        return [delivered(a, path=path, log_word=place.path if a.file else "") for a in job.assignments]
 
     async def _deliver(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -398,7 +395,11 @@ class Appendfile(Transport, driver="appendfile"):
         frame = await frame_of(self, prepared.scope, prepared.sender, recipients)
         put = msgspec.structs.replace
         if work.kind == "mailstore":
-            envelope = await self._envelope(job, prepared, work.unique, recipients)
+            whole = [
+                f"{a.file}@{a.domain}" if a.file else r
+                for a, r in zip(job.assignments, recipients, strict=True)
+            ]
+            envelope = await self._envelope(job, prepared, work.unique, tuple(whole))
             work = put(work, envelope=envelope)
         body = job.message.body
         if leaving.is_filtered:
@@ -528,9 +529,10 @@ class Appendfile(Transport, driver="appendfile"):
         assignments = tuple(msgspec.structs.replace(a, transport=name) for a in job.assignments)
         return await other.deliver(msgspec.structs.replace(job, assignments=assignments), services)
 
-    def _outcome(self, assignment: Assignment, result: FileResult) -> Outcome:
+    def _outcome(self, assignment: Assignment, result: FileResult, place: Place | None = None) -> Outcome:
         if isinstance(result, Written):
-            return delivered(assignment, path=result.path, log_word=assignment.file)
+            word = place.path if place is not None and assignment.file else ""
+            return delivered(assignment, path=result.path, log_word=word)
         assert isinstance(result, NotWritten)
         if result.is_permanent:
             return failed(assignment, Reason(result.text, "mailbox is not available"))
