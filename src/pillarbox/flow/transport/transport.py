@@ -41,7 +41,7 @@ from pillarbox.flow.transport.filtering import WHO, filtered
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.rewriting import rewritten
 from pillarbox.flow.transport.services import TransportServices
-from pillarbox.flow.transport.surroundings import Surroundings, surroundings_of
+from pillarbox.flow.transport.surroundings import Surroundings, Unfit, surroundings_of
 from pillarbox.flow.transport.writing import Copy
 from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
@@ -205,13 +205,17 @@ class Transport(Driver, family="transport"):
         """What the delivery of a local transport needs. Raises Unfit, ExpansionFailed, ExpansionDeferred."""
         scope = scope_of(job, services)
         creator = (job.envelope.origin.caller_uid, job.envelope.origin.caller_gid)
-        surroundings = await surroundings_of(
-            self,
-            job.assignments[0],
-            scope,
-            services,
-            creator=creator if self.runs_as_creator and creator[0] >= 0 else None,
-        )
+        try:
+            surroundings = await surroundings_of(
+                self,
+                job.assignments[0],
+                scope,
+                services,
+                creator=creator if self.runs_as_creator and creator[0] >= 0 else None,
+            )
+        except Unfit as error:
+            services.journal.panic(f"{job.envelope.id} {error}")
+            raise
         sender = await self.sender_of(job, scope)
         facets: dict[type, object] = {
             DeliveryFacts: DeliveryFacts(self.addresses_of(job), Tainted(sender or ""))
@@ -243,7 +247,7 @@ class Transport(Driver, family="transport"):
         return await filtered(
             copy,
             self.filter_line,
-            self.addresses_of(job),
+            [assignment.address for assignment in job.assignments],
             prepared.scope,
             prepared.surroundings,
             services,

@@ -136,11 +136,11 @@ def line_outcome(
                 line += f" QT={show_elapsed(age, style)}"
             return line + _took(outcome, style)
         case Failed():
-            who = f"{_who(outcome, outcome.address, style)}{_from(sender, style)}"
+            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_from(sender, style)}"
             why = f"{_how(outcome, style)} : {printable(outcome.reason.log)}"
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
-            who = f"{_who(outcome, outcome.address, style)}{_drivers(outcome)}"
+            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_drivers(outcome)}"
             if outcome.error == "retry_time" and not outcome.router:
                 return f"{message_id} == {who} routing defer: retry time not reached"
             return f"{message_id} == {who} defer{_took(outcome, style)}{_why_deferred(outcome)}"

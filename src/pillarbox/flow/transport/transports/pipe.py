@@ -208,6 +208,7 @@ class Pipe(Transport, driver="pipe"):
     ) -> tuple[str, ...]:
         """Raises CommandError, ExpansionFailed, ExpansionDeferred."""
         first, scope = job.assignments[0], prepared.scope
+        addresses = [assignment.address for assignment in job.assignments]
         is_redirected = bool(first.file) and not self.force_command
         if self.use_shell:
             return ("/bin/sh", "-c", await self._shell_text(source, scope, expands=not is_redirected))
