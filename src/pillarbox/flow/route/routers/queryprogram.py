@@ -86,8 +86,8 @@ class QueryProgram(Router, driver="queryprogram"):
         for number, each in enumerate(self.arguments):
             text = await visit.expand(each)
             if is_tainted(text):
-                problem = f"Tainted arg {number} for {self.name} router command: '{text}'"
-                return self.postpone(visit, problem.replace(self.name, "queryprogram", 1))
+                problem = f"Tainted arg {number} for queryprogram router command: '{text}'"
+                return self.postpone(visit, problem)
             arguments.append(plain(text))
         if not arguments or not arguments[0].startswith("/"):
             return self.postpone(visit, self._returned(_NOT_FOUND))
