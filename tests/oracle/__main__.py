@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.oracle import families
 from tests.oracle.explained import unexplained
-from tests.oracle.generate import FILES, Grammar
+from tests.oracle.generate import CONFIGURATION, FILES, MESSAGE, Grammar
 from tests.oracle.real_exim import MISSING, find_exim
 
 BATCH = 500
@@ -81,7 +81,9 @@ def generated_differences(exim: str, family: families.Family) -> list[str]:
 
 def generated_family(seed: int, count: int, folder: Path) -> families.Family:
     """Strings of one seed, with the files they name."""
-    families.write_configuration(folder)
+    families.write_configuration(folder, CONFIGURATION)
+    if seed % 2:
+        (folder / "message").write_text(MESSAGE, "latin-1")
     for name, text in FILES.items():
         (folder / name).write_text(text, "utf-8")
     texts = [text.replace("@DIR@", str(folder)) for text in Grammar(seed).strings(count)]

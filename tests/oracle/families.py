@@ -90,8 +90,8 @@ def _cases(path: Path, folder: Path) -> list[Case]:
     return found
 
 
-RESET = "${filter{a}{match{}{^}}}${extract{a}{a=}{${base62:x}}}"
-"""Leaves `$value`, `$0` and `$1` empty: a string that fails may leave them set for the next one in Exim."""
+RESET = "${addresses:a}${filter{a}{match{}{^}}}${extract{a}{a=}{${base62:x}}}"
+"""Leaves `$value`, `$0` and `$1` empty, and no group of addresses open: a string that fails may leave them set for the next one in Exim."""
 
 
 def separate_answers(program: str, family: Family, strings: list[str]) -> list[str]:

@@ -17,9 +17,119 @@ FILES = {
         "a.b.test: deep\n*.b.test: partial\n192.0.2.1: host\n::1: six\nlist: a:b:c\nx=y: z\n"
     ),
     "wild": "^a(.)c\\$: regex $1\n*.d.test: suffix\nplain: it\n\\N^x\\d+$\\N: digits\n",
+    "names": "# a comment\na.test\nalice # another\n!bob\n*.b.test\nu@b.test\n\nx#y\n",
     "networks": "192.0.2.0/24: net\n10.0.0.0/8: ten\n2001:db8::/32: six\n*: any\n",
 }
 """Files beside the configuration."""
+CONFIGURATION = """\
+domainlist dl = a.test : *.b.test : !c.test : d.test
+domainlist nested = x.test : +dl : ^e\\d
+hostlist hl = 192.0.2.0/24 : !10.1.0.0/16 : 10.0.0.0/8 : 2001:db8::/32
+addresslist al = *@a.test : u@b.test : !@c.test : ^x.*@d
+localpartlist ll = alice : bob* : +caseful : Carol
+"""
+MESSAGE = """\
+From: "Q. Uoted" <u@b.test>
+To: a@b, Group: c@d.test, (comment) e@f.test;, <@route.test:r@x.test>
+Cc: Full Name <u@x.test>,
+ folded@y.test
+Subject: =?utf-8?q?caf=C3=A9?= and  =?iso-8859-1?b?6Q==?=
+ over two lines
+X-List: a:b : c::d
+X-List: e
+X-Empty:
+X-Raw: caf\xe9 $value ${lc:X} \\n
+Reply-To: "un@quoted"@[192.0.2.1]
+
+first line of the body
+second $line
+"""
+"""Every other batch has it loaded."""
+_HEADERS = (
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "x-list",
+    "x-empty",
+    "x-raw",
+    "reply-to",
+    "x-none",
+    "Subject",
+    "X_List",
+)
+_DOMAINS = (
+    "a.test",
+    "x.b.test",
+    "b.test",
+    "c.test",
+    "d.test",
+    "e1",
+    "A.TEST",
+    "mail.example.org",
+    "",
+    "@",
+    "192.0.2.1",
+    "[192.0.2.1]",
+    "a.b.test",
+)
+_HOSTS = (
+    "192.0.2.1",
+    "10.1.2.3",
+    "10.2.3.4",
+    "2001:db8::1",
+    "::1",
+    "::ffff:192.0.2.1",
+    "1.2.3",
+    "",
+    "192.0.2.1/24",
+)
+_ADDRESSES = (
+    "u@b.test",
+    "x@a.test",
+    "a@c.test",
+    "xy@d",
+    "U@B.test",
+    "@c.test",
+    "alice@d.test",
+    "alice",
+    "",
+    '"q u"@d.test',
+    "u@x@a.test",
+    "<>",
+)
+_LOCAL_PARTS = ("alice", "ALICE", "bobby", "Carol", "carol", "", "a:b", "*")
+_DOMAIN_ITEMS = ("*.b.test", "a.test", "!c.test", "^e\\\\d", "+dl", "+nested", "+nosuch", "@", "*", "lsearch;@DIR@/keys", "partial-lsearch;@DIR@/keys",
+                 "wildlsearch;@DIR@/wild", "nosuch;x", "@DIR@/names", "!@DIR@/names", "*test", "!+dl", "", " ", "lsearch*;@DIR@/keys", "^[")  # fmt: skip
+_HOST_ITEMS = ("192.0.2.0/24", "!10.1.0.0/16", "10.0.0.0/8", "2001:db8::/32", "+hl", "*", "<; ::1", "net-iplsearch;@DIR@/networks", "net24-lsearch;@DIR@/keys",
+               "net-lsearch;@DIR@/keys", "192.0.2.1", "iplsearch;@DIR@/networks", "::1", "1.2.3.4/33", "@[]", "!192.0.2.1", "+nosuch", "x.test")  # fmt: skip
+_ADDRESS_ITEMS = ("*@a.test", "u@b.test", "!@c.test", "^x.*@d", "+al", "a.test", "*.test", "@@lsearch;@DIR@/keys", "lsearch*@;@DIR@/keys", "*", "u@*.test",
+                  "+nosuch", "@DIR@/names", "\\N^\"q\\N", "*@+dl", "alice@lsearch;@DIR@/keys", "", "+caseful", "lsearch;@DIR@/keys")  # fmt: skip
+_LOCAL_ITEMS = (
+    "alice",
+    "bob*",
+    "+caseful",
+    "Carol",
+    "!carol",
+    "+ll",
+    "^a",
+    "*",
+    "lsearch;@DIR@/keys",
+    "@DIR@/names",
+    "*y",
+    "+nosuch",
+    "",
+    "!*",
+)
+_MATCHES = {
+    "match_domain": (_DOMAINS, _DOMAIN_ITEMS),
+    "match_ip": (_HOSTS, _HOST_ITEMS),
+    "match_address": (_ADDRESSES, _ADDRESS_ITEMS),
+    "match_local_part": (_LOCAL_PARTS, _LOCAL_ITEMS),
+    "inlist": (_LOCAL_PARTS, _LOCAL_ITEMS),
+    "inlisti": (_LOCAL_PARTS, _LOCAL_ITEMS),
+}
+"""What may match what."""
 
 _WORDS = ("alice", "bob", "a", "b", "abc", "ABC", "x1", "10", "-3", "0", "1k", "2M", "0x1f", "yes", "no", "true", "false", "", " ", "a b",
           "a:b:c", "a::b", " a : b ", "<;a;b", "<, a,b", "<; ", ":", "a,b,,c", "x=1 y=2", 'x="q u" y=2', "caf\\303\\251", "\\377",
@@ -76,6 +186,13 @@ class Grammar:
             self._lookup,
             self._json,
             self._hmac,
+            self._match,
+            self._match,
+            self._header,
+            self._header,
+            self._of_addresses,
+            self._of_list,
+            self._file,
         )
 
     def strings(self, count: int) -> list[str]:
@@ -213,3 +330,105 @@ class Grammar:
 
     def _hmac(self, depth: int) -> str:
         return f"${{hmac{{{self._random.choice(('md5', 'sha1', 'md5', 'sha1', 'md5', 'sha1', 'sha2'))}}}{self._braced(0)}{self._braced(depth)}}}"
+
+    def _match(self, depth: int) -> str:
+        kind = self._random.choice(tuple(_MATCHES))
+        subjects, items = _MATCHES[kind]
+        begin, separator = self._random.choice((("", " : "), ("", ":"), ("<; ", " ; "), ("<,", ",")))
+        listed = separator.join(self._random.choice(items) for _ in range(self._random.randint(0, 4)))
+        subject = self._random.choice(subjects) if self._random.random() < 0.8 else self.text(depth)
+        yes = self._random.choice(("", "{<$value><$0><$1>}{no}", "{<$1><$2>}", "{yes}fail"))
+        return f"${{if {kind}{{{subject}}}{{{begin}{listed}}}{yes}}}"
+
+    def _header(self, depth: int) -> str:
+        kind = self._random.choice(("h", "rh", "bh", "lh", "header", "rheader"))
+        name = self._random.choice(_HEADERS)
+        plain = f"${kind}_{name}:"
+        if self._random.random() < 0.3:
+            return plain
+        operator = self._random.choice(
+            (
+                "addresses",
+                "address",
+                "listcount",
+                "strlen",
+                "uc",
+                "quote",
+                "escape",
+                "rfc2047",
+                "rxquote",
+                "length_9",
+                "md5",
+            )
+        )
+        return f"${{{operator}:{plain}}}"
+
+    def _of_addresses(self, depth: int) -> str:
+        pieces = (
+            "u@b.test",
+            "<",
+            ">",
+            "(c)",
+            ",",
+            ";",
+            "g:",
+            '"q"',
+            " ",
+            "@",
+            ".",
+            "a",
+            "b.test",
+            "\\\\",
+            "@r.test:",
+            "[1.2.3.4]",
+            "=?utf-8?q?x?=",
+        )
+        text = "".join(self._random.choice(pieces) for _ in range(self._random.randint(1, 8)))
+        operator = self._random.choice(
+            ("address", "addresses", "addresses:>;", "local_part", "domain", "quote_local_part")
+        ).partition(":")
+        return f"${{{operator[0]}:{operator[2]}{text}}}"
+
+    def _of_list(self, depth: int) -> str:
+        begin, separator = self._random.choice(
+            (
+                ("", ":"),
+                ("", " : "),
+                ("<;", ";"),
+                ("<, ", " ,"),
+                ("<|", "|"),
+                (" <;", ";"),
+                ("<\\n", "\\n"),
+                ("<\\t ", "\\t"),
+            )
+        )
+        parts = (
+            "a",
+            "b",
+            "",
+            " ",
+            "a b",
+            "x" + separator * 2 + "y",
+            "$h_x-list:",
+            "${lc:Q}",
+            "\\\\ ",
+            "1",
+            "22",
+            "-3",
+            "<",
+            "!a",
+        )
+        listed = begin + separator.join(self._random.choice(parts) for _ in range(self._random.randint(0, 5)))
+        form = self._random.choice(
+            ("${map{%s}{<$item>}}", "${filter{%s}{!eq{$item}{a}}}", "${reduce{%s}{}{$value,$item}}", "${sort{%s}{lt}{$item}}", "${sort{%s}{<}{$item}}",
+             "${listcount:%s}", "${listextract{2}{%s}}", "${listextract{-1}{%s}{$value}{no}}", "${if forany{%s}{eq{$item}{b}}{y}{n}}",
+             "${if forall{%s}{match{$item}{\\\\S}}{y}{n}}", "${map{${map{%s}{$item:$item}}}{<$item>}}", "${if inlist{a}{%s}{y}{n}}", "${listnamed:%s}")
+        )  # fmt: skip
+        return form % listed
+
+    def _file(self, depth: int) -> str:
+        name = self._random.choice(("keys", "wild", "missing", "names", ""))
+        return self._random.choice(
+            ("${readfile{@DIR@/%s}}", "${readfile{@DIR@/%s}{|}}", "${if exists{@DIR@/%s}{y}{n}}", "${lookup{%s}dsearch{@DIR@}}",
+             "${lookup{%s}dsearch,filter=file,ret=full{@DIR@}{$value}{no}}", "${listnamed:dl}${listnamed_d:nested}%s", "${listnamed_h:%s}")
+        ) % name  # fmt: skip

@@ -239,36 +239,56 @@ class AddressItem(NamedTuple):
 
 
 def address_items(text: str, *, opens_groups: bool = True) -> Iterator[AddressItem]:
-    """The addresses of a header line, whatever they look like; groups (`name: a, b;`) are opened, or taken for an address each."""
+    """The addresses of a header line, whatever they look like; groups (`name: a, b;`) are opened, or taken for an address each.
+
+    Only a phrase in front of the colon makes a group. In an item that begins with `@`, a route, commas do not count up to the colon.
+    """
     at, begin = 0, 0
     end = len(text)
-    in_group = False
+    in_group, is_phrase, in_route = False, True, _begins_route(text, 0)
     while at < end:
         character = text[at]
-        if character == '"':
-            quoted = _QUOTED.match(text, at)
-            at = quoted.end() if quoted else end
-        elif character == "(":
-            reader = _Reader(text)
-            reader.at = at
-            reader.skip()
-            at = reader.at
-        elif character == "\\":
-            at += 2
-        elif character == "<":
-            close = text.find(">", at)
-            at = close + 1 if close >= 0 else end
-        elif literal := _LITERAL.match(text, at):
-            at = literal.end()
-        elif character == ":" and not in_group and opens_groups:
-            in_group = True
+        if character == ":" and (in_route or (opens_groups and is_phrase and not in_group)):
             at += 1
-            begin = at
-        elif character == "," or (character == ";" and in_group):
+            if not in_route:
+                in_group, begin = True, at
+                in_route = _begins_route(text, at)
+            else:
+                in_route = False
+        elif (character == "," and not in_route) or (character == ";" and in_group):
             yield AddressItem(text[begin:at], begin)
             in_group = in_group and character == ","
             at += 1
             begin = at
+            is_phrase, in_route = True, _begins_route(text, at)
         else:
-            at += 1
+            is_phrase = is_phrase and character not in "@<["
+            at = _behind_piece(text, at)
     yield AddressItem(text[begin:], begin)
+
+
+def _begins_route(text: str, at: int) -> bool:
+    reader = _Reader(text)
+    reader.at = at
+    reader.skip()
+    return reader.peek() == "@"
+
+
+def _behind_piece(text: str, at: int) -> int:
+    """Behind a quoted string, a comment, an escape, an address in angle brackets, a domain literal, or the character at `at`."""
+    character = text[at]
+    if character == '"':
+        quoted = _QUOTED.match(text, at)
+        return quoted.end() if quoted else len(text)
+    if character == "(":
+        reader = _Reader(text)
+        reader.at = at
+        reader.skip()
+        return reader.at
+    if character == "\\":
+        return at + 2
+    if character == "<":
+        close = text.find(">", at)
+        return close + 1 if close >= 0 else len(text)
+    literal = _LITERAL.match(text, at)
+    return literal.end() if literal else at + 1

@@ -71,6 +71,10 @@ _NOISE = (
     (re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
     (re.compile(r"pid[= ]\d+"), "pid"),
+    (
+        re.compile(r"^(\d{3}[ -])\d\.\d\.\d ", re.MULTILINE),
+        r"\1",
+    ),  # we send them always, Exim only where a text has them
     (re.compile(r"^-received_time.*\n", re.MULTILINE), ""),
 )
 

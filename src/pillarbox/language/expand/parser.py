@@ -310,6 +310,8 @@ class Parser:
         return node
 
     def _named(self, name: str, at: int) -> Node:
+        if name.startswith("listnamed_") and self.peek() == ":":
+            name = name[:11]
         if parse := registry.ITEMS.get(name):
             return parse(self) if name not in _LOOPS else self._loop(parse)
         if self.take(":"):

@@ -83,6 +83,11 @@ def _acl_rule(name: str) -> str:
     return " (6th character of a user-defined ACL variable must be a digit or underscore)"
 
 
+def _tainted(value: str) -> str:
+    """Nothing can be wrong with an empty value: it may be expanded or be a part of a file's name, as in Exim."""
+    return Tainted(value) if value else ""
+
+
 def _capture(number: int) -> Evaluate:
     def evaluate(scope: Scope) -> str:
         captures = scope.captures
@@ -93,7 +98,7 @@ def _capture(number: int) -> Evaluate:
 
 def _reading(variable: registry.Variable) -> Callable[[Any], str]:
     read = variable.read
-    return (lambda facts: Tainted(read(facts))) if variable.tainted else read
+    return (lambda facts: _tainted(read(facts))) if variable.tainted else read
 
 
 def _variable(variable: registry.Variable) -> Evaluate:
@@ -105,7 +110,7 @@ def _variable(variable: registry.Variable) -> Evaluate:
 
     def evaluate_tainted(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return absent if facts is None else Tainted(read(facts))
+        return absent if facts is None else _tainted(read(facts))
 
     return evaluate_tainted if variable.tainted else evaluate
 
@@ -117,7 +122,7 @@ def _variable_with(variable: registry.Variable) -> Evaluate:
 
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return "" if facts is None else Tainted(read(facts, scope.facets.get(settings, usual)))
+        return "" if facts is None else _tainted(read(facts, scope.facets.get(settings, usual)))
 
     return evaluate
 
@@ -142,7 +147,7 @@ def _member(family: registry.VariableFamily, name: str) -> Evaluate:
         facts = scope.facets.get(facet)
         if facts is None:
             return ""
-        return Tainted(read(facts, name)) if tainted else read(facts, name)
+        return _tainted(read(facts, name)) if tainted else read(facts, name)
 
     return evaluate
 
@@ -169,7 +174,7 @@ def _header(kind: str, name: str) -> Evaluate:
             facts = scope.facets.get(source.facet)
             if facts is not None:
                 coding: HeaderCoding = scope.facets.get(HeaderCoding, DEFAULT_CODING)  # type: ignore[assignment]
-                return Tainted(header.read(source.read(facts), coding))
+                return _tainted(header.read(source.read(facts), coding))
         return ""
 
     return evaluate if name else lambda scope: ""

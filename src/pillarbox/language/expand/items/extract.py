@@ -22,6 +22,7 @@ _NAMED_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\
 _NUMBER = re.compile(r"[+-]?[0-9]+|-", re.ASCII)
 _INDEX = re.compile(r"-?[0-9]*", re.ASCII)
 _VARIANT = re.compile(r"\s*(jsons?)\b\s*")
+_NO_THIRD = "missing '{' for arg 3 of extract"
 _MOST = 10_000
 _LEAST = 2**31
 _SPACE = " \t\r\n\v\f"
@@ -65,19 +66,25 @@ def _check_number(parser: Parser, text: str, at: int) -> None:
 def _undecided(parser: Parser, at: int, arguments: list[Node]) -> Node:
     """Only its value tells whether the first argument is a number: both readings are kept, and one that is wrong fails when it is due."""
     begin = end = parser.position
-    readings: list[Node | ExpandSyntaxError] = []
-    for read in (_by_name, _by_number):
-        parser.position = begin
-        try:
-            readings.append(read(parser, at, arguments))
-            end = parser.position
-        except ExpandSyntaxError as error:
-            readings.append(error)
+    third: tuple[Node, ...] = ()
+    mistakes: list[ExpandSyntaxError] = []
+    try:
+        named = _by_name(parser, at, arguments)
+        end = parser.position
+    except ExpandSyntaxError as error:
+        named = _wrong(error, arguments[1:])
+        mistakes.append(error)
+    parser.position = begin
+    try:
+        third = (parser.braced("extract", _NO_THIRD),)
+        numbered = _by_name(parser, at, [*arguments, *third])
+        end = parser.position
+    except ExpandSyntaxError as error:
+        numbered = _wrong(error, [*arguments[1:], *third])
+        mistakes.append(error)
     parser.position = end
-    mistakes = [reading for reading in readings if isinstance(reading, ExpandSyntaxError)]
-    if len(mistakes) == len(readings):
+    if len(mistakes) > 1:
         raise mistakes[0]
-    named, numbered = (reading if isinstance(reading, Node) else _wrong(reading) for reading in readings)
     by_name, by_number, key_of = named.evaluate, numbered.evaluate, arguments[0].evaluate
 
     def evaluate(scope: Scope) -> str:
@@ -91,15 +98,19 @@ def _by_name(parser: Parser, at: int, arguments: list[Node]) -> Node:
 
 
 def _by_number(parser: Parser, at: int, arguments: list[Node]) -> Node:
-    third = parser.braced("extract", "missing '{' for arg 3 of extract")
+    third = parser.braced("extract", _NO_THIRD)
     return _extraction(at, [*arguments, third], parse_branches(parser, "extract", value_node(at)))
 
 
-def _wrong(error: ExpandSyntaxError) -> Node:
+def _wrong(error: ExpandSyntaxError, arguments: list[Node]) -> Node:
+    """Fails behind the arguments in front of the mistake."""
+
     def evaluate(scope: Scope) -> str:
+        for argument in arguments:
+            argument.evaluate(scope)
         raise ExpansionFailed(error.message)
 
-    return Node("extract", error.position, evaluate)
+    return Node("extract", error.position, evaluate, arguments)
 
 
 def _is_number(text: str) -> bool:
@@ -204,6 +215,11 @@ def pick(parts: list[str], index: int) -> str | None:
     return parts[index - 1] if index > 0 else parts[index]
 
 
+def _listed(found: list[str], place: int) -> str | None:
+    """Far in front of the list there is its first element, though just in front of it there is nothing: Exim's."""
+    return pick(found, place) if not -(2**31) < place < -len(found) - 1 else pick(found, 1)
+
+
 @item("listextract")
 def parse_listextract(parser: Parser) -> Node:
     at = parser.position
@@ -216,6 +232,6 @@ def parse_listextract(parser: Parser) -> Node:
         if not _INDEX.fullmatch(key):
             raise ExpansionFailed('first argument of "listextract" must be numeric')
         place = int(key[:40]) if key != "-" else 0
-        return choose(branches, pick(elements(source.evaluate(scope)), place), scope)
+        return choose(branches, _listed(elements(source.evaluate(scope)), place), scope)
 
     return Node("listextract", at, evaluate, [index, source, *branches])

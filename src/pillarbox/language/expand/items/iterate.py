@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from pillarbox.language.expand.conditions.compare import FOLDED, TEXTS
 from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.items.sorting import in_order
 from pillarbox.language.expand.lists import elements, joined
 from pillarbox.language.expand.nodes import Evaluate, Node, bounded
 from pillarbox.language.expand.numbers import integer
@@ -18,6 +19,8 @@ from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import CONDITIONS, item
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import tainted_by
+from pillarbox.language.match.items import separator_of
 from pillarbox.language.printing import quoted
 
 _UNCLOSED = (
@@ -141,7 +144,6 @@ _NUMBERS: dict[str, Callable[[int, int], bool]] = {
 
 @item("sort")
 def parse_sort(parser: Parser) -> Node:
-    """Insertion in front of the first element that the new one sorts before: what Exim's ties depend on."""
     at = parser.position
     source = parser.braced_list("sort", _missing("list", "sort"))
     named = parser.position
@@ -158,13 +160,15 @@ def parse_sort(parser: Parser) -> Node:
 
     def evaluate(scope: Scope) -> str:
         text, outer = source.evaluate(scope), scope.item
-        ordered: list[tuple[str, str]] = []
+        pairs: list[tuple[str, str]] = []
         try:
             for scope.item in list_elements(text):
-                _insert(ordered, (_extracted(extractor.evaluate, scope, shown), scope.item), sorts_before)
+                pairs.append((_extracted(extractor.evaluate, scope, shown), scope.item))  # noqa: PERF401: the scope's
         finally:
             scope.item = outer
-        return joined([element for _, element in ordered], text)
+        return tainted_by(
+            in_order(pairs, separator_of(text), sorts_before), [text, *(key for key, _ in pairs)]
+        )
 
     return Node("sort", at, evaluate, [source, extractor])
 
@@ -177,14 +181,6 @@ def _extracted(evaluate: Evaluate, scope: Scope, shown: str) -> str:
     except ExpansionFailed:
         pass
     raise ExpansionFailed(f'field-extract in sort: "{shown}"')
-
-
-def _insert(ordered: list[tuple[str, str]], new: tuple[str, str], sorts_before: Comparison) -> None:
-    for place, (key, _) in enumerate(ordered):
-        if sorts_before(new[0], key):
-            ordered.insert(place, new)
-            return
-    ordered.append(new)
 
 
 def _compares(numeric: Callable[[int, int], bool], left: str, right: str) -> bool:

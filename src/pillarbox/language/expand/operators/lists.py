@@ -11,6 +11,7 @@ from pillarbox.language.expand.registry import argument_operator, operator
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.items import separator_of
 from pillarbox.language.match.named import ListKind, NamedLists
+from pillarbox.language.printing import quoted
 
 _KINDS: dict[str, tuple[ListKind, str]] = {
     "a": ("address", "address "),
@@ -35,7 +36,7 @@ def listnamed(text: str, scope: Scope) -> str:
     for kind in _ORDER:
         if text in named.sources[kind]:
             return _content(named, kind, text, 0)
-    raise ExpansionFailed(f'"{text}" is not a named list')
+    raise ExpansionFailed(f'"{quoted(text)}" is not a named list')
 
 
 @argument_operator("listnamed")
@@ -51,7 +52,7 @@ def _declare(letter: str) -> None:
         named = scope.facet(NamedLists) or NamedLists()
         text = text.removeprefix("+")
         if text not in named.sources[kind]:
-            raise ExpansionFailed(f'"{text}" is not a {spoken}named list')
+            raise ExpansionFailed(f'"{quoted(text)}" is not a {spoken}named list')
         return _content(named, kind, text, 0)
 
 
