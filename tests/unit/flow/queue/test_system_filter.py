@@ -1,0 +1,80 @@
+"""The system filter: what it makes of a message before it is routed."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.clock import JumpClock
+from tests.support.routing import FakeLookup, FakeLookups
+
+from pillarbox.flow.queue.system_filter import Filtered, Plan, SystemFilter
+from pillarbox.language.expand.scope import Services
+from pillarbox.language.expand.template import Template
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import Message
+from pillarbox.mail.progress import Progress
+from pillarbox.ports.localwork import Actor, FileFacts, FoundFile, NoLocalWork
+from pillarbox.ports.spool import Queued
+
+
+class OneFile(NoLocalWork):
+    def __init__(self, text: str) -> None:
+        self.data = f"# Exim filter\n{text}\n".encode()
+
+    async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:
+        return FoundFile(0, FileFacts(0, 0, 0o100644, len(self.data), 0.0), self.data)
+
+
+async def filtered(text: str) -> Filtered:
+    plan = Plan(
+        file=Template.parse("/etc/filter"),
+        transports={"file": Template.parse("to_file")},
+        known_transports=frozenset(("to_file",)),
+        actor=None,
+        qualify_domain="local.test",
+    )
+    services = Services(FakeLookups(FakeLookup({})), None, JumpClock())  # type: ignore[arg-type]
+    envelope = Envelope(
+        id="id",
+        sender="s@x.test",
+        recipients=(Recipient("a@local.test"), Recipient("b@local.test")),
+        origin=Origin(),
+        received_at=0.0,
+    )
+    queued = Queued(envelope, Message.parse(b"Subject: x\n\nbody\n"), Progress())
+    return await SystemFilter(plan, services, OneFile(text)).run(queued, is_first=True)
+
+
+async def test_a_significant_delivery_replaces_the_recipients() -> None:
+    found = await filtered('if $recipients contains "b@" then deliver c endif')
+    assert [each.address for each in found.candidates] == ["c@local.test"]
+    assert found.candidates[0].parent_addresses == ("system-filter",)
+    assert found.replaces
+    assert found.log == ("original recipients ignored (system filter)",)
+
+
+async def test_files_go_by_the_transport_named_for_them() -> None:
+    found = await filtered("unseen save /var/x\nunseen pipe /bin/x")
+    assert [(each.file, each.transport) for each in found.assignments] == [
+        ("/var/x", "to_file"),
+        ("/bin/x", ""),
+    ]
+    assert found.assignments[1].trouble == "system_filter_pipe_transport is unset"
+    assert not found.replaces
+
+
+async def test_headers_change() -> None:
+    found = await filtered('headers remove Subject\nheaders add "X-A: b"')
+    assert found.message.headers == b"X-A: b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "log"),
+    [
+        ("seen finish", "=> discarded (system filter)"),
+        ('fail "no"', "cancelled by system filter: no"),
+        ("freeze", "Frozen by the system filter"),
+        ("bogus", 'Error in system filter: unknown filtering command "bogus" near line 3 of filter file'),
+    ],
+)
+async def test_what_the_log_says(text: str, log: str) -> None:
+    assert (await filtered(text)).log == (log,)
