@@ -175,6 +175,7 @@ class AcceptWorld:
             hints=DictHints(),
             user_files=MemoryUserFiles(),
             local_work=NoLocalWork(),
+            identities=None,
             resolver=self.dns,
             hosts=self.dns,
             text_files=FakeFiles({}),

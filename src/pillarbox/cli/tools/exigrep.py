@@ -120,13 +120,13 @@ def _open(name: str) -> TextIO:
     """Raises OSError."""
     match Path(name).suffix:
         case ".gz":
-            packed: BinaryIO = gzip.open(name)  # type: ignore[assignment]
+            packed: BinaryIO = gzip.open(name)  # type: ignore[assignment]  # noqa: SIM115
         case ".bz2":
-            packed = bz2.open(name)  # type: ignore[assignment]
+            packed = bz2.open(name)  # type: ignore[assignment]  # noqa: SIM115
         case ".xz":
-            packed = lzma.open(name)  # type: ignore[assignment]
+            packed = lzma.open(name)  # type: ignore[assignment]  # noqa: SIM115
         case _:
-            packed = open(name, "rb")
+            packed = open(name, "rb")  # noqa: SIM115
     return io.TextIOWrapper(packed, "utf-8", "surrogateescape")
 
 
