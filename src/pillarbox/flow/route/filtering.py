@@ -9,10 +9,13 @@ from __future__ import annotations
 import copy
 
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.conditions.delivery import DeliveryRun
+from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.forbidden import Forbidden
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
 from pillarbox.language.filter.actions import Outcome
 from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Permissions
@@ -20,6 +23,42 @@ from pillarbox.language.filter.errors import FilterSyntaxError
 from pillarbox.language.filter.interpreter import interpret
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.mail.message import Message
+
+_FILTER_ITEMS = {
+    "dlfunc": ("dlfunc",),
+    "existstest": ("exists", "stat"),
+    "lookup": ("lookup",),
+    "perl": ("perl", "python"),
+    "readfile": ("readfile",),
+    "readsocket": ("readsocket",),
+    "run": ("run",),
+}
+"""What `forbid_filter_…` takes away from expansions."""
+
+
+async def is_set(value: bool | Template, name: str, visit: Visit) -> bool:
+    """A boolean option that may be an expansion; forced to fail, it is not. Raises ExpansionFailed, ExpansionDeferred."""
+    try:
+        return await visit.expand_bool(value, name)
+    except ForcedFailure:
+        return False
+
+
+async def permissions_for(router: Router, visit: Visit) -> Permissions:
+    """What the options of a redirect router leave to its filters."""
+    forbidden: list[str] = []
+    for word, names in _FILTER_ITEMS.items():
+        name = f"forbid_filter_{word}"
+        if await is_set(getattr(router, name), name, visit):
+            forbidden.extend(names)
+    name = "forbid_filter_logwrite"
+    return Permissions(
+        allows_fail=getattr(router, "allow_fail", False),
+        allows_freeze=getattr(router, "allow_freeze", False),
+        allows_defer=getattr(router, "allow_defer", False),
+        allows_logwrite=not await is_set(getattr(router, name), name, visit),
+        forbidden_items=frozenset(forbidden),
+    )
 
 
 class MessageBlocks:

@@ -16,7 +16,7 @@ from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedBool, Groups, Octal, Users
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.filtering import run_filter
+from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
 from pillarbox.flow.route.logins import group_id, user_ids
 from pillarbox.flow.route.redirection import (
     Address,
@@ -45,7 +45,6 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed,
 from pillarbox.language.expand.taint import is_tainted, plain
 from pillarbox.language.expand.template import Template
 from pillarbox.language.filter import actions
-from pillarbox.language.filter.commands import Permissions
 from pillarbox.language.filter.recognition import kind_of
 from pillarbox.language.filter.texts import quoted
 from pillarbox.mail.reply import Reason
@@ -53,16 +52,6 @@ from pillarbox.ports.localwork import Actor
 
 _MAX_INCLUDE_DEPTH = 10
 _MAX_INCLUDES = 100
-_FILTER_ITEMS = {
-    "dlfunc": ("dlfunc",),
-    "existstest": ("exists", "stat"),
-    "lookup": ("lookup",),
-    "perl": ("perl", "python"),
-    "readfile": ("readfile",),
-    "readsocket": ("readsocket",),
-    "run": ("run",),
-}
-"""What `forbid_filter_…` takes away from expansions."""
 
 
 class _Stop(Exception):
@@ -301,7 +290,7 @@ class Redirect(Router, driver="redirect"):
         return self.postpone(visit, f"error in redirect data: {why}")
 
     async def _check_include(self, path: str, visit: Visit) -> None:
-        if await self._is_set(self.forbid_include, "forbid_include", visit):
+        if await is_set(self.forbid_include, "forbid_include", visit):
             raise _Stop(self._error(visit, "included files not permitted"))
         if not path.startswith("/"):
             raise _Stop(self._error(visit, f'included file "{path}" is not an absolute path'))
@@ -311,19 +300,13 @@ class Redirect(Router, driver="redirect"):
         if directory and (not path.startswith(f"{directory}/") or "/../" in path):
             raise _Stop(self._error(visit, f"included file {path} is not in directory {directory}"))
 
-    async def _is_set(self, value: bool | Template, name: str, visit: Visit) -> bool:
-        try:
-            return await visit.expand_bool(value, name)
-        except ForcedFailure:
-            return False
-
     async def _answer(
         self, item: Special, visit: Visit, children: tuple[Candidate | Assignment, ...]
     ) -> RouteResult | None:
         """What a special item makes of the whole list; None: nothing. `children`: what stood before it."""
         match item.word:
             case "blackhole":
-                if await self._is_set(self.forbid_blackhole, "forbid_blackhole", visit):
+                if await is_set(self.forbid_blackhole, "forbid_blackhole", visit):
                     return self._error(visit, '":blackhole:" is not permitted')
                 return Discarded()
             case "unknown":
@@ -341,17 +324,17 @@ class Redirect(Router, driver="redirect"):
     # Filters
 
     async def _redirect_by_filter(self, text: str, kind: str, visit: Visit) -> RouteResult:
-        allowed = await self._is_set(self.allow_filter, "allow_filter", visit)
+        allowed = await is_set(self.allow_filter, "allow_filter", visit)
         if not allowed:
             return self.postpone(visit, "error in filter data: filtering not enabled")
         name = "forbid_exim_filter" if kind == "exim" else "forbid_sieve_filter"
-        if await self._is_set(getattr(self, name), name, visit):
+        if await is_set(getattr(self, name), name, visit):
             what = "Exim" if kind == "exim" else "Sieve"
             return self.postpone(visit, f"error in filter data: {what} filtering not enabled")
         if kind == "sieve":
             return self.postpone(visit, "error in filter data: Sieve filters are not supported yet")
         home = visit.home if self.filter_prepend_home and visit.home else None
-        outcome = await run_filter(text, visit, await self._permissions(visit), home)
+        outcome = await run_filter(text, visit, await permissions_for(self, visit), home)
         if outcome.error:
             return self.postpone(visit, f"error in filter data: {outcome.error}")
         children = await self._filtered(outcome.actions, visit)
@@ -363,22 +346,6 @@ class Redirect(Router, driver="redirect"):
         if not children:
             return Discarded(await self.is_unseen(visit))
         return Redirected(children, await self.is_unseen(visit))
-
-    async def _permissions(self, visit: Visit) -> Permissions:
-        forbidden: list[str] = []
-        for word, names in _FILTER_ITEMS.items():
-            option_name = f"forbid_filter_{word}"
-            if await self._is_set(getattr(self, option_name), option_name, visit):
-                forbidden.extend(names)
-        return Permissions(
-            allows_fail=self.allow_fail,
-            allows_freeze=self.allow_freeze,
-            allows_defer=self.allow_defer,
-            allows_logwrite=not await self._is_set(
-                self.forbid_filter_logwrite, "forbid_filter_logwrite", visit
-            ),
-            forbidden_items=frozenset(forbidden),
-        )
 
     def _ended(self, end: actions.End, visit: Visit) -> RouteResult:
         match end.verb:
@@ -502,22 +469,17 @@ class Redirect(Router, driver="redirect"):
         if template is None:
             raise _NoTransport(f"{kind}_transport unset in {self.name} router")
         try:
-            name = await visit.expand(template)
-        except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
-            raise _NoTransport(
-                f'failed to expand transport "{template.source}" in {self.name} router: {error}'
-            ) from None
-        if name not in visit.services.transports:
-            raise _NoTransport(f'transport "{name}" not found in {self.name} router')
-        return plain(name)
+            return await self.transport_name(visit, template)
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise _NoTransport(str(error)) from None
 
     async def _forbidden(self, kind: str, visit: Visit) -> str:
         match kind:
-            case "pipe" if await self._is_set(self.forbid_pipe, "forbid_pipe", visit):
+            case "pipe" if await is_set(self.forbid_pipe, "forbid_pipe", visit):
                 return "delivery to pipe forbidden"
-            case "file" | "directory" if await self._is_set(self.forbid_file, "forbid_file", visit):
+            case "file" | "directory" if await is_set(self.forbid_file, "forbid_file", visit):
                 return "delivery to file forbidden"
-            case "reply" if await self._is_set(self.forbid_filter_reply, "forbid_filter_reply", visit):
+            case "reply" if await is_set(self.forbid_filter_reply, "forbid_filter_reply", visit):
                 return "autoreply forbidden"
         return ""
 
