@@ -13,7 +13,7 @@ import msgspec
 
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
-from pillarbox.app.noticing import notice_choice, told_of_freezing
+from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
@@ -189,6 +189,7 @@ class Mta:
             world.clock,
             journal=world.journal,
             system_filter=system_filter(config, self.expansion, world.local_work),
+            holding=holding(config, self.expansion),
         )
         self.lane = FastLane(
             spool=world.spool,

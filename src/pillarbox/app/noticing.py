@@ -1,10 +1,12 @@
-"""What the configuration says about bounces and warnings, made ready for the queue."""
+"""What the configuration says about bounces, warnings and domains that wait, made ready for the queue."""
 
 from __future__ import annotations
 
 from pillarbox.config.model import Config
+from pillarbox.flow.queue.holding import Holding, Lists
 from pillarbox.flow.queue.wording import Choice, parse_copies
 from pillarbox.flow.settings import Bounces, Identity, Queueing
+from pillarbox.language.expand.scope import Services
 
 
 def notice_choice(config: Config) -> Choice:
@@ -24,3 +26,15 @@ def told_of_freezing(config: Config) -> tuple[str, ...]:
     domain = config.main(Identity).recipient_domain
     words = (config.main(Queueing).freeze_tell or "").replace(",", " ").split()
     return tuple(word if "@" in word else f"{word}@{domain}" for word in words)
+
+
+def holding(config: Config, services: Services) -> Holding | None:
+    """None when no domain waits."""
+    queueing = config.main(Queueing)
+    lists = Lists(
+        hold=queueing.hold_domains,
+        queue=queueing.queue_domains,
+        queue_smtp=queueing.queue_smtp_domains,
+    )
+    remote = frozenset(name for name, transport in config.transports.items() if not transport.is_local)
+    return None if lists == Lists() else Holding(lists, services, remote.__contains__)

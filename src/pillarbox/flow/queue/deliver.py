@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from pillarbox.flow.queue.holding import Holding
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
@@ -59,7 +60,16 @@ _PURPOSE: Purpose = "deliver"
 class Delivery:
     """Attempts deliveries."""
 
-    __slots__ = ("_chain", "_clock", "_journal", "_retries", "_settler", "_system_filter", "_transports")
+    __slots__ = (
+        "_chain",
+        "_clock",
+        "_holding",
+        "_journal",
+        "_retries",
+        "_settler",
+        "_system_filter",
+        "_transports",
+    )
 
     def __init__(
         self,
@@ -71,8 +81,10 @@ class Delivery:
         *,
         journal: Journal | None = None,
         system_filter: SystemFilter | None = None,
+        holding: Holding | None = None,
     ) -> None:
-        """`journal`: for what routing and the system filter have to say."""
+        """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits."""
+        self._holding = holding
         self._chain = chain
         self._transports = transports
         self._retries = retries
@@ -138,6 +150,10 @@ class Delivery:
         if filtered is not None:
             settled = queued.progress.settled
             candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
+        if self._holding is not None:
+            candidates = await self._holding.before_routing(
+                queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
+            )
         if candidates:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
@@ -148,6 +164,10 @@ class Delivery:
             assignments.extend(filtered.assignments)
         assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
         assignments = _without_unreal(assignments, outcomes)
+        if self._holding is not None:
+            assignments = await self._holding.after_routing(
+                queued, assignments, outcomes, is_first=urgency.is_first
+            )
         if assignments:
             outcomes.extend(
                 await self._transports.run(

@@ -61,12 +61,10 @@ class Queueing(MainOptions):
     freeze_tell: Words | None = option(default=None, doc="Who hears of a message that was frozen.")
     retry_interval_max: Duration = option(default="24h", doc="Longest time between two attempts.")
     retry_data_expire: Duration = option(default="7d", doc="Forget retry hints after this long.")
-    hold_domains: DomainList | None = option(default=None, doc="Domains whose mail is held.", inert="refused")
-    queue_domains: DomainList | None = option(
-        default=None, doc="Domains not delivered to at once.", inert="noted"
-    )
+    hold_domains: DomainList | None = option(default=None, doc="Domains whose mail is held.")
+    queue_domains: DomainList | None = option(default=None, doc="Domains not delivered to at once.")
     queue_smtp_domains: DomainList | None = option(
-        default=None, doc="Remote domains not delivered to at once.", inert="noted"
+        default=None, doc="Remote domains not delivered to at once."
     )
     callout_domain_positive_expire: Duration = option(
         default="7d", doc="Believe for so long that a domain answers callouts.", inert="noted"
