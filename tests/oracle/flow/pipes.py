@@ -1,4 +1,4 @@
-"""Pipes, answers, filters, batches and shadows, sent through the real Exim and through ours: the main log and all files beneath `out` are compared.
+"""Pipes, answers, filters, batches and shadows, sent through the real Exim and through ours: main log and files beneath `out` are compared.
 
 A file pipes/*.conf holds routers, transports and retry rules, and in its first line what is sent: words are messages, commas divide recipients.
 `TOP` is the sandbox. The real one runs in a mount namespace of its own, as the machine's set-uid exim with /etc/exim4/exim4.conf: it starts
