@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox import __version__
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.kinds import Duration, Words
 from pillarbox.language.expand.template import Template
@@ -13,7 +14,7 @@ class SmtpService(MainOptions):
     """What the SMTP server says and offers."""
 
     smtp_banner: Template = option(
-        default="$smtp_active_hostname ESMTP Pillarbox $version_number $tod_full",
+        default=f"$smtp_active_hostname ESMTP Pillarbox {__version__} $tod_full",
         doc="First line behind 220.",
     )
     smtp_enforce_sync: bool = option(default=True, doc="Refuse input sent before it may be.")
@@ -92,7 +93,7 @@ class SmtpService(MainOptions):
             "${if def:sender_helo_name {(helo=$sender_helo_name)\\n\\t}}}}"
             "by $primary_hostname ${if def:received_protocol {with $received_protocol }}"
             "${if def:tls_in_ver { ($tls_in_ver)}}${if def:tls_in_cipher_std { tls $tls_in_cipher_std\\n\\t}}"
-            "(Pillarbox $version_number)\\n\\t"
+            f"(Pillarbox {__version__})\\n\\t"
             "${if def:sender_address {(envelope-from <$sender_address>)\\n\\t}}"
             "id $message_exim_id${if def:received_for {\\n\\tfor $received_for}}"
         ),
