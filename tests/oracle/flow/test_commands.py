@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -278,6 +280,14 @@ SCENARIOS: dict[str, list[Step]] = {
 }
 
 
+@pytest.fixture
+def sandbox() -> Iterator[Path]:
+    """Where other users can get in, too: deliveries run as one."""
+    with tempfile.TemporaryDirectory(prefix="commands-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 UNEXPLAINED = {
     "list": "the log shows a domain's address as it was written, Exim in lower case",
     "recipients": "the same",
@@ -296,9 +306,9 @@ UNEXPLAINED = {
         for name in SCENARIOS
     ],
 )
-def test_says_and_logs_what_exim_does(name: str, tmp_path: Path) -> None:
-    real = Side(tmp_path / "real", [EXIM], EXIM)
-    mine = Side(tmp_path / "mine", ours(), EXIM)
+def test_says_and_logs_what_exim_does(name: str, sandbox: Path) -> None:
+    real = Side(sandbox / "real", [EXIM], EXIM)
+    mine = Side(sandbox / "mine", ours(), EXIM)
     for step in SCENARIOS[name]:
         expected, found = real.run(step), mine.run(step)
         assert found == expected
