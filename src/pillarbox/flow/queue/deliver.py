@@ -285,7 +285,7 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
         recipient=recipient,
         router=assignment.router if assignment else "",
         transport=assignment.transport if assignment else "",
-        reason=Reason("Retry time not yet reached"),
+        reason=Reason("Retry time not yet reached" if assignment else "retry time not reached"),
         retry_keys=(key,),
         error=SKIPPED,
     )

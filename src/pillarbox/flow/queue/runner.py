@@ -138,7 +138,7 @@ class QueueRunner:
         Of those that `-R` and `-S` choose the first is tried whatever its retry times say, and shows whether the rest has a chance.
         """
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
-        self._journal.main(f"Start queue run: {about}")
+        self._note_run(f"Start queue run: {about}")
         is_scout = bool(wish.recipient or wish.sender)
         for count, message_id in enumerate(self._spool.waiting()):
             if count >= LONG_QUEUE and count % 10 == 0:
@@ -153,7 +153,11 @@ class QueueRunner:
             urgency = FORCED if wish.force or wish.force_frozen else AGAIN
             await self._begin(self.deliver(message_id, urgency, wish=wish))
         await self.settle_down()
-        self._journal.main(f"End queue run: {about}")
+        self._note_run(f"End queue run: {about}")
+
+    def _note_run(self, line: str) -> None:
+        if self._settler.style.shows("queue_run"):
+            self._journal.main(line)
 
     async def settle_down(self) -> None:
         """Wait for every attempt that has begun."""

@@ -13,7 +13,7 @@ import msgspec
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
-from pillarbox.flow.transport.job import BUSY
+from pillarbox.flow.transport.job import BUSY, SKIPPED
 from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -169,7 +169,8 @@ class _Settling:
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
-        if outcome.is_unlogged:
+        is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
+        if outcome.is_unlogged or (is_early and not self.settler.style.shows("retry_defer")):
             return
         line = self.settler.line(self.queued, outcome)
         if isinstance(outcome, Deferred) and outcome.is_panic:

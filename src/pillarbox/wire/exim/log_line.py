@@ -22,8 +22,8 @@ _MESSAGE_ID = re.compile(
 )
 _NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
 """Errors whose text is the operating system's."""
-_QUEUED = "queued"
-"""`queue_domains`: not even routed."""
+_BEFORE_ROUTING = frozenset({"queued", "retry_time"})
+"""`queue_domains`, and domains whose retry time has not come: not even routed."""
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b", "\v": "\\v"}
 
@@ -145,7 +145,8 @@ def line_outcome(
             who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_drivers(outcome)}"
             if outcome.error == "retry_time" and not outcome.router:
                 return f"{message_id} == {who} routing defer: retry time not reached"
-            routing = " routing" if outcome.error == _QUEUED else ""
+            is_unrouted = not outcome.router and outcome.error in _BEFORE_ROUTING
+            routing = " routing" if is_unrouted else ""
             return f"{message_id} == {who}{routing} defer{_took(outcome, style)}{_why_deferred(outcome)}"
         case _:
             raise TypeError("an outcome is Delivered, Deferred or Failed")

@@ -14,8 +14,8 @@ DEFAULT = frozenset(
 ACTED_ON = frozenset(
     (
         "8bitmime", "all_parents", "deliver_time", "incoming_interface", "incoming_port", "millisec", "msg_id", "outgoing_port", "pid",
-        "queue_time", "queue_time_overall", "received_recipients", "received_sender", "sender_on_delivery", "smtp_confirmation", "subject",
-        "tls_certificate_verified", "tls_cipher", "tls_sni",
+        "queue_run", "queue_time", "queue_time_overall", "received_recipients", "received_sender", "retry_defer", "sender_on_delivery",
+        "skip_delivery", "smtp_confirmation", "subject", "tls_certificate_verified", "tls_cipher", "tls_sni",
     )
 )  # fmt: skip
 """The others are read, and change nothing yet."""

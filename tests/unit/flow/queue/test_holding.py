@@ -14,6 +14,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Outcome
 from pillarbox.mail.progress import Progress
+from pillarbox.mail.reply import Reason
 from pillarbox.ports.spool import Queued
 from pillarbox.wire.exim.log_line import line_outcome
 
@@ -70,3 +71,10 @@ async def test_remote_deliveries_of_queue_smtp_domains_are_routed_and_wait() -> 
         "ID == a@held.test R=r T=smtp defer: first-pass only routing due to -odqs, queue_smtp_domains or control=queue"
     )
     assert await one.after_routing(QUEUED, [remote], [], is_first=False) == [remote]
+
+
+def test_an_address_that_is_not_due_is_not_routed() -> None:
+    early = Deferred(
+        address="a@x.y", recipient="a@x.y", reason=Reason("retry time not reached"), error="retry_time"
+    )
+    assert line_outcome("ID", early) == "ID == a@x.y routing defer: retry time not reached"
