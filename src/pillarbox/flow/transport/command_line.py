@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
+from pillarbox.config.kinds import Kind
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.items.run import words
 from pillarbox.language.expand.scope import Scope
@@ -20,6 +22,21 @@ from pillarbox.language.expand.template import Template
 MAX_ARGUMENTS = 61
 _ADDRESSES = "$pipe_addresses"
 _REDIRECTED = "$address_pipe"
+
+
+class CommandText(msgspec.Struct, frozen=True):
+    """A command as it is written. As a whole it need not be an expansion: only its arguments must be, once their quotes are off."""
+
+    source: str
+
+
+CommandOption = Annotated[
+    CommandText,
+    Kind(
+        "expanded string", lambda text, named: CommandText(text), lambda value: value.source if value else ""
+    ),
+]
+"""How an option is written that holds one."""
 
 
 class CommandError(Exception):

@@ -36,7 +36,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
-from pillarbox.flow.transport.command_line import CommandError, CommandLine
+from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption, CommandText
 from pillarbox.flow.transport.filtering import WHO, filtered
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.rewriting import rewritten
@@ -118,7 +118,7 @@ class Transport(Driver, family="transport"):
     shadow_transport: str | None = option(
         default=None, doc="A local transport that gets a copy of what this one has delivered."
     )
-    transport_filter: Template | None = option(
+    transport_filter: CommandOption | None = option(
         default=None, doc="A command through which the message goes on its way."
     )
     transport_filter_timeout: Duration = option(default="5m", doc="Stop it after this long.")
@@ -156,7 +156,7 @@ class Transport(Driver, family="transport"):
 
     def _command(self, option_name: str, who: str) -> CommandLine | None:
         """A command is divided, and its arguments parsed, when the configuration is loaded. Raises OptionError."""
-        template: Template | None = getattr(self, option_name)
+        template: CommandText | None = getattr(self, option_name)
         if template is None or not template.source.strip():
             return None
         try:

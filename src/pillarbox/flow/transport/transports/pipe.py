@@ -11,10 +11,10 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.config.declare import derived, option
-from pillarbox.config.errors import CombinationError
+from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words, parse_integer
 from pillarbox.flow.facets.delivering import DeliveryFacts
-from pillarbox.flow.transport.command_line import CommandError, CommandLine
+from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption
 from pillarbox.flow.transport.ended import Command, Judgement, Manner, judge
 from pillarbox.flow.transport.environment import environment_of, more_variables
 from pillarbox.flow.transport.filtering import FilterFailed
@@ -24,7 +24,7 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import Prepared, Transport
 from pillarbox.flow.transport.writing import frame_of, written
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, is_tainted, plain
 from pillarbox.language.expand.template import Template
@@ -47,7 +47,9 @@ _APART = (
 class Pipe(Transport, driver="pipe"):
     """Write to a command's standard input."""
 
-    command: Template | None = option(default=None, doc="The command and its arguments, expanded one by one.")
+    command: CommandOption | None = option(
+        default=None, doc="The command and its arguments, expanded one by one."
+    )
     allow_commands: ExpandedList | None = option(default=None, doc="Commands that may be run; unset: any.")
     batch_id: Template | None = option(
         default=None, doc="Only addresses for which this expands to the same share a delivery."
@@ -93,6 +95,8 @@ class Pipe(Transport, driver="pipe"):
 
     command_line: CommandLine | None = derived(init=False)
     """`command`, divided; None with `use_shell` and where there is none."""
+    shell_command: Template | None = derived(init=False)
+    """`command` as a whole, with `use_shell`."""
     manner: Manner = derived(init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +112,16 @@ class Pipe(Transport, driver="pipe"):
             put(self, "check_string", ".")
             put(self, "escape_string", "..")
         put(self, "command_line", None if self.use_shell else self._command("command", self._who))
+        put(self, "shell_command", self._for_shell())
         put(self, "manner", self._manner())
+
+    def _for_shell(self) -> Template | None:
+        if not self.use_shell or self.command is None:
+            return None
+        try:
+            return Template.parse(self.command.source)
+        except ExpandSyntaxError as error:
+            raise OptionError(error.message, "command") from None
 
     def _check(self) -> None:
         for one, other, told in _APART:
@@ -213,9 +226,7 @@ class Pipe(Transport, driver="pipe"):
         if self.use_shell:
             return ("/bin/sh", "-c", await self._shell_text(source, scope, expands=not is_redirected))
         if not is_redirected and self.command_line is not None:
-            arguments = await self.command_line.arguments(
-                scope, self.addresses_of(job), _redirected(job) or None
-            )
+            arguments = await self.command_line.arguments(scope, addresses, _redirected(job) or None)
         else:
             line = CommandLine.parse(source, self._who, expands=bool(first.captures))
             arguments = await line.arguments(_with_captures(scope, first.captures, first.this_address), ())
@@ -225,10 +236,10 @@ class Pipe(Transport, driver="pipe"):
         return (program, *arguments[1:])
 
     async def _shell_text(self, source: str, scope: Scope, *, expands: bool) -> str:
-        if not expands or self.command is None:
+        if not expands or self.shell_command is None:
             return source
         try:
-            text = await self.command.expand(scope)
+            text = await self.shell_command.expand(scope)
         except ExpansionFailed as error:
             reason = f'Expansion of command "{source}" in {self.name} transport failed: {error}'
             raise CommandError(reason) from None
