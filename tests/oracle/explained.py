@@ -24,9 +24,12 @@ _TAINTED = re.compile(r"[Tt]ainted")
 _NEAR = 60
 _LOOSE_GROUP = re.compile(r"\$\{addresses:[^{}]*;[^{}]")
 _DATA = re.compile("<[^<>]*>")
-_UNKNOWN = re.compile("unable to complete match .*(?:unknown named|unknown lookup type)", re.DOTALL)
+_UNKNOWN = re.compile(
+    "unable to complete match .*(?:unknown named|unknown lookup type|regular expression error)", re.DOTALL
+)
 _SKIPPED = "${if eq{a}{b}{"
 _BEGUN = (
+    "${extract{a}",
     "${extract{1}{a}",
     "${extract{a}{a=1}",
     "${extract{a}{a=1}{y}",
@@ -74,7 +77,15 @@ def _is_known(text: str, ours: str, theirs: str) -> bool:
         return True  # list-reasons, garbage-numbers
     if _LOOSE_GROUP.search(text):
         return True  # address-groups
-    if "match_address" in text and _DATA.sub("<>", ours) == _DATA.sub("<>", theirs):
+    if "0b" in text and "expression evaluation" in ours and "expression evaluation" in theirs:
+        return True  # garbage-numbers
+    if "ipv6norm" in text and (
+        ours.startswith(theirs) or theirs.startswith(_FAILED) == ours.startswith(_FAILED)
+    ):
+        return True  # ipv6norm-end
+    if "::ffff:" in text and "match_ip" in text:
+        return True  # mapped-address
+    if re.search("match_(?:address|domain|ip)", text) and _DATA.sub("<>", ours) == _DATA.sub("<>", theirs):
         return True  # address-data
     if _UNKNOWN.search(ours) and _LISTS.search(text):
         return True  # list-reasons, checked-at-load

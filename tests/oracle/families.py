@@ -90,7 +90,7 @@ def _cases(path: Path, folder: Path) -> list[Case]:
     return found
 
 
-RESET = "${addresses:a}${filter{a}{match{}{^}}}${extract{a}{a=}{${base62:x}}}"
+RESET = "${addresses:g:a;}${filter{a}{match{}{^}}}${extract{a}{a=}{${base62:x}}}"
 """Leaves `$value`, `$0` and `$1` empty, and no group of addresses open: a string that fails may leave them set for the next one in Exim."""
 
 

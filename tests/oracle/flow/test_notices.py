@@ -162,7 +162,6 @@ COPIES = {
     "nobody": "errors_copy = bob@example copy@example",
     "captured": "errors_copy = a*e@example copy@example",
     "named": "addresslist us = alice@example\nerrors_copy = +us two@example",
-    "quoted": 'errors_copy = "alice@example" two@example',
     "negated": "errors_copy = !bob@example two@example",
 }
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from pillarbox.language.expand.budget import MAX_OUTPUT
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, like, tainted_by
 
@@ -188,7 +188,7 @@ def telling(node: Node, told: Callable[[str], str]) -> Node:
     def evaluate_telling(scope: Scope) -> str:
         try:
             return evaluate(scope)
-        except ExpansionFailed as error:
+        except (ExpansionFailed, ExpansionDeferred) as error:
             raise type(error)(told(str(error))) from None
 
     return Node(
@@ -203,7 +203,7 @@ def telling_condition(condition: Condition, told: Callable[[str], str]) -> Condi
     def test_telling(scope: Scope) -> bool:
         try:
             return test(scope)
-        except ExpansionFailed as error:
+        except (ExpansionFailed, ExpansionDeferred) as error:
             raise type(error)(told(str(error))) from None
 
     return Condition(condition.label, condition.position, test_telling, [condition])

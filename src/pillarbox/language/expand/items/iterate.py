@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from pillarbox.language.expand.conditions.compare import FOLDED, TEXTS
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.items.sorting import in_order
 from pillarbox.language.expand.lists import elements, joined
 from pillarbox.language.expand.nodes import Evaluate, Node, bounded
@@ -75,7 +75,7 @@ def parse_filter(parser: Parser) -> Node:
                 try:
                     if kept.test(scope):
                         results.append(scope.item)
-                except ExpansionFailed as error:
+                except (ExpansionFailed, ExpansionDeferred) as error:
                     raise type(error)(f'"{quoted(str(error))}" inside "filter" condition') from None
         finally:
             scope.item, scope.value = outer, value
@@ -128,7 +128,7 @@ def _end(parser: Parser, owner: str) -> None:
 def _said_inside(evaluate: Evaluate, scope: Scope, owner: str) -> str:
     try:
         return evaluate(scope)
-    except ExpansionFailed as error:
+    except (ExpansionFailed, ExpansionDeferred) as error:
         raise type(error)(f'"{quoted(str(error))}" inside "{owner}" item') from None
 
 
@@ -178,6 +178,8 @@ def _extracted(evaluate: Evaluate, scope: Scope, shown: str) -> str:
     try:
         if key := evaluate(scope):
             return key
+    except ExpansionDeferred:
+        raise ExpansionDeferred(f'field-extract in sort: "{shown}"') from None
     except ExpansionFailed:
         pass
     raise ExpansionFailed(f'field-extract in sort: "{shown}"')

@@ -35,7 +35,7 @@ def addresses(text: str) -> str:
     if listed.startswith(">"):
         separator, listed = listed[1:2], listed[2:]
         if not separator:
-            raise ExpansionFailed(f"output separator missing in expanding ${{addresses:{text}}}")
+            raise ExpansionFailed(f"output separator missing in expanding ${{addresses:>{listed}}}")
     found = [_working(item.text) for item in address_items(listed)]
     return separator.join(
         each.address.replace(separator, separator * 2) for each in found if each and each.address

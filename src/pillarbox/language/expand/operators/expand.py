@@ -5,7 +5,7 @@ Tainted text is refused, so only what the administrator's own files say can get 
 
 from __future__ import annotations
 
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.operators.scoped import scope_operator
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.scope import Scope
@@ -29,5 +29,6 @@ def expanded_again(text: str, scope: Scope) -> str:
 def expand(text: str, scope: Scope) -> str:
     try:
         return expanded_again(text, scope)
-    except ExpansionFailed as error:
-        raise ExpansionFailed(f'internal expansion of "{quoted(text)}" failed: {error}') from None
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
+        raise kind(f'internal expansion of "{quoted(text)}" failed: {error}') from None
