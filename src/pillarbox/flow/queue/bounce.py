@@ -81,6 +81,8 @@ class Texts(msgspec.Struct, frozen=True):
     head: str = ""
     first: str = ""
     last: str = ""
+    is_own: bool = False
+    """There is a file of texts. A warning then has no last part but its own."""
 
 
 USUAL_TEXTS = Texts()
@@ -261,7 +263,9 @@ def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:
 
 
 def _machine_order(reports: Sequence[Report]) -> list[Report]:
-    """Exim's: those whose command said something, then the others, each from the last to the first."""
+    """Exim's: of failures those whose command said something, then the others, each from the last to the first."""
+    if any(report.action != "failed" for report in reports):
+        return list(reports)
     spoken = [r for r in reports if isinstance(r.outcome, Failed) and r.outcome.output]
     silent = [r for r in reports if not (isinstance(r.outcome, Failed) and r.outcome.output)]
     return spoken[::-1] + silent[::-1]

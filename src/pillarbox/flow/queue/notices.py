@@ -97,7 +97,7 @@ class Notices:
         if due <= sent or sender is None or not await self._may_warn(parent):
             return 0
         recipients = recipients_of(parent)
-        reports = [Report(o, "delayed", _recipient(recipients, o)) for o in delayed]
+        reports = [Report(o, "delayed", _recipient(recipients, o)) for o in reversed(delayed)]
         reports = [r for r in reports if bounce.wants_delay_notice(r.recipient)]
         if not reports:
             return 0

@@ -17,6 +17,12 @@ from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Failed
 
 _LIST_FIELDS = frozenset({"list-id", "list-post", "list-subscribe"})
+_LAST = (
+    "No action is required on your part. Delivery attempts will continue for\n"
+    "some time, and this warning may be repeated at intervals if the message\n"
+    "remains undelivered. Eventually the mail delivery software will give up,\n"
+    "and when that happens, the message will be returned to you.\n"
+)
 _BULK = re.compile(rb"bulk|list|junk", re.IGNORECASE)
 _AUTOMATIC = re.compile(rb"auto-generated|auto-replied", re.IGNORECASE)
 
@@ -75,12 +81,7 @@ def warning_text(
 ) -> str:
     """Exim's words, unless the configuration has its own."""
     first = own.first or _first_part(parent, message, to, len(reports), age, hostname)
-    last = own.last or (
-        "No action is required on your part. Delivery attempts will continue for\n"
-        "some time, and this warning may be repeated at intervals if the message\n"
-        "remains undelivered. Eventually the mail delivery software will give up,\n"
-        "and when that happens, the message will be returned to you.\n"
-    )
+    last = own.last if own.is_own else _LAST
     return f"{first}\n{''.join(_delayed(report) for report in reports)}\n{last}"
 
 

@@ -146,7 +146,7 @@ class Wording:
             await self._item(message_id, item, name, scope)
             for item, name in zip(items_of(text), names, strict=True)
         ]
-        return Texts(items[0].removesuffix("\n"), items[1], items[2])
+        return Texts(items[0].removesuffix("\n"), items[1], items[2], is_own=True)
 
     async def _item(self, message_id: str, item: str, name: str, scope: Scope) -> str:
         if not item.strip():
