@@ -70,8 +70,9 @@ def test_shows_a_message(server: Daemon, waiting: str) -> None:
     assert _said(server, "exim", "-Mvb", waiting).endswith("body of it\n")
     copy = _said(server, "exim", "-Mvc", waiting)
     assert "\nSubject: waits\n" in copy and copy.endswith("\n\nbody of it\n")
-    log = wait_until(lambda: command(server, "exim", "-Mvl", waiting).stdout, "the message's log", 5)
-    assert b"one@later.test" in log
+    wait_until(
+        lambda: b"one@later.test" in command(server, "exim", "-Mvl", waiting).stdout, "the message's log", 5
+    )
     assert "Subject: waits" in server.run("queue", "show", waiting)
     assert command(server, "exim", "-Mvh", "1abcDE-00000000001-0abc").returncode == 1
 
@@ -172,7 +173,7 @@ def test_submits(server: Daemon) -> None:
 
 
 def test_speaks_smtp_on_standard_input() -> None:
-    """`-bs` passes on to the daemon's port, as its configuration names it."""
+    """`-bs` serves by itself, whether a daemon runs or not."""
     daemon = Daemon()
     try:
         prepare(daemon)
@@ -185,7 +186,9 @@ def test_speaks_smtp_on_standard_input() -> None:
             "DATA\nSubject: bs\n\n..x\n.\nQUIT\n".encode()
         )
         down = command(daemon, "sendmail", "-bs", text=dialogue)
-        assert down.stdout.startswith(b"421 ")
+        assert b"250 OK id=" in down.stdout or b"250 2.0.0 OK id=" in down.stdout
+        (path,) = wait_until(lambda: daemon.delivered(daemon.admin), "the message")
+        path.unlink()
         daemon.start()
         said = _said(daemon, "sendmail", "-bs", text=dialogue)
         codes = [line[:3] for line in said.splitlines() if line[3:4] == " "]
@@ -208,7 +211,7 @@ def test_answers_questions(server: Daemon) -> None:
     assert "driver = manualroute" not in _said(server, "exim", "-bP", "routers")
     assert _said(server, "exim", "-be", "${uc:abc}") == "ABC\n"
     assert _said(server, "newaliases") is not None
-    assert command(server, "exim", "--nonsense").returncode == 64
+    assert command(server, "exim", "--nonsense").returncode == 1
 
 
 def test_keeps_accounts(server: Daemon) -> None:
@@ -353,7 +356,7 @@ def test_anybody_may_submit_but_not_change_the_queue(
     assert "nobody" in got and "Return-path: <nobody@" in got, "neither root's name nor sender"
     for action in ("remove", "freeze", "give_up", "deliver"):
         refused = _as_nobody(server, python, SUBMIT, modules, spool, action, waiting)
-        assert refused.returncode == 77 and b"Permission denied" in refused.stdout
+        assert refused.returncode == 1 and b"ermission denied" in refused.stdout
     assert _ids(server) == [waiting]
     listed = subprocess.run(
         ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "ls", f"{spool}/input", f"{spool}/offline"],

@@ -254,6 +254,7 @@ def test_a_domain_that_leads_to_ourselves(net: Internet, post: Post) -> None:
     message_id = post.send("x@loop.test")
     post.await_line(message_id, "Frozen")
     assert post.lines(message_id)[1:] == [
+        "lowest numbered MX record points to local host: loop.test",
         "== x@loop.test R=dnslookup defer: lowest numbered MX record points to local host",
         "Frozen",
     ]

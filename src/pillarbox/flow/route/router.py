@@ -403,7 +403,12 @@ class Router(Driver, family="router"):
             case "defer":
                 return self.postpone(visit, text)
             case "freeze":
-                about = f"{visit.domain} (while routing <{visit.candidate.address}>)"
+                is_delivery = visit.purpose == "deliver"
+                about = (
+                    visit.domain
+                    if is_delivery
+                    else f"{visit.domain} (while routing <{visit.candidate.address}>)"
+                )
                 visit.log.append(LogLine(f"{text}: {about}"))
                 return self.postpone(visit, text, is_frozen=True)
             case "reroute":
