@@ -124,7 +124,10 @@ def _behind_the_mistake(text: str, ours: str) -> list[str]:
 def _is_confirmed(ours: str, told: list[str]) -> bool:
     bare = _INSIDE.sub("", ours)
     told = [told.replace(_OF_SORT[1], _OF_SORT[0]) if _OF_SORT[0] in bare else told for told in told]
-    if {ours, bare, bare.replace(" after forcedfail", "", 1)} & set(told):
+    if {ours, bare, bare.replace(" after forcedfail", "", 1)} & {
+        *told,
+        *(_INSIDE.sub("", answer) for answer in told),
+    }:
         return True
     if _LOOKUP_KIND in ours and ENDED in told:
         return True  # list-reasons

@@ -198,7 +198,7 @@ def _like(setting: Setting, name: str, value: str) -> Setting:
 
 def _log_selector(main: Settings, selectors: list[str]) -> list[Setting]:
     level = main.text("log_level").strip()
-    if level.isdigit():
+    if level.isascii() and level.isdigit():
         number = int(level)
         selectors += ["-retry_defer", "-skip_delivery"] if number < 5 else []
         selectors += (

@@ -77,7 +77,7 @@ def port_list(text: str, services: dict[str, int] | None = None) -> tuple[int, .
     names = _SERVICES | (services or {})
     ports: list[int] = []
     for word, _ in split(text):
-        port = int(word) if word.isdigit() else names.get(word, -1)
+        port = int(word) if word.isascii() and word.isdigit() else names.get(word, -1)
         if not 0 <= port <= 65535:
             raise ValueError(f"{word!r} is no port number or service name")
         ports.append(port)

@@ -99,4 +99,4 @@ def _same_code(rule_error: str, error: str, detail: str) -> bool:
 
 
 def _unread_for(period: str, detail: str) -> bool:
-    return detail.isdigit() and int(detail) >= (parse_time(period) or 0)
+    return detail.isascii() and detail.isdigit() and int(detail) >= (parse_time(period) or 0)
