@@ -1,39 +1,3 @@
-"""What servers and queries may hold never makes a lookup raise anything but its own errors."""
-
-from __future__ import annotations
-
-import asyncio
-import contextlib
-import struct
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.support.clock import JumpClock
-
-from pillarbox.backends.lookups.directory import messages as ldap_messages
-from pillarbox.backends.lookups.directory.ber import BerError
-from pillarbox.backends.lookups.directory.filters import FilterError, encode_filter
-from pillarbox.backends.lookups.directory.query import parse_query as parse_ldap
-from pillarbox.backends.lookups.directory.quoting import quote_dn, quote_filter, url_unquote
-from pillarbox.backends.lookups.dns.query import parse_query as parse_dnsdb
-from pillarbox.backends.lookups.driver import LookupWorld
-from pillarbox.backends.lookups.mariadb.login import LoginRefused, read_greeting
-from pillarbox.backends.lookups.mariadb.packets import ProtocolError, column_name, row_values
-from pillarbox.backends.lookups.postgresql import messages as pgsql
-from pillarbox.backends.lookups.postgresql.errors import error_text
-from pillarbox.backends.lookups.psl import Rules, registered_start, suffix_start, to_unicode
-from pillarbox.backends.lookups.redis import command_words, make
-from pillarbox.backends.lookups.servers.listing import split_list
-from pillarbox.backends.lookups.servers.resp import ProtocolError as RespError
-from pillarbox.backends.lookups.servers.resp import RespConnection
-from pillarbox.ports.lookups import LookupDefer
-
-_FEW = settings(max_examples=60, deadline=None)
-_URL_TEXT = st.text(
-    st.sampled_from('ldapsi:/?=,&|!()*\\"% xu2ser') | st.characters(codec="utf-8"), max_size=60
-)
-
-
 @_FEW
 @given(st.binary(max_size=80))
 def test_ldap_messages_from_anywhere(data: bytes) -> None:
@@ -58,30 +22,6 @@ def test_ldap_queries_and_filters(text: str) -> None:
 def test_what_ldap_quotes_is_one_value(text: str) -> None:
     assert encode_filter(f"(cn={url_unquote(quote_filter(text))})").endswith(text.encode())
     assert url_unquote(quote_dn(text)).replace("\\", "") == text.replace("\\", "")
-
-
-@_FEW
-@given(st.binary(max_size=80), st.integers(0, 5))
-def test_mariadb_packets_from_anywhere(data: bytes, columns: int) -> None:
-    allowed = (ProtocolError, LoginRefused, IndexError, ValueError, struct.error)
-    for read in (read_greeting, column_name, lambda payload: row_values(payload, columns)):
-        with contextlib.suppress(*allowed):
-            read(data)
-
-
-@_FEW
-@given(st.binary(max_size=80))
-def test_postgresql_messages_from_anywhere(data: bytes) -> None:
-    allowed = (pgsql.ProtocolError, struct.error, ValueError, IndexError)
-    for read in (pgsql.column_names, pgsql.column_values, pgsql.error_fields):
-        with contextlib.suppress(*allowed):
-            read(data)
-
-
-@_FEW
-@given(st.text(max_size=200), st.integers(0, 300))
-def test_a_position_anywhere_gives_an_error_text(query: str, position: int) -> None:
-    assert error_text({"S": "ERROR", "M": "x", "P": str(position)}, query).startswith("ERROR:  x\n")
 
 
 @_FEW
