@@ -1,3 +1,34 @@
+"""What servers and queries may hold never makes a lookup raise anything but its own errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.clock import JumpClock
+
+from pillarbox.backends.lookups.directory import messages as ldap_messages
+from pillarbox.backends.lookups.directory.ber import BerError
+from pillarbox.backends.lookups.directory.filters import FilterError, encode_filter
+from pillarbox.backends.lookups.directory.query import parse_query as parse_ldap
+from pillarbox.backends.lookups.directory.quoting import quote_dn, quote_filter, url_unquote
+from pillarbox.backends.lookups.dns.query import parse_query as parse_dnsdb
+from pillarbox.backends.lookups.driver import LookupWorld
+from pillarbox.backends.lookups.psl import Rules, registered_start, suffix_start, to_unicode
+from pillarbox.backends.lookups.redis import command_words, make
+from pillarbox.backends.lookups.servers.listing import split_list
+from pillarbox.backends.lookups.servers.resp import ProtocolError as RespError
+from pillarbox.backends.lookups.servers.resp import RespConnection
+from pillarbox.ports.lookups import LookupDefer
+
+_FEW = settings(max_examples=60, deadline=None)
+_URL_TEXT = st.text(
+    st.sampled_from('ldapsi:/?=,&|!()*\\"% xu2ser') | st.characters(codec="utf-8"), max_size=60
+)
+
+
 @_FEW
 @given(st.binary(max_size=80))
 def test_ldap_messages_from_anywhere(data: bytes) -> None:

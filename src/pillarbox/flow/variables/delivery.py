@@ -70,9 +70,7 @@ def domain_data(assignment: Assignment) -> str:
     return assignment.domain_data
 
 
-@variable(
-    "address_data", Assignment, doc="What the router's address_data gave.", tainted=False, rank=_RANK
-)
+@variable("address_data", Assignment, doc="What the router's address_data gave.", tainted=False, rank=_RANK)
 def address_data(assignment: Assignment) -> str:
     return assignment.address_data
 

@@ -287,10 +287,7 @@ async def test_warnings_come_after_a_day_and_once():
     assert report["Subject"] == f"Warning: message {queued.id} delayed 24 hours"
     status = list(report.iter_parts())[1].get_payload()[1]
     assert (status["Action"], status["Status"]) == ("delayed", "4.0.0")
-    assert (
-        "has not yet been delivered to one or more of its"
-        in next(iter(report.iter_parts())).get_content()
-    )
+    assert "has not yet been delivered to one or more of its" in next(iter(report.iter_parts())).get_content()
 
 
 async def test_no_warning_for_lists():
