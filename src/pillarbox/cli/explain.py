@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ def add_expand(commands: Commands) -> None:
     )
     parser.add_argument("-C", "--config", metavar="FILE", help="configuration file")
     parser.add_argument(
-        "--data", metavar="FOLDER", help="data folder (default: the first configuration found, see serve)"
+        "--data",
+        metavar="FOLDER",
+        help="data folder (default: the first configuration found, see serve; without any, Exim's defaults)",
     )
     parser.add_argument(
         "--message", metavar="FILE", help="load this message, for header variables and its sender"
@@ -37,7 +41,7 @@ def add_expand(commands: Commands) -> None:
 
 def _expand(arguments: argparse.Namespace) -> int:
     from pillarbox.app.explaining import explain
-    from pillarbox.cli.places import choose_configuration, fail
+    from pillarbox.cli.places import choose_configuration, fail, find_configuration
 
     given: dict[str, str] = {}
     for setting in arguments.set:
@@ -45,5 +49,6 @@ def _expand(arguments: argparse.Namespace) -> int:
         if not equals:
             fail(f"--set {setting}: NAME=VALUE was expected")
         given[name.removeprefix("$")] = value
-    path = choose_configuration(arguments.config, arguments.data)
+    is_free = not (arguments.config or arguments.data) and find_configuration() is None
+    path = Path(os.devnull) if is_free else choose_configuration(arguments.config, arguments.data)
     return explain(path, arguments.string, message=arguments.message, given=given)
