@@ -40,8 +40,9 @@ def add_expand(commands: Commands) -> None:
 
 
 def _expand(arguments: argparse.Namespace) -> int:
+    from pillarbox.app.data_folder import find_configuration
     from pillarbox.app.explaining import explain
-    from pillarbox.cli.places import choose_configuration, fail, find_configuration
+    from pillarbox.cli.places import choose_configuration, fail
 
     given: dict[str, str] = {}
     for setting in arguments.set:
