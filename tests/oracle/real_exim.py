@@ -11,7 +11,7 @@ from pathlib import Path
 
 _PEERS = Path(__file__).parents[2] / ".cache" / "peers"
 NEEDED = (4, 100)
-MISSING = "no Exim 4.100 here: set PILLARBOX_EXIM, or unpack one with tools/peers exim-current"
+MISSING = "no Exim 4.100 here: set PILLARBOX_EXIM, or unpack one with tools/peers exim-current (it needs the user Debian-exim)"
 
 
 @cache
