@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,13 +48,9 @@ def helper() -> Iterator[HelperEnd]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(open_folder: Path) -> Path:
     """A directory that nobody owns, reachable."""
-    for above in (tmp_path, *tmp_path.parents):
-        if above != Path("/"):
-            above.chmod(above.stat().st_mode | 0o711)
-    mine = tmp_path / "mine"
-    mine.mkdir()
+    mine = Path(tempfile.mkdtemp(dir=open_folder))
     os.chown(mine, ACTOR.uid, ACTOR.gid)
     return mine
 
