@@ -205,7 +205,7 @@ def test_speaks_smtp_on_standard_input() -> None:
 def test_answers_questions(server: Daemon) -> None:
     assert "(Pillarbox " in _said(server, "exim", "-bV")
     assert "transport = local_delivery" in _said(server, "exim", "-bt", server.admin.address)
-    failed = command(server, "exim", "-bt", "nobody@localhost")
+    failed = command(server, "exim", "-bt", "no-such-user@localhost")
     assert failed.returncode == 2 and b"undeliverable" in failed.stdout
     assert _said(server, "exim", "-bP", "message_size_limit") == "message_size_limit = 50M\n"
     assert "driver = manualroute" not in _said(server, "exim", "-bP", "routers")

@@ -7,6 +7,7 @@ event loop made, before a string needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, nullcontext
@@ -50,7 +51,7 @@ def expand_strings(
     installation = Installation(str(path.absolute()), str(Path.cwd()))
     scope = Scope({**test.facets, Installation: installation}, services)
     spool = Path(config.main(Files).spool_directory)
-    with chdir(spool) if spool.is_dir() else nullcontext():
+    with chdir(spool) if os.access(spool, os.X_OK) else nullcontext():
         _expand_all(test, strings, scope)
     return 0
 
