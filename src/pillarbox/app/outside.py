@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from pillarbox.app.environment import kept_environment
 from pillarbox.config.model import Config
 from pillarbox.flow.settings.environment import Environment as EnvironmentOptions
 from pillarbox.language.expand.items.env import Environment
-from pillarbox.language.match.named import NamedLists
-from pillarbox.language.match.strings import StringList
-from pillarbox.language.nowhere import empty_scope
+from pillarbox.language.match.items import split
 from pillarbox.ports.commands import CommandResult, Commands
 from pillarbox.ports.functions import Functions
 from pillarbox.ports.passwords import Passwords
@@ -23,7 +22,7 @@ from pillarbox.ports.sockets import Sockets, SocketWish
 def outside_facts(config: Config) -> dict[type, object]:
     """Facets for `Services.facts`."""
     options = config.main(EnvironmentOptions)
-    variables = kept_environment(options.keep_environment or (), options.add_environment or (), os.environ)
+    variables = kept_environment(config, os.environ)
     facts: dict[type, object] = {
         Environment: Environment(variables),
         Commands: LateCommands(variables),
@@ -31,26 +30,8 @@ def outside_facts(config: Config) -> dict[type, object]:
         Passwords: LatePasswords(),
     }
     if options.python_modules:
-        facts[Functions] = LateFunctions(options.python_modules)
+        facts[Functions] = LateFunctions([file for file, _ in split(options.python_modules)])
     return facts
-
-
-def kept_environment(
-    keep: Sequence[str], add: Sequence[str], environment: Mapping[str, str]
-) -> dict[str, str]:
-    """Nothing but what `keep_environment` names (wildcards and regular expressions too) and `add_environment` sets."""
-    kept: dict[str, str] = {}
-    if keep:
-        wanted, scope = StringList.parse(" : ".join(keep), NamedLists()), empty_scope()
-        kept = {
-            name: value
-            for name, value in environment.items()
-            if wanted.match_data_now(name, scope) is not None
-        }
-    for setting in add:
-        name, _, value = setting.partition("=")
-        kept[name.strip()] = value
-    return kept
 
 
 class LateCommands:

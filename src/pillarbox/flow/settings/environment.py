@@ -10,11 +10,9 @@ class Environment(MainOptions):
     """The environment, and other languages."""
 
     keep_environment: Words | None = option(
-        default=None, doc="Environment variables to keep; all others are dropped.", inert="noted"
+        default=None, doc="Environment variables to keep; all others are dropped."
     )
-    add_environment: Words | None = option(
-        default=None, doc="Environment variables to set: name=value.", inert="noted"
-    )
+    add_environment: Words | None = option(default=None, doc="Environment variables to set: name=value.")
     python_modules: Words | None = option(
         default=None, doc="Python files whose functions ${python…} may call.", extension=True
     )
