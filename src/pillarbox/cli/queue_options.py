@@ -1,0 +1,58 @@
+"""`-q…`, `-R`, `-S`: which messages of the queue are tried, and how hard (Exim 5.3)."""
+
+from __future__ import annotations
+
+import re
+
+from pillarbox.cli.arguments import Arguments, Usage
+from pillarbox.cli.handles import MESSAGE_ID, TIME, Handle, Words, next_word, unknown
+
+_QUEUE_FLAGS = re.compile(r"(q?)(i?)(f{0,2})(l?)(?:G([^/]*)(?:/(.*))?|(.*))", re.DOTALL)
+_MATCH_FLAGS = re.compile(r"(f{0,2})(r?)")
+WITH_QUEUE = frozenset(("list", "count", "move", "deliver"))
+"""Modes that look into a named queue."""
+
+
+def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    found = _QUEUE_FLAGS.fullmatch(attached)
+    assert found is not None
+    wish = read.queue
+    wish.is_two_stage |= bool(found[1])
+    wish.first_only |= bool(found[2])
+    wish.force |= bool(found[3])
+    wish.force_frozen |= found[3] == "ff"
+    wish.local_only |= bool(found[4])
+    wish.name = found[5] or wish.name
+    interval = found[6] or found[7] or ""
+    if interval:
+        if not TIME.fullmatch(interval):
+            raise Usage(f"bad time value {word}: abandoned")
+        wish.interval = interval
+        return
+    if found[5] is not None and read.mode in WITH_QUEUE:
+        return
+    wish.is_wanted = True
+    for field in ("first_id", "last_id"):
+        following = rest.peek()
+        if following is None or following.startswith("-"):
+            return
+        if not MESSAGE_ID.fullmatch(following):
+            raise unknown(word)
+        setattr(wish, field, next(rest))
+
+
+def matching(field: str) -> Handle:
+    """`-R` and `-S` with their flags: `-Rff text`, `-Rr expression`."""
+
+    def handle(attached: str, rest: Words, read: Arguments, word: str) -> None:
+        found = _MATCH_FLAGS.match(attached)
+        assert found is not None
+        wish = read.queue
+        wish.is_wanted = True
+        wish.force |= bool(found[1])
+        wish.force_frozen |= found[1] == "ff"
+        setattr(wish, f"is_regular_{field}", bool(found[2]))
+        value = attached[found.end() :] or next_word(rest, Usage(f"string expected after {word[:2]}"))
+        setattr(wish, field, value)
+
+    return handle
