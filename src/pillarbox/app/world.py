@@ -30,7 +30,9 @@ from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.settings import Dns, Files, Logging
 from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.ports.hints import Hints
 from pillarbox.ports.journal import Journal, LineStamp
+from pillarbox.ports.spool import Spool
 from pillarbox.system.clock import SystemClock
 from pillarbox.system.dial import SystemNetwork
 from pillarbox.system.dns.hosts import HostsFile
@@ -53,6 +55,18 @@ class ProcessJournal(Journal, Protocol):
     def close(self) -> None: ...
 
 
+class ProcessSpool(Spool, Protocol):
+    """The spool of a whole process."""
+
+    async def start(self) -> int: ...
+
+    async def stop(self) -> None: ...
+
+
+class ProcessHints(Hints, Protocol):
+    def close(self) -> None: ...
+
+
 class World:
     """The ports of one process."""
 
@@ -67,33 +81,10 @@ class World:
         self.clock = SystemClock()
         self.network = SystemNetwork()
         use_timezone(config.main(Logging).timezone)
-        log_directory, targets = log_directory_of(config), log_targets(config)
-        for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        self.journal: ProcessJournal = FileJournal(
-            str(log_directory),
-            str(self.spool_directory),
-            self.clock,
-            line_stamp(config),
-            targets=targets,
-            syslog=syslog_style(config),
-            has_reject_log=config.main(Logging).write_rejectlog,
-            has_message_logs=config.main(Logging).message_logs,
-        )
-        if targets.problem:
-            self.journal.panic(targets.problem)
+        self.journal = self._open_journal(config)
         self.due = DueTable()
-        self.spool = LocalSpool(
-            str(self.spool_directory),
-            self.clock,
-            slot=slot,
-            has_journal=not is_alone,
-            report=self.journal.panic,
-            recovered=lambda message_id: self.due.put(message_id, 0.0),
-        )
-        self.hints = SqliteHints(
-            str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic
-        )
+        self.spool = self._open_spool(is_alone=is_alone)
+        self.hints = self._open_hints()
         self._work_thread = WorkThread("maildir sync")
         self.local_work = local_work(helper)
         own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
@@ -110,12 +101,50 @@ class World:
             Path(files.mail_directory),
             self.clock,
             self.journal,
-            shared_secret(self.spool_directory / "db" / "secret"),
+            self._secret(),
         )
         self.logins = AccountLogins(self.users)
         self.stores = MaildirStores(self.clock)
         self.keep = ConnectionKeep(self.clock)
         self.maildrop_locks = FileLocks()
+
+    # What a world that only pretends opens otherwise
+
+    def _open_journal(self, config: Config) -> ProcessJournal:
+        log_directory, targets = log_directory_of(config), log_targets(config)
+        for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        journal = FileJournal(
+            str(log_directory),
+            str(self.spool_directory),
+            self.clock,
+            line_stamp(config),
+            targets=targets,
+            syslog=syslog_style(config),
+            has_reject_log=config.main(Logging).write_rejectlog,
+            has_message_logs=config.main(Logging).message_logs,
+        )
+        if targets.problem:
+            journal.panic(targets.problem)
+        return journal
+
+    def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
+        return LocalSpool(
+            str(self.spool_directory),
+            self.clock,
+            slot=self.slot,
+            has_journal=not is_alone,
+            report=self.journal.panic,
+            recovered=lambda message_id: self.due.put(message_id, 0.0),
+        )
+
+    def _open_hints(self) -> ProcessHints:
+        return SqliteHints(
+            str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic
+        )
+
+    def _secret(self) -> bytes:
+        return shared_secret(self.spool_directory / "db" / "secret")
 
     async def start(self) -> int:
         """Open the spool: how many messages of an earlier life were found in its journal. Raises SlotInUse, OSError."""
