@@ -105,7 +105,7 @@ def main(world: str) -> None:
 
 def _work() -> None:
     print(READY, flush=True)
-    for line in sys.stdin:
+    for line in os.fdopen(os.dup(0)):  # the children read theirs by sys.stdin
         request = json.loads(line)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
             code = _run(request, out.fileno(), error.fileno())

@@ -1,0 +1,106 @@
+"""SMTP scripts told at once on standard input (`-bs`) to both programs in a `Town`, for what ACLs do: replies, logs, the spool.
+
+A file of scenarios (`acls/*.txt`): `=== name [-options]` begins one; then configuration lines; `---`, and what the client says. Lines in front
+of the first scenario are common to all of the file. Lines of a scenario go to the part of the configuration they belong to: behind `begin NAME`,
+and before any of these to the main part. `{dir}` is the sandbox. Each line of a script is sent with CRLF. Options are words for the command
+line; without `-oM…` the client is `[192.0.2.1]:1234`, with `-local` a program of this machine.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+from tests.oracle.flow.dialogue import Place
+from tests.oracle.flow.town import Town
+
+CLIENT = ["-oMa", "[192.0.2.1]:1234", "-oMt", ""]
+_ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ")
+_SPLIT = re.compile(r"(?m)^=== (.*)\n")
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    name: str
+    options: list[str]
+    config: str
+    script: str
+    file: str = ""
+
+    @property
+    def says(self) -> bytes:
+        if "-bm" in self.options or "-t" in self.options:
+            return self.script.encode("latin-1")
+        return "".join(f"{line}\r\n" for line in self.script.splitlines()).encode("latin-1")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    replies: list[str]
+    code: int
+    error: list[str]
+    mainlog: list[str]
+    rejectlog: list[str]
+    paniclog: list[str]
+    spool: dict[str, str]
+    """`1-H` → text."""
+
+
+def scenarios(path: Path) -> list[Scenario]:
+    common, *parts = _SPLIT.split(path.read_text())
+    found = []
+    for title, text in zip(parts[::2], parts[1::2], strict=True):
+        name, _, options = title.partition(" -")
+        config, _, script = text.partition("---\n")
+        words = f"-{options}".split() if options else []
+        found.append(Scenario(name.strip(), words, _merged(common, config), script, path.stem))
+    return found
+
+
+def _merged(*texts: str) -> str:
+    """Their parts put together, in the order of first mention."""
+    parts: dict[str, str] = {"main": ""}
+    for text in texts:
+        part = "main"
+        for line in text.splitlines(keepends=True):
+            if line.startswith("begin "):
+                part = line.split()[1]
+                parts.setdefault(part, "")
+            elif line.strip():
+                parts[part] += line
+    if "acl" in parts:
+        parts["acl"] = _latest(parts["acl"])
+    return parts.pop("main") + "".join(f"begin {name}\n{text}" for name, text in parts.items())
+
+
+def _latest(acls: str) -> str:
+    """Of several ACLs with one name the last."""
+    pieces = re.split(r"(?m)^(\w+:)\n", acls)
+    named = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    return "".join(f"{name}\n{text}" for name, text in named.items())
+
+
+def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
+    """`program`: the real one's path, or `pillarbox:exim`."""
+    place = Place(directory, scenario.config)
+    options = [word for word in scenario.options if word != "-local"]
+    if options == scenario.options and not any(word.startswith("-oM") for word in options):
+        options = [*CLIENT, *options]
+    is_queued = not any(word.startswith("-od") for word in options)
+    mode = [] if any(word in ("-bS", "-bm", "-t", "-bh") for word in options) else ["-bs"]
+    words = [program, "-C", str(place.file), *(["-odq"] if is_queued else []), *options, *mode]
+    ended = town.run([word.replace("{dir}", str(directory)) for word in words], scenario.says)
+    seen = place.see("")
+
+    def lines(data: bytes) -> list[str]:
+        return place.plain(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")).splitlines()
+
+    return Seen(lines(ended.out), ended.code, lines(ended.error), seen.main, seen.reject, seen.panic, seen.spool)
+
+
+def without_our_codes(ours: list[str], theirs: list[str]) -> list[str]:
+    """Our replies, less the enhanced status codes (RFC 2034) that the real one does not send: it has them only where a text has."""
+    made = []
+    for number, line in enumerate(ours):
+        has_one = number < len(theirs) and bool(_ENHANCED.match(theirs[number]))
+        made.append(line if has_one else _ENHANCED.sub(r"\1", line))
+    return made

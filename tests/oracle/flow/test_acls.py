@@ -1,0 +1,58 @@
+"""What ACLs do, side by side with the real one: see `acl_dialogue` for the form of the scenarios in acls/."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.oracle.flow.acl_dialogue import Scenario, Seen, play, scenarios, without_our_codes
+from tests.oracle.flow.acl_world import PEERS, ZONE
+from tests.oracle.flow.town import Town
+from tests.oracle.real_exim import MISSING, find_exim
+
+pytestmark = pytest.mark.oracle
+_FILES = sorted((Path(__file__).parent / "acls").glob("*.txt"))
+_ALL = [scenario for path in _FILES for scenario in scenarios(path)]
+
+
+@pytest.fixture(scope="module")
+def exim() -> str:
+    found = find_exim()
+    if found is None:
+        pytest.skip(MISSING)
+    if os.geteuid() != 0:
+        pytest.skip("a network of its own needs root")
+    return found
+
+
+@pytest.fixture(scope="module")
+def town(exim: str) -> Iterator[Town]:
+    with Town(ZONE, PEERS) as found:
+        yield found
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="acls-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "box"
+
+
+@pytest.mark.parametrize("scenario", _ALL, ids=lambda scenario: f"{scenario.file}-{scenario.name.replace(' ', '-')}")
+def test_as_the_real_one(scenario: Scenario, town: Town, exim: str, folder: Path) -> None:
+    theirs = play(town, scenario, exim, folder)
+    ours = play(town, scenario, "pillarbox:exim", folder)
+    assert compared(ours, theirs) == compared(theirs, theirs)
+
+
+def compared(seen: Seen, theirs: Seen) -> dict[str, object]:
+    return {
+        "replies": without_our_codes(seen.replies, theirs.replies),
+        "mainlog": seen.mainlog,
+        "rejectlog": seen.rejectlog,
+        "paniclog": seen.paniclog,
+        "spool": seen.spool,
+    }
