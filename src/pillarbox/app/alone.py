@@ -26,6 +26,7 @@ from pillarbox.app.world import World
 from pillarbox.backends.spool.local import SlotInUse, recover_all
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.local.submit import origin_of
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.settings import Queueing, Trust
@@ -90,7 +91,11 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         stream = StandardStream()
         engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
         policy = msgspec.structs.replace(mta.policy, engine=engine)
-        session = Session(stream, policy, mta.accept_services, local=caller_of(uid, gid, mta))
+        caller = caller_of(uid, gid, mta)
+        told = origin_of(Submit(about=dict(options.about)), caller)
+        session = Session(stream, policy, mta.accept_services, local=None if told.host_address else caller)
+        if told.host_address:  # -oMa: as from that host (Exim 5, -bs)
+            session.origin = msgspec.structs.replace(told, protocol="smtp")
         await session.run()
         return 0 if stream.has_said(b"221 ") else 1
 
