@@ -94,6 +94,7 @@ class Mta:
         is_queue_only: bool | None = None,
         delivery_class: type[Delivery] = Delivery,
         transports_class: type[Transports] = Transports,
+        chain_class: type[Chain] = Chain,
     ) -> None:
         """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's; the classes: for commands that tell what happens, or
         do as if. Raises ConfigError, TlsFileError."""
@@ -111,7 +112,7 @@ class Mta:
         self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
         self.tls = _server_tls(config, self.expansion)
-        self.chain = Chain(config.routers, self._route_services())
+        self.chain = chain_class(config.routers, self._route_services())
         self._build_queue()
         self._build_acceptance()
         self._build_mailbox()

@@ -202,6 +202,12 @@ def _verify(read: Arguments) -> int:
     return verify_addresses(_asked_config(read), tuple(read.words), read.macros, are_senders=are_senders)
 
 
+def _host_test(read: Arguments) -> int:
+    from pillarbox.app.asking.host_testing import test_host
+
+    return test_host(_asked_config(read), read.host_test, read.macros, read.about)
+
+
 def _print_config(read: Arguments) -> int:
     from pillarbox.app.asking.printing import print_configuration
 
@@ -275,6 +281,8 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "route": _route,
     "verify": _verify,
     "verify_sender": _verify,
+    "host_test": _host_test,
+    "host_test_callouts": _host_test,
     "print_config": _print_config,
     "expand": _expand,
     "newaliases": _newaliases,

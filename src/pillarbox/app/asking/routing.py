@@ -18,6 +18,7 @@ import msgspec
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
+from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
@@ -51,7 +52,7 @@ def test_addresses(
     """0: all can be delivered to (or are good), 1: one cannot be told now, 2: one cannot be. Without addresses they are read from
     standard input, a line each."""
     config = load_or_complain(path, macros)
-    mta = _mta(config) if config is not None else None
+    mta = _mta(config, path) if config is not None else None
     if mta is None:
         return 1
     asking = _Asking(mta, question or Question("test"))
@@ -70,10 +71,13 @@ def verify_addresses(
     return test_addresses(path, addresses, macros, Question(purpose))
 
 
-def _mta(config: Config) -> Mta | None:
+def _mta(config: Config, path: Path) -> Mta | None:
+    """As deliveries have it: root would see more than they do, and leave files that they cannot open."""
     try:
-        return Mta(config, World(config, TEST_SLOT, helper=start_helper(config)))
-    except (TlsFileError, OSError) as error:
+        helper = start_helper(config)
+        become_mail_user(config, path)
+        return Mta(config, World(config, TEST_SLOT, helper=helper))
+    except (TlsFileError, NoSuchUser, OSError) as error:
         print(error, file=sys.stderr)
         return None
 

@@ -1,0 +1,101 @@
+"""`-bh`, `-bhc`: an SMTP session on standard input and output as if from a host (Exim 5.2).
+
+All of it is the real thing but for the ports: messages are forgotten, nothing is logged, `LOG:` lines and commentary go to standard error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pillarbox.app.asking.commentary import TellingChain, speak
+from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.mta import Mta
+from pillarbox.app.pretending import PretendWorld
+from pillarbox.config.errors import ConfigError
+from pillarbox.flow.accept.local.submit import split_port
+from pillarbox.flow.accept.session import Session
+from pillarbox.ports.spool import Queued
+from pillarbox.system import loop as event_loop
+from pillarbox.system.stdio import StandardStream
+from pillarbox.system.tls import TlsFileError
+
+TEST_SLOT = 1021
+GREETING = """
+**** SMTP testing session as if from host {address}
+**** but without any ident (RFC 1413) callback.
+**** This is not for real!
+
+"""
+_TAKEN = re.compile(rb"^(250 .*\bid=[^\r\n]*\r\n)", re.MULTILINE)
+NOT_REAL = b"\n**** SMTP testing: that is not a real message id!\n\n"
+
+
+def test_host(
+    path: Path, host: str, macros: Mapping[str, str] | None = None, about: Mapping[str, str] | None = None
+) -> int:
+    """The exit code. `host`: an address, perhaps with `.port`; `about`: of `-oM…`, by its letters."""
+    address, port = split_port(host)
+    try:
+        address = _canonical(address)
+    except ValueError:
+        print(f'exim: "{address}" is not an IP address', file=sys.stderr)
+        return 1
+    config = load_or_complain(path, macros)
+    if config is None:
+        return 1
+    speak(config)
+    try:
+        mta = Mta(config, PretendWorld(config, TEST_SLOT), chain_class=TellingChain)
+    except (ConfigError, TlsFileError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(end=GREETING.format(address=address), flush=True)
+    return event_loop.run(_talk(mta, address, port, about or {}))
+
+
+async def _talk(mta: Mta, address: str, port: int, about: Mapping[str, str]) -> int:
+    policy = msgspec.structs.replace(
+        mta.policy, engine=msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
+    )
+    services = msgspec.structs.replace(mta.accept_services, deliver=_forget)
+    interface, interface_port = split_port(about.get("i", ""))
+    session = Session(_Stream((address, port), (interface, interface_port)), policy, services)
+    known = {"host_name": "s", "ident": "t", "authenticator": "aa", "authenticated_id": "ai"}
+    session.update_origin(**{field: about[letter] for field, letter in known.items() if letter in about})
+    await session.run()
+    await mta.world.stop()
+    return 0
+
+
+def _forget(queued: Queued) -> None:
+    """No delivery begins."""
+
+
+def _canonical(address: str) -> str:
+    """IPv6 in full, as Exim writes it. Raises ValueError."""
+    return ipaddress.ip_address(address).exploded
+
+
+class _Stream(StandardStream):
+    """Says where it comes from, and that it is a game."""
+
+    def __init__(self, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        super().__init__()
+        self._peer, self._local = peer, local
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        return self._peer
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        return self._local
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        await super().write(_TAKEN.sub(rb"\1" + NOT_REAL, data), timeout)

@@ -1,0 +1,69 @@
+"""A world in which nothing happens: messages are taken and forgotten, what would be logged is told (`exim -bh`, Exim 5.2)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pillarbox.app.world import ProcessHints, ProcessJournal, ProcessSpool, World
+from pillarbox.backends.hints.memory import MemoryHints
+from pillarbox.backends.spool.memory import MemorySpool
+from pillarbox.config.model import Config
+from pillarbox.ports.journal import Event
+
+
+class PretendWorld(World):
+    """Nothing is made on the disk."""
+
+    def _open_journal(self, config: Config) -> ProcessJournal:
+        return ToldJournal()
+
+    def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
+        return _ForgottenSpool(self.clock)
+
+    def _open_hints(self) -> ProcessHints:
+        return _ForgottenHints()
+
+    def _secret(self) -> bytes:
+        return os.urandom(32)
+
+
+class ToldJournal:
+    """What goes to the main log is told; a rejection stands there too."""
+
+    def main(self, line: str) -> None:
+        print(f"LOG: {line}", file=sys.stderr, flush=True)
+
+    def reject(self, line: str) -> None:
+        pass
+
+    def panic(self, line: str) -> None:
+        self.main(line)
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def message(self, message_id: str, line: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def reopen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _ForgottenSpool(MemorySpool):
+    async def start(self) -> int:
+        return 0
+
+    async def stop(self) -> None:
+        pass
+
+
+class _ForgottenHints(MemoryHints):
+    def close(self) -> None:
+        pass
