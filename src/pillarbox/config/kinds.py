@@ -52,7 +52,6 @@ from pillarbox.config.numbers import (
     parse_integer,
     parse_kilobytes,
     parse_octal,
-    show_duration,
     show_durations,
     show_fixed_point,
     show_kilobytes,
@@ -71,8 +70,9 @@ from pillarbox.language.match.local_parts import LocalPartList
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.match.strings import StringList
 from pillarbox.language.rewrite.rules import RewriteRules, RewriteSyntaxError, parse_rewrite_rule
+from pillarbox.mail.interval import show_interval
 
-__all__ = ["parse_duration", "parse_integer", "show_duration", "show_size"]  # where they used to be
+__all__ = ["parse_duration", "parse_integer", "show_size"]  # where they used to be
 
 
 class Kind(NamedTuple):
@@ -172,7 +172,7 @@ def _names(value: Any) -> str:
     return ":".join(value)
 
 
-_TIME = Kind("time", lambda text, named: parse_duration(text), show_duration)
+_TIME = Kind("time", lambda text, named: parse_duration(text), show_interval)
 _LIST = Kind("string list", lambda text, named: text, _text, parses_defaults=False)
 _EXPANDED = Kind("expanded string", parse_template, _source)
 

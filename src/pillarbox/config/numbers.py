@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from pillarbox.config.errors import OptionError
+from pillarbox.mail.interval import seconds_in, show_interval
 
 NAME = "\0"
 """In an OptionError: here the option's name belongs."""
@@ -21,8 +22,6 @@ _INTEGER = re.compile(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([kKmMg
 _OCTAL = re.compile(r"\s*([+-]?)([0-7]+)")
 _FIXED = re.compile(r"(\d+)(?:\.(\d*))?")
 _TIME = re.compile(r"(?:\d+[wdhms])+")
-_TIME_ITEM = re.compile(r"(\d+)([wdhms])")
-_TIME_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _MAX_TIME = 2**31 - 1
 
@@ -81,7 +80,7 @@ def parse_duration(text: str) -> float:
     text = text.strip()
     if len(text) > 80 or not _TIME.fullmatch(text):
         raise OptionError(f"invalid time value for {NAME}")
-    seconds = sum(int(count) * _TIME_UNITS[unit] for count, unit in _TIME_ITEM.findall(text))
+    seconds = seconds_in(text)
     if seconds > _MAX_TIME:
         raise OptionError(f"invalid time value for {NAME}")
     return float(seconds)
@@ -97,17 +96,8 @@ def parse_durations(text: str) -> tuple[float, ...]:
     return () if times == (0.0,) else times
 
 
-def show_duration(seconds: float) -> str:
-    """5400.0 → `1h30m`; 0 → `0s`."""
-    left, text = int(seconds), ""
-    for letter, unit in _TIME_UNITS.items():
-        count, left = divmod(left, unit)
-        text += f"{count}{letter}" if count else ""
-    return text or "0s"
-
-
 def show_durations(times: tuple[float, ...]) -> str:
-    return ":".join(show_duration(seconds) for seconds in times)
+    return ":".join(show_interval(seconds) for seconds in times)
 
 
 def show_octal(number: int) -> str:

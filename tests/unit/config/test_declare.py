@@ -8,10 +8,11 @@ import pytest
 
 from pillarbox.config.declare import Driver, derived, option
 from pillarbox.config.errors import OptionError
-from pillarbox.config.kinds import Duration, Octal, Size, parse_duration, parse_integer, show_duration
+from pillarbox.config.kinds import Duration, Octal, Size, parse_duration, parse_integer
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.named import NamedLists
+from pillarbox.mail.interval import show_interval
 
 
 class Shape(Driver, family="test-shape"):
@@ -105,8 +106,8 @@ def test_refuses_malformed_values(name: str, text: str, message: str) -> None:
 
 def test_durations_and_integers() -> None:
     assert parse_duration("90s") == 90.0
-    assert show_duration(5400) == "1h30m"
-    assert show_duration(0) == "0s"
+    assert show_interval(5400) == "1h30m"
+    assert show_interval(0) == "0s"
     assert parse_integer("-1") == -1
     with pytest.raises(OptionError):
         parse_duration("")

@@ -12,6 +12,7 @@ from pillarbox.language.filter.commands import MailCommand
 from pillarbox.language.filter.errors import FilterFailed
 from pillarbox.language.filter.texts import quoted
 from pillarbox.language.printing import printable
+from pillarbox.mail.interval import seconds_in
 
 _ORDER = (
     "to", "cc", "bcc", "from", "reply_to", "subject", "extra_headers", "text", "file", "log", "once", "once_repeat"
@@ -20,9 +21,7 @@ _PLAIN_LINES = frozenset({"file", "log", "once", "once_repeat"})
 _UNPRINTABLE = re.compile(r"[^ -~\t]")
 _BARE_NEWLINE = re.compile(r"\n(?![ \t])")
 _BARE_NEWLINE_OR_FIELD = re.compile(r"\n(?![ \t]|[!-9;-~]+:)")
-_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
-_PART = re.compile(r"(\d+)([wdhms]?)")
 
 
 def prepare_mail(command: MailCommand, scope: Scope, circumstances: Circumstances) -> Mail | MailIgnored:
@@ -83,4 +82,4 @@ def parse_interval(text: str | None) -> int:
         return 0
     if not text or _INTERVAL.fullmatch(text) is None:
         raise FilterFailed(f'Bad time value for "once_repeat" in mail or vacation command: {text}')
-    return sum(int(count) * _UNITS.get(unit, 1) for count, unit in _PART.findall(text))
+    return seconds_in(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.language.retry.parameters import RetrySyntaxError, parse_time, show_time
+from pillarbox.language.retry.parameters import RetrySyntaxError, parse_time
+from pillarbox.mail.interval import show_interval
 
 _PLAIN = frozenset(
     {"auth_failed", "lookup", "lost_connection", "quota", "refused", "timeout", "tls_required"}
@@ -39,7 +40,7 @@ def parse_error_name(text: str) -> str:
         seconds = parse_time(text[6:])
         if not seconds:
             raise RetrySyntaxError("bad time value")
-        return f"quota_{show_time(seconds)}"
+        return f"quota_{show_interval(seconds)}"
     raise RetrySyntaxError(f'unknown or malformed retry error "{text}"')
 
 

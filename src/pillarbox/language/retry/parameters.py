@@ -8,13 +8,13 @@ from typing import Literal, cast
 
 import msgspec
 
+from pillarbox.mail.interval import seconds_in, show_interval
+
 _ARGUMENT = re.compile(r"[A-Za-z0-9]*")
 _FACTOR_TEXT = re.compile(r"[A-Za-z0-9.]*")
 _SPACE = re.compile(r"[ \t]*")
 _TIME = re.compile(r"(?:\d{1,12}[wdhms])+")
-_PART = re.compile(r"(\d+)([wdhms])")
 _FACTOR = re.compile(r"(\d{1,9})(?:\.(\d*))?")
-_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _MAX_STEPS = 10_000
 _MAX_SECONDS = 2**31 - 1
 
@@ -47,7 +47,7 @@ class Algorithm(msgspec.Struct, frozen=True, gc=False):
 
     def show(self) -> str:
         """As `-brt` prints it; the factor of `H` it keeps to itself."""
-        times = f"{self.letter},{show_time(int(self.cutoff))},{show_time(int(self.interval))}"
+        times = f"{self.letter},{show_interval(self.cutoff)},{show_interval(self.interval)}"
         if self.letter != "G":
             return times
         thousandths = round(self.factor * 1000)
@@ -59,17 +59,7 @@ def parse_time(text: str) -> int | None:
     """`1w2d3h` → seconds, each number with its unit; None when it is no time."""
     if _TIME.fullmatch(text) is None:
         return None
-    return min(sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text)), _MAX_SECONDS)
-
-
-def show_time(seconds: int) -> str:
-    """5400 → `1h30m`."""
-    shown = ""
-    for unit, size in _UNITS.items():
-        count, seconds = divmod(seconds, size)
-        if count:
-            shown += f"{count}{unit}"
-    return shown or "0s"
+    return min(seconds_in(text), _MAX_SECONDS)
 
 
 def parse_algorithms(text: str) -> tuple[Algorithm, ...]:

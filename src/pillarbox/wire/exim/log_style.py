@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.mail.interval import show_interval
+
 DEFAULT = frozenset(
     (
         "acl_warn_skipped", "connection_reject", "delay_delivery", "dkim", "dnslist_defer", "etrn", "host_lookup_failed",
@@ -50,8 +52,4 @@ def show_elapsed(seconds: float, style: LogStyle) -> str:
     """`3m45s`; with `millisec`, times below a minute as `1.578s`."""
     if style.shows("millisec") and seconds < 60:
         return f"{max(seconds, 0.0):.3f}s"
-    left, text = int(seconds), ""
-    for unit, letter in ((604800, "w"), (86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
-        count, left = divmod(left, unit)
-        text += f"{count}{letter}" if count else ""
-    return text or "0s"
+    return show_interval(seconds)

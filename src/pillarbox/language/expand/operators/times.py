@@ -7,10 +7,10 @@ import re
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import operator
 from pillarbox.language.printing import quoted
+from pillarbox.mail.interval import UNITS, show_interval
 
 _INTERVAL = re.compile(r"(?:\d+[wdhms])+", re.ASCII)
 _PART = re.compile(r"(\d+)([wdhms])", re.ASCII)
-_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _MAX_DIGITS = 1000
 
 
@@ -19,11 +19,7 @@ def time_interval(text: str) -> str:
     if text and not (text.isascii() and text.isdigit()):
         raise ExpansionFailed(f'string "{quoted(text)}" is not a positive number in "time_interval" operator')
     seconds = _signed(int(text[:_MAX_DIGITS] or "0"))
-    left, shown = abs(seconds), ""
-    for letter, unit in _UNITS.items():
-        count, left = divmod(left, unit)
-        shown += f"{count}{letter}" if count else ""
-    return ("-" if seconds < 0 else "") + (shown or "0s")
+    return ("-" if seconds < 0 else "") + show_interval(abs(seconds))
 
 
 @operator("time_eval", untaints=True)
@@ -31,7 +27,7 @@ def time_eval(text: str) -> str:
     seconds = -1
     if _INTERVAL.fullmatch(text):
         parts = _PART.findall(text)
-        seconds = _signed(sum(int(count[:_MAX_DIGITS]) * _UNITS[unit] for count, unit in parts))
+        seconds = _signed(sum(int(count[:_MAX_DIGITS]) * UNITS[unit] for count, unit in parts))
     if seconds < 0:
         raise ExpansionFailed(f'string "{quoted(text)}" is not an Exim time interval in "time_eval" operator')
     return str(seconds)
