@@ -1,6 +1,6 @@
 """MBX, the mailbox format of c-client (Pine, UW IMAP): its headers and its lock.
 
-A file begins with 2048 bytes: a mark, UIDVALIDITY, the names of thirty keywords, spaces. Each message has a line of its own in front:
+A file begins with 2048 bytes: a mark, UIDVALIDITY, the names of thirty keywords, NULs. Lines end in CRLF; each message has one of its own in front:
 when it came, its size, its flags. The lock: shared on the mailbox, exclusive on /tmp/.<device>.<inode> (hexadecimal).
 """
 
@@ -25,7 +25,7 @@ _FLOCK = struct.Struct("hhqqi4x")
 
 def file_header(now: float) -> bytes:
     mark = b"*mbx*\r\n%08x00000000\r\n" % int(now) + b"\r\n" * _KEYWORDS
-    return mark.ljust(_HEADER - 2) + b"\r\n"
+    return mark.ljust(_HEADER, b"\0")
 
 
 def message_header(size: int, now: float) -> bytes:

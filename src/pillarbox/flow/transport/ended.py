@@ -69,7 +69,7 @@ def judge(end: CommandEnd, manner: Manner, command: Command, *, is_returning: bo
 
 
 def _killed(number: int, manner: Manner, source: str, *, is_returning: bool) -> Judgement:
-    shown = source.replace("\\", "\\\\").replace('"', '\\"') if '"' in source else source
+    shown = source.replace('"', '\\"')
     text = (
         f'Child process of {manner.name} transport (running command "{shown}") '
         f"was terminated by signal {number} ({signal_name(number)})"

@@ -144,12 +144,12 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
 
 def redirected_word(assignment: Assignment) -> str:
     """How the log names what redirection made of an address: `|command`, a path, `>address`; empty for an address."""
-    return assignment.file
+    return f"|{assignment.file}" if assignment.target == "pipe" else assignment.file
 
 
 def word_of(assignment: Assignment) -> str:
     """The address as the log names it: without what a router took off its local part. Empty: as it is."""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if assignment.file or not has_affix:
-        return assignment.file
+        return redirected_word(assignment)
     return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"

@@ -77,17 +77,20 @@ async def frame_of(
     return Frame(before, after, sender or "", tuple(recipients))
 
 
-def written(copy: Copy, frame: Frame, options: WritingOptions) -> Iterator[bytes]:
-    """All that is written, in order."""
+def written(
+    copy: Copy, frame: Frame, options: WritingOptions, *, ends_in_crlf: bool | None = None
+) -> Iterator[bytes]:
+    """All that is written, in order. `ends_in_crlf` in place of `use_crlf`."""
+    ended = with_crlf if (options.use_crlf if ends_in_crlf is None else ends_in_crlf) else iter
     if options.use_bsmtp:
-        dot = b".\r\n" if options.use_crlf else b".\n"
-        return chain((frame.before,), _ended(_batch_smtp(copy, frame), options), (frame.after, dot))
+        dot = b".\r\n" if ended is with_crlf else b".\n"
+        return chain((frame.before,), ended(_batch_smtp(copy, frame)), (frame.after, dot))
     escape = escaping(options.check_string, options.escape_string)
     if not copy.has_headers or copy.is_filtered:
         middle: Pieces = escape(copy.pieces())
     else:
         middle = chain((copy.headers, BLANK_LINE), escape(copy.body))
-    return chain((frame.before,), _ended(middle, options), (frame.after,))
+    return chain((frame.before,), ended(middle), (frame.after,))
 
 
 def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
@@ -101,10 +104,6 @@ def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
             yield piece
     if not last.endswith(b"\n"):
         yield b"\n"
-
-
-def _ended(pieces: Pieces, options: WritingOptions) -> Pieces:
-    return with_crlf(pieces) if options.use_crlf else pieces
 
 
 async def _expanded(template: Template | None, scope: Scope) -> bytes:

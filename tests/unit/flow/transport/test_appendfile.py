@@ -1,16 +1,20 @@
 """The appendfile transport: where it writes, what it writes, what it refuses."""
 
+import dataclasses
 import re
 
 import pytest
+from msgspec.structs import replace
 from tests.support.delivery_world import World, assigned
+from tests.support.local_work import ScriptedWork
 
 from pillarbox.app.configuration import declare_all
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.appending.naming import unique_name
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.transports.appendfile import Appendfile, unique_name
+from pillarbox.flow.transport.transports.appendfile import Appendfile
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
@@ -138,3 +142,21 @@ def test_names_repeat_for_one_address_and_differ_between_two():
     assert first == unique_name("id", "a@b")
     assert first != unique_name("id", "c@b")
     assert "/" not in first and ":" not in first
+
+
+async def test_a_repeat_looks_for_its_field_as_it_was_written():
+    """With CRLF in the mailbox the field to look for has it too: else a message that was written before a crash is written again."""
+    looked_for: list[bytes] = []
+
+    class Looking(ScriptedWork):
+        async def deliver(self, work, body, actor=None):
+            looked_for.append(work.proof)
+            return await super().deliver(work, body, actor)
+
+    world = World(lambda c: assigned(c, "box"), {})
+    services = dataclasses.replace(world.services, local_work=Looking())
+    job = replace(job_for("bob@local.example"), is_repeat=True)
+    for options in ({"use_crlf": True}, {"mbx_format": True}, {}):
+        box = Appendfile(name="box", file=Template.parse("/mail/box"), **options)
+        await box.deliver(job, services)
+    assert looked_for == [b"Subject: x\r\n", b"Subject: x\r\n", b"Subject: x\n"]

@@ -106,17 +106,17 @@ async def test_commands_may_be_restricted(options: dict[str, object], why: str):
 
 
 async def test_redirected_commands_are_not_expanded_but_those_of_filters_are():
-    job = job_for("bob@l.example", file='|/bin/y $1 "a b"', target="pipe")
+    job = job_for("bob@l.example", file='/bin/y $1 "a b"', target="pipe")
     _, work, _ = await run(pipe(None), job)
     assert work.ran[0].arguments == ("/bin/y", "$1", "a b")
-    job = job_for("bob@l.example", file="|/bin/y $1", target="pipe", captures=("all", "one"))
+    job = job_for("bob@l.example", file="/bin/y $1", target="pipe", captures=("all", "one"))
     [outcome], work, _ = await run(pipe(None), job)
     assert work.ran[0].arguments == ("/bin/y", "one")
     assert outcome.log_word == "|/bin/y $1"
 
 
 async def test_force_command_wraps_the_redirected_one():
-    job = job_for("bob@l.example", file="|/bin/y 'a b'", target="pipe")
+    job = job_for("bob@l.example", file="/bin/y 'a b'", target="pipe")
     _, work, _ = await run(pipe("/bin/x $address_pipe -", force_command=True), job)
     assert work.ran[0].arguments == ("/bin/x", "/bin/y", "a b", "-")
 
@@ -126,7 +126,7 @@ async def test_a_shell_gets_no_text_from_outside():
     assert work.ran[0].arguments == ("/bin/sh", "-c", "echo p | cat")
     outcome = await ended(pipe("echo $sender_address", use_shell=True), CommandEnd())
     assert isinstance(outcome, Failed)
-    redirected = job_for("bob@l.example", file=Tainted("|/bin/y"), target="pipe")
+    redirected = job_for("bob@l.example", file=Tainted("/bin/y"), target="pipe")
     [outcome], _, _ = await run(pipe(None), redirected)
     assert isinstance(outcome, Failed)
 
@@ -260,7 +260,7 @@ async def test_a_filter_changes_the_copy_before_anything_is_delivered():
 
 
 async def test_more_than_sixty_arguments_are_too_many():
-    [outcome], _, _ = await run(pipe(None), job_for("b@l.example", file="|/bin/y" + " a" * 61, target="pipe"))
+    [outcome], _, _ = await run(pipe(None), job_for("b@l.example", file="/bin/y" + " a" * 61, target="pipe"))
     assert isinstance(outcome, Failed)
     assert outcome.reason.log.startswith('Too many arguments in command "/bin/y a a')
 

@@ -14,6 +14,7 @@ from pillarbox.config.declare import derived, option
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words, parse_integer
 from pillarbox.flow.facets.delivering import DeliveryFacts
+from pillarbox.flow.transport.batching import Batching
 from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption
 from pillarbox.flow.transport.ended import Command, Judgement, Manner, judge
 from pillarbox.flow.transport.environment import environment_of, more_variables
@@ -22,7 +23,7 @@ from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, failed, redirected_word
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
-from pillarbox.flow.transport.transport import Prepared, Transport
+from pillarbox.flow.transport.transport import Prepared
 from pillarbox.flow.transport.writing import frame_of, written
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -44,17 +45,13 @@ _APART = (
 """Options that exclude each other, and how Exim names the transport."""
 
 
-class Pipe(Transport, driver="pipe"):
+class Pipe(Batching, driver="pipe"):
     """Write to a command's standard input."""
 
     command: CommandOption | None = option(
         default=None, doc="The command and its arguments, expanded one by one."
     )
     allow_commands: ExpandedList | None = option(default=None, doc="Commands that may be run; unset: any.")
-    batch_id: Template | None = option(
-        default=None, doc="Only addresses for which this expands to the same share a delivery."
-    )
-    batch_max: int = option(default=1, doc="Addresses in one delivery.")
     check_string: str | None = option(
         default=None, doc="Lines that begin with this are escaped; unset: none."
     )
@@ -154,14 +151,6 @@ class Pipe(Transport, driver="pipe"):
     @property
     def runs_as_creator(self) -> bool:
         return self.pipe_as_creator
-
-    @property
-    def addresses_per_job(self) -> int:
-        return max(1, self.batch_max)
-
-    @property
-    def batching(self) -> Template | None:
-        return self.batch_id
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         keys = (self.retry_key_of(job.assignments[0]),)
