@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from pillarbox.config.exim4 import unquote
+from pillarbox.language.match.items import separator_of, split
+
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
-_SEPARATOR = re.compile(r"\s*<(\S)\s*(.*)", re.DOTALL)
 _OLD_NAMES = (
     (re.compile(r"\$errmsg_recipient\b"), "$bounce_recipient"),
     (re.compile(r"\$\{errmsg_recipient\}"), "${bounce_recipient}"),
@@ -18,9 +18,7 @@ _OLD_NAMES = (
 def unquoted(text: str) -> str:
     """Without quotes and their escapes; text without quotes as it stands."""
     found = _QUOTED.fullmatch(text)
-    if not found:
-        return text
-    return _ESCAPED.sub(lambda m: _CONTROL.get(m.group(1), m.group(1)), found.group(1))
+    return unquote(found.group(1)) if found else text
 
 
 def written(value: str) -> str:
@@ -40,20 +38,12 @@ def renewed(value: str) -> str:
 
 def items_of(text: str) -> tuple[list[str], str]:
     """(items, separator) of a list."""
-    separator = ":"
-    if found := _SEPARATOR.fullmatch(text):
-        separator, text = found.groups()
-    doubled = "\0"
-    parts = text.replace(separator * 2, doubled).split(separator)
-    items = [part.strip().replace(doubled, separator * 2) for part in parts]
-    if items and not items[-1]:
-        items.pop()
-    return items, separator
+    return [item for item, _ in split(text)], separator_of(text)
 
 
 def listed(items: list[str], separator: str) -> str:
     lead = "" if separator == ":" else f"<{separator} "
-    return lead + f" {separator} ".join(items)
+    return lead + f" {separator} ".join(item.replace(separator, separator * 2) for item in items)
 
 
 def plain_list(text: str) -> str:
