@@ -9,15 +9,8 @@ from pillarbox.ports.dns import Answer, RecordType
 from pillarbox.ports.lookups import Lookup
 
 
-class _Nothing:
-    def get(self, kind: str) -> Lookup | None:
-        return None
-
-    def kinds(self) -> frozenset[str]:
-        return frozenset()
-
-    async def query(self, name: str, kind: RecordType) -> Answer:
-        return Answer("again", detail="there is no resolver here")
+class StillClock:
+    """Time does not pass (ports.clock.Clock)."""
 
     def now(self) -> float:
         return 0.0
@@ -27,6 +20,17 @@ class _Nothing:
 
     async def sleep(self, seconds: float) -> None:
         return None
+
+
+class _Nothing(StillClock):
+    def get(self, kind: str) -> Lookup | None:
+        return None
+
+    def kinds(self) -> frozenset[str]:
+        return frozenset()
+
+    async def query(self, name: str, kind: RecordType) -> Answer:
+        return Answer("again", detail="there is no resolver here")
 
 
 @cache

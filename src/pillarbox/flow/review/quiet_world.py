@@ -8,6 +8,7 @@ from typing import Any
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.nowhere import StillClock
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.dns import Answer, RecordType
 from pillarbox.ports.lookups import STYLES, Lookup, LookupStyle
@@ -27,7 +28,7 @@ class _EmptyLookup:
         return text
 
 
-class _Quiet:
+class _Quiet(StillClock):
     """Lookups, resolver, clock, verifier, host names and log at once."""
 
     def get(self, kind: str) -> Lookup | None:
@@ -38,15 +39,6 @@ class _Quiet:
 
     async def query(self, name: str, kind: RecordType) -> Answer:
         return Answer("no_name")
-
-    def now(self) -> float:
-        return 0.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        return None
 
     async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
         return None
