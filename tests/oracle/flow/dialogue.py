@@ -1,7 +1,7 @@
 """A receiving session held with the real exim and with ours: what they answer, log and spool.
 
 A script is lines of text. A line is sent with CRLF behind it, and one reply is awaited; after a 354 the lines up to `.` are sent as they are.
-`{A*500}` stands for 500 times A. Lines that begin otherwise:
+`{A*500}` stands for 500 times A, `{64:\\0name\\0word}` for its base64. Lines that begin otherwise:
 
     +text        send it, await nothing
     =text        send these bytes, with \\r \\n \\t \\0 \\xNN \\\\ meant, no CRLF behind, await nothing
@@ -47,6 +47,9 @@ spool_directory = {dir}/spool
 log_file_path = {dir}/log/%slog
 never_users =
 timezone = UTC
+.ifndef OWN_TLS
+tls_advertise_hosts =
+.endif
 .ifndef OWN_BANNER
 smtp_banner = $smtp_active_hostname ESMTP MTA
 .endif
@@ -57,7 +60,7 @@ ${{if def:received_protocol {{with $received_protocol }}}}(MTA)\\n\\t${{if def:s
 id $message_exim_id${{if def:received_for {{\\n\\tfor $received_for}}}}
 .endif
 """
-"""In front of every configuration: `{dir}` is the sandbox; macros OWN_BANNER and OWN_RECEIVED leave a line away."""
+"""In front of every configuration: `{dir}` is the sandbox; macros OWN_BANNER, OWN_RECEIVED and OWN_TLS leave a line away."""
 TAIL = """
 begin routers
 any:
@@ -95,7 +98,8 @@ _ALWAYS_SAID = (
     "No server certificate",
     "Suggested action",
 )
-_REPEATED = re.compile(r"\{(.|\\x[0-9a-f]{2})\*(\d+)\}")
+_REPEATED = re.compile(r"\{(.)\*(\d+)\}")
+_BASE64 = re.compile(r"\{64:([^}]*)\}")
 
 
 class Seen(NamedTuple):
@@ -280,6 +284,10 @@ class Wire:
         return f"handshake: {self._socket.version()}"
 
 
+def _meant(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
+
+
 class Dialogue:
     """A script being held."""
 
@@ -292,7 +300,8 @@ class Dialogue:
     def hold(self, script: str) -> str:
         self._await()
         for line in script.splitlines():
-            self._perform(_REPEATED.sub(lambda found: found[1] * int(found[2]), line))
+            line = _REPEATED.sub(lambda found: found[1] * int(found[2]), line)
+            self._perform(_BASE64.sub(lambda found: base64.b64encode(_meant(found[1])).decode(), line))
         while (line_said := self._wire.line(2.0 if self._is_in_data else PATIENCE)) != b"":
             if line_said is None:
                 self._said.append("(silence)")
@@ -312,12 +321,10 @@ class Dialogue:
                 self._send(line[1:])
             case "=":
                 self._said.append(f"C: {line[1:]}")
-                self._wire.send(
-                    line[1:].encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
-                )
+                self._wire.send(_meant(line[1:]))
             case "?":
                 self._await()
-            case "!":
+            case "!" if line[1:2].isalpha():
                 self._act(line[1:].split())
             case _:
                 self._send(line)

@@ -1,0 +1,68 @@
+"""Scenarios of reception in sessions/*.txt: configurations, and what clients say to each.
+
+A file is blocks, each below a line that begins with `==`:
+
+    == conf            a configuration, for the scenarios below it
+    == host NAME       a script (see dialogue.py) held over -bs, as the host 192.0.2.1
+    == local NAME      the same, as a program on this machine
+    == daemon NAME     held with a listening daemon, which all of them below one configuration share
+
+Each host and local scenario has a sandbox of its own. Lines of a file that begin with `==#` are comments.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+from tests.oracle.flow.dialogue import Daemon, Place, Program, Seen, free_ports, talk
+
+FOLDER = Path(__file__).parent / "sessions"
+_BLOCK = re.compile(r"^== ?(\w+) ?(.*)\n", re.MULTILINE)
+AS_HOST = ("-oMa", "[192.0.2.1]:4711", "-oMt", "")
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    name: str
+    kind: str
+    """`host`, `local` or `daemon`."""
+    configuration: str
+    scripts: tuple[tuple[str, str], ...]
+    """(name, script): one, but for a daemon."""
+
+
+def scenarios() -> list[Scenario]:
+    return [each for path in sorted(FOLDER.glob("*.txt")) for each in read(path)]
+
+
+def read(path: Path) -> list[Scenario]:
+    text = re.sub(r"^==#.*\n", "", path.read_text(), flags=re.MULTILINE)
+    found: list[Scenario] = []
+    configuration = ""
+    number = 0
+    parts = _BLOCK.split(text)
+    for kind, name, block in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        if kind == "conf":
+            configuration, number = block, number + 1
+            continue
+        full = f"{path.stem}-{kind}-{name}"
+        if kind != "daemon":
+            found.append(Scenario(full, kind, configuration, ((name, block),)))
+        elif found and found[-1].kind == kind and found[-1].configuration == configuration:
+            found[-1] = msgspec.structs.replace(found[-1], scripts=(*found[-1].scripts, (name, block)))
+        else:
+            found.append(Scenario(full, kind, configuration, ((name, block),)))
+    return found
+
+
+def hold(scenario: Scenario, program: Program, directory: Path) -> Seen:
+    place = Place(directory, scenario.configuration)
+    if scenario.kind != "daemon":
+        return talk(program, place, scenario.scripts[0][1], AS_HOST if scenario.kind == "host" else ())
+    daemon = Daemon(program, place, next(free_ports()))
+    try:
+        replies = [f"== {name}\n{daemon.talk(script)}" for name, script in scenario.scripts]
+    finally:
+        daemon.stop()
+    return place.see("\n".join(replies))
