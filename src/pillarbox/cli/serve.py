@@ -184,7 +184,7 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
         gid = privilege.group_of(user, identity.exim_group)
     except privilege.NoSuchUser as error:
         fail(f"pillarbox: {error}", EX_CONFIG)
-    owned = {Path(files.spool_directory), Path(files.mail_directory), log_directory_of(config)}
+    owned = directories_of(config)
     needed = [
         Path(os.__file__),
         Path(sys.prefix) / "x",
@@ -205,6 +205,13 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
         if place.exists() and not _is_kept(place, files, user.pw_uid):
             privilege.give(place, user.pw_uid, gid)
     privilege.drop(user, gid)
+
+
+def directories_of(config: Config) -> set[Path]:
+    """What is the mail user's own. An option that is not set names no directory (a path without a name would be the one we stand in)."""
+    files = config.main(Files)
+    named = (files.spool_directory, files.mail_directory, str(log_directory_of(config)))
+    return {Path(name) for name in named if name.startswith("/")}
 
 
 def _is_kept(place: Path, files: Files, uid: int) -> bool:
