@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pillarbox.app.log_directory import log_directory_of
+from pillarbox.backends.journal.paths import LogTargets
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity
 
@@ -65,6 +66,27 @@ def give(path: Path, uid: int, gid: int) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.chown(os.path.join(root, name), uid, gid, follow_symlinks=False)
     os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def give_logs(targets: LogTargets, uid: int, gid: int, now: float) -> None:
+    """The log files, and their directory where it is not the system's own: `/var/log` has other files than ours. `now`: epoch seconds.
+    Raises OSError."""
+    if not targets.directory:
+        return
+    directory = Path(targets.directory)
+    is_ours = not directory.exists() or directory.stat().st_uid != 0
+    directory.mkdir(parents=True, exist_ok=True)
+    if is_ours:
+        os.chown(directory, uid, gid)
+    for log in ("main", "reject", "panic"):
+        path = targets.path_of(log, now)
+        if is_ours and not os.path.lexists(path):
+            continue  # the mail user makes it when there is something to log
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o640)
+        try:
+            os.fchown(opened, uid, gid)
+        finally:
+            os.close(opened)
 
 
 def drop(user: pwd.struct_passwd, gid: int) -> None:

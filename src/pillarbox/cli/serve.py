@@ -15,7 +15,7 @@ from pillarbox.app.configuration import load_config
 from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.helping import start_helper
 from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
-from pillarbox.app.log_directory import log_directory_of
+from pillarbox.app.log_directory import log_targets
 from pillarbox.app.services import quiet_services
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
@@ -204,14 +204,14 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
     for place in owned:
         if place.exists() and not _is_kept(place, files, user.pw_uid):
             privilege.give(place, user.pw_uid, gid)
+    privilege.give_logs(log_targets(config), user.pw_uid, gid, time.time())
     privilege.drop(user, gid)
 
 
 def directories_of(config: Config) -> set[Path]:
-    """What is the mail user's own. An option that is not set names no directory (a path without a name would be the one we stand in)."""
+    """What is wholly the mail user's. An option that is not set names no directory (a path without a name would be the one we stand in)."""
     files = config.main(Files)
-    named = (files.spool_directory, files.mail_directory, str(log_directory_of(config)))
-    return {Path(name) for name in named if name.startswith("/")}
+    return {Path(name) for name in (files.spool_directory, files.mail_directory) if name.startswith("/")}
 
 
 def _is_kept(place: Path, files: Files, uid: int) -> bool:

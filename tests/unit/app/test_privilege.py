@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox.app import privilege
+from pillarbox.backends.journal.paths import read_log_file_path
 
 STRANGER = 54_321
 
@@ -87,3 +88,26 @@ def test_giving_passes_over_what_vanishes(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "chown", chown)
     privilege.give(tmp_path, STRANGER, STRANGER)
     assert given == ["there", tmp_path.name]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_of_a_directory_of_the_systems_only_the_logs_are_given(tmp_path: Path) -> None:
+    (tmp_path / "syslog").write_text("")
+    targets = read_log_file_path(f"{tmp_path}/exim_%slog", "/nowhere")
+    privilege.give_logs(targets, STRANGER, STRANGER, 0.0)
+    owners = {path.name: path.stat().st_uid for path in tmp_path.iterdir()}
+    assert owners == dict.fromkeys(("exim_mainlog", "exim_rejectlog", "exim_paniclog"), STRANGER) | {
+        "syslog": 0
+    }
+    assert tmp_path.stat().st_uid == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_directory_of_logs_changes_hands_with_them(tmp_path: Path) -> None:
+    os.chown(tmp_path, STRANGER + 1, STRANGER + 1)
+    (tmp_path / "mainlog").write_text("")
+    (tmp_path / "other").write_text("")
+    privilege.give_logs(read_log_file_path(f"{tmp_path}/%slog", "/nowhere"), STRANGER, STRANGER, 0.0)
+    owners = {path.name: path.stat().st_uid for path in tmp_path.iterdir()}
+    assert owners == {"mainlog": STRANGER, "other": 0}
+    assert tmp_path.stat().st_uid == STRANGER

@@ -13,11 +13,11 @@ def test_what_is_not_set_names_no_directory(tmp_path: Path) -> None:
     config = tmp_path / "conf"
     config.write_text("spool_directory = /var/spool/x\nlog_file_path = /var/log/x/%slog\n")
     found = directories_of(load_config(config, serving=False))
-    assert found == {Path("/var/spool/x"), Path("/var/log/x")}
+    assert found == {Path("/var/spool/x")}
 
 
 def test_mailboxes_are_the_mail_users(tmp_path: Path) -> None:
     config = tmp_path / "conf"
     config.write_text("spool_directory = /var/spool/x\nmail_directory = /var/lib/x/mail\n")
     found = directories_of(load_config(config, serving=False))
-    assert found == {Path("/var/spool/x"), Path("/var/spool/x/log"), Path("/var/lib/x/mail")}
+    assert found == {Path("/var/spool/x"), Path("/var/lib/x/mail")}
