@@ -23,7 +23,7 @@ from tests.support.fake_dns import FakeDns
 from tests.support.routing import FakeFiles, FakeLookup, FakeLookups, FakeSystemUsers
 
 import pillarbox.app
-from pillarbox.app.configuration import check_acl_references, declare_all
+from pillarbox.app.configuration import declare_all, mistakes
 from pillarbox.app.mta import WHERE, Mta
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.journal.memory import MemoryJournal
@@ -194,7 +194,7 @@ def build_config(text: str) -> Any:
     declare_all()
     whole = _shipped() if text.strip() == "shipped" else complete(text)
     config = load_text(whole, acl_compiler=compile_acl)
-    check_acl_references(config)
+    assert not mistakes(config)
     return config
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from pillarbox.app.configuration import load_config
-from pillarbox.config.errors import ConfigError
+from pillarbox.app.configuration import load_config, mistakes
+from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.config.model import Config
 from pillarbox.flow.review.finding import review
 
@@ -16,14 +17,20 @@ def check_configuration(path: Path, *, is_strict: bool) -> int:
     try:
         config = load_config(path, serving=False)
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        count = len(error.problems)
-        print(f"{path}: {count} problem{'s' if count > 1 else ''}: it cannot be used", file=sys.stderr)
-        return 1
+        return _refuse(path, error.problems)
+    if wrong := mistakes(config):
+        return _refuse(path, wrong)
     found = _tell(config)
     print(f"{path}: {_summary(config, found)}")
     return 1 if is_strict and found else 0
+
+
+def _refuse(path: Path, problems: Sequence[Problem]) -> int:
+    for problem in sorted(problems, key=lambda problem: (problem.file, problem.line)):
+        print(problem, file=sys.stderr)
+    count = len(problems)
+    print(f"{path}: {count} problem{'s' if count > 1 else ''}: it cannot be used", file=sys.stderr)
+    return 1
 
 
 def _tell(config: Config) -> int:

@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pillarbox.backends.lookups.registry import known_kinds
 from pillarbox.config.build import Report, load
@@ -76,10 +77,22 @@ def load_config(path: Path, macros: Mapping[str, str] | None = None, *, serving:
         path, macros=macros, builtin=builtin_macros(), acl_compiler=_compile_acl, find_driver=find_driver
     )
     if serving:
-        if config.unsupported:
-            raise ConfigError(config.unsupported)
-        check_acl_references(config)
+        problems = (*mistakes(config), *config.unsupported)
+        if problems:
+            raise ConfigError(problems)
     return config
+
+
+class ConfigSource(NamedTuple):
+    """Where a configuration comes from, for those who read it again."""
+
+    path: Path
+    macros: tuple[tuple[str, str], ...] = ()
+    """Of `-D`."""
+
+    def load(self) -> Config:
+        """To serve with. Raises ConfigError, OSError."""
+        return load_config(self.path, dict(self.macros))
 
 
 def _compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, report: Report) -> object:
@@ -115,13 +128,12 @@ def _acl_modifiers() -> Iterable[str]:
     return sorted({*condition.MODIFIERS, *unsupported.MODIFIERS_NOT_YET, "endpass"}, reverse=True)
 
 
-def check_acl_references(config: Config) -> None:
-    """Raises ConfigError when an ACL calls one that is not there."""
+def mistakes(config: Config) -> tuple[Problem, ...]:
+    """What is named but not there: Exim finds out when mail comes."""
     from pillarbox.flow.check.acl.references import missing_acls
 
-    problems = []
+    problems = list(config.mistakes)
     for position, name in missing_acls(config.acls):
         file, _, line = position.rpartition(":")
         problems.append(Problem(file, int(line), f"acl = {name}", f"there is no ACL {name!r}", ""))
-    if problems:
-        raise ConfigError(tuple(problems))
+    return tuple(problems)

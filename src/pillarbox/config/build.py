@@ -91,6 +91,7 @@ class _Builder:
         self._find_driver = find_driver
         self.notes: list[Problem] = list(raw.notes)
         self.unsupported: list[Problem] = []
+        self.mistakes: list[Problem] = []
         self.named = NamedLists()
         self._found = Findings(raw)
 
@@ -111,7 +112,7 @@ class _Builder:
         self._check_authenticators(authenticators)
         self._check_acls(main)
         if problems := self.problems:
-            raise ConfigError(tuple(problems))
+            raise ConfigError((*problems, *self.mistakes))
         return Config(
             main=main,
             routers=tuple(routers),
@@ -124,6 +125,7 @@ class _Builder:
             raw=self.raw,
             notes=tuple(self.notes),
             unsupported=tuple(self.unsupported),
+            mistakes=tuple(self.mistakes),
         )
 
     def complain(
@@ -395,7 +397,7 @@ class _Builder:
         """Exim finds out when mail comes; we do before we serve."""
         place = option.position
         suggestion = _meant(option.value or "", known)
-        self.unsupported.append(Problem(place.file, place.line, option.text[:200], reason, suggestion))
+        self.mistakes.append(Problem(place.file, place.line, option.text[:200], reason, suggestion))
 
 
 def _parse(raw: RawOption, option: Option, named: NamedLists) -> Any:

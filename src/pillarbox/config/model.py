@@ -22,6 +22,7 @@ class Config:
         "_main",
         "acls",
         "authenticators",
+        "mistakes",
         "named",
         "notes",
         "raw",
@@ -46,6 +47,7 @@ class Config:
         raw: Raw | None = None,
         notes: tuple[Problem, ...] = (),
         unsupported: tuple[Problem, ...] = (),
+        mistakes: tuple[Problem, ...] = (),
     ) -> None:
         self._main = dict(main)
         self.routers: tuple[Any, ...] = routers
@@ -61,7 +63,9 @@ class Config:
         self.notes = notes
         """Not wrong, but worth knowing: options that have no effect yet."""
         self.unsupported = unsupported
-        """What stands in the way of serving, not of asking: what we do not act on though it matters, and what is named but not there."""
+        """What stands in the way of serving, not of asking: what we do not act on though it matters."""
+        self.mistakes = mistakes
+        """The same for what is named but not there, which Exim finds out when mail comes."""
         self.raw = raw or Raw()
         """As it was written: for `-bP` and explanations."""
 

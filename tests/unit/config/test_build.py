@@ -195,7 +195,7 @@ def test_what_is_named_and_not_there_stands_in_the_way_of_serving() -> None:
         "acl_smtp_rcpt = check\nbegin acl\nchekc:\n accept\n"
         "begin routers\na:\n driver = accept\n transport = smpt\nbegin transports\nsmtp:\n driver = smtp\n"
     )
-    assert [(problem.line, problem.reason, problem.suggestion) for problem in config.unsupported] == [
+    assert [(problem.line, problem.reason, problem.suggestion) for problem in config.mistakes] == [
         (8, "there is no transport 'smpt'", "did you mean smtp?"),
         (1, "there is no ACL 'check'", "did you mean chekc?"),
     ]
