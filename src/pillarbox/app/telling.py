@@ -45,6 +45,10 @@ class TellingJournal:
         self._tell("MAIN PANIC", line)
         self._journal.panic(line)
 
+    def panic_only(self, line: str) -> None:
+        self._tell("PANIC", line)
+        self._journal.panic_only(line)
+
     def event(self, event: Event) -> None:
         self._journal.event(event)
 

@@ -37,6 +37,10 @@ class Journal(Protocol):
         """Mainlog and paniclog: something that an administrator must see."""
         ...
 
+    def panic_only(self, line: str) -> None:
+        """Paniclog alone (`log_reject_target = panic`, `logwrite = :panic:`)."""
+        ...
+
     def event(self, event: Event) -> None:
         """A structured event. Keeps the reference; rendering comes later, if at all."""
         ...

@@ -94,7 +94,9 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     def lines(data: bytes) -> list[str]:
         return place.plain(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")).splitlines()
 
-    return Seen(lines(ended.out), ended.code, lines(ended.error), seen.main, seen.reject, seen.panic, seen.spool)
+    return Seen(
+        lines(ended.out), ended.code, lines(ended.error), seen.main, seen.reject, seen.panic, seen.spool
+    )
 
 
 def without_our_codes(ours: list[str], theirs: list[str]) -> list[str]:

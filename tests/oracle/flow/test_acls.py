@@ -41,7 +41,9 @@ def folder() -> Iterator[Path]:
         yield Path(name) / "box"
 
 
-@pytest.mark.parametrize("scenario", _ALL, ids=lambda scenario: f"{scenario.file}-{scenario.name.replace(' ', '-')}")
+@pytest.mark.parametrize(
+    "scenario", _ALL, ids=lambda scenario: f"{scenario.file}-{scenario.name.replace(' ', '-')}"
+)
 def test_as_the_real_one(scenario: Scenario, town: Town, exim: str, folder: Path) -> None:
     theirs = play(town, scenario, exim, folder)
     ours = play(town, scenario, "pillarbox:exim", folder)

@@ -111,7 +111,11 @@ def _work() -> None:
             code = _run(request, out.fileno(), error.fileno())
             out.seek(0)
             error.seek(0)
-            answer = {"code": code, "out": out.read().decode("latin-1"), "error": error.read().decode("latin-1")}
+            answer = {
+                "code": code,
+                "out": out.read().decode("latin-1"),
+                "error": error.read().decode("latin-1"),
+            }
         print(json.dumps(answer), flush=True)
 
 
@@ -192,7 +196,14 @@ class _Peer:
             writer.close()
 
     async def _answer(self, writer: asyncio.StreamWriter, command: str) -> bool:
-        reply = next((r for start, r in self._table if command.upper().startswith(start.upper()) and (start or not command)), "")
+        reply = next(
+            (
+                r
+                for start, r in self._table
+                if command.upper().startswith(start.upper()) and (start or not command)
+            ),
+            "",
+        )
         if not reply:
             reply = "221 bye" if command.upper() == "QUIT" else "250 OK" if command else "220 peer ready"
         if reply == "(close)":

@@ -22,6 +22,7 @@ from pillarbox.backends.journal.syslog import Syslog, SyslogStyle
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Event, LineStamp
 from pillarbox.wire.exim.message_id import is_message_id
+from pillarbox.wire.exim.message_log import BEGIN, UNSTAMPED
 
 DELAY = 0.05
 GATHER = 64 * 1024
@@ -68,14 +69,18 @@ class FileJournal:
         self._add("main", one_line(line))
 
     def reject(self, line: str) -> None:
-        """Further lines (headers of the refused message) are kept, indented, so that none looks like an entry."""
+        """Further lines (headers of the refused message) are kept; whoever gives them sees to it that none looks like an entry."""
         if self._has_reject_log:
-            self._add("reject", line.replace("\r", "\\r").rstrip("\n").replace("\n", "\n  "))
+            self._add("reject", line.replace("\r", "\\r").rstrip("\n"))
 
     def panic(self, line: str) -> None:
         line = one_line(line)
         self._add("main", line)
         self._add("panic", line)
+        self.flush()
+
+    def panic_only(self, line: str) -> None:
+        self._add("panic", one_line(line))
         self.flush()
 
     def event(self, event: Event) -> None:
@@ -84,7 +89,9 @@ class FileJournal:
     def message(self, message_id: str, line: str) -> None:
         if not self._has_message_logs or not is_message_id(message_id):
             return
-        self._message_logs.add(message_id, f"{self._now()} {one_line(line)}", self._clock.monotonic())
+        text = one_line(line) if line.startswith(UNSTAMPED) else f"{self._now()} {one_line(line)}"
+        is_first = line.startswith(BEGIN)
+        self._message_logs.add(message_id, text, self._clock.monotonic(), is_first=is_first)
         if self._message_timer is None:
             self._message_timer = self._call_later(AGE, self._write_message_logs)
 

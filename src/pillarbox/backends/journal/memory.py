@@ -30,6 +30,9 @@ class MemoryJournal:
         self.main_lines.append(one_line(line))
         self.panic_lines.append(one_line(line))
 
+    def panic_only(self, line: str) -> None:
+        self.panic_lines.append(one_line(line))
+
     def event(self, event: Event) -> None:
         self.events.append(event)
 

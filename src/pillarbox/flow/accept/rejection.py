@@ -8,11 +8,12 @@ from typing import assert_never
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import sending_host
+from pillarbox.wire.exim.log_line import printable, sending_host
 
 DENIED = "Administrative prohibition"
 DEFERRED = "Temporary local problem - please try later"
-_CODES = re.compile(r"([2345][0-9][0-9])(?: ([245]\.[0-9]{1,3}\.[0-9]{1,3}))?(?: |\Z)")
+_CODES = re.compile(r"(\d\d\d)\s(?:(\d\.\d\d?\d?\.\d\d?\d?)\s)?")
+_ENHANCED = re.compile(r"([245]\.\d\d?\d?\.\d\d?\d?)\s")
 
 
 def reply_to(verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: str = "5.7.1") -> Reply:
@@ -33,20 +34,38 @@ def reply_to(verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: st
 
 def with_own_code(reply: Reply) -> Reply:
     """A message may begin with codes of its own (Exim 44.12): `550 5.1.1 no such user`. Codes of another class are taken off."""
+    own_class = str(reply.code)[0]
     found = _CODES.match(reply.text)
     if found is None:
-        return reply
+        only = _ENHANCED.match(reply.text)
+        if only is None or only[1][0] != own_class:
+            return reply
+        return Reply(reply.code, reply.text[only.end() :], only[1])
     text = reply.text[found.end() :]
-    if found.group(1)[0] != str(reply.code)[0]:
+    if misfit(reply.text, reply.code):
         return Reply(reply.code, text, reply.enhanced)
-    enhanced = found.group(2) or ""
-    is_same_class = enhanced[:1] == found.group(1)[0]
-    return Reply(int(found.group(1)), text, enhanced if is_same_class else reply.enhanced)
+    enhanced = found[2] or ""
+    return Reply(int(found[1]), text, enhanced if enhanced[:1] == own_class else reply.enhanced)
+
+
+def misfit(text: str, code: int) -> str:
+    """What is wrong with the codes of a configured text, for the panic log; empty: nothing."""
+    found = _CODES.match(text)
+    if found is None or (found[1][0] == str(code)[0] and (not found[2] or found[2][0] == found[1][0])):
+        return ""
+    return f'configured error code starts with incorrect digit (expected {str(code)[0]}) in "{text}"'
+
+
+def fitting(text: str, code: int) -> str:
+    """The text with the usual code instead of one that does not fit."""
+    found = _CODES.match(text)
+    return f"{code} {text[found.end() :]}" if found is not None and misfit(text, code) else text
 
 
 def describe_host(origin: Origin) -> str:
     """Exim's `H=name (helo) [address]`, with `X=` and `A=` as far as they are known."""
     tls = f" X={origin.tls_cipher}" if origin.tls_cipher else ""
     who = f" A={origin.authenticator}:{origin.authenticated_id}" if origin.authenticator else ""
-    host = f"H={sending_host(origin)}" if origin.host_address else f"U={origin.ident}"
+    ident = f"U={printable(origin.ident)}" if origin.ident else ""
+    host = f"H={sending_host(origin)}{f' {ident}' if ident else ''}" if origin.host_address else ident
     return f"{host}{tls}{who}"

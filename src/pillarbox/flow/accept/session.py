@@ -17,9 +17,9 @@ import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
@@ -70,6 +70,7 @@ class Session:
         "exchange",
         "exchange_name",
         "local",
+        "log_targets",
         "messages",
         "origin",
         "policy",
@@ -114,6 +115,8 @@ class Session:
         self.exchange_name = ""
         self.messages = 0
         """MAIL commands so far."""
+        self.log_targets = USUAL_TARGETS
+        """Of the next refusal."""
         self.variables: dict[str, str] = {}
         """`acl_c…`: they live as long as the connection."""
 
@@ -281,7 +284,9 @@ class Session:
         state = AclState(where, scope, self.origin, facts, self.services.checks, recipient)
         if transaction is not None:
             state.controls, state.headers = transaction.controls, transaction.changes
+            state.warned = transaction.warned
         verdict = await acl.run(state)
+        self.log_targets = state.targets
         if facts.variables:
             self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict
@@ -313,7 +318,7 @@ class Session:
         is_greeting: bool = False,
     ) -> None:
         """Say no and log it, in Exim's words: `H=… F=<…> rejected RCPT <…>: why`."""
-        self.log_rejection(self.describe_refusal(what, verdict, sender))
+        self.log_rejection(self.describe_refusal(what, verdict, sender, code))
         if isinstance(verdict, Discard):  # has no meaning here
             verdict = Deny(verdict.reason)
         enhanced = "2.5.2" if code == 252 else "5.7.1"
@@ -324,18 +329,30 @@ class Session:
             self.reply(reply, close=isinstance(verdict, Drop))
 
     def describe_refusal(
-        self, what: str, verdict: Deny | Defer | Drop | Discard, sender: str | None = None
+        self, what: str, verdict: Deny | Defer | Drop | Discard, sender: str | None = None, code: int = 550
     ) -> str:
         sender_part = "" if sender is None else f" F=<{sender}>"
         word = "temporarily rejected" if isinstance(verdict, Defer) else "rejected"
         why = verdict.reason.log or verdict.reason.peer
+        if why and why == verdict.reason.peer:
+            code = 451 if isinstance(verdict, Defer) else code
+            if trouble := misfit(why, code):
+                self.services.journal.panic(trouble)
+            why = fitting(why, code)
+        why = why.partition("\n")[0]
         return f"{describe_host(self.origin)}{sender_part} {word} {what}{f': {why}' if why else ''}"
 
     def log_rejection(self, line: str, more: str = "") -> None:
-        """In mainlog and rejectlog; `more` in the latter only."""
+        """In mainlog and rejectlog, or where the last ACL's `log_reject_target` says; `more` in the latter only."""
         line = printable(line)
-        self.services.journal.main(line)
-        self.services.journal.reject(f"{line}\n{more}" if more else line)
+        journal, targets = self.services.journal, self.log_targets
+        self.log_targets = USUAL_TARGETS
+        if "panic" in targets:
+            (journal.panic if "main" in targets else journal.panic_only)(line)
+        elif "main" in targets:
+            journal.main(line)
+        if "reject" in targets:
+            journal.reject(f"{line}\n{more}" if more else line)
 
     def forget_transaction(self) -> None:
         transaction = self.transaction

@@ -28,6 +28,7 @@ class Transaction:
         "scope",
         "sender",
         "trouble",
+        "warned",
     )
 
     def __init__(self, mail: Mail, sender: str | None, facts: MessageFacts, scope: Scope) -> None:
@@ -43,6 +44,8 @@ class Transaction:
         """The ACL that has thrown recipients away, for the log: `MAIL`, `RCPT`, `DATA`."""
         self.discard_text = ""
         """Why, for the log."""
+        self.warned: set[str] = set()
+        """Warnings of ACLs that are logged."""
         self.has_too_many = False
         """More than `recipients_max` were named."""
         self.is_dropped = False

@@ -45,6 +45,12 @@ def decode_headers(counted: bytes) -> bytes:
     return b"".join(fields)
 
 
+def shown_headers(block: bytes) -> str:
+    """As rejectlog shows them: `F From: …`; lines that go on keep their white space."""
+    lines = (_letter(line) + b" " + line for line in _LINE.findall(block))
+    return b"".join(lines).decode("utf-8", "surrogateescape").rstrip("\n")
+
+
 def _letter(line: bytes) -> bytes:
     colon = line.find(b":", 0, _LONGEST_NAME + 3)
     return _LETTERS.get(line[:colon].rstrip(b" \t").lower(), b" ") if colon > 0 else b" "

@@ -21,10 +21,9 @@ from pillarbox.flow.check.verdict import Accept, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.progress import Frozen
 from pillarbox.mail.reply import Reply
-from pillarbox.ports.spool import SpoolFull
-from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
+from pillarbox.wire.exim.header_lines import shown_headers
+from pillarbox.wire.exim.log_line import line_completed, line_received
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -166,6 +165,7 @@ async def run_data_acl(state: Finish) -> Reply | None:
     if isinstance(verdict, Discard):
         transaction.recipients.clear()
         transaction.discarded_by, transaction.discard_text = "DATA", verdict.reason.log
+        state.accepted_text = verdict.reason.peer
         return None
     _log_refusal(state, session.describe_refusal("after DATA", verdict, state.sender or ""))
     transaction.is_dropped = isinstance(verdict, Drop)
@@ -212,38 +212,9 @@ async def keep(state: Finish) -> Reply | None:
     services.journal.main(
         line_received(state.envelope, state.message, style=state.session.services.log_style)
     )
-    if "freeze" in state.transaction.controls:
-        services.spool.record(state.id, [Frozen(state.received_at)])
-        services.journal.main(line_frozen(state.id, "ACL"))
-        await _park(state)
-    elif why := _why_queued(state):
-        services.journal.main(f"{state.id} no immediate delivery: {why}")
-        if not await _park(state):
-            services.deliver(queued)
-    else:
-        services.deliver(queued)
+    controls = state.transaction.controls
+    await begin(queued, controls, start_of(controls, state.session.policy), services)
     return _accepted(state)
-
-
-def _why_queued(state: Finish) -> str:
-    """Empty: it is delivered at once."""
-    controls, policy = state.transaction.controls, state.session.policy
-    if controls and ("queue" in controls or "queue_only" in controls):
-        return "queued by ACL"
-    if policy.queue_only:
-        return "queued by option"
-    return ""
-
-
-async def _park(state: Finish) -> bool:
-    """When there is no room for it in the waiting room, it is durable in the fast lane all the same."""
-    services = state.session.services
-    try:
-        await services.spool.park(state.id)
-    except SpoolFull as error:
-        services.journal.panic(f"{state.id} is accepted but cannot be queued: {error}")
-        return False
-    return True
 
 
 def _accepted(state: Finish) -> Reply:
@@ -260,10 +231,16 @@ def _accepted(state: Finish) -> Reply:
 
 def _log_refusal(state: Finish, line: str) -> None:
     """With envelope and headers in rejectlog, as Exim writes them."""
-    recipients = [f"<{r.address}>" for r in state.recipients[:LOGGED_RECIPIENTS]]
-    headers = state.headers[:LOGGED_HEADERS].decode("utf-8", "replace")
-    envelope = f"Envelope-from: <{state.sender or ''}>\nEnvelope-to: {' '.join(recipients)}"
-    state.session.log_rejection(f"{state.id} {line}", f"{envelope}\n{headers}")
+    more = ""
+    if state.session.services.log_style.shows("rejected_header"):
+        changes = state.transaction.changes
+        headers = apply_changes(state.headers, changes) if changes.added or changes.removed else state.headers
+        recipients = [f"<{r.address}>" for r in state.recipients[:LOGGED_RECIPIENTS]]
+        more = (
+            f"Envelope-from: <{state.sender or ''}>\nEnvelope-to: {f'{chr(10)}    '.join(recipients)}\n"
+            f"{shown_headers(headers[:LOGGED_HEADERS])}"
+        )
+    state.session.log_rejection(f"{state.id} {line}", more)
 
 
 STEPS: tuple[Step, ...] = (

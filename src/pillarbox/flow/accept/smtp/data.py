@@ -7,13 +7,13 @@ rest of the message is swallowed and answered 452, and the session goes on.
 from __future__ import annotations
 
 from pillarbox.flow.accept.finish.steps import finish_message
-from pillarbox.flow.accept.rejection import describe_host
+from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.verdict import Accept, Discard
+from pillarbox.flow.check.verdict import Accept, Defer, Discard
 from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.reply import Reply
+from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
@@ -36,9 +36,10 @@ async def handle(session: Session, event: Data) -> None:
         session.refuse("DATA", verdict)
         return
     if isinstance(verdict, Discard):
-        transaction.recipients.clear()
-        transaction.discarded_by, transaction.discard_text = "PREDATA", verdict.reason.log
-    session.reply(GO_AHEAD)
+        session.services.journal.panic('"discard" verb not allowed in PREDATA ACL')
+        session.refuse("DATA", Defer(Reason(verdict.reason.log)))
+        return
+    session.reply(reply_to(verdict, GO_AHEAD))
 
 
 @verb(DataChunk)

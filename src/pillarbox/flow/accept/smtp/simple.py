@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import describe_host
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
@@ -10,6 +10,7 @@ from pillarbox.wire.exim.log_line import sending_host
 from pillarbox.wire.smtp.events import Help, Noop, Problem, ProtocolError, Quit, Rset
 
 OK = Reply(250, "OK", "2.0.0")
+MAY_NOT_FAIL = "QUIT or not-QUIT toplevel ACL may not fail ('deny' verb used incorrectly)"
 RESET = Reply(250, "Reset OK", "2.0.0")
 COMMANDS = Reply(
     214,
@@ -40,7 +41,10 @@ async def quit_session(session: Session, event: Quit) -> None:
     bye = Reply(221, f"{session.policy.primary_hostname} closing connection", "2.0.0")
     if "quit" in session.policy.acls:
         verdict = await session.check("quit", session.new_scope())
-        bye = reply_to(verdict, bye) if isinstance(verdict, Accept) else bye
+        if not isinstance(verdict, Accept):
+            session.services.journal.panic(f"ACL for QUIT returned ERROR: {MAY_NOT_FAIL}")
+        text = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
+        bye = Reply(221, text, bye.enhanced) if text else bye
     session.reply(bye)
 
 

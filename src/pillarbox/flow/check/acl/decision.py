@@ -10,13 +10,14 @@ import msgspec
 
 from pillarbox.flow.check.acl.header_lines import add_header_lines
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
-from pillarbox.wire.exim.log_line import sending_host
+from pillarbox.wire.exim.log_line import printable, sending_host
 
+WARNINGS_MAX = 1000
 SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
 
 
@@ -92,13 +93,16 @@ async def add_warning_headers(state: AclState) -> None:
 async def write_warning(state: AclState) -> None:
     """`log_message` of `warn`."""
     text = await _expanded(state.log_message, state)
-    if text:
-        state.services.log.main(f"{describe_caller(state.connection)} Warning: {text}")
+    if text and text not in state.warned:
+        if len(state.warned) < WARNINGS_MAX:
+            state.warned.add(text)
+        state.services.log.main(f"{describe_caller(state.connection)} Warning: {printable(text)}")
 
 
 def describe_caller(origin: Origin) -> str:
     """`H=…`, or `U=…` for a message that did not come by TCP."""
-    return f"H={sending_host(origin)}" if origin.host_address else f"U={origin.ident}"
+    ident = f"U={printable(origin.ident)}" if origin.ident else ""
+    return f"H={sending_host(origin)}{f' {ident}' if ident else ''}" if origin.host_address else ident
 
 
 async def _expanded(template: Template | None, state: AclState) -> str:
@@ -109,5 +113,8 @@ async def _expanded(template: Template | None, state: AclState) -> str:
         scope = scope.with_facet(Trouble, Trouble(state.own.peer or state.own.log))
     try:
         return await template.expand(scope)
-    except (ExpansionFailed, ExpansionDeferred):
+    except ForcedFailure:
+        return ""
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        state.services.log.panic(f'failed to expand ACL message "{template.source}": {error}')
         return ""

@@ -14,14 +14,19 @@ from pillarbox.config.reader import Reader
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.acl.syntax import compile_acl
-from pillarbox.flow.check.verdict import Defer, Verdict
+from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
+from pillarbox.mail.taint import is_tainted
 
 MAX_FILE = 1024 * 1024
 MAX_KEPT = 200
+
+
+class TaintedAcl(ExpansionFailed):
+    """The text holds what a client said: never an ACL, nor a file's name."""
 
 
 class AclFinder:
@@ -40,6 +45,8 @@ class AclFinder:
         text = text.strip()
         found = self._acls.get(text) or self._kept.get(text)
         if found is None:
+            if is_tainted(text):
+                raise TaintedAcl(f'attempt to use tainted ACL text "{text}"')
             found = self._read(Path(text)) if text.startswith("/") else self._compile(text, "inline ACL")
             self._kept[text] = found
             if len(self._kept) > MAX_KEPT:
@@ -60,7 +67,7 @@ class AclFinder:
 
         def report(position: str, reason: str, suggestion: str, inert: str = "") -> None:
             if inert != "noted":
-                problems.append(f"{position}: {reason}")
+                problems.append(reason)
 
         try:
             lines = [(line.text, str(line.position)) for line in Reader().read_text(text, name)]
@@ -86,7 +93,10 @@ class ChosenAcl:
         try:
             acl = self._finder.find(await self._template.expand(state.scope))
         except ForcedFailure:
-            return Defer(Reason(f'"{self._template.source}" names no ACL: forced failure'))
+            return Accept()
+        except TaintedAcl as error:
+            state.services.log.panic(str(error))
+            return Defer(Reason("internal configuration error"))
         except (ExpansionFailed, ExpansionDeferred) as error:
-            return Defer(Reason(f"cannot find an ACL: {error}"))
+            return Defer(Reason(str(error)))
         return await acl.run(state)

@@ -21,7 +21,7 @@ from pillarbox.flow.check.acl.decision import (
     expand_message,
     write_warning,
 )
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
@@ -95,9 +95,9 @@ async def run_statement(statement: Statement, state: AclState) -> Verdict | None
     except CheckDeferred as error:
         return _deferred(statement, state, error.reason)
     except ExpansionDeferred as error:
-        return _deferred(statement, state, Reason(f"{statement.position}: {error}"))
-    except ExpansionFailed as error:
-        return Defer(Reason(f"{statement.position}: {error}"))
+        return _deferred(statement, state, Reason(str(error)))
+    except (ExpansionFailed, CheckFailed) as error:
+        return Defer(Reason(str(error)))
 
 
 async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | None:
@@ -133,7 +133,9 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | Non
 async def _passed(statement: Statement, state: AclState) -> Verdict | None:
     match statement.verb:
         case "accept":
-            return Accept(await expand_message(state)) if state.message is not None else Accept()
+            if state.message is None or any(isinstance(line, Endpass) for line in statement.lines):
+                return Accept()  # with endpass, `message` is for the denial
+            return Accept(await expand_message(state))
         case "deny":
             return Deny(await describe(state))
         case "defer":
@@ -141,7 +143,9 @@ async def _passed(statement: Statement, state: AclState) -> Verdict | None:
         case "drop":
             return Drop(await describe(state))
         case "discard":
-            return Discard(await describe(state))
+            reason = await describe(state)
+            has_endpass = any(isinstance(line, Endpass) for line in statement.lines)
+            return Discard(Reason(reason.log) if has_endpass else reason)
         case "warn":
             await add_warning_headers(state)
             await write_warning(state)
@@ -164,7 +168,9 @@ def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
     if statement.verb in ("accept", "discard"):
         return Discard(discarded.reason)
     return Defer(
-        Reason(f'{statement.position}: nested ACL returned "discard" for "{statement.verb}" command')
+        Reason(
+            f'nested ACL returned "discard" for "{statement.verb}" command (only allowed with "accept" or "discard")'
+        )
     )
 
 

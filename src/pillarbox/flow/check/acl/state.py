@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
@@ -18,12 +19,29 @@ HEADERS_MAX = 256 * 1024
 """Characters of headers that ACLs may add to one message: a client cannot make them grow with its RCPTs."""
 
 
+USUAL_TARGETS = frozenset({"main", "reject"})
+
+
 class CheckDeferred(Exception):
     """A condition cannot be decided now: the ACL's answer is a 4xx (Exim 44.4)."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.log)
         self.reason = reason
+
+
+class CheckFailed(Exception):
+    """A line cannot be evaluated: a mistake in the configuration. The ACL's answer is a 4xx. `str()` is for the log, in Exim's words."""
+
+
+async def expand_argument(template: Template, state: AclState) -> str:
+    """Raises CheckFailed, ForcedFailure, ExpansionDeferred."""
+    try:
+        return await template.expand(state.scope)
+    except ForcedFailure:
+        raise
+    except ExpansionFailed as error:
+        raise CheckFailed(f'failed to expand ACL string "{template.source}": {error}') from None
 
 
 class Acls(Protocol):
@@ -63,6 +81,10 @@ class Log(Protocol):
 
     def reject(self, line: str) -> None: ...
 
+    def panic(self, line: str) -> None: ...
+
+    def panic_only(self, line: str) -> None: ...
+
 
 class HeaderChanges:
     """What ACLs add and remove: gathered until the next step that changes the message takes it. Equal additions count once."""
@@ -101,6 +123,8 @@ class AclState:
         "recipient",
         "scope",
         "services",
+        "targets",
+        "warned",
         "where",
     )
 
@@ -128,5 +152,9 @@ class AclState:
         self.own: Reason | None = None
         """The texts of the statement's last condition that had any."""
         self.controls = {} if controls is None else controls
-        self.headers = headers or HeaderChanges()
+        self.headers = HeaderChanges() if headers is None else headers
+        self.targets: frozenset[str] = USUAL_TARGETS
+        """Logs that a refusal goes to (`log_reject_target`)."""
+        self.warned: set[str] = set()
+        """Warnings that the log has already: each is written once a message."""
         self.depth = 0

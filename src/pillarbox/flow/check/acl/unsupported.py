@@ -35,7 +35,6 @@ CONDITIONS_NOT_YET = frozenset(
     ]
 )
 MODIFIERS_NOT_YET: Mapping[str, Inert] = {
-    "log_reject_target": "noted",
     "queue": "noted",
     "udpsend": "noted",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import Condition
-from pillarbox.flow.check.acl.state import AclState
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
@@ -21,7 +21,7 @@ def read_truth(text: str) -> bool:
         return False
     if word in _TRUE or word.lstrip("-").isdigit():
         return True
-    raise ExpansionFailed(f'invalid "condition" value {text!r}')
+    raise CheckFailed(f'invalid "condition" value "{text}"')
 
 
 class ExpandedCondition(Condition, condition="condition"):
@@ -35,7 +35,12 @@ class ExpandedCondition(Condition, condition="condition"):
         return cls(Template.parse(text))
 
     def holds_now(self, state: AclState) -> bool:
-        return read_truth(self._template.expand_now(state.scope))
+        try:
+            return read_truth(self._template.expand_now(state.scope))
+        except ForcedFailure:
+            raise
+        except ExpansionFailed as error:
+            raise CheckFailed(f'failed to expand ACL string "{self._template.source}": {error}') from None
 
     async def holds(self, state: AclState) -> bool:
-        return read_truth(await self._template.expand(state.scope))
+        return read_truth(await expand_argument(self._template, state))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.check.acl.header_lines import add_header_lines
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.template_modifier import TemplateModifier
 
 
@@ -11,4 +11,4 @@ class AddHeader(TemplateModifier, modifier="add_header"):
     __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
-        add_header_lines(await self._template.expand(state.scope), state.headers)
+        add_header_lines(await expand_argument(self._template, state), state.headers)

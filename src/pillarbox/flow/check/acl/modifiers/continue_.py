@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.template_modifier import TemplateModifier
 
 
@@ -10,4 +10,4 @@ class Continue(TemplateModifier, modifier="continue"):
     __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
-        await self._template.expand(state.scope)
+        await expand_argument(self._template, state)

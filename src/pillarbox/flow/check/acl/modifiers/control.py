@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.template import Template
@@ -63,4 +63,4 @@ class Control(Modifier, modifier="control"):
         is_late = self._name == _TOO_LATE_IN_DATA and state.where in ("data", "not_smtp")
         if is_late or state.where in _BEFORE_MESSAGE:
             raise ExpansionFailed(f'cannot use "control={self._name}" in {state.where.upper()} ACL')
-        state.controls[self._name] = await self._options.expand(state.scope)
+        state.controls[self._name] = await expand_argument(self._options, state)

@@ -11,7 +11,7 @@ from typing import Self
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.flow.check.acl.condition import Modifier
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
@@ -31,7 +31,7 @@ class Delay(Modifier, modifier="delay"):
         return cls(Template.parse(text))
 
     async def apply(self, state: AclState) -> None:
-        text = (await self._template.expand(state.scope)).strip()
+        text = (await expand_argument(self._template, state)).strip()
         try:
             seconds = parse_duration(text)
         except OptionError:

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.template_modifier import TemplateModifier
+from pillarbox.wire.exim.log_line import printable
+
+LOGS = ("main", "panic", "reject")
 
 
 class Logwrite(TemplateModifier, modifier="logwrite"):
     __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
-        state.services.log.main(await self._template.expand(state.scope))
+        targets, text = _split(await expand_argument(self._template, state), state)
+        line, log = "\t".join(map(printable, text.split("\t"))), state.services.log
+        if "main" in targets:
+            log.main(line)
+        if "reject" in targets:
+            log.reject(line)
+        if "panic" in targets:
+            log.panic_only(line)
+
+
+def _split(text: str, state: AclState) -> tuple[set[str], str]:
+    """`:main,reject: text`: (logs, text)."""
+    if not text.startswith(":"):
+        return {"main"}, text
+    names, _, rest = text[1:].partition(":")
+    targets = set()
+    for name in names.split(","):
+        if name.strip() not in LOGS:
+            state.services.log.panic(
+                f'unknown log name in "{text}" in "logwrite" in {state.where.upper()} ACL'
+            )
+            return set(), ""
+        targets.add(name.strip())
+    return targets, rest.lstrip(" \t")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.template_modifier import TemplateModifier
 
 
@@ -10,7 +10,7 @@ class RemoveHeader(TemplateModifier, modifier="remove_header"):
     __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
-        names = await self._template.expand(state.scope)
+        names = await expand_argument(self._template, state)
         for name in names.split(":"):
             if name.strip():
                 state.headers.remove(name.strip().lower())

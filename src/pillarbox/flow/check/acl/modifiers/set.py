@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
@@ -27,4 +27,4 @@ class SetVariable(Modifier, modifier="set"):
         return cls(name, Template.parse(value))
 
     async def apply(self, state: AclState) -> None:
-        state.facts.variables[self._name] = await self._template.expand(state.scope)
+        state.facts.variables[self._name] = await expand_argument(self._template, state)

@@ -1,0 +1,21 @@
+"""`log_reject_target` (Exim 44.12): the logs that a refusal of this ACL goes to; none: no line at all. It holds from here on."""
+
+from __future__ import annotations
+
+from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.template_modifier import TemplateModifier
+
+LOGS = ("main", "panic", "reject")
+
+
+class LogRejectTarget(TemplateModifier, modifier="log_reject_target"):
+    __slots__ = ()
+
+    async def apply(self, state: AclState) -> None:
+        text = await expand_argument(self._template, state)
+        names = {name.strip() for name in text.split(":") if name.strip()}
+        if unknown := names.difference(LOGS):
+            raise CheckFailed(
+                f'unknown log name "{min(unknown)}" in "log_reject_target" in {state.where.upper()} ACL'
+            )
+        state.targets = frozenset(names)
