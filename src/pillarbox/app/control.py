@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pillarbox.app.asking.caller import is_trusted, may_administer
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
@@ -136,6 +137,8 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
                 is_regular_sender=request.is_regular_sender,
                 first_id=request.first_id,
                 last_id=request.last_id,
+                is_two_stage=request.is_two_stage,
+                local_only=request.local_only,
             )
             await mta.runner.run(wish)
             yield Line(end=True)
@@ -257,11 +260,6 @@ def _full_name(entry: pwd.struct_passwd, mta: Mta) -> str:
 
 def _expanded(template: Template | None, mta: Mta) -> str:
     return template.expand_now(Scope({}, mta.expansion)).strip() if template is not None else ""
-
-
-def is_test_harness() -> bool:
-    """Whether a harness that was written for Exim drives us."""
-    return os.environ.get("EXIM_TEST_HARNESS") == "1"
 
 
 def make_offline_folder(spool: Path) -> None:

@@ -40,6 +40,9 @@ class ToldJournal:
     def panic(self, line: str) -> None:
         self.main(line)
 
+    def panic_only(self, line: str) -> None:
+        self.main(line)
+
     def event(self, event: Event) -> None:
         pass
 

@@ -13,9 +13,8 @@ import os
 import signal
 import sys
 from collections import deque
-from pathlib import Path
 
-from pillarbox.app.configuration import load_config
+from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
 from pillarbox.app.mta import Mta
 from pillarbox.app.serving import Limits, MakeSession, Service
@@ -51,21 +50,21 @@ OFFLINE_EVERY = 5.0
 
 def work(
     seat: WorkerSeat,
-    config_path: Path,
+    source: ConfigSource,
     queue_interval: float | None = None,
     helper: HelperEnd | None = None,
 ) -> int:
     """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, config_path, queue_interval, helper))
+    return event_loop.run(_serve(seat, source, queue_interval, helper))
 
 
 async def _serve(
-    seat: WorkerSeat, config_path: Path, queue_interval: float | None, helper: HelperEnd | None
+    seat: WorkerSeat, source: ConfigSource, queue_interval: float | None, helper: HelperEnd | None
 ) -> int:
     try:
-        config = load_config(config_path)
-        worker = Worker(seat, config_path, config, queue_interval, helper)
+        config = source.load()
+        worker = Worker(seat, source, config, queue_interval, helper)
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
@@ -76,13 +75,13 @@ class Worker:
     def __init__(
         self,
         seat: WorkerSeat,
-        config_path: Path,
+        source: ConfigSource,
         config: Config,
         queue_interval: float | None = None,
         helper: HelperEnd | None = None,
     ) -> None:
         self._seat = seat
-        self._config_path = config_path
+        self._source = source
         self.world = World(config, seat.slot, helper=helper)
         self._queue_interval = queue_interval
         self.mta = Mta(config, self.world, queue_interval)
@@ -216,7 +215,7 @@ class Worker:
     def _reload(self) -> None:
         """The supervisor has checked it, but it may have changed since."""
         try:
-            fresh = Mta(load_config(self._config_path), self.world, self._queue_interval)
+            fresh = Mta(self._source.load(), self.world, self._queue_interval)
         except (ConfigError, TlsFileError) as error:
             words = f"configuration not reloaded, the old one stays: {error}"
             self.world.journal.panic(words)

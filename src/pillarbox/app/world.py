@@ -30,6 +30,7 @@ from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.settings import Dns, Files, Logging
 from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
 from pillarbox.ports.journal import Journal, LineStamp
 from pillarbox.ports.spool import Spool
@@ -111,22 +112,8 @@ class World:
     # What a world that only pretends opens otherwise
 
     def _open_journal(self, config: Config) -> ProcessJournal:
-        log_directory, targets = log_directory_of(config), log_targets(config)
-        for directory in (self.spool_directory, self.spool_directory / "db", log_directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        journal = FileJournal(
-            str(log_directory),
-            str(self.spool_directory),
-            self.clock,
-            line_stamp(config),
-            targets=targets,
-            syslog=syslog_style(config),
-            has_reject_log=config.main(Logging).write_rejectlog,
-            has_message_logs=config.main(Logging).message_logs,
-        )
-        if targets.problem:
-            journal.panic(targets.problem)
-        return journal
+        (self.spool_directory / "db").mkdir(parents=True, exist_ok=True)
+        return open_journal(config, self.clock)
 
     def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
         return LocalSpool(
@@ -161,6 +148,7 @@ class World:
 
     async def stop(self) -> None:
         """Close everything, in the order in which things depend on each other."""
+        await self.keep.quit()
         self.keep.close()
         self.stores.close()
         self.users.close()
@@ -168,6 +156,25 @@ class World:
         self.hints.close()
         self._work_thread.stop()
         self.journal.close()
+
+
+def open_journal(config: Config, clock: Clock) -> FileJournal:
+    """The logs that the configuration names; their directory is made. Raises OSError."""
+    log_directory, targets = log_directory_of(config), log_targets(config)
+    log_directory.mkdir(parents=True, exist_ok=True)
+    journal = FileJournal(
+        str(log_directory),
+        config.main(Files).spool_directory,
+        clock,
+        line_stamp(config),
+        targets=targets,
+        syslog=syslog_style(config),
+        has_reject_log=config.main(Logging).write_rejectlog,
+        has_message_logs=config.main(Logging).message_logs,
+    )
+    if targets.problem:
+        journal.panic(targets.problem)
+    return journal
 
 
 def use_timezone(name: str | None) -> None:

@@ -142,12 +142,13 @@ def _add_user(commands: Commands) -> None:
 
 
 def _accounts(arguments: argparse.Namespace) -> Path:
+    from pillarbox.app.configuration import ConfigSource
     from pillarbox.cli.places import choose_configuration
     from pillarbox.cli.serve import checked_config
     from pillarbox.flow.settings import Files
 
     path = choose_configuration(arguments.config, arguments.data)
-    return Path(checked_config(path).main(Files).accounts_file)
+    return Path(checked_config(ConfigSource(path)).main(Files).accounts_file)
 
 
 def _read_password(arguments: argparse.Namespace) -> str:

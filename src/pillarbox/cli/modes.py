@@ -144,6 +144,8 @@ def _queue_run(read: Arguments) -> int:
             is_regular_sender=wish.is_regular_sender,
             first_id=wish.first_id,
             last_id=wish.last_id,
+            is_two_stage=wish.is_two_stage,
+            local_only=wish.local_only,
         ),
     )
 
@@ -185,6 +187,8 @@ def _daemon(read: Arguments) -> int:
         ports=read.listen_ports,
         pid_file=read.pid_file,
         is_deaf=read.mode == "queue_daemon",
+        macros=read.macros,
+        is_quiet=True,
     )
 
 

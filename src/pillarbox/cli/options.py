@@ -8,9 +8,9 @@ Gap: `-MC…` and `-bw` (internal calls of Exim's processes, and inetd's wait mo
 
 from __future__ import annotations
 
-import os
 import re
 
+from pillarbox.app.harness import is_test_harness
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
 from pillarbox.cli.handles import (
     Handle,
@@ -53,11 +53,6 @@ def parse(arguments: list[str], program: str) -> Arguments:
     read.words.extend(rest)
     _check(read)
     return read
-
-
-def is_test_harness() -> bool:
-    """Whether a harness that was written for Exim drives us."""
-    return os.environ.get("EXIM_TEST_HARNESS") == "1"
 
 
 def _option(word: str, rest: Words, read: Arguments) -> None:

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pillarbox import __version__
 from pillarbox.app import first_start, privilege
-from pillarbox.app.configuration import load_config
+from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.data_folder import DataFolder
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import start_helper
 from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
 from pillarbox.app.log_directory import log_targets
-from pillarbox.app.services import quiet_services
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
+from pillarbox.cli.announcing import (
+    log,
+    log_start,
+    notify_systemd,
+    pid_file_of,
+    remove_pid_file,
+    write_pid_file,
+)
+from pillarbox.cli.daemon_lock import describe, take_lock, take_workers_lock
 from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
 from pillarbox.config.errors import ConfigError, OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity, Listening
-from pillarbox.language.expand.scope import Scope
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import CannotListen
 from pillarbox.system.tls import TlsFileError
 
 MAX_WORKERS = 64
-LOCK = "pillarbox.pid"
-WORKERS_LOCK = "workers.lock"
-ORPHANS_TIMEOUT = 20.0
-"""Seconds that the workers of a killed supervisor have to end."""
 
 
 def serve(
@@ -47,9 +50,11 @@ def serve(
     ports: str = "",
     pid_file: str = "",
     is_deaf: bool = False,
+    macros: Mapping[str, str] | None = None,
+    is_quiet: bool = False,
 ) -> int:
     """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
-    ports at all, only the queue is run (`-q30m` without `-bd`)."""
+    ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print."""
     start = None
     if config is None:
         folder = DataFolder(Path(data) if data else _default_folder())
@@ -57,31 +62,57 @@ def serve(
         path = folder.configuration
     else:
         path = Path(config).absolute()
-    loaded = checked_config(path)
+    source = ConfigSource(path, tuple((macros or {}).items()))
+    loaded = checked_config(source)
     interval = _queue_interval(queue_interval)
     places = [] if is_deaf else _places(loaded, listen, ports)
-    count = min(workers or loaded.main(Listening).workers or os.cpu_count() or 1, MAX_WORKERS)
+    count = min(workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
-    lock = _take_lock(spool)
-    _take_workers_lock(spool)
+    lock = take_lock(spool)
+    take_workers_lock(spool)
     try:
         listeners = open_listeners(places, count)
     except CannotListen as error:
         fail(f"pillarbox: {error}", 69)
     if start is not None:
         start = first_start.open_account(start)
-    if not foreground:
-        _detach()
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    _write_pid_file(loaded, pid_file, is_usual=not (ports or is_deaf))
+    waiting = None if foreground else _detach()
+    describe(lock, path, macros or {})
+    pid_path = pid_file_of(loaded, pid_file, is_usual=not (ports or is_deaf))
+    _write_pid_file(pid_path, is_named=bool(pid_file))
     helper = start_helper(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
     supervisor = Supervisor(
-        listeners, count, lambda seat: _work(lock, seat, path, interval, helper), _check(path), _say
+        listeners,
+        count,
+        lambda seat: _work(lock, seat, source, interval, helper),
+        _check(source, loaded),
+        _say,
     )
-    return supervisor.run(lambda: _ready(start, places, path, count))
+
+    def ready() -> None:
+        notify_systemd()
+        log_start(loaded, places, queue_interval)
+        if not is_quiet:
+            _tell(start, places, path, count)
+        if waiting is not None:
+            _end_parent(waiting)
+
+    code = supervisor.run(ready)
+    remove_pid_file(pid_path)
+    return code
+
+
+def _usual_workers() -> int:
+    """One a core; a harness wants things to happen one after the other."""
+    return 1 if is_test_harness() else os.cpu_count() or 1
+
+
+def _write_pid_file(path: str, *, is_named: bool) -> None:
+    error = write_pid_file(path) if path else None
+    if error is not None and is_named:
+        _say(f"cannot write {path}: {error.strerror}")
 
 
 def _queue_interval(text: str) -> float | None:
@@ -92,14 +123,14 @@ def _queue_interval(text: str) -> float | None:
         fail(f"-q{text}: not a time such as 30m or 1h", EX_USAGE)
 
 
-def checked_config(path: Path) -> Config:
+def checked_config(source: ConfigSource) -> Config:
     """The configuration, or the end of the command with every problem's file:line."""
     try:
-        config = load_config(path)
+        config = source.load()
     except ConfigError as error:
         fail(str(error), EX_CONFIG)
     except OSError as error:
-        fail(f"{path}: {error.strerror}", EX_CONFIG)
+        fail(f"{source.path}: {error.strerror}", EX_CONFIG)
     return config
 
 
@@ -119,20 +150,6 @@ def _prepare(folder: DataFolder, *, is_system: bool) -> first_start.Start:
         )
 
 
-def _write_pid_file(config: Config, named: str, *, is_usual: bool) -> None:
-    """For scripts that know Exim's: where `-oP` says, else where `pid_file_path` does. The lock in the spool does not need it."""
-    path = named
-    if not named and is_usual:
-        path = config.main(Files).pid_file_path.expand_now(Scope({}, quiet_services(config))).strip()
-    if not path:
-        return
-    try:
-        Path(path).write_text(f"{os.getpid()}\n")
-    except OSError as error:
-        if named:
-            _say(f"cannot write {path}: {error.strerror}")
-
-
 def _places(config: Config, listen: Sequence[str], ports: str) -> list[Place]:
     try:
         return [parse_listen(text) for text in listen] if listen else places_of(config, ports)
@@ -140,40 +157,14 @@ def _places(config: Config, listen: Sequence[str], ports: str) -> list[Place]:
         fail(f"pillarbox: {error}", EX_CONFIG)
 
 
-def _take_lock(spool: Path) -> int:
-    """One daemon a spool; the lock goes with the process."""
-    spool.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(spool / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(descriptor, 32).decode("ascii", "replace").strip()
-        fail(f"pillarbox: another one (pid {pid}) serves {spool} already; stop it first", 69)
-    return descriptor
-
-
-def _take_workers_lock(spool: Path) -> int:
-    """Held by the supervisor and, through their inherited descriptor, by its workers: after the supervisor was killed the ports and
-    the journal are free when the last of them has ended."""
-    descriptor = os.open(spool / WORKERS_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + ORPHANS_TIMEOUT
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                fail(f"pillarbox: workers of an earlier daemon still serve {spool}; end them first", 69)
-            time.sleep(0.02)
-            continue
-        return descriptor
-
-
-def _work(lock: int, seat: object, path: Path, queue_interval: float | None, helper: HelperEnd | None) -> int:
+def _work(
+    lock: int, seat: object, source: ConfigSource, queue_interval: float | None, helper: HelperEnd | None
+) -> int:
     from pillarbox.app.supervisor import WorkerSeat
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, path, queue_interval, helper)
+    return work(seat, source, queue_interval, helper)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:
@@ -219,10 +210,11 @@ def _is_kept(place: Path, files: Files, uid: int) -> bool:
     return place == Path(files.mail_directory) and place.stat().st_uid == uid
 
 
-def _check(path: Path) -> Callable[[], str | None]:
+def _check(source: ConfigSource, present: Config) -> Callable[[], str | None]:
     def check() -> str | None:
+        log(present, f"pid {os.getpid()}: SIGHUP received: re-exec daemon")
         try:
-            load_config(path)
+            source.load()
         except (ConfigError, TlsFileError, OSError) as error:
             return str(error)
         return None
@@ -230,8 +222,7 @@ def _check(path: Path) -> Callable[[], str | None]:
     return check
 
 
-def _ready(start: first_start.Start | None, places: Sequence[Place], path: Path, workers: int) -> None:
-    _notify_systemd()
+def _tell(start: first_start.Start | None, places: Sequence[Place], path: Path, workers: int) -> None:
     if start is None:
         _say(f"Pillarbox {__version__} runs with {path}: {', '.join(f'{p.role} {p}' for p in places)}")
         return
@@ -240,25 +231,25 @@ def _ready(start: first_start.Start | None, places: Sequence[Place], path: Path,
     print(welcome(start, places, workers), flush=True)
 
 
-def _notify_systemd() -> None:
-    """`READY=1` for `Type=notify` units."""
-    name = os.environ.pop("NOTIFY_SOCKET", "")
-    if not name:
-        return
-    import socket
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-        to.sendto(b"READY=1", f"\0{name[1:]}" if name.startswith("@") else name)
-
-
-def _detach() -> None:
-    """To the background, as `exim -bd` does."""
+def _detach() -> int:
+    """To the background, as `exim -bd` does. Our parent ends when we write a byte to the descriptor that this gives, or end without: then
+    with 1."""
+    reading, writing = os.pipe()
     if os.fork():
-        os._exit(0)
+        os.close(writing)
+        os._exit(0 if os.read(reading, 1) else 1)
+    os.close(reading)
     os.setsid()
+    return writing
+
+
+def _end_parent(waiting: int) -> None:
+    """All is well; from now on nobody hears us."""
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
+    for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
+    os.write(waiting, b"1")
+    os.close(waiting)
 
 
 def _say(text: str) -> None:

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from pillarbox.app.data_folder import find_configuration
+from pillarbox.app.harness import is_test_harness
 from pillarbox.cli.arguments import Arguments
-from pillarbox.cli.options import is_test_harness
 from pillarbox.cli.places import fail
 
 ENVIRONMENT = "PILLARBOX_CONFIG"

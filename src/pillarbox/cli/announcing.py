@@ -1,0 +1,91 @@
+"""What a daemon says when it has started: a line of the main log in Exim's form, `READY=1` to systemd, the pid file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from pillarbox.app.listening import Place
+from pillarbox.app.services import quiet_services
+from pillarbox.app.world import open_journal
+from pillarbox.config.model import Config
+from pillarbox.flow.facets.installation import EXIM_VERSION
+from pillarbox.flow.settings import Files
+from pillarbox.language.expand.scope import Scope
+from pillarbox.system.clock import SystemClock
+
+
+def log_start(config: Config, places: Sequence[Place], queue_interval: str) -> None:
+    """`exim 4.100 daemon started: …`, as scripts look for it."""
+    runs = f"-q{queue_interval}" if queue_interval else "no queue runs"
+    log(
+        config,
+        f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {runs}, {describe_places(places)}",
+    )
+
+
+def log(config: Config, line: str) -> None:
+    """A line of the main log from a process that has no world."""
+    with contextlib.suppress(OSError):
+        journal = open_journal(config, SystemClock())
+        journal.main(line)
+        journal.close()
+
+
+def describe_places(places: Sequence[Place]) -> str:
+    """`listening for SMTP on port 25 (IPv6 and IPv4) and for SMTPS on [127.0.0.1]:465`."""
+    plain = _described([place for place in places if place.role == "smtp" and not place.is_tls])
+    over_tls = _described([place for place in places if place.role == "smtp" and place.is_tls])
+    if not plain and not over_tls:
+        return "not listening for SMTP"
+    smtp = f"for SMTP on {plain}" if plain else ""
+    return f"listening {' and '.join(filter(None, (smtp, f'for SMTPS on {over_tls}' if over_tls else '')))}"
+
+
+def _described(places: Sequence[Place]) -> str:
+    """Ports of all addresses are said once."""
+    said: dict[str, None] = {}
+    everywhere = {(place.address, place.port) for place in places}
+    for place in places:
+        if place.address not in ("::", "0.0.0.0"):
+            said[f"[{place.address}]:{place.port}"] = None
+            continue
+        kinds = [
+            kind for kind, any_ in (("IPv6", "::"), ("IPv4", "0.0.0.0")) if (any_, place.port) in everywhere
+        ]
+        said[f"port {place.port} ({' and '.join(kinds)})"] = None
+    return " ".join(said)
+
+
+def pid_file_of(config: Config, named: str, *, is_usual: bool) -> str:
+    """Where `-oP` says, else where `pid_file_path` does unless ports were named too; empty: nowhere. The lock in the spool does not need it."""
+    if named or not is_usual:
+        return named
+    return config.main(Files).pid_file_path.expand_now(Scope({}, quiet_services(config))).strip()
+
+
+def write_pid_file(path: str) -> OSError | None:
+    try:
+        Path(path).write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        return error
+    return None
+
+
+def remove_pid_file(path: str) -> None:
+    """Where it is still ours and we may."""
+    with contextlib.suppress(OSError, ValueError):
+        if int(Path(path).read_text()) == os.getpid():
+            Path(path).unlink()
+
+
+def notify_systemd() -> None:
+    """`READY=1` for `Type=notify` units."""
+    name = os.environ.pop("NOTIFY_SOCKET", "")
+    if not name:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+        to.sendto(b"READY=1", f"\0{name[1:]}" if name.startswith("@") else name)
