@@ -12,7 +12,7 @@ from pathlib import Path
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.reader import Reader
 from pillarbox.flow.check.acl.program import Acl
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, TaintedAcl
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -23,10 +23,6 @@ from pillarbox.mail.taint import is_tainted
 
 MAX_FILE = 1024 * 1024
 MAX_KEPT = 200
-
-
-class TaintedAcl(ExpansionFailed):
-    """The text holds what a client said: never an ACL, nor a file's name."""
 
 
 class AclFinder:

@@ -62,8 +62,10 @@ class Acl(msgspec.Struct, frozen=True):
     async def run(self, state: AclState) -> Verdict:
         """The verdict; never raises for what the configuration or the world does."""
         if state.depth >= MAX_DEPTH:
-            return Defer(Reason(f"acl {self.name}: more than {MAX_DEPTH} ACLs deep"))
+            return Defer(Reason("ACL nested too deep: possible loop"))
         state.depth += 1
+        scope = state.scope
+        state.scope = scope.with_facet(AclState, state)  # for ACLs that expansions call
         try:
             for statement in self.statements:
                 verdict = await run_statement(statement, state)
@@ -71,6 +73,7 @@ class Acl(msgspec.Struct, frozen=True):
                     return verdict
         finally:
             state.depth -= 1
+            state.scope = scope
         return Deny(_NOTHING)
 
 

@@ -34,6 +34,10 @@ class CheckFailed(Exception):
     """A line cannot be evaluated: a mistake in the configuration. The ACL's answer is a 4xx. `str()` is for the log, in Exim's words."""
 
 
+class TaintedAcl(ExpansionFailed):
+    """The text holds what a client said: it is never taken for an ACL, nor for a file's name."""
+
+
 async def expand_argument(template: Template, state: AclState) -> str:
     """Raises CheckFailed, ForcedFailure, ExpansionDeferred."""
     try:

@@ -13,7 +13,7 @@ from typing import Self, assert_never
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
 from pillarbox.flow.check.acl.decision import Discarded, Dropped
 from pillarbox.flow.check.acl.program import VERBS
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, TaintedAcl, expand_argument
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.flow.facts import AclArguments
 from pillarbox.language.expand.template import Template
@@ -46,8 +46,12 @@ class NestedAcl(Condition, condition="acl"):
         return cls(name, arguments, words[0] if _NAME.fullmatch(words[0]) else "")
 
     async def holds(self, state: AclState) -> Answer:
-        acl = state.services.acls.find(await self._text.expand(state.scope))
-        arguments = [await argument.expand(state.scope) for argument in self._arguments]
+        try:
+            acl = state.services.acls.find(await expand_argument(self._text, state))
+        except TaintedAcl as error:
+            state.services.log.panic(str(error))
+            raise CheckFailed("internal configuration error") from None
+        arguments = [await expand_argument(argument, state) for argument in self._arguments]
         saved = state.message, state.log_message, state.own
         outer = state.scope.facet(AclArguments)
         state.scope = state.scope.with_facet(AclArguments, AclArguments(tuple(arguments)))
