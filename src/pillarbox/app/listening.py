@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import socket
 from collections.abc import Sequence
@@ -61,11 +60,12 @@ def overridden(listening: Listening, items: str) -> Listening:
         text = item.text.strip()
         if text:
             (addresses if "." in text or ":" in text else ports).append(text)
-    return dataclasses.replace(
-        listening,
-        local_interfaces="<; " + " ; ".join(addresses) if addresses else listening.local_interfaces,
-        daemon_smtp_ports="<; " + " ; ".join(ports) if ports else listening.daemon_smtp_ports,
-    )
+    changed = {
+        "local_interfaces": "<; " + " ; ".join(addresses) if addresses else listening.local_interfaces,
+        "daemon_smtp_ports": "<; " + " ; ".join(ports) if ports else listening.daemon_smtp_ports,
+    }
+    kept = {declared.place: getattr(listening, declared.place) for declared in Listening.options().values()}
+    return Listening(**{**kept, **changed})
 
 
 def places_of(config: Config, override: str = "") -> list[Place]:
