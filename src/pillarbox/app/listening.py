@@ -153,7 +153,7 @@ def _parse_interface(text: str) -> tuple[str, int]:
 
 def _ports(text: str) -> list[int]:
     ports = []
-    for word in _SPLIT.split(text.strip().removeprefix("<;").replace(";", ":")):
+    for word in _SPLIT.split(text.strip().removeprefix("<;").replace(";", ":").strip()):
         if not word:
             continue
         try:
