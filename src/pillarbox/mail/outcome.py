@@ -48,6 +48,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
     is_unlogged: bool = False
     """`disable_logging`: no line in the log."""
+    shows_domain: bool = False
+    """`no_log_as_local`: the log has the whole address of a local delivery too."""
+    is_hidden: bool = False
+    """`hide_child_in_errmsg`: notices do not tell the address, only the recipient it came from."""
 
 
 class Delivered(Outcome, frozen=True, kw_only=True, tag=True):

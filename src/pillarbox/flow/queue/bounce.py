@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.headers import return_path
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
@@ -86,6 +87,7 @@ class Texts(msgspec.Struct, frozen=True):
 
 
 USUAL_TEXTS = Texts()
+HIDDEN = "an undisclosed address"
 _ROUNDING = 8192
 """`bounce_return_size_limit` is rounded up to a multiple of this, as Exim does."""
 _LONG_ENOUGH = 45
@@ -119,7 +121,7 @@ def _outputs(reports: Sequence[Report], own: str) -> str:
         if outcome.output:
             output = outcome.output.decode("utf-8", "surrogateescape")
             end = "" if output.endswith("\n") else "\n"
-            text += f"\n------ {_named(outcome, '       ')} ------\n\n{output}{end}"
+            text += f"\n------ {named(outcome, '       ')} ------\n\n{output}{end}"
     return text
 
 
@@ -156,20 +158,52 @@ def compose(
     return envelope, Message(headers, MemoryBody(body))
 
 
+def compose_letter(
+    letter: Letter, style: Style, message_id: str, original: Message, now: float
+) -> tuple[Envelope, Message]:
+    """A plain text from `<>`."""
+    lines = [_received(style, message_id, now), "Auto-Submitted: auto-replied", f"From: {style.sender_line}"]
+    lines.append(f"To: {letter.to}")
+    lines += [
+        *_references(original),
+        f"Subject: {letter.subject}",
+        f"Message-Id: <E{message_id}@{style.hostname}>",
+        f"Date: {format_date(now)}",
+    ]
+    body = letter.text.encode("utf-8", "surrogateescape")
+    envelope = Envelope(
+        id=message_id,
+        sender=None,
+        recipients=(Recipient(letter.to),),
+        origin=Origin(protocol=style.protocol, ident=style.user),
+        received_at=now,
+        body_type="" if body.isascii() else "8BITMIME",
+    )
+    headers = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    return envelope, Message(headers, MemoryBody(body))
+
+
+def _received(style: Style, message_id: str, now: float) -> str:
+    return f"Received: from mail by {style.hostname} with local (Pillarbox)\n\tid {message_id};\n\t{format_date(now)}"
+
+
+def _references(original: Message) -> list[str]:
+    reference = header.first(original.headers, "message-id")
+    if not reference or len(reference) >= 900:
+        return []
+    return [f"References: {reference.decode('utf-8', 'replace')}"]
+
+
 def _headers(
     notice: Notice, style: Style, message_id: str, original: Message, boundary: str, now: float
 ) -> bytes:
-    lines = [
-        f"Received: from mail by {style.hostname} with local (Pillarbox)\n\tid {message_id};\n\t{format_date(now)}"
-    ]
+    lines = [_received(style, message_id, now)]
     if notice.failed:
         lines.append("X-Failed-Recipients: " + ",\n  ".join(notice.failed))
     if style.reply_to:
         lines.append(f"Reply-To: {style.reply_to}")
     lines += ["Auto-Submitted: auto-replied", f"From: {style.sender_line}", f"To: {notice.to}"]
-    reference = header.first(original.headers, "message-id")
-    if reference and len(reference) < 900:
-        lines.append(f"References: {reference.decode('utf-8', 'replace')}")
+    lines += _references(original)
     lines += [
         f"Content-Type: multipart/report; report-type=delivery-status; boundary={boundary}",
         "MIME-Version: 1.0",
@@ -217,7 +251,7 @@ def _lines(original: Message) -> list[bytes]:
 
 def _paragraph(outcome: Outcome) -> str:
     """One failed address and its reason, as Exim lays it out."""
-    lines = [f"  {_named(outcome, '    ')}\n"]
+    lines = [f"  {named(outcome, '    ')}\n"]
     if outcome.reply is not None and outcome.host is not None:
         lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
     if isinstance(outcome, (Failed, Deferred)):
@@ -225,11 +259,13 @@ def _paragraph(outcome: Outcome) -> str:
     return "".join(lines)
 
 
-def _named(outcome: Outcome, indent: str) -> str:
+def named(outcome: Outcome, indent: str) -> str:
     """The address, and where it came from."""
     if outcome.recipient == outcome.address:
         return outcome.address
-    return f"{outcome.address}\n{indent}(generated from {outcome.recipient})"
+    address = HIDDEN if outcome.is_hidden else outcome.address
+    ultimately = "ultimately " if outcome.parents else ""
+    return f"{address}\n{indent}({ultimately}generated from {outcome.recipient})"
 
 
 def broken(text: str) -> str:

@@ -158,6 +158,8 @@ class Delivery:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
+                for letter in routed.letters:
+                    await self._settler.send(queued, letter)
                 if routed.refused or routed.postponed or routed.discarded:
                     outcomes.extend(_routing_outcomes(routed, errors_to))
         if filtered is not None:
@@ -304,6 +306,9 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 parents=candidate.parent_addresses[:-1],
                 router=router,
                 reason=refused.reason,
+                is_unlogged=refused.is_unlogged,
+                is_hidden=candidate.is_hidden,
+                is_silent=candidate.ignores_errors,
             )
         )
     for candidate, postponed, router in routed.postponed:
@@ -319,6 +324,8 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
                 error="lookup",
                 is_frozen=postponed.is_frozen,
+                is_unlogged=postponed.is_unlogged,
+                is_hidden=candidate.is_hidden,
             )
         )
     for candidate, router in routed.discarded:

@@ -15,6 +15,7 @@ from pillarbox.flow.queue import bounce, warning
 from pillarbox.flow.queue.bounce import USUAL_TEXTS, Notice, Report, Style
 from pillarbox.flow.queue.frozen import frozen_notice, is_our_notice
 from pillarbox.flow.queue.wording import Wording
+from pillarbox.flow.route.result import Letter
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Failed, Outcome
@@ -70,7 +71,7 @@ class Notices:
             human=bounce.bounce_text(parent.envelope, to, reports, self._style.text, texts),
             reports=reports,
             copies=() if wording is None else await wording.copies_of(parent, to),
-            failed=tuple(report.outcome.address for report in reports),
+            failed=tuple(report.outcome.address for report in reports if not report.outcome.is_hidden),
         )
         await self._send(notice, parent)
 
@@ -127,6 +128,14 @@ class Notices:
             return
         message_id = self._inject.new_id()
         envelope, message = frozen_notice(self._style, message_id, parent, to, why, left, self._clock.now())
+        await self._inject(envelope, message, parent.id)
+
+    async def letter(self, parent: Queued, letter: Letter) -> None:
+        """What routing has to say to somebody (`syntax_errors_to`). Raises SpoolFull."""
+        message_id = self._inject.new_id()
+        envelope, message = bounce.compose_letter(
+            letter, self._style, message_id, parent.message, self._clock.now()
+        )
         await self._inject(envelope, message, parent.id)
 
     async def _send(self, notice: Notice, parent: Queued) -> None:

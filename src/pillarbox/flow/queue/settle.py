@@ -13,6 +13,7 @@ import msgspec
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
+from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.job import BUSY, SKIPPED
 from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Recipient
@@ -89,6 +90,12 @@ class Settler:
         if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
         return await _Settling(self, queued, errors_to).run(outcomes)
+
+    async def send(self, queued: Queued, letter: Letter) -> None:
+        try:
+            await self._notices.letter(queued, letter)
+        except SpoolFull as full:
+            self._journal.main(f"{queued.id} letter to {letter.to} not sent: {full}")
 
     def complete(self, message_id: str) -> None:
         """The last log line of a message, once it has left the spool."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pillarbox.flow.queue.bounce import USUAL_TEXTS, Report, Texts, broken, public_reason
+from pillarbox.flow.queue.bounce import USUAL_TEXTS, Report, Texts, broken, named, public_reason
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
@@ -108,9 +108,7 @@ def _first_part(parent: Envelope, message: Message, to: str, count: int, age: fl
 
 def _delayed(report: Report) -> str:
     outcome = report.outcome
-    lines = [f"  {outcome.address}\n"]
-    if outcome.recipient != outcome.address:
-        lines.append(f"    (generated from {outcome.recipient})\n")
+    lines = [f"  {named(outcome, '    ')}\n"]
     if isinstance(outcome, (Failed, Deferred)) and (reason := public_reason(outcome)):
         lines.append(f"    Delay reason: {broken(reason)}\n")
     return "".join(lines)

@@ -23,6 +23,7 @@ from pillarbox.flow.route.result import (
     Assignment,
     Declined,
     Discarded,
+    Letter,
     LogLine,
     Passed,
     Postponed,
@@ -37,7 +38,7 @@ from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.route.visit import Visit, as_bool, base_scope
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope, replay
-from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reason
 
@@ -121,8 +122,8 @@ class _Run:
     """The routing of the candidates of one message, or of one that is asked about, and their descendants."""
 
     __slots__ = (
-        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_log", "_purpose", "_redirected", "_scope",
-        "_stages", "_trace",
+        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_letters", "_log", "_purpose", "_redirected",
+        "_scope", "_stages", "_trace", "_verified",
     )  # fmt: skip
 
     def __init__(self, chain: Chain, purpose: Purpose, scope: Scope, trace: Trace | None) -> None:
@@ -140,6 +141,8 @@ class _Run:
         self._discarded: list[tuple[Candidate, str]] = []
         self._redirected: list[tuple[Candidate, str]] = []
         self._log: list[LogLine] = []
+        self._letters: list[Letter] = []
+        self._verified: dict[str, bool] = {}
 
     async def route_in_turn(self, candidate: Candidate) -> None:
         """An address, then what it leads to before anything else: for questions, as Exim answers them."""
@@ -171,6 +174,14 @@ class _Run:
                     self._fresh += made
             waiting = self._fresh
 
+    async def _verifies(self, address: str) -> bool:
+        """Of a router's `errors_to` (Exim 15): verified as a recipient, once."""
+        good = self._verified.get(address)
+        if good is None:
+            routed = await self._chain.route(Candidate.first(Recipient(address)), "verify", self._scope)
+            good = self._verified[address] = not (routed.refused or routed.postponed)
+        return good
+
     def _start(self, candidate: Candidate) -> int:
         return self._chain.index_of(candidate.start_router)
 
@@ -188,6 +199,7 @@ class _Run:
             tuple(self._redirected),
             tuple(self._history),
             tuple(self._log),
+            tuple(self._letters),
         )
 
     def _assignments(self, goes_backwards: bool) -> tuple[Assignment, ...]:
@@ -203,7 +215,7 @@ class _Run:
         """Through the routers from `task.start`; ends with one of the run's lists longer, or new tasks."""
         candidate = task.candidate
         visit = Visit(candidate, self._purpose, self._scope, self._chain.services)
-        visit.log = self._log
+        visit.log, visit.letters, visit.verify = self._log, self._letters, self._verifies
         last: Router | None = None
         index, end = task.start, len(self._stages)
         while index < end:
@@ -316,6 +328,8 @@ class _Run:
                 if and_continue:
                     self._copy_on(task, visit, stage)
             case Refused(children=children) | Postponed(children=children):
+                if router.disable_logging:
+                    result = msgspec.structs.replace(result, is_unlogged=True)
                 self._history.append(Trouble(candidate, result, router.name))
                 if children:
                     self._redirect(candidate, router, children)
@@ -445,8 +459,8 @@ def _describe(result: RouteResult | str) -> str:
             return "discarded"
         case Refused(reason=reason):
             return f"failed: {reason.log}"
-        case Postponed(reason=reason):
-            return f"deferred: {reason.log}"
+        case Postponed(reason=reason, detail=detail):
+            return f"deferred: {reason.log}" + (f" ({detail})" if detail else "")
 
 
 def _check_names(routers: Sequence[Router], index: dict[str, int]) -> None:

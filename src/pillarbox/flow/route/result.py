@@ -146,6 +146,8 @@ class Refused(msgspec.Struct, frozen=True):
     reason: Reason
     children: tuple[Candidate | Assignment, ...] = ()
     """What redirection had made before it came to `:fail:`: delivered all the same, as Exim does."""
+    is_unlogged: bool = False
+    """`disable_logging`."""
 
 
 class Postponed(msgspec.Struct, frozen=True):
@@ -157,6 +159,10 @@ class Postponed(msgspec.Struct, frozen=True):
     """The message is to be frozen: only an administrator can mend this (`self = freeze`, `host_find_failed = freeze`)."""
     children: tuple[Candidate | Assignment, ...] = ()
     """As for Refused, before `:defer:`."""
+    is_unlogged: bool = False
+    """`disable_logging`."""
+    detail: str = ""
+    """More for whoever watches, not for the log: what a name server said."""
 
 
 RouteResult = Assigned | Redirected | Declined | Passed | Discarded | Refused | Postponed
@@ -172,6 +178,14 @@ class LogLine(NamedTuple):
     is_main: bool = True
     is_debug: bool = False
     """For whoever watches `-bt`, not for any log."""
+
+
+class Letter(NamedTuple):
+    """A message to be sent from `<>` about what routing found (`syntax_errors_to`)."""
+
+    to: str
+    subject: str
+    text: str
 
 
 class Trouble(NamedTuple):
@@ -199,3 +213,4 @@ class Routed(msgspec.Struct, frozen=True):
     history: tuple[Trouble | Assignment, ...] = ()
     """`refused` and `postponed`, and the assignments, in the order in which they came up."""
     log: tuple[LogLine, ...] = ()
+    letters: tuple[Letter, ...] = ()

@@ -3,7 +3,7 @@
 A driver implements `route`, which is called when all preconditions hold, and calls `assign` to accept. The preconditions are worked
 out by `preconditions.py` from the options that are really set.
 
-Known gaps: what is declared `inert`; `errors_to` is not verified; items of `headers_remove` are expanded when routing.
+Known gaps: what is declared `inert`; items of `headers_remove` are expanded when routing.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Router(Driver, family="router"):
     )
     debug_print: Template | None = option(default=None, doc="Shown by `-d` when the router runs.")
     disable_logging: bool = option(
-        default=False, doc="Do not log deliveries of what it accepts.", inert="refused"
+        default=False, doc="Do not log its failures and the deliveries of what it accepts."
     )
     dnssec_request_domains: DomainList | None = option(
         default="*", doc="Domains for which validated answers of the DNS are asked for.", inert="noted"
@@ -152,7 +152,7 @@ class Router(Driver, family="router"):
     )
     initgroups: bool = option(default=False, doc="Give local deliveries all groups of their user.")
     log_as_local: bool | None = option(
-        default=None, doc="Log as local delivery; unset: as the driver has it.", inert="noted"
+        default=None, doc="Log as local delivery; unset: as the driver has it."
     )
     more: ExpandedBool = option(default=True, doc="Go on to the next router when this one declines.")
     pass_on_timeout: bool = option(
@@ -276,11 +276,8 @@ class Router(Driver, family="router"):
     async def inherited(self, visit: Visit) -> dict[str, object]:
         """What the generic options put into an Assignment: errors_to, headers, user, group, home. Empty when none is set."""
         changes: dict[str, object] = {}
-        if (
-            self.errors_to is not None
-            and (errors_to := await self._optional(visit, self.errors_to, "")) is not None
-        ):
-            changes["errors_to"] = errors_to.strip()
+        if self.errors_to is not None and (errors_to := await self._errors_address(visit)) is not None:
+            changes["errors_to"] = errors_to
         candidate = visit.candidate
         if self.headers_add is not None and (
             text := await self._optional(visit, self.headers_add, "add_headers item ")
@@ -310,6 +307,19 @@ class Router(Driver, family="router"):
         if self.disable_logging:
             changes["disables_logging"] = True
         return changes
+
+    async def _errors_address(self, visit: Visit) -> str | None:
+        """`errors_to`; None when it is not to be used: forced to fail, or an address that does not verify."""
+        assert self.errors_to is not None
+        text = await self._optional(visit, self.errors_to, "")
+        if text is None or visit.is_verifying or not text.strip():
+            return None if text is None else text.strip()
+        address = text.strip()
+        if "@" not in address:
+            address = f"{address}@{visit.services.qualify_recipient}"
+        if address == visit.sender or visit.verify is None or await visit.verify(address):
+            return address
+        return None
 
     async def ids(self, visit: Visit) -> tuple[int | None, int | None]:
         """User and group of what the router does: its own, else those that check_local_user found. Raises UnknownLogin."""

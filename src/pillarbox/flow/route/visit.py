@@ -7,9 +7,11 @@ about to look.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.result import Assignment, LogLine
+from pillarbox.flow.route.result import Assignment, Letter, LogLine
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -30,6 +32,7 @@ class Visit:
         "group",
         "home",
         "is_stale",
+        "letters",
         "local_part",
         "local_part_data",
         "local_user",
@@ -47,6 +50,7 @@ class Visit:
         "suffix",
         "suffix_v",
         "user",
+        "verify",
     )
 
     def __init__(self, candidate: Candidate, purpose: Purpose, scope: Scope, services: RouteServices) -> None:
@@ -65,6 +69,9 @@ class Visit:
         """What a router that declined had to say."""
         self.router = ""
         self.log: list[LogLine] = []
+        self.letters: list[Letter] = []
+        self.verify: Callable[[str], Awaitable[bool]] | None = None
+        """Whether an address verifies, for `errors_to`; None: nobody can say, take it."""
 
     def enter(self, router: str, *, is_caseful: bool) -> None:
         """Forget what the last router found out, but for `address_data`, `r_…` and `self_hostname`."""

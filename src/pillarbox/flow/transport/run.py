@@ -101,7 +101,7 @@ class Transports:
             outcomes = await self._deliver(transport, job)
             if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
                 outcomes = await self._shadow(transport, job, outcomes)
-            return self._unlogged(transport, job, outcomes)
+            return _as_told(transport, job, outcomes)
         except (ExpansionFailed, ExpansionDeferred, OptionError) as error:
             return defer_all(job, Reason(f"failed to expand message_size_limit: {error}"))
         except Exception as fault:
@@ -150,10 +150,10 @@ class Transports:
             return False
         return text.lower() not in ("", "0", "no", "false")
 
-    def _unlogged(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
-        if not (transport.disable_logging or job.assignments[0].disables_logging):
-            return outcomes
-        return [msgspec.structs.replace(outcome, is_unlogged=True) for outcome in outcomes]
+    def is_remote(self, name: str) -> bool:
+        """Whether that transport speaks SMTP or LMTP to a host."""
+        transport = self._transports.get(name)
+        return transport is not None and not transport.is_local
 
     def local_key(self, assignment: Assignment) -> str:
         """Of a local delivery, in the retry hints."""
@@ -188,6 +188,24 @@ class Transports:
     def _addresses_per_job(self, name: str) -> int:
         transport = self._transports.get(name)
         return 1 if transport is None else transport.addresses_per_job
+
+
+def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
+    """What the options say of logs and notices: `disable_logging`, `log_as_local`, `hide_child_in_errmsg`."""
+    first = job.assignments[0]
+    is_unlogged = transport.disable_logging or first.disables_logging
+    shows_domain = transport.is_local and not first.logs_as_local
+    if not (is_unlogged or shows_domain or first.candidate.is_hidden):
+        return outcomes
+    return [
+        msgspec.structs.replace(
+            outcome,
+            is_unlogged=is_unlogged,
+            shows_domain=shows_domain,
+            is_hidden=first.candidate.is_hidden,
+        )
+        for outcome in outcomes
+    ]
 
 
 def shadow_told(name: str, result: Outcome) -> str:

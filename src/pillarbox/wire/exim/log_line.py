@@ -20,7 +20,7 @@ _MESSAGE_ID = re.compile(
     rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
     re.IGNORECASE | re.MULTILINE,
 )
-_NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
+NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
 """Errors whose text is the operating system's."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
@@ -165,13 +165,15 @@ def _line_delivered(
 ) -> str:
     address = outcome.address
     word = outcome.log_word or (
-        split_address(address)[0] if outcome.host is None and outcome.path else address
+        split_address(address)[0]
+        if outcome.host is None and outcome.path and not outcome.shows_domain
+        else address
     )
     line = f"{message_id} {flag} {_who(outcome, word, style)}{_from(sender, style)}{_how(outcome, style)}"
     if outcome.chunking:
         line += " K"
     if outcome.reply is not None and style.shows("smtp_confirmation"):
-        said = printable(str(outcome.reply)).replace('"', '\\"')
+        said = printable(outcome.reply.as_said).replace("\\", "\\\\").replace('"', '\\"')
         line += f' C="{said}"'
     if outcome.shadow:
         line += f" ST={printable(outcome.shadow)}"
@@ -211,7 +213,7 @@ def _why_deferred(outcome: Deferred) -> str:
     text = printable(outcome.reason.log)
     if outcome.host is None or outcome.error == "auth_failed":
         return f": {text}"
-    if outcome.error in _NOT_CONNECTED or not (outcome.error or outcome.reply):
+    if outcome.error in NOT_CONNECTED or not (outcome.error or outcome.reply):
         return f" ({text})"
     return f" H={remote_host(outcome.host)}: {text}"
 
@@ -223,7 +225,7 @@ def remote_host(host: RemoteHost) -> str:
 
 def line_host_trouble(message_id: str, host: RemoteHost, text: str, error: str = "") -> str:
     """One host of several could not be used; the `==` line comes when none could. `error` as in Deferred."""
-    colon = "" if error in _NOT_CONNECTED else ":"
+    colon = "" if error in NOT_CONNECTED else ":"
     return f"{message_id} H={remote_host(host)}{colon} {printable(text)}"
 
 

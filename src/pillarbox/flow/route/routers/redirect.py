@@ -1,65 +1,28 @@
 """redirect: aliases, forward files and filters (Exim chapter 22).
 
-`data` or `file` gives a list of addresses, files, pipes and special items, or an Exim filter; what comes of it replaces the address.
+`data` or `file` gives a list of addresses, files, pipes and special items (`forwarding.py`), or an Exim filter (`user_filter.py`); what
+comes of it (`generating.py`) replaces the address.
 
 Known gaps: what is declared `inert`; Sieve filters are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
-
-import msgspec
-
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedBool, Groups, Octal, Users
-from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
+from pillarbox.flow.route.forwarding import redirect_by_list
+from pillarbox.flow.route.generating import Stop
 from pillarbox.flow.route.logins import group_id, user_ids
-from pillarbox.flow.route.redirection import (
-    Address,
-    File,
-    Include,
-    Item,
-    Malformed,
-    Pipe,
-    Special,
-    parse_redirection,
-)
-from pillarbox.flow.route.redirection_file import Checks, Unreadable, read_included, read_redirection
-from pillarbox.flow.route.result import (
-    Assignment,
-    Declined,
-    Discarded,
-    LogLine,
-    Postponed,
-    Redirected,
-    Refused,
-    RouteResult,
-)
+from pillarbox.flow.route.redirection_file import Checks, Unreadable, read_redirection
+from pillarbox.flow.route.result import RouteResult
 from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.user_filter import redirect_by_filter
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
-from pillarbox.language.expand.taint import is_tainted, plain
 from pillarbox.language.expand.template import Template
-from pillarbox.language.filter import actions
 from pillarbox.language.filter.recognition import kind_of
-from pillarbox.language.filter.texts import quoted
-from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import Actor
-
-_MAX_INCLUDE_DEPTH = 10
-_MAX_INCLUDES = 100
-
-
-class _Stop(Exception):
-    """The whole redirection ends with this result."""
-
-    def __init__(self, result: RouteResult) -> None:
-        super().__init__()
-        self.result = result
 
 
 class Redirect(Router, driver="redirect"):
@@ -105,9 +68,7 @@ class Redirect(Router, driver="redirect"):
     forbid_smtp_code: ExpandedBool = option(
         default=False, doc="`:fail:` and `:defer:` may not set the SMTP code."
     )
-    hide_child_in_errmsg: bool = option(
-        default=False, doc="Bounces do not tell the new address.", inert="noted"
-    )
+    hide_child_in_errmsg: bool = option(default=False, doc="Bounces do not tell the new address.")
     ignore_eacces: bool = option(default=False, doc="A file that may not be read is as if it were not there.")
     ignore_enotdir: bool = option(
         default=False, doc="A path that leads through a file is as if it were not there."
@@ -145,11 +106,9 @@ class Redirect(Router, driver="redirect"):
     )
     skip_syntax_errors: bool = option(default=False, doc="Ignore malformed addresses in the list.")
     syntax_errors_text: Template | None = option(
-        default=None, doc="Text of the message about malformed addresses.", inert="noted"
+        default=None, doc="Text of the message about malformed addresses."
     )
-    syntax_errors_to: str | None = option(
-        default=None, doc="Who is told of malformed addresses.", inert="noted"
-    )
+    syntax_errors_to: str | None = option(default=None, doc="Who is told of malformed addresses.")
 
     must_have_transport = False
 
@@ -188,11 +147,11 @@ class Redirect(Router, driver="redirect"):
             text = await self._text(visit)
             kind = kind_of(text)
             if kind == "forward":
-                return await self._redirect_by_list(text, visit)
-            return await self._redirect_by_filter(text, kind, visit)
+                return await redirect_by_list(self, text, visit)
+            return await redirect_by_filter(self, text, kind, visit)
         except Unreadable as error:
             return self.postpone(visit, str(error))
-        except _Stop as stop:
+        except Stop as stop:
             return stop.result
 
     async def _text(self, visit: Visit) -> str:
@@ -204,12 +163,12 @@ class Redirect(Router, driver="redirect"):
         except ForcedFailure:
             return ""
         except (ExpansionDeferred, ExpansionFailed) as error:
-            raise _Stop(self.postpone(visit, f'failed to expand "{source.source}": {error}')) from None
+            raise Stop(self.postpone(visit, f'failed to expand "{source.source}": {error}')) from None
         if self.data is not None:
             return text
-        return await read_redirection(text, visit, await self._actor(visit), self._checks(visit)) or ""
+        return await read_redirection(text, visit, await self.actor(visit), self._checks(visit)) or ""
 
-    async def _actor(self, visit: Visit) -> Actor | None:
+    async def actor(self, visit: Visit) -> Actor | None:
         """As whom files are read: the router's user, else the local one. None: as ourselves."""
         uid, gid = await self.ids(visit)
         return None if uid is None else Actor(uid, gid if gid is not None else uid)
@@ -227,275 +186,3 @@ class Redirect(Router, driver="redirect"):
             ignores_enotdir=self.ignore_enotdir,
             ignores_eacces=self.ignore_eacces,
         )
-
-    # Lists
-
-    async def _redirect_by_list(self, text: str, visit: Visit) -> RouteResult:
-        items = parse_redirection(text)
-        if any(isinstance(item, Include) for item in items):
-            items = await self._with_includes(items, visit, 0, [0])
-        if not items:
-            return Declined("no redirection data")
-        children: list[Candidate | Assignment] = []
-        changes = await self.inherited(visit)
-        skipped = 0
-        for item in items:
-            match item:
-                case Address():
-                    children.append(await self._child(item, visit, changes))
-                case Pipe(command=command):
-                    children.append(await self._delivery("pipe", f"|{command}", visit, changes))
-                case File(path=path):
-                    children.append(await self._delivery(_kind_of_path(path), path, visit, changes))
-                case Malformed(item=wrong, why=why):
-                    self._complain(f"{why} in {quoted(wrong)}", visit)
-                    skipped += 1
-                case Special():
-                    answer = await self._answer(item, visit, tuple(children))
-                    if answer is not None:
-                        return answer
-                case Include():
-                    continue
-        if not children:
-            return (
-                Declined(message="syntax error in redirection data") if skipped else Declined("no addresses")
-            )
-        return Redirected(tuple(children), await self.is_unseen(visit))
-
-    def _complain(self, why: str, visit: Visit) -> None:
-        if not self.skip_syntax_errors:
-            raise _Stop(self.postpone(visit, f"error in redirect data: {why}"))
-        visit.log.append(LogLine(f"{self.name} router: skipped error: {why}"))
-
-    async def _with_includes(
-        self, items: list[Item], visit: Visit, depth: int, count: list[int]
-    ) -> list[Item]:
-        full: list[Item] = []
-        for item in items:
-            if not isinstance(item, Include):
-                full.append(item)
-                continue
-            count[0] += 1
-            if depth >= _MAX_INCLUDE_DEPTH or count[0] > _MAX_INCLUDES:
-                raise _Stop(self._error(visit, "too many :include: items"))
-            await self._check_include(item.path, visit)
-            try:
-                text = await read_included(item.path, visit, await self._actor(visit))
-            except Unreadable as error:
-                raise _Stop(self._error(visit, str(error))) from None
-            full.extend(await self._with_includes(parse_redirection(text), visit, depth + 1, count))
-        return full
-
-    def _error(self, visit: Visit, why: str) -> Postponed:
-        return self.postpone(visit, f"error in redirect data: {why}")
-
-    async def _check_include(self, path: str, visit: Visit) -> None:
-        if await is_set(self.forbid_include, "forbid_include", visit):
-            raise _Stop(self._error(visit, "included files not permitted"))
-        if not path.startswith("/"):
-            raise _Stop(self._error(visit, f'included file "{path}" is not an absolute path'))
-        if is_tainted(path):
-            raise _Stop(self._error(visit, f"Tainted name '{path}' for included file not permitted"))
-        directory = self.include_directory.rstrip("/")
-        if directory and (not path.startswith(f"{directory}/") or "/../" in path):
-            raise _Stop(self._error(visit, f"included file {path} is not in directory {directory}"))
-
-    async def _answer(
-        self, item: Special, visit: Visit, children: tuple[Candidate | Assignment, ...]
-    ) -> RouteResult | None:
-        """What a special item makes of the whole list; None: nothing. `children`: what stood before it."""
-        match item.word:
-            case "blackhole":
-                if await is_set(self.forbid_blackhole, "forbid_blackhole", visit):
-                    return self._error(visit, '":blackhole:" is not permitted')
-                return Discarded()
-            case "unknown":
-                return (
-                    Redirected(children, await self.is_unseen(visit)) if children else Declined(":unknown:")
-                )
-            case "fail" if self.allow_fail:
-                return Refused(Reason(item.text, item.text), children)
-            case "defer" if self.allow_defer:
-                return Postponed(Reason(item.text, item.text), (self.retry_key(visit),), children=children)
-            case word:
-                said = f":{word}: {item.text}" if item.text else f":{word}:"
-                return self._error(visit, f'"{said}" is not permitted')
-
-    # Filters
-
-    async def _redirect_by_filter(self, text: str, kind: str, visit: Visit) -> RouteResult:
-        allowed = await is_set(self.allow_filter, "allow_filter", visit)
-        if not allowed:
-            return self.postpone(visit, "error in filter data: filtering not enabled")
-        name = "forbid_exim_filter" if kind == "exim" else "forbid_sieve_filter"
-        if await is_set(getattr(self, name), name, visit):
-            what = "Exim" if kind == "exim" else "Sieve"
-            return self.postpone(visit, f"error in filter data: {what} filtering not enabled")
-        if kind == "sieve":
-            return self.postpone(visit, "error in filter data: Sieve filters are not supported yet")
-        home = visit.home if self.filter_prepend_home and visit.home else None
-        outcome = await run_filter(text, visit, await permissions_for(self, visit), home)
-        if outcome.error:
-            return self.postpone(visit, f"error in filter data: {outcome.error}")
-        children = await self._filtered(outcome.actions, visit)
-        end = outcome.end
-        if end is not None:
-            return self._ended(end, visit)
-        if not outcome.is_delivered:
-            return Declined("the filter delivers nothing", children=children)
-        if not children:
-            return Discarded(await self.is_unseen(visit))
-        return Redirected(children, await self.is_unseen(visit))
-
-    def _ended(self, end: actions.End, visit: Visit) -> RouteResult:
-        match end.verb:
-            case "fail":
-                return Refused(Reason(end.text, end.text))
-            case "defer":
-                return Postponed(Reason(end.text, end.text), (self.retry_key(visit),))
-            case "freeze":
-                return self.postpone(visit, end.text, is_frozen=True)
-
-    async def _filtered(
-        self, wanted: Iterable[actions.Action], visit: Visit
-    ) -> tuple[Candidate | Assignment, ...]:
-        """The deliveries that a filter has set up, in order."""
-        changes = await self.inherited(visit)
-        made: list[Candidate | Assignment] = []
-        for action in wanted:
-            match action:
-                case actions.Deliver(address=address):
-                    local_part, _, domain = address.rpartition("@")
-                    child = await self._child(Address(local_part, domain), visit, changes)
-                    if action.errors_to is not None:
-                        child = msgspec.structs.replace(child, errors_to=action.errors_to)
-                    made.append(msgspec.structs.replace(child, ignores_errors=action.ignores_errors))
-                case actions.Save(path=path):
-                    saved = await self._delivery(_kind_of_path(path), path, visit, changes)
-                    made.append(
-                        msgspec.structs.replace(saved, mode=action.mode, ignores_errors=action.ignores_errors)
-                    )
-                case actions.Pipe(command=command):
-                    piped = await self._delivery("pipe", f"|{command}", visit, changes)
-                    made.append(
-                        msgspec.structs.replace(
-                            piped,
-                            expands_command=True,
-                            captures=action.captures,
-                            this_address=action.this_address,
-                            ignores_errors=action.ignores_errors,
-                        )
-                    )
-                case actions.Mail(to=to):
-                    answered = await self._delivery("reply", f">{to or '**bad-reply**'}", visit, changes)
-                    made.append(
-                        msgspec.structs.replace(answered, reply=action, ignores_errors=action.ignores_errors)
-                    )
-                case (
-                    actions.MailIgnored()
-                    | actions.Add()
-                    | actions.LogFile()
-                    | actions.LogWrite()
-                    | actions.Headers()
-                    | actions.TestPrint()
-                    | actions.Finish()
-                    | actions.End()
-                ):
-                    continue
-                case _:
-                    assert_never(action)
-        return tuple(made)
-
-    # What redirection makes
-
-    async def _child(self, item: Address, visit: Visit, changes: dict[str, object]) -> Candidate:
-        current = visit.candidate
-        address = f"{item.local_part}@{item.domain or await self._domain_for(item, visit)}"
-        if self.rewrite and visit.services.rewrite is not None:
-            address = await visit.services.rewrite.rewrite(address, "T", visit.scope)
-        if self.check_ancestor and _is_among(address, (current, *current.parents)):
-            address = current.address
-        child = current.child(plain(address), self.name, _text_of(changes.get("errors_to")))
-        return msgspec.structs.replace(
-            child,
-            start_router=self.redirect_router,
-            address_data=visit.address_data,
-            router_variables=visit.router_variables,
-            headers_add=changes.get("headers_add", current.headers_add),
-            headers_remove=changes.get("headers_remove", current.headers_remove),
-            self_hostname=visit.self_hostname,
-            is_hidden=self.hide_child_in_errmsg or current.is_hidden,
-            is_one_time=self.one_time,
-        )
-
-    async def _domain_for(self, item: Address, visit: Visit) -> str:
-        if item.is_escaped or self.qualify_preserve_domain:
-            return visit.domain
-        if self.qualify_domain is not None:
-            try:
-                return await visit.expand(self.qualify_domain) or visit.domain
-            except ForcedFailure:
-                pass
-        return visit.services.qualify_recipient or visit.domain
-
-    async def _delivery(self, kind: str, target: str, visit: Visit, changes: dict[str, object]) -> Assignment:
-        """To a file, a directory, a pipe or a sender: needs no more routing. The variables stay those of the parent."""
-        trouble, transport = "", ""
-        try:
-            transport = await self._transport_for(kind, visit)
-        except _NoTransport as why:
-            trouble = str(why)
-        current = visit.candidate
-        child = msgspec.structs.replace(
-            current.child(plain(target), self.name, _text_of(changes.get("errors_to"))),
-            local_part=current.local_part,
-            original_local_part=current.original_local_part,
-            domain=current.domain,
-        )
-        return msgspec.structs.replace(
-            visit.draft(),
-            candidate=child,
-            transport=transport,
-            file=target.removeprefix("|") if kind == "pipe" else target,
-            target=kind,
-            trouble=trouble,
-            forbidden=await self._forbidden(kind, visit),
-            **changes,
-        )
-
-    async def _transport_for(self, kind: str, visit: Visit) -> str:
-        """Raises _NoTransport."""
-        template: Template | None = getattr(self, f"{kind}_transport")
-        if template is None:
-            raise _NoTransport(f"{kind}_transport unset in {self.name} router")
-        try:
-            return await self.transport_name(visit, template)
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            raise _NoTransport(str(error)) from None
-
-    async def _forbidden(self, kind: str, visit: Visit) -> str:
-        match kind:
-            case "pipe" if await is_set(self.forbid_pipe, "forbid_pipe", visit):
-                return "delivery to pipe forbidden"
-            case "file" | "directory" if await is_set(self.forbid_file, "forbid_file", visit):
-                return "delivery to file forbidden"
-            case "reply" if await is_set(self.forbid_filter_reply, "forbid_filter_reply", visit):
-                return "autoreply forbidden"
-        return ""
-
-
-class _NoTransport(Exception):
-    """`str()` says why."""
-
-
-def _kind_of_path(path: str) -> str:
-    return "directory" if path.endswith("/") else "file"
-
-
-def _text_of(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _is_among(address: str, candidates: tuple[Candidate, ...]) -> bool:
-    folded = address.lower()
-    return any(candidate.address.lower() == folded for candidate in candidates)

@@ -1,0 +1,65 @@
+"""`skip_syntax_errors`: what is wrong in a list is passed over, written to the log, and told to `syntax_errors_to` (Exim 22.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pillarbox.flow.route.result import Letter, LogLine
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.filter.texts import quoted
+
+if TYPE_CHECKING:
+    from pillarbox.flow.route.routers.redirect import Redirect
+
+SUBJECT = "error(s) in forwarding or filtering"
+
+
+class Mistake(NamedTuple):
+    """`item`: what it is about; empty: the whole filter."""
+
+    why: str
+    item: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.why} in {quoted(self.item)}" if self.item else self.why
+
+
+async def tell_of(
+    mistakes: Sequence[Mistake],
+    router: Redirect,
+    visit: Visit,
+    *,
+    has_children: bool,
+    is_filter: bool = False,
+) -> None:
+    """Writes to the log, and a letter when the message is being delivered."""
+    visit.log += [LogLine(f"{router.name} router: skipped error: {mistake}") for mistake in mistakes]
+    if router.syntax_errors_to is None or visit.purpose != "deliver":
+        return
+    text = await _own_text(router, visit)
+    text += f"The {router.name} router encountered the following error(s):\n\n"
+    for mistake in mistakes:
+        about = f" in the address\n  {quoted(mistake.item)}" if mistake.item else ""
+        text += f"  {mistake.why}{about}\n\n"
+    if not is_filter:
+        outcome = (
+            "Other addresses were processed normally."
+            if has_children
+            else "No valid addresses were generated."
+        )
+        text += f"{outcome}\n"
+    visit.letters.append(Letter(router.syntax_errors_to, SUBJECT, text))
+
+
+async def _own_text(router: Redirect, visit: Visit) -> str:
+    """`syntax_errors_text`, which may fail without harm."""
+    if router.syntax_errors_text is None:
+        return ""
+    try:
+        text = await visit.expand(router.syntax_errors_text)
+    except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
+        visit.log.append(LogLine(f"Failed to expand syntax_errors_text for {router.name} router: {error}"))
+        return ""
+    return f"{text}\n\n"

@@ -1,0 +1,128 @@
+"""An Exim filter as redirection data: run it, and make deliveries of what it wants (Exim 22.3, filter.txt).
+
+`logwrite` appends to a file with the rights of the router's user; without one, or for root, Exim does not write either.
+Known gaps: Sieve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
+from pillarbox.flow.route.generating import Generator, kind_of_path
+from pillarbox.flow.route.redirection import Address
+from pillarbox.flow.route.result import (
+    Assignment,
+    Declined,
+    Discarded,
+    Postponed,
+    Redirected,
+    Refused,
+    RouteResult,
+)
+from pillarbox.flow.route.skipped_errors import Mistake, tell_of
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.filter import actions
+from pillarbox.mail.reply import Reason
+
+if TYPE_CHECKING:
+    from pillarbox.flow.route.routers.redirect import Redirect
+
+
+async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visit) -> RouteResult:
+    if not await is_set(router.allow_filter, "allow_filter", visit):
+        return _data_error(router, visit, "filtering not enabled")
+    name = "forbid_exim_filter" if kind == "exim" else "forbid_sieve_filter"
+    if await is_set(getattr(router, name), name, visit):
+        return _data_error(router, visit, f"{'Exim' if kind == 'exim' else 'Sieve'} filtering not enabled")
+    if kind == "sieve":
+        return _data_error(router, visit, "Sieve filters are not supported yet")
+    home = visit.home if router.filter_prepend_home and visit.home else None
+    outcome = await run_filter(text, visit, await permissions_for(router, visit), home)
+    if outcome.error:
+        if not router.skip_syntax_errors or outcome.is_deferred:
+            return _data_error(router, visit, outcome.error)
+        await tell_of([Mistake(outcome.error)], router, visit, has_children=False, is_filter=True)
+        return Declined(message="syntax error in redirection data")
+    children = await _generated(router, outcome.actions, visit)
+    if outcome.end is not None:
+        return _ended(router, outcome.end, children, visit)
+    if not outcome.is_delivered:
+        return Declined("the filter delivers nothing", children=children)
+    if not children:
+        return Discarded(await router.is_unseen(visit))
+    return Redirected(children, await router.is_unseen(visit))
+
+
+def _data_error(router: Redirect, visit: Visit, why: str) -> Postponed:
+    return router.postpone(visit, f"error in filter data: {why}")
+
+
+def _ended(
+    router: Redirect, end: actions.End, children: tuple[Candidate | Assignment, ...], visit: Visit
+) -> RouteResult:
+    """What was set up before is delivered all the same."""
+    match end.verb:
+        case "fail":
+            return Refused(Reason(end.text, end.text), children)
+        case "defer":
+            return Postponed(Reason(end.text, end.text), (router.retry_key(visit),), children=children)
+        case "freeze":
+            return msgspec.structs.replace(
+                router.postpone(visit, end.text, is_frozen=True), children=children
+            )
+
+
+async def _generated(
+    router: Redirect, wanted: Iterable[actions.Action], visit: Visit
+) -> tuple[Candidate | Assignment, ...]:
+    """The deliveries that a filter has set up, in order."""
+    generator = await Generator.at(router, visit)
+    made: list[Candidate | Assignment] = []
+    for action in wanted:
+        one = await _one(generator, action)
+        if one is not None:
+            made.append(one)
+    return tuple(made)
+
+
+async def _one(generator: Generator, action: actions.Action) -> Candidate | Assignment | None:
+    match action:
+        case actions.Deliver(address=address):
+            local_part, _, domain = address.rpartition("@")
+            child = await generator.child(Address(local_part, domain))
+            if action.errors_to is not None:
+                child = msgspec.structs.replace(child, errors_to=action.errors_to)
+            return msgspec.structs.replace(child, ignores_errors=action.ignores_errors)
+        case actions.Save(path=path):
+            saved = await generator.delivery(kind_of_path(path), path)
+            return msgspec.structs.replace(saved, mode=action.mode, ignores_errors=action.ignores_errors)
+        case actions.Pipe(command=command):
+            piped = await generator.delivery("pipe", f"|{command}")
+            return msgspec.structs.replace(
+                piped,
+                expands_command=True,
+                captures=action.captures,
+                this_address=action.this_address,
+                ignores_errors=action.ignores_errors,
+            )
+        case actions.Mail(to=to):
+            answered = await generator.delivery("reply", f">{to or '**bad-reply**'}")
+            return msgspec.structs.replace(answered, reply=action, ignores_errors=action.ignores_errors)
+        case (
+            actions.MailIgnored()
+            | actions.Add()
+            | actions.LogFile()
+            | actions.LogWrite()
+            | actions.Headers()
+            | actions.TestPrint()
+            | actions.Finish()
+            | actions.End()
+        ):
+            return None
+        case _:
+            assert_never(action)
