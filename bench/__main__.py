@@ -57,7 +57,9 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="few messages, one round, c10 only: does it all work?")
     add(
-        "--servers", default=",".join(SERVERS), help="comma-separated, in running order (default %(default)s)"
+        "--servers",
+        default="pillarbox,postfix,exim",
+        help=f"comma-separated, in running order, of {', '.join(SERVERS)} (default %(default)s)",
     )
     add(
         "--scenarios",

@@ -45,18 +45,20 @@ def table(servers: dict[str, dict[str, float]]) -> str:
 
 
 def ratios(servers: dict[str, dict[str, float]]) -> str:
-    """`pillarbox ÷ peer` for each figure both have; for CPU, latency and memory less than 1 is better."""
-    ours = servers.get(SUBJECT)
-    if not ours:
-        return ""
-    lines = []
-    for peer, theirs in servers.items():
-        if peer == SUBJECT:
-            continue
-        parts = [
-            f"{FIGURES[name].title} {ours[name] / theirs[name]:.2f}×"
-            for name in FIGURES
-            if FIGURES[name].more_is_better is not None and name in ours and theirs.get(name)
-        ]
-        lines.append(f"{SUBJECT} ÷ {peer}: " + ", ".join(parts) + ".")
-    return "  \n".join(lines)
+    """`pillarbox ÷ peer` (and `pillarbox-debian ÷ peer`) for each figure both have; for CPU, latency and memory less than 1 is better."""
+    return "  \n".join(
+        comparison(name, ours, peer, theirs)
+        for name, ours in servers.items()
+        if name.startswith(SUBJECT) and ours
+        for peer, theirs in servers.items()
+        if not peer.startswith(SUBJECT)
+    )
+
+
+def comparison(name: str, ours: dict[str, float], peer: str, theirs: dict[str, float]) -> str:
+    parts = [
+        f"{FIGURES[figure].title} {ours[figure] / theirs[figure]:.2f}×"
+        for figure in FIGURES
+        if FIGURES[figure].more_is_better is not None and figure in ours and theirs.get(figure)
+    ]
+    return f"{name} ÷ {peer}: {', '.join(parts)}."

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -28,9 +28,11 @@ MAIL_ID = 61990
 """User and group id that owns the Maildirs; the ones behind it belong to the servers' own users."""
 USER_IDS = {"benchmail": MAIL_ID, "postfix": MAIL_ID + 1, "postdrop": MAIL_ID + 2, "Debian-exim": MAIL_ID + 3}
 
+UNIX_ID = 62100
+
 ENTER = """
 echo $$ > "$1"
-if [ -n "$2" ]; then mount --bind "$2/passwd" /etc/passwd && mount --bind "$2/group" /etc/group || exit 97; fi
+if [ -n "$2" ]; then mount -t overlay none -o "lowerdir=$2:/etc" /etc || exit 97; fi
 shift 2
 exec "$@"
 """
@@ -63,6 +65,8 @@ class Server(ABC):
 
     needs_users = True
     """Whether /etc/passwd must name the users of USER_IDS."""
+    unix_users: Mapping[str, Path] = {}
+    """Name → home of users that the machine is to have beside them, with ids from UNIX_ID on."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -123,10 +127,10 @@ class Server(ABC):
         self, command: Sequence[str], *, output: IO[bytes] | int = subprocess.PIPE, group: Group | None = None
     ) -> subprocess.Popen[bytes]:
         """Run a command in the server's world: its users, its control group (or another)."""
-        users = str(make_users(self.folder)) if self.needs_users else ""
+        etc = str(make_users(self.folder / "etc", self.unix_users)) if self.needs_users else ""
         entrance = (group or self.group).entrance
-        enter = ["sh", "-c", ENTER, "sh", entrance, users, *command]
-        if users:
+        enter = ["sh", "-c", ENTER, "sh", entrance, etc, *command]
+        if etc:
             enter = ["unshare", "--mount", "--propagation", "private", *enter]
         return subprocess.Popen(
             enter, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
@@ -173,17 +177,19 @@ def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
             continue
 
 
-def make_users(folder: Path) -> Path:
-    """passwd and group files: this machine's and the users mail servers insist on."""
-    place = folder / "users"
-    if not place.exists():
-        place.mkdir()
+def make_users(place: Path, homes: Mapping[str, Path]) -> Path:
+    """passwd and group files to lay over /etc: this machine's, the users mail servers insist on, and those with `homes`."""
+    if not (place / "passwd").exists():
+        place.mkdir(exist_ok=True)
         known = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
         skip = tuple(f"{name}:" for name in USER_IDS)
         passwd = [line for line in known[0].splitlines() if not line.startswith(skip)]
         group = [line for line in known[1].splitlines() if not line.startswith(skip)]
         for name, number in USER_IDS.items():
             passwd.append(f"{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin")
+            group.append(f"{name}:x:{number}:")
+        for number, (name, home) in enumerate(homes.items(), UNIX_ID):
+            passwd.append(f"{name}:x:{number}:{number}::{home}:/bin/sh")
             group.append(f"{name}:x:{number}:")
         (place / "passwd").write_text("\n".join(passwd) + "\n")
         (place / "group").write_text("\n".join(group) + "\n")
