@@ -245,17 +245,17 @@ def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
 
 
 def _full_name(entry: pwd.struct_passwd, mta: Mta) -> str:
-    """What `gecos_pattern` and `gecos_name` make of the comment, else its first field; `&` stands for the login name (Exim 14)."""
+    """What `gecos_pattern` and `gecos_name` make of the comment, else all of it; `&` stands for the login name (Exim 14)."""
     trust = mta.config.main(Trust)
     name = entry.pw_gecos.replace("&", entry.pw_name.capitalize())
-    if trust.gecos_pattern and trust.gecos_name is not None:
+    if trust.gecos_pattern is not None and trust.gecos_name is not None:
         found = search(compile_regex(trust.gecos_pattern), name)
         if found is None:
             return name
         scope = Scope({}, mta.expansion)
         scope.captures = found
         return trust.gecos_name.expand_now(scope)
-    return name.split(",")[0].strip()
+    return name
 
 
 def _expanded(template: Template | None, mta: Mta) -> str:

@@ -71,7 +71,7 @@ class Notices:
             human=bounce.bounce_text(parent.envelope, to, reports, self._style.text, texts),
             reports=reports,
             copies=() if wording is None else await wording.copies_of(parent, to),
-            failed=tuple(report.outcome.address for report in reports if not report.outcome.is_hidden),
+            failed=tuple(bounce.blamed(report.outcome) for report in reports if not report.outcome.is_hidden),
         )
         await self._send(notice, parent)
 
