@@ -5,8 +5,8 @@ What is under way finishes with the old one.
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from pathlib import Path
 
 import msgspec
@@ -403,6 +403,6 @@ def _server_tls(config: Config, services: Services) -> ServerTls | None:
 
 def _login() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name  # not $LOGNAME: that is still who started us
+    except KeyError:
         return str(os.getuid())
