@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.ageing import AgedSpool
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
@@ -143,6 +144,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             config,
             world,
             is_queue_only=_is_queue_only(config, options),
+            is_local_only=options.delivery == "qs",
             delivery_class=_delivery_class(options),
             transports_class=DryTransports if options.is_dry else Transports,
         )
@@ -164,7 +166,7 @@ def _delivery_class(options: AloneOptions) -> type[Delivery]:
 
 def _is_queue_only(config: Config, options: AloneOptions) -> bool:
     is_overridden = bool(options.delivery) and config.main(Trust).queue_only_override
-    return options.delivery in ("q", "qs") or (config.main(Queueing).queue_only and not is_overridden)
+    return options.delivery == "q" or (config.main(Queueing).queue_only and not is_overridden)
 
 
 async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd | None) -> World:
@@ -173,6 +175,8 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
         world = World(config, slot, is_alone=True, helper=helper)
         if options.is_verbose:
             world.journal = TellingJournal(world.journal, is_dry=options.is_dry)
+        if options.ages:
+            world.spool = AgedSpool(world.spool, options.ages, world.clock)
         try:
             await world.start()
         except SlotInUse:

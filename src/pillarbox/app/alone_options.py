@@ -19,10 +19,17 @@ class AloneOptions(NamedTuple):
     """`-oM…`, by its letters."""
     has_own_configuration: bool = False
     is_queue_run: bool = False
+    ages: tuple[float, ...] = ()
+    """`-Tqt`: seconds, of the messages in the order in which they are tried."""
 
     @property
     def needs_own_process(self) -> bool:
         """Whether a daemon cannot do it in our place: the caller wants to wait, to see, or to have it otherwise than configured."""
         return bool(
-            self.delivery == "i" or self.is_verbose or self.is_dry or self.about or self.has_own_configuration
+            self.delivery == "i"
+            or self.is_verbose
+            or self.is_dry
+            or self.about
+            or self.has_own_configuration
+            or self.ages
         )

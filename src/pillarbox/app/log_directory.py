@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pillarbox.app.harness import is_test_harness
 from pillarbox.backends.journal.paths import LogTargets, read_log_file_path
 from pillarbox.backends.journal.syslog import SyslogStyle
 from pillarbox.config.model import Config
@@ -36,4 +37,5 @@ def syslog_style(config: Config) -> SyslogStyle:
         has_pid=logging.syslog_pid,
         has_timestamp=logging.syslog_timestamp,
         is_duplicated=logging.syslog_duplication,
+        is_told=is_test_harness(),
     )

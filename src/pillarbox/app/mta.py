@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
+from random import Random, SystemRandom
 
 import msgspec
 
+from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
+from pillarbox.app.queueing import runner_limits, wait_rules
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
@@ -22,6 +25,7 @@ from pillarbox.config.model import Config
 from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
+from pillarbox.flow.check.acl.calling import ExpansionCalls
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
@@ -33,7 +37,7 @@ from pillarbox.flow.queue.fastlane import FastLane
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
-from pillarbox.flow.queue.runner import FrozenRules, QueueRunner, RunnerLimits
+from pillarbox.flow.queue.runner import FrozenRules, QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
 from pillarbox.flow.route.chain import Chain
@@ -52,6 +56,7 @@ from pillarbox.flow.settings import (
 )
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import Site, TransportServices
+from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
@@ -92,6 +97,7 @@ class Mta:
         queue_interval: float | None = None,
         *,
         is_queue_only: bool | None = None,
+        is_local_only: bool = False,
         delivery_class: type[Delivery] = Delivery,
         transports_class: type[Transports] = Transports,
         chain_class: type[Chain] = Chain,
@@ -99,6 +105,7 @@ class Mta:
         """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's; the classes: for commands that tell what happens, or
         do as if. Raises ConfigError, TlsFileError."""
         self._delivery_class, self._transports_class = delivery_class, transports_class
+        self._is_local_only = is_local_only
         self._is_queue_only = config.main(Queueing).queue_only if is_queue_only is None else is_queue_only
         self._queue_interval = (
             config.main(Queueing).queue_run_interval if queue_interval is None else queue_interval
@@ -131,6 +138,7 @@ class Mta:
             work=world.local_work,
             own_work=local_work(None),
             rewrite=config.rewrite,
+            random=Random(SEED) if is_test_harness() else SystemRandom(),
         )
 
     def _build_queue(self) -> None:
@@ -215,7 +223,7 @@ class Mta:
                 timeout_frozen_after=queueing.timeout_frozen_after,
                 auto_thaw=queueing.auto_thaw,
             ),
-            limits=RunnerLimits(interval=self._queue_interval or 1800.0),
+            limits=runner_limits(config, self._queue_interval or 1800.0, is_alone=world.is_alone),
         )
         self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock)
 
@@ -268,6 +276,7 @@ class Mta:
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
             messages_max=self._size(limits.smtp_accept_max_per_connection),
             queue_only=self._is_queue_only,
+            wait_rules=wait_rules(config, is_local_only=self._is_local_only),
             local_senders=_local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
             rewriting=None
@@ -279,16 +288,27 @@ class Mta:
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )
         host_names = _HostNames(self.expansion)
+        checks = CheckServices(
+            self.acls,
+            RoutingVerifier(self.chain),
+            host_names,
+            world.journal,
+            world.records,
+            config.main(Logging).style,
+        )
+        self.expansion.facts[Acls] = ExpansionCalls(checks)
         self.accept_services = AcceptServices(
             clock=world.clock,
             spool=world.spool,
             journal=world.journal,
             logins=world.logins,
-            checks=CheckServices(self.acls, RoutingVerifier(self.chain), host_names, world.journal),
+            checks=checks,
             expansion=self.expansion,
             log_style=config.main(Logging).style,
             host_name_of=host_names.name_of,
             deliver=self.lane.first_delivery,
+            deliver_local=self.lane.first_local_delivery,
+            begin_log=self.lane.begin_log,
         )
 
     def _acls(self) -> dict[Where, Acl | ChosenAcl]:

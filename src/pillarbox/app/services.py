@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pillarbox.app.harness import CHALLENGE, is_test_harness
 from pillarbox.app.outside import outside_facts
 from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.config.declare import main_options
 from pillarbox.config.model import Config
+from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.facets.installation import Installation
 from pillarbox.flow.settings import Dns, ExpansionLimits, Files, Identity, Listening, LocalMail
 from pillarbox.language.expand.budget import Budget
@@ -77,6 +79,7 @@ def expansion_facts(config: Config, addresses: frozenset[str]) -> dict[type, obj
         Installation: Installation(config.raw.position.file, str(Path.cwd())),
         HeaderCoding: HeaderCoding(local_mail.headers_charset, local_mail.check_rfc2047_length),
         **outside_facts(config),
+        **({FixedChallenge: FixedChallenge(CHALLENGE)} if is_test_harness() else {}),
         **config.main_facets,
     }
 

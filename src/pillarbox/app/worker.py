@@ -172,6 +172,8 @@ class Worker:
 
     async def _run_queue(self, mta: Mta) -> None:
         """The first worker walks the whole queue from time to time; each retries at their time the messages it parked itself."""
+        if self._queue_interval == 0.0:
+            return  # `exim -bd` without `-q`: somebody else runs the queue
         if self._seat.slot == 0:
             await mta.runner.serve()
             return

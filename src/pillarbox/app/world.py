@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
 from pillarbox.app.services import lookup_settings
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
+from pillarbox.backends.hints.records import SqliteRecords
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import USUAL_STAMP, FileJournal
 from pillarbox.backends.lookups.driver import LookupWorld
@@ -78,6 +80,7 @@ class World:
         at once, without a journal."""
         files = config.main(Files)
         self.slot = slot
+        self.is_alone = is_alone
         self.spool_directory = Path(files.spool_directory)
         self.clock = SystemClock()
         self.network = SystemNetwork()
@@ -86,6 +89,7 @@ class World:
         self.due = DueTable()
         self.spool = self._open_spool(is_alone=is_alone)
         self.hints = self._open_hints()
+        self.records = SqliteRecords(self.spool_directory / "db" / "records.sqlite")
         self._work_thread = WorkThread("maildir sync")
         self.local_work = local_work(helper)
         own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
@@ -93,7 +97,7 @@ class World:
         self.identities = SystemIdentities(self.clock)
         servers = [parse_server(text) for text in config.main(Dns).nameservers.replace(",", " ").split()]
         self.resolver = DnsResolver(NameServers(servers), self.clock)
-        self.hosts = HostsFile(self.clock)
+        self.hosts = HostsFile(self.clock, os.devnull) if is_test_harness() else HostsFile(self.clock)
         self.text_files = LocalTextFiles()
         self.system_users = PasswdUsers(self.clock)
         self.lookups = LookupTypes(LookupWorld(self.clock, self.resolver, lookup_settings(config)))
@@ -143,6 +147,7 @@ class World:
         self.stores.close()
         self.users.close()
         self.hints.close()
+        self.records.close()
         self._work_thread.stop()
         self.journal.close()
 
@@ -154,6 +159,7 @@ class World:
         self.users.close()
         await self.spool.stop()
         self.hints.close()
+        self.records.close()
         self._work_thread.stop()
         self.journal.close()
 

@@ -62,14 +62,16 @@ def _smtp(read: Arguments) -> int:
 def _ask(read: Arguments, request: Act | Run) -> int:
     """Print what the daemon answers; without a daemon, and when somebody wants to see what happens, do it here."""
     from pillarbox.cli.control_client import DaemonAway, ask
+    from pillarbox.cli.daemon_lock import runs_on_another
     from pillarbox.cli.submission import alone_options
 
     config = _config(read)
-    options = alone_options(read)
+    spool = spool_directory(config)
+    options = alone_options(read, is_other_configuration=runs_on_another(spool, config, read.macros))
     if not (options.needs_own_process and os.geteuid() == 0):
         try:
             code = 0
-            for line in ask(spool_directory(config), request):
+            for line in ask(spool, request):
                 if line.text:
                     print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)
                 code = line.code

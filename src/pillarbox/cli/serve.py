@@ -65,6 +65,8 @@ def serve(
     source = ConfigSource(path, tuple((macros or {}).items()))
     loaded = checked_config(source)
     interval = _queue_interval(queue_interval)
+    if interval is None and is_quiet and not _sets_interval(loaded):
+        interval = 0.0
     places = [] if is_deaf else _places(loaded, listen, ports)
     count = min(workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
@@ -121,6 +123,11 @@ def _queue_interval(text: str) -> float | None:
         return parse_duration(text) if text else None
     except OptionError:
         fail(f"-q{text}: not a time such as 30m or 1h", EX_USAGE)
+
+
+def _sets_interval(config: Config) -> bool:
+    """Else `exim -bd` without `-q` makes no queue runs, as with Exim."""
+    return any(option.name == "queue_run_interval" for option in config.raw.main)
 
 
 def checked_config(source: ConfigSource) -> Config:

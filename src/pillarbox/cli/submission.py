@@ -15,6 +15,7 @@ from typing import BinaryIO
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.control_client import DaemonAway, ask, drop_offline
+from pillarbox.cli.daemon_lock import runs_on_another
 from pillarbox.cli.places import EX_TEMPFAIL, fail, spool_directory
 from pillarbox.wire.control import Submit
 
@@ -26,8 +27,8 @@ def submit_message(config: Path, read: Arguments) -> int:
     _check_sender(read)
     data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
     wish = _wish(read, len(data))
-    options = alone_options(read)
     spool = spool_directory(config)
+    options = alone_options(read, is_other_configuration=runs_on_another(spool, config, read.macros))
     may = _may_work_alone(spool)
     if not (may and options.needs_own_process):
         code = _hand_over(spool, wish, data)
@@ -54,15 +55,28 @@ def submit_smtp(config: Path, read: Arguments, *, is_batch: bool) -> int:
     return smtp_on_standard_input(config)
 
 
-def alone_options(read: Arguments) -> AloneOptions:
+def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> AloneOptions:
+    """`is_other_configuration`: than the daemon's."""
     return AloneOptions(
         macros=tuple(read.macros.items()),
         delivery=read.delivery,
         is_verbose=read.is_verbose or read.debug is not None,
         is_dry=read.is_dry,
         about=tuple(read.about.items()),
-        has_own_configuration=bool(read.macros),
+        has_own_configuration=is_other_configuration,
+        ages=_ages(read.test_ages),
     )
+
+
+def _ages(text: str) -> tuple[float, ...]:
+    """`3h/1d` in seconds."""
+    from pillarbox.config.errors import OptionError
+    from pillarbox.config.kinds import parse_duration
+
+    try:
+        return tuple(parse_duration(age) for age in text.split("/") if age)
+    except OptionError:
+        fail(f"exim: bad time value {text}: abandoned")
 
 
 def _check_sender(read: Arguments) -> None:
@@ -85,6 +99,7 @@ def _wish(read: Arguments, size: int) -> Submit:
         extract_recipients=read.extract,
         full_name=read.full_name or "",
         queue_only=read.delivery == "q",
+        queue_smtp=read.delivery == "qs",
         size=size,
         login=login_name(),
         errors=read.errors_to_stderr or "m",

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems
 from pillarbox.flow.check.acl.conditions.condition import read_truth
+from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
@@ -114,7 +115,10 @@ class CramMd5Server:
     def __init__(self, driver: CramMd5, scope: Scope) -> None:
         self._driver = driver
         self._scope = scope
-        self._challenge = f"<{os.getpid()}.{secrets.token_hex(12)}@pillarbox>".encode()
+        fixed = scope.facet(FixedChallenge)
+        self._challenge = (
+            fixed.text if fixed else f"<{os.getpid()}.{secrets.token_hex(12)}@pillarbox>".encode()
+        )
         """Never the same twice; no clock is needed for that."""
 
     async def step(self, response: bytes | None) -> Step:
