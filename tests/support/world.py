@@ -167,6 +167,7 @@ class AcceptWorld:
 
     def _ports(self, lookup: FakeLookup) -> Any:
         return SimpleNamespace(
+            is_alone=False,
             clock=self.clock,
             network=NoNetwork(),
             journal=self.journal,

@@ -28,6 +28,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     size: int = 0
     queue_only: bool = False
     """`-odq`."""
+    queue_smtp: bool = False
+    """`-odqs`: what is for other hosts waits."""
     errors: str = "m"
     """`-oe…`: `m` by mail, `e` by mail and then the exit code is 0, `p`, `q` on standard error, `w` by mail."""
     about: dict[str, str] = {}
@@ -63,6 +65,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     is_regular_sender: bool = False
     first_id: str = ""
     last_id: str = ""
+    is_two_stage: bool = False
+    """`-qq`."""
+    local_only: bool = False
+    """`-ql`."""
     wait: bool = True
     """Answer when the run has ended."""
 

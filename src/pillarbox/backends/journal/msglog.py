@@ -33,15 +33,15 @@ class MessageLogs:
         self._msglog = f"{directory}/msglog"
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
 
-    def add(self, message_id: str, line: str, now: float) -> None:
-        """`line` with its time stamp; `now` in monotonic seconds."""
+    def add(self, message_id: str, line: str, now: float, *, is_first: bool = False) -> None:
+        """`line` with its time stamp; `now` in monotonic seconds. `is_first`: it stands before what has gathered."""
         pending = self._pending.get(message_id)
         if pending is None:
             pending = self._pending[message_id] = _Pending(now)
             if len(self._pending) > MAX_MESSAGES:
                 self._pending.popitem(last=False)
         if len(pending.lines) < MAX_LINES:
-            pending.lines.append(line)
+            pending.lines.insert(0 if is_first else len(pending.lines), line)
 
     @property
     def is_empty(self) -> bool:

@@ -12,7 +12,9 @@ import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.finish.rewriting import Rewriting
+from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.local.caller import LocalSenders
+from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
@@ -27,8 +29,24 @@ from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.smtp.session import ServerSettings
 
 Where = Literal[
-    "connect", "helo", "starttls", "auth", "mail", "rcpt", "predata", "data", "vrfy", "expn", "quit"
+    "connect",
+    "helo",
+    "starttls",
+    "auth",
+    "mail",
+    "rcpt",
+    "predata",
+    "data",
+    "vrfy",
+    "expn",
+    "etrn",
+    "quit",
+    "notquit",
 ]
+
+
+def _unused(_: Queued) -> None:
+    """For worlds in which it does not come to that."""
 
 
 class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +73,11 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     recipient_unqualified_hosts: HostList | None = None
     messages_max: int = 1000
     """`smtp_accept_max_per_connection`; 0: no limit."""
+    habits: Habits = Habits()
     queue_only: bool = False
     """Keep what comes, deliver it in queue runs."""
+    wait_rules: WaitRules | None = None
+    """None: nothing but `queue_only` and ACLs makes mail wait."""
     recipients_max_reject: bool = False
     local_senders: LocalSenders = LocalSenders()
     not_smtp_acl: Acl | ChosenAcl | None = None
@@ -80,5 +101,11 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     log_style: LogStyle = USUAL
     host_name_of: Callable[[str], Awaitable[str]]
     """Verified name of an address, or empty; for `host_lookup`."""
+    etrn: Callable[[str], None] | None = None
+    """Begin to deliver what matches, as `exim -R` does. Returns at once."""
     deliver: Callable[[Queued], None]
     """Start the first delivery. Returns at once."""
+    deliver_local: Callable[[Queued], None] = _unused
+    """The same, but what is for other hosts is only routed."""
+    begin_log: Callable[[Queued], None] = _unused
+    """Write the first line of the log of a message that is going to wait."""

@@ -238,7 +238,6 @@ class QueueAdmin:
         if event is not None:
             self._spool.record(message_id, [event])
             self._journal.main(f"{message_id} {log}")
-            self._journal.message(message_id, log)
         await self._release(message_id)
         return Answer(f"Message {message_id} {words}", event is not None)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from pillarbox.flow.queue.holding import Holding
+from pillarbox.flow.queue.holding import Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
@@ -49,9 +49,14 @@ class Urgency(msgspec.Struct, frozen=True, gc=False):
     """Straight after acceptance: routers run, local deliveries are tried, hosts keep their retry times."""
     is_forced: bool = False
     """`-qf`, `-M`: no retry time counts."""
+    remote_waits: str = ""
+    """Nothing goes to other hosts, and why; empty: it may."""
+    is_silent_about_remote: bool = False
+    """The first of two stages: what waits for the second is not worth a line."""
 
 
 FIRST = Urgency(is_first=True)
+FIRST_LOCAL = Urgency(is_first=True, remote_waits="SMTP delivery explicitly queued")
 AGAIN = Urgency()
 FORCED = Urgency(is_forced=True)
 _PURPOSE: Purpose = "deliver"
@@ -166,7 +171,9 @@ class Delivery:
             assignments.extend(filtered.assignments)
         assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
         assignments = _without_unreal(assignments, outcomes)
-        if self._holding is not None:
+        if urgency.remote_waits:
+            assignments = self._without_remote(assignments, urgency, outcomes)
+        elif self._holding is not None:
             assignments = await self._holding.after_routing(
                 queued, assignments, outcomes, is_first=urgency.is_first
             )
@@ -233,6 +240,20 @@ class Delivery:
                 recipient = assignment.candidate.recipient.address
                 outcomes.append(_skipped(assignment.address, recipient, waiting, assignment))
         return due
+
+    def _without_remote(
+        self, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]
+    ) -> list[Assignment]:
+        """Those that stay on this machine; the others wait."""
+        local: list[Assignment] = []
+        for assignment in assignments:
+            if self._transports.is_remote(assignment.transport):
+                outcomes.append(
+                    waiting(assignment, urgency.remote_waits, is_unlogged=urgency.is_silent_about_remote)
+                )
+            else:
+                local.append(assignment)
+        return local
 
     def _not_due(self, keys: tuple[str, ...]) -> str | None:
         """The first of `keys` whose retry time lies ahead."""

@@ -16,7 +16,7 @@ from collections.abc import Coroutine, Iterable
 
 import msgspec
 
-from pillarbox.flow.queue.deliver import FIRST, Delivery
+from pillarbox.flow.queue.deliver import FIRST, FIRST_LOCAL, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settlement, Settler
@@ -24,6 +24,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.ports.userfiles import DeliveryFailure, UserFiles
+from pillarbox.wire.exim.message_log import line_begin
 
 
 class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ class FastLane:
         self._journal = journal
         self._clock = clock
         self._limits = limits or LaneLimits()
-        self._backlog: deque[Queued] = deque()
+        self._backlog: deque[tuple[Queued, Urgency]] = deque()
         self._backlog_bytes = 0
         self._running: dict[str, float] = {}
         """Attempts that hold a place, by id: when they began (monotonic)."""
@@ -101,12 +102,16 @@ class FastLane:
         """Messages in the lane: waiting, under way, or delivered and not yet durable."""
         return len(self._backlog) + len(self._running) + len(self._slow) + len(self._gathered)
 
-    def first_delivery(self, queued: Queued) -> None:
+    def first_local_delivery(self, queued: Queued) -> None:
+        """The same, but what is for other hosts waits."""
+        self.first_delivery(queued, FIRST_LOCAL)
+
+    def first_delivery(self, queued: Queued, urgency: Urgency = FIRST) -> None:
         """Deliver soon. Never waits, never raises."""
         if len(self._running) < self._limits.active:
-            self._begin(queued)
+            self._begin(queued, urgency)
         elif self._has_room(queued):
-            self._backlog.append(queued)
+            self._backlog.append((queued, urgency))
             self._backlog_bytes += queued.message.size
         else:
             self._start(self._park(queued.id, self._clock.now()))
@@ -114,7 +119,7 @@ class FastLane:
     async def drain(self) -> None:
         """Before stopping: park what has not begun, wait for what has, make it durable."""
         while self._backlog:
-            self._start(self._park(self._backlog.popleft().id, self._clock.now()))
+            self._start(self._park(self._backlog.popleft()[0].id, self._clock.now()))
         self._backlog_bytes = 0
         while others := [task for task in self._tasks if task is not self._ticker]:
             await asyncio.gather(*others)
@@ -131,9 +136,9 @@ class FastLane:
             and self._backlog_bytes + queued.message.size <= limits.backlog_bytes
         )
 
-    def _begin(self, queued: Queued) -> None:
+    def _begin(self, queued: Queued, urgency: Urgency) -> None:
         self._running[queued.envelope.id] = self._clock.monotonic()
-        self._start(self._deliver(queued))
+        self._start(self._deliver(queued, urgency))
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
             self._tasks.add(self._ticker)
@@ -143,10 +148,10 @@ class FastLane:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, queued: Queued) -> None:
+    async def _deliver(self, queued: Queued, urgency: Urgency) -> None:
         message_id = queued.envelope.id
         try:
-            settlement = await self._delivery.attempt(queued, FIRST)
+            settlement = await self._delivery.attempt(queued, urgency)
             if settlement.is_complete and settlement.needs_sync:
                 if settlement.events:
                     self._spool.record(message_id, settlement.events)
@@ -155,6 +160,7 @@ class FastLane:
                 await self._spool.finish(message_id)
                 self._settler.complete(message_id)
             else:
+                self.begin_log(queued)
                 await self._keep(message_id, settlement)
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
@@ -166,15 +172,26 @@ class FastLane:
 
     def _next(self) -> None:
         while self._backlog and len(self._running) < self._limits.active:
-            queued = self._backlog.popleft()
+            queued, urgency = self._backlog.popleft()
             self._backlog_bytes -= queued.message.size
-            self._begin(queued)
+            self._begin(queued, urgency)
 
     async def _keep(self, message_id: str, settlement: Settlement) -> None:
         self._spool.record(message_id, settlement.events)
         for line in settlement.lines:
             self._journal.message(message_id, line)
         await self._park(message_id, settlement.next_at)
+
+    def begin_log(self, queued: Queued) -> None:
+        """Most messages need no log of their own, so it begins when one has to stay. Of our own messages it has begun (`inject`)."""
+        envelope = queued.envelope
+        if (
+            envelope.sender is not None
+            or envelope.origin.protocol != "local"
+            or envelope.origin.caller_uid >= 0
+        ):
+            line = line_begin(envelope, queued.message, style=self._settler.style)
+            self._journal.message(envelope.id, line)
 
     async def _park(self, message_id: str, due_at: float) -> None:
         """To the waiting room."""

@@ -112,7 +112,7 @@ class Holding:
                     continue
             except (ExpansionFailed, ExpansionDeferred) as trouble:
                 why = str(trouble)
-            outcomes.append(_waiting(assignment, why))
+            outcomes.append(waiting(assignment, why))
         return left
 
     async def _matches(self, domains: DomainList, domain: str, queued: Queued) -> bool:
@@ -121,7 +121,8 @@ class Holding:
         return bool(await replay(scope, lambda run: domains.matches_now(domain, run)))
 
 
-def _waiting(assignment: Assignment, why: str) -> Deferred:
+def waiting(assignment: Assignment, why: str, *, is_unlogged: bool = False) -> Deferred:
+    """What a later attempt carries; no retry hint has to do with it."""
     return Deferred(
         address=assignment.address,
         recipient=assignment.candidate.recipient.address,
@@ -129,4 +130,5 @@ def _waiting(assignment: Assignment, why: str) -> Deferred:
         router=assignment.router,
         transport=assignment.transport,
         reason=Reason(why),
+        is_unlogged=is_unlogged,
     )

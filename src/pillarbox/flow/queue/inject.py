@@ -10,6 +10,7 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.wire.exim.log_line import line_received
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
+from pillarbox.wire.exim.message_log import line_begin
 
 
 class Injection:
@@ -30,6 +31,9 @@ class Injection:
         """Durable on return. Raises SpoolFull."""
         queued = await self._spool.accept(envelope, message)
         self._journal.main(line_received(envelope, message, reference=parent_id, style=self._style))
+        self._journal.message(
+            envelope.id, line_begin(envelope, message, reference=parent_id, style=self._style)
+        )
         if self.first_delivery is None:
             await self._spool.park(envelope.id)
         else:

@@ -100,7 +100,7 @@ class Retries:
             planned=None if old is None else old.next_try - old.last_tried,
             longest=self._interval_max,
         )
-        if is_overdue:
+        if is_overdue and not next_try.is_expired:
             return RetryState(next_try.at, True)  # other messages are not held up by it (Exim 32.11)
         error = f"{deferred.error}_{deferred.error_detail}" if deferred.error_detail else deferred.error
         hint = RetryHint(first_failed, now, next_try.at, next_try.is_expired, error, deferred.reason.log)
@@ -112,5 +112,6 @@ def _subjects(key: str, address: str) -> list[str]:
     """What retry rules are searched with (Exim 32.3, 32.4): for a host its name, then the address's domain; else the address or domain."""
     kind, _, rest = key.partition(":")
     if kind == "T" and "@" not in rest:
-        return [rest.partition(":")[0].lower(), split_address(address)[1].lower()]
+        name = rest[1:].partition("]")[0] if rest.startswith("[") else rest.partition(":")[0]
+        return [name.lower(), split_address(address)[1].lower()]
     return [rest.partition(":<")[0]]

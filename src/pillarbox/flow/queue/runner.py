@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 
 import msgspec
 
@@ -26,6 +26,8 @@ from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool
 from pillarbox.ports.userfiles import UserFiles
 
 NEVER = float("inf")
+_LOCAL = Urgency(remote_waits="remote deliveries suppressed")
+_FIRST_STAGE = Urgency(remote_waits="first of two stages", is_silent_about_remote=True)
 LONG_QUEUE = 1000
 PAUSE = 0.005
 """Seconds of rest behind every ten messages of a long queue: looking at a hundred thousand must not slow down who accepts mail."""
@@ -47,6 +49,10 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
     is_regular_recipient: bool = False
     """`-Rr`: it is a regular expression."""
     is_regular_sender: bool = False
+    is_two_stage: bool = False
+    """`-qq`: everything is routed, and what stays here delivered, before anything goes to other hosts."""
+    local_only: bool = False
+    """`-ql`."""
     sender: str = ""
     """`-S`: only messages whose sender contains this."""
     first_id: str = ""
@@ -62,12 +68,24 @@ class FrozenRules(msgspec.Struct, frozen=True, kw_only=True):
     auto_thaw: float = 0.0
 
 
+class Order(msgspec.Struct, frozen=True):
+    """`queue_run_order`, `queue_run_in_order`. By age is cheap, and Exim's chance has no reason here: every message is held alone."""
+
+    is_reversed: bool = False
+
+    def arranged(self, ids: Iterable[str]) -> Iterable[str]:
+        return reversed(list(ids)) if self.is_reversed else ids
+
+
 class RunnerLimits(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 1800.0
     """Seconds between walks through the whole queue."""
     parallel: int = 20
     """Messages under way at once (`queue_run_max`, as it were)."""
     tick: float = 1.0
+    order: Order = Order()
+    load_max: float | None = None
+    """`deliver_queue_load_max`: above this load of the machine a run stops."""
     retry_after_fault: float = 300.0
 
 
@@ -139,21 +157,42 @@ class QueueRunner:
         """
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
         self._note_run(f"Start queue run: {about}")
+        if wish.is_two_stage:
+            await self._pass(wish, _FIRST_STAGE, about)
+        if await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about):
+            self._note_run(f"End queue run: {about}")
+
+    async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> bool:
+        """Whether it came to its end."""
         is_scout = bool(wish.recipient or wish.sender)
-        for count, message_id in enumerate(self._spool.waiting()):
+        if wish.force or wish.force_frozen:
+            urgency = msgspec.structs.replace(urgency, is_forced=True)
+        for count, message_id in enumerate(self._limits.order.arranged(self._spool.waiting())):
             if count >= LONG_QUEUE and count % 10 == 0:
                 await self._clock.sleep(PAUSE)
             if not self._is_wanted(message_id, wish):
                 continue
+            if count and self._is_overloaded(about):
+                await self.settle_down()
+                return False
             self._due.forget(message_id)
             if is_scout:
                 is_scout = False
                 await self.deliver(message_id, FORCED, wish=msgspec.structs.replace(wish, force=True))
                 continue
-            urgency = FORCED if wish.force or wish.force_frozen else AGAIN
             await self._begin(self.deliver(message_id, urgency, wish=wish))
         await self.settle_down()
-        self._note_run(f"End queue run: {about}")
+        return True
+
+    def _is_overloaded(self, about: str) -> bool:
+        """And said so."""
+        most = self._limits.load_max
+        if most is None:
+            return False
+        load = os.getloadavg()[0]
+        if load > most:
+            self._journal.main(f"Abandon queue run: {about} (load {load:.2f}, max {most:.2f})")
+        return load > most
 
     def _note_run(self, line: str) -> None:
         if self._settler.style.shows("queue_run"):
@@ -220,7 +259,8 @@ class QueueRunner:
                 await self._cancel(queued)
                 return
             if not decision:
-                self._journal.main(f"{message_id} Message is frozen")
+                if self._settler.style.shows("skip_delivery"):
+                    self._journal.main(f"{message_id} Message is frozen")
                 await self._release(message_id, self._frozen_until(queued))
                 return
             self._journal.main(f"{message_id} {decision}")
@@ -310,7 +350,13 @@ def _contains(address: str, text: str, *, is_regular: bool) -> bool:
 
 def _flags(wish: QueueRun) -> str:
     """`-qf` and the like, as they stand in the log."""
-    marks = ("i" if wish.first_only else "") + ("ff" if wish.force_frozen else "f" if wish.force else "")
-    parts = [f"-q{marks}" if marks else "", f"-R {wish.recipient}" if wish.recipient else ""]
-    parts.append(f"-S {wish.sender}" if wish.sender else "")
+    marks = "q" if wish.is_two_stage else ""
+    marks += "i" if wish.first_only else ""
+    marks += "ff" if wish.force_frozen else "f" if wish.force else ""
+    marks += "l" if wish.local_only else ""
+    parts = [f"-q{marks}" if marks else ""]
+    if wish.recipient:
+        parts.append(f"-R{'r' if wish.is_regular_recipient else ''} {wish.recipient}")
+    if wish.sender:
+        parts.append(f"-S{'r' if wish.is_regular_sender else ''} {wish.sender}")
     return " ".join(part for part in parts if part)

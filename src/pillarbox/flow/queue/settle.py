@@ -24,9 +24,10 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
-from pillarbox.wire.exim.log_line import line_completed, line_outcome
+from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
+from pillarbox.wire.exim.message_log import line_frozen, lines_outcome
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -163,6 +164,7 @@ class _Settling:
         await self._report_failures(failed)
         if not self.events and any(isinstance(o, Deferred) and o.is_frozen for o in outcomes):
             self._say("Frozen")
+            self.lines.append(line_frozen())
             self.events.append(Frozen(self.now))
             await self._tell_frozen("")
         if needs_sync and not self.pending and any(isinstance(o, Delivered) and o.host for o in outcomes):
@@ -184,11 +186,11 @@ class _Settling:
             self.settler._journal.panic(line)
         else:
             self.settler._journal.main(line)
-        self.lines.append(line.partition(" ")[2])
+        if not is_early or not self.queued.progress.attempts:
+            self.lines.extend(lines_outcome(outcome, line))
 
     def _say(self, text: str) -> None:
         self.settler._journal.main(f"{self.queued.id} {text}")
-        self.lines.append(text)
 
     def _note_delivered(self, outcome: Delivered) -> None:
         self._log(outcome)
@@ -262,10 +264,11 @@ class _Settling:
             for failure in failures:
                 self._ignore(failure)
             return
-        self._say("Frozen (delivery error message)")
+        self.lines.append(line_frozen("delivery error message"))
         self.pending.extend(failures)
         self.events.append(Frozen(self.now))
         await self._tell_frozen("delivery error message")
+        self._say("Frozen (delivery error message)")
 
     async def _tell_frozen(self, why: str) -> None:
         to = self.settler._ending.freeze_tell
@@ -307,7 +310,9 @@ class _Settling:
 def _expired(outcome: Deferred) -> Failed:
     """The failure that a deferral becomes: its own reason, and that time is up."""
     log = f"{outcome.reason.log}: {RETRY_TIMEOUT}" if outcome.reason.log else RETRY_TIMEOUT
-    peer = f"{outcome.reason.peer}: {RETRY_TIMEOUT}" if outcome.reason.peer else RETRY_TIMEOUT
+    reply = outcome.reply
+    if reply is not None:
+        reply = msgspec.structs.replace(reply, text=f"{reply.text}: {RETRY_TIMEOUT}")
     return Failed(
         address=outcome.address,
         recipient=outcome.recipient,
@@ -315,6 +320,16 @@ def _expired(outcome: Deferred) -> Failed:
         router=outcome.router,
         transport=outcome.transport,
         host=outcome.host,
-        reply=outcome.reply,
-        reason=Reason(log, peer),
+        reply=reply,
+        reason=Reason(log, _public_timeout(outcome)),
     )
+
+
+def _public_timeout(outcome: Deferred) -> str:
+    """What the sender reads: what the operating system said of a host is left out, and what went wrong in a local delivery is not their
+    business."""
+    if outcome.transport and outcome.host is None:
+        return f"local delivery failed: {RETRY_TIMEOUT}"
+    if outcome.error in NOT_CONNECTED or not outcome.reason.peer:
+        return RETRY_TIMEOUT
+    return f"{outcome.reason.peer}: {RETRY_TIMEOUT}"

@@ -15,21 +15,20 @@ class Queueing(MainOptions):
     queue_only_file: Words | None = option(
         default=None,
         doc="Files whose existence means queue_only; with smtp in front: only remote deliveries wait.",
-        inert="noted",
     )
     queue_only_load: FixedPoint | None = option(
-        default=None, doc="Above this load of the machine, queue without delivering.", inert="noted"
+        default=None, doc="Above this load of the machine, queue without delivering."
     )
     queue_only_load_latch: bool = option(
         default=True, doc="Keep to it for the rest of the connection.", inert="noted"
     )
     deliver_queue_load_max: FixedPoint | None = option(
-        default=None, doc="Above this load of the machine, queue runs stop.", inert="noted"
+        default=None, doc="Above this load of the machine, queue runs stop."
     )
     queue_run_max: ExpandedInteger | None = option(default="5", doc="Queue runners at once.", inert="noted")
-    queue_run_in_order: bool = option(default=False, doc="Go through the queue by age.", inert="noted")
+    queue_run_in_order: bool = option(default=False, doc="Go through the queue by age, as is done anyway.")
     queue_run_order: str | None = option(
-        default=None, doc="Order of a queue run: random, ordered or reverse.", inert="noted"
+        default=None, doc="Order of a queue run: newest, or oldest for every other value."
     )
     queue_fast_ramp: bool = option(
         default=True, doc="Deliver at once what shares a host, in runs of two passes.", inert="noted"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pillarbox.config.errors import OptionError
+from pillarbox.config.numbers import NAME
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, fail_all
@@ -94,7 +95,7 @@ class Transports:
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
         try:
-            limit = await transport.limit_of(job, self._services)
+            limit = await self._limit(transport, job)
             if 0 < limit < job.message.size:
                 text = f"message is too big (transport limit = {limit})"
                 return fail_all(job, Reason(text, text))
@@ -102,12 +103,22 @@ class Transports:
             if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
                 outcomes = await self._shadow(transport, job, outcomes)
             return _as_told(transport, job, outcomes)
-        except (ExpansionFailed, ExpansionDeferred, OptionError) as error:
-            return defer_all(job, Reason(f"failed to expand message_size_limit: {error}"))
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            return defer_all(job, Reason(str(error)))
         except Exception as fault:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
+
+    async def _limit(self, transport: Transport, job: Job) -> int:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        option = f"message_size_limit in {transport.name} transport"
+        try:
+            return await transport.limit_of(job, self._services)
+        except ExpansionFailed as error:
+            raise ExpansionFailed(f"failed to expand {option}: {error}") from None
+        except OptionError as error:
+            raise ExpansionFailed(f"invalid {option}: {str(error).replace(NAME, '').strip()}") from None
 
     async def _deliver(self, transport: Transport, job: Job) -> list[Outcome]:
         place = self._places.get(job.assignments[0].transport)
@@ -174,10 +185,11 @@ class Transports:
         if assignment.captures:
             return assignment.address
         own = {"domain": assignment.domain, "local_part": assignment.local_part}.get(transport.splits_by, "")
+        who = () if transport.user is not None else (assignment.user, assignment.group)
         if transport.batching is None:
-            return own
+            return own, who
         try:
-            return own, await transport.batching.expand(scope_of(job, self._services))
+            return own, who, await transport.batching.expand(scope_of(job, self._services))
         except (ExpansionFailed, ExpansionDeferred):
             return assignment.address
 

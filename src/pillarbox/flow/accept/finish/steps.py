@@ -17,6 +17,7 @@ from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.rejection import describe_host, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.envelope import Envelope

@@ -16,6 +16,8 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.submission import fix_local
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
+from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
+from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
@@ -27,10 +29,8 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
-from pillarbox.mail.progress import Frozen
-from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.wire.control import Submit
-from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
+from pillarbox.wire.exim.log_line import line_completed, line_received
 
 __all__ = ["Caller", "Refused", "origin_of", "received_lines", "split_port", "submit"]
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
@@ -120,27 +120,11 @@ async def submit(
         return message_id
     queued = await services.spool.accept(envelope, message)
     services.journal.main(line_received(envelope, message, style=services.log_style))
-    await _start(queued, state.controls, services, is_queue_only=wish.queue_only or policy.queue_only)
+    start = start_of(state.controls, policy, is_queue_only=wish.queue_only)
+    if wish.queue_smtp and start is AT_ONCE:
+        start = LOCAL_ONLY
+    await begin(queued, state.controls, start, services)
     return message_id
-
-
-async def _start(
-    queued: Queued, controls: dict[str, str], services: AcceptServices, *, is_queue_only: bool
-) -> None:
-    """It is ours already: a full spool here only means that it is delivered at once."""
-    is_frozen = "freeze" in controls
-    if is_frozen:
-        services.spool.record(queued.id, [Frozen(queued.envelope.received_at)])
-        services.journal.main(line_frozen(queued.id, "ACL"))
-    if not (is_frozen or is_queue_only or "queue" in controls or "queue_only" in controls):
-        services.deliver(queued)
-        return
-    try:
-        await services.spool.park(queued.id)
-    except SpoolFull as error:
-        services.journal.panic(f"{queued.id} is accepted but cannot be queued: {error}")
-        if not is_frozen:
-            services.deliver(queued)
 
 
 async def _checked_by_acl(

@@ -1,0 +1,30 @@
+"""What the configuration says about waiting and queue runs, made ready for the flow."""
+
+from __future__ import annotations
+
+from pillarbox.config.model import Config
+from pillarbox.flow.accept.wait_rules import WaitRules
+from pillarbox.flow.queue.runner import Order, RunnerLimits
+from pillarbox.flow.settings import Queueing
+from pillarbox.language.match.items import split
+
+
+def wait_rules(config: Config, *, is_local_only: bool = False) -> WaitRules | None:
+    """None when no option but `queue_only` makes mail wait. `is_local_only`: `-odqs`."""
+    queueing = config.main(Queueing)
+    files = tuple(text for text, _ in split(queueing.queue_only_file or ""))
+    if not (files or is_local_only or queueing.queue_only_load is not None):
+        return None
+    return WaitRules(files=files, load=queueing.queue_only_load, is_local_only=is_local_only)
+
+
+def runner_limits(config: Config, interval: float, *, is_alone: bool) -> RunnerLimits:
+    """A command takes one message after the other, as Exim does."""
+    queueing = config.main(Queueing)
+    is_reversed = (queueing.queue_run_order or "").startswith("newest") and not queueing.queue_run_in_order
+    return RunnerLimits(
+        interval=interval,
+        parallel=1 if is_alone else 20,
+        order=Order(is_reversed=is_reversed),
+        load_max=queueing.deliver_queue_load_max,
+    )

@@ -1,0 +1,45 @@
+"""Options that make mail wait as it comes: `queue_only_file`, `queue_only_load`, `-odqs` (Exim 14, 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+
+class Start(msgspec.Struct, frozen=True):
+    """How a message begins."""
+
+    is_queued: bool = False
+    is_local_only: bool = False
+    """Routed and delivered here; what is for other hosts waits."""
+    why: str = ""
+    """For the log; empty: nothing is said."""
+
+
+AT_ONCE = Start()
+QUEUED = Start(is_queued=True)
+LOCAL_ONLY = Start(is_local_only=True)
+
+
+class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The options. `files`: `queue_only_file`; `load`: `queue_only_load`, None: any."""
+
+    files: tuple[str, ...] = ()
+    load: float | None = None
+    is_local_only: bool = False
+    """`-odqs`."""
+
+    def start(self, exists: Callable[[str], bool], load: Callable[[], float]) -> Start:
+        is_local_only = self.is_local_only
+        for file in self.files:
+            is_for_remote = file.startswith("smtp")
+            if exists(file[4:] if is_for_remote else file):
+                if not is_for_remote:
+                    return QUEUED
+                is_local_only = True
+        if self.load is not None:
+            now = load()
+            if now > self.load:
+                return Start(is_queued=True, why=f"load average {now:.2f}")
+        return LOCAL_ONLY if is_local_only else AT_ONCE

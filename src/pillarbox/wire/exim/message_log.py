@@ -1,0 +1,39 @@
+"""Lines of a message's own log, `msglog/ID` (Exim 53.16; checked against 4.100).
+
+They are those of the main log without the flags, but a delivery is only named, every host that failed has a line, and what was not due has none.
+"""
+
+from __future__ import annotations
+
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
+from pillarbox.mail.outcome import Deferred, Delivered, Outcome
+from pillarbox.wire.exim.log_line import line_received, printable, remote_host
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
+
+BEGIN = "Received from "
+UNSTAMPED = "*** "
+"""Begins the lines that carry no time."""
+
+
+def line_begin(envelope: Envelope, message: Message, *, reference: str = "", style: LogStyle = USUAL) -> str:
+    """The first line: where the message came from."""
+    line = line_received(envelope, message, reference=reference, style=style)
+    return BEGIN + line.partition(" <= ")[2]
+
+
+def lines_outcome(outcome: Outcome, main_line: str) -> list[str]:
+    """`main_line`: what the main log says of it."""
+    if isinstance(outcome, Delivered):
+        by = f"{outcome.transport} transport" if outcome.transport else f"{outcome.router} router"
+        if outcome.transport == "**bypassed**":
+            by = "**bypassed**"
+        return [f"{printable(outcome.log_word or outcome.address)}: {by} succeeded"]
+    line = main_line.split(" ", 2)[2]
+    if isinstance(outcome, Deferred) and outcome.host is not None and outcome.error == "rcpt_4xx":
+        return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
+    return [line]
+
+
+def line_frozen(why: str = "") -> str:
+    return f"{UNSTAMPED}Frozen ({why})" if why else f"{UNSTAMPED}Frozen"
