@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import HeaderChanges
+from pillarbox.flow.check.acl.state import CheckMemory, HeaderChanges
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Recipient
@@ -24,11 +24,11 @@ class Transaction:
         "headers",
         "is_dropped",
         "mail",
+        "memory",
         "recipients",
         "scope",
         "sender",
         "trouble",
-        "warned",
     )
 
     def __init__(self, mail: Mail, sender: str | None, facts: MessageFacts, scope: Scope) -> None:
@@ -44,8 +44,8 @@ class Transaction:
         """The ACL that has thrown recipients away, for the log: `MAIL`, `RCPT`, `DATA`."""
         self.discard_text = ""
         """Why, for the log."""
-        self.warned: set[str] = set()
-        """Warnings of ACLs that are logged."""
+        self.memory: CheckMemory | None = None
+        """What ACLs remember of it; made when the first one runs."""
         self.has_too_many = False
         """More than `recipients_max` were named."""
         self.is_dropped = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pillarbox.flow.check.acl.state import CheckServices
@@ -11,6 +11,7 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.nowhere import StillClock
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.dns import Answer, RecordType
+from pillarbox.ports.hint_records import Database, HintRecord, Update
 from pillarbox.ports.lookups import STYLES, Lookup, LookupStyle
 
 
@@ -46,6 +47,24 @@ class _Quiet(StillClock):
     async def name_of(self, address: str) -> str:
         return ""
 
+    def read(self, database: Database, key: str) -> HintRecord | None:
+        return None
+
+    def change(self, database: Database, key: str, update: Update) -> None:
+        update(None)
+
+    def all(self, database: Database) -> Iterator[tuple[str, HintRecord]]:
+        return iter(())
+
+    def tidy(self, older_than: float) -> int:
+        return 0
+
+    def panic(self, line: str) -> None:
+        return None
+
+    def panic_only(self, line: str) -> None:
+        return None
+
     def main(self, line: str) -> None:
         return None
 
@@ -60,4 +79,4 @@ def quiet_services(facts: Mapping[type, object]) -> Services:
 
 def quiet_checks(acls: Any) -> CheckServices:
     quiet = _Quiet()
-    return CheckServices(acls, quiet, quiet, quiet)
+    return CheckServices(acls, quiet, quiet, quiet, quiet)

@@ -44,8 +44,9 @@ class ExpansionCalls:
                 caller.recipient,
                 caller.controls,
                 caller.headers,
+                caller.memory,
             )
-            state.depth, state.warned = caller.depth, caller.warned
+            state.depth, state.command_rates = caller.depth, caller.command_rates
         match await acl.run(state):
             case Accept(text=text):
                 return AclResult("OK", text)

@@ -74,8 +74,9 @@ def note_sender_trouble(state: AclState, what: str, reason: Reason) -> None:
     """`sender verify fail for <…>`, `sender verify defer for <…>`."""
     caller = describe_caller(state.connection)
     line = f"{caller} sender verify {what} for <{state.facts.sender}>: {reason.log}"
-    state.services.log.main(line)
-    state.services.log.reject(line)
+    if state.services.log_style.shows("sender_verify_fail"):
+        state.log(line, state.services.log.main)
+        state.log(line, state.services.log.reject)
 
 
 async def expand_message(state: AclState) -> str:
@@ -93,10 +94,10 @@ async def add_warning_headers(state: AclState) -> None:
 async def write_warning(state: AclState) -> None:
     """`log_message` of `warn`."""
     text = await _expanded(state.log_message, state)
-    if text and text not in state.warned:
-        if len(state.warned) < WARNINGS_MAX:
-            state.warned.add(text)
-        state.services.log.main(f"{describe_caller(state.connection)} Warning: {printable(text)}")
+    if text and text not in state.memory.warned:
+        if len(state.memory.warned) < WARNINGS_MAX:
+            state.memory.warned.add(text)
+        state.log(f"{describe_caller(state.connection)} Warning: {printable(text)}", state.services.log.main)
 
 
 def describe_caller(origin: Origin) -> str:

@@ -63,9 +63,10 @@ class Acl(msgspec.Struct, frozen=True):
         """The verdict; never raises for what the configuration or the world does."""
         if state.depth >= MAX_DEPTH:
             return Defer(Reason("ACL nested too deep: possible loop"))
+        outermost = state.scope if state.depth == 0 else None
+        if outermost is not None:
+            state.scope = outermost.with_facet(AclState, state)  # for ACLs that expansions call
         state.depth += 1
-        scope = state.scope
-        state.scope = scope.with_facet(AclState, state)  # for ACLs that expansions call
         try:
             for statement in self.statements:
                 verdict = await run_statement(statement, state)
@@ -73,7 +74,8 @@ class Acl(msgspec.Struct, frozen=True):
                     return verdict
         finally:
             state.depth -= 1
-            state.scope = scope
+            if outermost is not None:
+                state.scope = outermost
         return Deny(_NOTHING)
 
 
@@ -179,9 +181,9 @@ def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
 
 def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict | None:
     if statement.verb == "warn":
-        state.services.log.main(
-            f'{describe_caller(state.connection)} Warning: ACL "warn" statement skipped: '
-            f"condition test deferred: {reason.log}"
-        )
+        if state.services.log_style.shows("acl_warn_skipped"):
+            why = f": {reason.log}" if reason.log else ""
+            what = f'Warning: ACL "warn" statement skipped: condition test deferred{why}'
+            state.log(f"{describe_caller(state.connection)} {what}", state.services.log.main)
         return None
     return Defer(reason)

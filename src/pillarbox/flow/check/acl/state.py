@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from pillarbox.flow.facts import MessageFacts
@@ -11,6 +12,8 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
+from pillarbox.ports.hint_records import HintRecords
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 if TYPE_CHECKING:
     from pillarbox.flow.check.acl.program import Acl
@@ -65,13 +68,23 @@ class Verifier(Protocol):
 class CheckServices:
     """What checks ask, made once per configuration."""
 
-    __slots__ = ("acls", "host_names", "log", "verifier")
+    __slots__ = ("acls", "host_names", "log", "log_style", "records", "verifier")
 
-    def __init__(self, acls: Acls, verifier: Verifier, host_names: HostNames, log: Log) -> None:
+    def __init__(
+        self,
+        acls: Acls,
+        verifier: Verifier,
+        host_names: HostNames,
+        log: Log,
+        records: HintRecords,
+        log_style: LogStyle = USUAL,
+    ) -> None:
         self.acls = acls
         self.verifier = verifier
         self.host_names = host_names
         self.log = log
+        self.records = records
+        self.log_style = log_style
 
 
 class HostNames(Protocol):
@@ -112,23 +125,57 @@ class HeaderChanges:
             self.removed[name] = None
 
 
+class CheckMemory:
+    """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
+
+    __slots__ = ("connection", "helo_verified", "rates", "verified", "warned")
+
+    def __init__(self, connection: CheckMemory | None = None) -> None:
+        self.connection = connection or self
+        self.warned: set[str] = set()
+        """Warnings that the log has already."""
+        self.rates: dict[str, float] = {}
+        """What `ratelimit` has measured, by key."""
+        self.verified: dict[object, object] = {}
+        """Addresses and how that was asked, and what came of it."""
+        self.helo_verified: bool | None = None
+
+
+PLACES = {
+    "auth": "AUTH",
+    "connect": "connection",
+    "data_prdr": "PRDR",
+    "dkim": "DKIM",
+    "helo": "EHLO or HELO",
+    "not_smtp": "non-SMTP",
+    "not_smtp_start": "non-SMTP-start",
+    "unknown": "unknown",
+}
+
+
+def place_name(where: str) -> str:
+    """What Exim calls the ACL of that point, in its messages."""
+    return PLACES.get(where) or where.upper()
+
+
 class AclState:
     """One run of one ACL. `controls` and the header changes outlive it, in the transaction."""
 
     __slots__ = (
+        "command_rates",
         "connection",
         "controls",
         "depth",
         "facts",
         "headers",
         "log_message",
+        "memory",
         "message",
         "own",
         "recipient",
         "scope",
         "services",
         "targets",
-        "warned",
         "where",
     )
 
@@ -142,6 +189,7 @@ class AclState:
         recipient: Candidate | None = None,
         controls: dict[str, str] | None = None,
         headers: HeaderChanges | None = None,
+        memory: CheckMemory | None = None,
     ) -> None:
         self.where = where
         """`connect`, `helo`, `mail`, `rcpt`, `data`, …: for checks of what may stand where, and for the log."""
@@ -159,6 +207,11 @@ class AclState:
         self.headers = HeaderChanges() if headers is None else headers
         self.targets: frozenset[str] = USUAL_TARGETS
         """Logs that a refusal goes to (`log_reject_target`)."""
-        self.warned: set[str] = set()
-        """Warnings that the log has already: each is written once a message."""
+        self.memory = memory or CheckMemory()
+        self.command_rates: dict[str, float] = {}
+        """What `ratelimit` has measured during this command."""
         self.depth = 0
+
+    def log(self, line: str, to: Callable[[str], None]) -> None:
+        """With the message's id in front, once it has one."""
+        to(f"{self.facts.id} {line}" if self.facts.id else line)

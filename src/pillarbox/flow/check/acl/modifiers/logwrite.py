@@ -16,11 +16,11 @@ class Logwrite(TemplateModifier, modifier="logwrite"):
         targets, text = _split(await expand_argument(self._template, state), state)
         line, log = "\t".join(map(printable, text.split("\t"))), state.services.log
         if "main" in targets:
-            log.main(line)
+            state.log(line, log.main)
         if "reject" in targets:
-            log.reject(line)
+            state.log(line, log.reject)
         if "panic" in targets:
-            log.panic_only(line)
+            state.log(line, log.panic_only)
 
 
 def _split(text: str, state: AclState) -> tuple[set[str], str]:
