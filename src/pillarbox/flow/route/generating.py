@@ -141,7 +141,7 @@ def kind_of_path(path: str) -> str:
 
 def data_error(router: Redirect, visit: Visit, why: str) -> Postponed:
     """Wrong redirection data: the address waits until somebody has mended them."""
-    return router.postpone(visit, f"error in redirect data: {why}")
+    return router.postpone(visit, f"error in redirect {'data' if router.file is None else 'file'}: {why}")
 
 
 def _is_among(address: str, candidates: tuple[Candidate, ...]) -> bool:

@@ -59,7 +59,7 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
 
 
 def _data_error(router: Redirect, visit: Visit, why: str) -> Postponed:
-    return router.postpone(visit, f"error in filter data: {why}")
+    return router.postpone(visit, f"error in filter {'data' if router.file is None else 'file'}: {why}")
 
 
 def _ended(
