@@ -54,7 +54,7 @@ def _names(assignment: Assignment) -> tuple[str, str, str, str]:
         assignment.local_part or assignment.candidate.local_part,
         assignment.local_part_prefix,
         assignment.local_part_suffix,
-        assignment.address,
+        assignment.candidate.address,
     )
 
 

@@ -276,3 +276,9 @@ async def test_without_a_command_it_waits():
     outcome = await ended(pipe(None), CommandEnd())
     assert isinstance(outcome, Deferred)
     assert outcome.reason.log == "no command specified for p transport"
+
+
+async def test_the_recipient_of_a_redirected_pipe_is_the_address_that_led_there():
+    command = "/bin/cat"
+    _, work, _ = await run(pipe(None), job_for("bob@l.example", file=f"|{command}", target="pipe"))
+    assert dict(work.ran[0].environment)["RECIPIENT"] == "bob@l.example"
