@@ -17,6 +17,7 @@ from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
 from pillarbox.app.queueing import runner_limits, wait_rules
+from pillarbox.app.reception import habits_of
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
@@ -24,6 +25,7 @@ from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.local.caller import LocalSenders
+from pillarbox.flow.accept.paths import path_reader
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.check.acl.calling import ExpansionCalls
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
@@ -85,7 +87,9 @@ WHERE: dict[Where, str] = {
     "expn": "acl_smtp_expn",
     "quit": "acl_smtp_quit",
 }
+    "etrn": "acl_smtp_etrn",
 
+    "notquit": "acl_smtp_notquit",
 
 class Mta:
     """Everything a session or a queue run needs of the present configuration."""
@@ -279,6 +283,7 @@ class Mta:
             wait_rules=wait_rules(config, is_local_only=self._is_local_only),
             local_senders=_local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
+            habits=habits_of(config),
             rewriting=None
             if config.rewrite.is_empty
             else Rewriting(config.rewrite, identity.recipient_domain),
@@ -340,15 +345,28 @@ class Mta:
             offer=offer,
             enforce_sync=service.smtp_enforce_sync,
             headers_max=limits.header_maxsize,
-            recipients_max=int(recipients) if recipients else 50000,
-            nonmail_max=limits.smtp_accept_max_nonmail,
+        habits = habits_of(self.config)
+        most = int(recipients) if recipients else 0
+        messages = self._size(limits.smtp_accept_max_per_connection)
+        told = (("MAILMAX", messages), ("RCPTMAX", most))
+        offer = msgspec.structs.replace(
+            offer,
+            limits=tuple(pair for pair in told if pair[1])
+            if service.limits_advertise_hosts is not None
+            else (),
+        )
+            recipients_max=most,
+            recipients_max_rejects=limits.recipients_max_reject,
+            nonmail_max=-1 if habits.nonmail_is_free else limits.smtp_accept_max_nonmail,
             synprot_errors_max=limits.smtp_max_synprot_errors,
             unknown_commands_max=limits.smtp_max_unknown_commands,
             helo_allow_chars=service.helo_allow_chars,
         )
 
     def _build_mailbox(self) -> None:
+            helo_required=not habits.helo_optional,
         world = self.world
+            read_path=path_reader(habits.paths),
         hostname = self.local_host.primary_hostname
         can_tls = self.tls is not None
         self.imap = ImapServices(world.logins, world.stores, world.clock, world.journal)
@@ -387,6 +405,7 @@ def _offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
     return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
 
 
+        ("limits", service.limits_advertise_hosts),
 class _HostNames:
     """`HostNames` of acl/state.py over the DNS."""
 

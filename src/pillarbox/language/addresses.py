@@ -16,6 +16,7 @@ MAX_ADDRESS = 512
 _ATOM = re.compile(r'(?:[^\x00-\x20\x7f()<>@,;:\\".\[\]]|\\(?:[\s\S]|\Z))+')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\[\s\S])*"')
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_UTF8_DOMAIN = re.compile(r"[^\x00-/:-@\[-`{-\x7f][^\x00-,./:-@\[-`{-\x7f]*")
 _LITERAL = re.compile(r"\[[A-Za-z0-9.:]*\]")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT_CHARACTER = re.compile(r"[^()\\]+|\\[\s\S]")
@@ -34,21 +35,22 @@ class AddressError(Exception):
     """`str()` says why, in Exim's words."""
 
 
-def working_address(text: str, *, allow_null: bool = False) -> Working:
+def working_address(text: str, *, allow_null: bool = False, utf8_domain: bool = False) -> Working:
     """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError."""
-    found = _Reader(text, allow_null=allow_null).read()
+    found = _Reader(text, allow_null=allow_null, utf8_domain=utf8_domain).read()
     if not found.address and not allow_null:
         raise AddressError("empty address")
     return found
 
 
 class _Reader:
-    __slots__ = ("allow_null", "at", "text")
+    __slots__ = ("allow_null", "at", "label", "text")
 
-    def __init__(self, text: str, *, allow_null: bool = False) -> None:
+    def __init__(self, text: str, *, allow_null: bool = False, utf8_domain: bool = False) -> None:
         self.text = text
         self.at = 0
         self.allow_null = allow_null
+        self.label = _UTF8_DOMAIN if utf8_domain else _DOMAIN
 
     def read(self) -> Working:
         self.skip()
@@ -149,7 +151,7 @@ class _Reader:
             return literal.group(), end
         labels: list[str] = []
         while True:
-            label = _DOMAIN.match(self.text, self.at)
+            label = self.label.match(self.text, self.at)
             if label is None:
                 raise AddressError("domain missing or malformed")
             labels.append(label.group())
@@ -171,15 +173,19 @@ class _Reader:
         else:
             found = self.inner(start)
         if self.peek() != ">":
-            raise AddressError(
-                "'>' missing at end of address"
-                if not self.peek() or found[1]
-                else f'"@" or "." expected after "{found[0]}"'
-            )
+            raise AddressError(self.unexpected(found[0], has_domain=bool(found[1])))
         self.at += 1
         self.skip()
         local, domain, start, end = found
         return self.finished(local, domain, start, end)
+
+    def unexpected(self, local: str, *, has_domain: bool) -> str:
+        """What is said where `>` should be."""
+        if not self.peek():
+            return "'>' missing at end of address"
+        if not has_domain:
+            return f'"@" or "." expected after "{local}"'
+        return f"malformed address: {self.text[self.at :][:32]} may not follow {self.text[: self.at]}"
 
     def inner(self, start: int) -> tuple[str, str, int, int]:
         local, end = self.local_part()
@@ -202,7 +208,7 @@ class _Reader:
             self.at += 1
             self.skip()
             if self.peek() != "@":
-                raise AddressError("domain missing in source-routed address")
+                raise AddressError("colon expected after route list")
         if self.peek() != ":":
             raise AddressError("no local part" if self.peek() else "colon expected after route list")
         self.at += 1

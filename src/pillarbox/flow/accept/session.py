@@ -15,17 +15,22 @@ from typing import TypeVar
 
 import msgspec
 
+from pillarbox.flow.accept.live import LiveFacts
 from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.parting import hung_up, lost
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState
+from pillarbox.flow.accept.welcome import welcome
+from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState, CheckMemory
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
+from pillarbox.flow.facets.session import SessionFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList, HostSubject
+from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.logins import Exchange
@@ -66,14 +71,22 @@ class Session:
     """`run` is the whole life of it."""
 
     __slots__ = (
+        "began",
         "engine",
         "exchange",
         "exchange_name",
+        "hostname",
+        "is_logged",
+        "live",
         "local",
         "log_targets",
+        "memory",
         "messages",
+        "messages_max",
         "origin",
+        "own_name",
         "policy",
+        "receive_timeout",
         "services",
         "stream",
         "transaction",
@@ -110,11 +123,23 @@ class Session:
             self.origin = Origin(
                 protocol="local-smtp", ident=local.login, caller_uid=local.uid, caller_gid=local.gid
             )
+        self.live = LiveFacts(self.engine)
+        self.hostname = policy.primary_hostname
+        """Ours: `smtp_active_hostname`."""
+        self.own_name: LocalHost | None = None
+        """The facet that goes with it; None: the usual one."""
+        self.messages_max = policy.messages_max
+        self.receive_timeout = policy.receive_timeout
+        self.began = services.clock.monotonic()
+        self.is_logged = True
+        """`smtp_connection` lines are wanted of this client."""
         self.transaction: Transaction | None = None
         self.exchange: Exchange | None = None
         self.exchange_name = ""
         self.messages = 0
         """MAIL commands so far."""
+        self.memory = CheckMemory()
+        """What ACLs remember as long as the connection lasts."""
         self.log_targets = USUAL_TARGETS
         """Of the next refusal."""
         self.variables: dict[str, str] = {}
@@ -126,10 +151,10 @@ class Session:
         """Talk until one side is done. Raises nothing that the peer can cause."""
         load_verbs()
         try:
-            await self._greet()
+            await welcome(self)
             await self._converse()
         except DialError as error:
-            await self._lost(error)
+            await lost(self, error)
         except Exception as error:
             await self._broke(error)
         finally:
@@ -138,7 +163,7 @@ class Session:
 
     async def _converse(self) -> None:
         engine, stream = self.engine, self.stream
-        timeout = self.policy.receive_timeout
+        timeout = self.receive_timeout
         next_event = engine.next_event
         monotonic = self.services.clock.monotonic
         line_began = 0.0
@@ -152,7 +177,7 @@ class Session:
                 data = await stream.read(max(left, 0.001))
                 if not data:
                     if not engine.is_closed:
-                        self._hung_up()
+                        await hung_up(self)
                     return
                 engine.receive(data)
                 if len(data) >= DAWDLING or b"\n" in data:
@@ -171,71 +196,11 @@ class Session:
         if out:
             await self.stream.write(out, self.policy.receive_timeout)
 
-    async def _greet(self) -> None:
-        if await self._is_unwelcome():
-            self.log_rejection(
-                f"refused connection from {describe_host(self.origin)} (host_reject_connection)"
-            )
-            self.engine.greet(Reply(554, "SMTP service not available", "5.3.2"))
-            return
-        await self._look_up_host()
-        scope = self.new_scope()
-        verdict = await self.check("connect", scope)
-        if isinstance(verdict, Accept):
-            text = verdict.text or await self.policy.banner.expand(scope)
-            self.engine.greet(Reply(220, text))
-            return
-        self.refuse('connection in "connect" ACL', verdict, is_greeting=True)
-
-    async def _is_unwelcome(self) -> bool:
-        hosts = self.policy.host_reject_connection
-        try:
-            return hosts is not None and await self.is_in(hosts)
-        except (ExpansionDeferred, ExpansionFailed) as error:
-            self.services.journal.main(f"host_reject_connection: {error}")
-            return False
-
-    async def _look_up_host(self) -> None:
-        hosts = self.policy.host_lookup
-        if hosts is None:
-            return
-        try:
-            if await self.is_in(hosts):
-                name = await self.services.host_name_of(self.origin.host_address)
-                if name:
-                    self.update_origin(host_name=name)
-        except (ExpansionDeferred, ExpansionFailed) as error:
-            self.services.journal.main(f"host_lookup: {error}")
-
-    def _hung_up(self) -> None:
-        who, journal = self._who(), self.services.journal
-        if self.engine.is_reading_message:
-            journal.main(f"SMTP connection from {who} lost while reading message data")
-        else:
-            journal.main(f"unexpected disconnection while reading SMTP command from {who}")
-
-    async def _lost(self, error: DialError) -> None:
-        if self.engine.is_closed:
-            return
-        who, journal = self._who(), self.services.journal
-        what = "data" if self.engine.is_reading_message else "command"
-        match error.error:
-            case "timeout":
-                journal.main(f"SMTP {what} timeout on connection from {who}")
-                text = f"{self.policy.primary_hostname}: SMTP {what if what == 'command' else 'incoming data'} timeout"
-                await self.close_with(Reply(421, f"{text} - closing connection", "4.4.2"))
-            case "tls":
-                journal.main(f"TLS error on connection from {who}: {error}")
-            case _ if what == "data":
-                journal.main(f"SMTP connection from {who} lost while reading message data: {error}")
-            case _:
-                journal.main(f"SMTP connection lost from {who}: {error}")
-
     async def _broke(self, error: Exception) -> None:
         """A mistake of ours: the peer may try again, and nobody else notices."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         self.services.journal.panic(
-            f"SMTP session with {self._who()} broke off: {type(error).__name__}: {error} "
+            f"SMTP session with {self.who()} broke off: {type(error).__name__}: {error} "
             f"({place.filename}:{place.lineno})"
         )
         await self.close_with(Reply(421, "Unexpected failure, please try later", "4.3.0"))
@@ -252,8 +217,27 @@ class Session:
         except DialError:
             return
 
-    def _who(self) -> str:
-        return sending_host(self.origin) if self.local is None else self.local.login
+    async def last_reply(self, reply: Reply) -> None:
+        """Words for a client that has closed its side, but may still read."""
+        self.engine.abort(reply)
+        await self._say_last_words()
+
+    # Who it is, for the log
+
+    def who(self) -> str:
+        """`name (helo) [address]`, or the local user."""
+        return sending_host(self.origin, self.services.log_style) if self.local is None else self.local.login
+
+    def described(self) -> str:
+        """`H=…`, with what is known besides."""
+        return describe_host(self.origin)
+
+    def connection_name(self) -> str:
+        """As before anything was said: `[address]`."""
+        if self.local is not None:
+            return self.local.login
+        origin = msgspec.structs.replace(self.origin, helo="", host_name="")
+        return sending_host(origin, self.services.log_style)
 
     # What verbs use
 
@@ -267,7 +251,14 @@ class Session:
         if facts is None:
             facts = MessageFacts()
             facts.variables = dict(self.variables)
-        return Scope({Origin: self.origin, MessageFacts: facts}, self.services.expansion)
+        facets: dict[type, object] = {
+            Origin: self.origin,
+            MessageFacts: facts,
+            SessionFacts: self.live,
+        }
+        if self.own_name is not None:
+            facets[LocalHost] = self.own_name
+        return Scope(facets, self.services.expansion)
 
     async def check(
         self,
@@ -284,7 +275,9 @@ class Session:
         state = AclState(where, scope, self.origin, facts, self.services.checks, recipient)
         if transaction is not None:
             state.controls, state.headers = transaction.controls, transaction.changes
-            state.warned = transaction.warned
+            state.memory = transaction.memory = transaction.memory or CheckMemory(self.memory)
+        else:
+            state.memory = self.memory
         verdict = await acl.run(state)
         self.log_targets = state.targets
         if facts.variables:
@@ -298,6 +291,14 @@ class Session:
         subject = HostSubject(self.origin.host_address, lambda: self.origin.host_name or None)
         scope = self.new_scope()
         return hosts.matches_now(subject, scope) if hosts.is_pure else await hosts.matches(subject, scope)
+
+    async def is_surely_in(self, hosts: HostList) -> bool:
+        """The same, where a list that cannot say now counts as one that the client is not in."""
+        try:
+            return await self.is_in(hosts)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            self.services.journal.main(f"{hosts.source}: {error}")
+            return False
 
     async def may_leave_unqualified(self, hosts: HostList | None) -> bool:
         """Hosts in the list may send addresses without a domain, and users that have logged in."""
@@ -354,9 +355,20 @@ class Session:
         if "reject" in targets:
             journal.reject(f"{line}\n{more}" if more else line)
 
+    def log_failed_login(self, line: str, reply: Reply) -> None:
+        """An exchange that broke off. `line`: the AUTH command, when it is the one that is wrong."""
+        name = self.exchange_name
+        mechanism = line.split()[1].upper() if line[:5].upper() == "AUTH " and len(line.split()) > 1 else ""
+        for driver in self.policy.authenticators if mechanism else ():
+            if driver.mechanism == mechanism:
+                name = driver.name
+        self.exchange = None
+        self.log_rejection(f"{name} authenticator failed for {self.described()}: {reply.code} {reply.text}")
+
     def forget_transaction(self) -> None:
         transaction = self.transaction
         if transaction is not None:
             self.transaction = None
+            self.live.forget_transaction()
             if transaction.body is not None:
                 transaction.body.discard()

@@ -27,7 +27,7 @@ class SmtpLimits(MainOptions):
     )
     smtp_accept_max_nonmail: int = option(default=10, doc="Commands that lead to no mail before we hang up.")
     smtp_accept_max_nonmail_hosts: HostList | None = option(
-        default="*", doc="Hosts whose commands are counted for smtp_accept_max_nonmail.", inert="noted"
+        default="*", doc="Hosts whose commands are counted for smtp_accept_max_nonmail."
     )
     smtp_accept_reserve: int = option(
         default=0, doc="Connections kept free for smtp_reserve_hosts.", inert="noted"

@@ -24,10 +24,10 @@ class SmtpService(MainOptions):
         default="*", doc="Hosts that are offered PIPELINING."
     )
     pipelining_connect_advertise_hosts: HostList | None = option(
-        default="*", doc="Hosts that may send before the banner next time.", inert="noted"
+        default="*", doc="Hosts that may send before the banner next time."
     )
     limits_advertise_hosts: HostList | None = option(
-        default="*", doc="Hosts that are told our limits (RFC 9422).", inert="noted"
+        default="*", doc="Hosts that are told our limits (RFC 9422)."
     )
     dsn_advertise_hosts: HostList | None = option(default=None, doc="Hosts that are offered DSN.")
     smtputf8_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered SMTPUTF8.")
@@ -38,21 +38,15 @@ class SmtpService(MainOptions):
         default=False, doc="Offer and use a reply for each recipient (PRDR).", inert="noted"
     )
     accept_8bitmime: bool = option(default=True, doc="Offer 8BITMIME.")
-    hosts_require_helo: HostList | None = option(
-        default="*", doc="Hosts that must say HELO before MAIL.", inert="noted"
-    )
-    helo_accept_junk_hosts: HostList | None = option(
-        default=None, doc="Hosts whose HELO may be any text.", inert="noted"
-    )
+    hosts_require_helo: HostList | None = option(default="*", doc="Hosts that must say HELO before MAIL.")
+    helo_accept_junk_hosts: HostList | None = option(default=None, doc="Hosts whose HELO may be any text.")
     helo_allow_chars: str = option(default="", doc="More characters allowed in HELO names.")
     helo_lookup_domains: DomainList | None = option(
-        default="@ : @[]", doc="Names in HELO that make us look up the client's own.", inert="noted"
+        default="@ : @[]", doc="Names in HELO that make us look up the client's own."
     )
-    helo_verify_hosts: HostList | None = option(
-        default=None, doc="Hosts whose HELO must be their name.", inert="refused"
-    )
+    helo_verify_hosts: HostList | None = option(default=None, doc="Hosts whose HELO must be their name.")
     helo_try_verify_hosts: HostList | None = option(
-        default=None, doc="Hosts whose HELO is compared with their name.", inert="noted"
+        default=None, doc="Hosts whose HELO is compared with their name."
     )
     host_lookup: HostList | None = option(default=None, doc="Hosts whose name is looked up on connection.")
     host_lookup_order: Words = option(default="bydns:byaddr", doc="Ways to look it up.", inert="noted")
@@ -77,12 +71,12 @@ class SmtpService(MainOptions):
     smtp_etrn_serialize: bool = option(
         default=True, doc="Run it only once at a time for the same argument.", inert="noted"
     )
-    allow_domain_literals: bool = option(default=False, doc="Take addresses at [192.0.2.1].", inert="noted")
+    allow_domain_literals: bool = option(default=False, doc="Take addresses at [192.0.2.1].")
     allow_utf8_domains: bool = option(
-        default=False, doc="Take domains with characters beyond ASCII without SMTPUTF8.", inert="noted"
+        default=False, doc="Take domains with characters beyond ASCII without SMTPUTF8."
     )
-    strip_excess_angle_brackets: bool = option(default=False, doc="Take <<user@domain>>.", inert="noted")
-    strip_trailing_dot: bool = option(default=False, doc="Take a domain with a dot behind it.", inert="noted")
+    strip_excess_angle_brackets: bool = option(default=False, doc="Take <<user@domain>>.")
+    strip_trailing_dot: bool = option(default=False, doc="Take a domain with a dot behind it.")
     percent_hack_domains: DomainList | None = option(
         default=None, doc="Domains of ours for which user%other@domain means user@other.", inert="refused"
     )
@@ -121,15 +115,13 @@ class AclNames(MainOptions):
     acl_smtp_dkim: Template | None = option(
         default=None, doc="For each DKIM signature or signer.", inert="refused"
     )
-    acl_smtp_etrn: Template | None = option(default=None, doc="For ETRN.", inert="noted")
+    acl_smtp_etrn: Template | None = option(default=None, doc="For ETRN.")
     acl_smtp_expn: Template | None = option(default=None, doc="For EXPN; unset: refused.")
     acl_smtp_helo: Template | None = option(default=None, doc="For HELO and EHLO.")
     acl_smtp_mail: Template | None = option(default=None, doc="For MAIL.")
     acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.", inert="refused")
     acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.", inert="refused")
-    acl_smtp_notquit: Template | None = option(
-        default=None, doc="When a connection ends without QUIT.", inert="noted"
-    )
+    acl_smtp_notquit: Template | None = option(default=None, doc="When a connection ends without QUIT.")
     acl_smtp_predata: Template | None = option(default=None, doc="For DATA, before any of it comes.")
     acl_smtp_quit: Template | None = option(default=None, doc="For QUIT.")
     acl_smtp_rcpt: Template | None = option(default=None, doc="For RCPT; unset: every recipient is refused.")

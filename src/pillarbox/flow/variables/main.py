@@ -18,7 +18,7 @@ def primary_hostname(host: LocalHost) -> str:
 
 @variable("smtp_active_hostname", LocalHost, doc="Our name in SMTP sessions.", tainted=False)
 def smtp_active_hostname(host: LocalHost) -> str:
-    return host.primary_hostname
+    return host.active_hostname or host.primary_hostname
 
 
 @variable("qualify_domain", Identity, doc="Domain added to unqualified senders.", tainted=False)

@@ -17,3 +17,5 @@ class LocalHost(msgspec.Struct, frozen=True):
     """IPv4 and IPv6 addresses of the local interfaces in their shortest form."""
     treats_as_local: Callable[[str, Scope], bool] | None = None
     """Whether a host's name is in `hosts_treat_as_local`."""
+    active_hostname: str = ""
+    """Ours in this SMTP session (`smtp_active_hostname`), where it is another."""

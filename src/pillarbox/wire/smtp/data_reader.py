@@ -25,7 +25,7 @@ _END_OF_HEADERS = re.compile(rb"^(?![!-9;-~]+[ \t]*:|[ \t])", re.MULTILINE)
 
 DATA_REFUSALS: dict[Problem, Reply] = {
     Problem.TOO_BIG: TOO_BIG,
-    Problem.HEADERS_TOO_BIG: Reply(552, "Message header is ridiculously overlong", "5.3.4"),
+    Problem.HEADERS_TOO_BIG: Reply(552, "Message header is ridiculously long", "5.3.4"),
     Problem.BARE_CR_OR_LF: Reply(550, "bare CR or LF is not allowed in a message", "5.6.11"),
     Problem.LINE_TOO_LONG: Reply(550, "maximum allowed line length exceeded", "5.6.0"),
     Problem.NUL: Reply(550, "NUL characters are not allowed in a message", "5.6.0"),

@@ -1,6 +1,7 @@
 """MAIL and RCPT with their parameters → events (RFC 5321 §4.1.1.2–3, §4.1.1.11).
 
-A parameter of an extension that was not offered is refused with 555, as is an unknown one.
+Parameters are looked for from the end, as Exim does it: the first word that is none belongs to the path, which is then malformed. Those of
+extensions that a client uses unasked (AUTH=, RET=, ENVID=) are read and left out of account, and an empty value is none.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from pillarbox.wire.smtp.events import Mail, Problem, Rcpt
 from pillarbox.wire.smtp.extensions import Extensions
 from pillarbox.wire.smtp.grammar import (
     BadSyntax,
+    ReadPath,
     decode_xtext,
     is_orcpt,
     is_xtext,
-    parse_mailbox,
-    parse_parameters,
-    split_path,
 )
 from pillarbox.wire.smtp.order import NON_ASCII_COMMAND, TOO_BIG
 
 _SIZE = re.compile(r"[0-9]{1,20}")
 _NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
-_SENDER_FIRST = Reply(501, "MAIL must have an address operand", "5.5.4")
-_RECIPIENT_FIRST = Reply(501, "RCPT must have an address operand", "5.5.4")
+_OF_MAIL = frozenset({"SIZE", "BODY", "AUTH", "RET", "ENVID", "PRDR", "SMTPUTF8"})
+_OF_RCPT = frozenset({"NOTIFY", "ORCPT"})
+_ONCE = frozenset({"RET", "ENVID", "NOTIFY", "ORCPT"})
+_FLAGS = frozenset({"PRDR", "SMTPUTF8"})
+_NONE: frozenset[str] = frozenset()
 _SENDER_CODE, _RECIPIENT_CODE = "5.1.7", "5.1.3"
+_BAD_NOTIFY = Reply(501, "Invalid value for NOTIFY parameter", "5.5.4")
+_BAD_RET = Reply(501, "Value for RET is invalid", "5.5.4")
 
 
 class Refused(Exception):
@@ -37,123 +41,132 @@ class Refused(Exception):
         self.reply = reply
 
 
-def parse_mail(argument: str, offer: Extensions) -> Mail:
+def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bool = True) -> Mail:
     """`FROM:<a@b> SIZE=5` → Mail. Raises Refused."""
-    path, parameters = _parse(argument, "FROM:", _SENDER_FIRST, _SENDER_CODE)
-    if not parameters:
-        return Mail(_mailbox(path, _SENDER_CODE, utf8=False) if path else None)
-    utf8 = _flag(parameters, "SMTPUTF8", is_offered=offer.smtputf8)
-    sender = _mailbox(path, _SENDER_CODE, utf8=utf8) if path else None
-    size = _size(_take(parameters, "SIZE", is_offered=offer.size is not None), offer.size)
-    body = _keyword(parameters, "BODY", ("7BIT", "8BITMIME"), is_offered=offer.eightbitmime)
-    ret = _keyword(parameters, "RET", ("FULL", "HDRS"), is_offered=offer.dsn)
-    envid = _take(parameters, "ENVID", is_offered=offer.dsn) or ""
-    auth = _take(parameters, "AUTH", is_offered=bool(offer.auth))
-    if parameters:
-        raise _unknown(next(iter(parameters)))
-    if envid and not is_xtext(envid):
-        raise _invalid("ENVID")
-    if auth is not None and auth != "<>":
-        if not is_xtext(auth):
-            raise _invalid("AUTH")
-        auth = decode_xtext(auth)
-    return Mail(sender, size, body, utf8, ret, envid, auth)
+    text = _behind(argument, "FROM:")
+    known = _OF_MAIL if is_esmtp else _NONE
+    if not offer.smtputf8:
+        known = known - {"SMTPUTF8"}
+    path, given = _take_parameters(text, known)
+    utf8 = "SMTPUTF8" in given
+    sender = _read(read, path, _SENDER_CODE, utf8=utf8)
+    if not given:
+        return Mail(sender or None)
+    return Mail(
+        sender or None,
+        _size(given.get("SIZE"), offer.size),
+        _body(given.get("BODY"), is_offered=offer.eightbitmime),
+        utf8,
+        _ret(given, is_offered=offer.dsn),
+        _envid(given.get("ENVID")) if offer.dsn else "",
+        _auth(given.get("AUTH")),
+        "PRDR" in given and offer.prdr,
+    )
 
 
-def parse_rcpt(argument: str, offer: Extensions, *, utf8: bool) -> Rcpt:
+def parse_rcpt(argument: str, offer: Extensions, read: ReadPath, *, utf8: bool) -> Rcpt:
     """`TO:<a@b> NOTIFY=NEVER` → Rcpt. `utf8`: the transaction is one with SMTPUTF8. Raises Refused."""
-    path, parameters = _parse(argument, "TO:", _RECIPIENT_FIRST, _RECIPIENT_CODE)
-    address = _mailbox(path, _RECIPIENT_CODE, utf8=utf8)
-    if not parameters:
+    path, given = _take_parameters(_behind(argument, "TO:"), _OF_RCPT if offer.dsn else _NONE)
+    address = _read(read, path, _RECIPIENT_CODE, utf8=utf8)
+    if not address:
+        reply = Reply(501, f"{path}: missing or malformed local part", _RECIPIENT_CODE)
+        raise Refused(Problem.SYNTAX, reply)
+    if not given:
         return Rcpt(address)
-    notify = _notify(_take(parameters, "NOTIFY", is_offered=offer.dsn))
-    orcpt = _take(parameters, "ORCPT", is_offered=offer.dsn) or ""
-    if parameters:
-        raise _unknown(next(iter(parameters)))
+    orcpt = given.get("ORCPT") or ""
     if orcpt and not (is_orcpt(orcpt) and (utf8 or orcpt.isascii())):
         raise _invalid("ORCPT")
-    return Rcpt(address, notify, orcpt)
+    return Rcpt(address, _notify(given) if "NOTIFY" in given else (), orcpt)
 
 
-def _parse(argument: str, word: str, missing: Reply, code: str) -> tuple[str, dict[str, str | None]]:
-    if argument[: len(word)].upper() != word or len(argument) == len(word):
-        raise Refused(Problem.SYNTAX, missing)
+def _behind(argument: str, word: str) -> str:
+    """The path and what follows."""
+    text = argument[len(word) :].strip(" \t")
+    if not text:
+        verb = "MAIL" if word == "FROM:" else "RCPT"
+        raise Refused(Problem.SYNTAX, Reply(501, f"{verb} must have an address operand", "5.5.4"))
+    return text
+
+
+def _take_parameters(text: str, known: frozenset[str]) -> tuple[str, dict[str, str | None]]:
+    """The path, and keyword → value (None: it has none)."""
+    given: dict[str, str | None] = {}
+    while known:
+        rest = text.rstrip(" \t")
+        cut = max(rest.rfind(" "), rest.rfind("\t"))
+        if cut < 0:
+            break
+        word = rest[cut + 1 :]
+        name, equals, value = word.rpartition("=")
+        keyword = (name if equals else value).upper()
+        if keyword not in known or (equals and keyword in _FLAGS):
+            break
+        if keyword in given and keyword in _ONCE:
+            raise Refused(Problem.SYNTAX, Reply(501, f"{keyword} can be specified once only", "5.5.4"))
+        given[keyword] = value if equals else None
+        text = rest[:cut].rstrip(" \t") if rest[:cut].rstrip(" \t").endswith(">") else rest[:cut]
+        if not text.strip(" \t"):
+            break
+    return text, given
+
+
+def _read(read: ReadPath, path: str, code: str, *, utf8: bool) -> str:
     try:
-        path, rest = split_path(argument[len(word) :])
-    except BadSyntax as error:
-        raise Refused(Problem.SYNTAX, Reply(501, f"{argument[len(word) :].strip()}: {error}", code)) from None
-    if not rest:
-        return path, {}
-    try:
-        return path, parse_parameters(rest)
-    except BadSyntax as error:
-        raise Refused(Problem.SYNTAX, Reply(501, str(error), "5.5.4")) from None
-
-
-def _mailbox(path: str, code: str, *, utf8: bool) -> str:
-    try:
-        return parse_mailbox(path, utf8=utf8)
+        return read(path, utf8)
     except BadSyntax as error:
         if not utf8 and not path.isascii():
             raise Refused(Problem.NON_ASCII, NON_ASCII_COMMAND) from None
-        raise Refused(Problem.SYNTAX, Reply(501, f"<{path}>: {error}", code)) from None
-
-
-def _take(parameters: dict[str, str | None], keyword: str, *, is_offered: bool) -> str | None:
-    """Remove and return the value of one parameter; None: not given."""
-    if keyword not in parameters:
-        return None
-    if not is_offered:
-        raise _unknown(keyword)
-    value = parameters.pop(keyword)
-    if value is None:
-        raise _invalid(keyword)
-    return value
-
-
-def _flag(parameters: dict[str, str | None], keyword: str, *, is_offered: bool) -> bool:
-    if keyword not in parameters:
-        return False
-    if not is_offered:
-        raise _unknown(keyword)
-    if parameters.pop(keyword) is not None:
-        raise _invalid(keyword)
-    return True
-
-
-def _keyword(
-    parameters: dict[str, str | None], keyword: str, values: tuple[str, ...], *, is_offered: bool
-) -> str:
-    value = _take(parameters, keyword, is_offered=is_offered)
-    if value is None:
-        return ""
-    if value.upper() not in values:
-        raise _invalid(keyword)
-    return value.upper()
+        raise Refused(Problem.SYNTAX, Reply(501, f"{path}: {error}", code)) from None
 
 
 def _size(value: str | None, limit: int | None) -> int:
-    if value is None:
+    if not value or not _SIZE.fullmatch(value):
         return 0
-    if not _SIZE.fullmatch(value):
-        raise _invalid("SIZE")
     if limit and int(value) > limit:
         raise Refused(Problem.TOO_BIG, TOO_BIG)
     return int(value)
 
 
-def _notify(value: str | None) -> tuple[str, ...]:
-    if value is None:
+def _body(value: str | None, *, is_offered: bool) -> str:
+    if not value or not is_offered:
+        return ""
+    if value.upper() not in ("7BIT", "8BITMIME"):
+        raise _invalid("BODY")
+    return value.upper()
+
+
+def _ret(given: dict[str, str | None], *, is_offered: bool) -> str:
+    value = given.get("RET", "")
+    if value == "" or not is_offered:
+        return ""
+    if value is None or value.upper() not in ("FULL", "HDRS"):
+        raise Refused(Problem.SYNTAX, _BAD_RET)
+    return value.upper()
+
+
+def _envid(value: str | None) -> str:
+    if value and not is_xtext(value):
+        raise _invalid("ENVID")
+    return value or ""
+
+
+def _auth(value: str | None) -> str | None:
+    if not value or value == "<>":
+        return value
+    if not is_xtext(value):
+        raise _invalid("AUTH")
+    return decode_xtext(value)
+
+
+def _notify(given: dict[str, str | None]) -> tuple[str, ...]:
+    value = given["NOTIFY"]
+    if value == "":
         return ()
-    words = tuple(value.upper().split(","))
-    if words != ("NEVER",) and (len(set(words)) != len(words) or not _NOTIFY.issuperset(words)):
-        raise _invalid("NOTIFY")
+    words = tuple(dict.fromkeys(value.upper().split(","))) if value else ()
+    if words != ("NEVER",) and (not words or not _NOTIFY.issuperset(words)):
+        raise Refused(Problem.SYNTAX, _BAD_NOTIFY)
     return words
 
 
 def _invalid(keyword: str) -> Refused:
     return Refused(Problem.SYNTAX, Reply(501, f"invalid data for {keyword}", "5.5.4"))
-
-
-def _unknown(keyword: str) -> Refused:
-    return Refused(Problem.SYNTAX, Reply(555, f"{keyword} parameter not recognized", "5.5.4"))

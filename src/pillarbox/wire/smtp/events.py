@@ -86,6 +86,8 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     """Still xtext."""
     auth: str | None = None
     """AUTH=, decoded from xtext (`<>` for nobody); None: not given."""
+    prdr: bool = False
+    """A reply for each recipient behind the data is wanted."""
 
 
 class Rcpt(msgspec.Struct, frozen=True, gc=False):
@@ -121,6 +123,12 @@ class Vrfy(msgspec.Struct, frozen=True, gc=False):
 
 
 class Expn(msgspec.Struct, frozen=True, gc=False):
+    argument: str
+
+
+class Etrn(msgspec.Struct, frozen=True, gc=False):
+    """RFC 1985."""
+
     argument: str
 
 
@@ -184,6 +192,7 @@ Event = (
     | Help
     | Vrfy
     | Expn
+    | Etrn
     | Quit
     | DataEnd
     | DataChunk

@@ -32,6 +32,12 @@ class Extensions(msgspec.Struct, frozen=True):
     """RFC 3207."""
     auth: tuple[str, ...] = ()
     """RFC 4954: mechanism names in upper case."""
+    prdr: bool = False
+    """Exim's reply for each recipient (draft-hall-prdr)."""
+    pipeconnect: bool = False
+    """May send before our banner next time (Exim's PIPECONNECT)."""
+    etrn: bool = False
+    """RFC 1985."""
     vrfy: bool = False
     expn: bool = False
     help: bool = False
@@ -50,13 +56,16 @@ def render_extensions(offer: Extensions) -> bytes:
         f"LIMITS {' '.join(f'{name}={value}' for name, value in offer.limits)}" if offer.limits else "",
         "8BITMIME" if offer.eightbitmime else "",
         "DSN" if offer.dsn else "",
+        "ETRN" if offer.etrn else "",
         "VRFY" if offer.vrfy else "",
         "EXPN" if offer.expn else "",
         "PIPELINING" if offer.pipelining else "",
+        "PIPECONNECT" if offer.pipeconnect else "",
         "ENHANCEDSTATUSCODES" if offer.enhanced_status_codes else "",
         f"AUTH {' '.join(offer.auth)}" if offer.auth else "",
         "CHUNKING" if offer.chunking else "",
         "STARTTLS" if offer.starttls else "",
+        "PRDR" if offer.prdr else "",
         "SMTPUTF8" if offer.smtputf8 else "",
         *offer.others,
         "HELP" if offer.help else "",
@@ -74,6 +83,9 @@ _FLAGS = {
     "ENHANCEDSTATUSCODES": "enhanced_status_codes",
     "DSN": "dsn",
     "STARTTLS": "starttls",
+    "PRDR": "prdr",
+    "PIPECONNECT": "pipeconnect",
+    "ETRN": "etrn",
     "VRFY": "vrfy",
     "EXPN": "expn",
     "HELP": "help",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 MAX_PATH = 512
 MAX_DOMAIN = 255
@@ -32,10 +33,6 @@ _UMAILBOX = re.compile(
 )
 _SOURCE_ROUTE = re.compile(rf"@(?:{_LABEL}\.)*{_LABEL}(?:,@(?:{_LABEL}\.)*{_LABEL})*:")
 
-_PATH_AND_REST = re.compile(
-    r'[ \t]*(?:<([^<>"]*(?:"(?:[^"\\]|\\.)*"[^<>"]*)*)>|([^<>" \t]+))(?:[ \t]+(.*))?', re.DOTALL
-)
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 _ORCPT = re.compile(r"[A-Za-z0-9-]+;(?:[^\x00-\x20+=\x7f]|\+[0-9A-F]{2})+")
@@ -47,13 +44,15 @@ class BadSyntax(ValueError):
     """The text does not follow the grammar; `str()` says how, fit for the peer to read."""
 
 
-def split_path(argument: str) -> tuple[str, str]:
-    """What follows `FROM:` or `TO:` → (path without brackets, text of the parameters). Raises BadSyntax."""
-    match = _PATH_AND_REST.fullmatch(argument)
-    if match is None:
-        raise BadSyntax("malformed path")
-    bracketed, bare, rest = match.groups()
-    return (bare if bracketed is None else bracketed), rest or ""
+ReadPath = Callable[[str, bool], str]
+"""(path as written, whether SMTPUTF8 was asked for) → the address, empty for `<>`. Raises BadSyntax."""
+
+
+def read_path(path: str, utf8: bool = False) -> str:
+    """The strict grammar; the session may bring another with Exim's liberties."""
+    bracketed = path[:1] == "<" and path[-1:] == ">"
+    inner = path[1:-1] if bracketed else path
+    return parse_mailbox(inner, utf8=utf8) if inner else ""
 
 
 def parse_mailbox(path: str, *, utf8: bool = False) -> str:
@@ -98,20 +97,6 @@ def is_address_literal(domain: str) -> bool:
         return bool(ipaddress.IPv4Address(text))
     except ValueError:
         return False
-
-
-def parse_parameters(text: str) -> dict[str, str | None]:
-    """`SIZE=5 SMTPUTF8` → `{"SIZE": "5", "SMTPUTF8": None}`. Raises BadSyntax, also for a keyword given twice."""
-    parameters: dict[str, str | None] = {}
-    for word in text.split():
-        match = _PARAMETER.fullmatch(word)
-        if match is None:
-            raise BadSyntax("malformed parameter")
-        keyword = match.group(1).upper()
-        if keyword in parameters:
-            raise BadSyntax(f"{keyword} can be specified once only")
-        parameters[keyword] = match.group(2)
-    return parameters
 
 
 def is_xtext(text: str) -> bool:

@@ -24,11 +24,11 @@ SENDER_NOT_GIVEN = Reply(503, "sender not yet given", "5.5.1")
 RCPT_BEFORE_DATA = Reply(503, "valid RCPT command must precede DATA", "5.5.1")
 RCPT_BEFORE_BDAT = Reply(503, "valid RCPT command must precede BDAT", "5.5.1")
 ONLY_BDAT = Reply(503, "only BDAT permissible after non-LAST BDAT", "5.5.1")
-RSET_REQUIRED = Reply(503, "RSET required after a refused BDAT", "5.5.1")
-TLS_IN_TRANSACTION = Reply(503, "STARTTLS not permitted in a mail transaction", "5.5.1")
-AUTH_IN_TRANSACTION = Reply(503, "AUTH not permitted in a mail transaction", "5.5.1")
+ONLY_RSET = Reply(503, "only RSET accepted now", "5.5.1")
+AUTH_IN_TRANSACTION = Reply(503, "not permitted in mail transaction", "5.5.1")
+ALL_RCPT_REFUSED = "All RCPT commands were rejected with this error:"
 
-_IN_TRANSACTION = {"MAIL": SENDER_ALREADY_GIVEN, "STARTTLS": TLS_IN_TRANSACTION, "AUTH": AUTH_IN_TRANSACTION}
+_IN_TRANSACTION = {"MAIL": SENDER_ALREADY_GIVEN}
 
 CONNECTED = Phase(
     "no HELO yet",
@@ -37,8 +37,6 @@ CONNECTED = Phase(
         "RCPT": SENDER_NOT_GIVEN,
         "DATA": RCPT_BEFORE_DATA,
         "BDAT": RCPT_BEFORE_BDAT,
-        "AUTH": HELO_REQUIRED,
-        "STARTTLS": HELO_REQUIRED,
     },
 )
 GREETED = Phase(
@@ -46,18 +44,11 @@ GREETED = Phase(
 )
 MAIL = Phase("MAIL accepted", {**_IN_TRANSACTION, "DATA": RCPT_BEFORE_DATA, "BDAT": RCPT_BEFORE_BDAT})
 RCPT = Phase("a RCPT accepted", _IN_TRANSACTION)
-CHUNKS = Phase(
-    "between two BDAT", {**_IN_TRANSACTION, "MAIL": ONLY_BDAT, "RCPT": ONLY_BDAT, "DATA": ONLY_BDAT}
-)
+_ALL_BUT_CHUNKS = ("MAIL", "RCPT", "DATA", "NOOP", "HELP", "VRFY", "EXPN", "ETRN", "AUTH", "STARTTLS")
+CHUNKS = Phase("between two BDAT", dict.fromkeys(_ALL_BUT_CHUNKS, ONLY_BDAT))
 FAILED_CHUNKS = Phase(
-    "a BDAT was refused; RSET must come",
-    {
-        **_IN_TRANSACTION,
-        "MAIL": RSET_REQUIRED,
-        "RCPT": RSET_REQUIRED,
-        "DATA": RSET_REQUIRED,
-        "BDAT": RSET_REQUIRED,
-    },
+    "a BDAT was refused, or something else came between; RSET must come",
+    dict.fromkeys((*_ALL_BUT_CHUNKS, "BDAT"), ONLY_RSET),
 )
 
 UNRECOGNIZED = Reply(500, "unrecognized command", "5.5.1")
@@ -71,7 +62,6 @@ BARE_IN_COMMAND = Reply(500, "bare CR or LF is not allowed in SMTP commands", "5
 NUL_IN_COMMAND = Reply(501, "NUL characters are not allowed in SMTP commands", "5.5.2")
 NON_ASCII_COMMAND = Reply(501, "non-ASCII text is allowed only in addresses with SMTPUTF8", "5.6.7")
 UNEXPECTED_ARGUMENT = Reply(501, "unexpected argument data", "5.5.4")
-MISSING_ARGUMENT = Reply(501, "argument missing", "5.5.4")
 BAD_BDAT = Reply(501, "missing size for BDAT command", "5.5.4")
 BDAT_NOT_OFFERED = Reply(503, "BDAT command used when CHUNKING not advertised", "5.5.1")
 TLS_NOT_OFFERED = Reply(503, "STARTTLS command used when not advertised", "5.5.1")
@@ -81,3 +71,4 @@ AUTH_CANCELLED = Reply(501, "Authentication cancelled", "5.7.0")
 BAD_BASE64 = Reply(501, "Invalid base64 data", "5.5.2")
 TOO_BIG = Reply(552, "Message size exceeds maximum permitted", "5.3.4")
 TOO_MANY_RECIPIENTS = Reply(452, "too many recipients", "4.5.3")
+TOO_MANY_FOR_GOOD = Reply(552, "too many recipients", "5.5.3")

@@ -34,7 +34,7 @@ Rules kept: input that comes before the reply to a synchronisation point ends th
 banner, behind every command but MAIL, RCPT, BDAT, RSET and QUIT, and behind every command of a client that was not offered PIPELINING. Nothing
 received before TLS is ever read after it. A BDAT whose size cannot be read closes the connection, since its octets would be taken for commands.
 
-Known gaps: BINARYMIME, BURL, ETRN, FUTURERELEASE, DELIVERBY; XCLIENT and PROXY belong to the layer below.
+Known gaps: BINARYMIME, BURL, FUTURERELEASE, DELIVERBY; XCLIENT and PROXY belong to the layer below.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ from pillarbox.wire.smtp.events import (
 from pillarbox.wire.smtp.extensions import Extensions, render_extensions
 from pillarbox.wire.smtp.replies import render_reply
 from pillarbox.wire.smtp.server_reader import Greeting, Mode, ServerReader
-from pillarbox.wire.smtp.session import NOTHING_OFFERED
+from pillarbox.wire.smtp.session import NOTHING_OFFERED, ServerSettings
 
 FULL_AT = 65536
 INPUT_MAX = 1 << 20
@@ -124,6 +124,32 @@ class ServerEngine(ServerReader):
 
     # What the session uses
 
+    def adopt(self, settings: ServerSettings) -> None:
+        """Other limits and habits, for this client; before the banner."""
+        self._settings = self._session.settings = settings
+        self._is_synchronizing = settings.enforce_sync
+        self._session.start()
+
+    @property
+    def offer(self) -> Extensions:
+        """What this client may be offered at most."""
+        return self._settings.offer
+
+    @property
+    def size_limit(self) -> int:
+        """Octets of a message; 0: no limit."""
+        return self._settings.offer.size or 0
+
+    @property
+    def is_early_pipelining_welcome(self) -> bool:
+        """It may be told PIPECONNECT: this is its first command."""
+        return self._settings.early_pipelining and len(self._session.history) == 1
+
+    @property
+    def history(self) -> list[str]:
+        """The verbs so far, the latest last."""
+        return self._session.history
+
     @property
     def is_synchronized(self) -> bool:
         """No input waits that should not be there yet."""
@@ -154,7 +180,9 @@ class ServerEngine(ServerReader):
         return self._session.recipients
 
     def greet(self, banner: Reply) -> None:
-        """Send the banner; one that is not positive closes the connection."""
+        """Send the banner; one that is not positive closes the connection. Who was told PIPECONNECT earlier may have sent already."""
+        if self._settings.early_pipelining and self._at != len(self._buffer):
+            self._is_early, self._is_synchronizing = True, False
         self.reply(banner, close=not banner.is_positive)
 
     def reply(self, reply: Reply, *, close: bool = False) -> None:
@@ -230,7 +258,7 @@ class ServerEngine(ServerReader):
                     session.phase = order.RCPT
                     session.recipients += 1
                 else:
-                    session.is_rcpt_refused = True
+                    session.note_rcpt_refusal(reply.text)
             case Mail():
                 session.is_mail_refused = not is_accepted
                 if is_accepted:

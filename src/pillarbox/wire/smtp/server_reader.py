@@ -74,6 +74,7 @@ class ServerReader:
         "_at",
         "_buffer",
         "_chunk",
+        "_is_early",
         "_is_skipping",
         "_is_synchronizing",
         "_mode",
@@ -85,6 +86,7 @@ class ServerReader:
         "_session",
         "_settings",
         "_verbs",
+        "line",
     )
 
     def __init__(self, settings: ServerSettings, *, is_tls: bool = False) -> None:
@@ -98,7 +100,10 @@ class ServerReader:
         self._owed: Event | Greeting | None = Greeting()
         self._mode = Mode.COMMAND
         self._is_skipping = False
+        self._is_early = False
         self._is_synchronizing = settings.enforce_sync
+        self.line = ""
+        """The last command, without its CRLF."""
         self._reader: DataReader | None = None
         self._chunk = _NO_CHUNK
         self._replies_left = 0
@@ -150,10 +155,7 @@ class ServerReader:
             return self._refuse(Problem.BARE_CR_OR_LF, order.BARE_IN_COMMAND, line)
         if b"\0" in line:
             return self._refuse(Problem.NUL, order.NUL_IN_COMMAND, line)
-        try:
-            return line[:-1].decode("utf-8")
-        except UnicodeDecodeError:
-            return self._refuse(Problem.NON_ASCII, order.NON_ASCII_COMMAND, line)
+        return line[:-1].decode("utf-8", "surrogateescape")
 
     def _line_max(self, buffer: bytes, at: int) -> int:
         if self._mode is Mode.AUTH or buffer[at : at + 5].upper() == b"AUTH ":
@@ -164,30 +166,36 @@ class ServerReader:
         line = self._read_line()
         if not isinstance(line, str):
             return line
+        self.line = line
         word, _, argument = line.partition(" ")
         verb = self._verbs.get(word) or self._verbs.get(word.upper().rstrip("\t"))
-        if verb is None:
+        if verb is None or (verb.word and argument[: len(verb.word)].upper() != verb.word):
             return self._refuse_unknown(line)
         session, name = self._session, verb.name
         self._is_synchronizing = (
             (verb.is_last or not session.offer.pipelining)
             and self._settings.enforce_sync
             and name not in _UNCHECKED
+            and not (self._is_early and name == "EHLO")
         )
         if self._is_synchronizing and self._at != len(self._buffer):
             return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
         if verb.is_nonmail and session.is_one_nonmail_too_many(verb.allowance):
+            session.note_verb(name)
             return self._end(Problem.TOO_MANY_NONMAIL, order.TOO_MANY_NONMAIL, line)
         refusal = session.phase.refused.get(name)
         if name == "BDAT":
+            session.note_verb(name)
             return self._begin_chunk(argument.strip(" \t"), refusal)
         if refusal is not None:
-            return self._refuse_sequence(name, refusal, line)
+            return self._refuse_at_once(name, argument, refusal, line)
+        session.note_verb(name)
         try:
             event = verb.parse(session, argument.strip(" \t"))
         except Refused as refused:
             session.is_mail_refused = session.is_mail_refused or name == "MAIL"
-            session.is_rcpt_refused = session.is_rcpt_refused or name == "RCPT"
+            if name == "RCPT":
+                session.note_rcpt_refusal(f"{refused.reply.code} {refused.reply.text}")
             return self._refuse(refused.problem, refused.reply, line)
         self._owed = event
         return event
@@ -314,7 +322,20 @@ class ServerReader:
     def _refuse_unknown(self, line: str) -> ProtocolError:
         if self._session.is_one_unknown_too_many():
             return self._end(Problem.UNKNOWN_COMMAND, order.TOO_MANY_UNRECOGNIZED, line)
-        return self._refuse(Problem.UNKNOWN_COMMAND, order.UNRECOGNIZED, line, counts=False)
+        return self._refuse(Problem.UNKNOWN_COMMAND, order.UNRECOGNIZED, line)
+
+    def _refuse_at_once(self, name: str, argument: str, refusal: Reply, line: str) -> ProtocolError:
+        """What has no place in this phase."""
+        session = self._session
+        if name == "DATA" and argument.strip(" \t"):
+            return self._refuse(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT, line)
+        if name == "RCPT" and session.phase is not order.CHUNKS:
+            session.note_rcpt_refusal(f"{refusal.code} {refusal.text}")
+        refused = self._refuse_sequence(name, refusal, line)
+        session.note_verb(name)
+        if session.phase is order.CHUNKS:
+            session.phase = order.FAILED_CHUNKS
+        return refused
 
     def _refuse_sequence(self, name: str, reply: Reply, line: str) -> ProtocolError:
         """A pipelining client cannot know that MAIL, or every RCPT, was refused: that is no error of it."""
@@ -324,7 +345,20 @@ class ServerReader:
             or (name in ("DATA", "BDAT") and (session.is_mail_refused or session.is_rcpt_refused))
             or session.phase is order.FAILED_CHUNKS
         )
+        if reply is order.RCPT_BEFORE_DATA or reply is order.RCPT_BEFORE_BDAT:
+            reply = self._with_refusal_of_all(reply)
         return self._refuse(Problem.SEQUENCE, reply, line, counts=not is_expected)
+
+    def _with_refusal_of_all(self, reply: Reply) -> Reply:
+        """DATA without recipients: why there are none, when all had the same answer; a pipelining client hears it in another voice."""
+        session = self._session
+        text = reply.text
+        last = session.history[-1:] if text.endswith("DATA") else session.history[-2:-1]
+        if session.offer.pipelining and last == ["RCPT"]:
+            text = text[0].upper() + text[1:]
+        if session.rcpt_refusal:
+            text = f"{order.ALL_RCPT_REFUSED}\n{session.rcpt_refusal}\n{text}"
+        return msgspec.structs.replace(reply, text=text)
 
     def _end(self, problem: Problem, reply: Reply, line: str = "") -> ProtocolError:
         """Refuse, and have no more of it."""

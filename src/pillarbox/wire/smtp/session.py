@@ -10,9 +10,11 @@ import msgspec
 
 from pillarbox.wire.smtp import order
 from pillarbox.wire.smtp.extensions import Extensions
+from pillarbox.wire.smtp.grammar import ReadPath, read_path
 
 NOTHING_OFFERED = Extensions()
 _FREE_PER_MESSAGE = frozenset({"RSET", "HELO", "STARTTLS"})
+HISTORY = 40
 _FREE_AT_START = _FREE_PER_MESSAGE | {"AUTH"}
 
 
@@ -31,9 +33,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `ehlo_reply` offers unless told otherwise; its `size` limits the messages [message_size_limit]."""
     enforce_sync: bool = True
     """[smtp_enforce_sync]"""
-    command_line_max: int = 4096
-    """Octets with CRLF; never unlimited."""
-    auth_line_max: int = 12288
+    early_pipelining: bool = False
+    """This client may send before the banner [pipelining_connect_advertise_hosts]."""
+    command_line_max: int = 16384
+    """Octets with CRLF; never unlimited. Exim's buffer."""
+    auth_line_max: int = 16384
     """The same for AUTH and its responses (RFC 4954 §4)."""
     line_max: int = 998
     """Octets of a message line, without its end."""
@@ -43,6 +47,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Refuse messages with NUL characters."""
     recipients_max: int = 50000
     """[recipients_max]"""
+    recipients_max_rejects: bool = False
+    """[recipients_max_reject]: what is too much is refused for good."""
+    read_path: ReadPath = read_path
+    """What MAIL and RCPT may name, and what is wrong with the rest."""
     nonmail_max: int = 10
     """[smtp_accept_max_nonmail]; negative: no limit."""
     synprot_errors_max: int = 3
@@ -63,6 +71,7 @@ class Session:
     __slots__ = (
         "errors",
         "free",
+        "history",
         "is_authenticated",
         "is_esmtp",
         "is_mail_refused",
@@ -71,6 +80,7 @@ class Session:
         "nonmail",
         "offer",
         "phase",
+        "rcpt_refusal",
         "recipients",
         "settings",
         "unknown",
@@ -82,6 +92,8 @@ class Session:
         self.is_tls = is_tls
         self.is_authenticated = False
         self.nonmail = self.errors = self.unknown = 0
+        self.history: list[str] = []
+        """Verbs that were known, the latest last (at most HISTORY)."""
         self.start()
 
     def start(self) -> None:
@@ -108,6 +120,20 @@ class Session:
         self.utf8 = False
         self.recipients = 0
         self.is_mail_refused = self.is_rcpt_refused = False
+        self.rcpt_refusal: str | None = None
+        """What every RCPT was answered so far, when it was the same refusal; None: no RCPT yet; empty: they differ."""
+
+    def note_rcpt_refusal(self, text: str) -> None:
+        self.is_rcpt_refused = True
+        if self.rcpt_refusal is None or self.rcpt_refusal == text:
+            self.rcpt_refusal = text
+        else:
+            self.rcpt_refusal = ""
+
+    def note_verb(self, name: str) -> None:
+        self.history.append(name)
+        if len(self.history) > HISTORY:
+            del self.history[: HISTORY // 2]
 
     def is_one_nonmail_too_many(self, allowance: str) -> bool:
         """Count a nonmail command, unless its `allowance` is still there."""

@@ -14,6 +14,7 @@ from pillarbox.wire.smtp.envelope import Refused, parse_mail, parse_rcpt
 from pillarbox.wire.smtp.events import (
     Auth,
     Data,
+    Etrn,
     Event,
     Expn,
     Helo,
@@ -42,6 +43,8 @@ class Verb(msgspec.Struct, frozen=True):
     is_last: bool = True
     """Nothing may follow it before its reply (RFC 2920 §3.1, and as Exim checks)."""
     is_nonmail: bool = True
+    word: str = ""
+    """What its argument begins with; otherwise nobody knows the command."""
     allowance: str = ""
     """Under which name one of it is free between messages; empty: never."""
 
@@ -75,15 +78,19 @@ def _helo(session: Session, argument: str, *, is_esmtp: bool, word: str) -> Helo
 
 
 def _mail(session: Session, argument: str) -> Mail:
-    mail = parse_mail(argument, session.offer)
+    mail = parse_mail(argument, session.offer, session.settings.read_path, is_esmtp=session.is_esmtp)
     session.utf8 = mail.smtputf8
     return mail
 
 
 def _rcpt(session: Session, argument: str) -> Rcpt:
+    rcpt = parse_rcpt(argument, session.offer, session.settings.read_path, utf8=session.utf8)
     if 0 < session.settings.recipients_max <= session.recipients:
-        raise Refused(Problem.TOO_MANY_RECIPIENTS, order.TOO_MANY_RECIPIENTS)
-    return parse_rcpt(argument, session.offer, utf8=session.utf8)
+        is_final = session.settings.recipients_max_rejects
+        raise Refused(
+            Problem.TOO_MANY_RECIPIENTS, order.TOO_MANY_FOR_GOOD if is_final else order.TOO_MANY_RECIPIENTS
+        )
+    return rcpt
 
 
 def _bare(event: Event) -> Callable[[Session, str], Event]:
@@ -110,6 +117,8 @@ def _auth(session: Session, argument: str) -> Auth:
         raise Refused(Problem.NOT_OFFERED, order.AUTH_NOT_OFFERED)
     if session.is_authenticated:
         raise Refused(Problem.SEQUENCE, order.ALREADY_AUTHENTICATED)
+    if session.phase in (order.MAIL, order.RCPT, order.CHUNKS):
+        raise Refused(Problem.SEQUENCE, order.AUTH_IN_TRANSACTION)
     name, _, text = argument.partition(" ")
     mechanism, text = name.upper(), text.strip(" ")
     if mechanism not in session.offer.auth:
@@ -123,15 +132,6 @@ def _auth(session: Session, argument: str) -> Auth:
     return Auth(mechanism, initial)
 
 
-def _asked(make: Callable[[str], Event]) -> Callable[[Session, str], Event]:
-    def parse(_session: Session, argument: str) -> Event:
-        if not argument:
-            raise Refused(Problem.SYNTAX, order.MISSING_ARGUMENT)
-        return make(argument)
-
-    return parse
-
-
 def _bdat(_session: Session, argument: str) -> Data:
     del argument  # the engine reads it: it needs the size also where BDAT is refused
     return Data(is_chunking=True)
@@ -143,16 +143,17 @@ _HELO = Verb("HELO", lambda s, a: _helo(s, a, is_esmtp=False, word="HELO"), allo
 _LHLO = Verb("LHLO", lambda s, a: _helo(s, a, is_esmtp=True, word="LHLO"), allowance="HELO")
 
 _SHARED = (
-    Verb("MAIL", _mail, is_last=False, is_nonmail=False),
-    Verb("RCPT", _rcpt, is_last=False, is_nonmail=False),
+    Verb("MAIL", _mail, is_last=False, is_nonmail=False, word="FROM:"),
+    Verb("RCPT", _rcpt, is_last=False, is_nonmail=False, word="TO:"),
     Verb("DATA", _bare(_DATA), is_nonmail=False),
     Verb("BDAT", _bdat, is_last=False, is_nonmail=False),
     Verb("RSET", _bare(Rset()), is_last=False, allowance="RSET"),
     Verb("QUIT", _bare(Quit()), is_nonmail=False),
     Verb("NOOP", lambda _session, _argument: _NOOP),
     Verb("HELP", lambda _session, argument: Help(argument)),
-    Verb("VRFY", _asked(Vrfy)),
-    Verb("EXPN", _asked(Expn)),
+    Verb("VRFY", lambda _session, argument: Vrfy(argument)),
+    Verb("EXPN", lambda _session, argument: Expn(argument)),
+    Verb("ETRN", lambda _session, argument: Etrn(argument)),
     Verb("STARTTLS", _start_tls, allowance="STARTTLS"),
     Verb("AUTH", _auth, allowance="AUTH"),
 )

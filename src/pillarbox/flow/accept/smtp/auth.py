@@ -16,8 +16,9 @@ ANSWERS = {
     "credentials": Reply(535, "Incorrect authentication data", "5.7.8"),
     "malformed": Reply(501, "Invalid authentication data", "5.5.2"),
     "throttled": Reply(454, "Too many failed logins, try again later", "4.7.0"),
-    "temporary": Reply(454, "Temporary authentication failure", "4.7.0"),
+    "temporary": Reply(435, "Unable to authenticate at present", "4.7.0"),
 }
+CANCELLED = Reply(501, "Authentication cancelled")
 
 
 @verb(Auth)
@@ -47,7 +48,7 @@ async def handle_response(session: Session, event: AuthResponse) -> None:
 
 @verb(AuthCancelled)
 async def handle_cancelled(session: Session, event: AuthCancelled) -> None:
-    session.exchange = None
+    session.log_failed_login("", CANCELLED)
 
 
 async def _step(session: Session, response: bytes | None) -> None:
@@ -58,16 +59,24 @@ async def _step(session: Session, response: bytes | None) -> None:
             session.engine.challenge(data)
         case Success(name=name):
             _succeed(session, name)
-        case Failure(kind=kind, log=log, name=name):
-            session.exchange = None
-            who = f" (set_id={name})" if name else ""
-            session.log_rejection(
-                f"{session.exchange_name} authenticator failed for {describe_host(session.origin)}: "
-                f"{ANSWERS[kind].code} {ANSWERS[kind].text}{who}: {log}"
-            )
-            session.reply(ANSWERS[kind])
+        case Failure():
+            _fail(session, step)
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def _fail(session: Session, failure: Failure) -> None:
+    session.exchange = None
+    session.live.authentication_failed = 1
+    session.live.authenticated_fail_id = failure.name
+    answer = ANSWERS[failure.kind]
+    why = f": {failure.log}" if failure.kind not in ("credentials", "malformed") else ""
+    who = f" (set_id={failure.name})" if failure.name else ""
+    session.log_rejection(
+        f"{session.exchange_name} authenticator failed for {describe_host(session.origin)}: "
+        f"{answer.code} {answer.text}{who}{why}"
+    )
+    session.reply(answer)
 
 
 def _succeed(session: Session, name: str) -> None:

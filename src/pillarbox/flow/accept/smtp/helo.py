@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
+from pillarbox.flow.accept.parting import incomplete
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.welcome import look_up_name
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
+from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Helo
 from pillarbox.wire.smtp.extensions import Extensions
 
 
 @verb(Helo)
 async def handle(session: Session, event: Helo) -> None:
+    incomplete(session, "EHLO" if event.is_esmtp else "HELO")
     session.forget_transaction()
     session.update_origin(helo=event.name, protocol=protocol_name(session, is_esmtp=event.is_esmtp))
+    if not await _is_itself(session, event):
+        return
     scope = session.new_scope()
     verdict = await session.check("helo", scope)
     if not isinstance(verdict, Accept):
@@ -24,14 +31,42 @@ async def handle(session: Session, event: Helo) -> None:
         return
     policy = session.policy
     offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer
-    greeting = verdict.text or f"{policy.primary_hostname} Hello {_who(session, event)}"
+    greeting = verdict.text or f"{session.hostname} Hello {_who(session, event)}"
     session.engine.ehlo_reply(greeting, offer)
 
 
-def _who(session: Session, event: Helo) -> str:
+async def _is_itself(session: Session, event: Helo) -> bool:
+    """`helo_lookup_domains`, `helo_verify_hosts` and `helo_try_verify_hosts`; False: refused, and answered."""
+    habits = session.policy.habits
     if session.local is not None:
-        return f"{session.local.login} at {event.name}"
-    return f"{event.name} [{session.origin.host_address}]"
+        return True
+    verb_name = "EHLO" if event.is_esmtp else "HELO"
+    if habits.helo_lookup_domains is not None and await looks_like_ours(session, event.name):
+        await look_up_name(session)
+    is_must = habits.helo_verify_hosts is not None and await session.is_surely_in(habits.helo_verify_hosts)
+    is_tried = habits.helo_try_verify_hosts is not None and await session.is_surely_in(
+        habits.helo_try_verify_hosts
+    )
+    if not is_must and not is_tried:
+        return True
+    found = await has_its_name(session)
+    session.live.helo_verified = found is True
+    if found or not is_must:
+        return True
+    session.log_rejection(
+        f'{"temporarily " if found is None else ""}rejected "{verb_name} {event.name}" from {session.who()}'
+    )
+    if found is None:
+        session.reply(Reply(451, "Temporary local problem - please try later", "4.3.0"))
+    else:
+        session.reply(Reply(550, f"{verb_name} argument does not match calling host", "5.7.1"))
+    return False
+
+
+def _who(session: Session, event: Helo) -> str:
+    ident = f"{session.origin.ident} at " if session.origin.ident else ""
+    host = f" [{session.origin.host_address}]" if session.local is None else ""
+    return f"{ident}{event.name}{host}"
 
 
 async def _offer(session: Session, scope: Scope) -> Extensions:
@@ -39,15 +74,17 @@ async def _offer(session: Session, scope: Scope) -> Extensions:
     policy = session.policy
     can_start_tls = policy.tls_available and not session.engine.is_tls
     offer = msgspec.structs.replace(
-        policy.engine.offer,
+        session.engine.offer,
         starttls=can_start_tls and await _includes(session, policy.tls_hosts),
         auth=await _mechanisms(session, scope),
         vrfy="vrfy" in policy.acls,
         expn="expn" in policy.acls,
+        etrn="etrn" in policy.acls,
+        pipeconnect=session.engine.is_early_pipelining_welcome,
     )
     for extension, hosts in policy.offer_hosts:
         if not await _includes(session, hosts):
-            offer = msgspec.structs.replace(offer, **{extension: False})
+            offer = msgspec.structs.replace(offer, **{extension: () if extension == "limits" else False})
     return offer
 
 

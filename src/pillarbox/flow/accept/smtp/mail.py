@@ -13,6 +13,7 @@ from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Mail
 
 OK = Reply(250, "OK", "2.1.0")
+PRDR_OK = Reply(250, "OK, PRDR Requested", "2.1.0")
 TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 
@@ -21,12 +22,15 @@ TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 async def handle(session: Session, event: Mail) -> None:
     policy = session.policy
     session.messages += 1
-    if 0 < policy.messages_max < session.messages:
+    if 0 < session.messages_max < session.messages:
         line = f"rejected MAIL command {describe_host(session.origin)}: too many messages in one connection"
         session.log_rejection(line)
         session.reply(TOO_MANY)
         return
     sender = event.sender
+    if event.auth is not None and not session.origin.authenticator and event.auth != "<>":
+        host = describe_host(session.origin)
+        session.services.journal.main(f"ignoring AUTH={event.auth} from {host} (client not authenticated)")
     if sender is not None and policy.rewriting is not None:
         try:
             sender = await rewrite_early(
@@ -56,4 +60,5 @@ async def handle(session: Session, event: Mail) -> None:
         transaction.discarded_by = "MAIL"
         transaction.discard_text = verdict.reason.log
     session.transaction = transaction
-    session.reply(reply_to(verdict, OK))
+    session.live.prdr_requested = event.prdr
+    session.reply(reply_to(verdict, PRDR_OK if event.prdr else OK))

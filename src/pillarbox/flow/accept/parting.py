@@ -1,0 +1,125 @@
+"""How sessions end otherwise than by QUIT: what the peer still hears, what the log says, and `acl_smtp_notquit` (Exim 44.2.10, 53.15)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.flow.check.verdict import Accept
+from pillarbox.mail.interval import show_interval
+from pillarbox.mail.reply import Reply
+from pillarbox.ports.network import DialError
+from pillarbox.wire.exim.log_line import printable
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.session import Session
+
+_SHOWN_HISTORY = 20
+_FULL_HISTORY = 40
+
+
+def took(session: Session) -> str:
+    """`D=3s`."""
+    style = session.services.log_style
+    seconds = session.services.clock.monotonic() - session.began
+    return f"D={seconds:.3f}s" if style.shows("millisec") else f"D={show_interval(seconds)}"
+
+
+def commands(session: Session) -> str:
+    """`C=EHLO,MAIL,…`, with dots where there were more."""
+    history = session.engine.history
+    dots = "..." if len(history) > _SHOWN_HISTORY else ""
+    return f"C={dots}{','.join(history[-_SHOWN_HISTORY:])}"
+
+
+async def hung_up(session: Session) -> None:
+    """The client has closed its side."""
+    journal, style = session.services.journal, session.services.log_style
+    transaction = session.transaction
+    if session.engine.is_reading_message:
+        who = session.who()
+        journal.main(f"SMTP connection from {who} lost while reading message data")
+        await session.last_reply(Reply(421, "Lost incoming connection", "4.4.2"))
+        await not_quit(session, "connection-lost", "")
+        return
+    if transaction is not None:
+        incomplete(session, "connection lost")
+        if style.shows("lost_incoming_connection"):
+            journal.main(
+                f"unexpected disconnection while reading SMTP command from {session.who()} {took(session)}"
+            )
+    text = f"{session.hostname} lost input connection"
+    text = await not_quit(session, "connection-lost", text) or text
+    await session.last_reply(Reply(421, text, "4.4.2"))
+
+
+async def lost(session: Session, error: DialError) -> None:
+    """Nothing came, nothing could be written, or TLS failed."""
+    if session.engine.is_closed:
+        return
+    who, journal = session.who(), session.services.journal
+    is_data = session.engine.is_reading_message
+    sender = session.transaction.sender if session.transaction is not None else None
+    match error.error:
+        case "timeout" if is_data:
+            journal.main(
+                f"SMTP data timeout (message abandoned) on connection from {who} F=<{printable(sender or '')}> {took(session)}"
+            )
+            reply = Reply(
+                421, f"{session.hostname} SMTP incoming data timeout - closing connection.", "4.4.2"
+            )
+            await session.close_with(reply)
+            await not_quit(session, "data-timeout", "")
+        case "timeout":
+            incomplete(session, "command timeout")
+            if session.services.log_style.shows("lost_incoming_connection"):
+                journal.main(f"SMTP command timeout on connection from {who} {took(session)}")
+            text = f"{session.hostname}: SMTP command timeout - closing connection"
+            text = await not_quit(session, "command-timeout", text) or text
+            await session.close_with(Reply(421, text, "4.4.2"))
+        case "tls":
+            journal.main(f"TLS error on connection from {who}: {error}")
+            await not_quit(session, "tls-failed", "")
+        case _ if is_data:
+            journal.main(f"SMTP connection from {who} lost while reading message data: {error}")
+            await not_quit(session, "connection-lost", "")
+        case _:
+            if session.services.log_style.shows("lost_incoming_connection"):
+                journal.main(f"SMTP connection lost from {who}: {error}")
+            await not_quit(session, "connection-lost", "")
+
+
+async def not_quit(session: Session, reason: str, text: str) -> str:
+    """Ask `acl_smtp_notquit`; what it wants to say in place of `text`. Once a session."""
+    if "notquit" not in session.policy.acls or session.live.notquit_reason:
+        return ""
+    session.live.notquit_reason = reason
+    try:
+        verdict = await session.check("notquit", session.new_scope())
+    except Exception as error:  # it is over anyway
+        session.services.journal.panic(f"ACL for not-QUIT returned ERROR: {error}")
+        return ""
+    return verdict.text if isinstance(verdict, Accept) and text else ""
+
+
+def incomplete(session: Session, what: str) -> None:
+    """`smtp_incomplete_transaction`: MAIL was said, and no message came."""
+    transaction = session.transaction
+    if transaction is None or not session.services.log_style.shows("smtp_incomplete_transaction"):
+        return
+    recipients = [f" {printable(each.address)}" for each in transaction.recipients[:100]]
+    session.services.journal.main(
+        f"{session.described()} incomplete transaction ({what}) from <{printable(transaction.sender or '')}>"
+        f"{' for' if recipients else ''}{''.join(recipients)}"
+    )
+
+
+def ended(session: Session, how: str) -> None:
+    """The lines of `smtp_connection` and `smtp_no_mail`. `how`: `closed by QUIT`, `lost`."""
+    journal, style = session.services.journal, session.services.log_style
+    if style.shows("smtp_connection") and session.is_logged and how:
+        journal.main(f"SMTP connection from {session.connection_name()} {took(session)} {how}")
+    if style.shows("smtp_no_mail") and not session.messages and session.local is None:
+        history = session.engine.history
+        dots = "..." if len(history) >= _FULL_HISTORY else ""
+        said = f" C={dots}{','.join(history)}" if history else ""
+        journal.main(f"no MAIL in SMTP connection from {session.who()} {took(session)}{said}")

@@ -1,0 +1,35 @@
+"""ETRN: deliver what waits for a domain (RFC 1985; Exim 49.8).
+
+Without `smtp_etrn_command` the argument is what `exim -R` takes, behind a `#`. The queue run is ours, begun at once and not waited for.
+"""
+
+from __future__ import annotations
+
+from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.check.verdict import Accept, Deny
+from pillarbox.mail.reply import Reason, Reply
+from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.smtp.events import Etrn
+
+OK = Reply(250, "OK", "2.0.0")
+MALFORMED = Reply(501, "argument must begin with #", "5.5.4")
+
+
+@verb(Etrn)
+async def handle(session: Session, event: Etrn) -> None:
+    argument = event.argument
+    if session.services.log_style.shows("etrn"):
+        session.services.journal.main(f"ETRN {printable(argument)} received from {session.who()}")
+    verdict = (
+        await session.check("etrn", session.new_scope())
+        if "etrn" in session.policy.acls
+        else Deny(Reason(""))
+    )
+    if not isinstance(verdict, Accept):
+        session.refuse(f"ETRN {argument}", verdict, code=458)
+        return
+    if session.services.etrn is None or not argument.startswith("#"):
+        session.reply(MALFORMED)
+        return
+    session.services.etrn(argument[1:].strip())
+    session.reply(OK)

@@ -1,0 +1,84 @@
+"""What the engine has refused by itself: what of it the log tells (Exim 53.15, smtp_syntax_error and smtp_protocol_error)."""
+
+from __future__ import annotations
+
+from pillarbox.flow.accept.parting import commands, not_quit
+from pillarbox.flow.accept.session import Session, verb
+from pillarbox.wire.smtp.events import Problem, ProtocolError
+
+
+@verb(ProtocolError)
+async def protocol_error(session: Session, event: ProtocolError) -> None:
+    """Single mistakes are logged where `log_selector` asks for it; what ends the session always is."""
+    match event.problem:
+        case Problem.TOO_MANY_RECIPIENTS:
+            _too_many_recipients(session)
+        case Problem.TOO_BIG:
+            _too_big(session, event)
+        case Problem.BAD_BASE64:
+            session.log_failed_login(event.line, event.reply)
+        case _:
+            _tell(session, event)
+    if session.engine.is_closed:
+        session.log_rejection(_why_dropped(event, session))
+        is_sync = event.problem is Problem.SYNCHRONIZATION
+        await not_quit(session, "synchronization-error" if is_sync else "bad-commands", "")
+
+
+def _tell(session: Session, event: ProtocolError) -> None:
+    line, reply = event.line, event.reply
+    verb_name = line.partition(" ")[0].upper()
+    if verb_name in ("HELO", "EHLO") and event.problem is Problem.SYNTAX:
+        argument = line.partition(" ")[2].strip() or "(no argument given)"
+        session.log_rejection(
+            f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {argument}"
+        )
+    elif verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
+        session.log_rejection(f"rejected MAIL from {session.who()}: no HELO/EHLO given")
+    style = session.services.log_style
+    is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
+    if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
+        kind = "protocol" if is_protocol else "syntax"
+        text = reply.text.rsplit("\n", 1)[-1]
+        session.services.journal.main(f'SMTP {kind} error in "{line}" {session.described()} {text}')
+
+
+def _too_many_recipients(session: Session) -> None:
+    """The excess only; one line in the log for all of it."""
+    transaction = session.transaction
+    if transaction is None or transaction.has_too_many:
+        return
+    transaction.has_too_many = True
+    what = "message rejected" if session.policy.recipients_max_reject else "excess temporarily rejected"
+    session.log_rejection(
+        f"too many recipients: {what}: sender=<{transaction.sender or ''}> {session.described()}"
+    )
+
+
+def _too_big(session: Session, event: ProtocolError) -> None:
+    if not session.services.log_style.shows("size_reject"):
+        return
+    path, _, parameters = event.line.partition(">")
+    found = [word[5:] for word in parameters.split() if word[:5].upper() == "SIZE="]
+    limit = session.engine.size_limit
+    size = found[-1] if found else ""
+    shown = f"size>={2**31 - 1}" if size.isdigit() and int(size) >= 2**31 else f"size={size}"
+    session.log_rejection(f"rejected {path}> {session.described()}: message too big: {shown} max={limit}")
+
+
+def _why_dropped(event: ProtocolError, session: Session) -> str:
+    who, last = session.who(), f'"{event.line}"'
+    match event.problem:
+        case Problem.UNKNOWN_COMMAND if event.reply.text.startswith("Too many unrec"):
+            return f"SMTP call from {who} dropped: too many unrecognized commands (last was {last})"
+        case Problem.TOO_MANY_NONMAIL:
+            return f"SMTP call from {who} dropped: too many nonmail commands (last was {last})"
+        case Problem.SYNCHRONIZATION:
+            if not event.line:
+                return f"SMTP protocol synchronization error (input sent without waiting for greeting): rejected connection from H={who}"
+            return f"SMTP protocol synchronization error (next input sent too soon: pipelining was not advertised): rejected {last} H={who}"
+        case Problem.INPUT_OVERFLOW:
+            return f"SMTP call from {who} dropped: too much input before the reply"
+        case _:
+            history = f",  {commands(session)}" if session.engine.history else ""
+            return f"SMTP call from {who} dropped: too many syntax or protocol errors (last command was {last}{history})"

@@ -1,0 +1,81 @@
+"""The first moments of a connection: who it is, whether it may stay, and our banner (Exim 14, 44.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pillarbox.flow.accept.habits import take_up
+from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.check.verdict import Accept
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.match.local_host import LocalHost
+from pillarbox.mail.reply import Reply
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.session import Session
+
+UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
+
+
+async def welcome(session: Session) -> None:
+    policy, engine = session.policy, session.engine
+    if policy.host_reject_connection is not None and await session.is_surely_in(
+        policy.host_reject_connection
+    ):
+        session.log_rejection(f"refused connection from {session.who()} (host_reject_connection)")
+        engine.greet(UNWELCOME)
+        return
+    if policy.habits.active_hostname is not None:
+        await _take_name(session)
+    if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
+        await look_up_name(session)
+    if not policy.habits.are_usual:
+        await take_up(session)
+    scope = session.new_scope()
+    verdict = await session.check("connect", scope)
+    if isinstance(verdict, Accept):
+        banner = Reply(220, await policy.banner.expand(scope))
+        engine.greet(reply_to(verdict, banner) if verdict.text else banner)
+        return
+    session.refuse('connection in "connect" ACL', verdict, is_greeting=True)
+
+
+async def _take_name(session: Session) -> None:
+    """`smtp_active_hostname`."""
+    template = session.policy.habits.active_hostname
+    assert template is not None
+    try:
+        name = (await template.expand(session.new_scope())).strip()
+    except (ExpansionDeferred, ExpansionFailed) as error:
+        session.services.journal.panic(f"failed to expand smtp_active_hostname: {error}")
+        return
+    if name:
+        session.hostname = session.live.active_hostname = name
+        known = session.services.expansion.facts.get(LocalHost)
+        if isinstance(known, LocalHost):
+            session.own_name = msgspec.structs.replace(known, active_hostname=name)
+
+
+async def look_up_name(session: Session) -> None:
+    """The client's verified name, asked for once. Several sessions of one client are answered from the resolver's cache."""
+    live = session.live
+    if session.origin.host_name or live.host_lookup_failed or live.host_lookup_deferred:
+        return
+    address = session.origin.host_address
+    if not address:
+        return
+    try:
+        name = await session.services.host_name_of(address)
+    except (ExpansionDeferred, ExpansionFailed) as error:
+        live.host_lookup_deferred = 1
+        if session.services.log_style.shows("host_lookup_failed"):
+            session.services.journal.main(f"host name lookup deferred for {address}: {error}")
+        return
+    if name:
+        session.update_origin(host_name=name)
+        return
+    live.host_lookup_failed = 1
+    if session.services.log_style.shows("host_lookup_failed"):
+        session.services.journal.main(f"no host name found for IP address {address}")
