@@ -26,6 +26,11 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
                 raise BatchError(f"550 {line.text}", transaction.began_at, transaction.ended_at, "")
             taken += 1
     except BatchError as error:
+        if error.lost:
+            message_id = f"{mta.world.spool.new_id()} " if error.lost == " " else ""
+            mta.world.journal.main(
+                f"{message_id}SMTP connection from {caller.login} lost while reading message data{error.lost.rstrip()}"
+            )
         _tell(error, taken)
         return 1 if taken else 2
     return 0

@@ -261,8 +261,8 @@ def _paragraph(outcome: Outcome) -> str:
     lines = [f"  {named(outcome, '    ')}\n"]
     if outcome.reply is not None and outcome.host is not None:
         lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
-    if isinstance(outcome, (Failed, Deferred)):
-        lines.append(f"    {broken(public_reason(outcome))}\n")
+    if isinstance(outcome, (Failed, Deferred)) and (reason := public_reason(outcome)):
+        lines.append(f"    {broken(reason)}\n")
     return "".join(lines)
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from pillarbox.flow.queue.holding import Holding, waiting
+from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
@@ -22,6 +23,7 @@ from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
+from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -163,6 +165,8 @@ class Delivery:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
+                if routed.new_domains:
+                    queued = with_new_domains(queued, dict(routed.new_domains))
                 for letter in routed.letters:
                     await self._settler.send(queued, letter)
                 if routed.refused or routed.postponed or routed.discarded:
@@ -189,11 +193,13 @@ class Delivery:
             )
         return outcomes, errors_to
 
-    async def give_up(self, queued: Queued, why: str) -> Settlement:
-        """Fail every address that is left (`-Mg`, `timeout_frozen_after`)."""
+    async def give_up(self, queued: Queued, why: str = "") -> Settlement:
+        """Fail every address that is left (`-Mg`, `timeout_frozen_after`). Without a reason neither log nor bounce give one."""
         reason = Reason(why, why)
         left = [a for a in recipients_of(queued) if a not in queued.progress.settled]
-        outcomes = [Failed(address=address, recipient=address, reason=reason) for address in left]
+        outcomes = [
+            Failed(address=address, recipient=address, reason=reason, is_unlogged=not why) for address in left
+        ]
         return await self._settler.settle(queued, outcomes, {})
 
     def _candidates(self, queued: Queued, urgency: Urgency, outcomes: list[Outcome]) -> list[Candidate]:
@@ -314,6 +320,11 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
     )
 
 
+def _routed_word(candidate: Candidate) -> str:
+    """The log names an address as routers see it: in lower case. Exim has the original where the last router was `caseful_local_part`."""
+    return f"{quote_local_part(candidate.local_part)}@{candidate.domain}"
+
+
 def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:
     """What ended in the routers."""
     outcomes: list[Outcome] = []
@@ -323,6 +334,7 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
         outcomes.append(
             Failed(
                 address=candidate.address,
+                log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
                 router=router,
@@ -338,6 +350,7 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
         outcomes.append(
             Deferred(
                 address=candidate.address,
+                log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
                 router=router,

@@ -225,7 +225,7 @@ class QueueRunner:
             self._journal.main(f"{message_id} Spool file {message_id}-D not found")
             return Answer("", True)
         self._journal.main(f"{message_id} cancelled by {caller}")
-        settlement = await self._delivery.give_up(queued, "delivery cancelled by administrator")
+        settlement = await self._delivery.give_up(queued)
         await self._conclude(message_id, settlement, ())
         return Answer("", True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -34,8 +34,10 @@ class Transaction(msgspec.Struct, frozen=True):
 class BatchError(Exception):
     """`str()` is the reply that SMTP would have; `command` is the line at fault, empty when there is none."""
 
-    def __init__(self, reply: str, began_at: int, line: int, command: str) -> None:
+    def __init__(self, reply: str, began_at: int, line: int, command: str, lost: str = "") -> None:
         super().__init__(reply)
+        self.lost = lost
+        """How far a message had come when the input ended: ` (header)`, ` (after header)`, a blank for its body; empty: it did not."""
         self.began_at = began_at
         self.line = line
         self.command = command
@@ -88,6 +90,11 @@ class _Batch:
     def _fail(self, reply: str, command: str) -> None:
         raise BatchError(reply, self._began_at, self._line, command)
 
+    def _lost(self, lines: list[bytes], *, is_whole: bool) -> NoReturn:
+        """The input ends inside a message; `is_whole`: at the end of a line."""
+        where = "" if b"" in lines else " (after header)" if is_whole and lines else " (header)"
+        raise BatchError("421 Lost incoming connection", self._began_at, self._line, "", where or " ")
+
     def _mail(self, command: str) -> None:
         if self._sender is not None:
             self._fail("503 Sender already given", command)
@@ -114,12 +121,14 @@ class _Batch:
         if not self._recipients:
             self._fail("503 RCPT TO:<recipient> must precede DATA", command)
         lines: list[bytes] = []
+        is_whole = True
         while (line := self._source.readline()) and line.rstrip(b"\r\n") != b".":
             self._line += 1
+            is_whole = line.endswith(b"\n")
             line = line.rstrip(b"\r\n")
             lines.append(line[1:] if line.startswith(b".") else line)
         if not line:
-            self._fail("421 Lost incoming connection", "")
+            self._lost(lines, is_whole=is_whole)
         self._line += 1
         data = b"".join(line + b"\n" for line in lines)
         made = Transaction(
