@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -65,6 +66,10 @@ class Scenario(msgspec.Struct, frozen=True):
     sender: str = "alice@sender.example"
     shows_names: bool = False
     """The names of files in directories are compared too."""
+    disk: str = ""
+    """Options of tmpfs: `mail/disk` is a file system of its own, made before `before` runs on it, and seen by nobody else."""
+    meanwhile: str = ""
+    """A shell command in `mail` that runs while mail is sent, and says so by making the file `TOP/ready`."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -95,31 +100,52 @@ def prepare(top: Path, scenario: Scenario) -> None:
     (top / "conf").write_text(text)
     (top / "mail/home").mkdir()
     shutil.chown(top / "mail/home", USER, USER)
-    script = f"umask 022; u={USER}\n{scenario.before}"
-    subprocess.run(["/bin/sh", "-ec", script], cwd=top / "mail", check=True, capture_output=True)
+    (top / "message").write_bytes(scenario.message)
 
 
 def by_real(exim: str) -> Sender:
     def send(top: Path, scenario: Scenario) -> None:
         common = [exim, "-C", str(top / "conf")]
-        for _ in range(scenario.rounds):
-            _run([*common, "-odq", "-f", scenario.sender, *scenario.recipients], scenario.message)
-            _run([*common, "-qff"], b"")
+        queued = [*common, "-odq", "-f", scenario.sender, *scenario.recipients]
+        _run([queued, [*common, "-qff"]] * scenario.rounds, top, scenario)
 
     return send
 
 
 def by_ours(top: Path, scenario: Scenario) -> None:
-    ours = Path(sys.executable).parent / "exim"
-    for number in range(scenario.rounds):
-        common = [str(ours), "-C", str(top / "conf")]
-        if number:
-            _run([*common, "-qff"], b"")
-        _run([*common, "-odi", "-f", scenario.sender, *scenario.recipients], scenario.message)
+    common = [str(Path(sys.executable).parent / "exim"), "-C", str(top / "conf")]
+    send = [*common, "-odi", "-f", scenario.sender, *scenario.recipients]
+    more = [[*common, "-qff"], send] * (scenario.rounds - 1)
+    _run([send, *more], top, scenario)
 
 
-def _run(command: list[str], data: bytes) -> None:
-    subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
+_SCRIPT = """\
+umask 022; u={user}
+if [ -n "$1" ]; then
+  mkdir disk; mount -t tmpfs -o "$1" none disk; chmod 1777 disk
+fi
+set -e
+{before}
+set +e
+[ -z "$2" ] || {{
+  sh -c "$2" & holder=$!
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -e ../ready ] && break; sleep 0.1; done
+}}
+{sends}
+[ -z "$holder" ] || kill $holder
+[ -z "$1" ] || cp -a disk disk-then
+exit 0
+"""
+
+
+def _run(commands: list[list[str]], top: Path, scenario: Scenario) -> None:
+    sends = "\n".join(f"{shlex.join(command)} <../message" for command in commands)
+    script = _SCRIPT.format(user=USER, before=scenario.before, sends=sends)
+    words = ["/bin/sh", "-c", script, "sh", scenario.disk, scenario.meanwhile.replace("TOP", str(top))]
+    if scenario.disk:
+        words = ["unshare", "-m", "--propagation", "private", *words]
+    done = subprocess.run(words, cwd=top / "mail", capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def see(top: Path, scenario: Scenario) -> Seen:
@@ -166,7 +192,7 @@ def _level(text: str) -> str:
 
 def _level_name(name: str) -> str:
     name = _MESSAGE_FILE.sub(r"\1\2/MESSAGE", _ID.sub("ID", name))
-    name = re.sub(r"MESSAGE,S=\d+,W=\d+$", "MESSAGE", name)
+    name = re.sub(r"MESSAGE,S=\d+(,W=\d+)?$", "MESSAGE", name)
     name = re.sub(r"(^|/)q[0-9A-Za-z]{6}-\d+$", r"\1qTIME-INODE", name)
     return re.sub(
         r"(ID|MESSAGE)-[0-9a-zA-Z]+(?=\.)", r"\1", re.sub(r"ID\.[0-9a-z.]+\.(env|msg)", r"ID.\1", name)
@@ -180,6 +206,6 @@ def _level_log(line: str) -> str:
         return ""
     line = re.sub(r"\.lock\.[^ ]+", ".lock.POST", line)
     line = re.sub(r"inode number changed from \d+ to \d+", "inode number changed", line)
-    line = re.sub(r"(tmp/)\d+\.[^ )]*", r"\1MESSAGE", line)
-    line = re.sub(r"ID-\w+(\.msg)", r"ID\1", re.sub(r"temp\.[^ )]*", "temp.NAME", line))
+    line = re.sub(r"\b((?:tmp|new)/)\d+\.[^ )]*", r"\1MESSAGE", line)
+    line = re.sub(r"ID-\w+(\.msg|\.tmp)", r"ID\1", re.sub(r"temp\.[^ )]*", "temp.NAME", line))
     return re.sub(r"pid=\d+", "pid=PID", re.sub(r"/tmp/\.[0-9a-f]+\.[0-9a-f]+", "/tmp/.LOCK", line))

@@ -144,5 +144,6 @@ def _move(temporary: str, place: str, stem: str, counted: Count, work: FileWork)
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
-        raise trouble(error, f'failed to rename "{temporary}" as "{path}"') from None
+        names = (f"{part}/{os.path.basename(name)}" for part, name in (("tmp", temporary), ("new", path)))
+        raise trouble(error, "while renaming {} as {}".format(*names)) from None
     return path

@@ -1,7 +1,7 @@
 """MBX, the mailbox format of c-client (Pine, UW IMAP): its headers and its lock.
 
-A file begins with 2048 bytes: a mark, UIDVALIDITY, the names of thirty keywords, NULs. Lines end in CRLF; each message has one of its own in front:
-when it came, its size, its flags. The lock: shared on the mailbox, exclusive on /tmp/.<device>.<inode> (hexadecimal).
+A file begins with 2048 bytes: a mark, UIDVALIDITY, the names of thirty keywords, NULs. Lines end in CRLF; each message has one of its own in
+front: when it came, its size, its flags. The lock: shared on the mailbox, exclusive on /tmp/.<device>.<inode> (hexadecimal).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def write_single(work: FileWork, body: Body) -> tuple[Written, int]:
     """Under its temporary name. Raises Stopped."""
     directory = work.path.rstrip("/")
     path = f"{directory}/temp.{work.unique}"
-    _prepare(work, path)
+    _prepare(work, path, path)
     size, status = write_new(path, (work.head, *body.chunks(), work.tail), work)
     return Written(path, status.st_ino, work.quota.known_size if work.quota else -1, size), status.st_dev
 
@@ -51,7 +51,7 @@ def remove_single(work: FileWork) -> tuple[Written, int]:
 def write_mailstore(work: FileWork, body: Body) -> tuple[Written, int]:
     """`unique`.env and `unique`.msg; the first appears when the second is whole. Raises Stopped."""
     base = f"{work.path.rstrip('/')}/{work.unique}"
-    _prepare(work, f"{base}.msg")
+    _prepare(work, f"{base}.msg", f"{base}.tmp")
     if work.is_repeat and os.path.exists(f"{base}.env") and os.path.exists(f"{base}.msg"):
         status = os.stat(f"{base}.msg")
         return Written(f"{base}.msg", status.st_ino), status.st_dev
@@ -71,13 +71,12 @@ def write_mailstore(work: FileWork, body: Body) -> tuple[Written, int]:
     return Written(f"{base}.msg", status.st_ino, -1, size), status.st_dev
 
 
-def _prepare(work: FileWork, path: str) -> None:
-    check_directory(work)
+def _prepare(work: FileWork, path: str, first: str) -> None:
+    """`first`: what is opened first, for the log."""
+    check_directory(work, first)
     if work.quota is not None:
         directory = work.quota.directory or work.path.rstrip("/")
         size, files = count(directory, work.quota, work.rules.size_regex)
-        if work.kind == "mailstore":
-            size, files = size + len(work.envelope), files + 1
         check_quota(work, size, files, path)
 
 
@@ -96,7 +95,7 @@ def write_new(
     except OSError as error:
         with suppress(OSError):
             os.unlink(path)
-        raise writing_trouble(error, path) from None
+        raise writing_trouble(error, shown or path) from None
     finally:
         os.close(descriptor)
 
@@ -111,5 +110,8 @@ def _open_fresh(path: str, mode: int) -> int:
             descriptor = os.open(path, _CREATE, mode)
         else:
             raise
+    if os.fstat(descriptor).st_gid != os.getegid():  # a set-group directory gave it another
+        with suppress(OSError):
+            os.fchown(descriptor, -1, os.getegid())
     os.fchmod(descriptor, mode)
     return descriptor

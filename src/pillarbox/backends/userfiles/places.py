@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 
 from pillarbox.backends.userfiles.stopping import stop, trouble
@@ -57,11 +58,12 @@ def make_directory(path: str, work: FileWork, text: str = "") -> None:
             reason = f"failed to create directories for {work.path}: {os.strerror(error.errno or 0)}"
             raise trouble(error, text or reason) from None
         with suppress(OSError):
-            os.chmod(each, mode)
+            if stat.S_IMODE(os.stat(each).st_mode) & 0o777 != mode & 0o777:
+                os.chmod(each, mode)  # takes away the set-group bit that a directory above has given it
 
 
-def check_directory(work: FileWork) -> None:
-    """The directory of a delivery into new files: there, or made. Raises Stopped."""
+def check_directory(work: FileWork, file: str) -> None:
+    """The directory of a delivery into new files: there, or made. `file`: what is to be opened in it. Raises Stopped."""
     path = work.path.rstrip("/") or "/"
     try:
         os.stat(path)
@@ -71,6 +73,6 @@ def check_directory(work: FileWork) -> None:
                 f"tried to create file in {path}, but file creation outside the home directory is not permitted"
             ) from None
         if work.rules.creates_directory:
-            make_directory(path, work)
+            make_directory(path, work, f"while creating file {file}")
     except OSError as error:
         raise trouble(error, f"failed to stat {path}") from None

@@ -7,13 +7,15 @@ have several names count once over all of them.
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from typing import Any, Protocol
 
-from pillarbox.backends.userfiles.stopping import Stopped
+from pillarbox.backends.userfiles.stopping import Stopped, stop
 from pillarbox.ports.userfiles import FileWork, NotWritten, Quota
 
 _DEPTH = 64
+_WHY = re.compile(r"at position (\d+); (.*)")
 
 
 class Pattern(Protocol):
@@ -39,12 +41,11 @@ def _full(path: str, which: str) -> Stopped:
 
 
 def count(directory: str, quota: Quota, size_regex: str) -> tuple[int, int]:
-    """(bytes, files) beneath a directory; known numbers stand in for counted ones. As with Exim, who has opened the new file when it counts,
-    that one counts too."""
+    """(bytes, files) beneath a directory; known numbers stand in for counted ones. As with Exim directories count as files: a Maildir begins
+    with three."""
     if quota.known_size >= 0 and (quota.known_files >= 0 or quota.files <= 0):
         return quota.known_size, max(quota.known_files, 0)
     size, files = _count(directory, regex(size_regex) if size_regex else None, _DEPTH)
-    files += 1
     return (
         quota.known_size if quota.known_size >= 0 else size,
         quota.known_files if quota.known_files >= 0 else files,
@@ -65,7 +66,7 @@ def _count(directory: str, size_of: Pattern | None, depth: int) -> tuple[int, in
         try:
             if entry.is_dir(follow_symlinks=False):
                 inner = _count(entry.path, size_of, depth - 1) if depth else (0, 0)
-                total, files = total + inner[0], files + inner[1]
+                total, files = total + inner[0], files + inner[1] + 1
             elif entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
                 total, files = total + status.st_size // max(status.st_nlink, 1), files + 1
@@ -87,8 +88,13 @@ def size_in_name(name: str, size_of: Pattern | None) -> int | None:
 
 @lru_cache(maxsize=64)
 def regex(pattern: str) -> Pattern:
-    """Imported when the first is wanted; most mailboxes have none."""
+    """Imported when the first is wanted; most mailboxes have none. Raises Stopped."""
     import pcre2  # type: ignore[import-untyped]
 
-    compiled: Pattern = pcre2.compile(os.fsencode(pattern))
+    try:
+        compiled: Pattern = pcre2.compile(os.fsencode(pattern))
+    except pcre2.PatternError as error:
+        found = _WHY.search(str(error))
+        why = f"{found[2]} at offset {found[1]}" if found else str(error)
+        raise stop(f'regular expression error in "{pattern}": {why}') from None
     return compiled

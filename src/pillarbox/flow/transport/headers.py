@@ -22,8 +22,9 @@ def return_path(sender: str | None) -> bytes:
 
 
 def envelope_to(recipients: Iterable[str]) -> bytes:
-    """`Envelope-to: a@example, b@example`, each address once (Exim 48.5.6)."""
-    return f"Envelope-to: {', '.join(dict.fromkeys(recipients))}\n".encode()
+    """`Envelope-to: a@example,` and in a line of its own ` b@example`, each address once (Exim 48.5.6)."""
+    addresses = ",\n ".join(dict.fromkeys(recipients))
+    return f"Envelope-to: {addresses}\n".encode()
 
 
 def delivery_date(now: float) -> bytes:

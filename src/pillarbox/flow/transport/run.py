@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from pillarbox.config.errors import OptionError
-from pillarbox.config.numbers import NAME
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, fail_all
@@ -95,7 +93,7 @@ class Transports:
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
         try:
-            limit = await self._limit(transport, job)
+            limit = await transport.limit_of(job, self._services)
             if 0 < limit < job.message.size:
                 text = f"message is too big (transport limit = {limit})"
                 return fail_all(job, Reason(text, text))
@@ -109,16 +107,6 @@ class Transports:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
-
-    async def _limit(self, transport: Transport, job: Job) -> int:
-        """Raises ExpansionFailed, ExpansionDeferred."""
-        option = f"message_size_limit in {transport.name} transport"
-        try:
-            return await transport.limit_of(job, self._services)
-        except ExpansionFailed as error:
-            raise ExpansionFailed(f"failed to expand {option}: {error}") from None
-        except OptionError as error:
-            raise ExpansionFailed(f"invalid {option}: {str(error).replace(NAME, '').strip()}") from None
 
     async def _deliver(self, transport: Transport, job: Job) -> list[Outcome]:
         place = self._places.get(job.assignments[0].transport)

@@ -43,7 +43,7 @@ from pillarbox.flow.transport.rewriting import rewritten
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Surroundings, Unfit, surroundings_of
 from pillarbox.flow.transport.writing import Copy
-from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.address import quote_local_part
@@ -200,6 +200,11 @@ class Transport(Driver, family="transport"):
             return await self.return_path.expand(scope) or None
         except ForcedFailure:
             return job.sender
+        except ExpansionFailed as error:
+            text = (
+                f'Failed to expand return path "{self.return_path.source}" in {self.name} transport: {error}'
+            )
+            raise ExpansionFailed(text) from None
 
     async def prepare(self, job: Job, services: TransportServices) -> Prepared:
         """What the delivery of a local transport needs. Raises Unfit, ExpansionFailed, ExpansionDeferred."""
@@ -213,10 +218,10 @@ class Transport(Driver, family="transport"):
                 services,
                 creator=creator if self.runs_as_creator and creator[0] >= 0 else None,
             )
+            sender = await self._own_sender_of(job, scope)
         except Unfit as error:
             services.journal.panic(f"{job.envelope.id} {error}")
             raise
-        sender = await self.sender_of(job, scope)
         facets: dict[type, object] = {
             DeliveryFacts: DeliveryFacts(self.addresses_of(job), Tainted(sender or ""))
         }
@@ -224,6 +229,13 @@ class Transport(Driver, family="transport"):
         if first is not None and first.home != surroundings.home:
             facets[Assignment] = msgspec.structs.replace(first, home=surroundings.home)
         return Prepared(scope.with_facets(facets), surroundings, sender)
+
+    async def _own_sender_of(self, job: Job, scope: Scope) -> str | None:
+        """Raises Unfit, ExpansionDeferred."""
+        try:
+            return await self.sender_of(job, scope)
+        except ExpansionFailed as error:
+            raise Unfit(str(error)) from None
 
     @property
     def runs_as_creator(self) -> bool:
@@ -256,11 +268,17 @@ class Transport(Driver, family="transport"):
         )
 
     async def limit_of(self, job: Job, services: TransportServices) -> int:
-        """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed, ExpansionDeferred, OptionError."""
+        """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed, ExpansionDeferred."""
         if self.size_limit or self.message_size_limit is None or self.message_size_limit.is_constant:
             return self.size_limit
         text = await self.message_size_limit.expand(scope_of(job, services))
-        return parse_integer(text) if text.strip() else 0
+        try:
+            return parse_integer(text) if text.strip() else 0
+        except OptionError:
+            reason = (
+                f'invalid message_size_limit in {self.name} transport: integer expected but "{text}" found'
+            )
+            raise ExpansionFailed(reason) from None
 
     def retry_key_of(self, assignment: Assignment) -> str:
         """Of a local delivery, in the retry hints (`retry_use_local_part`)."""

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from pillarbox.flow.transport.headers import BLANK_LINE
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 
@@ -58,6 +59,10 @@ class Copy(msgspec.Struct, frozen=True):
         return chain((self.headers, BLANK_LINE), self.body)
 
 
+class FrameFailed(ExpansionDeferred):
+    """What stands around a copy cannot be made: deferred, and no matter for the panic log."""
+
+
 class Frame(msgspec.Struct, frozen=True):
     """What stands around a copy, expanded."""
 
@@ -71,9 +76,9 @@ class Frame(msgspec.Struct, frozen=True):
 async def frame_of(
     options: WritingOptions, scope: Scope, sender: str | None, recipients: Sequence[str]
 ) -> Frame:
-    """Raises ExpansionFailed, ExpansionDeferred."""
-    before = await _expanded(options.message_prefix, scope)
-    after = await _expanded(options.message_suffix, scope)
+    """Raises FrameFailed."""
+    before = await _expanded(options.message_prefix, "prefix", options.name, scope)
+    after = await _expanded(options.message_suffix, "suffix", options.name, scope)
     return Frame(before, after, sender or "", tuple(recipients))
 
 
@@ -106,10 +111,13 @@ def _batch_smtp(copy: Copy, frame: Frame) -> Iterator[bytes]:
         yield b"\n"
 
 
-async def _expanded(template: Template | None, scope: Scope) -> bytes:
+async def _expanded(template: Template | None, which: str, name: str, scope: Scope) -> bytes:
     if template is None:
         return b""
-    return (await template.expand(scope)).encode("utf-8", "surrogateescape")
+    try:
+        return (await template.expand(scope)).encode("utf-8", "surrogateescape")
+    except ExpansionFailed:
+        raise FrameFailed(f'Expansion of "{template.source}" ({which} for {name} transport) failed') from None
 
 
 def escaping(check: str | None, escape: str | None) -> Change:

@@ -13,8 +13,6 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from pillarbox.mail.message import Body, MemoryBody
 from pillarbox.ports.localwork import Actor, FileFacts, FoundFile
 from pillarbox.ports.userfiles import FileResult, FileWork, NotWritten
@@ -100,7 +98,7 @@ class Desk:
             return self._do(parse_request(frame))
         except Refused as refused:
             return Refusal(str(refused))
-        except (OSError, msgspec.DecodeError) as error:
+        except Exception as error:  # a fault in one piece of work is not the end of the others
             return Refusal(f"{type(error).__name__}: {error}")
 
     def _do(self, request: Request) -> Answer:

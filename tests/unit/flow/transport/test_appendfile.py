@@ -1,6 +1,5 @@
 """The appendfile transport: where it writes, what it writes, what it refuses."""
 
-import dataclasses
 import re
 
 import pytest
@@ -154,9 +153,9 @@ async def test_a_repeat_looks_for_its_field_as_it_was_written():
             return await super().deliver(work, body, actor)
 
     world = World(lambda c: assigned(c, "box"), {})
-    services = dataclasses.replace(world.services, local_work=Looking())
+    world.services.local_work = Looking()
     job = replace(job_for("bob@local.example"), is_repeat=True)
     for options in ({"use_crlf": True}, {"mbx_format": True}, {}):
         box = Appendfile(name="box", file=Template.parse("/mail/box"), **options)
-        await box.deliver(job, services)
+        await box.deliver(job, world.services)
     assert looked_for == [b"Subject: x\r\n", b"Subject: x\r\n", b"Subject: x\n"]

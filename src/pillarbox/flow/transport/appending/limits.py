@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Protocol
 
 from pillarbox.language.expand.errors import ExpansionFailed
@@ -10,7 +11,8 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.userfiles import Quota
 
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?)([KMG]?)(%?)\s*(/.*)?", re.DOTALL)
+_NUMBER = re.compile(r"\s*(-?\d+(?:\.\d*)?)([KMG]?)(%?)\s*(/.*)?", re.DOTALL)
+_MOST = (1 << 63) - 1
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -73,10 +75,15 @@ async def _number(template: Template | None, option: str, name: str, scope: Scop
     if found is None:
         if not text.strip():
             return 0, False, False
-        source = template.source
-        raise BadLimit(f'Malformed value "{text}" (expansion of "{source}") in {name} transport')
-    number = int(float(found[1]) * _UNITS[found[2]])
+        raise _malformed(text, template, name)
+    if found[3] and option != "quota_warn_threshold":
+        raise _malformed(text, template, name)
+    number = max(0, min(int(Decimal(found[1]) * _UNITS[found[2]]), _MOST))
     return number, "no_check" in (found[4] or ""), bool(found[3])
+
+
+def _malformed(text: str, template: Template, name: str) -> BadLimit:
+    return BadLimit(f'Malformed value "{text}" (expansion of "{template.source}") in {name} transport')
 
 
 async def _known(template: Template | None, option: str, name: str, scope: Scope) -> int:

@@ -147,6 +147,8 @@ class MailboxOptions(Batching):
         for field in ("quota_directory", "quota_filecount"):
             if getattr(self, field) is not None and self.directory is None:
                 raise OptionError(f'{field} must not be set without "directory"', field)
+        if self.quota_filecount is not None and self.quota is None:
+            raise OptionError("quota must be set if quota_filecount is set", "quota_filecount")
 
     def _check_locks(self) -> None:
         put = object.__setattr__

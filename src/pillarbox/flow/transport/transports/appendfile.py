@@ -68,7 +68,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             return defer_all(job, Reason(str(error), "mailbox is not available"), retry_keys=(key,))
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)
-        return [self._outcome(each, result, place) for each in job.assignments]
+        return [self._outcome(a, result, place, number > 0) for number, a in enumerate(job.assignments)]
 
     async def _deliver_own(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -136,7 +136,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             forced_mode=first.mode if first.mode is not None else -1,
             quota=quota,
             message_size=job.message.size,
-            directory=prepared.surroundings.directory,
+            directory=plain(prepared.surroundings.directory),
             comsat_user=plain(first.local_part) if self.notify_comsat else "",
         )
 
@@ -167,10 +167,16 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         assignments = tuple(msgspec.structs.replace(a, transport=name) for a in job.assignments)
         return await other.deliver(msgspec.structs.replace(job, assignments=assignments), services)
 
-    def _outcome(self, assignment: Assignment, result: FileResult, place: Place | None = None) -> Outcome:
+    def _outcome(
+        self,
+        assignment: Assignment,
+        result: FileResult,
+        place: Place | None = None,
+        is_additional: bool = False,
+    ) -> Outcome:
         if isinstance(result, Written):
             word = place.path if place is not None and assignment.file else ""
-            return delivered(assignment, path=result.path, log_word=word)
+            return delivered(assignment, path=result.path, log_word=word, is_additional=is_additional)
         assert isinstance(result, NotWritten)
         if result.is_permanent:
             return failed(assignment, Reason(result.text, "mailbox is not available"))
