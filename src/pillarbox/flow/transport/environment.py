@@ -50,12 +50,9 @@ def environment_of(
 
 def _names(assignment: Assignment) -> tuple[str, str, str, str]:
     """LOCAL_PART, its affixes, RECIPIENT: for a redirected pipe those of the address that was redirected."""
-    return (
-        assignment.local_part or assignment.candidate.local_part,
-        assignment.local_part_prefix,
-        assignment.local_part_suffix,
-        assignment.candidate.address,
-    )
+    local_part = assignment.local_part or assignment.candidate.local_part
+    prefix, suffix = assignment.local_part_prefix, assignment.local_part_suffix
+    return local_part, prefix, suffix, f"{prefix}{local_part}{suffix}@{assignment.domain}"
 
 
 def more_variables(settings: Iterable[str]) -> list[tuple[str, str]]:
