@@ -43,10 +43,12 @@ from pillarbox.flow.queue.runner import FrozenRules, QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
 from pillarbox.flow.route.chain import Chain
+from pillarbox.flow.route.dns_rules import checked_resolver, dns_rules
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.settings import (
     AclNames,
     Bounces,
+    Dns,
     Identity,
     LocalMail,
     Logging,
@@ -122,6 +124,7 @@ class Mta:
         acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
         self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
+        self.expansion.resolver = checked_resolver(world.resolver, config.main(Dns), self.expansion)
         self.tls = _server_tls(config, self.expansion)
         self.chain = chain_class(config.routers, self._route_services())
         self._build_queue()
@@ -142,6 +145,7 @@ class Mta:
             work=world.local_work,
             own_work=local_work(None),
             rewrite=config.rewrite,
+            dns=dns_rules(config.main(Dns), self.expansion, world.resolver.search_list),
             random=Random(SEED) if is_test_harness() else SystemRandom(),
         )
 

@@ -206,7 +206,7 @@ class _Asking:
         local_part, _, domain = assignment.address.rpartition("@")
         above = zip(candidate.parents, candidate.redirected_by, strict=True)
         same = sum(p.address == candidate.address and by != assignment.router for p, by in above)
-        key = (local_part, domain.lower(), same)
+        key = (local_part, domain, same)
         is_repeat = key in self._shown
         self._shown.add(key)
         yield assignment.address + ("   [duplicate, would not be delivered]" if is_repeat else "")
@@ -254,14 +254,17 @@ def _hosts(assignment: Assignment) -> Iterator[str]:
         for host in assignment.hosts:
             yield f"  host {host.name}{' ' * 10}"
         return
-    rows = [(host, address) for host in assignment.hosts for address in host.addresses]
+    hosts = [*assignment.unusable, *assignment.hosts]
+    if assignment.unusable:
+        hosts.sort(key=lambda host: host.mx_preference or 0)
+    rows = [(host, address) for host in hosts for address in host.addresses or ("",)]
     name_width = max((len(host.name) for host, _ in rows), default=0)
     address_width = max((len(address) for _, address in rows), default=0)
     for host, address in rows:
-        line = f"  host {host.name:<{name_width}} "
-        line += f"[{address}]" + " " * (address_width - len(address))
+        shown = address or "unknown"
+        line = f"  host {host.name:<{name_width}} [{shown}]" + " " * (address_width - len(shown))
         if host.mx_preference is not None:
-            line += f"  MX={host.mx_preference}"
+            line += f" MX={host.mx_preference}"
         if host.port:
             line += f" port={host.port}"
-        yield line
+        yield line if address else f"{line} ** unusable **"

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import Holding, waiting
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.notices import recipients_of
@@ -165,6 +166,8 @@ class Delivery:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
+                if routed.new_domains:
+                    queued = with_new_domains(queued, dict(routed.new_domains))
                 if routed.new_domains:
                     queued = with_new_domains(queued, dict(routed.new_domains))
                 for letter in routed.letters:

@@ -122,7 +122,8 @@ class _Run:
     """The routing of the candidates of one message, or of one that is asked about, and their descendants."""
 
     __slots__ = (
-        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_letters", "_log", "_purpose", "_redirected",
+        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_letters", "_log", "_new_domains",
+        "_purpose", "_redirected",
         "_scope", "_stages", "_trace", "_verified",
     )  # fmt: skip
 
@@ -142,6 +143,7 @@ class _Run:
         self._redirected: list[tuple[Candidate, str]] = []
         self._log: list[LogLine] = []
         self._letters: list[Letter] = []
+        self._new_domains: dict[str, str] = {}
         self._verified: dict[str, bool] = {}
 
     async def route_in_turn(self, candidate: Candidate) -> None:
@@ -200,6 +202,7 @@ class _Run:
             tuple(self._history),
             tuple(self._log),
             tuple(self._letters),
+            tuple(self._new_domains.items()),
         )
 
     def _assignments(self, goes_backwards: bool) -> tuple[Assignment, ...]:
@@ -317,7 +320,9 @@ class _Run:
                     )
                     assignment = msgspec.structs.replace(assignment, candidate=twice)
                 self._keep((*_identity(candidate), task.copy), assignment)
-            case Redirected(children=children, and_continue=and_continue):
+            case Redirected(children=children, and_continue=and_continue, new_domain=new_domain):
+                if new_domain:
+                    self._new_domains[candidate.domain] = new_domain
                 if and_continue:
                     children = tuple(_below_copy(child) for child in children)
                 self._redirect(candidate, router, children)

@@ -6,14 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from pillarbox.flow.route.exchangers import mx_hosts
 from pillarbox.flow.route.hosts import (
     Found,
     Method,
     addresses_of,
     drop_ignored,
     is_ip_address,
-    is_local_address,
-    mx_hosts,
+    is_this_machine,
 )
 from pillarbox.flow.route.result import Declined, Host, Passed, Refused, RouteResult
 from pillarbox.flow.route.route_rules import Divider, HostItem
@@ -72,7 +72,7 @@ class HostFinder:
                 return self._not_found(item.name)
             case "found":
                 host = Host(item.name, found.addresses, item.port, is_secure=found.is_secure)
-                if any(is_local_address(address, self.visit.services) for address in found.addresses):
+                if is_this_machine(item.name, found, self.visit):
                     if not is_first:
                         return None
                     result = await self.router.routed_to_self(self.visit, item.name)
@@ -92,6 +92,8 @@ class HostFinder:
                     return None
                 result = await self.router.routed_to_self(self.visit, found.self_name, is_mx=True)
                 return result if result is not None else hosts
+            case "insecure":
+                return self.router.lookup_deferred(self.visit, "host lookup done insecurely", found.detail)
             case "again":
                 return self.router.lookup_deferred(
                     self.visit, f"MX lookup for {item.name} did not complete: {found.detail}"

@@ -87,6 +87,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """`noerror` of a filter."""
     router_variables: tuple[tuple[str, str], ...] = ()
     """`r_…` as routers' `set` left them."""
+    unusable: tuple[Host, ...] = ()
+    """Hosts that were found without an address: only shown."""
     host_data: str = ""
     """The host list of manualroute as it is written, for local transports (`$host`)."""
 
@@ -112,6 +114,8 @@ class Redirected(msgspec.Struct, frozen=True):
 
     children: tuple[Candidate | Assignment, ...]
     and_continue: bool = False
+    new_domain: str = ""
+    """The address only got another domain, and so do the headers that had the old one."""
 
 
 class Declined(msgspec.Struct, frozen=True):
@@ -214,3 +218,5 @@ class Routed(msgspec.Struct, frozen=True):
     """`refused` and `postponed`, and the assignments, in the order in which they came up."""
     log: tuple[LogLine, ...] = ()
     letters: tuple[Letter, ...] = ()
+    new_domains: tuple[tuple[str, str], ...] = ()
+    """(old, new): domains that routing completed, to be changed in the message's headers."""

@@ -9,12 +9,11 @@ Known gaps: what is declared `inert`; items of `headers_remove` are expanded whe
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
-from pillarbox.config.declare import Driver, Unready, derived, option
+from pillarbox.config.declare import Driver, derived, option
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import (
     Condition,
@@ -44,6 +43,7 @@ from pillarbox.flow.route.result import (
     RouteResult,
 )
 from pillarbox.flow.route.route_rules import parse_hosts
+from pillarbox.flow.route.translation import translated
 from pillarbox.flow.route.visit import Visit, plain_reason
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
@@ -125,10 +125,12 @@ class Router(Driver, family="router"):
         default=False, doc="Do not log its failures and the deliveries of what it accepts."
     )
     dnssec_request_domains: DomainList | None = option(
-        default="*", doc="Domains for which validated answers of the DNS are asked for.", inert="noted"
+        default="*",
+        doc="Domains for which validated answers are asked for; here they always are.",
+        inert="noted",
     )
     dnssec_require_domains: DomainList | None = option(
-        default=None, doc="Domains for which only validated answers count.", inert="refused"
+        default=None, doc="Domains for which only validated answers count."
     )
     dsn_lasthop: bool = option(
         default=False, doc="What it accepts leaves the world of DSN: report that now.", inert="noted"
@@ -166,9 +168,7 @@ class Router(Driver, family="router"):
     self_action: SelfOption = option(
         default=SelfAction("freeze"), name="self", doc="What to do when the first host found is this machine."
     )
-    translate_ip_address: Template | None = option(
-        default=None, doc="Turns host addresses into others.", inert="refused"
-    )
+    translate_ip_address: Template | None = option(default=None, doc="Turns host addresses into others.")
     transport: Template | None = option(default=None, doc="The transport for addresses that it accepts.")
     transport_current_directory: Template | None = option(
         default=None, doc="Directory in which the transport runs."
@@ -232,18 +232,21 @@ class Router(Driver, family="router"):
         """Whether descendants of an address may come here again."""
         return True
 
-    def unready(self) -> Iterator[Unready]:
-        if self.self_action.rewrites:
-            yield Unready("self", "rewriting of headers in `reroute: rewrite:` is not supported yet")
-
     @abstractmethod
     async def route(self, visit: Visit) -> RouteResult:
         """All preconditions hold: where does the address go? Raises ExpansionFailed and ExpansionDeferred, which postpone."""
 
     async def assign(
-        self, visit: Visit, hosts: tuple[Host, ...] = (), *, transport: Template | None = None
+        self,
+        visit: Visit,
+        hosts: tuple[Host, ...] = (),
+        *,
+        transport: Template | None = None,
+        unusable: tuple[Host, ...] = (),
     ) -> RouteResult:
         """Accept, with what the generic options say about the delivery; Exim's order of expansion."""
+        if self.translate_ip_address is not None and hosts:
+            hosts = await translated(hosts, self.translate_ip_address, visit)
         changes = await self.inherited(visit)
         name = ""
         chosen = transport or self.transport
@@ -254,7 +257,7 @@ class Router(Driver, family="router"):
         if name and self.fallback_hosts is not None and visit.services.transports[name]:
             changes["fallback_hosts"] = await _fallback(visit, await visit.expand(self.fallback_hosts))
         return Assigned(
-            msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, **changes),
+            msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, unusable=unusable, **changes),
             await self.is_unseen(visit),
         )
 
@@ -390,11 +393,11 @@ class Router(Driver, family="router"):
             return f"R:{visit.candidate.address}"
         return f"R:{visit.domain}"
 
-    def lookup_deferred(self, visit: Visit, text: str) -> Postponed | Passed:
-        """A host lookup cannot say now: `pass_on_timeout`."""
+    def lookup_deferred(self, visit: Visit, text: str, detail: str = "") -> Postponed | Passed:
+        """A host lookup cannot say now: `pass_on_timeout`. `detail`: what is not for the log."""
         if self.pass_on_timeout:
             return Passed(self.pass_router)
-        return self.postpone(visit, text)
+        return msgspec.structs.replace(self.postpone(visit, text), detail=detail)
 
     async def routed_to_self(self, visit: Visit, hostname: str, *, is_mx: bool = False) -> RouteResult | None:
         """The first host is this machine: what `self` says; None for `send`. `is_mx`: an MX record said so."""
@@ -430,7 +433,7 @@ class Router(Driver, family="router"):
         child = msgspec.structs.replace(
             child, self_hostname=hostname, address_data=visit.address_data, start_router=self.redirect_router
         )
-        return Redirected((child,))
+        return Redirected((child,), new_domain=child.domain if self.self_action.rewrites else "")
 
 
 async def _fallback(visit: Visit, text: str) -> tuple[Host, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
+from pillarbox.flow.route.dns_rules import DnsRules
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.language.rewrite.rules import RewriteRules
@@ -40,5 +41,6 @@ class RouteServices:
     """For addresses that redirection makes."""
     facets: Mapping[type, object] = field(default_factory=dict)
     """More facets for the scope of a delivery's routing: `Config.main_facets`."""
+    dns: DnsRules = field(default_factory=DnsRules)
     random: Random = field(default_factory=SystemRandom)
     """Shuffles hosts of equal preference."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pillarbox.flow.route.result import Letter, LogLine
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.taint import plain
+from pillarbox.language.expand.template import Template
 from pillarbox.language.filter.texts import quoted
 
 if TYPE_CHECKING:
@@ -38,7 +40,11 @@ async def tell_of(
     visit.log += [LogLine(f"{router.name} router: skipped error: {mistake}") for mistake in mistakes]
     if router.syntax_errors_to is None or visit.purpose != "deliver":
         return
-    text = await _own_text(router, visit)
+    to = await _expanded(router.syntax_errors_to, "syntax_errors_to", router, visit)
+    if not to:
+        return
+    text = await _expanded(router.syntax_errors_text, "syntax_errors_text", router, visit)
+    text += "\n\n" if text else ""
     text += f"The {router.name} router encountered the following error(s):\n\n"
     for mistake in mistakes:
         about = f" in the address\n  {quoted(mistake.item)}" if mistake.item else ""
@@ -50,16 +56,15 @@ async def tell_of(
             else "No valid addresses were generated."
         )
         text += f"{outcome}\n"
-    visit.letters.append(Letter(router.syntax_errors_to, SUBJECT, text))
+    visit.letters.append(Letter(plain(to), SUBJECT, text))
 
 
-async def _own_text(router: Redirect, visit: Visit) -> str:
-    """`syntax_errors_text`, which may fail without harm."""
-    if router.syntax_errors_text is None:
+async def _expanded(template: Template | None, name: str, router: Redirect, visit: Visit) -> str:
+    """Empty when it fails, which does no harm but to the letter."""
+    if template is None:
         return ""
     try:
-        text = await visit.expand(router.syntax_errors_text)
+        return await visit.expand(template)
     except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
-        visit.log.append(LogLine(f"Failed to expand syntax_errors_text for {router.name} router: {error}"))
+        visit.log.append(LogLine(f"Failed to expand {name} for {router.name} router: {error}"))
         return ""
-    return f"{text}\n\n"

@@ -6,6 +6,9 @@ from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.kinds import Duration
 from pillarbox.language.match.domains import DomainList
 
+USUAL_NAMES = r"(?i)^(?>(?(1)\.|())[^\W](?>[a-z0-9/_-]*[^\W])?)+(\.?)$"
+"""Exim's default: no name that it refuses can be asked for here either."""
+
 
 class Dns(MainOptions):
     """How names are looked up."""
@@ -16,18 +19,16 @@ class Dns(MainOptions):
         extension=True,
     )
     allow_mx_to_ip: bool = option(
-        default=False, doc="Take an IP address where an MX record should name a host.", inert="noted"
+        default=False, doc="Take an IP address where an MX record should name a host."
     )
     dns_again_means_nonexist: DomainList | None = option(
-        default=None, doc="Domains for which no answer means that there is no such domain.", inert="noted"
+        default=None, doc="Domains for which no answer means that there is no such domain."
     )
-    dns_check_names_pattern: str = option(
-        default=r"(?i)^(?>(?(1)\.|())[^\W](?>[a-z0-9/_-]*[^\W])?)+(\.?)$",
-        doc="What a host name may look like.",
-        inert="noted",
-    )
+    dns_check_names_pattern: str = option(default=USUAL_NAMES, doc="What a host name may look like.")
     dns_cname_loops: int = option(
-        default=1, doc="How many aliases to follow that the resolver left.", inert="noted"
+        default=1,
+        doc="How many aliases to follow that the name server left; here always up to ten.",
+        inert="noted",
     )
     dns_csa_search_limit: int = option(
         default=5, doc="How many parent domains to ask for CSA records.", inert="noted"
@@ -36,10 +37,12 @@ class Dns(MainOptions):
         default=True, doc="Ask for CSA records of an address in HELO by its name.", inert="noted"
     )
     dns_dnssec_ok: int = option(
-        default=-1, doc="Ask for DNSSEC: 1 yes, 0 no, -1 as the system does.", inert="noted"
+        default=-1,
+        doc="Ask for DNSSEC: 1 yes, 0 no. Name servers are always asked whether an answer is validated.",
+        inert="noted",
     )
     dns_ipv4_lookup: DomainList | None = option(
-        default=None, doc="Domains whose hosts are looked up for IPv4 only.", inert="noted"
+        default=None, doc="Domains whose hosts are looked up for IPv4 only."
     )
     dns_retrans: Duration = option(default="0s", doc="Time-out of one query; 0: five seconds.", inert="noted")
     dns_retry: int = option(

@@ -45,6 +45,10 @@ class PacketError(ValueError):
     """Not a well-formed answer; `str()` says why."""
 
 
+class AliasLoop(PacketError):
+    """The CNAMEs in the packet lead in a circle, or too far."""
+
+
 class NameError(ValueError):
     """Not a name that the DNS can hold."""
 
@@ -128,7 +132,7 @@ def _follow(name: str, aliases: dict[str, tuple[str, int]]) -> tuple[str, int]:
         if target is None:
             return name, ttl
         name, ttl = target[0], min(ttl, target[1])
-    raise PacketError("CNAME chain is too long")
+    raise AliasLoop("CNAME chain is too long")
 
 
 class _Reader:

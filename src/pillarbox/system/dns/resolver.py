@@ -21,6 +21,7 @@ from pillarbox.system.dns.packet import (
     NOERROR,
     NXDOMAIN,
     RCODE_NAMES,
+    AliasLoop,
     NameError,
     PacketError,
     Response,
@@ -73,6 +74,10 @@ class DnsResolver:
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await asyncio.shield(task)  # others may wait for it: our being cancelled must not end it
 
+    def search_list(self) -> tuple[str, ...]:
+        """Domains that complete a name."""
+        return self._servers.search_list(self._clock.monotonic())
+
     def forget(self) -> None:
         """Empty the cache."""
         self._cache.clear()
@@ -94,7 +99,12 @@ class DnsResolver:
                 question = encode_question(asked, kind)
             except NameError as error:
                 return Answer("no_name", detail=str(error))
-            result = await self._exchange(question, asked, kind)
+            try:
+                result = await self._exchange(question, asked, kind)
+            except AliasLoop:
+                return self._keep(
+                    (name, kind), Answer("no_name", detail=f"CNAME loop for {name} encountered")
+                )
             if isinstance(result, str):
                 return self._keep((name, kind), Answer("again", detail=result))
             response, server = result
@@ -123,6 +133,8 @@ class DnsResolver:
                 except ServerSilent as error:
                     somebody_was_silent = True
                     trouble.append(f"{server} {error}")
+                except AliasLoop:
+                    raise
                 except PacketError as error:
                     trouble.append(f"{server} sent a bad packet: {error}")
                 else:

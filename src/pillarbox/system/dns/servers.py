@@ -14,6 +14,7 @@ import msgspec
 
 _MAX_SERVERS = 3
 """As in the C library (MAXNS): it bounds how long one question can take."""
+_MAX_SEARCH = 6
 _LOOK_AGAIN_AFTER = 5.0
 _MAX_FILE = 65_536
 
@@ -61,10 +62,20 @@ def parse_resolv_conf(text: str) -> tuple[NameServer, ...]:
     return tuple(servers[:_MAX_SERVERS]) or (NameServer("127.0.0.1", is_trusted=True),)
 
 
+def parse_search_list(text: str) -> tuple[str, ...]:
+    """The last `search` or `domain` line (resolv.conf(5)), at most six names, without final dots."""
+    names: list[str] = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] in ("search", "domain"):
+            names = words[1:2] if words[0] == "domain" else words[1:]
+    return tuple(name.rstrip(".").lower() for name in names[:_MAX_SEARCH] if name.strip("."))
+
+
 class NameServers:
     """The list in force. `configured` empty: from `resolv_conf`, looked at every few seconds."""
 
-    __slots__ = ("_configured", "_from_file", "_look_at", "_path", "_stamp")
+    __slots__ = ("_configured", "_from_file", "_look_at", "_path", "_search", "_stamp")
 
     def __init__(self, configured: Iterable[NameServer] = (), resolv_conf: str = "/etc/resolv.conf") -> None:
         self._configured = tuple(configured)[:_MAX_SERVERS]
@@ -72,6 +83,7 @@ class NameServers:
         self._stamp: tuple[int, int, int] | None = None
         self._from_file = parse_resolv_conf("")
         self._look_at = float("-inf")
+        self._search: tuple[str, ...] = ()
 
     def current(self, now: float) -> tuple[NameServer, ...]:
         """`now`: monotonic seconds."""
@@ -82,6 +94,13 @@ class NameServers:
             self._read_if_changed()
         return self._from_file
 
+    def search_list(self, now: float) -> tuple[str, ...]:
+        """Domains that complete a name, of resolv.conf also when other servers are asked. `now`: monotonic seconds."""
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_AGAIN_AFTER
+            self._read_if_changed()
+        return self._search
+
     def _read_if_changed(self) -> None:
         """A file that has gone for a moment leaves the old list in force."""
         try:
@@ -90,7 +109,8 @@ class NameServers:
             if stamp == self._stamp:
                 return
             with open(self._path, encoding="utf-8", errors="replace") as file:
-                self._from_file = parse_resolv_conf(file.read(_MAX_FILE))
+                text = file.read(_MAX_FILE)
+            self._from_file, self._search = parse_resolv_conf(text), parse_search_list(text)
             self._stamp = stamp
         except OSError:
             return

@@ -181,11 +181,13 @@ def _line_delivered(
 
 
 def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
-    """`word (nearest parent) <recipient>`, as far as they differ; all parents when the style asks for them."""
+    """`word <recipient>`, as far as they differ; all parents between when the style asks for them, the nearest of files, pipes and
+    answers."""
     if word == outcome.recipient:
         return printable(word)
-    shown = outcome.parents if style.shows("all_parents") else outcome.parents[:1]
-    parents = "".join(f" ({printable(parent)})" for parent in shown)
+    count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
+    shown = outcome.parents[:count]
+    parents = f" ({', '.join(map(printable, shown))})" if shown else ""
     return f"{printable(word)}{parents} <{printable(outcome.recipient)}>"
 
 
@@ -203,6 +205,8 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
         line += f" X={outcome.tls_cipher}"
     if outcome.certificate and style.shows("tls_certificate_verified"):
         line += f" CV={outcome.certificate}"
+    if outcome.peer_name and style.shows("tls_peerdn"):
+        line += f' DN="{_quoted(outcome.peer_name)}"'
     if outcome.authenticator:
         line += f" A={outcome.authenticator}"
     return line

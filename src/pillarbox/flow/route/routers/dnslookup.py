@@ -1,25 +1,25 @@
-"""dnslookup: the mail exchangers of the domain, else its addresses (Exim chapter 17, RFC 5321 §5.1, RFC 7505).
+"""dnslookup: the hosts that SRV or MX records name for the domain, else its own addresses (Exim chapter 17, RFC 5321 §5.1, RFC 7505).
 
-A domain that refuses mail by a null MX is refused here at once with its reason, where Exim declines.
-
-Known gaps: SRV; names are taken as complete; headers are not rewritten to widened domains.
-Domains beyond ASCII are asked for in IDNA 2003.
+A name that is not complete is completed by the resolver's search list (`qualify_single`, `search_parents`) or by `widen_domains`; the address is
+then routed anew with the full name, and the headers get it too. Domains beyond ASCII are asked for in IDNA 2003.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pillarbox.config.declare import option
 from pillarbox.config.kinds import Words
+from pillarbox.flow.route.exchangers import mx_hosts, srv_hosts
 from pillarbox.flow.route.hosts import (
     DNS_ONLY,
     Method,
     MxHosts,
     addresses_of,
     drop_ignored,
-    is_local_address,
-    mx_hosts,
+    is_this_machine,
 )
-from pillarbox.flow.route.result import Declined, Host, Redirected, Refused, RouteResult
+from pillarbox.flow.route.result import Declined, Host, LogLine, Redirected, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ForcedFailure
@@ -27,8 +27,9 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.items import split
 from pillarbox.mail.address import quote_local_part
-from pillarbox.mail.reply import Reason
 
+_NO_SERVICE = "an MX or SRV record indicated no SMTP service"
+_NO_HOSTS = "all relevant MX records point to non-existent hosts"
 _FALSE = frozenset(("", "0", "no", "false"))
 
 
@@ -38,9 +39,7 @@ class DnsLookup(Router, driver="dnslookup"):
     check_secondary_mx: bool = option(
         default=False, doc="Decline unless this host is a secondary exchanger of the domain."
     )
-    check_srv: Template | None = option(
-        default=None, doc="Look for SRV records of this service first.", inert="refused"
-    )
+    check_srv: Template | None = option(default=None, doc="Look for SRV records of these services first.")
     fail_defer_domains: DomainList | None = option(
         default=None, doc="Defer, not decline, when these are not found."
     )
@@ -50,20 +49,17 @@ class DnsLookup(Router, driver="dnslookup"):
     mx_fail_domains: DomainList | None = option(
         default=None, doc="For these a failing MX lookup means that there is no MX."
     )
-    qualify_single: bool = option(
-        default=True, doc="Let the resolver complete names without a dot.", inert="noted"
-    )
+    qualify_single: bool = option(default=True, doc="Let the resolver complete names without a dot.")
     rewrite_headers: bool = option(
         default=True,
         doc="Headers get the full name of a domain that was completed or widened.",
-        inert="noted",
     )
     same_domain_copy_routing: bool = option(
         default=False, doc="Accepted for Exim's sake: repeated lookups come from the cache anyway."
     )
-    search_parents: bool = option(default=False, doc="Let the resolver try parent domains.", inert="noted")
+    search_parents: bool = option(default=False, doc="Let the resolver try parent domains.")
     srv_fail_domains: DomainList | None = option(
-        default=None, doc="For these a failing SRV lookup means that there is no SRV.", inert="refused"
+        default=None, doc="For these a failing SRV lookup means that there is no SRV."
     )
     widen_domains: Words = option(default="", doc="Endings to try when the domain itself is not found.")
 
@@ -74,35 +70,71 @@ class DnsLookup(Router, driver="dnslookup"):
         if not domain or domain.startswith("["):
             return Declined(message=f'mail domain "{domain}" is syntactically invalid')
         method = await self._method(visit)
-        result = await self._look_up(domain, visit, method)
-        if not isinstance(result, Declined):
-            return result
-        for ending, _ in split(self.widen_domains):
-            wider = f"{domain}.{ending}"
-            if not isinstance(await self._look_up(wider, visit, method), Declined):
-                return self._widened(visit, wider)
+        result: RouteResult = Declined("domain does not exist")
+        for name in self._names(visit):
+            result = await self._look_up(name, visit, method)
+            if not isinstance(result, Declined) or result.message:
+                return result if name == domain else self._with_full_name(visit, name)
         if self.fail_defer_domains is not None and await self.fail_defer_domains.matches(domain, visit.scope):
-            return self.postpone(visit, f"{result.why} (fail_defer_domains)")
+            return self.postpone(visit, "host lookup did not complete")
         return result
 
+    def _names(self, visit: Visit) -> Iterator[str]:
+        """In the order in which the resolver and we try them (resolv.conf(5): a name with a dot first as it is)."""
+        domain = visit.domain
+        if "." in domain:
+            yield domain
+            if self.search_parents:
+                yield from (f"{domain}.{parent}" for parent in visit.services.dns.search_list())
+        else:
+            if self.qualify_single:
+                parents = visit.services.dns.search_list()
+                yield from (f"{domain}.{parent}" for parent in parents[: None if self.search_parents else 1])
+            yield domain
+        if self.widen_domains and not (visit.purpose == "verify_sender" and self.rewrite_headers):
+            yield from (f"{domain}.{ending}" for ending, _ in split(self.widen_domains) if ending)
+
     async def _method(self, visit: Visit) -> Method:
-        if self.ipv4_only is None and self.ipv4_prefer is None:
+        required = self.dnssec_require_domains
+        needs_security = required is not None and await required.matches(visit.domain, visit.scope)
+        if self.ipv4_only is None and self.ipv4_prefer is None and not needs_security:
             return DNS_ONLY
         return Method(
             use_hosts_file=False,
             ipv4_only=await _is_true(visit, self.ipv4_only),
             ipv4_first=await _is_true(visit, self.ipv4_prefer),
+            needs_security=needs_security,
         )
 
-    def _widened(self, visit: Visit, domain: str) -> Redirected:
+    def _with_full_name(self, visit: Visit, domain: str) -> Redirected:
         local = quote_local_part(visit.candidate.original_local_part)
-        return Redirected((visit.candidate.child(f"{local}@{domain}", self.name),))
+        child = visit.candidate.child(f"{local}@{domain}", self.name)
+        return Redirected((child,), new_domain=domain if self.rewrite_headers else "")
 
     async def _look_up(self, domain: str, visit: Visit, method: Method) -> RouteResult:
         name = _to_ascii(domain)
         if name is None:
             return Declined("domain is not valid in the DNS")
+        for service in await self._services(visit):
+            found = await srv_hosts(service, name, visit, self.ignore_target_hosts, method)
+            if found.status == "again" and await _is_among(self.srv_fail_domains, domain, visit):
+                continue
+            if found.status != "no_mx":
+                return await self._answer(found, domain, name, visit, method)
         found = await mx_hosts(name, visit, self.ignore_target_hosts, method)
+        return await self._answer(found, domain, name, visit, method)
+
+    async def _services(self, visit: Visit) -> list[str]:
+        if self.check_srv is None:
+            return []
+        try:
+            return [name for name, _ in split(await visit.expand(self.check_srv)) if name]
+        except ForcedFailure:
+            return []
+
+    async def _answer(
+        self, found: MxHosts, domain: str, name: str, visit: Visit, method: Method
+    ) -> RouteResult:
         match found.status:
             case "found":
                 return await self._take(visit, found)
@@ -112,50 +144,56 @@ class DnsLookup(Router, driver="dnslookup"):
                 result = await self.routed_to_self(visit, found.self_name, is_mx=True)
                 return result if result is not None else await self.assign(visit, found.hosts)
             case "null":
-                text = "domain does not accept mail"
-                return Refused(Reason(f"{text} (null MX)", text))
+                return Declined(message=_NO_SERVICE)
             case "no_name":
+                if found.detail:
+                    visit.log.append(LogLine(found.detail))
                 return Declined("domain does not exist")
             case "none":
-                text = "all relevant MX records point to non-existent hosts"
-                return Declined(found.detail or text, text)
+                to_addresses = " or (invalidly) to IP addresses" if "IP address" in found.detail else ""
+                return Declined(found.detail, _NO_HOSTS + to_addresses)
             case "ignored":
                 return Declined(found.detail)
+            case "insecure":
+                return self.lookup_deferred(visit, "host lookup done insecurely", found.detail)
             case "no_mx":
                 return await self._by_address(name, visit, method)
             case "again":
-                if self.mx_fail_domains is not None and await self.mx_fail_domains.matches(
-                    domain, visit.scope
-                ):
+                if await _is_among(self.mx_fail_domains, domain, visit):
                     return await self._by_address(name, visit, method)
-                return self.lookup_deferred(visit, f"host lookup did not complete: {found.detail}")
+                return self.lookup_deferred(visit, "host lookup did not complete", found.detail)
 
     async def _take(self, visit: Visit, found: MxHosts) -> RouteResult:
         if self.check_secondary_mx and not found.is_secondary:
             return Declined("this host is no secondary exchanger of the domain")
-        return await self.assign(visit, found.hosts)
+        return await self.assign(visit, found.hosts, unusable=found.unusable)
 
     async def _by_address(self, domain: str, visit: Visit, method: Method) -> RouteResult:
         """No MX records: the domain's own addresses (RFC 5321 §5.1)."""
         if self.check_secondary_mx:
             return Declined("this host is no secondary exchanger of the domain")
-        if self.mx_domains is not None and await self.mx_domains.matches(domain, visit.scope):
+        if await _is_among(self.mx_domains, domain, visit):
             return Declined("domain has no MX records, and mx_domains wants them")
         found = await addresses_of(domain, visit.services, method)
         found = await drop_ignored(found, self.ignore_target_hosts, visit, domain)
         match found.status:
             case "again":
-                return self.lookup_deferred(visit, f"host lookup did not complete: {found.detail}")
+                return self.lookup_deferred(visit, "host lookup did not complete", found.detail)
             case "none":
                 return Declined("domain has neither MX nor address records")
             case "ignored":
                 return Declined(found.detail)
             case "found":
-                if any(is_local_address(address, visit.services) for address in found.addresses):
+                name = found.name or domain
+                if is_this_machine(name, found, visit):
                     result = await self.routed_to_self(visit, domain)
                     if result is not None:
                         return result
-                return await self.assign(visit, (Host(domain, found.addresses, is_secure=found.is_secure),))
+                return await self.assign(visit, (Host(name, found.addresses, is_secure=found.is_secure),))
+
+
+async def _is_among(domains: DomainList | None, domain: str, visit: Visit) -> bool:
+    return domains is not None and await domains.matches(domain, visit.scope)
 
 
 async def _is_true(visit: Visit, template: Template | None) -> bool:

@@ -108,7 +108,7 @@ class Redirect(Router, driver="redirect"):
     syntax_errors_text: Template | None = option(
         default=None, doc="Text of the message about malformed addresses."
     )
-    syntax_errors_to: str | None = option(default=None, doc="Who is told of malformed addresses.")
+    syntax_errors_to: Template | None = option(default=None, doc="Who is told of malformed addresses.")
 
     must_have_transport = False
 
@@ -141,6 +141,11 @@ class Redirect(Router, driver="redirect"):
     @property
     def may_repeat(self) -> bool:
         return self.repeat_use
+
+    @property
+    def source(self) -> str:
+        """Where the list stands, for messages."""
+        return "data" if self.data is not None else "file"
 
     async def route(self, visit: Visit) -> RouteResult:
         try:
