@@ -14,7 +14,7 @@ from pillarbox.backends.journal.paths import LogTargets
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Files, Identity
 
-CANDIDATES = ("pillarbox", "mail", "nobody")
+CANDIDATES = ("pillarbox", "Debian-exim", "exim", "mail", "nobody")
 
 
 class NoSuchUser(Exception):
@@ -22,7 +22,7 @@ class NoSuchUser(Exception):
 
 
 def choose_user(wanted: str) -> pwd.struct_passwd:
-    """The configured user, or the first that exists of pillarbox, mail, nobody. Raises NoSuchUser."""
+    """The configured user, or the first of CANDIDATES that exists: those of packages before the general ones. Raises NoSuchUser."""
     for name in (wanted,) if wanted else CANDIDATES:
         try:
             return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
