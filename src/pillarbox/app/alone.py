@@ -15,6 +15,7 @@ import msgspec
 
 from pillarbox.app.ageing import AgedSpool
 from pillarbox.app.alone_options import AloneOptions
+from pillarbox.app.asking.loading import stamped
 from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import load_config
@@ -133,7 +134,9 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
         helper = start_helper(config)
         become_mail_user(config, config_path)
         world = await _open_world(config, options, helper)
-    except (ConfigError, NoSuchUser) as error:
+    except ConfigError as error:
+        raise CannotWork(stamped(error.problems[0].exim_form), 1) from error
+    except NoSuchUser as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     except OSError as error:
         raise CannotWork(
@@ -172,7 +175,7 @@ def _is_queue_only(config: Config, options: AloneOptions) -> bool:
 async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd | None) -> World:
     """In the first slot that is free. Raises CannotWork, OSError."""
     for slot in range(LAST_SLOT, FIRST_SLOT, -1):
-        world = World(config, slot, is_alone=True, helper=helper)
+        world = World(config, slot, is_alone=True, helper=helper, queue=options.queue)
         if options.is_verbose:
             world.journal = TellingJournal(world.journal, is_dry=options.is_dry)
         if options.ages:

@@ -23,20 +23,23 @@ if TYPE_CHECKING:
 
 def _config(read: Arguments) -> Path:
     """Ends the command when the caller may not do with it what they want."""
-    config = choose_configuration(read.config, read.data)
+    config = (_first_of(read.config) if read.config else choose_configuration(None, read.data)).absolute()
     check_rights(config, read)
     return config
 
 
 def _asked_config(read: Arguments) -> Path:
-    """For questions: the first that exists of the files that `-C` names, as written."""
-    if not read.config:
-        return _config(read)
-    found = next((name for name in read.config.split(":") if name and Path(name).exists()), None)
+    """For questions: as written."""
+    return _first_of(read.config) if read.config else _config(read)
+
+
+def _first_of(names: str) -> Path:
+    """The first that exists of the files that `-C` names. Ends the command when there is none."""
+    found = next((name for name in names.split(":") if name and Path(name).exists()), None)
     if found is None:
         from pillarbox.app.asking.loading import stamped
 
-        fail(stamped(f"non-existent configuration file(s): {read.config}"))
+        fail(stamped(f"non-existent configuration file(s): {names}"))
     return Path(found)
 
 
@@ -107,12 +110,20 @@ def _act_on_one(action: str) -> Callable[[Arguments], int]:
     return run
 
 
-def _check_ids(read: Arguments, ids: Sequence[str]) -> None:
+def _move(read: Arguments) -> int:
+    """`-MG queue ids`."""
+    from pillarbox.wire.control import Act
+
+    _check_ids(read, read.words)
+    return _ask(read, Act(action="move", ids=tuple(read.words), addresses=(read.destination_queue,)))
+
+
+def _check_ids(read: Arguments, ids: Sequence[str], option: str = "") -> None:
     from pillarbox.wire.exim.message_id import is_message_id
 
     for message_id in ids:
         if not is_message_id(message_id):
-            fail(f"exim: malformed message id {message_id} after {read.mode_option} option")
+            fail(f"exim: malformed message id {message_id} after {option or read.mode_option} option")
 
 
 def _check_expression(text: str) -> None:
@@ -148,6 +159,7 @@ def _queue_run(read: Arguments) -> int:
             last_id=wish.last_id,
             is_two_stage=wish.is_two_stage,
             local_only=wish.local_only,
+            queue=wish.name,
         ),
     )
 
@@ -160,7 +172,13 @@ def _view(part: str) -> Callable[[Arguments], int]:
             print("*** Only one message can be listed at once")
             return 1
         _check_ids(read, read.words)
-        return show(spool_directory(_config(read)), read.words[0], part)
+        config = _config(read)
+        code = show(spool_directory(config) / read.queue.name, read.words[0], part)
+        if code and part == "copy":
+            from pillarbox.cli.log_line import write_log
+
+            write_log(config, read, f"{read.words[0]} Spool file {read.words[0]}-D not found")
+        return code
 
     return run
 
@@ -168,13 +186,15 @@ def _view(part: str) -> Callable[[Arguments], int]:
 def _list(read: Arguments) -> int:
     from pillarbox.cli.queue_listing import Form, print_queue
 
-    return print_queue(spool_directory(_config(read)), tuple(read.words), Form.of(read.listing_order))
+    return print_queue(
+        spool_directory(_config(read)) / read.queue.name, tuple(read.words), Form.of(read.listing_order)
+    )
 
 
 def _count(read: Arguments) -> int:
     from pillarbox.cli.queue_listing import count
 
-    print(count(spool_directory(_config(read))))
+    print(count(spool_directory(_config(read)) / read.queue.name))
     return 0
 
 
@@ -225,8 +245,16 @@ def _print_config(read: Arguments) -> int:
 def _expand(read: Arguments) -> int:
     from pillarbox.app.asking.expanding import expand_strings
 
+    if read.loaded_id is not None:
+        _check_ids(read, [read.loaded_id], "-Mset")
     return expand_strings(
-        _asked_config(read), read.words, macros=read.macros, message=read.message, sender=read.sender
+        _asked_config(read),
+        read.words,
+        macros=read.macros,
+        message=read.message,
+        sender=read.sender,
+        queued=read.loaded_id,
+        extracts=read.extract,
     )
 
 
@@ -267,6 +295,13 @@ def _newaliases(read: Arguments) -> int:
     return run_bi_command(_config(read), read.alias_file, read.macros)
 
 
+def _log_line(read: Arguments) -> int:
+    """`-z`: administrators only, as `check_rights` says."""
+    from pillarbox.cli.log_line import write_log
+
+    return write_log(_config(read), read, read.log_line or "")
+
+
 def _inquire(read: Arguments) -> int:
     from pillarbox.cli.inquiries import inquire
 
@@ -284,6 +319,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "smtp": _smtp,
     "batch_smtp": _smtp,
     "inquire": _inquire,
+    "log_line": _log_line,
     "route": _route,
     "verify": _verify,
     "verify_sender": _verify,
@@ -301,6 +337,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "freeze": _act("freeze"),
     "thaw": _act("thaw"),
     "remove": _act("remove"),
+    "move": _move,
     "give_up": _act("give_up"),
     "mark_all_delivered": _act("mark_all_delivered"),
     "mark_delivered": _act_on_one("mark_delivered"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pillarbox import __version__
 from pillarbox.app import first_start, privilege
+from pillarbox.app.asking.loading import stamped
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.harness import is_test_harness
@@ -63,7 +64,7 @@ def serve(
     else:
         path = Path(config).absolute()
     source = ConfigSource(path, tuple((macros or {}).items()))
-    loaded = checked_config(source)
+    loaded = checked_config(source, is_exim=is_quiet)
     interval = _queue_interval(queue_interval)
     if interval is None and is_quiet and not _sets_interval(loaded):
         interval = 0.0
@@ -130,11 +131,13 @@ def _sets_interval(config: Config) -> bool:
     return any(option.name == "queue_run_interval" for option in config.raw.main)
 
 
-def checked_config(source: ConfigSource) -> Config:
-    """The configuration, or the end of the command with every problem's file:line."""
+def checked_config(source: ConfigSource, *, is_exim: bool = False) -> Config:
+    """The configuration, or the end of the command with every problem's file:line; with `is_exim` with the first one, as Exim tells it."""
     try:
         config = source.load()
     except ConfigError as error:
+        if is_exim:
+            fail(stamped(error.problems[0].exim_form))
         fail(str(error), EX_CONFIG)
     except OSError as error:
         fail(f"{source.path}: {error.strerror}", EX_CONFIG)

@@ -14,14 +14,17 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.asking.loading import load_or_complain, stamped
 from pillarbox.app.asking.message import Test, load_message, without_message
+from pillarbox.app.asking.queued import load_queued
 from pillarbox.app.services import quiet_services
 from pillarbox.flow.facets.installation import Installation
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Files
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.mail.envelope import Origin
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,17 +37,25 @@ def expand_strings(
     macros: Mapping[str, str] | None = None,
     message: str | None = None,
     sender: str | None = None,
+    queued: str | None = None,
+    extracts: bool = False,
 ) -> int:
-    """Each string's expansion on a line; `message`: the file that `-bem` names. 1: configuration or file are no good."""
+    """Each string's expansion on a line; `message`: the file that `-bem` names; `queued`: the waiting message of
+    `-Mset`. 1: configuration or file are no good."""
     config = load_or_complain(path, macros)
     if config is None:
         return 1
     services = quiet_services(config)
     try:
-        if message is not None:
-            test = load_message(message, sender, config)
+        if queued is not None:
+            test = load_queued(queued, config) or _not_loaded(queued)
+        elif message is not None:
+            test = load_message(message, sender, config, extracts=extracts)
         else:
             test = without_message(sender, config)
+    except PermissionError:
+        print("exim: permission denied", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f'exim: failed to open "{message}": {error.strerror}', file=sys.stderr)
         return 1
@@ -54,6 +65,13 @@ def expand_strings(
     with chdir(spool) if os.access(spool, os.X_OK) else nullcontext():
         _expand_all(test, strings, scope)
     return 0
+
+
+def _not_loaded(message_id: str) -> Test:
+    """Strings are expanded all the same, as by Exim."""
+    print(stamped(f"Spool file {message_id}-D not found"), file=sys.stderr)
+    print(f"Failed to load message datafile {message_id}\nFailed to load message {message_id}")
+    return Test({Origin: Origin(), MessageFacts: MessageFacts()})
 
 
 def _expand_all(test: Test, strings: Sequence[str], scope: Scope) -> None:

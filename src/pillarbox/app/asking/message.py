@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -16,6 +17,7 @@ from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facets.session import SessionFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Identity
+from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.message import Message
@@ -52,11 +54,20 @@ def without_message(sender: str | None, config: Config) -> Test:
     return Test(facets if sender is not None else {**facets, OwnSender: OwnSender(origin.ident, own)})
 
 
-def load_message(file: str, sender: str | None, config: Config) -> Test:
-    """For `-bem`. Raises OSError."""
+def load_message(file: str, sender: str | None, config: Config, *, extracts: bool = False) -> Test:
+    """For `-bem`; `extracts`: recipients are those of the headers (`-t`). Raises OSError."""
     with Path(file).open("rb") as opened:
         data = opened.read(MAX_MESSAGE)
-    return read_message(data, sender, config)
+    test = read_message(data, sender, config)
+    if extracts:
+        facts = test.facets[MessageFacts]
+        assert isinstance(facts, MessageFacts)
+        found = _header_recipients(facts.message, config.main(Identity).recipient_domain)
+        facts.recipients_count = len(found)
+        arrival = test.facets[ArrivalFacts]
+        assert isinstance(arrival, ArrivalFacts)
+        test.facets[ArrivalFacts] = msgspec.structs.replace(arrival, recipients=found)
+    return test
 
 
 def read_message(data: bytes, sender: str | None, config: Config) -> Test:
@@ -98,6 +109,18 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     if facts.sender == own and sender is None:
         facets[OwnSender] = OwnSender(origin.ident, own)
     return Test(facets, tuple(remarks), bare)
+
+
+def _header_recipients(message: Message | None, domain: str) -> tuple[str, ...]:
+    """What stands in To:, Cc: and Bcc: and is an address."""
+    found: dict[str, None] = {}
+    for name in ("to", "cc", "bcc"):
+        for value in header.iterate(message.headers, name) if message is not None else ():
+            for item in address_items(value.decode("utf-8", "surrogateescape")):
+                with contextlib.suppress(AddressError):
+                    working = working_address(item.text.strip())
+                    found[working.address if working.domain_at else f"{working.address}@{domain}"] = None
+    return tuple(found)
 
 
 def _caller(*, is_sender: bool) -> Origin:
