@@ -6,23 +6,13 @@ A `Scope` (language/expand) carries up to one object of each kind: `Origin` (the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
-from pillarbox.mail.reply import Reason
 from pillarbox.mail.taint import Tainted, is_tainted, plain
-
-
-class SenderCheck:
-    """What came of verifying the sender: it is asked once a transaction, and told in full to the peer once."""
-
-    __slots__ = ("failure", "is_told")
-
-    def __init__(self, failure: Reason | None) -> None:
-        self.failure = failure
-        """None: deliverable."""
-        self.is_told = False
 
 
 class MessageFacts:
@@ -33,9 +23,9 @@ class MessageFacts:
         "message",
         "received_at",
         "received_for",
+        "recipients",
         "recipients_count",
         "sender",
-        "sender_check",
         "size",
         "variables",
     )
@@ -54,8 +44,8 @@ class MessageFacts:
         """None until the end of the data: header variables are empty before (Exim 11.5)."""
         self.variables: dict[str, str] = {}
         """`acl_m…` and `acl_c…`."""
-        self.sender_check: SenderCheck | None = None
-        """Set by the first `verify = sender` of the transaction."""
+        self.recipients: Sequence[Recipient] = ()
+        """Of the envelope, as far as they are accepted; for checks."""
 
     @classmethod
     def of(cls, envelope: Envelope, message: Message) -> MessageFacts:

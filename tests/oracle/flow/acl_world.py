@@ -1,14 +1,55 @@
-"""Who lives in the town where ACLs are compared: its DNS and its mail servers."""
+"""Who lives in the town where ACLs are compared: its DNS and its mail servers.
+
+Domains of callouts are named for what their server does: it is at 10.0.0.N, and a table says which commands it answers how.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-ZONE = """\
+SERVERS: Mapping[str, Mapping[str, str]] = {
+    "good": {},
+    "norcpt": {"RCPT TO:<BAD@": "550 no such user here", "RCPT TO:<SLOW@": "450 try again later"},
+    "nonull": {"MAIL FROM:<>": "553 no null senders please"},
+    "nohelo": {"EHLO": "550 go away", "HELO": "550 go away too"},
+    "banner": {"": "554 no service for you"},
+    "busy": {"": "421 too busy"},
+    "nopost": {"RCPT TO:<POSTMASTER@": "550 no postmaster"},
+    "barepost": {"RCPT TO:<POSTMASTER@": "550 no postmaster here"},
+    "strict": {"RCPT TO:": "550-first line of refusal\n550 second line", "RCPT TO:<GOOD@": "250 fine"},
+    "closes": {"RCPT TO:": "(close)"},
+    "mailtemp": {"MAIL FROM:": "451 mail later"},
+}
+ADDRESSES = {name: f"10.0.0.{number}" for number, name in enumerate(SERVERS, 31)}
+PEERS: Mapping[str, Mapping[str, str]] = {ADDRESSES[name]: table for name, table in SERVERS.items()}
+ZONE = (
+    "".join(f"{name}.test MX 10 mx.{name}.test\nmx.{name}.test A {ADDRESSES[name]}\n" for name in SERVERS)
+    + """\
 x.test MX 10 mx.x.test
 mx.x.test A 10.0.0.25
+dead.test MX 10 mx.dead.test
+mx.dead.test A 10.0.0.99
+broken.test SERVFAIL
+two.test MX 10 mx.dead.test
+two.test MX 20 mx.good.test
+null.test MX 0 .
+client.test A 192.0.2.1
+1.2.0.192.in-addr.arpa PTR client.test
+other.test A 192.0.2.2
+2.2.0.192.in-addr.arpa PTR liar.test
+liar.test A 192.0.2.77
+1.2.0.192.bl.test A 127.0.0.2
+1.2.0.192.bl.test TXT "listed: see http://bl.test/?ip=192.0.2.1"
+1.2.0.192.two.bl.test A 127.0.0.3
+1.2.0.192.two.bl.test A 127.0.0.4
+1.2.0.192.odd.bl.test A 10.1.2.3
+1.2.0.192.fail.bl.test SERVFAIL
+x.test.dom.bl.test A 127.0.0.5
+x.test.dom.bl.test TXT "bad domain"
+_client._smtp.csa.test SRV 1 2 0 client.test
+_client._smtp.nocsa.test SRV 1 1 0 client.test
 """
-PEERS: Mapping[str, Mapping[str, str]] = {"10.0.0.25": {}}
+)
 
 
 def differ(theirs: list[str], ours: list[str]) -> bool:

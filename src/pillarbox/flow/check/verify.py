@@ -1,29 +1,84 @@
-"""Address verification: would we deliver it? Routed with purpose `verify`, transports not asked (Exim 43.44)."""
+"""Address verification: would we deliver it? Routed with purpose `verify`, and then, where wished, a callout (Exim 44.21, 44.22)."""
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import CheckDeferred
+from pillarbox.flow.check.acl.state import CheckDeferred, VerifyFailure, VerifyWish
+from pillarbox.flow.check.callout import Answer, Callouts
+from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.chain import Chain
-from pillarbox.flow.route.result import Postponed, Trouble
+from pillarbox.flow.route.result import Postponed, Routed, Trouble
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.reply import Reason
 
 UNROUTEABLE = "Unrouteable address"
+_USUAL = VerifyWish()
 
 
 class RoutingVerifier:
     """`Verifier` of acl/state.py, over the routers."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, callouts: Callouts | None = None, qualify_domain: str = "") -> None:
+        """Without `callouts` none is made."""
         self._chain = chain
+        self._callouts = callouts
+        self._qualify_domain = qualify_domain
 
-    async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
+    async def verify(
+        self,
+        candidate: Candidate,
+        scope: Scope,
+        *,
+        is_sender: bool,
+        wish: VerifyWish = _USUAL,
+        called: list[str] | None = None,
+    ) -> VerifyFailure | None:
         routed = await self._chain.route(candidate, "verify_sender" if is_sender else "verify", scope)
         trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
-        if trouble is None:
+        if trouble is not None and not (wish.succeeds_on_redirect and trouble.candidate.parents):
+            reason = trouble.result.reason
+            if isinstance(trouble.result, Postponed):
+                raise CheckDeferred(reason)
+            details = reason.peer or (UNROUTEABLE if reason.log in ("", UNROUTEABLE) else "")
+            return VerifyFailure(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE, details, "route")
+        if wish.callout is None or self._callouts is None:
             return None
-        reason = trouble.result.reason
-        if isinstance(trouble.result, Postponed):
-            raise CheckDeferred(reason)
-        return Reason(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE)
+        if called is not None:
+            called += [each.address for each in routed.assignments if each.hosts]
+        return await self._call(routed, wish, wish.callout, scope, is_sender=is_sender)
+
+    async def _call(
+        self, routed: Routed, wish: VerifyWish, callout: CalloutWish, scope: Scope, *, is_sender: bool
+    ) -> VerifyFailure | None:
+        assert self._callouts is not None
+        sender = self._mail_from(callout, scope, is_sender=is_sender)
+        for assignment in routed.assignments:
+            if wish.succeeds_on_redirect and assignment.candidate.parents:
+                return None
+            answer = await self._callouts.ask(assignment, assignment.address, callout, scope, sender)
+            if answer.outcome == "defer" and not callout.is_defer_ok:
+                raise CheckDeferred(_deferred(answer, is_sender=is_sender))
+            if answer.outcome == "reject":
+                return _failure(answer)
+        return None
+
+    def _mail_from(self, callout: CalloutWish, scope: Scope, *, is_sender: bool) -> str:
+        if callout.mailfrom:
+            return callout.mailfrom
+        if is_sender:
+            return ""
+        if callout.uses_postmaster:
+            return f"postmaster@{self._qualify_domain}"
+        facts = scope.facet(MessageFacts)
+        return (facts.sender or "") if callout.uses_sender and facts is not None else ""
+
+
+def _deferred(answer: Answer, *, is_sender: bool) -> Reason:
+    text = f"Could not complete {'sender' if is_sender else 'recipient'} verify callout"
+    return Reason(f"{text}: {answer.log}" if answer.log else text, text)
+
+
+def _failure(answer: Answer) -> VerifyFailure:
+    peer = f"Callout verification failed:\n{answer.said}" if answer.details else answer.said
+    return VerifyFailure(answer.log, peer, answer.details or answer.said, answer.step)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.acl.state import CheckServices, VerifyFailure, VerifyWish
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.nowhere import StillClock
-from pillarbox.mail.reply import Reason
 from pillarbox.ports.dns import Answer, RecordType
 from pillarbox.ports.hint_records import Database, HintRecord, Update
 from pillarbox.ports.lookups import STYLES, Lookup, LookupStyle
@@ -41,7 +40,15 @@ class _Quiet(StillClock):
     async def query(self, name: str, kind: RecordType) -> Answer:
         return Answer("no_name")
 
-    async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
+    async def verify(
+        self,
+        candidate: Candidate,
+        scope: Scope,
+        *,
+        is_sender: bool,
+        wish: VerifyWish | None = None,
+        called: list[str] | None = None,
+    ) -> VerifyFailure | None:
         return None
 
     async def name_of(self, address: str) -> str:

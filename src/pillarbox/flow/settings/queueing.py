@@ -55,7 +55,7 @@ class Queueing(MainOptions):
     )
     auto_thaw: Duration = option(default="0s", doc="Try frozen messages again after this long; 0: never.")
     move_frozen_messages: bool = option(
-        default=False, doc="Move frozen messages out of the queue.", inert="refused"
+        default=False, doc="Move frozen messages to Finput, out of the queue."
     )
     freeze_tell: Words | None = option(default=None, doc="Who hears of a message that was frozen.")
     retry_interval_max: Duration = option(default="24h", doc="Longest time between two attempts.")
@@ -66,21 +66,20 @@ class Queueing(MainOptions):
         default=None, doc="Remote domains not delivered to at once."
     )
     callout_domain_positive_expire: Duration = option(
-        default="7d", doc="Believe for so long that a domain answers callouts.", inert="noted"
+        default="7d", doc="Believe for so long that a domain answers callouts."
     )
     callout_domain_negative_expire: Duration = option(
-        default="3h", doc="Believe for so long that a domain refuses callouts.", inert="noted"
+        default="3h", doc="Believe for so long that a domain refuses callouts."
     )
     callout_positive_expire: Duration = option(
-        default="24h", doc="Believe for so long that an address exists.", inert="noted"
+        default="24h", doc="Believe for so long that an address exists."
     )
     callout_negative_expire: Duration = option(
-        default="2h", doc="Believe for so long that an address does not exist.", inert="noted"
+        default="2h", doc="Believe for so long that an address does not exist."
     )
     callout_random_local_part: Template | None = option(
         default="$primary_hostname-$tod_epoch-testing",
         doc="Local part that cannot exist, to see whether a host takes any.",
-        inert="noted",
     )
     event_action: Template | None = option(
         default=None,

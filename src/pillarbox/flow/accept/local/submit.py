@@ -84,7 +84,7 @@ async def submit(
     if wish.extract_recipients:
         recipients = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
         headers = header.remove(headers, BLIND_HEADERS)
-    facts.recipients_count = len(recipients)
+    facts.recipients, facts.recipients_count = recipients, len(recipients)
     is_only = len(recipients) == 1 and not (wish.extract_recipients and wish.recipients)
     facts.received_for = recipients[0].address if is_only else ""
     message = Message(await received_lines(scope, facts, policy) + headers, message.body)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.check.acl.header_lines import add_header_lines
+from pillarbox.flow.check.acl.sender_failure import SENDER_FAILED
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.template import Template
-from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
-from pillarbox.wire.exim.log_line import printable, sending_host
+from pillarbox.wire.exim.log_line import printable
 
 WARNINGS_MAX = 1000
-SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False):
@@ -54,29 +54,9 @@ async def describe(state: AclState) -> Reason:
     peer = await _expanded(state.message, state) or own.peer
     extra = await _expanded(state.log_message, state)
     log = f"{extra}: {own.log}" if extra and own.log else extra or own.log or peer
-    return Reason(log, _with_sender_details(state, own, peer))
-
-
-def _with_sender_details(state: AclState, own: Reason, peer: str) -> str:
-    """The first refusal for a bad sender explains it to the peer, and has a line of its own in the log."""
-    check = state.facts.sender_check
-    if check is None or check.failure is None or check.is_told or own is not SENDER_FAILED:
-        return peer
-    check.is_told = True
-    sender = state.facts.sender
-    note_sender_trouble(state, "fail", check.failure)
-    if peer[:3].isdigit():  # it brings codes of its own
-        return peer
-    return f"Verification failed for <{sender}>\n{check.failure.peer}\n{peer}"
-
-
-def note_sender_trouble(state: AclState, what: str, reason: Reason) -> None:
-    """`sender verify fail for <…>`, `sender verify defer for <…>`."""
-    caller = describe_caller(state.connection)
-    line = f"{caller} sender verify {what} for <{state.facts.sender}>: {reason.log}"
-    if state.services.log_style.shows("sender_verify_fail"):
-        state.log(line, state.services.log.main)
-        state.log(line, state.services.log.reject)
+    if own is SENDER_FAILED and state.failed_sender is not None:
+        peer = state.failed_sender.explain(peer, state)
+    return Reason(log, peer)
 
 
 async def expand_message(state: AclState) -> str:
@@ -98,12 +78,6 @@ async def write_warning(state: AclState) -> None:
         if len(state.memory.warned) < WARNINGS_MAX:
             state.memory.warned.add(text)
         state.log(f"{describe_caller(state.connection)} Warning: {printable(text)}", state.services.log.main)
-
-
-def describe_caller(origin: Origin) -> str:
-    """`H=…`, or `U=…` for a message that did not come by TCP."""
-    ident = f"U={printable(origin.ident)}" if origin.ident else ""
-    return f"H={sending_host(origin)}{f' {ident}' if ident else ''}" if origin.host_address else ident
 
 
 async def _expanded(template: Template | None, state: AclState) -> str:

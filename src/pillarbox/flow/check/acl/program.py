@@ -17,11 +17,11 @@ from pillarbox.flow.check.acl.decision import (
     Dropped,
     add_warning_headers,
     describe,
-    describe_caller,
     expand_message,
     write_warning,
 )
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
+from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
@@ -89,7 +89,7 @@ class _Failed(msgspec.Struct, frozen=True, gc=False):
 
 async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
     """What the statement decides; None: the next one is asked."""
-    state.message = state.log_message = state.own = None
+    state.message = state.log_message = state.own = state.failed_sender = None
     try:
         failed = await _test_lines(statement.lines, state)
         if failed is None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
+from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
@@ -17,6 +20,7 @@ from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 if TYPE_CHECKING:
     from pillarbox.flow.check.acl.program import Acl
+    from pillarbox.flow.check.acl.sender_failure import FailedSender
 
 HEADERS_MAX = 256 * 1024
 """Characters of headers that ACLs may add to one message: a client cannot make them grow with its RCPTs."""
@@ -57,11 +61,37 @@ class Acls(Protocol):
         ...
 
 
-class Verifier(Protocol):
-    """Address verification by routing (check/verify.py)."""
+class VerifyWish(msgspec.Struct, frozen=True):
+    """How an address is to be verified."""
 
-    async def verify(self, candidate: Candidate, scope: Scope, *, is_sender: bool) -> Reason | None:
-        """None: deliverable. Raises CheckDeferred."""
+    callout: CalloutWish | None = None
+    succeeds_on_redirect: bool = False
+
+
+class VerifyFailure(msgspec.Struct, frozen=True):
+    """Why an address is not deliverable."""
+
+    log: str
+    peer: str
+    details: str = ""
+    """For a peer whose sender it is: `Called: …`, or why it cannot be routed."""
+    step: str = "route"
+    """`$sender_verify_failure`: `route`, `mail`, `recipient`, `postmaster`, `quota`."""
+
+
+class Verifier(Protocol):
+    """Address verification by routing and callouts (check/verify.py)."""
+
+    async def verify(
+        self,
+        candidate: Candidate,
+        scope: Scope,
+        *,
+        is_sender: bool,
+        wish: VerifyWish = ...,
+        called: list[str] | None = ...,
+    ) -> VerifyFailure | None:
+        """None: deliverable. `called` gets the addresses that hosts were asked about. Raises CheckDeferred."""
         ...
 
 
@@ -167,6 +197,7 @@ class AclState:
         "controls",
         "depth",
         "facts",
+        "failed_sender",
         "headers",
         "log_message",
         "memory",
@@ -203,6 +234,8 @@ class AclState:
         self.log_message: Template | None = None
         self.own: Reason | None = None
         """The texts of the statement's last condition that had any."""
+        self.failed_sender: FailedSender | None = None
+        """Whom the statement's last `verify = sender` refused."""
         self.controls = {} if controls is None else controls
         self.headers = HeaderChanges() if headers is None else headers
         self.targets: frozenset[str] = USUAL_TARGETS

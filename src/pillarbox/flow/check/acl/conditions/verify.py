@@ -1,8 +1,7 @@
 """`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
-Supported: `sender` (and `sender=address`), `recipient`, `header_syntax`, `header_sender`, `header_names_ascii`, `reverse_host_lookup`,
-`helo`, `certificate` (no client's certificate is asked for, so none is verified), each with `/defer_ok`, and `/no_details`. What Exim has
-besides, callouts above all, is read and reported when the configuration is loaded.
+`sender`, `sender=address`, `recipient` and `header_sender` with callouts; `header_syntax`, `header_names_ascii`, `not_blind`,
+`reverse_host_lookup`, `helo`, `csa`, `certificate`. Known gaps: `arc`, and `quota` of recipients.
 """
 
 from __future__ import annotations
@@ -10,193 +9,221 @@ from __future__ import annotations
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
-from pillarbox.flow.check.acl.decision import SENDER_FAILED, note_sender_trouble
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.flow.check.acl.sender_failure import SENDER_FAILED, FailedSender, note_sender_trouble
+from pillarbox.flow.check.acl.state import (
+    AclState,
+    CheckDeferred,
+    CheckFailed,
+    VerifyFailure,
+    expand_argument,
+    place_name,
+)
 from pillarbox.flow.check.acl.unsupported import NotYet
+from pillarbox.flow.check.acl.verify_line import VerifyLine, VerifyMistake, read_verify
+from pillarbox.flow.check.blind import blind_recipient
+from pillarbox.flow.check.csa import csa_status
 from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
-from pillarbox.flow.facts import SenderCheck
+from pillarbox.flow.check.helo import helo_is_true
+from pillarbox.flow.facets.session import ListFacts, VerifyFacts
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
 
-WHAT = (
-    "certificate",
-    "header_names_ascii",
-    "header_sender",
-    "header_syntax",
-    "helo",
-    "recipient",
-    "reverse_host_lookup",
-    "sender",
-)
-OPTIONS = ("defer_ok", "no_details")
-NOT_YET = ("csa", "not_blind")
-NOT_YET_OPTIONS = ("callout", "success_on_redirect", "quota", "case_insensitive")
-CALLOUT_OPTIONS = (
-    "connect",
-    "defer_ok",
-    "fullpostmaster",
-    "hold",
-    "mailfrom",
-    "maxwait",
-    "no_cache",
-    "postmaster",
-    "postmaster_mailfrom",
-    "random",
-    "use_postmaster",
-    "use_sender",
-)
-SENDER_DEFERRED = Reason("Could not complete sender verify")
+_CONTENT = frozenset({"data", "data_prdr", "mime", "not_smtp", "dkim"})
+_SENDER_KNOWN = frozenset({"mail", "rcpt", "predata", "notquit", "quit"}) | _CONTENT
 
 
 class Verify(Condition, condition="verify"):
-    __slots__ = ("_address", "_is_defer_ok", "_shows_details", "_what")
+    __slots__ = ("_line", "_template")
 
-    def __init__(self, what: str, address: Template | None, options: list[str]) -> None:
-        self._what = what
-        self._address = address
-        self._is_defer_ok = "defer_ok" in options
-        self._shows_details = "no_details" not in options
+    def __init__(self, template: Template, line: VerifyLine | None) -> None:
+        self._template = template
+        self._line = line
+        """When nothing of it is to be expanded."""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
-        first, *options = (part.strip() for part in text.split("/"))
-        what, _, address = (part.strip() for part in first.partition("="))
-        if what not in (*WHAT, *NOT_YET) or (address and what != "sender"):
-            raise AclSyntaxError(f'cannot verify "{first}"; what can be verified: {", ".join(WHAT)}')
-        for option in options:
-            _check_option(what, option)
-        if what in NOT_YET:
-            raise NotYet(f"verify = {what}", "refused")
-        return cls(what, Template.parse(address) if address else None, options)
+        template = Template.parse(text)
+        if template.node.constant is None:
+            return cls(template, None)
+        try:
+            return cls(template, read_verify(template.node.constant))
+        except VerifyMistake as error:
+            raise AclSyntaxError(str(error)) from None
 
     async def holds(self, state: AclState) -> Answer:
+        line = self._line or _read_late(await expand_argument(self._template, state))
         try:
-            return await self._ask(state)
+            return await _ask(line, state)
         except (CheckDeferred, ExpansionDeferred):
-            if self._is_defer_ok:
+            if line.is_defer_ok:
                 return True
             raise
 
-    async def _ask(self, state: AclState) -> Answer:
-        match self._what:
-            case "sender":
-                if self._address is not None:
-                    return await _verify_address(await self._address.expand(state.scope), state)
-                return await self._verify_sender(state)
-            case "recipient":
-                return await _verify_recipient(state)
-            case "header_syntax":
-                return _verify_header_syntax(state)
-            case "header_sender":
-                return await _verify_header_sender(state)
-            case "header_names_ascii":
-                return _verify_header_names(state)
-            case "certificate":
-                return Reason("no certificate verified")
-            case "reverse_host_lookup":
-                return await _verify_host(state)
-            case _:
-                return await _verify_helo(state)
 
-    async def _verify_sender(self, state: AclState) -> Answer:
-        """Asked once a transaction."""
-        facts = state.facts
-        if facts.sender is None:
-            return True
-        check = facts.sender_check
-        if check is None:
-            candidate = Candidate.first(Recipient(facts.sender))
-            try:
-                failure = await state.services.verifier.verify(candidate, state.scope, is_sender=True)
-            except CheckDeferred as error:
-                note_sender_trouble(state, "defer", error.reason)
-                raise CheckDeferred(SENDER_DEFERRED) from error
-            check = facts.sender_check = SenderCheck(failure)
-        if check.failure is None:
-            return True
-        check.is_told = check.is_told or not self._shows_details
-        return SENDER_FAILED
+def _read_late(text: str) -> VerifyLine:
+    try:
+        return read_verify(text)
+    except VerifyMistake as error:
+        raise CheckFailed(str(error)) from None
+    except NotYet as error:
+        raise CheckDeferred(Reason(f"{error} is not supported yet")) from None
 
 
-def _check_option(what: str, option: str) -> None:
-    """Raises AclSyntaxError, NotYet."""
-    name, _, value = (part.strip() for part in option.partition("="))
-    if name in OPTIONS and not value:
-        return
-    if name not in NOT_YET_OPTIONS:
-        raise AclSyntaxError(f'unknown option "{option}" of verify; known: {", ".join(OPTIONS)}')
-    for part in value.split(",") if name == "callout" else ():
-        word = part.partition("=")[0].strip()
-        if word and not word[0].isdigit() and not word.startswith("$") and word not in CALLOUT_OPTIONS:
-            raise AclSyntaxError(f'unknown callout option "{word}"; known: {", ".join(CALLOUT_OPTIONS)}')
-    raise NotYet(f"verify = {what}/{name}", "refused")
+async def _ask(line: VerifyLine, state: AclState) -> Answer:
+    match line.what:
+        case "sender":
+            return await _verify_sender(line, state)
+        case "recipient":
+            return await _verify_recipient(line, state)
+        case "header_syntax":
+            bad = first_bad_address_header(_headers(line, state))
+            return bad is None or Reason(bad, bad)
+        case "header_sender":
+            return await _verify_header_sender(line, state)
+        case "header_names_ascii":
+            _headers(line, state)
+            return True  # a line with another name ended the header where the message was taken apart
+        case "not_blind":
+            return _verify_not_blind(line, state)
+        case "certificate":
+            return Reason("no certificate verified", "no certificate verified")
+        case "csa":
+            return await _verify_csa(state)
+        case "reverse_host_lookup":
+            return await _verify_host(state)
+        case _:
+            return await _verify_helo(state)
 
 
-async def _verify_address(address: str, state: AclState) -> Answer:
+async def _verify_sender(line: VerifyLine, state: AclState) -> Answer:
+    """Without a callout asked once a transaction."""
+    if state.where not in _SENDER_KNOWN:
+        raise CheckFailed(f"cannot verify sender in ACL for {place_name(state.where)}")
+    address = state.facts.sender or "" if line.address is None else line.address.strip("<>")
     if not address:
         return True
-    candidate = Candidate.first(Recipient(address.strip("<>")))
-    reason = await state.services.verifier.verify(candidate, state.scope, is_sender=True)
-    return reason is None or Reason(f"{SENDER_FAILED.log} <{address}>: {reason.log}", SENDER_FAILED.peer)
+    failed = await _failed_sender(address, line, state)
+    if failed is None:
+        return True
+    failed.is_told = failed.is_told or not line.shows_details
+    state.failed_sender = failed
+    _set_facts(state, sender_failure=failed.failure.step)
+    return SENDER_FAILED
 
 
-async def _verify_recipient(state: AclState) -> Answer:
+async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> FailedSender | None:
+    memory, key = state.memory.verified, ("sender", address, line.wish)
+    if line.wish.callout is None and key in memory:
+        known = memory[key]
+        return known if isinstance(known, FailedSender) else None
+    candidate = Candidate.first(Recipient(address))
+    try:
+        failure = await state.services.verifier.verify(candidate, state.scope, is_sender=True, wish=line.wish)
+    except CheckDeferred as error:
+        note_sender_trouble(state, "defer", address, error.reason.log)
+        is_callout = error.reason.log.startswith("Could not complete sender verify callout")
+        text = (
+            "Could not complete sender verify callout" if is_callout else "Could not complete sender verify"
+        )
+        raise CheckDeferred(Reason(text, text if is_callout else "")) from error
+    failed = FailedSender(address, failure) if failure is not None else None
+    memory[key] = failed
+    return failed
+
+
+async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     if state.recipient is None:
-        raise ExpansionFailed(f"cannot verify recipient in ACL for {state.where.upper()}")
-    reason = await state.services.verifier.verify(state.recipient, state.scope, is_sender=False)
-    return reason is None or reason
+        raise CheckFailed(f"cannot verify recipient in ACL for {place_name(state.where)}")
+    called: list[str] = []
+    failure = await state.services.verifier.verify(
+        state.recipient, state.scope, is_sender=False, wish=line.wish, called=called
+    )
+    if failure is None:
+        if line.wish.callout is not None and called:
+            facts = ListFacts(domain=state.recipient.domain, local_part=state.recipient.local_part)
+            state.scope = state.scope.with_facet(ListFacts, facts)
+        return True
+    _set_facts(state, recipient_failure=failure.step)
+    return Reason(failure.log, failure.peer)
 
 
-async def _verify_header_sender(state: AclState) -> Answer:
+def _set_facts(state: AclState, *, sender_failure: str = "", recipient_failure: str = "") -> None:
+    old = state.scope.facet(VerifyFacts) or VerifyFacts()
+    facts = VerifyFacts(
+        sender_failure=sender_failure or old.sender_failure,
+        recipient_failure=recipient_failure or old.recipient_failure,
+        csa_status=old.csa_status,
+    )
+    state.scope = state.scope.with_facet(VerifyFacts, facts)
+
+
+async def _verify_header_sender(line: VerifyLine, state: AclState) -> Answer:
     """One address of Sender:, Reply-To: or From: that can be verified is enough; one that cannot be said now defers."""
     deferred: CheckDeferred | None = None
-    for address in sender_addresses(_headers(state)):
+    failure: VerifyFailure | None = None
+    for address in sender_addresses(_headers(line, state)):
         candidate = Candidate.first(Recipient(address))
         try:
-            if await state.services.verifier.verify(candidate, state.scope, is_sender=True) is None:
-                return True
+            failure = await state.services.verifier.verify(
+                candidate, state.scope, is_sender=True, wish=line.wish
+            )
         except CheckDeferred as error:
             deferred = error
+            continue
+        if failure is None:
+            return True
     if deferred is not None:
         raise deferred
-    return Reason("there is no valid sender in any header line")
+    return Reason(
+        "there is no valid sender in any header line", "there is no valid sender in any header line"
+    )
 
 
-def _headers(state: AclState) -> bytes:
-    if state.facts.message is None:
-        raise ExpansionFailed(
-            f"cannot check header contents in ACL for {state.where.upper()} (only possible in ACL for DATA)"
+def _headers(line: VerifyLine, state: AclState) -> bytes:
+    if state.facts.message is None or state.where not in _CONTENT:
+        raise CheckFailed(
+            f"cannot check header contents in ACL for {place_name(state.where)} (only possible in ACL for DATA)"
         )
     return state.facts.message.headers
 
 
-def _verify_header_syntax(state: AclState) -> Answer:
-    bad = first_bad_address_header(_headers(state))
-    return bad is None or Reason(bad)
-
-
-def _verify_header_names(state: AclState) -> Answer:
-    """Where a message is taken apart, a line with another name ends its header: what is in the header is in order."""
-    _headers(state)
-    return True
+def _verify_not_blind(line: VerifyLine, state: AclState) -> Answer:
+    headers = _headers(line, state)
+    found = blind_recipient(
+        headers, [each.address for each in state.facts.recipients], ignores_case=line.ignores_case
+    )
+    if found is None:
+        return True
+    return Reason(f'bcc recipient detected: "{found}"', "bcc recipient detected")
 
 
 async def _verify_host(state: AclState) -> Answer:
     address = state.connection.host_address
     if not address or state.connection.host_name:
         return True
-    return bool(await state.services.host_names.name_of(address)) or Reason("host lookup failed")
+    if await state.services.host_names.name_of(address):
+        return True
+    return Reason("host lookup failed for reverse lookup check", "")
 
 
 async def _verify_helo(state: AclState) -> Answer:
-    """The address itself, or the verified name (Exim's third way, an address record of the HELO name, is the DNS's word too)."""
-    connection = state.connection
-    helo = connection.helo.lower()
-    if helo.strip("[]").removeprefix("ipv6:") == connection.host_address.lower():
-        return True
-    name = connection.host_name or await state.services.host_names.name_of(connection.host_address)
-    return bool(helo) and helo == name.lower()
+    known = state.memory.connection
+    if known.helo_verified is None:
+        known.helo_verified = await helo_is_true(state)
+    return known.helo_verified
+
+
+async def _verify_csa(state: AclState) -> Answer:
+    status = await csa_status(state.connection, state.scope.services.resolver)
+    old = state.scope.facet(VerifyFacts) or VerifyFacts()
+    facts = VerifyFacts(
+        sender_failure=old.sender_failure, recipient_failure=old.recipient_failure, csa_status=status.word
+    )
+    state.scope = state.scope.with_facet(VerifyFacts, facts)
+    if status.is_deferred:
+        raise CheckDeferred(Reason(f"client SMTP authorization {status.reason}"))
+    return status.is_good or Reason(f"client SMTP authorization {status.reason}")

@@ -1,0 +1,68 @@
+"""What a client whose sender is refused is told, and the log line that goes with it (Exim 44.24)."""
+
+from __future__ import annotations
+
+from pillarbox.flow.check.acl.state import AclState, VerifyFailure
+from pillarbox.flow.check.acl.telling import describe_caller
+from pillarbox.mail.reply import Reason
+
+SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
+_NO_BOUNCES = """\
+The initial connection, or a HELO or MAIL FROM:<> command was
+rejected. Refusing MAIL FROM:<> does not help fight spam, disregards
+RFC requirements, and stops you from receiving standard bounce
+messages. This host does not accept mail from domains whose servers
+refuse bounces."""
+_NO_POSTMASTER = """\
+Several RFCs state that you are required to have a postmaster
+mailbox for each mail domain. This host does not accept mail
+from domains whose servers reject the postmaster address."""
+
+
+class FailedSender:
+    """An address that was verified as a sender, in vain. It is told in full once."""
+
+    __slots__ = ("address", "failure", "is_told")
+
+    def __init__(self, address: str, failure: VerifyFailure) -> None:
+        self.address = address
+        self.failure = failure
+        self.is_told = False
+
+    def explain(self, peer: str, state: AclState) -> str:
+        """The text for the peer, with the details in front, and the line in the log."""
+        if self.is_told:
+            return peer
+        self.is_told = True
+        note_sender_trouble(state, "fail", self.address, self.failure.log)
+        details = self._details()
+        if not details or peer[:3].isdigit():  # it brings codes of its own
+            return peer
+        return f"{details}\n{peer}"
+
+    def _details(self) -> str:
+        details = self.failure.details
+        if not details:
+            return ""
+        if self.failure.step == "postmaster":
+            return (
+                f"Postmaster verification failed while checking <{self.address}>\n{details}\n{_NO_POSTMASTER}"
+            )
+        if self.failure.step == "mail" and _is_about_bounces(details):
+            return f"Callback setup failed while verifying <{self.address}>\n{details}\n{_NO_BOUNCES}"
+        return f"Verification failed for <{self.address}>\n{details}"
+
+
+def _is_about_bounces(details: str) -> bool:
+    return "MAIL FROM:<>" in details or details.startswith("(result of")
+
+
+def note_sender_trouble(state: AclState, what: str, address: str, why: str) -> None:
+    """`sender verify fail for <…>`, `sender verify defer for <…>`."""
+    if not state.services.log_style.shows("sender_verify_fail"):
+        return
+    line = (
+        f"{describe_caller(state.connection)} sender verify {what} for <{address}>{f': {why}' if why else ''}"
+    )
+    state.log(line, state.services.log.main)
+    state.log(line, state.services.log.reject)

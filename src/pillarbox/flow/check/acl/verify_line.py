@@ -1,0 +1,91 @@
+"""The text of `verify`, read: what is verified, and the options behind slashes (Exim 44.17, 44.21)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.check.acl.state import VerifyWish
+from pillarbox.flow.check.acl.unsupported import NotYet
+from pillarbox.flow.check.callout_wish import CalloutMistake, CalloutWish, read_callout
+
+WHAT = (
+    "arc",
+    "certificate",
+    "csa",
+    "header_names_ascii",
+    "header_sender",
+    "header_syntax",
+    "helo",
+    "not_blind",
+    "recipient",
+    "reverse_host_lookup",
+    "sender",
+)
+TAKES_OPTIONS = frozenset({"header_sender", "recipient", "reverse_host_lookup", "sender"})
+
+
+class VerifyMistake(ValueError):
+    """`str()` is what is wrong, in Exim's words."""
+
+
+class VerifyLine(msgspec.Struct, frozen=True):
+    what: str
+    address: str | None = None
+    """Of `sender=address`."""
+    wish: VerifyWish = VerifyWish()
+    is_defer_ok: bool = False
+    shows_details: bool = True
+    ignores_case: bool = False
+
+
+def read_verify(text: str) -> VerifyLine:
+    """Raises VerifyMistake, and NotYet for what is not supported."""
+    first, *options = (part.strip() for part in text.split("/"))
+    what, equals, address = (part.strip() for part in first.partition("="))
+    if what not in WHAT or (equals and what != "sender"):
+        known = " | ".join(f'"{each}"' for each in WHAT)
+        raise VerifyMistake(f'expected {known} at start of ACL condition "verify {text.strip()}"')
+    if what == "arc":
+        raise NotYet("verify = arc", "refused")
+    found: dict[str, object] = {}
+    callout: CalloutWish | None = None
+    for option in options:
+        name, has_value, value = (part.strip() for part in option.partition("="))
+        if name == "callout":
+            callout = _callout(value, text)
+        elif name == "quota":
+            raise NotYet(f"verify = {what}/quota", "refused")
+        elif has_value or not _take_flag(what, name, found):
+            raise VerifyMistake(f'unknown option "{option}" in ACL condition "verify {text.strip()}"')
+    redirect = bool(found.pop("succeeds_on_redirect", False))
+    is_defer_ok = bool(found.pop("is_defer_ok", False))
+    if is_defer_ok and callout is not None:
+        callout = msgspec.structs.replace(callout, is_defer_ok=True)
+    return VerifyLine(
+        what,
+        address if equals else None,
+        VerifyWish(callout, redirect),
+        is_defer_ok,
+        "no_details" not in found,
+        "ignores_case" in found,
+    )
+
+
+def _callout(value: str, text: str) -> CalloutWish:
+    try:
+        return read_callout(value)
+    except CalloutMistake as error:
+        raise VerifyMistake(f'{error} in ACL condition "verify {text.strip()}"') from None
+
+
+def _take_flag(what: str, name: str, found: dict[str, object]) -> bool:
+    words = {
+        "case_insensitive": "ignores_case" if what == "not_blind" else "",
+        "defer_ok": "is_defer_ok",
+        "no_details": "no_details",
+        "success_on_redirect": "succeeds_on_redirect",
+    }
+    word = words.get(name, "")
+    if word:
+        found[word] = True
+    return bool(word)
