@@ -16,6 +16,7 @@ from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
+from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import runner_limits, wait_rules
 from pillarbox.app.reception import habits_of
 from pillarbox.app.services import expansion_facts, local_host
@@ -71,6 +72,7 @@ from pillarbox.mailbox.pop3.services import Services as Pop3Services
 from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
 from pillarbox.system.tls import ServerTls
 from pillarbox.wire.imap.limits import Limits as ImapLimits
+from pillarbox.ports.passwords import Passwords
 from pillarbox.wire.smtp.extensions import Extensions
 from pillarbox.wire.smtp.session import ServerSettings
 
@@ -120,7 +122,7 @@ class Mta:
         self.world = world
         addresses = world.network.local_addresses() | own_addresses(config)
         self.local_host = local_host(config, addresses)
-        facts = expansion_facts(config, addresses)
+        facts = expansion_facts(config, addresses) | {Passwords: LatePasswords(world.local_work)}
         acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
         self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)

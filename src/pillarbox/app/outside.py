@@ -15,7 +15,8 @@ from pillarbox.language.expand.items.env import Environment
 from pillarbox.language.match.items import split
 from pillarbox.ports.commands import CommandResult, Commands
 from pillarbox.ports.functions import Functions
-from pillarbox.ports.passwords import Passwords
+from pillarbox.ports.localwork import LocalWork, WorkRefused
+from pillarbox.ports.passwords import Passwords, PasswordTrouble
 from pillarbox.ports.sockets import Sockets, SocketWish
 
 
@@ -68,11 +69,21 @@ class LateFunctions:
 
 
 class LatePasswords:
+    """`work`: who asks PAM for us with root's rights; None: we ask it ourselves."""
+
+    def __init__(self, work: LocalWork | None = None) -> None:
+        self._work = work
+
     async def crypt(self, password: bytes, setting: bytes) -> bytes | None:
         return await self._system().crypt(password, setting)
 
     async def pam(self, user: str, answers: tuple[str, ...]) -> bool:
-        return await self._system().pam(user, answers)
+        if self._work is None or not self._work.acts_as_users or len(answers) != 1:
+            return await self._system().pam(user, answers)
+        try:
+            return await self._work.check_password(user, answers[0], "exim")
+        except WorkRefused as refused:
+            raise PasswordTrouble(str(refused)) from None
 
     async def saslauthd(self, user: str, password: str, service: str, realm: str) -> bool:
         return await self._system().saslauthd(user, password, service, realm)

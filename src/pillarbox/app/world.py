@@ -15,6 +15,7 @@ from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
 from pillarbox.app.services import lookup_settings
+from pillarbox.app.system_logins import with_system_logins
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
@@ -108,7 +109,8 @@ class World:
             self.journal,
             self._secret(),
         )
-        self.logins = AccountLogins(self.users)
+        users = with_system_logins(config, self.users, self.system_users, self.local_work, self.clock)
+        self.logins = AccountLogins(users, has_scram=users is self.users)
         self.stores = MaildirStores(self.clock)
         self.keep = ConnectionKeep(self.clock)
         self.maildrop_locks = FileLocks()

@@ -36,6 +36,10 @@ class LoginThrottled(Exception):
         self.wait = wait
 
 
+class LoginsBroken(Exception):
+    """The password cannot be checked now: no word about whether it is right. `str()` is for the log."""
+
+
 class Users(Protocol):
     def find(self, name: str) -> Account | None:
         """`alice` or `alice@example.org`: the full form first, then, for a local domain, the local part. Quick (cached file)."""
@@ -46,7 +50,7 @@ class Users(Protocol):
         ...
 
     async def verify(self, name: str, password: str, peer_address: str) -> Account | None:
-        """The account, or None after the delay that a failure costs. Raises LoginThrottled."""
+        """The account, or None after the delay that a failure costs. Raises LoginThrottled, LoginsBroken."""
         ...
 
     async def note_failure(self, name: str, peer_address: str) -> None:

@@ -1,7 +1,6 @@
 """Passwords by crypt(3), PAM and saslauthd.
 
-crypt comes from libcrypt by ctypes: Python's own module is gone with 3.13. PAM needs the package python-pam and usually root's rights;
-where it is absent the check says so.
+crypt comes from libcrypt by ctypes: Python's own module is gone with 3.13. PAM usually needs root's rights: the root helper asks it for us.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class SystemPasswords:
         return await asyncio.to_thread(_crypt, password, setting)
 
     async def pam(self, user: str, answers: tuple[str, ...]) -> bool:
-        return await asyncio.to_thread(_pam, user, answers)
+        return await asyncio.to_thread(by_pam, user, answers)
 
     async def saslauthd(self, user: str, password: str, service: str, realm: str) -> bool:
         fields = [field.encode("utf-8", "surrogateescape") for field in (user, password, service, realm)]
@@ -67,9 +66,8 @@ def _crypt(password: bytes, setting: bytes) -> bytes | None:
     return None if found is None or found.startswith(b"*") else found
 
 
-def _pam(user: str, answers: tuple[str, ...]) -> bool:
-    try:
-        import pam  # type: ignore[import-not-found]
-    except ImportError:
-        raise PasswordTrouble("PAM needs the Python package python-pam") from None
-    return bool(pam.authenticate(user, answers[0] if answers else "", service="exim"))
+def by_pam(user: str, answers: tuple[str, ...], service: str = "exim") -> bool:
+    """Blocks. Raises PasswordTrouble."""
+    from pillarbox.system.pam import is_right
+
+    return is_right(user, answers, service)

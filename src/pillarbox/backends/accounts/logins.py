@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pillarbox.backends.accounts.unix import UnixUsers
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.logins import Challenge, Exchange, Failure, Step, Success
-from pillarbox.ports.users import LoginThrottled
+from pillarbox.ports.users import LoginsBroken, LoginThrottled
 from pillarbox.wire.sasl.scram import ScramKeys, ScramRefused, ScramServer
 from pillarbox.wire.sasl.simple import MalformedResponse, parse_login_part, parse_plain
 
@@ -17,10 +18,14 @@ PLUS = "SCRAM-SHA-256-PLUS"
 class AccountLogins:
     """ports.logins.Logins."""
 
-    def __init__(self, users: FileUsers) -> None:
+    def __init__(self, users: FileUsers | UnixUsers, *, has_scram: bool = True) -> None:
+        """`has_scram` False: the machine's users log in too, whose keys nobody has, and a client that may choose would choose SCRAM."""
         self._users = users
+        self._has_scram = has_scram
 
     def mechanisms(self, *, has_channel_binding: bool) -> tuple[str, ...]:
+        if not self._has_scram:
+            return MECHANISMS[1:]
         return (PLUS, *MECHANISMS) if has_channel_binding else MECHANISMS
 
     def begin(
@@ -43,6 +48,8 @@ class AccountLogins:
             account = await self._users.verify(name, password, peer_address)
         except LoginThrottled as error:
             return Failure("throttled", str(error), name)
+        except LoginsBroken as error:
+            return Failure("temporary", str(error), name)
         if account is None:
             return Failure("credentials", "name or password is wrong", name)
         return Success(account, name)
@@ -84,7 +91,7 @@ class LoginExchange:
 
 class ScramExchange:
     def __init__(
-        self, users: FileUsers, peer_address: str, bindings: Mapping[str, bytes], *, plus: bool
+        self, users: FileUsers | UnixUsers, peer_address: str, bindings: Mapping[str, bytes], *, plus: bool
     ) -> None:
         self._users = users
         self._peer_address = peer_address

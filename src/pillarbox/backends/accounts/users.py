@@ -33,7 +33,8 @@ class FileUsers:
         self._clock = clock
         self._checked_at = float("-inf")
         self._passwords = PasswordChecker(clock)
-        self._throttle = Throttle(clock)
+        self.throttle = Throttle(clock)
+        """Shared with whatever else knows logins."""
         self._fake_secret = secret or os.urandom(32)
 
     def find(self, name: str) -> Account | None:
@@ -60,7 +61,7 @@ class FileUsers:
         return ScramCredentials(salt, os.urandom(32), os.urandom(32), 4096)
 
     async def verify(self, name: str, password: str, peer_address: str) -> Account | None:
-        self._throttle.check(peer_address)
+        self.throttle.check(peer_address)
         self._refresh()
         key = self._key(name)
         row = self._rows.get(key)
@@ -71,14 +72,14 @@ class FileUsers:
             raise LoginThrottled(5.0) from error
         if is_right and row is not None and row.is_enabled:
             return self._accounts.get(key)
-        await self._throttle.punish(name, peer_address)
+        await self.throttle.punish(name, peer_address)
         return None
 
     async def note_failure(self, name: str, peer_address: str) -> None:
-        await self._throttle.punish(name, peer_address)
+        await self.throttle.punish(name, peer_address)
 
     def check_throttle(self, name: str, peer_address: str) -> None:
-        self._throttle.check(peer_address)
+        self.throttle.check(peer_address)
 
     def close(self) -> None:
         self._passwords.close()

@@ -14,6 +14,7 @@ from pillarbox.flow.settings.identity import Identity, Trust
 from pillarbox.flow.settings.limits import SmtpLimits
 from pillarbox.flow.settings.listening import Listening, port_list
 from pillarbox.flow.settings.local_mail import LocalMail
+from pillarbox.flow.settings.logins import Logins
 from pillarbox.flow.settings.lookups import LookupSources
 from pillarbox.flow.settings.queueing import Queueing
 from pillarbox.flow.settings.service import AclNames, SmtpService
@@ -31,6 +32,7 @@ __all__ = [
     "Listening",
     "LocalMail",
     "Logging",
+    "Logins",
     "LookupSources",
     "Queueing",
     "SmtpLimits",

@@ -1,0 +1,103 @@
+"""A machine with a user `pat`, who logs in to everything: run in a mount namespace of its own, as root, with the way as argument.
+
+Prints a line for each thing that was as it should be; the test counts them.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.process.daemon import wait_until
+from tests.process.prepared import prepared
+
+from pillarbox.system.passwords import _crypt
+
+LOGIN, PASSWORD, UID = "pat", "a secret of Pat's", 64123
+ROUTER = """begin routers
+
+machine:
+  driver = accept
+  local_parts = pat
+  transport = maildirs
+"""
+TRANSPORT = """begin transports
+
+maildirs:
+  driver = appendfile
+  directory = $mail_directory/$local_part_data
+  maildir_format
+"""
+PAM = "auth required pam_unix.so\naccount required pam_unix.so\n"
+
+
+def furnish() -> None:
+    """/etc of this namespace gets the user and the service."""
+    folder = Path(tempfile.mkdtemp(prefix="pillarbox-etc-", dir="/tmp"))
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
+    for name in ("upper", "work"):
+        (folder / name).mkdir()
+    layers = f"lowerdir=/etc,upperdir={folder}/upper,workdir={folder}/work"
+    subprocess.run(["mount", "-t", "overlay", "none", "-o", layers, "/etc"], check=True)
+    setting = _crypt(PASSWORD.encode(), b"$6$saltofthetest$")
+    assert setting is not None
+    for path, line in (
+        ("/etc/passwd", f"{LOGIN}:x:{UID}:{UID}::/home/{LOGIN}:/bin/sh\n"),
+        ("/etc/shadow", f"{LOGIN}:{setting.decode()}:19000:0:99999:7:::\n"),
+        ("/etc/group", f"{LOGIN}:x:{UID}:\n"),
+    ):
+        with open(path, "a") as file:
+            file.write(line)
+    Path("/etc/pam.d/exim").write_text(PAM)
+
+
+def main(way: str) -> None:
+    furnish()
+    edits = [
+        ("never_users = root", f"never_users = root\nsystem_logins = {way}"),
+        ("begin routers\n", ROUTER),
+        ("begin transports\n", TRANSPORT),
+    ]
+    with prepared("--workers", "1", edits=edits) as daemon:
+        for name, password in ((LOGIN, "wrong"), ("root", PASSWORD), ("nobody", PASSWORD)):
+            try:
+                daemon_imap(daemon.ports["imap"], name, password)
+            except imaplib.IMAP4.error:
+                print(f"refused {name}")
+        with smtplib.SMTP("127.0.0.1", daemon.ports["submission"], timeout=20) as client:
+            client.login(LOGIN, PASSWORD)
+            client.sendmail("pat@localhost", ["pat@localhost"], b"Subject: to myself\r\n\r\nx\r\n")
+            print("submitted")
+        maildir = daemon.data / "mail" / LOGIN
+        wait_until(lambda: list(maildir.glob("new/*")), "the message")
+        pop = poplib.POP3("127.0.0.1", daemon.ports["pop3"], timeout=20)
+        pop.user(LOGIN)
+        pop.pass_(PASSWORD)
+        assert pop.stat()[0] == 1
+        pop.quit()
+        print("popped")
+        imap = daemon_imap(daemon.ports["imap"], LOGIN, PASSWORD)
+        assert imap.select("INBOX") == ("OK", [b"1"])
+        assert b"to myself" in imap.fetch("1", "(BODY[HEADER])")[1][0][1]  # type: ignore[index, operator]
+        imap.logout()
+        print("read")
+        condition = f"${{if pam{{{LOGIN}:{PASSWORD}}}{{right}}{{wrong}}}}"
+        exim = Path(sys.executable).parent / "exim"
+        configuration = str(daemon.data / "pillarbox.conf")
+        done = subprocess.run([exim, "-C", configuration, "-be", condition], capture_output=True, check=False)
+        print("expanded " + (done.stdout + done.stderr).decode().strip())
+
+
+def daemon_imap(port: int, name: str, password: str) -> imaplib.IMAP4:
+    imap = imaplib.IMAP4("127.0.0.1", port, timeout=20)
+    imap.login(name, f'"{password}"' if " " not in password else password)
+    return imap
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
