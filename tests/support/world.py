@@ -168,6 +168,7 @@ class AcceptWorld:
     def _ports(self, lookup: FakeLookup) -> Any:
         return SimpleNamespace(
             is_alone=False,
+            queue="",
             clock=self.clock,
             network=NoNetwork(),
             journal=self.journal,

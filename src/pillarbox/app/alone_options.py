@@ -19,6 +19,8 @@ class AloneOptions(NamedTuple):
     """`-oM…`, by its letters."""
     has_own_configuration: bool = False
     is_queue_run: bool = False
+    queue: str = ""
+    """The named queue to work on (`-qG`)."""
     ages: tuple[float, ...] = ()
     """`-Tqt`: seconds, of the messages in the order in which they are tried."""
 
@@ -31,5 +33,6 @@ class AloneOptions(NamedTuple):
             or self.is_dry
             or self.about
             or self.has_own_configuration
+            or self.queue
             or self.ages
         )

@@ -139,6 +139,7 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
                 last_id=request.last_id,
                 is_two_stage=request.is_two_stage,
                 local_only=request.local_only,
+                queue=request.queue,
             )
             await mta.runner.run(wish)
             yield Line(end=True)
@@ -168,9 +169,6 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
         case "retry":
             return mta.admin.retry(message_id)
         case "deliver" | "deliver_due":
-            if mta.world.spool.entry(message_id) is None:
-                mta.world.journal.main(f"{message_id} Spool file {message_id}-D not found")
-                return Answer("", True)
             await mta.runner.deliver(message_id, FORCED if request.action == "deliver" else FIRST)
             await mta.runner.settle_down()
             return Answer("", True)
@@ -182,6 +180,8 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
             return await mta.admin.add_recipients(message_id, request.addresses, login)
         case "edit_sender":
             return await mta.admin.edit_sender(message_id, request.addresses, login)
+        case "move":
+            return await mta.admin.move(message_id, request.addresses[0], str(mta.world.spool_directory))
         case unknown:
             return Answer(f"the daemon does not know the action {unknown}", False)
 

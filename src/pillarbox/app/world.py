@@ -75,13 +75,20 @@ class World:
     """The ports of one process."""
 
     def __init__(
-        self, config: Config, slot: int, *, is_alone: bool = False, helper: HelperEnd | None = None
+        self,
+        config: Config,
+        slot: int,
+        *,
+        is_alone: bool = False,
+        helper: HelperEnd | None = None,
+        queue: str = "",
     ) -> None:
         """Opens nothing that needs a running loop; see `start`. `is_alone`: of a command, for few messages: they are written to the queue
-        at once, without a journal."""
-        files = config.main(Files)
+        at once, without a journal. `queue`: the named queue to work on."""
+        files = self._files = config.main(Files)
         self.slot = slot
         self.is_alone = is_alone
+        self.queue = queue
         self.spool_directory = Path(files.spool_directory)
         self.clock = SystemClock()
         self.network = SystemNetwork()
@@ -119,15 +126,19 @@ class World:
 
     def _open_journal(self, config: Config) -> ProcessJournal:
         (self.spool_directory / "db").mkdir(parents=True, exist_ok=True)
-        return open_journal(config, self.clock)
+        return open_journal(config, self.clock, self.queue)
 
     def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
         return LocalSpool(
-            str(self.spool_directory),
+            str(self.spool_directory / self.queue),
             self.clock,
             slot=self.slot,
+            journal_directory=str(self.spool_directory),
+            is_split=self._files.split_spool_directory,
+            keep_malformed=self._files.keep_malformed,
             has_journal=not is_alone,
             report=self.journal.panic,
+            say=self.journal.main,
             recovered=lambda message_id: self.due.put(message_id, 0.0),
         )
 
@@ -166,19 +177,20 @@ class World:
         self.journal.close()
 
 
-def open_journal(config: Config, clock: Clock) -> FileJournal:
+def open_journal(config: Config, clock: Clock, queue: str = "") -> FileJournal:
     """The logs that the configuration names; their directory is made. Raises OSError."""
     log_directory, targets = log_directory_of(config), log_targets(config)
     log_directory.mkdir(parents=True, exist_ok=True)
     journal = FileJournal(
         str(log_directory),
-        config.main(Files).spool_directory,
+        str(Path(config.main(Files).spool_directory) / queue),
         clock,
         line_stamp(config),
         targets=targets,
         syslog=syslog_style(config),
         has_reject_log=config.main(Logging).write_rejectlog,
         has_message_logs=config.main(Logging).message_logs,
+        is_split=config.main(Files).split_spool_directory,
     )
     if targets.problem:
         journal.panic(targets.problem)

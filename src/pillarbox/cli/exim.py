@@ -67,9 +67,8 @@ def run(arguments: list[str], program: str) -> int:
         delay_imports()
     from pillarbox.cli import modes
 
-    if read.mode not in modes.MODES or read.queue.name:
-        what = f"named queues (-qG{read.queue.name})" if read.queue.name else f"option {read.mode_option}"
-        print(f"exim: {what}: not supported yet", file=sys.stderr)
+    if read.mode not in modes.MODES:
+        print(f"exim: option {read.mode_option}: not supported yet", file=sys.stderr)
         return 1
     try:
         return modes.MODES[read.mode](read)

@@ -47,7 +47,7 @@ def _shown(reader: QueueReader, message_id: str, now: float, form: Form, *, is_n
     try:
         entry = reader.entry(message_id)
     except SpoolFormatError:
-        return _unreadable(message_id, f"Format error in spool file: size={reader.size(message_id, '-H')}")
+        return _unreadable(message_id, f"spool format error: size={reader.size(message_id, '-H')}")
     if entry is not None:
         return render(entry, now, undelivered_only=form.undelivered_only)
     return _unreadable(message_id, "spool read error: No such file or directory") if is_named else ""
@@ -137,6 +137,8 @@ def shown_age(seconds: float) -> str:
 
 def shown_size(size: int) -> str:
     """Five columns, as Exim rounds: 999, 1.4K, 12K, 1.2M, 12M."""
+    if size < 0:
+        return "     "
     if size < 1024:
         return f"{size:5d}"
     for unit, bytes_each in (("K", 1024), ("M", 1024**2), ("G", 1024**3)):

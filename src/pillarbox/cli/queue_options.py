@@ -9,7 +9,12 @@ from pillarbox.cli.handles import MESSAGE_ID, TIME, Handle, Words, next_word, un
 
 _QUEUE_FLAGS = re.compile(r"(q?)(i?)(f{0,2})(l?)(?:G([^/]*)(?:/(.*))?|(.*))", re.DOTALL)
 _MATCH_FLAGS = re.compile(r"(f{0,2})(r?)")
-WITH_QUEUE = frozenset(("list", "count", "move", "deliver"))
+WITH_QUEUE = frozenset(
+    (
+        "list", "count", "move", "deliver", "deliver_due", "freeze", "thaw", "remove", "give_up", "mark_delivered",
+        "mark_all_delivered", "add_recipient", "edit_sender", "view_headers", "view_body", "view_log", "view_copy",
+    )
+)  # fmt: skip
 """Modes that look into a named queue."""
 
 

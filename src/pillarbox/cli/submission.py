@@ -65,6 +65,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         about=tuple(read.about.items()),
         has_own_configuration=is_other_configuration,
         ages=_ages(read.test_ages),
+        queue=read.queue.name,
     )
 
 

@@ -323,11 +323,6 @@ class _Builder:
                 self._line_problem(line, str(error))
                 continue
             rules.append(rule)
-            if not rule.is_pure:
-                reason = "retry rules that need lookups or expansions are not obeyed by deliveries yet"
-                self.unsupported.append(
-                    Problem(line.position.file, line.position.line, line.text[:200], reason)
-                )
         return RetryRules(tuple(rules))
 
     def _rewrite(self) -> RewriteRules:

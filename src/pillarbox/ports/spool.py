@@ -8,7 +8,7 @@ back end's business, except that only waiting messages are listed, edited and re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -21,12 +21,19 @@ class SpoolFull(Exception):
     """There is no room (or no descriptor) to keep a message: answer 452 4.3.1 and go on. `str()` is for the log."""
 
 
+Trouble = Literal["data", "header", "format"]
+
+
 class MessageGone(Exception):
     """No such message, or another process holds its lock (then `is_locked`)."""
 
-    def __init__(self, message_id: str, *, is_locked: bool = False) -> None:
+    def __init__(self, message_id: str, *, is_locked: bool = False, trouble: Trouble = "data") -> None:
+        """`trouble`: the file that is missing, or `format`: -H cannot be read."""
         super().__init__(f"{message_id}: {'being delivered' if is_locked else 'no such message'}")
         self.is_locked = is_locked
+        self.trouble: Trouble = trouble
+        self.is_removed = False
+        """Half a message was there, and `remove` has removed it."""
 
 
 def with_changed_sender(envelope: Envelope, events: Iterable[Event]) -> Envelope:
@@ -71,6 +78,7 @@ class QueueEntry(msgspec.Struct, frozen=True, gc=False):
     recipients: tuple[str, ...]
     settled: frozenset[str]
     size: int
+    """-1: the body is not there."""
     received_at: float
     frozen_at: float | None
 
@@ -120,5 +128,9 @@ class Spool(Protocol):
         ...
 
     async def remove(self, message_id: str) -> None:
-        """Delete a waiting message (`exim -Mrm`). Raises MessageGone."""
+        """Delete a waiting message (`exim -Mrm`). Raises MessageGone; half a message goes all the same."""
+        ...
+
+    async def move(self, message_id: str, directory: str, prefix: str = "") -> None:
+        """To the queue below `directory` (`exim -MG`), or to `directory/<prefix>input` (`move_frozen_messages`). Raises MessageGone."""
         ...

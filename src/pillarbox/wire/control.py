@@ -47,10 +47,10 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
 
     action: str
     """`freeze`, `thaw`, `remove`, `give_up`, `retry`, `deliver`, `deliver_due`, `mark_all_delivered`, `mark_delivered`,
-    `add_recipient`, `edit_sender`."""
+    `add_recipient`, `edit_sender`, `move`."""
     ids: tuple[str, ...]
     addresses: tuple[str, ...] = ()
-    """For the last three."""
+    """For the last four; for `move` the name of the other queue."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
@@ -69,6 +69,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     """`-qq`."""
     local_only: bool = False
     """`-ql`."""
+    queue: str = ""
+    """`-qG`: the named queue; only for commands that work alone."""
     wait: bool = True
     """Answer when the run has ended."""
 

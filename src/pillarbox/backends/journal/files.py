@@ -45,6 +45,7 @@ class FileJournal:
         syslog: SyslogStyle | None = None,
         has_reject_log: bool = True,
         has_message_logs: bool = True,
+        is_split: bool = False,
     ) -> None:
         """`targets`: in place of the usual files in `log_directory`."""
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -56,7 +57,7 @@ class FileJournal:
         self._has_reject_log = has_reject_log
         self._has_message_logs = has_message_logs
         self._day = -1
-        self._message_logs = MessageLogs(spool_directory)
+        self._message_logs = MessageLogs(spool_directory, is_split=is_split)
         self._gathered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._message_timer: asyncio.TimerHandle | None = None

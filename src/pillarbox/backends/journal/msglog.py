@@ -28,7 +28,8 @@ class _Pending:
 class MessageLogs:
     """`directory`: the spool directory."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, is_split: bool = False) -> None:
+        self._is_split = is_split
         self._input = f"{directory}/input"
         self._msglog = f"{directory}/msglog"
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
@@ -52,17 +53,26 @@ class MessageLogs:
         for message_id, pending in tuple(self._pending.items()):
             if now - pending.since < AGE and not everything:
                 break
-            if os.path.exists(f"{self._input}/{message_id}-D"):
-                self._append(message_id, pending.lines)
+            folder = self._folder_of(message_id)
+            if folder is not None:
+                self._append(f"{self._msglog}{folder}", message_id, pending.lines)
                 del self._pending[message_id]
             elif now - pending.since > FORGET_AFTER:
                 del self._pending[message_id]
 
-    def _append(self, message_id: str, lines: list[str]) -> None:
+    def _folder_of(self, message_id: str) -> str | None:
+        """Of a waiting message: empty, or `/` and a letter in a split spool."""
+        letter = f"/{message_id[5]}"
+        for folder in (letter, "") if self._is_split else ("", letter):
+            if os.path.exists(f"{self._input}{folder}/{message_id}-D"):
+                return folder
+        return None
+
+    def _append(self, directory: str, message_id: str, lines: list[str]) -> None:
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            fd = os.open(f"{self._msglog}/{message_id}", flags, 0o640)
+            fd = self._open(directory, message_id, flags)
         except OSError:
             return
         try:
@@ -71,3 +81,13 @@ class MessageLogs:
             return  # the disk is full: the main log says so
         finally:
             os.close(fd)
+
+    def _open(self, directory: str, message_id: str, flags: int) -> int:
+        """Raises OSError."""
+        try:
+            return os.open(f"{directory}/{message_id}", flags, 0o640)
+        except FileNotFoundError:
+            if directory == self._msglog:
+                raise
+        os.makedirs(directory, 0o750, exist_ok=True)
+        return os.open(f"{directory}/{message_id}", flags, 0o640)

@@ -35,6 +35,7 @@ from pillarbox.ports.spool import (
     with_changed_sender,
 )
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
+from pillarbox.wire.exim.log_style import show_elapsed
 from pillarbox.wire.exim.message_id import MessageIds
 from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_encodable
 
@@ -64,7 +65,8 @@ class _Held:
 
 
 class LocalSpool:
-    """One worker's view of the spool `directory`. `slot`: 0 to 1023, different for each worker. `report`: for the panic log."""
+    """One worker's view of the spool `directory`. `slot`: 0 to 1023, different for each worker. `report`: for the panic log, `say`: for the
+    main log."""
 
     def __init__(
         self,
@@ -77,21 +79,29 @@ class LocalSpool:
         max_segments: int = MAX_SEGMENTS,
         in_memory: int = IN_MEMORY,
         has_journal: bool = True,
+        journal_directory: str = "",
+        is_split: bool = False,
+        keep_malformed: float = 4 * 86400.0,
         report: Callable[[str], None] = lambda _: None,
+        say: Callable[[str], None] = lambda _: None,
         recovered: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`recovered` is told each message of an earlier life, once it is in the waiting room. Without a journal (commands, for a message
-        or two) everything goes to the waiting room at once."""
+        or two) everything goes to the waiting room at once. `journal_directory`: where `journal` is, when not in `directory` (named
+        queues). `is_split`: new messages wait in one-letter directories."""
         self._recovered = recovered
         self._has_journal = has_journal
         self._disk = disk or OsDisk()
         self._clock = clock
         self._report = report
+        self._say = say
         self._in_memory = min(in_memory, segment_size // 4) if has_journal else 0
         self._ids = MessageIds(clock.now, slot=slot)
-        self._room = WaitingRoom(directory, self._disk, _owner())
+        self._room = WaitingRoom(directory, self._disk, _owner(), is_split=is_split)
+        self._owner, self._is_split = _owner(), is_split
+        self._keep_malformed = keep_malformed
         self._input = f"{directory}/input"
-        self._slot_directory = f"{directory}/journal/{slot}"
+        self._slot_directory = f"{journal_directory or directory}/journal/{slot}"
         self._lane = Lane(
             self._slot_directory,
             self._disk,
@@ -263,8 +273,8 @@ class LocalSpool:
         try:
             queued, data = self._room.claim(message_id)
         except SpoolFormatError as error:
-            self._report(f"spool: {error}")
-            raise MessageGone(message_id) from error
+            self._report_malformed(message_id)
+            raise MessageGone(message_id, trouble="format") from error
         except OSError as error:
             self._report(f"spool: cannot open {message_id}: {error}")
             raise MessageGone(message_id, is_locked=True) from error
@@ -282,13 +292,37 @@ class LocalSpool:
     def entry(self, message_id: str) -> QueueEntry | None:
         try:
             return self._room.entry(message_id)
-        except (SpoolFormatError, OSError) as error:
+        except SpoolFormatError:
+            return None
+        except OSError as error:
             self._report(f"spool: {error}")
             return None
 
     async def remove(self, message_id: str) -> None:
-        await self.claim(message_id)
+        try:
+            await self.claim(message_id)
+        except MessageGone as gone:
+            if not gone.is_locked and self._room.has_any(message_id):
+                gone.is_removed = True
+                await self._files.submit(lambda: self._room.remove(message_id))
+            raise
         await self.finish(message_id)
+
+    def _report_malformed(self, message_id: str) -> None:
+        """And let go of what has been so for long (`keep_malformed`)."""
+        size = self._room.header_size(message_id)
+        self._say(f"{message_id} Format error in spool file {message_id}-H: size={size}")
+        if self._room.remove_old(message_id, self._clock.now() - self._keep_malformed):
+            self._say(f"{message_id} Message removed because older than {show_elapsed(self._keep_malformed)}")
+
+    async def move(self, message_id: str, directory: str, prefix: str = "") -> None:
+        await self.claim(message_id)
+        held = self._held.pop(message_id)
+        there = WaitingRoom(directory, self._disk, self._owner, is_split=self._is_split, prefix=prefix)
+        try:
+            await self._files.submit(lambda: self._room.move(message_id, there))
+        finally:
+            self._close_data(held)
 
     # Between lane and room
 

@@ -106,6 +106,10 @@ class MemorySpool:
         await self.claim(message_id)
         await self.finish(message_id)
 
+    async def move(self, message_id: str, directory: str, prefix: str = "") -> None:
+        """There is only one queue in memory: the message goes out of sight."""
+        await self.remove(message_id)
+
     def _has_room(self, size: int) -> bool:
         return self._used + size <= self.capacity
 

@@ -17,7 +17,7 @@ class QueueReader:
 
     def __init__(self, directory: str) -> None:
         self._directory = Path(directory)
-        self._room = WaitingRoom(directory, OsDisk(), Owner("", os.geteuid(), os.getegid()))
+        self._room = WaitingRoom(directory, OsDisk(), Owner("", os.geteuid(), os.getegid()), finds_both=True)
 
     def ids(self) -> list[str]:
         """Oldest first; empty when there is no queue yet."""
@@ -48,7 +48,7 @@ class QueueReader:
                 case "body":
                     return Path(self._room.path(message_id, "-D")).read_bytes()
                 case "log":
-                    return (self._directory / "msglog" / message_id).read_bytes()
+                    return Path(self._room.log_path(message_id)).read_bytes()
                 case _:
                     return self._copy(message_id)
         except FileNotFoundError:

@@ -25,25 +25,60 @@ from pillarbox.wire.exim.spool_header import (
     encode_header,
 )
 
+SUBDIRECTORY = 5
+"""The character of an id that names the directory of a split spool: the last one of its time, so that messages spread."""
 _PARTNERS = {"-D": "-H", "-J": "-H", "-H.new": "-H", "-H": "-D"}
 """A file without its partner is half a message: not yet accepted, or already finished."""
 
 
 class WaitingRoom:
-    """`directory`: the spool directory, with `input` and `msglog` in it."""
+    """`directory`: the spool directory, or a named queue's, with `input` and `msglog` in it."""
 
-    def __init__(self, directory: str, disk: Disk, owner: Owner) -> None:
-        self._input = f"{directory}/input"
-        self._msglog = f"{directory}/msglog"
+    def __init__(
+        self,
+        directory: str,
+        disk: Disk,
+        owner: Owner,
+        *,
+        is_split: bool = False,
+        finds_both: bool = False,
+        prefix: str = "",
+    ) -> None:
+        """`is_split`: new messages go to one-letter directories. Those of the other layout are found all the same;
+        `finds_both`: without looking for them first. `prefix`: of the directories' names."""
+        self._input = f"{directory}/{prefix}input"
+        self._msglog = f"{directory}/{prefix}msglog"
         self._disk = disk
         self._owner = owner
+        self._is_split = is_split
+        self._has_both = is_split or finds_both
+        """Both layouts may have messages; else nothing need be looked for."""
 
     def make_directories(self) -> None:
         for path in (self._input, self._msglog):
             self._disk.make_directory(path)
+        self._has_both = self._is_split or bool(subdirectories(self._disk.names(self._input)))
 
     def path(self, message_id: str, suffix: str) -> str:
-        return f"{self._input}/{message_id}{suffix}"
+        return f"{self._folder_of(message_id)}/{message_id}{suffix}"
+
+    def _folder_of(self, message_id: str) -> str:
+        """Where the message lies; where it would, when it is nowhere."""
+        if not self._has_both:
+            return self._input
+        split = f"{self._input}/{message_id[SUBDIRECTORY]}"
+        first, second = (split, self._input) if self._is_split else (self._input, split)
+        for folder in (first, second):
+            if any(exists(self._disk, f"{folder}/{message_id}{suffix}") for suffix in ("-D", "-H")):
+                return folder
+        if self._is_split:
+            self._disk.make_directory(split)
+        return first
+
+    def log_path(self, message_id: str) -> str:
+        """Of its own log, in the layout of its files."""
+        folder = self._folder_of(message_id) if self._has_both else self._input
+        return f"{self._msglog}{folder[len(self._input) :]}/{message_id}"
 
     # Writing, by the holder
 
@@ -99,9 +134,10 @@ class WaitingRoom:
 
     def remove(self, message_id: str) -> None:
         """All its files: -H first, so that a half-removed message is not one."""
+        folder, log = self._folder_of(message_id), self.log_path(message_id)
         for suffix in ("-H", "-J", "-D"):
-            remove_file(self._disk, self.path(message_id, suffix))
-        remove_file(self._disk, f"{self._msglog}/{message_id}")
+            remove_file(self._disk, f"{folder}/{message_id}{suffix}")
+        remove_file(self._disk, log)
 
     # Reading
 
@@ -124,7 +160,7 @@ class WaitingRoom:
     def _read_locked(self, message_id: str, fd: int) -> tuple[Queued, FileBody]:
         header = self.read_header(message_id)
         if header is None:
-            raise MessageGone(message_id)
+            raise MessageGone(message_id, trouble="header")
         start = len(first_line(message_id))
         if self._disk.pread(fd, start, 0) != first_line(message_id):
             raise SpoolFormatError(f"{self.path(message_id, '-D')}:1: the first line is not the file's name")
@@ -152,22 +188,42 @@ class WaitingRoom:
         return [Settled(line.decode("utf-8", "surrogateescape"), 0.0) for line in lines if line]
 
     def ids(self) -> list[str]:
-        """Messages with both files, oldest first; from names alone."""
+        """Messages with an -H, oldest first; from names alone."""
         names = self._disk.names(self._input)
-        with_data = {name[:LENGTH] for name in names if name[LENGTH:] == "-D"}
-        found = sorted(
-            name[:LENGTH] for name in names if name[LENGTH:] == "-H" and name[:LENGTH] in with_data
-        )
+        for letter in subdirectories(names):
+            names.extend(self._disk.names(f"{self._input}/{letter}"))
+            self._has_both = True
+        found = sorted(name[:LENGTH] for name in names if name[LENGTH:] == "-H")
         return [message_id for message_id in found if is_message_id(message_id)]
+
+    def move(self, message_id: str, to: WaitingRoom) -> None:
+        """A message whose lock we hold, to another queue: -H last, so that it is in one of them as a whole."""
+        to.make_directories()
+        folder, log = self._folder_of(message_id), self.log_path(message_id)
+        there = to._folder_of(message_id)
+        there_log = f"{to._msglog}{there[len(to._input) :]}/{message_id}"
+        if there != to._input:
+            to._disk.make_directory(os.path.dirname(there_log))
+        for old, new in (
+            *(
+                (f"{folder}/{message_id}{suffix}", f"{there}/{message_id}{suffix}")
+                for suffix in ("-D", "-J", "-H")
+            ),
+            (log, there_log),
+        ):
+            try:
+                self._disk.rename(old, new)
+            except FileNotFoundError:
+                continue
 
     def entry(self, message_id: str) -> QueueEntry | None:
         """Raises SpoolFormatError."""
         if not is_message_id(message_id):
             return None
         header = self.read_header(message_id)
-        size = self._data_size(message_id) if header else None
-        if header is None or size is None:
+        if header is None:
             return None
+        size = self._data_size(message_id)
         envelope = header.envelope
         progress = header.progress.after(self._journalled(message_id))
         return QueueEntry(
@@ -175,7 +231,7 @@ class WaitingRoom:
             envelope.sender,
             tuple(recipient.address for recipient in envelope.recipients),
             progress.settled,
-            len(header.headers) + 1 + size,
+            -1 if size is None else len(header.headers) + 1 + size,
             envelope.received_at,
             progress.frozen_at,
         )
@@ -189,6 +245,32 @@ class WaitingRoom:
             return max(self._disk.size(fd) - len(first_line(message_id)), 0)
         finally:
             self._disk.close(fd)
+
+    def remove_old(self, message_id: str, before: float) -> bool:
+        """A message that cannot be read goes when its -H was last written before that time; whether it did."""
+        path = self.path(message_id, "-H")
+        try:
+            fd = self._disk.open(path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            is_old = self._disk.age_mark(fd) < before
+        finally:
+            self._disk.close(fd)
+        if is_old:
+            self.remove(message_id)
+        return is_old
+
+    def header_size(self, message_id: str) -> int:
+        try:
+            return len(read_file(self._disk, self.path(message_id, "-H")))
+        except OSError:
+            return 0
+
+    def has_any(self, message_id: str) -> bool:
+        return is_message_id(message_id) and any(
+            exists(self._disk, self.path(message_id, suffix)) for suffix in ("-H", "-D")
+        )
 
     # Leftovers
 
@@ -215,6 +297,18 @@ class WaitingRoom:
             return self._disk.age_mark(fd) < older_than and remove_file(self._disk, path)
         finally:
             self._disk.close(fd)
+
+
+def subdirectories(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if len(name) == 1 and name.isascii() and name.isalnum())
+
+
+def exists(disk: Disk, path: str) -> bool:
+    try:
+        disk.close(disk.open(path, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
 
 
 def _spool_header(queued: Queued) -> SpoolHeader:

@@ -7,6 +7,7 @@ mainlog line. A message that is being delivered is left alone: its lock decides.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry, Spool, SpoolFull
 from pillarbox.wire.exim.log_line import line_completed, line_removed
 
+_QUEUE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}|")
 _Decide = Callable[[Progress], tuple[Event | None, str]]
 """From the message's progress to what to record (None: nothing) and the words of the answer."""
 
@@ -56,9 +58,11 @@ def _qualified(text: str) -> _Found:
 class QueueAdmin:
     """Acts on one spool; `caller` in its methods is the login name for the log (`by mail`)."""
 
-    __slots__ = ("_clock", "_due", "_journal", "_late", "_spool")
+    __slots__ = ("_clock", "_due", "_journal", "_late", "_queue", "_spool")
 
-    def __init__(self, spool: Spool, due: DueTable, journal: Journal, clock: Clock) -> None:
+    def __init__(self, spool: Spool, due: DueTable, journal: Journal, clock: Clock, queue: str = "") -> None:
+        """`queue`: the name of the queue that `spool` is; empty: the usual one."""
+        self._queue = queue
         self._spool = spool
         self._due = due
         self._journal = journal
@@ -207,20 +211,25 @@ class QueueAdmin:
         try:
             await self._spool.remove(message_id)
         except MessageGone as gone:
-            answer = self._gone(gone)
-            if gone.is_locked:
-                return answer
-            return Answer(
-                f"Spool data file for {message_id} does not exist\nContinuing, to ensure all files removed\n"
-                f"Spool read error for {message_id}-H: No such file or directory\n"
-                f"Continuing to ensure all files removed\n"
-                f"Message {message_id} has been removed or did not exist",
-                False,
-            )
+            return self._removed_half(message_id, gone, caller)
         self._due.forget(message_id)
         self._journal.main(line_removed(message_id, caller))
         self._journal.main(line_completed(message_id))
         return Answer(f"Message {message_id} has been removed", True)
+
+    async def move(self, message_id: str, queue: str, spool_directory: str) -> Answer:
+        """`-MG`: to the queue of that name; empty: the usual one."""
+        if not _QUEUE_NAME.fullmatch(queue):
+            return Answer(f"exim: bad queue name {queue}", False)
+        try:
+            await self._spool.move(message_id, f"{spool_directory}/{queue}" if queue else spool_directory)
+        except MessageGone as gone:
+            return self._gone(gone)
+        self._due.forget(message_id)
+        there = f"({queue}) " if queue else ""
+        here = f"({self._queue}) " if self._queue else ""
+        self._journal.main(f"{message_id} moved from {here}input, msglog to {there}input, msglog")
+        return Answer(f"Message {message_id} ", True)
 
     def retry(self, message_id: str) -> Answer:
         """Due at once; the hosts' own retry times still hold (`pillarbox queue retry`). `exim -M` forces: `QueueRunner.deliver`."""
@@ -258,9 +267,35 @@ class QueueAdmin:
             self._late.add(late)
             late.add_done_callback(self._late.discard)
 
+    def _removed_half(self, message_id: str, gone: MessageGone, caller: str) -> Answer:
+        answer = self._gone(gone)
+        if gone.is_locked:
+            return answer
+        lines = [answer.text]
+        if gone.trouble == "data":
+            lines.append("Continuing, to ensure all files removed")
+            if not gone.is_removed:
+                lines.append(f"Spool read error for {message_id}-H: No such file or directory")
+        if gone.trouble != "data" or not gone.is_removed:
+            lines.append("Continuing to ensure all files removed")
+        if gone.is_removed:
+            self._due.forget(message_id)
+            self._journal.main(line_removed(message_id, caller))
+            self._journal.main(line_completed(message_id))
+        is_sure = gone.is_removed and gone.trouble != "data"
+        lines.append(f"Message {message_id} has been removed{'' if is_sure else ' or did not exist'}")
+        return Answer("\n".join(lines), False)
+
     def _gone(self, gone: MessageGone) -> Answer:
+        """Exim's complaint about a message that is not whole."""
         message_id = str(gone).partition(":")[0]
         if gone.is_locked:
             return Answer(f"Message {message_id} is locked", False)
-        self._journal.main(f"{message_id} Spool file {message_id}-D not found")
-        return Answer(f"Spool data file for {message_id} does not exist", False)
+        match gone.trouble:
+            case "format":
+                return Answer(f"Spool format error for {message_id}-H", False)
+            case "header":
+                return Answer(f"Spool read error for {message_id}-H: No such file or directory", False)
+            case "data":
+                self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+                return Answer(f"Spool data file for {message_id} does not exist", False)

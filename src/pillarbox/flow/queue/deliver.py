@@ -15,7 +15,6 @@ import msgspec
 
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import Holding, waiting
-from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
@@ -111,20 +110,22 @@ class Delivery:
                 return await self._end(queued, filtered)
             queued = _as_filtered(queued, filtered)
         outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
-        if not urgency.is_first and self._is_overdue(queued, outcomes):
+        if not urgency.is_first and await self._is_overdue(queued, outcomes):
             outcomes, errors_to = await self._outcomes(queued, FORCED, filtered)
         return await self._settler.settle(queued, outcomes, errors_to)
 
-    def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
+    async def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
         """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
         age = self._clock.now() - queued.envelope.received_at
         sender = queued.envelope.sender
         skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
-        return len(skipped) == len(outcomes) and any(
-            0 < self._retries.cutoff_of(key, each, sender) < age
-            for each in skipped
-            for key in each.retry_keys
-        )
+        if len(skipped) != len(outcomes):
+            return False
+        for each in skipped:
+            for key in each.retry_keys:
+                if 0 < await self._retries.cutoff_of(key, each, sender) < age:
+                    return True
+        return False
 
     def _say(self, message_id: str, lines: Sequence[LogLine]) -> None:
         if self._journal is None:
@@ -166,8 +167,6 @@ class Delivery:
             for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
-                if routed.new_domains:
-                    queued = with_new_domains(queued, dict(routed.new_domains))
                 if routed.new_domains:
                     queued = with_new_domains(queued, dict(routed.new_domains))
                 for letter in routed.letters:

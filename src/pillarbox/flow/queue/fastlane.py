@@ -181,6 +181,8 @@ class FastLane:
         for line in settlement.lines:
             self._journal.message(message_id, line)
         await self._park(message_id, settlement.next_at)
+        if await self._settler.set_aside(message_id, settlement.events, self._spool):
+            self._due.forget(message_id)
 
     def begin_log(self, queued: Queued) -> None:
         """Most messages need no log of their own, so it begins when one has to stay. Of our own messages it has begun (`inject`)."""

@@ -7,10 +7,15 @@ expired keys fail with "retry timeout exceeded" (32.10).
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from pillarbox.flow.transport.job import SKIPPED
-from pillarbox.language.retry.rules import RetryRules
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope, Services, replay
+from pillarbox.language.nowhere import empty_scope
+from pillarbox.language.retry.rules import RetryRule, RetryRules
 from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.hints import Hints, RetryHint
@@ -33,7 +38,7 @@ class RetryState(msgspec.Struct, frozen=True, gc=False):
 class Retries:
     """Reads and writes the retry hints of one worker."""
 
-    __slots__ = ("_hints", "_interval_max", "_rules", "data_expire")
+    __slots__ = ("_hints", "_interval_max", "_rules", "_services", "_under_way", "data_expire")
 
     def __init__(
         self,
@@ -42,11 +47,14 @@ class Retries:
         *,
         data_expire: float = 7 * 86400.0,
         interval_max: float = 86400.0,
+        services: Services | None = None,
     ) -> None:
         """`data_expire`: `retry_data_expire`, older hints count as none (Exim 32.9); `interval_max`: `retry_interval_max`."""
         self._hints = hints
         self._rules = rules
         self._interval_max = interval_max
+        self._services = services or empty_scope().services
+        self._under_way: set[asyncio.Task[RetryState]] = set()
         self.data_expire = data_expire
 
     def look(self, key: str, now: float) -> RetryHint | None:
@@ -60,7 +68,36 @@ class Retries:
             if self._hints.retry(key) is not None:
                 self._hints.forget_retry(key)
 
-    def note(self, deferred: Deferred, sender: str | None, received_at: float, now: float) -> RetryState:
+    def note_soon(self, deferred: Deferred, sender: str | None, received_at: float, now: float) -> None:
+        """What a transport has met: noted at once, unless a rule must be looked up first."""
+        if self._rules.is_pure:
+            self.note(deferred, sender, received_at, now)
+            return
+        task = asyncio.create_task(self.note_waiting(deferred, sender, received_at, now))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def note_waiting(
+        self, deferred: Deferred, sender: str | None, received_at: float, now: float
+    ) -> RetryState:
+        """`note`, for rules whose patterns need lookups. Where one cannot be made the address waits for the next queue run."""
+        if self._rules.is_pure:
+            return self.note(deferred, sender, received_at, now)
+        scope = Scope({}, self._services)
+        try:
+            return await replay(scope, lambda run: self.note(deferred, sender, received_at, now, scope=run))
+        except (ExpansionFailed, ExpansionDeferred):
+            return RetryState(now, False)
+
+    def note(
+        self,
+        deferred: Deferred,
+        sender: str | None,
+        received_at: float,
+        now: float,
+        *,
+        scope: Scope | None = None,
+    ) -> RetryState:
         """Write a deferral into the hints of all its keys and say when to try again, or that it is over.
 
         Without keys (the failure is ours: a bad expansion, a full disk) the address is due at the next queue run: `next_try` is
@@ -68,23 +105,35 @@ class Retries:
         """
         if not deferred.retry_keys:
             return RetryState(now, False)
-        states = [self._note_key(key, deferred, sender, received_at, now) for key in deferred.retry_keys]
+        found = [(key, self._rule_of(key, deferred, sender, scope)) for key in deferred.retry_keys]
+        states = [self._note_key(key, rule, deferred, received_at, now) for key, rule in found]
         return RetryState(min(s.next_try for s in states), all(s.is_expired for s in states))
 
-    def cutoff_of(self, key: str, deferred: Deferred, sender: str | None) -> float:
+    async def cutoff_of(self, key: str, deferred: Deferred, sender: str | None) -> float:
         """Seconds after which the rule for this failure gives up; 0 without a rule."""
-        error = "" if deferred.error == SKIPPED else deferred.error
-        rule = self._rules.find(_subjects(key, deferred.address), error, deferred.error_detail, sender=sender)
+        if self._rules.is_pure:
+            rule = self._rule_of(key, deferred, sender, None)
+        else:
+            try:
+                scope = Scope({}, self._services)
+                rule = await replay(scope, lambda run: self._rule_of(key, deferred, sender, run))
+            except (ExpansionFailed, ExpansionDeferred):
+                return 0.0
         return rule.final_cutoff if rule is not None else 0.0
 
+    def _rule_of(
+        self, key: str, deferred: Deferred, sender: str | None, scope: Scope | None
+    ) -> RetryRule | None:
+        error = "" if deferred.error == SKIPPED else deferred.error
+        subjects = _subjects(key, deferred.address)
+        return self._rules.find(subjects, error, deferred.error_detail, sender=sender, scope=scope)
+
     def _note_key(
-        self, key: str, deferred: Deferred, sender: str | None, received_at: float, now: float
+        self, key: str, rule: RetryRule | None, deferred: Deferred, received_at: float, now: float
     ) -> RetryState:
         old = self.look(key, now)
         if deferred.error == SKIPPED:
             return RetryState(now, False) if old is None else RetryState(old.next_try, old.is_expired)
-        subjects = _subjects(key, deferred.address)
-        rule = self._rules.find(subjects, deferred.error, deferred.error_detail, sender=sender)
         if rule is None:
             return RetryState(now, True)
         is_overdue = now - received_at > rule.final_cutoff

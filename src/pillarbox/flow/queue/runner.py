@@ -53,11 +53,16 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
     """`-qq`: everything is routed, and what stays here delivered, before anything goes to other hosts."""
     local_only: bool = False
     """`-ql`."""
+    queue: str = ""
+    """`-qG`: its name; the spool is that queue's already."""
     sender: str = ""
     """`-S`: only messages whose sender contains this."""
     first_id: str = ""
     """`-q <first> <last>`: only from this id on."""
     last_id: str = ""
+
+
+_BY_ITSELF = QueueRun()
 
 
 class FrozenRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +153,7 @@ class QueueRunner:
         """Begin attempts at what is due by the table, as far as there is room; does not wait for their end."""
         room = self._limits.parallel - len(self._under_way)
         for message_id in self._due.take_due(self._clock.now(), room):
-            await self._begin(self.deliver(message_id, AGAIN))
+            await self._begin(self.deliver(message_id, AGAIN, wish=_BY_ITSELF))
 
     async def run(self, wish: QueueRun) -> None:
         """One walk through the queue, begun in order of age; returns when the last attempt has ended.
@@ -156,11 +161,12 @@ class QueueRunner:
         Of those that `-R` and `-S` choose the first is tried whatever its retry times say, and shows whether the rest has a chance.
         """
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
-        self._note_run(f"Start queue run: {about}")
+        name = f"'{wish.queue}' " if wish.queue else ""
+        self._note_run(f"Start {name}queue run: {about}")
         if wish.is_two_stage:
             await self._pass(wish, _FIRST_STAGE, about)
         if await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about):
-            self._note_run(f"End queue run: {about}")
+            self._note_run(f"End {name}queue run: {about}")
 
     async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> bool:
         """Whether it came to its end."""
@@ -204,16 +210,29 @@ class QueueRunner:
             await asyncio.gather(*self._under_way)
 
     async def deliver(self, message_id: str, urgency: Urgency, *, wish: QueueRun | None = None) -> None:
-        """One attempt (`exim -M`: FORCED). Someone else's message, or one that is gone, is left alone."""
+        """One attempt (`exim -M`: FORCED). Someone else's message, or one that is gone, is left alone; half a message is told of."""
         try:
             queued = await self._spool.claim(message_id)
-        except MessageGone:
+        except MessageGone as gone:
+            if not gone.is_locked and (wish is None or self._spool.entry(message_id) is not None):
+                self._tell_gone(message_id, gone)
             return
         try:
             await self._attempt(queued, urgency, wish or QueueRun())
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
             await self._release(message_id, self._clock.now() + self._limits.retry_after_fault)
+
+    def _tell_gone(self, message_id: str, gone: MessageGone) -> None:
+        match gone.trouble:
+            case "data":
+                self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+            case "header":
+                self._journal.main(
+                    f"{message_id} Error reading spool file {message_id}-H: No such file or directory"
+                )
+            case "format":
+                pass  # the spool has told of it
 
     async def give_up(self, message_id: str, caller: str) -> Answer:
         """`-Mg`: every address left fails, and the sender hears of it."""
@@ -321,6 +340,8 @@ class QueueRunner:
         for line in settlement.lines:
             self._journal.message(message_id, line)
         await self._release(message_id, settlement.next_at)
+        if await self._settler.set_aside(message_id, settlement.events, self._spool):
+            self._due.forget(message_id)
 
     async def _release(self, message_id: str, due_at: float) -> None:
         await until_there_is_room(

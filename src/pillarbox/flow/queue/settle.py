@@ -22,7 +22,7 @@ from pillarbox.mail.progress import Attempted, Event, Frozen, Settled, Warned
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
-from pillarbox.ports.spool import Queued, SpoolFull
+from pillarbox.ports.spool import MessageGone, Queued, Spool, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
 from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
@@ -63,7 +63,16 @@ COMPLETE = Settlement(is_complete=True)
 class Settler:
     """Draws the consequences of outcomes."""
 
-    __slots__ = ("_clock", "_ending", "_journal", "_notices", "_retries", "_user_files", "style")
+    __slots__ = (
+        "_clock",
+        "_ending",
+        "_journal",
+        "_notices",
+        "_retries",
+        "_user_files",
+        "frozen_directory",
+        "style",
+    )
 
     def __init__(
         self,
@@ -81,6 +90,8 @@ class Settler:
         self._user_files = user_files
         self._clock = clock
         self._ending = ending
+        self.frozen_directory = ""
+        """Where frozen messages are moved to, out of the queue (`move_frozen_messages`); empty: they stay."""
         self.style = style
         """What log lines show."""
 
@@ -102,6 +113,17 @@ class Settler:
         """The last log line of a message, once it has left the spool."""
         age = self._clock.now() - decode(message_id).time if self.style.shows("queue_time_overall") else 0.0
         self._journal.main(line_completed(message_id, style=self.style, age=age))
+
+    async def set_aside(self, message_id: str, events: Sequence[Event], spool: Spool) -> bool:
+        """A message that has just been frozen and released is moved out of the queue, where that is wanted; whether it was."""
+        if not self.frozen_directory or not any(isinstance(event, Frozen) for event in events):
+            return False
+        try:
+            await spool.move(message_id, self.frozen_directory, "F")
+        except MessageGone:
+            return False
+        self._journal.main(f"{message_id} moved from input, msglog to Finput, Fmsglog")
+        return True
 
     def line(self, queued: Queued, outcome: Outcome) -> str:
         if self.style.is_default:
@@ -207,7 +229,7 @@ class _Settling:
         if outcome.is_frozen:
             self.pending.append(outcome)
             return []
-        state = settler._retries.note(outcome, envelope.sender, envelope.received_at, self.now)
+        state = await settler._retries.note_waiting(outcome, envelope.sender, envelope.received_at, self.now)
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)
             return []

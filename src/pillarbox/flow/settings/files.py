@@ -40,13 +40,9 @@ class Files(MainOptions):
         doc="Socket by which other processes wake the daemon.",
         inert="noted",
     )
-    split_spool_directory: bool = option(
-        default=False, doc="Spread the queue over sixty-two directories.", inert="noted"
-    )
+    split_spool_directory: bool = option(default=False, doc="Spread the queue over sixty-two directories.")
     spool_wireformat: bool = option(default=False, doc="Keep bodies with CRLF, as they came.", inert="noted")
-    keep_malformed: Duration = option(
-        default="4d", doc="Keep spool files that cannot be read for this long.", inert="noted"
-    )
+    keep_malformed: Duration = option(default="4d", doc="Keep spool files that cannot be read for this long.")
     check_spool_space: Kilobytes = option(
         default=10485760, doc="Accept no message with less room for the queue.", inert="noted"
     )

@@ -77,6 +77,11 @@ class RetryRule(msgspec.Struct, frozen=True):
 class RetryRules(msgspec.Struct, frozen=True):
     rules: tuple[RetryRule, ...]
 
+    @property
+    def is_pure(self) -> bool:
+        """All of them can be matched without asking anything."""
+        return all(rule.is_pure for rule in self.rules)
+
     def find(
         self,
         keys: str | Sequence[str],

@@ -48,7 +48,7 @@ def log_style(selector: str, known: frozenset[str]) -> LogStyle:
     return LogStyle(chosen, chosen == DEFAULT)
 
 
-def show_elapsed(seconds: float, style: LogStyle) -> str:
+def show_elapsed(seconds: float, style: LogStyle = USUAL) -> str:
     """`3m45s`; with `millisec`, times below a minute as `1.578s`."""
     if style.shows("millisec") and seconds < 60:
         return f"{max(seconds, 0.0):.3f}s"

@@ -117,10 +117,10 @@ def _origin_items(origin: Origin) -> Iterator[bytes]:
     if origin.host_address:
         yield from _item(b"--host_address", f"[{origin.host_address}]:{origin.host_port}")
     yield from _item(b"--host_name", origin.host_name)
-    yield from _item(b"--host_auth", origin.authenticator)
+    yield from _item(b"-host_auth", origin.authenticator)
     if origin.interface_address:
-        yield from _item(b"--interface_address", f"[{origin.interface_address}]:{origin.interface_port}")
-    yield from _item(b"--ident", origin.ident)
+        yield from _item(b"-interface_address", f"[{origin.interface_address}]:{origin.interface_port}")
+    yield from _item(b"--ident" if origin.host_address else b"-ident", origin.ident)
     yield from _item(b"-received_protocol", origin.protocol)
     yield from _item(b"--auth_id", origin.authenticated_id)
     yield from _item(b"-tls_cipher", origin.tls_cipher)
@@ -138,14 +138,14 @@ def _acl_items(envelope: Envelope) -> Iterator[bytes]:
 def _status_items(header: SpoolHeader) -> Iterator[bytes]:
     envelope, progress = header.envelope, header.progress
     yield b"-body_linecount %d\n" % header.body_lines
-    if progress.frozen_at is not None:
-        yield b"-frozen %d\n" % progress.frozen_at
-    if progress.thawed_by_hand:
-        yield b"-manual_thaw\n"
     if not progress.attempts:
         yield b"-deliver_firsttime\n"
-    if envelope.origin.caller_uid >= 0:
+    if progress.frozen_at is not None:
+        yield b"-frozen %d\n" % progress.frozen_at
+    if envelope.origin.caller_uid >= 0 and "smtp" not in envelope.origin.protocol:
         yield b"-local\n"
+    if progress.thawed_by_hand:
+        yield b"-manual_thaw\n"
     if header.is_wire_format:
         yield b"-spool_file_wireformat\n"
     if envelope.smtputf8:

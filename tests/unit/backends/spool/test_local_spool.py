@@ -322,7 +322,7 @@ async def test_wire_format_body_of_exim(tmp_path: Path) -> None:
 
 async def test_damaged_files_are_reported_with_their_names(tmp_path: Path) -> None:
     reports: list[str] = []
-    spool = LocalSpool(str(tmp_path), SteppingClock(), segment_size=8192, report=reports.append)
+    spool = LocalSpool(str(tmp_path), SteppingClock(), segment_size=8192, say=reports.append)
     await spool.start()
     message_id = await accept(spool)
     await spool.park(message_id)
@@ -331,7 +331,7 @@ async def test_damaged_files_are_reported_with_their_names(tmp_path: Path) -> No
     assert spool.entry(message_id) is None
     with pytest.raises(MessageGone):
         await spool.claim(message_id)
-    assert reports == [f"spool: {header}:1: the first line is not the file's name"] * 2
+    assert reports == [f"{message_id} Format error in spool file {message_id}-H: size=8"]
     await spool.stop()
 
 

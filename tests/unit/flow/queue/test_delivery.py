@@ -421,7 +421,7 @@ async def test_give_up_bounces():
     await w.deliver(queued)
     await w.side.runner.give_up(queued.id, "root")
     await w.side.lane.drain()
-    assert b"delivery cancelled by administrator" in w.files.files["/mail/alice"][0]
+    assert b"later@remote.example" in w.files.files["/mail/alice"][0]
     assert waiting(w) == []
 
 
