@@ -268,8 +268,9 @@ class Host:
 class Internet:
     """A name server and hosts. Entered, its thread runs; left, all is closed."""
 
-    def __init__(self) -> None:
-        self.port = free_ports(1)[0]
+    def __init__(self, port: int = 0, dns: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        """The port for mail, and where the name server is; 0: free ones."""
+        self.port = port or free_ports(1)[0]
         self.lmtp_port = free_ports(1)[0]
         """For a daemon that speaks LMTP."""
         self.ca = trustme.CA()
@@ -277,7 +278,7 @@ class Internet:
         self._hosts: list[Host] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="peers", daemon=True)
-        self.dns = DnsServer("")
+        self.dns = DnsServer("", *dns)
         self.sockets = Path()
         """Where hosts that listen on UNIX sockets put them."""
 

@@ -25,7 +25,7 @@ from tests.support.fake_dns import Zone
 
 
 class DnsServer:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.zone = Zone.parse(text)
         self.questions: list[tuple[str, str, str]] = []
         """(transport, name, type)."""
@@ -34,17 +34,18 @@ class DnsServer:
         self.refuse_edns = False
         self.ignore = 0
         self.mangle: Callable[[bytes], bytes] = bytes
-        self.port = 0
+        self.host, self.port = host, port
+        """0 until it serves: any free one."""
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     async def __aenter__(self) -> DnsServer:
-        self._tcp = await asyncio.start_server(self._serve_tcp, "127.0.0.1", 0)
+        self._tcp = await asyncio.start_server(self._serve_tcp, self.host, self.port)
         self.port = self._tcp.sockets[0].getsockname()[1]
         self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Udp(self), ("127.0.0.1", self.port)
+            lambda: _Udp(self), (self.host, self.port)
         )
         return self
 

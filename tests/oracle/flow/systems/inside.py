@@ -1,0 +1,108 @@
+"""The first process of a machine: mounts what is private, lays a cable to the world, is the hosts out there, buries orphans.
+
+    unshare … python -m tests.oracle.flow.systems.inside DIR
+
+One JSON object a line comes in on standard input, one answer a line goes out: `{"zone": [line, …]}`, `{"host": address, "answers": [[start,
+reply, times], …]}`, `{"letters": address}`. End of input ends the machine, and with it everything that runs in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.process.peers import USUAL, Host, Internet
+
+NAME_SERVER = "192.168.2.1"
+SETUP = """
+set -e
+over() {
+    mkdir -p "$top/over$1/up" "$top/over$1/work"
+    mount -t overlay none -o "lowerdir=$1,upperdir=$top/over$1/up,workdir=$top/over$1/work" "$1"
+}
+mkdir -p "$top/over"
+mount -t tmpfs none "$top/over"
+for each in /etc /usr/sbin /usr/bin /usr/lib; do over $each; done
+mkdir -p /var/spool /var/mail /var/log /home
+mount --bind "$top/spool" /var/spool
+mount --bind "$top/mail" /var/mail
+mount --bind "$top/log" /var/log
+mount --bind "$top/home" /home
+mount --bind "$top" "$top"
+mount -t tmpfs none /run
+mount -t tmpfs none /var/lib
+mkdir -p /run/lock
+for each in /root /var/tmp; do mkdir -p "$top/over$each"; mount --bind "$top/over$each" "$each"; done
+chmod 700 /root; chmod 1777 /var/tmp
+ip link set lo up
+touch "$top/net"; unshare --net="$top/net" true
+ip link add v0 type veth peer name v1; ip link set v1 netns "$top/net"
+for each in $neighbours; do ip addr add "$each/24" dev v0; done
+ip link set v0 up
+for each in $networks; do ip route add local "$each" dev lo; done
+nsenter --net="$top/net" /bin/sh -ec '
+    ip link set lo up; echo 1 >/proc/sys/net/ipv6/conf/v1/disable_ipv6 || true
+    ip addr add "$address/24" dev v1; ip link set v1 up; ip route add default via "${neighbours%% *}"'
+hostname "$name"
+mount -o remount,bind,ro /  # what goes wrong inside stays inside
+nsenter --net="$top/net" /bin/sh -e "$top/setup"
+touch /run/net; mount --bind "$top/net" /run/net
+mount -t tmpfs none /tmp; chmod 1777 /tmp
+"""
+
+
+def main(top: str) -> None:
+    _mount(top)
+    with Internet(port=25, dns=(NAME_SERVER, 53)) as net:
+        _bury_orphans()
+        hosts: dict[str, Host] = {}
+        print(json.dumps("ready"), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(_answer(net, hosts, json.loads(line))), flush=True)
+
+
+def _mount(top: str) -> None:
+    given = json.loads((Path(top) / "machine.json").read_text())
+    environment = {**os.environ, "top": top, **given}
+    subprocess.run(["/bin/sh", "-c", SETUP], env=environment, check=True, stdin=subprocess.DEVNULL)
+
+
+def _bury_orphans() -> None:
+    def bury(*_: object) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    signal.signal(signal.SIGCHLD, bury)
+
+
+def _answer(net: Internet, hosts: dict[str, Host], asked: dict[str, Any]) -> object:
+    match asked:
+        case {"zone": lines}:
+            net.zone(*lines)
+            return None
+        case {"host": address, "answers": answers}:
+            host = hosts.get(address)
+            if host is None:
+                host = hosts[address] = Host(net, address, USUAL).up()
+            for start, reply, times in answers:
+                host.answer(start, reply, times)
+            return None
+        case {"letters": address}:
+            letters = [
+                [each.mail, each.rcpts, each.data.decode("latin-1")] for each in hosts[address].letters
+            ]
+            hosts[address].letters.clear()
+            return letters
+        case _:
+            raise ValueError(asked)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,180 @@
+"""What is on every machine that is compared, and what happens there: users' files, aliases, other hosts, one letter after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.oracle.flow.systems.machine import Machine
+from tests.oracle.flow.systems.watching import Watcher, level
+
+NAME = "cericon.cranzgot.co.za"
+FILES = r"""
+mkdir -p /home/out; chmod 1777 /home/out
+cat >/etc/aliases <<'EOF'
+mailer-daemon: postmaster
+postmaster: alice
+root: postmaster
+both: alice, bob@cericon.cranzgot.co.za
+apipe: "|/bin/sh -c 'cat >/home/out/apipe; env | sort >/home/out/apipe.env; id >/home/out/apipe.id'"
+abad: |/bin/false
+aout: "|/bin/sh -c 'echo some words; exit 3'"
+p1: p2
+p2: p3
+p3: |/bin/false
+afile: /home/out/afile
+alist: :include:/etc/list
+afail: :fail: gone away
+adefer: :defer: later perhaps
+ablack: :blackhole:
+loop: pool
+pool: loop
+away: someone@a.test
+EOF
+printf '# a list\nalice, bob\ncarol@cericon.cranzgot.co.za\nfar@a.test\n' >/etc/list
+echo 'bob, dave@cericon.cranzgot.co.za' >/home/carol/.forward
+cat >/home/dave/.forward <<'EOF'
+# Exim filter
+if $h_subject: contains "save" then save /home/dave/saved
+elif $h_subject: contains "mail" then mail to bob subject "Re: $h_subject:" text "an answer\n"
+elif $h_subject: contains "pipe" then pipe "/bin/sh -c 'cat >/home/dave/piped'"
+elif $h_subject: contains "vacation" then vacation file $home/vac.msg log $home/vac.log once $home/vac.db
+elif $h_subject: contains "deliver" then unseen deliver alice
+endif
+EOF
+echo 'I am away.' >/home/dave/vac.msg
+echo '"|/usr/bin/procmail -Y"' >/home/psheer/.forward
+printf ':0\n* ^Subject:.*folder\nfolder\n' >/home/psheer/.procmailrc
+for user in carol dave psheer; do chown -R $user:$user /home/$user; done
+"""
+ZONE = (
+    "a.test MX 10 mx.a.test",
+    "mx.a.test A 192.0.2.1",
+    "b.test A 192.0.2.2",
+    "dead.test MX 5 dead1.dead.test",
+    "dead1.dead.test A 192.0.2.99",
+    "servfail.test SERVFAIL",
+    "1.2.168.192.in-addr.arpa PTR smart.cranzgot.co.za",
+    "smart.cranzgot.co.za A 192.168.2.1",
+    "cericon.cranzgot.co.za A 192.168.2.2",
+    "cranzgot.co.za MX 10 smart.cranzgot.co.za",
+)
+HOSTS = ("192.0.2.1", "192.0.2.2", "192.0.2.7", "192.168.2.1")
+_START = """exim -bd -q30m >/tmp/start 2>&1 </dev/null; code=$?
+for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do grep -q :0019 /proc/net/tcp && break; sleep 0.2; done
+cat /tmp/start >&2; exit $code"""
+BODY = "body line\nFrom here\n.\nmore\n"
+
+
+class Letter(NamedTuple):
+    """Sent with the command `sendmail -i`."""
+
+    to: str
+    subject: str = "hello"
+    user: str = "alice"
+    options: tuple[str, ...] = ()
+    headers: str = ""
+
+
+class Order(NamedTuple):
+    """A command of the administrator's."""
+
+    script: str
+
+
+Step = Letter | Order
+SAMPLE: tuple[Step, ...] = (
+    Letter("bob"),
+    Letter("nobodyhere"),
+    Letter("alist"),
+    Letter("p1"),
+    Letter("psheer", "to folder"),
+    Letter("bad@b.test good@b.test"),
+    Order("exim -bpc"),
+)
+STEPS: tuple[Step, ...] = (
+    *SAMPLE[:3],
+    Letter("bob alice", "two"),
+    Letter("bob", user="root"),
+    *(
+        Letter(name)
+        for name in [
+            "both",
+            "apipe",
+            "abad",
+            "aout",
+            "p1",
+            "afile",
+            "afail",
+            "ablack",
+            "loop",
+            "away",
+            "adefer",
+            "carol",
+        ]
+    ),
+    *(
+        Letter("dave", name)
+        for name in ["save", "mail", "pipe", "vacation", "vacation", "deliver", "nothing"]
+    ),
+    *SAMPLE[4:6],
+    Letter("psheer"),
+    Letter("someone@a.test other@a.test"),
+    Letter("x@b.test"),
+    Letter("user@[192.0.2.7]"),
+    Letter("later@b.test"),
+    Letter("x@nowhere.test"),
+    Letter("x@servfail.test"),
+    Letter("x@dead.test"),
+    Letter("postmaster"),
+    Letter("root"),
+    Letter("nobodyhere", user="root", options=("-f", "gone@nowhere.test")),
+    Letter(
+        "", options=("-t",), headers="To: bob, alice@cericon.cranzgot.co.za\nCc: far@a.test\nBcc: x@b.test\n"
+    ),
+    Order("mailq"),
+    Order("exim -bpc"),
+    Order("exim -qf; sleep 1.5"),
+    Order("exim -qff; sleep 1.5"),
+    Order("exim -Mrm $(exim -bp | grep -o '[0-9A-Za-z]*-[0-9A-Za-z]*-[0-9A-Za-z]*') | sort"),
+    Order("mailq"),
+)
+
+
+def live(machine: Machine, watcher: Watcher, steps: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
+    """What could be seen of each step."""
+    machine.zone(*ZONE)
+    for address in HOSTS:
+        machine.host(address)
+    forever = 1 << 30
+    machine.host(
+        "192.0.2.2",
+        ("RCPT TO:<bad@", "550 5.1.1 no such user here", forever),
+        ("RCPT TO:<later@", "451 4.2.0 try later", forever),
+    )
+    begun = machine.shell(_START)
+    yield "start", f"{begun.code}\n{begun.out}{begun.error}"
+    for step in steps:
+        yield str(step), _take(machine, watcher, step)
+    yield (
+        "mailboxes",
+        "\n".join(f"== {name} {facts}\n{text}" for name, (facts, text) in watcher.files().items()),
+    )
+
+
+def _take(machine: Machine, watcher: Watcher, step: Step) -> str:
+    match step:
+        case Letter():
+            text = f"Subject: {step.subject}\n{step.headers}\n{BODY}"
+            words = ("sendmail", "-i", *step.options, *step.to.split())
+            done = machine.run(*words, text=text, user=step.user)
+        case Order():
+            done = machine.shell(step.script)
+    seen = [f"code {done.code}", level(done.out), level(done.error)]
+    if not watcher.settle():
+        seen.append("NOT SETTLED")
+    seen += watcher.new_lines()
+    for address in HOSTS:
+        for mail, rcpts, data in sorted(machine.letters(address)):
+            seen.append(f"{address} took {level(mail)} {rcpts}\n{level(data)}")
+    return "\n".join(seen)

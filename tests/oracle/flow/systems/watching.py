@@ -1,0 +1,126 @@
+"""What can be seen of a machine after a step: what a command said, what the logs gained, what lies in the mailboxes, what other hosts took.
+
+Times, ids, process numbers, ports, and the names of the two programs are made the same.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.oracle.flow.systems.machine import Machine
+
+_ID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}(?![0-9A-Za-z])")
+_LEVEL = (
+    (_ID, "ID"),
+    (re.compile(r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}(?: \(\w+\))?"), "DATE"),
+    (re.compile(r"\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}"), "DATE"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?"), "TIME"),
+    (re.compile(r"(?i)\((exim|pillarbox)\b[^)\n]*\)"), "(MTA)"),
+    (re.compile(r"(?i)\besmtp (exim|pillarbox) [\d.]+\S*(?: #\d+)?"), "ESMTP MTA"),
+    (re.compile(r"(?i)\b(exim|pillarbox) \d[\w.]*(?: #\d+)?"), "MTA"),
+    (re.compile(r"pid[= ]\d+"), "pid"),
+    (re.compile(r"(\]):\d{4,5}\b"), r"\1:PORT"),
+    (re.compile(r"\d{10}-(?:\d+)?(?:exim)?dsn-\d+|\b\d{10,}-(eximdsn)"), "BOUNDARY"),
+    (re.compile(r"\bDebian-(exim|MTA)\b"), "mail"),
+    (re.compile(r"(BOUNDARY)-ID"), r"\1"),
+    (re.compile(r"(\[[\d.]+\])\*"), r"\1"),
+    (re.compile(r"(?m)^( *)\d+[mh] +\d+(?= ID )"), r"\1AGE SIZE"),
+    (re.compile(r"(host lookup did not complete): .*"), r"\1"),  # ours says what the name server said
+    (re.compile(r"(?m)^Status: 5\.\d\.\d"), "Status: 5.x.x"),  # ours tells the remote host's
+    (re.compile(r" S=\d+"), " S=SIZE"),
+    (re.compile(r" SIZE=\d+"), " SIZE=N"),
+    (re.compile(r"E1\w{5}-\w{11}-\w{4}@"), "EID@"),
+    (re.compile(r"Q[TD]=\S+|D[TP]=\S+|RT=\S+"), ""),
+)
+_NOISE = (
+    "Warning: purging the environment",
+    "Suggested action:",
+    "Warning: No server certificate",
+    "queue run: pid",
+    "daemon started",
+)
+"""What the two say about themselves."""
+_SETTLED = ("Completed", " == ", "Frozen", "frozen", "removed by", " SMTP error", "rejected")
+
+
+def level(text: str) -> str:
+    for pattern, replacement in _LEVEL:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class Watcher:
+    """Remembers what was seen, and tells what is new. `logs` is the folder of mainlog, as the machine's mail server was told."""
+
+    def __init__(self, machine: Machine, logs: Path) -> None:
+        self._machine = machine
+        self._logs = logs
+        self._seen = {"mainlog": 0, "rejectlog": 0, "paniclog": 0}
+
+    def _text(self, name: str) -> str:
+        path = self._logs / name
+        return path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
+
+    def settle(self, seconds: float = 15.0) -> bool:
+        """Wait until every message that came is delivered, waits or is frozen, and nothing has been logged for a while."""
+        end = time.monotonic() + seconds
+        last, since = "", time.monotonic()
+        while time.monotonic() < end:
+            text = self._text("mainlog")
+            if text != last:
+                last, since = text, time.monotonic()
+            elif time.monotonic() - since > 0.4 and not _unsettled(text):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def new_lines(self) -> list[str]:
+        """Of all logs, sorted: several deliveries have no order."""
+        lines = []
+        for name, seen in self._seen.items():
+            text = self._text(name)
+            self._seen[name] = len(text)
+            new = [line for line in text[seen:].splitlines() if not any(word in line for word in _NOISE)]
+            lines += [f"{name}: {level(line)}" for line in new]
+        return sorted(lines)
+
+    def files(self) -> dict[str, tuple[str, str]]:
+        """Everything below `mail` and `home`: (owner, group, mode; content)."""
+        place = self._machine.place
+        return {
+            level(str(path.relative_to(place))): _look(path)
+            for top in ("mail", "home")
+            for path in _walk(place / top)
+        }
+
+
+def _unsettled(log: str) -> bool:
+    came: dict[str, bool] = {}
+    for line in log.splitlines():
+        found = _ID.search(line)
+        if found is None:
+            continue
+        if " <= " in line:
+            came[found[0]] = True
+        elif any(word in line for word in _SETTLED):
+            came[found[0]] = False
+    return any(came.values())
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    for path in sorted(top.iterdir()):
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+
+
+def _look(path: Path) -> tuple[str, str]:
+    status = path.lstat()
+    facts = f"{status.st_uid}:{status.st_gid} {stat.filemode(status.st_mode)}"
+    if not stat.S_ISREG(status.st_mode):
+        return facts, ""
+    return facts, level(path.read_bytes().decode("utf-8", "surrogateescape"))
