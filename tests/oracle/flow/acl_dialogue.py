@@ -16,6 +16,12 @@ from tests.oracle.flow.dialogue import Place
 from tests.oracle.flow.town import Town
 
 CLIENT = ["-oMa", "[192.0.2.1]:1234", "-oMt", ""]
+FILES = {
+    "domains": "example.com: dom value\n",
+    "parts": "fred: part value\n",
+    "senders": "s@x.test: sender value\n",
+    "hosts": "192.0.2.1: host value\n",
+}
 _ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ")
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 
@@ -81,7 +87,7 @@ def _latest(acls: str) -> str:
 
 def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     """`program`: the real one's path, or `pillarbox:exim`."""
-    place = Place(directory, scenario.config)
+    place = Place(directory, scenario.config, FILES)
     options = [word for word in scenario.options if word != "-local"]
     if options == scenario.options and not any(word.startswith("-oM") for word in options):
         options = [*CLIENT, *options]

@@ -39,7 +39,7 @@ other.test A 192.0.2.2
 2.2.0.192.in-addr.arpa PTR liar.test
 liar.test A 192.0.2.77
 1.2.0.192.bl.test A 127.0.0.2
-1.2.0.192.bl.test TXT "listed: see http://bl.test/?ip=192.0.2.1"
+1.2.0.192.bl.test TXT "see bl.test"
 1.2.0.192.two.bl.test A 127.0.0.3
 1.2.0.192.two.bl.test A 127.0.0.4
 1.2.0.192.odd.bl.test A 10.1.2.3

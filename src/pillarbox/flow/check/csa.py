@@ -32,9 +32,9 @@ class CsaStatus(NamedTuple):
 
 OK = CsaStatus("ok", "")
 UNKNOWN = CsaStatus("unknown", "")
-EXPLICIT = CsaStatus("fail", "failed: explicitly not authorized")
-NO_ADDRESS = CsaStatus("fail", "failed: no matching address")
-ABOVE = CsaStatus("fail", "failed: prohibited by parent domain")
+EXPLICIT = CsaStatus("fail", "failed (host name not authorized)")
+NO_ADDRESS = CsaStatus("fail", "failed (no matching address)")
+ABOVE = CsaStatus("fail", "failed (SRV record required)")
 
 
 async def csa_status(origin: Origin, resolver: Resolver) -> CsaStatus:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from pillarbox.language.match.items import split
@@ -22,6 +23,8 @@ Unknown = Literal["include", "exclude", "defer"]
 _ITEM = re.compile(
     r"([\w.-]+)(?:\s*,\s*([\w.-]+))?(?:\s*(!)?(==|=&|=|&)\s*([\d.,\s]+))?\s*(?:/(.*))?", re.DOTALL | re.ASCII
 )
+_TOLD = {"defer": "returned DEFER", "exclude": "assumed not in list", "include": "assumed in list"}
+Note = Callable[[str, str], None]
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
@@ -120,24 +123,30 @@ def _addresses(text: str, source: str) -> tuple[int, ...]:
         raise DnslistsError(f'malformed address in dnslists item "{source}": {error}') from None
 
 
-async def find(items: list[Item], host_address: str, resolver: Resolver) -> Listing | None:
-    """The first listing. Raises Undecided."""
+async def find(items: list[Item], host_address: str, resolver: Resolver, note: Note) -> Listing | None:
+    """The first listing. `note` gets (log selector or nothing, line). Raises Undecided."""
     for item in items:
-        listing = await _find_item(item, item.keys or (host_address,), resolver)
+        listing = await _find_item(item, item.keys or (host_address,), resolver, note)
         if listing is not None:
             return listing
     return None
 
 
-async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver) -> Listing | None:
+async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver, note: Note) -> Listing | None:
     is_unknown = False
     for key in keys:
         name = _name(key)
         if not name:
             continue
         answer = await resolver.query(f"{name}.{item.asked}", "A")
-        is_unknown = is_unknown or answer.status == "again"
+        if answer.status == "again":
+            is_unknown = True
+            what = f"DNS list lookup defer (probably timeout) for {name}.{item.asked}"
+            note("dnslist_defer", f"{what}: {_TOLD[item.unknown]}")
         addresses = _listed(answer)
+        for record in answer.records if not addresses else ():
+            what = f"DNS list lookup for {key} at {item.asked} returned {record.data}"
+            note("", f"{what}; not in 127.0/8 and discarded")
         if not addresses or not item.test.accepts([int(address) for address in addresses]):
             continue
         if item.told != item.asked:
@@ -148,7 +157,7 @@ async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver) -> L
         text = texts.records[0].data if texts.records else ""
         return Listing(item.told, ", ".join(map(str, addresses)), text, key)
     if is_unknown and item.unknown == "defer":
-        raise Undecided(f"DNS list lookup deferred: {item.asked}")
+        raise Undecided
     return Listing(item.told, "", "", keys[0]) if is_unknown and item.unknown == "include" else None
 
 

@@ -6,11 +6,8 @@ the log gets the peer's text. A text whose expansion fails is ignored.
 
 from __future__ import annotations
 
-import msgspec
-
 from pillarbox.flow.check.acl.header_lines import add_header_lines
-from pillarbox.flow.check.acl.sender_failure import SENDER_FAILED
-from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.acl.state import AclState, Trouble
 from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
@@ -19,12 +16,6 @@ from pillarbox.mail.reply import Reason
 from pillarbox.wire.exim.log_line import printable
 
 WARNINGS_MAX = 1000
-
-
-class Trouble(msgspec.Struct, frozen=True, gc=False):
-    """Facet while the texts of a refusal are expanded: what a condition had to say."""
-
-    text: str
 
 
 @variable("acl_verify_message", Trouble, doc="In `message` and `log_message`: why verification failed.")
@@ -54,8 +45,8 @@ async def describe(state: AclState) -> Reason:
     peer = await _expanded(state.message, state) or own.peer
     extra = await _expanded(state.log_message, state)
     log = f"{extra}: {own.log}" if extra and own.log else extra or own.log or peer
-    if own is SENDER_FAILED and state.failed_sender is not None:
-        peer = state.failed_sender.explain(peer, state)
+    if state.memory.failed_sender is not None:
+        peer = state.memory.failed_sender.explain(peer, state)
     return Reason(log, peer)
 
 
@@ -85,7 +76,7 @@ async def _expanded(template: Template | None, state: AclState) -> str:
         return ""
     scope = state.scope
     if state.own is not None:
-        scope = scope.with_facet(Trouble, Trouble(state.own.peer or state.own.log))
+        scope = scope.with_facet(Trouble, Trouble(state.own.peer))
     try:
         return await template.expand(scope)
     except ForcedFailure:

@@ -20,6 +20,9 @@ from pillarbox.flow.check.acl.decision import (
     expand_message,
     write_warning,
 )
+from pillarbox.flow.check.acl.forbidden import CONDITIONS as FORBIDDEN_CONDITIONS
+from pillarbox.flow.check.acl.forbidden import MODIFIERS as FORBIDDEN_MODIFIERS
+from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
@@ -67,6 +70,7 @@ class Acl(msgspec.Struct, frozen=True):
         if outermost is not None:
             state.scope = outermost.with_facet(AclState, state)  # for ACLs that expansions call
         state.depth += 1
+        outer_name, state.acl_name = state.acl_name, self.name
         try:
             for statement in self.statements:
                 verdict = await run_statement(statement, state)
@@ -74,6 +78,7 @@ class Acl(msgspec.Struct, frozen=True):
                     return verdict
         finally:
             state.depth -= 1
+            state.acl_name = outer_name
             if outermost is not None:
                 state.scope = outermost
         return Deny(_NOTHING)
@@ -89,7 +94,7 @@ class _Failed(msgspec.Struct, frozen=True, gc=False):
 
 async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
     """What the statement decides; None: the next one is asked."""
-    state.message = state.log_message = state.own = state.failed_sender = None
+    state.message = state.log_message = state.own = None
     try:
         failed = await _test_lines(statement.lines, state)
         if failed is None:
@@ -111,6 +116,8 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | Non
         try:
             if isinstance(line, Test):
                 condition = line.condition
+                if condition.name in FORBIDDEN_CONDITIONS:
+                    check_condition(condition.name, state.where)
                 if condition.always_waits:
                     answer = await condition.holds(state)
                 else:
@@ -123,6 +130,8 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | Non
                 if (answer is True) == line.is_negated:
                     return _Failed(is_past_endpass)
             elif isinstance(line, Modifier):
+                if line.name in FORBIDDEN_MODIFIERS:
+                    check_modifier(line.name, state.where)
                 await line.apply(state)
             else:
                 is_past_endpass = True
@@ -183,7 +192,9 @@ def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict 
     if statement.verb == "warn":
         if state.services.log_style.shows("acl_warn_skipped"):
             why = f": {reason.log}" if reason.log else ""
-            what = f'Warning: ACL "warn" statement skipped: condition test deferred{why}'
+            file, _, number = statement.position.rpartition(":")
+            place = f"in ACL {state.acl_name} at line {number} of {file}"
+            what = f"Warning: ACL 'warn' statement skipped ({place}): condition test deferred{why}"
             state.log(f"{describe_caller(state.connection)} {what}", state.services.log.main)
         return None
     return Defer(reason)

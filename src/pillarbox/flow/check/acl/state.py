@@ -41,6 +41,12 @@ class CheckFailed(Exception):
     """A line cannot be evaluated: a mistake in the configuration. The ACL's answer is a 4xx. `str()` is for the log, in Exim's words."""
 
 
+class Trouble(msgspec.Struct, frozen=True, gc=False):
+    """Facet while the texts of a refusal are expanded: what a condition had to say."""
+
+    text: str
+
+
 class TaintedAcl(ExpansionFailed):
     """The text holds what a client said: it is never taken for an ACL, nor for a file's name."""
 
@@ -48,7 +54,10 @@ class TaintedAcl(ExpansionFailed):
 async def expand_argument(template: Template, state: AclState) -> str:
     """Raises CheckFailed, ForcedFailure, ExpansionDeferred."""
     try:
-        return await template.expand(state.scope)
+        scope = state.scope
+        if state.own is not None:
+            scope = scope.with_facet(Trouble, Trouble(state.own.peer))
+        return await template.expand(scope)
     except ForcedFailure:
         raise
     except ExpansionFailed as error:
@@ -158,7 +167,7 @@ class HeaderChanges:
 class CheckMemory:
     """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
 
-    __slots__ = ("connection", "helo_verified", "rates", "verified", "warned")
+    __slots__ = ("connection", "failed_sender", "helo_verified", "rates", "verified", "warned")
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
         self.connection = connection or self
@@ -168,7 +177,10 @@ class CheckMemory:
         """What `ratelimit` has measured, by key."""
         self.verified: dict[object, object] = {}
         """Addresses and how that was asked, and what came of it."""
-        self.helo_verified: bool | None = None
+        self.failed_sender: FailedSender | None = None
+        """Whom the last `verify = sender` refused: the next refusal tells the client."""
+        self.helo_verified: dict[str, bool] = {}
+        """By the name that was said."""
 
 
 PLACES = {
@@ -192,12 +204,12 @@ class AclState:
     """One run of one ACL. `controls` and the header changes outlive it, in the transaction."""
 
     __slots__ = (
+        "acl_name",
         "command_rates",
         "connection",
         "controls",
         "depth",
         "facts",
-        "failed_sender",
         "headers",
         "log_message",
         "memory",
@@ -234,8 +246,6 @@ class AclState:
         self.log_message: Template | None = None
         self.own: Reason | None = None
         """The texts of the statement's last condition that had any."""
-        self.failed_sender: FailedSender | None = None
-        """Whom the statement's last `verify = sender` refused."""
         self.controls = {} if controls is None else controls
         self.headers = HeaderChanges() if headers is None else headers
         self.targets: frozenset[str] = USUAL_TARGETS
@@ -244,6 +254,8 @@ class AclState:
         self.command_rates: dict[str, float] = {}
         """What `ratelimit` has measured during this command."""
         self.depth = 0
+        self.acl_name = ""
+        """Of the ACL that runs."""
 
     def log(self, line: str, to: Callable[[str], None]) -> None:
         """With the message's id in front, once it has one."""

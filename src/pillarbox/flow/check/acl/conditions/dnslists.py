@@ -6,7 +6,7 @@ from typing import Self
 
 from pillarbox.flow.check import dnsbl
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Condition
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, expand_argument
 from pillarbox.flow.check.dnsbl import DnslistsError, Item, Listing, Undecided
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import variable
@@ -57,11 +57,18 @@ class DnsLists(Condition, condition="dnslists"):
     async def holds(self, state: AclState) -> bool:
         items = self._items
         if items is None:
-            items = _parse_late(await self._template.expand(state.scope))
+            items = _parse_late(await expand_argument(self._template, state))
+
+        def note(selector: str, line: str) -> None:
+            if not selector or state.services.log_style.shows(selector):
+                state.log(line, state.services.log.main)
+
         try:
-            listing = await dnsbl.find(items, state.connection.host_address, state.scope.services.resolver)
-        except Undecided as undecided:
-            raise CheckDeferred(Reason(str(undecided))) from None
+            listing = await dnsbl.find(
+                items, state.connection.host_address, state.scope.services.resolver, note
+            )
+        except Undecided:
+            raise CheckDeferred(Reason("")) from None
         if listing is None:
             return False
         state.scope = state.scope.with_facet(Listing, listing)

@@ -81,7 +81,7 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
             return await _verify_recipient(line, state)
         case "header_syntax":
             bad = first_bad_address_header(_headers(line, state))
-            return bad is None or Reason(bad, bad)
+            return bad is None or Reason(bad)
         case "header_sender":
             return await _verify_header_sender(line, state)
         case "header_names_ascii":
@@ -90,7 +90,7 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
         case "not_blind":
             return _verify_not_blind(line, state)
         case "certificate":
-            return Reason("no certificate verified", "no certificate verified")
+            return Reason("no verified certificate", "no verified certificate")
         case "csa":
             return await _verify_csa(state)
         case "reverse_host_lookup":
@@ -110,8 +110,7 @@ async def _verify_sender(line: VerifyLine, state: AclState) -> Answer:
     if failed is None:
         return True
     failed.is_told = failed.is_told or not line.shows_details
-    state.failed_sender = failed
-    _set_facts(state, sender_failure=failed.failure.step)
+    state.memory.failed_sender = failed
     return SENDER_FAILED
 
 
@@ -131,6 +130,8 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         )
         raise CheckDeferred(Reason(text, text if is_callout else "")) from error
     failed = FailedSender(address, failure) if failure is not None else None
+    if failure is not None:
+        _set_facts(state, sender_failure=failure.step)
     memory[key] = failed
     return failed
 
@@ -178,27 +179,21 @@ async def _verify_header_sender(line: VerifyLine, state: AclState) -> Answer:
             return True
     if deferred is not None:
         raise deferred
-    return Reason(
-        "there is no valid sender in any header line", "there is no valid sender in any header line"
-    )
+    return Reason("there is no valid sender in any header line")
 
 
 def _headers(line: VerifyLine, state: AclState) -> bytes:
     if state.facts.message is None or state.where not in _CONTENT:
-        raise CheckFailed(
-            f"cannot check header contents in ACL for {place_name(state.where)} (only possible in ACL for DATA)"
-        )
+        raise CheckFailed(f"cannot verify {line.what} in ACL for {place_name(state.where)}")
     return state.facts.message.headers
 
 
 def _verify_not_blind(line: VerifyLine, state: AclState) -> Answer:
     headers = _headers(line, state)
-    found = blind_recipient(
+    blind = blind_recipient(
         headers, [each.address for each in state.facts.recipients], ignores_case=line.ignores_case
     )
-    if found is None:
-        return True
-    return Reason(f'bcc recipient detected: "{found}"', "bcc recipient detected")
+    return blind is None or Reason("bcc recipient detected")
 
 
 async def _verify_host(state: AclState) -> Answer:
@@ -211,10 +206,10 @@ async def _verify_host(state: AclState) -> Answer:
 
 
 async def _verify_helo(state: AclState) -> Answer:
-    known = state.memory.connection
-    if known.helo_verified is None:
-        known.helo_verified = await helo_is_true(state)
-    return known.helo_verified
+    known, helo = state.memory.connection.helo_verified, state.connection.helo
+    if helo not in known:
+        known[helo] = await helo_is_true(state)
+    return known[helo]
 
 
 async def _verify_csa(state: AclState) -> Answer:

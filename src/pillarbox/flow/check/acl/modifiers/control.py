@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
+from pillarbox.flow.check.acl.forbidden import check_control
 from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.unsupported import NotYet
-from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
@@ -37,8 +37,6 @@ NOT_YET = (
     "utf8_downconvert",
     "wellknown",
 )
-_TOO_LATE_IN_DATA = "submission"
-_BEFORE_MESSAGE = frozenset({"connect", "helo", "starttls", "auth", "vrfy", "expn", "quit"})
 
 
 class Control(Modifier, modifier="control"):
@@ -60,7 +58,5 @@ class Control(Modifier, modifier="control"):
         return cls(name, Template.parse(options))
 
     async def apply(self, state: AclState) -> None:
-        is_late = self._name == _TOO_LATE_IN_DATA and state.where in ("data", "not_smtp")
-        if is_late or state.where in _BEFORE_MESSAGE:
-            raise ExpansionFailed(f'cannot use "control={self._name}" in {state.where.upper()} ACL')
+        check_control(self._name, state.where)
         state.controls[self._name] = await expand_argument(self._options, state)

@@ -1,0 +1,86 @@
+"""Where a line of an ACL cannot be asked or used; at run time it is a mistake that answers 4xx (asked of Exim 4.100)."""
+
+from __future__ import annotations
+
+from pillarbox.flow.check.acl.state import CheckFailed, place_name
+
+_EARLY = frozenset({"connect", "helo"})
+_COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy"})
+_NO_MESSAGE = _EARLY | _COMMANDS
+_NOT_A_RECIPIENT = frozenset(
+    {
+        "auth",
+        "connect",
+        "data",
+        "etrn",
+        "expn",
+        "helo",
+        "mail",
+        "mime",
+        "not_smtp",
+        "notquit",
+        "predata",
+        "starttls",
+    }
+)
+_NOT_SMTP = frozenset({"not_smtp", "not_smtp_start"})
+_NO_CONTENT = _NO_MESSAGE | {"mail", "notquit", "predata", "rcpt"}
+
+CONDITIONS = {
+    "authenticated": _EARLY | _NOT_SMTP,
+    "domains": _NOT_A_RECIPIENT,
+    "encrypted": frozenset({"connect"}) | _NOT_SMTP,
+    "hosts": _NOT_SMTP,
+    "local_parts": _NOT_A_RECIPIENT,
+    "recipients": _NOT_A_RECIPIENT | {"vrfy"},
+    "regex": _NO_CONTENT,
+    "sender_domains": _NO_MESSAGE,
+    "senders": _NO_MESSAGE,
+}
+MODIFIERS = {
+    "add_header": _NO_MESSAGE | {"notquit"},
+    "delay": frozenset({"notquit"}),
+    "queue": frozenset({"data"}) | _NOT_SMTP,
+    "remove_header": _NO_MESSAGE | {"notquit"},
+}
+_NOT_FOR_LOCAL = _NOT_SMTP
+CONTROLS = {
+    "allow_auth_unadvertised": frozenset(
+        {"auth", "data", "etrn", "expn", "mail", "mime", "notquit", "predata", "rcpt", "starttls", "vrfy"}
+    )
+    | _NOT_SMTP,
+    "caseful_local_part": _NOT_A_RECIPIENT | {"vrfy"},
+    "caselower_local_part": _NOT_A_RECIPIENT | {"vrfy"},
+    "dkim_disable_verify": frozenset({"data"}) | _NOT_SMTP,
+    "dscp": frozenset({"notquit"}) | _NOT_SMTP,
+    "enforce_sync": _NOT_FOR_LOCAL,
+    "fakedefer": _NO_MESSAGE | {"notquit"} | _NOT_SMTP,
+    "fakereject": _NO_MESSAGE | {"notquit"} | _NOT_SMTP,
+    "freeze": _NO_MESSAGE | {"notquit"},
+    "no_callout_flush": _NOT_FOR_LOCAL,
+    "no_delay_flush": _NOT_FOR_LOCAL,
+    "no_enforce_sync": _NOT_FOR_LOCAL,
+    "no_multiline_responses": _NOT_FOR_LOCAL,
+    "no_pipelining": _NOT_FOR_LOCAL,
+    "queue": _NO_MESSAGE | {"notquit"},
+    "submission": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
+    "suppress_local_fixups": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
+}
+
+
+def check_condition(name: str, where: str) -> None:
+    """Raises CheckFailed."""
+    if where in CONDITIONS.get(name, ()):
+        raise CheckFailed(f"cannot test {name} condition in {place_name(where)} ACL")
+
+
+def check_modifier(name: str, where: str) -> None:
+    """Raises CheckFailed."""
+    if where in MODIFIERS.get(name, ()):
+        raise CheckFailed(f"cannot use {name} condition in {place_name(where)} ACL")
+
+
+def check_control(name: str, where: str) -> None:
+    """Raises CheckFailed."""
+    if where in CONTROLS.get(name, ()):
+        raise CheckFailed(f'cannot use "control={name}" in {place_name(where)} ACL')
