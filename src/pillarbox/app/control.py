@@ -222,7 +222,7 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     except SpoolFull as error:
         mta.world.journal.panic(f"spool: {error}")
         return Line(str(refused), True, True, 2 if refused.kind == "none" else 1)
-    return Line(log.rstrip("\n"), True, True, 0 if request.errors == "e" else 1)
+    return Line(log.rstrip("\n"), True, True, 0 if request.errors == "e" or refused.is_taken else 1)
 
 
 def _now() -> str:

@@ -5,6 +5,7 @@ What is under way finishes with the old one.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 from pathlib import Path
@@ -32,6 +33,8 @@ from pillarbox.flow.check.acl.calling import ExpansionCalls
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.callout import Callouts, CalloutSettings
+from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
 from pillarbox.flow.check.verify import RoutingVerifier
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
@@ -40,7 +43,7 @@ from pillarbox.flow.queue.fastlane import FastLane
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
-from pillarbox.flow.queue.runner import FrozenRules, QueueRunner
+from pillarbox.flow.queue.runner import FrozenRules, QueueRun, QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
 from pillarbox.flow.route.chain import Chain
@@ -66,13 +69,14 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.regex import compile_regex
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
 from pillarbox.mailbox.pop3.services import Services as Pop3Services
 from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
+from pillarbox.ports.passwords import Passwords
 from pillarbox.system.tls import ServerTls
 from pillarbox.wire.imap.limits import Limits as ImapLimits
-from pillarbox.ports.passwords import Passwords
 from pillarbox.wire.smtp.extensions import Extensions
 from pillarbox.wire.smtp.session import ServerSettings
 
@@ -89,11 +93,11 @@ WHERE: dict[Where, str] = {
     "data": "acl_smtp_data",
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
-    "quit": "acl_smtp_quit",
-}
     "etrn": "acl_smtp_etrn",
-
+    "quit": "acl_smtp_quit",
     "notquit": "acl_smtp_notquit",
+}
+
 
 class Mta:
     """Everything a session or a queue run needs of the present configuration."""
@@ -120,6 +124,7 @@ class Mta:
         )
         self.config = config
         self.world = world
+        self._runs: set[asyncio.Task[None]] = set()
         addresses = world.network.local_addresses() | own_addresses(config)
         self.local_host = local_host(config, addresses)
         facts = expansion_facts(config, addresses) | {Passwords: LatePasswords(world.local_work)}
@@ -128,7 +133,8 @@ class Mta:
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
         self.expansion.resolver = checked_resolver(world.resolver, config.main(Dns), self.expansion)
         self.tls = _server_tls(config, self.expansion)
-        self.chain = chain_class(config.routers, self._route_services())
+        self._routing = self._route_services()
+        self.chain = chain_class(config.routers, self._routing)
         self._build_queue()
         self._build_acceptance()
         self._build_mailbox()
@@ -175,14 +181,16 @@ class Mta:
             keep=world.keep,
             retry_data_expire=queueing.retry_data_expire,
             authenticators=tuple(one for one in config.authenticators if one.is_client),
+            routing=self._routing,
         )
         retries = Retries(
             world.hints,
             config.retry,
             data_expire=queueing.retry_data_expire,
             interval_max=queueing.retry_interval_max,
+            services=self.expansion,
         )
-        transport_services.note_host_failure = retries.note
+        transport_services.note_host_failure = retries.note_soon
         style = config.main(Logging).style
         self.injection = Injection(world.spool, world.journal, style)
         transport_services.inject = self.injection
@@ -197,6 +205,8 @@ class Mta:
             queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0, told_of_freezing(config)
         )
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
+        if queueing.move_frozen_messages:
+            settler.frozen_directory = str(world.spool_directory / world.queue)
         transports = self._transports_class(
             config.transports, transport_services, remote_max_parallel=queueing.remote_max_parallel
         )
@@ -235,7 +245,7 @@ class Mta:
             ),
             limits=runner_limits(config, self._queue_interval or 1800.0, is_alone=world.is_alone),
         )
-        self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock)
+        self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue)
 
     @property
     def sender_line(self) -> str:
@@ -285,11 +295,12 @@ class Mta:
             sender_unqualified_hosts=service.sender_unqualified_hosts,
             recipient_unqualified_hosts=service.recipient_unqualified_hosts,
             messages_max=self._size(limits.smtp_accept_max_per_connection),
+            header_line_max=limits.header_line_maxsize,
+            habits=habits_of(config),
             queue_only=self._is_queue_only,
             wait_rules=wait_rules(config, is_local_only=self._is_local_only),
             local_senders=_local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
-            habits=habits_of(config),
             rewriting=None
             if config.rewrite.is_empty
             else Rewriting(config.rewrite, identity.recipient_domain),
@@ -301,7 +312,7 @@ class Mta:
         host_names = _HostNames(self.expansion)
         checks = CheckServices(
             self.acls,
-            RoutingVerifier(self.chain),
+            RoutingVerifier(self.chain, self._callouts(), identity.sender_domain),
             host_names,
             world.journal,
             world.records,
@@ -317,10 +328,33 @@ class Mta:
             expansion=self.expansion,
             log_style=config.main(Logging).style,
             host_name_of=host_names.name_of,
+            etrn=self._begin_run_for,
             deliver=self.lane.first_delivery,
             deliver_local=self.lane.first_local_delivery,
             begin_log=self.lane.begin_log,
         )
+
+    def _callouts(self) -> Callouts:
+        world, queueing, identity = self.world, self.config.main(Queueing), self.config.main(Identity)
+        lifetimes = Lifetimes(
+            queueing.callout_positive_expire,
+            queueing.callout_negative_expire,
+            queueing.callout_domain_positive_expire,
+            queueing.callout_domain_negative_expire,
+        )
+        settings = CalloutSettings(
+            hostname=identity.primary_hostname,
+            random_local_part=queueing.callout_random_local_part,
+            transports=self.config.transports,
+        )
+        return Callouts(settings, CalloutCache(world.records, lifetimes), world.network, world.clock)
+
+    def _begin_run_for(self, text: str) -> None:
+        """ETRN: what `exim -R` does; it goes on behind the reply."""
+        run = self.runner.run(QueueRun(is_by_hand=True, recipient=text))
+        task = asyncio.get_running_loop().create_task(run)
+        self._runs.add(task)
+        task.add_done_callback(self._runs.discard)
 
     def _acls(self) -> dict[Where, Acl | ChosenAcl]:
         names = self.config.main(AclNames)
@@ -342,15 +376,11 @@ class Mta:
             eightbitmime=service.accept_8bitmime,
             chunking=service.chunking_advertise_hosts is not None,
             dsn=service.dsn_advertise_hosts is not None,
-            smtputf8=service.smtputf8_advertise_hosts is not None,
+            smtputf8=service.accept_8bitmime and service.smtputf8_advertise_hosts is not None,
             enhanced_status_codes=True,
             help=True,
         )
         recipients = self._expanded(limits.recipients_max)
-        return ServerSettings(
-            offer=offer,
-            enforce_sync=service.smtp_enforce_sync,
-            headers_max=limits.header_maxsize,
         habits = habits_of(self.config)
         most = int(recipients) if recipients else 0
         messages = self._size(limits.smtp_accept_max_per_connection)
@@ -361,18 +391,23 @@ class Mta:
             if service.limits_advertise_hosts is not None
             else (),
         )
+        return ServerSettings(
+            offer=offer,
+            enforce_sync=service.smtp_enforce_sync,
+            headers_max=limits.header_maxsize,
+            line_max=0,
             recipients_max=most,
             recipients_max_rejects=limits.recipients_max_reject,
             nonmail_max=-1 if habits.nonmail_is_free else limits.smtp_accept_max_nonmail,
             synprot_errors_max=limits.smtp_max_synprot_errors,
             unknown_commands_max=limits.smtp_max_unknown_commands,
+            helo_required=not habits.helo_optional,
             helo_allow_chars=service.helo_allow_chars,
+            read_path=path_reader(habits.paths),
         )
 
     def _build_mailbox(self) -> None:
-            helo_required=not habits.helo_optional,
         world = self.world
-            read_path=path_reader(habits.paths),
         hostname = self.local_host.primary_hostname
         can_tls = self.tls is not None
         self.imap = ImapServices(world.logins, world.stores, world.clock, world.journal)
@@ -407,11 +442,11 @@ def _offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
         ("chunking", service.chunking_advertise_hosts),
         ("dsn", service.dsn_advertise_hosts),
         ("smtputf8", service.smtputf8_advertise_hosts),
+        ("limits", service.limits_advertise_hosts),
     )
     return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
 
 
-        ("limits", service.limits_advertise_hosts),
 class _HostNames:
     """`HostNames` of acl/state.py over the DNS."""
 
@@ -423,14 +458,16 @@ class _HostNames:
 
 
 def _local_senders(config: Config) -> LocalSenders:
-    trust = config.main(Trust)
+    trust, local = config.main(Trust), config.main(LocalMail)
     return LocalSenders(
         may_be_set=trust.untrusted_set_sender,
         checks_from=trust.local_from_check,
         keeps_sender=trust.local_sender_retain,
         prefixes=tuple(trust.local_from_prefix or ()),
         suffixes=tuple(trust.local_from_suffix or ()),
-        arguments_are_left_out=config.main(LocalMail).extract_addresses_remove_arguments,
+        separator=compile_regex(local.uucp_from_pattern) if local.uucp_from_pattern else None,
+        separator_sender=local.uucp_from_sender,
+        arguments_are_left_out=local.extract_addresses_remove_arguments,
     )
 
 

@@ -22,11 +22,8 @@ class LocalMail(MainOptions):
             r"^From\s+(\S+)\s+(?:[a-zA-Z]{3},?\s+)?(?:[a-zA-Z]{3}\s+\d?\d|\d?\d\s+[a-zA-Z]{3}\s+\d\d(?:\d\d)?)\s+\d\d?:\d\d?"
         ),
         doc="What a `From ` line of UUCP looks like.",
-        inert="noted",
     )
-    uucp_from_sender: Template | None = option(
-        default="$1", doc="The sender that such a line gives.", inert="noted"
-    )
+    uucp_from_sender: Template | None = option(default="$1", doc="The sender that such a line gives.")
     delivery_date_remove: bool = option(
         default=True, doc="Take Delivery-date: off messages that come in.", inert="noted"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.mail.address import split_address
+from pillarbox.mail.address import split_address, unquote_local_part
 from pillarbox.mail.envelope import Envelope, Origin
 from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
@@ -42,11 +42,20 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def line_received(
-    envelope: Envelope, message: Message, *, reference: str = "", style: LogStyle = USUAL
+    envelope: Envelope,
+    message: Message,
+    *,
+    reference: str = "",
+    style: LogStyle = USUAL,
+    is_chunked: bool = False,
+    is_fake: bool = False,
 ) -> str:
-    """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`)."""
+    """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`). `is_fake`: `(=`, its sender was told that
+    it is refused."""
     origin = envelope.origin
-    parts = [f"{envelope.id} <= {printable(envelope.sender) if envelope.sender else '<>'}"]
+    parts = [
+        f"{envelope.id} {'(=' if is_fake else '<='} {printable(envelope.sender) if envelope.sender else '<>'}"
+    ]
     if reference:
         parts.append(f"R={reference}")
     if origin.host_address:
@@ -63,6 +72,8 @@ def line_received(
     if origin.authenticator:
         login = origin.authenticated_id
         parts.append(f"A={origin.authenticator}:{printable(login)}" if login else f"A={origin.authenticator}")
+    if is_chunked:
+        parts.append("K")
     parts.append(f"S={message.size}")
     if style.shows("8bitmime"):
         parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
@@ -165,7 +176,7 @@ def _line_delivered(
 ) -> str:
     address = outcome.address
     word = outcome.log_word or (
-        split_address(address)[0]
+        unquote_local_part(split_address(address)[0]).lower()
         if outcome.host is None and outcome.path and not outcome.shows_domain
         else address
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal, assert_never
 
+import msgspec
+
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
@@ -26,9 +28,11 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.regex import search
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
+from pillarbox.mail.taint import plain
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_received
 
@@ -54,8 +58,11 @@ class Refused(Exception):
         bad: tuple[tuple[str, str], ...] = (),
         message: Message | None = None,
         message_id: str = "",
+        is_taken: bool = False,
     ) -> None:
+        """`is_taken`: only some recipients are refused, and the message is on its way to the others."""
         super().__init__(text)
+        self.is_taken = is_taken
         self.kind = kind
         self.log = ""
         """What was logged of it, where Exim says that on standard error too."""
@@ -71,7 +78,9 @@ async def submit(
     wish: Submit, data: bytes, caller: Caller, policy: AcceptPolicy, services: AcceptServices
 ) -> str:
     """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull."""
-    message = Message.parse(_without_separator(data))
+    wish, data = await _without_separator(wish, data, caller, policy, services)
+    message = Message.parse(data)
+    bad: tuple[tuple[str, str], ...] = ()
     if not wish.extract_recipients:
         recipients = _arguments(wish, message, policy.qualify_recipient)
     own_address = f"{caller.login}@{policy.qualify_domain}"
@@ -82,10 +91,12 @@ async def submit(
     facts.sender = await _sender(wish, caller, policy, own_address, scope)
     headers = _repaired(wish, message.headers, caller, policy, facts)
     if wish.extract_recipients:
-        recipients = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
+        recipients, bad = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
         headers = header.remove(headers, BLIND_HEADERS)
     facts.recipients, facts.recipients_count = recipients, len(recipients)
-    is_only = len(recipients) == 1 and not (wish.extract_recipients and wish.recipients)
+    is_only = len(recipients) == 1 and (
+        not wish.recipients if wish.extract_recipients else len(wish.recipients) == 1
+    )
     facts.received_for = recipients[0].address if is_only else ""
     message = Message(await received_lines(scope, facts, policy) + headers, message.body)
     facts.message, facts.size = message, message.size
@@ -115,7 +126,8 @@ async def submit(
     )
     if not recipients:
         services.journal.main(line_received(envelope, message, style=services.log_style))
-        services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients)")
+        if wish.recipients and not wish.extract_recipients:
+            services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients)")
         services.journal.main(line_completed(message_id))
         return message_id
     queued = await services.spool.accept(envelope, message)
@@ -124,6 +136,8 @@ async def submit(
     if wish.queue_smtp and start is AT_ONCE:
         start = LOCAL_ONLY
     await begin(queued, state.controls, start, services)
+    if bad:
+        raise _bad_headers(bad, facts, Message(headers, message.body), is_taken=True)
     return message_id
 
 
@@ -171,11 +185,28 @@ def _repaired(
     )
 
 
-def _without_separator(data: bytes) -> bytes:
-    """Without the `From ` line that UUCP and mailbox programs put in front."""
-    if data.startswith(b"From "):
-        return data.partition(b"\n")[2]
-    return data
+async def _without_separator(
+    wish: Submit, data: bytes, caller: Caller, policy: AcceptPolicy, services: AcceptServices
+) -> tuple[Submit, bytes]:
+    """Without the `From ` line that UUCP and mailbox programs put in front; a trusted caller's names the sender, unless `-f` did (Exim 49)."""
+    pattern = policy.local_senders.separator
+    if pattern is None or not data.startswith(b"From "):
+        return wish, data
+    line, _, rest = data.partition(b"\n")
+    found = search(pattern, line.decode("utf-8", "surrogateescape"))
+    if found is None:
+        return wish, data
+    template = policy.local_senders.separator_sender
+    if wish.sender is None and template is not None and caller.is_trusted:
+        scope = Scope({}, services.expansion)
+        scope.captures = found
+        try:
+            wish = msgspec.structs.replace(wish, sender=plain(await template.expand(scope)))
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            services.journal.main(
+                f'expansion of "{template.source}" failed after matching "From " line: {error}'
+            )
+    return wish, rest
 
 
 def _arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, ...]:
@@ -213,42 +244,62 @@ def _extracted(
     facts: MessageFacts,
     policy: AcceptPolicy,
     services: AcceptServices,
-) -> tuple[Recipient, ...]:
-    """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones."""
+) -> tuple[tuple[Recipient, ...], tuple[tuple[str, str], ...]]:
+    """`-t`: those of the headers, without those named by the caller, and the bad ones with what is wrong with them: they do no harm while
+    there are good ones and their sender hears of them by mail."""
     domain = "" if wish.keeps_unqualified else policy.qualify_recipient
-    named = [_recipient(address, domain) for address in wish.recipients]
+    named = _arguments(wish, original, domain) if wish.recipients else ()
     leaves_out = policy.local_senders.arguments_are_left_out
     left_out = {each.address.lower() for each in named} if leaves_out else set()
     good = {} if leaves_out else {each.address: each for each in named}
     bad: list[tuple[str, str]] = []
+    is_left_out = False
     for text in _listed(original.headers):
         try:
             found = _recipient(text, domain)
         except AddressError as error:
             bad.append((text, str(error)))
             continue
-        if found.address.lower() not in left_out:
+        if found.address.lower() in left_out:
+            is_left_out = True
+        else:
             good.setdefault(found.address, found)
-    if good:
-        return tuple(good.values())
-    what = "bad addresses found in headers" if bad else "no recipients found in headers"
-    services.journal.main(f"{facts.id} {what}")
-    lines = "".join(f"\n  {text}: {why}" for text, why in bad)
+    if bad:
+        services.journal.main(f"{facts.id} bad addresses found in headers")
+        if not good or wish.errors in ("p", "q"):
+            raise _bad_headers(tuple(bad), facts, repaired)
+    elif not good and not is_left_out:
+        services.journal.main(f"{facts.id} no recipients found in headers")
+        refused = Refused(
+            "exim: no recipients in message", kind="none", message=repaired, message_id=facts.id
+        )
+        refused.log = f"{facts.id} no recipients found in headers"
+        raise refused
+    return tuple(good.values()), tuple(bad)
+
+
+def _bad_headers(
+    bad: tuple[tuple[str, str], ...], facts: MessageFacts, message: Message, *, is_taken: bool = False
+) -> Refused:
+    one = f"exim: invalid address:  {bad[0][0]}: {bad[0][1]}"
+    many = "exim: invalid addresses:" + "".join(f"\n  {text}: {why}" for text, why in bad)
     refused = Refused(
-        f"exim: invalid addresses:{lines}" if bad else "exim: no recipients in message",
-        kind="headers" if bad else "none",
-        bad=tuple(bad),
-        message=repaired,
+        one if len(bad) == 1 else many,
+        kind="headers",
+        bad=bad,
+        message=message,
         message_id=facts.id,
+        is_taken=is_taken,
     )
-    refused.log = f"{facts.id} {what}"
-    raise refused
+    refused.log = f"{facts.id} bad addresses found in headers"
+    return refused
 
 
 def _listed(headers: bytes) -> list[str]:
     """What stands in the header lines of recipients, each once for every place."""
     names = {field.name.lower() for field in header.parse_headers(headers)}
-    chosen = RESENT_HEADERS if names & set(RESENT_HEADERS) else RECIPIENT_HEADERS
+    is_resent = any(name.startswith("resent-") for name in names)
+    chosen = RESENT_HEADERS if is_resent else RECIPIENT_HEADERS
     values = [v.decode("utf-8", "surrogateescape") for name in chosen for v in header.iterate(headers, name)]
     return [item.text.strip() for value in values for item in address_items(value) if item.text.strip()]
 
