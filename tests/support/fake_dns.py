@@ -82,6 +82,9 @@ class FakeDns:
         self.hosts = hosts or {}
         self.queries: list[tuple[str, str]] = []
 
+    def search_list(self) -> tuple[str, ...]:
+        return ()
+
     async def query(self, name: str, kind: RecordType) -> Answer:
         return self.answer(name, kind)
 

@@ -26,6 +26,7 @@ import pillarbox.app
 from pillarbox.app.configuration import declare_all, mistakes
 from pillarbox.app.mta import WHERE, Mta
 from pillarbox.backends.accounts.logins import AccountLogins
+from pillarbox.backends.hints.records import MemoryRecords
 from pillarbox.backends.journal.memory import MemoryJournal
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.backends.spool.memory import MemorySpool
@@ -188,6 +189,7 @@ class AcceptWorld:
             stores=MemoryStores(self.clock),
             keep=ConnectionKeep(self.clock),
             maildrop_locks=None,
+            records=MemoryRecords(),
         )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
+import time
 from collections.abc import Mapping
 
 from pillarbox.ports.network import DialError
@@ -52,9 +54,9 @@ class StandardStream:
     async def read(self, timeout: float) -> bytes:
         if self._is_closed:
             return b""
-        self._pending = asyncio.get_running_loop().run_in_executor(None, os.read, self._reading, CHUNK)
+        self._pending = asyncio.get_running_loop().run_in_executor(None, self._read_within, timeout)
         try:
-            data = await asyncio.wait_for(self._pending, timeout)
+            data = await self._pending
         except TimeoutError as error:
             raise DialError("timeout", "nothing came") from error
         except OSError as error:
@@ -64,6 +66,17 @@ class StandardStream:
         if self._is_bare is None and b"\n" in data:
             self._is_bare = not data.partition(b"\n")[0].endswith(b"\r")
         return data.replace(b"\n", b"\r\n") if self._is_bare else data
+
+    def _read_within(self, timeout: float) -> bytes:
+        """In a thread. It looks up now and then whether anybody still wants what comes: no thread may outlive the session."""
+        end = time.monotonic() + timeout
+        while not self._is_closed:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if select.select([self._reading], [], [], min(left, 1.0))[0]:
+                return os.read(self._reading, CHUNK)
+        return b""
 
     async def write(self, data: bytes, timeout: float) -> None:
         lines = data.rstrip(b"\r\n").rsplit(b"\n", 1)

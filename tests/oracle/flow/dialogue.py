@@ -83,12 +83,31 @@ _NOISE = (
     (re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
     (re.compile(r"\bpid[= ]\d+|(?<=^)\[\d+\]", re.MULTILINE), "pid"),
     (re.compile(r"(?<=127\.0\.0\.1\]):\d{4,5}|(?<=::1\]):\d{4,5}"), ":PORT"),
+    (re.compile(r"(?<=^-frozen )\d+", re.MULTILINE), "WHEN"),
+    (re.compile(r"(?<=SMTP connection from )(NULL|\[192\.0\.2\.1\](:4711)?)"), "CLIENT"),
+    (re.compile(r"lost while reading message data \(\w+( \w+)?\)"), "lost while reading message data"),
+    (re.compile(r"(^|(?<=\] ))ID\d* (?=notquit|SMTP connection from)", re.MULTILINE), ""),
+    (re.compile(r"\bD=[\d.hms]+"), "D=TIME"),
+    (re.compile(r"\bCi=\w+ "), ""),
     (re.compile(r"\b([DR]T|QT)=[\d.hms]+"), r"\1=TIME"),
     (re.compile(r"<\d+\.[0-9A-Za-z.]+@[^>]*>(?= CHALLENGE)"), "CHALLENGE"),
 )
 _TIMES = re.compile(r"^(-received_time_usec|-received_time_complete|-pillarbox) .*\n", re.MULTILINE)
 _ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ", re.MULTILINE)
 _SECONDS = re.compile(r"^\d{9,10} (\d)$", re.MULTILINE)
+_ONLY_EXIMS = (
+    "-tls_resumption",
+    "-host_auth_pubname",
+    "-max_received_linelength",
+    "-allow_unqualified_",
+    "-auth_sender",
+    "-active_hostname",
+    "-host_lookup_failed",
+    "--auth_sender",
+)
+"""Items of -H files that nothing here asks for after the reception."""
+_DELETED = re.compile(r"\d{3,}\* ")
+"""Header lines that were removed: Exim keeps them, with a mark."""
 _ALWAYS_SAID = (
     "purging the environment",
     "no immediate delivery",
@@ -97,6 +116,7 @@ _ALWAYS_SAID = (
     "pillarbox 0",
     "No server certificate",
     "Suggested action",
+    "cwd=",
 )
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}")
 _BASE64 = re.compile(r"\{64:([^}]*)\}")
@@ -154,7 +174,7 @@ class Place:
 
     def ids(self) -> list[str]:
         """In the order of reception."""
-        text = "\n".join(line for line in self.log("main").splitlines() if " <= " in line)
+        text = "\n".join(line for line in self.log("main").splitlines() if re.search(" [<(]= ", line))
         found = list(dict.fromkeys(_ID.findall(text)))
         return found + sorted(set(self._queued()) - set(found))
 
@@ -211,7 +231,14 @@ def _plain_spool(text: str) -> str:
         last = first
         while last < len(lines) and lines[last].startswith("-"):
             last += 1
-        lines[first:last] = sorted(line for line in lines[first:last] if line != "-tls_resumption A")
+        lines[first:last] = sorted(
+            line.replace("--host_address", "-host_address").replace(
+                "--interface_address", "-interface_address"
+            )
+            for line in lines[first:last]
+            if not line.startswith(_ONLY_EXIMS)
+        )
+    lines = [line for line in lines if not _DELETED.match(line)]
     return "\n".join(lines)
 
 
@@ -380,6 +407,8 @@ def _plain_transcript(text: str) -> str:
     return re.sub(r"^S: 250-ENHANCEDSTATUSCODES\n", "", text, flags=re.MULTILINE)
 
 
+_STDERR_LOG = re.compile(r"\nE: \d{4}-\d\d-\d\d \S+ .*")
+"""Exim tells panics there too."""
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC", "LC_ALL": "C"}
 
 
@@ -413,7 +442,7 @@ def talk(
             process.wait()
     errors = process.stderr.read().decode("utf-8", "surrogateescape")
     replies += "".join(f"\nE: {line}" for line in errors.splitlines())
-    return place.see(_plain_transcript(replies))
+    return place.see(_plain_transcript(_STDERR_LOG.sub("", replies)))
 
 
 class Daemon:

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.mail.message import Message
+
 if TYPE_CHECKING:
     from pillarbox.wire.smtp.server import ServerEngine
 
 _SHOWN_HISTORY = 20
+
+
+def longest_line(message: Message) -> int:
+    longest = max(map(len, message.headers.split(b"\n")), default=0)
+    rest = b""
+    for chunk in message.body.chunks():
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        longest = max(longest, len(rest), *map(len, lines)) if lines else max(longest, len(rest))
+    return longest
 
 
 class LiveFacts:
@@ -31,7 +43,7 @@ class LiveFacts:
         "host_dnssec",
         "host_lookup_deferred",
         "host_lookup_failed",
-        "max_received_linelength",
+        "message",
         "notquit_reason",
         "prdr_requested",
         "rcpt_defer_count",
@@ -49,7 +61,8 @@ class LiveFacts:
         self.helo_verified = self.helo_dnssec = self.host_dnssec = False
         self.host_lookup_deferred = self.host_lookup_failed = 0
         self.prdr_requested = False
-        self.max_received_linelength = 0
+        self.message: Message | None = None
+        """As it came, before anything was added."""
         self.rcpt_defer_count = self.rcpt_fail_count = 0
         self.atrn_host = self.atrn_mode = ""
 
@@ -65,6 +78,12 @@ class LiveFacts:
     def command_history(self) -> str:
         return ",".join(self._engine.history[-_SHOWN_HISTORY:])
 
+    @property
+    def max_received_linelength(self) -> int:
+        """Bytes of the longest line, without its end; worked out when somebody asks."""
+        return 0 if self.message is None else longest_line(self.message)
+
     def forget_transaction(self) -> None:
+        self.message = None
         self.prdr_requested = False
         self.rcpt_defer_count = self.rcpt_fail_count = 0

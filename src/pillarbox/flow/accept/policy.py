@@ -73,6 +73,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     recipient_unqualified_hosts: HostList | None = None
     messages_max: int = 1000
     """`smtp_accept_max_per_connection`; 0: no limit."""
+    header_line_max: int = 0
+    """`header_line_maxsize`; 0: no limit."""
     habits: Habits = Habits()
     queue_only: bool = False
     """Keep what comes, deliver it in queue runs."""

@@ -9,6 +9,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Ver
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable, sending_host
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 DENIED = "Administrative prohibition"
 DEFERRED = "Temporary local problem - please try later"
@@ -62,10 +63,10 @@ def fitting(text: str, code: int) -> str:
     return f"{code} {text[found.end() :]}" if found is not None and misfit(text, code) else text
 
 
-def describe_host(origin: Origin) -> str:
+def describe_host(origin: Origin, style: LogStyle = USUAL) -> str:
     """Exim's `H=name (helo) [address]`, with `X=` and `A=` as far as they are known."""
     tls = f" X={origin.tls_cipher}" if origin.tls_cipher else ""
     who = f" A={origin.authenticator}:{origin.authenticated_id}" if origin.authenticator else ""
     ident = f"U={printable(origin.ident)}" if origin.ident else ""
-    host = f"H={sending_host(origin)}{f' {ident}' if ident else ''}" if origin.host_address else ident
+    host = f"H={sending_host(origin, style)}{f' {ident}' if ident else ''}" if origin.host_address else ident
     return f"{host}{tls}{who}"

@@ -17,7 +17,7 @@ import msgspec
 
 from pillarbox.flow.accept.live import LiveFacts
 from pillarbox.flow.accept.local.caller import Caller
-from pillarbox.flow.accept.parting import hung_up, lost
+from pillarbox.flow.accept.parting import hung_up, lost, not_quit
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
 from pillarbox.flow.accept.transaction import Transaction
@@ -76,6 +76,7 @@ class Session:
         "exchange",
         "exchange_name",
         "hostname",
+        "is_dropped",
         "is_logged",
         "live",
         "local",
@@ -131,6 +132,8 @@ class Session:
         self.messages_max = policy.messages_max
         self.receive_timeout = policy.receive_timeout
         self.began = services.clock.monotonic()
+        self.is_dropped = False
+        """An ACL has said `drop`."""
         self.is_logged = True
         """`smtp_connection` lines are wanted of this client."""
         self.transaction: Transaction | None = None
@@ -185,6 +188,8 @@ class Session:
                 elif not line_began:
                     line_began = monotonic()
             elif type(event) is Closed:
+                if self.is_dropped:
+                    await not_quit(self, "acl-drop", "")
                 await stream.write(engine.outgoing(), LAST_WORDS)
                 return
             else:
@@ -230,7 +235,7 @@ class Session:
 
     def described(self) -> str:
         """`H=…`, with what is known besides."""
-        return describe_host(self.origin)
+        return describe_host(self.origin, self.services.log_style)
 
     def connection_name(self) -> str:
         """As before anything was said: `[address]`."""
@@ -322,6 +327,7 @@ class Session:
         self.log_rejection(self.describe_refusal(what, verdict, sender, code))
         if isinstance(verdict, Discard):  # has no meaning here
             verdict = Deny(verdict.reason)
+        self.is_dropped = isinstance(verdict, Drop)
         enhanced = "2.5.2" if code == 252 else "5.7.1"
         reply = reply_to(verdict, Reply(250, "OK"), code=code, enhanced=enhanced)
         if is_greeting:
@@ -341,7 +347,7 @@ class Session:
                 self.services.journal.panic(trouble)
             why = fitting(why, code)
         why = why.partition("\n")[0]
-        return f"{describe_host(self.origin)}{sender_part} {word} {what}{f': {why}' if why else ''}"
+        return f"{self.described()}{sender_part} {word} {what}{f': {why}' if why else ''}"
 
     def log_rejection(self, line: str, more: str = "") -> None:
         """In mainlog and rejectlog, or where the last ACL's `log_reject_target` says; `more` in the latter only."""

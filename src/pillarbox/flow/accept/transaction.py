@@ -22,6 +22,7 @@ class Transaction:
         "facts",
         "has_too_many",
         "headers",
+        "is_chunked",
         "is_dropped",
         "mail",
         "memory",
@@ -38,6 +39,7 @@ class Transaction:
         self.facts = facts
         self.scope = scope
         self.recipients: list[Recipient] = []
+        facts.recipients = self.recipients
         self.controls: dict[str, str] = {}
         self.changes = HeaderChanges()
         self.discarded_by = ""
@@ -46,6 +48,8 @@ class Transaction:
         """Why, for the log."""
         self.memory: CheckMemory | None = None
         """What ACLs remember of it; made when the first one runs."""
+        self.is_chunked = False
+        """It comes by BDAT."""
         self.has_too_many = False
         """More than `recipients_max` were named."""
         self.is_dropped = False

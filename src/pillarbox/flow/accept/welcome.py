@@ -21,6 +21,11 @@ UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
 
 async def welcome(session: Session) -> None:
     policy, engine = session.policy, session.engine
+    if session.services.log_style.shows("smtp_connection"):
+        hosts = policy.habits.nolog_hosts
+        session.is_logged = hosts is None or not await session.is_surely_in(hosts)
+        if session.is_logged:
+            session.services.journal.main(f"SMTP connection from {session.connection_name()}")
     if policy.host_reject_connection is not None and await session.is_surely_in(
         policy.host_reject_connection
     ):

@@ -61,9 +61,7 @@ class SmtpLimits(MainOptions):
         default=False, doc="Refuse the message that has too many, not only the excess."
     )
     header_maxsize: int = option(default=1048576, doc="Size of all header lines together.")
-    header_line_maxsize: int = option(
-        default=0, doc="Size of one header line; 0: header_maxsize.", inert="noted"
-    )
+    header_line_maxsize: int = option(default=0, doc="Size of one header line; 0: header_maxsize.")
     received_headers_max: int = option(default=30, doc="Received: lines above which mail is looping.")
     smtp_ratelimit_hosts: HostList | None = option(
         default=None, doc="Hosts whose commands are slowed down.", inert="noted"

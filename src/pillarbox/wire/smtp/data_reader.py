@@ -55,6 +55,7 @@ class DataReader:
         "_refuse_nul",
         "_size_max",
         "held",
+        "lines",
         "problem",
         "size",
     )
@@ -70,7 +71,7 @@ class DataReader:
         self._carried_cr = False
         self.held = 0
         """Octets ready for `take`."""
-        self.size = 0
+        self.size = self.lines = 0
         self.problem: Problem | None = None
 
     def scan(self, buffer: bytes, at: int) -> tuple[int, bool]:
@@ -128,6 +129,7 @@ class DataReader:
             if is_dot_first:
                 text = text[1:]
         self.size += len(text) + newlines
+        self.lines += newlines
         problem = Problem.BARE_CR_OR_LF if is_bare else self._exceeded(text)
         self._line = 0 if piece.endswith(b"\r\n") else max(1, self._unfinished(text))
         if problem is not None:

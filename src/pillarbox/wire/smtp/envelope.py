@@ -45,10 +45,10 @@ def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bo
     """`FROM:<a@b> SIZE=5` → Mail. Raises Refused."""
     text = _behind(argument, "FROM:")
     known = _OF_MAIL if is_esmtp else _NONE
-    if not offer.smtputf8:
-        known = known - {"SMTPUTF8"}
     path, given = _take_parameters(text, known)
     utf8 = "SMTPUTF8" in given
+    if utf8 and not offer.smtputf8:
+        raise Refused(Problem.SYNTAX, Reply(501, "SMTPUTF8 used when not advertised", "5.5.4"))
     sender = _read(read, path, _SENDER_CODE, utf8=utf8)
     if not given:
         return Mail(sender or None)

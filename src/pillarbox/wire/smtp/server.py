@@ -136,6 +136,10 @@ class ServerEngine(ServerReader):
         return self._settings.offer
 
     @property
+    def settings(self) -> ServerSettings:
+        return self._settings
+
+    @property
     def size_limit(self) -> int:
         """Octets of a message; 0: no limit."""
         return self._settings.offer.size or 0
@@ -199,6 +203,11 @@ class ServerEngine(ServerReader):
             self._queued.append(self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED))
             return
         self._owed = None
+        if self._ended_chunk and isinstance(event, DataEnd) and reply.code == 250 and not self._settings.lmtp:
+            size, total = self._ended_chunk
+            rendered = render_reply(
+                Reply(250, f" {size} byte chunk, total {total}\n{reply.text}", reply.enhanced)
+            )
         if reply.code != 354 or not isinstance(event, Data) or not event.is_chunking:
             self._out.append(rendered)
         self._advance(event, reply)
@@ -261,6 +270,7 @@ class ServerEngine(ServerReader):
                     session.note_rcpt_refusal(reply.text)
             case Mail():
                 session.is_mail_refused = not is_accepted
+                session.rcpt_refusal = None
                 if is_accepted:
                     session.phase = order.MAIL
             case DataEnd():

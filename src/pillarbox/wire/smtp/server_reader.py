@@ -74,6 +74,7 @@ class ServerReader:
         "_at",
         "_buffer",
         "_chunk",
+        "_ended_chunk",
         "_is_early",
         "_is_skipping",
         "_is_synchronizing",
@@ -106,6 +107,8 @@ class ServerReader:
         """The last command, without its CRLF."""
         self._reader: DataReader | None = None
         self._chunk = _NO_CHUNK
+        self._ended_chunk: tuple[int, int] | None = None
+        """Octets of the last chunk and of all, behind BDAT LAST."""
         self._replies_left = 0
 
     def close(self) -> None:
@@ -190,6 +193,7 @@ class ServerReader:
         if refusal is not None:
             return self._refuse_at_once(name, argument, refusal, line)
         session.note_verb(name)
+        session.is_behind_rcpt = name == "RCPT"
         try:
             event = verb.parse(session, argument.strip(" \t"))
         except Refused as refused:
@@ -234,6 +238,7 @@ class ServerReader:
         self._at, is_whole = reader.scan(self._buffer, self._at)
         if is_whole:
             self._mode = Mode.COMMAND
+            self._ended_chunk = None
             return self._end_message(reader)
         if reader.held >= CHUNK_SIZE:
             return DataChunk(reader.take())
@@ -283,6 +288,7 @@ class ServerReader:
     def _end_chunk(self, chunk: _Chunk, reader: DataReader) -> Event | None:
         if chunk.is_last:
             reader.end_counted()
+            self._ended_chunk = (chunk.size, reader.size)
             return self._end_message(reader)
         if reader.problem is not None:
             self._session.phase = order.FAILED_CHUNKS
@@ -302,7 +308,7 @@ class ServerReader:
             reply = DATA_REFUSALS[reader.problem]
             self._out.append(render_reply(reply) * replies)
             self._session.expect_message()
-            return DataRefused(reader.problem, reply, reader.size)
+            return DataRefused(reader.problem, reply, reader.size - reader.lines)
         self._replies_left = replies
         self._owed = DataEnd(reader.take(), reader.size)
         return self._owed
@@ -331,6 +337,9 @@ class ServerReader:
             return self._refuse(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT, line)
         if name == "RCPT" and session.phase is not order.CHUNKS:
             session.note_rcpt_refusal(f"{refusal.code} {refusal.text}")
+            session.is_behind_rcpt = session.is_mail_refused and session.offer.pipelining
+        elif name != "DATA":
+            session.is_behind_rcpt = False
         refused = self._refuse_sequence(name, refusal, line)
         session.note_verb(name)
         if session.phase is order.CHUNKS:
@@ -353,8 +362,8 @@ class ServerReader:
         """DATA without recipients: why there are none, when all had the same answer; a pipelining client hears it in another voice."""
         session = self._session
         text = reply.text
-        last = session.history[-1:] if text.endswith("DATA") else session.history[-2:-1]
-        if session.offer.pipelining and last == ["RCPT"]:
+        if session.offer.pipelining and session.is_behind_rcpt:
+            session.is_behind_rcpt = False
             text = text[0].upper() + text[1:]
         if session.rcpt_refusal:
             text = f"{order.ALL_RCPT_REFUSED}\n{session.rcpt_refusal}\n{text}"

@@ -73,6 +73,7 @@ class Session:
         "free",
         "history",
         "is_authenticated",
+        "is_behind_rcpt",
         "is_esmtp",
         "is_mail_refused",
         "is_rcpt_refused",
@@ -119,7 +120,7 @@ class Session:
     def _clear(self) -> None:
         self.utf8 = False
         self.recipients = 0
-        self.is_mail_refused = self.is_rcpt_refused = False
+        self.is_mail_refused = self.is_rcpt_refused = self.is_behind_rcpt = False
         self.rcpt_refusal: str | None = None
         """What every RCPT was answered so far, when it was the same refusal; None: no RCPT yet; empty: they differ."""
 

@@ -14,11 +14,13 @@ import msgspec
 from pillarbox.config.declare import Driver, Unready, option
 from pillarbox.config.errors import CombinationError
 from pillarbox.flow.check.acl.conditions.condition import read_truth
+from pillarbox.flow.check.acl.state import CheckFailed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
-from pillarbox.ports.logins import Exchange, Logins
+from pillarbox.ports.logins import Exchange, Failure, Logins, Step, Success
+from pillarbox.ports.users import Account
 
 LOOPBACK = ("127.", "::1")
 
@@ -27,6 +29,15 @@ class AuthItems(msgspec.Struct, frozen=True):
     """What a client's AUTH has given: `$auth1`, `$auth2` …; a facet of the scope in which it is judged."""
 
     items: tuple[str, ...]
+
+
+def judged(text: str, login: str) -> Step:
+    """What `server_condition` has come to."""
+    try:
+        is_good = read_truth(text)
+    except CheckFailed:
+        return Failure("temporary", text)
+    return Success(Account(login, ""), login) if is_good else Failure("credentials", "refused", login)
 
 
 class Authenticator(Driver, family="authenticator"):
@@ -85,7 +96,7 @@ class Authenticator(Driver, family="authenticator"):
             return bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK)
         try:
             return read_truth(await condition.expand(scope))
-        except (ExpansionFailed, ExpansionDeferred):
+        except (ExpansionFailed, ExpansionDeferred, CheckFailed):
             return False
 
     def begin_in(

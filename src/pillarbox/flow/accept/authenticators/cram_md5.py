@@ -11,9 +11,10 @@ import hmac
 import os
 import secrets
 from collections.abc import Mapping
+from typing import Literal
 
 from pillarbox.config.declare import option
-from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems
+from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.transport.login import CannotAnswer
@@ -110,11 +111,13 @@ class CramMd5Client:
 class CramMd5Server:
     """ports.logins.Exchange."""
 
-    __slots__ = ("_challenge", "_driver", "_scope")
+    __slots__ = ("_challenge", "_driver", "_login", "_scope")
 
     def __init__(self, driver: CramMd5, scope: Scope) -> None:
         self._driver = driver
         self._scope = scope
+        self._login = ""
+        """`server_set_id` for the log, also where there is no such user."""
         fixed = scope.facet(FixedChallenge)
         self._challenge = (
             fixed.text if fixed else f"<{os.getpid()}.{secrets.token_hex(12)}@pillarbox>".encode()
@@ -134,7 +137,10 @@ class CramMd5Server:
         except ExpansionDeferred as error:
             return Failure("temporary", str(error))
         except ExpansionFailed as error:
-            return Failure("credentials" if isinstance(error, ForcedFailure) else "temporary", str(error))
+            kind: Literal["credentials", "temporary"] = (
+                "credentials" if isinstance(error, ForcedFailure) else "temporary"
+            )
+            return Failure(kind, str(error), self._login)
 
     async def _judge(self, name: str, digest: bytes) -> Step:
         given = Tainted(name)
@@ -142,10 +148,10 @@ class CramMd5Server:
         scope.captures = ["", given]
         driver = self._driver
         assert driver.server_secret is not None
+        login = self._login = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
         secret = (await driver.server_secret.expand(scope)).encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(digest_of(secret, self._challenge).encode(), digest):
-            return Failure("credentials", "the digest is wrong", name)
-        login = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
-        if driver.server_condition and not read_truth(await driver.server_condition.expand(scope)):
-            return Failure("credentials", "server_condition is false", login)
+            return Failure("credentials", "the digest is wrong", login)
+        if driver.server_condition:
+            return judged(await driver.server_condition.expand(scope), login)
         return Success(Account(login, ""), login)

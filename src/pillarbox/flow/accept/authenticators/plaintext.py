@@ -15,7 +15,7 @@ from typing import Annotated
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Kind
-from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems
+from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import (
@@ -28,11 +28,9 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
 from pillarbox.language.match.named import NamedLists
-from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step, Success
-from pillarbox.ports.users import Account
+from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step
 
 _MAX_ITEMS = 20
-_MAX_RESPONSE = 4096
 _CARETS = re.compile(r"\^\^?")
 _NAME = re.compile(r"\$\{?(\w+)|def:(\w+)")
 _SAME_FOR_ALL = frozenset(
@@ -146,14 +144,9 @@ class PlaintextServer:
 
     async def step(self, response: bytes | None) -> Step:
         if response is not None:
-            if len(response) > _MAX_RESPONSE:
-                return Failure("malformed", "response too long")
-            try:
-                self._items += response.decode("utf-8").split("\0")
-            except UnicodeDecodeError:
-                return Failure("malformed", "response is not UTF-8")
+            self._items += response.decode("utf-8", "surrogateescape").split("\0")
         if len(self._items) > _MAX_ITEMS:
-            return Failure("malformed", "too many items")
+            return Failure("credentials", "too many items")
         prompts = self._driver.server_prompts.templates if self._driver.server_prompts else ()
         try:
             if len(self._items) < len(prompts):
@@ -172,6 +165,4 @@ class PlaintextServer:
         driver = self._driver
         name = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
         assert driver.server_condition is not None
-        if read_truth(await driver.server_condition.expand(scope)):
-            return Success(Account(name, ""), name)
-        return Failure("credentials", "server_condition is false", name)
+        return judged(await driver.server_condition.expand(scope), name)

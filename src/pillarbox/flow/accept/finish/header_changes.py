@@ -26,34 +26,30 @@ def apply_changes(block: bytes, changes: HeaderChanges) -> bytes:
     """The changed block; `changes` is empty afterwards, so that what comes later may add the same again."""
     if changes.removed:
         block = header.remove(block, frozenset(changes.removed))
-    if changes.added:
-        places: dict[str, list[bytes]] = {}
-        for place, field in changes.added:
-            places.setdefault(place, []).append(f"{field}\n".encode("utf-8", "surrogateescape"))
-        block = _insert(block, places)
+    for place, field in changes.added:
+        block = _insert(block, place, f"{field}\n".encode("utf-8", "surrogateescape"))
     changes.removed.clear()
     changes.added.clear()
     return block
 
 
-def _insert(block: bytes, places: dict[str, list[bytes]]) -> bytes:
-    block += b"".join(places.pop("at_end", ()))
-    if places:
-        cut = _end_of_trace(block, is_resent_too=False)
-        received, rest = block[:cut], block[cut:]
-        cut = _end_of_trace(rest, is_resent_too=True)
-        resent, rest = rest[:cut], rest[cut:]
-        first, after = places.get("at_start", []), places.get("after_received", [])
-        block = b"".join([*first, received, *after, resent, *places.get("at_start_rfc", []), rest])
-    return block
+def _insert(block: bytes, place: str, line: bytes) -> bytes:
+    """One after the other: a later one stands in front of an earlier one at the same place, but for the end."""
+    if place == "at_end":
+        return block + line
+    cut = 0 if place == "at_start" else _end_of_trace(block, is_resent_too=place == "at_start_rfc")
+    return block[:cut] + line + block[cut:]
 
 
 def _end_of_trace(block: bytes, *, is_resent_too: bool) -> int:
-    """Where the Received: fields (and Resent- ones) at the top end."""
-    end = 0
+    """Where the first run of Received: fields (and of Resent- ones behind it) ends; 0: there is none."""
+    end = at = 0
     for field in header.parse_headers(block):
         name = field.name.lower()
-        if name not in _RECEIVED and not (is_resent_too and _RECEIVED_OR_RESENT.fullmatch(name)):
+        is_trace = name in _RECEIVED or (is_resent_too and end and _RECEIVED_OR_RESENT.fullmatch(name))
+        at += len(field.raw)
+        if is_trace:
+            end = at
+        elif end:
             break
-        end += len(field.raw)
     return end

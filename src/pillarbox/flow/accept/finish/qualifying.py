@@ -9,11 +9,13 @@ _OF_SENDERS = frozenset(("from", "sender", "reply-to"))
 
 
 def qualify_headers(headers: bytes, sender_domain: str, recipient_domain: str) -> bytes:
-    """`sender_domain` (`qualify_domain`) in From:, Sender: and Reply-To:, `recipient_domain` (`qualify_recipient`) in To:, Cc: and Bcc:."""
+    """`sender_domain` (`qualify_domain`) in From:, Sender: and Reply-To:, `recipient_domain` (`qualify_recipient`) in To:, Cc: and Bcc:;
+    an empty one: those are left alone."""
 
     def complete(field: str, found: Working) -> Replacement | None:
         if found.domain_at or not found.address:
             return None
-        return Replacement(f"{found.address}@{sender_domain if field in _OF_SENDERS else recipient_domain}")
+        domain = sender_domain if field in _OF_SENDERS else recipient_domain
+        return Replacement(f"{found.address}@{domain}") if domain else None
 
     return change_fields(headers, complete)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
@@ -20,6 +22,7 @@ from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
@@ -33,18 +36,19 @@ Step = Callable[[Finish], Awaitable[Reply | None]]
 
 OK = Reply(250, "OK")
 TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
+OVERLONG = Reply(552, "A message header line is too long", "5.3.4")
 LOOP = Reply(550, 'Too many "Received" headers - suspected mail loop', "5.4.6")
 FAKE_REPLIES = {
     "fakereject": Reply(
         550,
         "Your message has been rejected but is being kept for evaluation.\n"
-        "If it was a legitimate message, it may still be delivered to the target recipient(s).",
+        "If it was a legitimate message, it may still be delivered to the target\nrecipient(s).",
         "5.7.1",
     ),
     "fakedefer": Reply(
         450,
         "Your message has been rejected but is being kept for evaluation.\n"
-        "If it was a legitimate message, it may still be delivered to the target recipient(s).",
+        "If it was a legitimate message, it may still be delivered to the target\nrecipient(s).",
         "4.7.1",
     ),
 }
@@ -60,6 +64,7 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     facts.id = state.id
     facts.message = message
     facts.size = message.size
+    session.live.message = message
     if len(state.recipients) == 1:
         facts.received_for = state.recipients[0].address
     for step in STEPS:
@@ -67,6 +72,18 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
         if reply is not None:
             return reply
     raise AssertionError("the last step gives a reply")
+
+
+async def refuse_long_header_lines(state: Finish) -> Reply | None:
+    """`header_line_maxsize`."""
+    limit = state.session.policy.header_line_max
+    if not limit or all(len(field.raw) <= limit for field in header.parse_headers(state.headers)):
+        return None
+    state.session.services.journal.main(
+        f"overlong message header line received from {state.session.who()} "
+        f"(more than {limit} characters): message abandoned"
+    )
+    return OVERLONG
 
 
 async def refuse_loops(state: Finish) -> Reply | None:
@@ -96,6 +113,8 @@ async def clean(state: Finish) -> Reply | None:
             message_id=f"E{state.id}@{state.session.policy.primary_hostname}",
             now=state.received_at,
         )
+    elif options is None:
+        headers = await _qualified_for_client(state, headers)
     if options is not None:
         origin, policy = state.session.origin, state.session.policy
         fixed = fix_up(
@@ -112,6 +131,17 @@ async def clean(state: Finish) -> Reply | None:
     if headers is not state.headers:
         state.with_headers(headers)
     return None
+
+
+async def _qualified_for_client(state: Finish, headers: bytes) -> bytes:
+    """Hosts that may leave domains out in the envelope may do so in header lines."""
+    session, policy = state.session, state.session.policy
+    senders, recipients = policy.sender_unqualified_hosts, policy.recipient_unqualified_hosts
+    if senders is None and recipients is None:
+        return headers
+    sender_domain = policy.qualify_domain if senders and await session.is_surely_in(senders) else ""
+    domain = policy.qualify_recipient if recipients and await session.is_surely_in(recipients) else ""
+    return qualify_headers(headers, sender_domain, domain) if sender_domain or domain else headers
 
 
 async def rewrite(state: Finish) -> Reply | None:
@@ -176,6 +206,8 @@ async def run_data_acl(state: Finish) -> Reply | None:
 async def fix_envelope(state: Finish) -> Reply | None:
     transaction = state.transaction
     mail = transaction.mail
+    if not FAKE_REPLIES.keys().isdisjoint(transaction.controls):
+        state.recipients = [msgspec.structs.replace(each, notify=("NEVER",)) for each in state.recipients]
     state.envelope = Envelope(
         id=state.id,
         sender=state.sender,
@@ -197,7 +229,7 @@ async def discard(state: Finish) -> Reply | None:
     transaction, journal = state.transaction, state.session.services.journal
     if state.recipients or state.envelope is None:
         return None
-    journal.main(line_received(state.envelope, state.message, style=state.session.services.log_style))
+    journal.main(_received_line(state, state.envelope))
     where = transaction.discarded_by
     why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
@@ -210,19 +242,28 @@ async def keep(state: Finish) -> Reply | None:
     services = state.session.services
     assert state.envelope is not None
     queued = await services.spool.accept(state.envelope, state.message)
-    services.journal.main(
-        line_received(state.envelope, state.message, style=state.session.services.log_style)
-    )
+    services.journal.main(_received_line(state, state.envelope))
     controls = state.transaction.controls
     await begin(queued, controls, start_of(controls, state.session.policy), services)
     return _accepted(state)
 
 
+def _received_line(state: Finish, envelope: Envelope) -> str:
+    controls, session = state.transaction.controls, state.session
+    return line_received(
+        envelope,
+        state.message,
+        style=session.services.log_style,
+        is_chunked=state.transaction.is_chunked,
+        is_fake=bool(controls) and not FAKE_REPLIES.keys().isdisjoint(controls),
+    )
+
+
 def _accepted(state: Finish) -> Reply:
     controls = state.transaction.controls
-    for control, usual in FAKE_REPLIES.items():
-        if control in controls:
-            text = controls[control]
+    for control in reversed(controls):
+        if control in FAKE_REPLIES:
+            text, usual = controls[control], FAKE_REPLIES[control]
             return with_own_code(Reply(usual.code, text, usual.enhanced)) if text else usual
     text = state.accepted_text
     if text:
@@ -245,6 +286,7 @@ def _log_refusal(state: Finish, line: str) -> None:
 
 
 STEPS: tuple[Step, ...] = (
+    refuse_long_header_lines,
     refuse_loops,
     clean,
     rewrite,

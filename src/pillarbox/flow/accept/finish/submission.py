@@ -56,14 +56,13 @@ def fix_up(
     chosen = Options.parse(options)
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
     shown = show_sender(chosen.name, true_sender)
-    block = add_missing(block, sender or shown, message_id, now)
-    if chosen.sender_retain:
-        return Fixed(block, sender)
+    own = show_sender(chosen.name, sender) if sender else shown
+    if chosen.sender_retain or not true_sender:
+        return Fixed(add_missing(block, own, message_id, now), sender)
     block = header.remove(block, frozenset({"sender"}))
-    if not true_sender:
-        return Fixed(block, sender)
-    if _from_address(block).lower() != true_sender.lower():
-        block += f"Sender: {shown}\n".encode()
+    from_address = _from_address(block) or sender or true_sender
+    extra = f"Sender: {shown}\n" if from_address.lower() != true_sender.lower() else ""
+    block = add_missing(block, own, message_id, now, extra)
     return Fixed(block, true_sender if sender is not None else None)
 
 
@@ -121,8 +120,8 @@ def _before(text: str, suffix: str) -> str:
     return text.removesuffix(suffix)
 
 
-def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes:
-    """Message-ID:, Date: and From: (`sender`, unless empty) where they are missing; Bcc: is left to the mail program."""
+def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: str = "") -> bytes:
+    """Message-ID:, From: (`sender`, unless empty) and Date: where they are missing, `extra` in front of the last; Bcc: is left alone."""
     names = {field.name.lower() for field in header.parse_headers(block)}
     prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
     added = []
@@ -130,6 +129,8 @@ def add_missing(block: bytes, sender: str, message_id: str, now: float) -> bytes
         added.append(f"{prefix}Message-Id: <{message_id}>\n")
     if f"{prefix}from".lower() not in names and sender:
         added.append(f"{prefix}From: {sender}\n")
+    if extra:
+        added.append(extra)
     if f"{prefix}date".lower() not in names:
         added.append(f"{prefix}Date: {format_date(now)}\n")
     return block + "".join(added).encode() if added else block

@@ -7,7 +7,7 @@ rest of the message is swallowed and answered 452, and the session goes on.
 from __future__ import annotations
 
 from pillarbox.flow.accept.finish.steps import finish_message
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Defer, Discard
@@ -19,7 +19,7 @@ from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Pr
 
 GO_AHEAD = Reply(354, 'Enter message, ending with "." on a line by itself')
 NO_ROOM = Reply(452, "Insufficient system storage; try again later", "4.3.1")
-TOO_MANY = Reply(554, "too many recipients", "5.5.3")
+TOO_MANY = Reply(554, "Too many recipients", "5.5.3")
 HEADERS_END = b"\n\n"
 
 
@@ -28,7 +28,6 @@ async def handle(session: Session, event: Data) -> None:
     transaction = session.transaction
     assert transaction is not None
     if transaction.has_too_many and session.policy.recipients_max_reject:
-        session.log_rejection(f"{describe_host(session.origin)} rejected DATA: too many recipients")
         session.reply(TOO_MANY)
         return
     verdict = await session.check("predata", transaction.scope, None, transaction)
@@ -39,6 +38,7 @@ async def handle(session: Session, event: Data) -> None:
         session.services.journal.panic('"discard" verb not allowed in PREDATA ACL')
         session.refuse("DATA", Defer(Reason(verdict.reason.log)))
         return
+    transaction.is_chunked = event.is_chunking
     session.reply(reply_to(verdict, GO_AHEAD))
 
 
@@ -60,6 +60,7 @@ async def handle_end(session: Session, event: DataEnd) -> None:
     finally:
         if transaction.body is not None:
             transaction.body.discard()
+    session.is_dropped = transaction.is_dropped
     for left in range(replies, 0, -1):
         session.reply(reply, close=transaction.is_dropped and left == 1)
 
@@ -82,12 +83,26 @@ async def _finish(session: Session, transaction: Transaction, data: bytes) -> Re
 
 @verb(DataRefused)
 async def handle_refused(session: Session, event: DataRefused) -> None:
+    """Swallowed to its end. What was kept of it is forgotten."""
     transaction = session.transaction
     sender = transaction.sender if transaction is not None else None
-    why = event.problem.value
-    if event.problem is Problem.TOO_BIG:
-        why = f"message too big: read={event.size}"
-    session.log_rejection(f"{describe_host(session.origin)} F=<{sender or ''}> rejected after DATA: {why}")
+    settings = session.engine.settings
+    match event.problem:
+        case Problem.TOO_BIG if session.services.log_style.shows("size_reject"):
+            session.log_rejection(
+                f"{session.services.spool.new_id()} rejected from <{sender or ''}> {session.described()}: "
+                f"message too big: read={event.size} max={settings.offer.size}"
+            )
+        case Problem.TOO_BIG:
+            pass
+        case Problem.HEADERS_TOO_BIG:
+            session.services.journal.main(
+                f"ridiculously long message header received from {session.who()} "
+                f"(more than {settings.headers_max} characters): message abandoned"
+            )
+        case _:
+            why = event.problem.value
+            session.log_rejection(f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
     session.forget_transaction()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
-from pillarbox.flow.accept.parting import incomplete
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.welcome import look_up_name
 from pillarbox.flow.check.verdict import Accept
@@ -13,13 +12,13 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Helo
 from pillarbox.wire.smtp.extensions import Extensions
 
 
 @verb(Helo)
 async def handle(session: Session, event: Helo) -> None:
-    incomplete(session, "EHLO" if event.is_esmtp else "HELO")
     session.forget_transaction()
     session.update_origin(helo=event.name, protocol=protocol_name(session, is_esmtp=event.is_esmtp))
     if not await _is_itself(session, event):
@@ -31,7 +30,13 @@ async def handle(session: Session, event: Helo) -> None:
         return
     policy = session.policy
     offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer
-    greeting = verdict.text or f"{session.hostname} Hello {_who(session, event)}"
+    text = verdict.text
+    if "\n" in text:
+        session.services.journal.panic(
+            "EHLO/HELO response must not contain newlines: message truncated: " + printable(f"250 {text}")
+        )
+        text = text.partition("\n")[0]
+    greeting = text or f"{session.hostname} Hello {_who(session, event)}"
     session.engine.ehlo_reply(greeting, offer)
 
 
@@ -88,11 +93,13 @@ async def _offer(session: Session, scope: Scope) -> Extensions:
     return offer
 
 
-def protocol_name(session: Session, *, is_esmtp: bool) -> str:
+def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) -> str:
     """RFC 3848: `smtp`, `esmtp`, `esmtps`, `esmtpa`, `esmtpsa`, `lmtp` …"""
     base = "lmtp" if session.policy.engine.lmtp else "esmtp" if is_esmtp else "smtp"
     if session.local is not None:
         base = f"local-{base}"
+    if is_utf8:
+        base = f"utf8{base}"
     tls = "s" if session.origin.tls_cipher else ""
     return f"{base}{tls}{'a' if session.origin.authenticator else ''}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.smtp.helo import protocol_name
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
@@ -48,6 +49,8 @@ async def handle(session: Session, event: Mail) -> None:
     local = session.local
     if local is not None and not local.is_trusted and sender is not None:
         sender = f"{local.login}@{policy.qualify_domain}"
+    if event.smtputf8 or session.origin.protocol.startswith("utf8"):
+        session.update_origin(protocol=protocol_name(session, is_esmtp=True, is_utf8=event.smtputf8))
     facts = MessageFacts("", sender, session.services.clock.now())
     facts.size = event.size or -1
     facts.variables = dict(session.variables)

@@ -20,9 +20,9 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         case _:
             _tell(session, event)
     if session.engine.is_closed:
-        session.log_rejection(_why_dropped(event, session))
         is_sync = event.problem is Problem.SYNCHRONIZATION
         await not_quit(session, "synchronization-error" if is_sync else "bad-commands", "")
+        session.log_rejection(_why_dropped(event, session))
 
 
 def _tell(session: Session, event: ProtocolError) -> None:
@@ -39,7 +39,10 @@ def _tell(session: Session, event: ProtocolError) -> None:
     is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
     if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
         kind = "protocol" if is_protocol else "syntax"
-        text = reply.text.rsplit("\n", 1)[-1]
+        text = reply.text.partition("\n")[0] if reply.code != 503 else reply.text.rsplit("\n", 1)[-1]
+        if text[:1] != text[:1].lower():  # what a pipelining client could not know
+            return
+        text = text.rpartition(">: ")[2]
         session.services.journal.main(f'SMTP {kind} error in "{line}" {session.described()} {text}')
 
 
