@@ -36,6 +36,7 @@ from pillarbox.cli.mode_options import (
 )
 from pillarbox.cli.queue_options import WITH_QUEUE, matching, queue_run
 
+_LONGEST_SYSLOG_NAME = 32
 _MACRO = re.compile(r"([A-Z]\w*)\s*(?:=(.*))?", re.DOTALL | re.ASCII)
 
 
@@ -73,6 +74,8 @@ def _check(read: Arguments) -> None:
     if read.mode in _NEED_IDS and not words:
         raise Usage(f"no message ids given after {read.mode_option} option")
     if read.loaded_id is not None and read.mode != "expand":
+        raise Usage("incompatible command-line options or arguments")
+    if read.sender is not None and read.mode in ("smtp", "batch_smtp"):
         raise Usage("incompatible command-line options or arguments")
     is_run = read.queue.is_wanted
     has_message = bool(words) or read.extract
@@ -138,6 +141,15 @@ def _pid_file(attached: str, rest: Words, read: Arguments, word: str) -> None:
         read.pid_file = next_word(rest, unknown(word))
 
 
+def _syslog_name(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    name = attached or next_word(rest, unknown(word))
+    if not name:
+        raise Usage("the -L syslog name is too short")
+    if len(name) > _LONGEST_SYSLOG_NAME:
+        raise Usage(f'the -L syslog name is too long: "{name}"')
+    read.syslog_name = name
+
+
 def _test_ages(attached: str, rest: Words, read: Arguments, word: str) -> None:
     """`-Tqt a/b/c`."""
     if attached != "qt" or not is_test_harness():
@@ -146,7 +158,11 @@ def _test_ages(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 
 def _debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
-    read.debug = attached.removeprefix("d")
+    """`-d`, `-dd` and `-d+name-name`; a number is taken, too. Names are not looked at: what is told does not depend on them."""
+    selectors = attached.removeprefix("d")
+    if selectors and selectors[0] not in "+-=":
+        raise Usage(f'malformed debug_selector setting: + or - expected but found "{selectors[1:]}"')
+    read.debug = selectors
 
 
 def _optional_sendmail(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -251,7 +267,7 @@ _PREFIXED: tuple[tuple[str, Handle], ...] = (
     ("-F", text("full_name")),
     ("-f", sender),
     ("-h", text("hops")),
-    ("-L", text("syslog_name")),
+    ("-L", _syslog_name),
     ("-O", expected("")),
     ("-p", protocol),
     ("-q", queue_run),

@@ -78,8 +78,8 @@ def _forget(queued: Queued) -> None:
 
 
 def _canonical(address: str) -> str:
-    """IPv6 in full, as Exim writes it. Raises ValueError."""
-    return ipaddress.ip_address(address).exploded
+    """IPv6 in its usual short form. Raises ValueError."""
+    return ipaddress.ip_address(address).compressed
 
 
 class _Stream(StandardStream):
