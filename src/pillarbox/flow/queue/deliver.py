@@ -23,6 +23,7 @@ from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
+from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
@@ -38,7 +39,12 @@ class RouterChain(Protocol):
     """The routers, as delivery sees them."""
 
     async def route_for_delivery(
-        self, candidates: Sequence[Candidate], envelope: Envelope, message: Message
+        self,
+        candidates: Sequence[Candidate],
+        envelope: Envelope,
+        message: Message,
+        *,
+        filter_state: FilterState | None = None,
     ) -> list[Routed]:
         """One answer for each candidate, after all redirection and without duplicates."""
         ...
@@ -107,7 +113,7 @@ class Delivery:
             filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)
             self._say(queued.id, [LogLine(text, is_panic=bool(filtered.error)) for text in filtered.log])
             if filtered.end is not None or filtered.error:
-                return await self._end(queued, filtered)
+                return await self._end(queued, filtered, urgency)
             queued = _as_filtered(queued, filtered)
         outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and await self._is_overdue(queued, outcomes):
@@ -136,11 +142,20 @@ class Delivery:
             if line.is_panic:
                 self._journal.panic(f"{message_id} {line.text}")
 
-    async def _end(self, queued: Queued, filtered: Filtered) -> Settlement:
-        """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen."""
+    async def _end(self, queued: Queued, filtered: Filtered, urgency: Urgency) -> Settlement:
+        """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen. What it has set up before
+        is delivered all the same (Exim 47.5)."""
         verb = filtered.end.verb if filtered.end is not None else "defer"
-        if verb == "fail":
-            return await self.give_up(queued, filtered.log[0])
+        outcomes: list[Outcome] = []
+        errors_to: dict[str, str] = {}
+        if filtered.candidates or filtered.assignments:
+            outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
+        if verb == "fail" and filtered.end is not None:
+            reason = Reason(filtered.log[0], filtered.end.text or filtered.log[0])
+            outcomes += self._all_failed(queued, reason, is_unlogged=True)
+            return await self._settler.settle(queued, outcomes, errors_to)
+        if outcomes:
+            await self._settler.settle(queued, outcomes, errors_to)
         now = self._clock.now()
         if verb == "freeze":
             return Settlement(False, False, float("inf"), (Attempted(now), Frozen(now)), filtered.log)
@@ -164,7 +179,7 @@ class Delivery:
                 queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
             )
         if candidates:
-            for routed in await self._chain.route_for_delivery(candidates, queued.envelope, queued.message):
+            for routed in await self._route(candidates, queued, filtered):
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
                 if routed.new_domains:
@@ -195,14 +210,28 @@ class Delivery:
             )
         return outcomes, errors_to
 
+    async def _route(
+        self, candidates: list[Candidate], queued: Queued, filtered: Filtered | None
+    ) -> list[Routed]:
+        envelope, message = queued.envelope, queued.message
+        if filtered is None or filtered.state is None:
+            return await self._chain.route_for_delivery(candidates, envelope, message)
+        return await self._chain.route_for_delivery(
+            candidates, envelope, message, filter_state=filtered.state
+        )
+
     async def give_up(self, queued: Queued, why: str = "") -> Settlement:
         """Fail every address that is left (`-Mg`, `timeout_frozen_after`). Without a reason neither log nor bounce give one."""
         reason = Reason(why, why)
-        left = [a for a in recipients_of(queued) if a not in queued.progress.settled]
-        outcomes = [
-            Failed(address=address, recipient=address, reason=reason, is_unlogged=not why) for address in left
-        ]
+        outcomes = self._all_failed(queued, reason, is_unlogged=not why)
         return await self._settler.settle(queued, outcomes, {})
+
+    def _all_failed(self, queued: Queued, reason: Reason, *, is_unlogged: bool) -> list[Outcome]:
+        left = [a for a in recipients_of(queued) if a not in queued.progress.settled]
+        return [
+            Failed(address=address, recipient=address, reason=reason, is_unlogged=is_unlogged)
+            for address in left
+        ]
 
     def _candidates(self, queued: Queued, urgency: Urgency, outcomes: list[Outcome]) -> list[Candidate]:
         progress = queued.progress
@@ -331,7 +360,9 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
     """What ended in the routers."""
     outcomes: list[Outcome] = []
     for candidate, refused, router in routed.refused:
-        if candidate.errors_to is not None:
+        if candidate.ignores_errors:
+            errors_to[candidate.address] = ""
+        elif candidate.errors_to is not None:
             errors_to[candidate.address] = candidate.errors_to
         outcomes.append(
             Failed(
@@ -343,7 +374,6 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 reason=refused.reason,
                 is_unlogged=refused.is_unlogged,
                 is_hidden=candidate.is_hidden,
-                is_silent=candidate.ignores_errors,
             )
         )
     for candidate, postponed, router in routed.postponed:
@@ -364,13 +394,13 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 is_hidden=candidate.is_hidden,
             )
         )
-    for candidate, router in routed.discarded:
+    for candidate, router, word in routed.discarded:
         outcomes.append(
             Delivered(
                 address=candidate.address,
                 recipient=candidate.recipient.address,
                 router=router,
-                log_word=":blackhole:",
+                log_word=word,
             )
         )
     return outcomes

@@ -24,7 +24,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, Spool, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
-from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome
+from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome, named
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
 from pillarbox.wire.exim.message_log import line_frozen, lines_outcome
@@ -300,7 +300,7 @@ class _Settling:
             self._say(f"{', '.join(to)} not told of freezing: {full}")
 
     def _ignore(self, failure: Failed) -> None:
-        self._say(f"{failure.address}: error ignored")
+        self._say(f"{named(failure, self.settler.style)}: error ignored")
         self.settled[failure.address] = None
 
     async def _conclude(self, needs_sync: bool) -> Settlement:

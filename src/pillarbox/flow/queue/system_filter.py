@@ -17,6 +17,7 @@ from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filter_log import write_logs
 from pillarbox.flow.route.filtering import MessageBlocks
 from pillarbox.flow.route.result import Assignment
 from pillarbox.language.expand.conditions.delivery import DeliveryRun
@@ -92,12 +93,22 @@ class SystemFilter:
         message = queued.message
         if outcome.headers is not None:
             message = Message(outcome.headers, message.body)
+        candidates, assignments = await self._made(outcome, scope, queued)
+        troubles = tuple(await self._write_logs(outcome))
         end = outcome.end
         state = FilterState(outcome.numbers)
         if end is not None:
-            text = f": {end.text}" if end.text and end.verb != "defer" else ""
-            return Filtered(message=message, end=end, log=(_ENDINGS[end.verb] + text,), state=state)
-        candidates, assignments = await self._made(outcome, scope, queued)
+            end, told = _divided(end)
+            text = f": {told}" if told and end.verb != "defer" else ""
+            return Filtered(
+                message=message,
+                candidates=candidates,
+                assignments=assignments,
+                replaces=True,
+                end=end,
+                log=(_ENDINGS[end.verb] + text, *troubles),
+                state=state,
+            )
         log: tuple[str, ...] = ()
         if outcome.is_delivered:
             has_any = candidates or assignments
@@ -111,9 +122,15 @@ class SystemFilter:
             candidates=candidates,
             assignments=assignments,
             replaces=outcome.is_delivered,
-            log=log,
+            log=(*log, *troubles),
             state=state,
         )
+
+    async def _write_logs(self, outcome: actions.Outcome) -> list[str]:
+        """Only as somebody else than ourselves, as for users' filters."""
+        if self._plan.actor is None:
+            return []
+        return await write_logs(outcome.actions, self._work, self._plan.actor)
 
     def _failed(self, queued: Queued, why: str) -> Filtered:
         return Filtered(message=queued.message, error=why, log=(f"Error in system filter: {why}",))
@@ -212,6 +229,14 @@ class SystemFilter:
             user=str(actor.uid) if actor is not None else "",
             group=str(actor.gid) if actor is not None else "",
         )
+
+
+def _divided(end: actions.End) -> tuple[actions.End, str]:
+    """`<<for the log>>for the sender` (Exim 47.5): the end with the sender's text, and the log's."""
+    if not end.text.startswith("<<") or ">>" not in end.text:
+        return end, end.text
+    told, _, text = end.text[2:].partition(">>")
+    return actions.End(end.verb, text), told
 
 
 _ENDINGS = {

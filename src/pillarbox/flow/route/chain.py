@@ -38,6 +38,7 @@ from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.route.visit import Visit, as_bool, base_scope
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope, replay
+from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reason
@@ -98,10 +99,18 @@ class Chain:
         return run.answer()
 
     async def route_for_delivery(
-        self, candidates: Sequence[Candidate], envelope: Envelope, message: Message
+        self,
+        candidates: Sequence[Candidate],
+        envelope: Envelope,
+        message: Message,
+        *,
+        filter_state: FilterState | None = None,
     ) -> list[Routed]:
-        """Answers that together tell of all candidates; of what several lead to there is one assignment."""
+        """Answers that together tell of all candidates; of what several lead to there is one assignment. `filter_state`: the system
+        filter's numbers."""
         scope = base_scope(self._services, envelope.origin, MessageFacts.of(envelope, message))
+        if filter_state is not None:
+            scope = scope.with_facet(FilterState, filter_state)
         run = _Run(self, "deliver", scope, None)
         await run.route_in_rounds(candidates)
         return [run.answer(goes_backwards=True)]
@@ -139,7 +148,7 @@ class _Run:
         self._found: list[tuple[object, Assignment]] = []
         """With what tells duplicates, in the order in which they were found."""
         self._history: list[Trouble | Assignment] = []
-        self._discarded: list[tuple[Candidate, str]] = []
+        self._discarded: list[tuple[Candidate, str, str]] = []
         self._redirected: list[tuple[Candidate, str]] = []
         self._log: list[LogLine] = []
         self._letters: list[Letter] = []
@@ -328,8 +337,8 @@ class _Run:
                 self._redirect(candidate, router, children)
                 if and_continue:
                     self._copy_on(task, visit, stage)
-            case Discarded(and_continue=and_continue):
-                self._discarded.append((candidate, router.name))
+            case Discarded(and_continue=and_continue, word=word):
+                self._discarded.append((candidate, router.name, word))
                 if and_continue:
                     self._copy_on(task, visit, stage)
             case Refused(children=children) | Postponed(children=children):

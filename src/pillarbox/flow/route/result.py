@@ -139,9 +139,10 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class Discarded(msgspec.Struct, frozen=True):
-    """Accepted and thrown away (`:blackhole:`)."""
+    """Accepted and thrown away (`:blackhole:`). `word`: how the log calls it."""
 
     and_continue: bool = False
+    word: str = ":blackhole:"
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -210,8 +211,8 @@ class Routed(msgspec.Struct, frozen=True):
     refused: tuple[tuple[Candidate, Refused, str], ...] = ()
     """(address, why, router name or empty when no router took it)."""
     postponed: tuple[tuple[Candidate, Postponed, str], ...] = ()
-    discarded: tuple[tuple[Candidate, str], ...] = ()
-    """(address, router name)."""
+    discarded: tuple[tuple[Candidate, str, str], ...] = ()
+    """(address, router name, the log's word)."""
     redirected: tuple[tuple[Candidate, str], ...] = ()
     """When verifying: redirected to several addresses, files or pipes, which ends it; the address is good. (Address, router name.)"""
     history: tuple[Trouble | Assignment, ...] = ()

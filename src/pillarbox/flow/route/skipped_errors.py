@@ -28,14 +28,7 @@ class Mistake(NamedTuple):
         return f"{self.why} in {quoted(self.item)}" if self.item else self.why
 
 
-async def tell_of(
-    mistakes: Sequence[Mistake],
-    router: Redirect,
-    visit: Visit,
-    *,
-    has_children: bool,
-    is_filter: bool = False,
-) -> None:
+async def tell_of(mistakes: Sequence[Mistake], router: Redirect, visit: Visit, *, has_children: bool) -> None:
     """Writes to the log, and a letter when the message is being delivered."""
     visit.log += [LogLine(f"{router.name} router: skipped error: {mistake}") for mistake in mistakes]
     if router.syntax_errors_to is None or visit.purpose != "deliver":
@@ -49,13 +42,11 @@ async def tell_of(
     for mistake in mistakes:
         about = f" in the address\n  {quoted(mistake.item)}" if mistake.item else ""
         text += f"  {mistake.why}{about}\n\n"
-    if not is_filter:
-        outcome = (
-            "Other addresses were processed normally."
-            if has_children
-            else "No valid addresses were generated."
-        )
-        text += f"{outcome}\n"
+    text += (
+        "Other addresses were processed normally.\n"
+        if has_children
+        else "No valid addresses were generated.\n"
+    )
     visit.letters.append(Letter(plain(to), SUBJECT, text))
 
 

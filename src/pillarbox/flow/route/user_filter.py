@@ -6,12 +6,13 @@ Known gaps: Sieve.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filter_log import write_logs
 from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
 from pillarbox.flow.route.generating import Generator, kind_of_path
 from pillarbox.flow.route.redirection import Address
@@ -19,6 +20,7 @@ from pillarbox.flow.route.result import (
     Assignment,
     Declined,
     Discarded,
+    LogLine,
     Postponed,
     Redirected,
     Refused,
@@ -46,16 +48,26 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
     if outcome.error:
         if not router.skip_syntax_errors or outcome.is_deferred:
             return _data_error(router, visit, outcome.error)
-        await tell_of([Mistake(outcome.error)], router, visit, has_children=False, is_filter=True)
+        await tell_of([Mistake(outcome.error)], router, visit, has_children=False)
         return Declined(message="syntax error in redirection data")
     children = await _generated(router, outcome.actions, visit)
+    await _write_logs(router, outcome.actions, visit)
     if outcome.end is not None:
         return _ended(router, outcome.end, children, visit)
     if not outcome.is_delivered:
         return Declined("the filter delivers nothing", children=children)
     if not children:
-        return Discarded(await router.is_unseen(visit))
+        return Discarded(await router.is_unseen(visit), "discarded")
     return Redirected(children, await router.is_unseen(visit))
+
+
+async def _write_logs(router: Redirect, wanted: Sequence[actions.Action], visit: Visit) -> None:
+    """Nothing is written while an address is only asked about, nor where the filter runs as nobody in particular."""
+    if visit.purpose != "deliver" or not any(isinstance(each, actions.LogWrite) for each in wanted):
+        return
+    actor, work = await router.actor(visit), visit.services.work
+    if actor is not None and work is not None:
+        visit.log += [LogLine(why) for why in await write_logs(wanted, work, actor)]
 
 
 def _data_error(router: Redirect, visit: Visit, why: str) -> Postponed:

@@ -51,7 +51,7 @@ class Listening(MainOptions):
         default="3s", doc="Wait so long for the PROXY header.", inert="noted"
     )
     hosts_treat_as_local: DomainList | None = option(
-        default=None, doc="Host names that count as this machine when routing.", inert="refused"
+        default=None, doc="Host names that count as this machine when routing."
     )
 
     def __post_init__(self) -> None:

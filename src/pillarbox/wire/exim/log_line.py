@@ -202,6 +202,11 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
     return f"{printable(word)}{parents} <{printable(outcome.recipient)}>"
 
 
+def named(outcome: Outcome, style: LogStyle) -> str:
+    """The address as other lines about it have it."""
+    return _who(outcome, outcome.log_word or outcome.address, style)
+
+
 def _drivers(outcome: Outcome) -> str:
     router = f" R={outcome.router}" if outcome.router else ""
     return f"{router} T={outcome.transport}" if outcome.transport else router

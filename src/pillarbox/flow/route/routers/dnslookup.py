@@ -30,6 +30,7 @@ from pillarbox.mail.address import quote_local_part
 
 _NO_SERVICE = "an MX or SRV record indicated no SMTP service"
 _NO_HOSTS = "all relevant MX records point to non-existent hosts"
+_DEFER_REQUESTED = "missing MX, or all MXs point to missing A records, and defer requested"
 _FALSE = frozenset(("", "0", "no", "false"))
 
 
@@ -76,12 +77,16 @@ class DnsLookup(Router, driver="dnslookup"):
             if not isinstance(result, Declined) or result.message:
                 return result if name == domain else self._with_full_name(visit, name)
         if self.fail_defer_domains is not None and await self.fail_defer_domains.matches(domain, visit.scope):
-            return self.postpone(visit, "host lookup did not complete")
+            return self.postpone(visit, _DEFER_REQUESTED)
         return result
 
     def _names(self, visit: Visit) -> Iterator[str]:
-        """In the order in which the resolver and we try them (resolv.conf(5): a name with a dot first as it is)."""
+        """In the order in which the resolver and we try them (resolv.conf(5): a name with a dot first as it is). A sender that is being
+        verified is not completed where headers would have to change."""
         domain = visit.domain
+        if visit.purpose == "verify_sender" and self.rewrite_headers:
+            yield domain
+            return
         if "." in domain:
             yield domain
             if self.search_parents:
@@ -91,7 +96,7 @@ class DnsLookup(Router, driver="dnslookup"):
                 parents = visit.services.dns.search_list()
                 yield from (f"{domain}.{parent}" for parent in parents[: None if self.search_parents else 1])
             yield domain
-        if self.widen_domains and not (visit.purpose == "verify_sender" and self.rewrite_headers):
+        if self.widen_domains:
             yield from (f"{domain}.{ending}" for ending, _ in split(self.widen_domains) if ending)
 
     async def _method(self, visit: Visit) -> Method:
