@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.ports.network import DialError, TlsWish
+from pillarbox.ports.network import DialError, SocketWish, TlsWish
 
 
 class ScriptedPeer:
@@ -25,6 +25,11 @@ class ScriptedPeer:
         self.tls_cipher = ""
         self.is_closed = False
         self.wishes: list[TlsWish] = []
+        self.peer_name = ""
+
+    @property
+    def is_verified(self) -> bool:
+        return bool(self.wishes) and self.wishes[-1].verify == "require"
 
     @property
     def local_address(self) -> tuple[str, int]:
@@ -90,7 +95,14 @@ class ScriptedNetwork:
         self.dialled: list[tuple[str, int]] = []
 
     async def connect(
-        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout: float,
+        interface: str = "",
+        tls: TlsWish | None = None,
+        socket: SocketWish | None = None,
     ) -> ScriptedPeer:
         self.dialled.append((address, port))
         peer = self._next(address)

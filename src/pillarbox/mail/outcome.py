@@ -42,6 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Sent with BDAT (`K` in the log)."""
     certificate: str = ""
     """`yes`: TLS, and the host's certificate was verified; `no`: TLS without that (`CV=`); empty: no TLS."""
+    peer_name: str = ""
+    """Subject of the host's certificate (`DN=`)."""
     elapsed: float = 0.0
     """Seconds the attempt took (`DT=`)."""
     log_word: str = ""

@@ -26,6 +26,15 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     def is_permanent(self) -> bool:
         return self.code >= 500
 
+    @property
+    def as_said(self) -> str:
+        """As it came: several lines are divided by newlines, each with its codes (`550-5.1.1 no`)."""
+        if "\n" not in self.text:
+            return str(self)
+        codes = f" {self.enhanced} " if self.enhanced else " "
+        *first, last = self.text.split("\n")
+        return "".join(f"{self.code}-{codes[1:]}{line}\n" for line in first) + f"{self.code}{codes}{last}"
+
     def __str__(self) -> str:
         """One line, as it stands in logs and bounces: `550 5.1.1 no such user`."""
         codes = f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -25,18 +25,46 @@ class TlsWish(msgspec.Struct, frozen=True):
     """How to do TLS with this host. Opportunistic delivery verifies nothing (RFC 7435)."""
 
     server_name: str = ""
-    verify: bool = False
-    """Refuse a certificate that does not chain to a known CA and match `server_name`."""
+    """Whose certificate it must be, and whom we ask for unless `sni` says otherwise."""
+    verify: Literal["no", "try", "require"] = "no"
+    """`require`: refuse a certificate that does not chain to a known CA; `try`: look whether it does, and go on."""
+    verifies_name: bool = True
+    """It must bear `server_name` too."""
     minimum: str = "TLSv1.2"
     ca_file: str = ""
+    """Of certificates; a directory will do; empty: the system's."""
+    has_no_authorities: bool = False
+    """Nobody is trusted: no certificate is good."""
     client_certificate: str = ""
     client_key: str = ""
+    crl: str = ""
+    ciphers: str = ""
+    """OpenSSL's words."""
+    sni: str = ""
+
+
+class SocketWish(msgspec.Struct, frozen=True, gc=False):
+    """What the socket itself is to be like."""
+
+    keepalive: bool = True
+    dscp: int = -1
+    """Six bits; -1: as it is."""
 
 
 class Connection(Protocol):
     @property
     def tls_cipher(self) -> str:
         """Exim's form, `TLS1.3:TLS_AES_256_GCM_SHA384:256`; empty without TLS."""
+        ...
+
+    @property
+    def is_verified(self) -> bool:
+        """The peer's certificate was looked at and is good."""
+        ...
+
+    @property
+    def peer_name(self) -> str:
+        """Of the peer's certificate, as in `CN=mx.example.org,O=Example`; empty without one."""
         ...
 
     @property
@@ -98,7 +126,14 @@ class ServedConnection(Protocol):
 
 class Network(Protocol):
     async def connect(
-        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout: float,
+        interface: str = "",
+        tls: TlsWish | None = None,
+        socket: SocketWish | None = None,
     ) -> Connection:
         """TCP to an IP address. `tls`: begin with TLS (`protocol = smtps`). Raises DialError."""
         ...

@@ -8,16 +8,19 @@ assignment, and the timer looks at it when it fires.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from pillarbox.ports.network import DialError, TlsWish
-from pillarbox.system.tls import ServerTls, client_context
+from pillarbox.system.tls import ServerTls, TlsFileError, client_context, is_trusted, name_of
 
 MAX_BUFFERED = 256 * 1024
 """Received and not yet read: reading from the socket pauses beyond this."""
 WRITE_HIGH_WATER = 256 * 1024
+_DER = 2
+"""_ssl.ENCODING_DER."""
 
 
 class SocketConnection(asyncio.Protocol):
@@ -30,6 +33,7 @@ class SocketConnection(asyncio.Protocol):
         "_drained",
         "_has_ended",
         "_is_paused",
+        "_is_trusted",
         "_is_write_paused",
         "_loop",
         "_lost",
@@ -38,6 +42,7 @@ class SocketConnection(asyncio.Protocol):
         "_timer",
         "_transport",
         "_waiter",
+        "_wish",
         "tls_cipher",
     )
 
@@ -58,6 +63,8 @@ class SocketConnection(asyncio.Protocol):
         self._lost: Exception | None = None
         self._is_paused = False
         self._is_write_paused = False
+        self._wish: TlsWish | None = None
+        self._is_trusted: bool | None = None
         self._certificate_digest = b""
         self.tls_cipher = ""
 
@@ -145,7 +152,50 @@ class SocketConnection(asyncio.Protocol):
 
     async def start_tls(self, wish: TlsWish, timeout: float) -> None:
         """Client side. Raises DialError("tls")."""
-        await self._upgrade(client_context(wish), timeout, server_name=wish.server_name or None)
+        try:
+            context = client_context(wish)
+        except TlsFileError as error:
+            raise DialError("tls", str(error)) from error
+        name = wish.server_name if context.check_hostname else wish.sni or wish.server_name
+        await self._upgrade(context, timeout, server_name=name or None)
+        self._wish = wish
+
+    @property
+    def is_verified(self) -> bool:
+        """The peer's certificate was looked at and is good; looks at it now when the handshake did not insist."""
+        wish = self._wish
+        if self._is_trusted is None:
+            self._is_trusted = wish is not None and (
+                wish.verify == "require" or (wish.verify == "try" and is_trusted(self._peer_chain(), wish))
+            )
+        return self._is_trusted
+
+    @property
+    def peer_name(self) -> str:
+        """Of the peer's certificate, as the log has it."""
+        tls = self._tls_object()
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        return name_of(certificate) if certificate else ""
+
+    def _peer_chain(self) -> list[bytes]:
+        """DER, as the peer sent it. CPython has kept the chain in a private place until 3.13."""
+        tls = self._tls_object()
+        if tls is None:
+            return []
+        inner: Any = getattr(tls, "_sslobj", tls)
+        return [each.public_bytes(_DER) for each in inner.get_unverified_chain() or ()]
+
+    def shape(self, *, keepalive: bool, dscp: int) -> None:
+        """Of the socket: TCP keepalive, and the class of service of its packets."""
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if found is None:
+            return
+        if keepalive:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if dscp >= 0 and found.family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+        elif dscp >= 0:
+            found.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
     async def start_tls_server(self, timeout: float) -> None:
         """Server side, with the certificate of the present configuration. Plaintext that came too early is dropped (the class of

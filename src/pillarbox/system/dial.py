@@ -6,7 +6,7 @@ import asyncio
 import errno
 import time
 
-from pillarbox.ports.network import DialError, TlsWish
+from pillarbox.ports.network import DialError, SocketWish, TlsWish
 from pillarbox.system.connection import SocketConnection
 from pillarbox.system.interfaces import read_local_addresses
 
@@ -22,7 +22,14 @@ class SystemNetwork:
         self._looked_at = -INTERFACES_EVERY
 
     async def connect(
-        self, address: str, port: int, *, timeout: float, interface: str = "", tls: TlsWish | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout: float,
+        interface: str = "",
+        tls: TlsWish | None = None,
+        socket: SocketWish | None = None,
     ) -> SocketConnection:
         loop = asyncio.get_running_loop()
         local = (interface, 0) if interface else None
@@ -32,9 +39,11 @@ class SystemNetwork:
                     lambda: SocketConnection(loop), address, port, local_addr=local
                 )
         except TimeoutError as error:
-            raise DialError("timeout_connect", f"Connection timed out after {timeout:.0f} s") from error
+            raise DialError("timeout_connect", "Connection timed out") from error
         except OSError as error:
             raise _dial_error(error) from error
+        if socket is not None:
+            connection.shape(keepalive=socket.keepalive, dscp=socket.dscp)
         if tls is not None:
             await connection.start_tls(tls, timeout)
         return connection

@@ -11,8 +11,9 @@ import functools
 import hashlib
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pillarbox.ports.network import TlsWish
 
@@ -57,17 +58,86 @@ def current_certificate(first: ServerTls, current: Callable[[], ServerTls | None
 
 @functools.lru_cache(maxsize=64)
 def client_context(wish: TlsWish) -> ssl.SSLContext:
-    """One context for equal wishes. The server name is not part of the context."""
-    context = ssl.create_default_context() if wish.verify else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if not wish.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    """One context for equal wishes. Names are not part of the context. Raises TlsFileError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = wish.verify == "require" and wish.verifies_name
+    context.verify_mode = ssl.CERT_REQUIRED if wish.verify == "require" else ssl.CERT_NONE
     context.minimum_version = MINIMUM.get(wish.minimum, ssl.TLSVersion.TLSv1_2)
-    if wish.ca_file:
-        context.load_verify_locations(wish.ca_file)
-    if wish.client_certificate:
-        context.load_cert_chain(wish.client_certificate, wish.client_key or None)
+    try:
+        if wish.verify == "require" and not wish.has_no_authorities:
+            _trust(context, wish.ca_file)
+        if wish.crl:
+            context.load_verify_locations(wish.crl)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        if wish.ciphers:
+            context.set_ciphers(wish.ciphers)
+        if wish.client_certificate:
+            context.load_cert_chain(wish.client_certificate, wish.client_key or None)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise TlsFileError(str(error)) from error
     return context
+
+
+def _trust(context: ssl.SSLContext, authorities: str) -> None:
+    """A file, a directory, or with nothing what the system trusts."""
+    if not authorities:
+        context.load_default_certs()
+    elif os.path.isdir(authorities):
+        context.load_verify_locations(capath=authorities)
+    else:
+        context.load_verify_locations(authorities)
+
+
+def is_trusted(certificates: Sequence[bytes], wish: TlsWish) -> bool:
+    """Whether a chain (DER, the server's own first) leads to somebody whom `wish` trusts, and is `wish.server_name`'s: what
+    OpenSSL does not tell when it was not asked to refuse."""
+    from cryptography import x509
+    from cryptography.x509.verification import PolicyBuilder, VerificationError
+
+    if not certificates or wish.has_no_authorities:
+        return False
+    try:
+        store = _authorities(wish.ca_file)
+        own, *between = [x509.load_der_x509_certificate(each) for each in certificates]
+        builder = PolicyBuilder().store(store)
+        if wish.verifies_name and wish.server_name:
+            builder.build_server_verifier(_subject(wish.server_name)).verify(own, between)
+        else:
+            builder.build_client_verifier().verify(own, between)
+    except (OSError, ValueError, VerificationError, x509.UnsupportedGeneralNameType):
+        return False
+    return True
+
+
+def _subject(name: str) -> Any:
+    import ipaddress
+
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+@functools.lru_cache(maxsize=16)
+def _authorities(file: str) -> Any:
+    """Raises OSError, ValueError."""
+    from cryptography import x509
+    from cryptography.x509.verification import Store
+
+    path = file or ssl.get_default_verify_paths().cafile or ""
+    return Store(x509.load_pem_x509_certificates(Path(path).read_bytes()))
+
+
+def name_of(certificate: bytes) -> str:
+    """The subject of a certificate (DER) as the log has it: `CN=mx.example.org`; empty when it cannot be read."""
+    from cryptography import x509
+
+    try:
+        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
+    except ValueError:
+        return ""
 
 
 def make_self_signed(certificate: Path, key: Path, names: tuple[str, ...]) -> None:

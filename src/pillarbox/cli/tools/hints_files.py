@@ -20,12 +20,13 @@ _NUMBERS = {
     "tls_required": -38,
     "tls": -37,
     "quota": -22,
-    "mail_4xx": -44,
-    "rcpt_4xx": -45,
+    "malformed": -19,
+    "rcpt_4xx": -44,
+    "mail_4xx": -45,
     "data_4xx": -46,
     "auth_failed": -42,
 }
-_LETTERS = {"M": 77, "A": 65}
+_LETTERS = {"MX": 77, "A": 65}
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -41,13 +42,19 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def number(self) -> int:
-        """Exim's error number; -1 for what has none."""
-        name, _, _ = self.error.rpartition("_")
+        """Exim's error number; -1 for what has none, 0 for a refusal by the host itself."""
+        name, _, letter = self.error.rpartition("_")
+        if not name and letter in ("A", "MX"):
+            return 0
         return _NUMBERS.get(self.error, _NUMBERS.get(name, -1))
 
     @property
     def further(self) -> int:
-        return _LETTERS.get(self.error.rpartition("_")[2], 0)
+        """What a rule may ask for besides: `A` or `MX`, the last digits of a response."""
+        detail = self.error.rpartition("_")[2]
+        if "_4xx_" in self.error and detail.isdecimal():
+            return int(detail) % 100 << 8 | _LETTERS["A"]
+        return _LETTERS.get(detail, 0)
 
 
 class NoHints(Exception):

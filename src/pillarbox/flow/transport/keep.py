@@ -73,16 +73,16 @@ class ConnectionKeep:
         """Idle sessions."""
         return self._idle
 
-    async def take(self, key: Hashable) -> Kept | None:
+    async def take(self, key: Hashable, *, is_serial: bool = False) -> Kept | None:
         """A session, the one used last, which the other side is least likely to have closed; None: open one. Waits for a place.
-        Raises Crowded."""
+        `is_serial`: there is only one. Raises Crowded."""
         place = self._destinations.get(key)
         if place is None:
             place = self._destinations[key] = _Destination()
         if place.idle:
             self._idle -= 1
             return place.idle.pop()[1]
-        if place.open < self._limits.per_destination:
+        if place.open < (1 if is_serial else self._limits.per_destination):
             place.open += 1
             return None
         if len(place.waiters) >= self._limits.waiting:
@@ -133,8 +133,11 @@ class ConnectionKeep:
 
     async def quit(self) -> None:
         """Take leave of every host."""
-        for session in self._take_older_than(float("inf")):
+        sessions = self._take_older_than(float("inf"))
+        for session in sessions:
             await session.quit()
+        if sessions:
+            await asyncio.sleep(0)  # the loop may stop next, with the words still unwritten
 
     def close(self) -> None:
         """Hang up everywhere, before stopping."""

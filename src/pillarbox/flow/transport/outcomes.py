@@ -19,6 +19,8 @@ class Security(msgspec.Struct, frozen=True, gc=False):
     """`yes`, `no`; empty without TLS."""
     authenticator: str = ""
     """`name` or `name:client_set_id`."""
+    peer_name: str = ""
+    """Of the peer's certificate (`DN=`)."""
 
 
 CLEAR = Security()
@@ -51,6 +53,7 @@ def delivered(
         reply=reply,
         tls_cipher=security.cipher,
         certificate=security.certificate,
+        peer_name=security.peer_name,
         authenticator=security.authenticator,
         is_reused=is_reused,
         chunking=chunking,
@@ -92,6 +95,7 @@ def deferred(
         reply=reply,
         tls_cipher=security.cipher,
         certificate=security.certificate,
+        peer_name=security.peer_name,
         authenticator=security.authenticator,
         elapsed=elapsed,
     )
@@ -121,6 +125,7 @@ def failed(
         reply=reply,
         tls_cipher=security.cipher,
         certificate=security.certificate,
+        peer_name=security.peer_name,
         authenticator=security.authenticator,
         is_reused=is_reused,
     )

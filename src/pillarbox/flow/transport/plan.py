@@ -7,6 +7,7 @@ Addresses go in one copy when transport, hosts, errors_to, header changes and ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pillarbox.flow.route.result import Assignment, Host
 from pillarbox.flow.transport.job import Job
@@ -14,6 +15,14 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 
 _HostKey = tuple[tuple[str, tuple[str, ...], int, int | None], ...]
+
+
+class Limited(NamedTuple):
+    """A batch with a limit of its own: `max_rcpt` that was expanded."""
+
+    domain: str
+    """Empty: addresses of several domains may share a job."""
+    most: int
 
 
 def plan_jobs(
@@ -40,7 +49,9 @@ def plan_jobs(
             order.append(key)
         groups.setdefault(key, []).append(assignment)
     for key in order:
-        jobs.extend(_cut(groups[key], max_rcpt(groups[key][0].transport)))
+        batch = key[1] if isinstance(key, tuple) else None
+        limit = batch.most if isinstance(batch, Limited) else max_rcpt(groups[key][0].transport)
+        jobs.extend(_cut(groups[key], limit))
     return [Job(envelope, message, part, is_repeat, is_forced) for part in jobs]
 
 

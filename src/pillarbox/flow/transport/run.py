@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.outcomes import defer_all, fail_all
-from pillarbox.flow.transport.plan import plan_jobs
+from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
+from pillarbox.flow.transport.plan import Limited, plan_jobs
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -23,7 +24,7 @@ from pillarbox.mail.reply import Reason
 class Transports:
     """The configured transports of one worker."""
 
-    __slots__ = ("_places", "_remote_max_parallel", "_services", "_transports")
+    __slots__ = ("_has_planning", "_places", "_remote_max_parallel", "_services", "_transports")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Transports:
         self._transports = dict(transports)
         self._services = services
         services.transports = self._transports
+        self._has_planning = any(one.is_planned_by_expansion for one in transports.values())
         self._remote_max_parallel = remote_max_parallel
         self._places = {
             name: asyncio.Semaphore(transport.parallel_limit)
@@ -55,6 +57,9 @@ class Transports:
         if len(assignments) == 1:
             only = Job(envelope, message, tuple(assignments), is_repeat, is_forced)
             return await self._carry(only)
+        spoilt: list[Outcome] = []
+        if self._has_planning:
+            assignments, spoilt = await self._sorted_out(envelope, message, assignments)
         batches = await self._batches(envelope, message, assignments)
         jobs = plan_jobs(
             envelope,
@@ -65,7 +70,7 @@ class Transports:
             is_repeat=is_repeat,
             is_forced=is_forced,
         )
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome] = [*spoilt]
         remote: list[Job] = []
         for job in jobs:
             if self._is_local(job):
@@ -159,6 +164,21 @@ class Transports:
         transport = self._transports.get(assignment.transport)
         return transport.retry_key_of(assignment) if transport else f"T:{assignment.address}"
 
+    async def _sorted_out(
+        self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
+    ) -> tuple[list[Assignment], list[Outcome]]:
+        """Without those whose `multi_domain` or `max_rcpt` comes to nothing: they wait."""
+        kept: list[Assignment] = []
+        spoilt: list[Outcome] = []
+        for one in assignments:
+            job = Job(envelope, message, (one,))
+            try:
+                await self._batch(job)
+                kept.append(one)
+            except (ExpansionFailed, ExpansionDeferred, OptionError) as error:
+                spoilt.extend(deferred(a, Reason(str(error)), is_panic=True) for a in job.assignments)
+        return kept, spoilt
+
     async def _batches(
         self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
     ) -> list[object]:
@@ -168,8 +188,14 @@ class Transports:
     async def _batch(self, job: Job) -> object:
         assignment = job.assignments[0]
         transport = self._transports.get(assignment.transport)
-        if transport is None or not transport.is_local or transport.addresses_per_job == 1:
+        if transport is None or transport.addresses_per_job == 1:
             return None
+        if not transport.is_local and not transport.is_planned_by_expansion:
+            return None
+        if not transport.is_local:
+            is_mixed = await transport.is_multi_domain(job, self._services)
+            most = await transport.most_addresses(job, self._services)
+            return Limited("" if is_mixed else assignment.domain, most)
         if assignment.captures:
             return assignment.address
         own = {"domain": assignment.domain, "local_part": assignment.local_part}.get(transport.splits_by, "")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.flow.transport.login import ClientAuthenticator
 from pillarbox.language.expand.scope import Services
@@ -70,6 +71,7 @@ class TransportServices:
         "resolver",
         "retry_data_expire",
         "return_size_limit",
+        "routing",
         "timezone",
         "transports",
         "user_files",
@@ -91,6 +93,7 @@ class TransportServices:
         identities: Identities | None = None,
         never_users: frozenset[int] = frozenset(),
         site: Site | None = None,
+        routing: RouteServices | None = None,
     ) -> None:
         self.expansion = expansion
         self.clock: Clock = expansion.clock
@@ -101,7 +104,7 @@ class TransportServices:
         self.journal = journal
         self.hostname = hostname
         """`primary_hostname`."""
-        self.keep = keep or ConnectionKeep(expansion.clock)
+        self.keep = ConnectionKeep(expansion.clock) if keep is None else keep
         self.retry_data_expire = retry_data_expire
         """Older hints count as none (Exim 32.9)."""
         self.authenticators = authenticators
@@ -118,6 +121,8 @@ class TransportServices:
         self.return_size_limit = site.return_size_limit
         self.transports: Mapping[str, object] = {}
         """By name: a transport may hand its job to another. `Transports` sets it."""
+        self.routing = routing
+        """Finds the hosts that a transport names itself."""
         self.inject: Inject | None = None
         """Takes messages that transports make. The queue sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget

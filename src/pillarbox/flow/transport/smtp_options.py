@@ -29,34 +29,28 @@ class SmtpOptions(Transport):
     final_timeout: Duration = option(default="10m", doc="Wait this long for the reply to the message.")
     connection_max_messages: int = option(default=500, doc="Messages over one connection; 0: no limit.")
     size_addition: int = option(default=1024, doc="Added to SIZE for what transports add; negative: no SIZE.")
-    message_linelength_limit: int = option(
-        default=998, doc="Longest line that is sent as it is.", inert="noted"
-    )
+    message_linelength_limit: int = option(default=998, doc="Longest line that is sent as it is.")
     multi_domain: ExpandedBool = option(
-        default=True, doc="Recipients of several domains may share a transaction.", inert="noted"
+        default=True, doc="Recipients of several domains may share a transaction."
     )
-    keepalive: bool = option(default=True, doc="Let the system probe idle connections.", inert="noted")
-    dscp: Template | None = option(default=None, doc="Class of service of the packets.", inert="noted")
+    keepalive: bool = option(default=True, doc="Let the system probe idle connections.")
+    dscp: Template | None = option(default=None, doc="Class of service of the packets.")
     socks_proxy: Template | None = option(
         default=None, doc="Connect by way of SOCKS proxies.", inert="refused"
     )
     # Which hosts, and when to give them up
     hosts: ExpandedList | None = option(
-        default=None, doc="Hosts to deliver to, where the router has given none.", inert="refused"
+        default=None, doc="Hosts to deliver to, where the router has given none."
     )
-    hosts_override: bool = option(
-        default=False, doc="Deliver to those even where the router has given some.", inert="refused"
-    )
+    hosts_override: bool = option(default=False, doc="Deliver to those even where the router has given some.")
     fallback_hosts: ExpandedList | None = option(
-        default=None, doc="Hosts to try when all others cannot be reached.", inert="refused"
+        default=None, doc="Hosts to try when all others cannot be reached."
     )
-    hosts_randomize: ExpandedBool = option(default=False, doc="Shuffle hosts.", inert="noted")
+    hosts_randomize: ExpandedBool = option(default=False, doc="Shuffle hosts.")
     hosts_max_try: int = option(default=5, doc="Addresses of hosts to try for one delivery.")
     hosts_max_try_hardlimit: int = option(default=50, doc="The same, whatever their MX preferences.")
-    allow_localhost: bool = option(default=False, doc="Deliver to this machine too.", inert="noted")
-    serialize_hosts: HostList | None = option(
-        default=None, doc="Hosts that get one connection at a time.", inert="noted"
-    )
+    allow_localhost: bool = option(default=False, doc="Deliver to this machine too.")
+    serialize_hosts: HostList | None = option(default=None, doc="Hosts that get one connection at a time.")
     gethostbyname: bool = option(
         default=False, doc="Look up hosts as the system does, not in the DNS alone.", inert="noted"
     )
@@ -79,7 +73,7 @@ class SmtpOptions(Transport):
         default=True, doc="A recipient's retry time holds for this sender only."
     )
     retry_include_ip_address: ExpandedBool = option(
-        default=True, doc="Retry times of a host are kept for each of its addresses.", inert="noted"
+        default=True, doc="Retry times of a host are kept for each of its addresses."
     )
     host_name_extract: ExpandedList | None = option(
         default=None, doc="How to read a host's own name off its greeting.", inert="noted"
@@ -92,12 +86,10 @@ class SmtpOptions(Transport):
     )
     hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
     hosts_try_prdr: HostList | None = option(
-        default="*", doc="A reply for each recipient from these when they offer it.", inert="noted"
+        default="*", doc="A reply for each recipient from these when they offer it."
     )
     hosts_try_fastopen: HostList | None = option(default="*", doc="TCP Fast Open with these.", inert="noted")
-    lmtp_ignore_quota: bool = option(
-        default=False, doc="Ask an LMTP host to deliver whatever the quota.", inert="noted"
-    )
+    lmtp_ignore_quota: bool = option(default=False, doc="Ask an LMTP host to deliver whatever the quota.")
     utf8_downconvert: Template | None = option(
         default="-1",
         doc="Addresses beyond ASCII as ASCII: 1 always, 0 never, -1 where SMTPUTF8 is missing.",
@@ -108,12 +100,8 @@ class SmtpOptions(Transport):
         default=None, doc="Send nothing to these without having logged in."
     )
     hosts_try_auth: HostList | None = option(default=None, doc="Log in at these where it is possible.")
-    authenticated_sender: Template | None = option(
-        default=None, doc="The address for AUTH= of MAIL.", inert="noted"
-    )
-    authenticated_sender_force: bool = option(
-        default=False, doc="Send AUTH= even without having logged in.", inert="noted"
-    )
+    authenticated_sender: Template | None = option(default=None, doc="The address for AUTH= of MAIL.")
+    authenticated_sender_force: bool = option(default=False, doc="Send AUTH= even without having logged in.")
     # TLS
     hosts_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these.")
     hosts_require_tls: HostList | None = option(default=None, doc="Only by TLS to these.")
@@ -131,10 +119,10 @@ class SmtpOptions(Transport):
         default=None, doc="When TLS is used with these, their certificate must be good."
     )
     tls_try_verify_hosts: HostList | None = option(
-        default="*", doc="Look at the certificate of these, and go on in any case.", inert="noted"
+        default="*", doc="Look at the certificate of these, and go on in any case."
     )
     tls_verify_cert_hostnames: HostList | None = option(
-        default="*", doc="The certificate of these must bear their name.", inert="noted"
+        default="*", doc="The certificate of these must bear their name."
     )
     tls_verify_certificates: Template | None = option(
         default="system", doc="`system` or a file of CA certificates."
@@ -144,23 +132,19 @@ class SmtpOptions(Transport):
         default=None, doc="Hosts that must agree on a protocol name.", inert="refused"
     )
     tls_certificate: Template | None = option(
-        default=None, doc="Our own certificate, where a host wants one.", inert="noted"
+        default=None, doc="Our own certificate, where a host wants one."
     )
-    tls_privatekey: Template | None = option(default=None, doc="Its key.", inert="noted")
-    tls_crl: Template | None = option(
-        default=None, doc="Certificates that were revoked, PEM.", inert="refused"
-    )
+    tls_privatekey: Template | None = option(default=None, doc="Its key.")
+    tls_crl: Template | None = option(default=None, doc="Certificates that were revoked, PEM.")
     tls_dh_min_bits: int = option(
         default=1024, doc="Smallest Diffie-Hellman modulus to put up with.", inert="refused"
     )
     tls_eccurve: ExpandedList | None = option(default=None, doc="Elliptic curves to offer.", inert="noted")
-    tls_require_ciphers: Template | None = option(
-        default=None, doc="Ciphers allowed, OpenSSL's words.", inert="refused"
-    )
+    tls_require_ciphers: Template | None = option(default=None, doc="Ciphers allowed, OpenSSL's words.")
     tls_resumption_hosts: HostList | None = option(
         default=None, doc="Hosts with which an earlier TLS session may be taken up.", inert="noted"
     )
-    tls_sni: Template | None = option(default=None, doc="The name that we ask for (SNI).", inert="noted")
+    tls_sni: Template | None = option(default=None, doc="The name that we ask for (SNI).")
     gnutls_compat_mode: bool = option(
         default=False, doc="GnuTLS only: be lenient with old peers.", inert="noted"
     )

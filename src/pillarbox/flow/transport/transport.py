@@ -184,6 +184,19 @@ class Transport(Driver, family="transport"):
         return 1
 
     @property
+    def is_planned_by_expansion(self) -> bool:
+        """Which addresses share a job is known only from `most_addresses` and `is_multi_domain`."""
+        return False
+
+    async def most_addresses(self, job: Job, services: TransportServices) -> int:
+        """`addresses_per_job` where it has to be expanded. Raises ExpansionFailed, ExpansionDeferred, OptionError."""
+        return self.addresses_per_job
+
+    async def is_multi_domain(self, job: Job, services: TransportServices) -> bool:
+        """Addresses of several domains may share a job. Raises as `most_addresses`."""
+        return True
+
+    @property
     def batching(self) -> Template | None:
         """`batch_id` of the transports that have it."""
         return None

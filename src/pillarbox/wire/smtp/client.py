@@ -140,6 +140,11 @@ class ClientEngine:
         return not (self._outstanding or self._queue or self._answers)
 
     @property
+    def awaited(self) -> Answerable | None:
+        """The command whose reply comes next."""
+        return self._outstanding[0] if self._outstanding else None
+
+    @property
     def is_pipelining(self) -> bool:
         """Commands go out in groups."""
         return self._pipelining and self.extensions.pipelining

@@ -84,7 +84,7 @@ class ReplyParser:
         """Whether this was the last line of its reply."""
         match = _LINE.fullmatch(line)
         if match is None:
-            raise BadReply(f"not an SMTP reply: {make_printable(line[:100])}")
+            raise BadReply(make_printable(line[:100]))
         code, mark, text = int(match.group(1)), match.group(2), match.group(3) or b""
         if self._lines and code != self._code:
             raise BadReply(f"reply changes its code from {self._code} to {code}")

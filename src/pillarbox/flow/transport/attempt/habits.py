@@ -12,7 +12,9 @@ import msgspec
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
-from pillarbox.ports.network import TlsWish
+from pillarbox.ports.network import SocketWish, TlsWish
+
+_NO_TLS_WISH = TlsWish()
 
 
 class Manners(msgspec.Struct, frozen=True):
@@ -20,9 +22,7 @@ class Manners(msgspec.Struct, frozen=True):
 
     tls: str = "try"
     """`avoid`, `try`, `require` (STARTTLS), or `first` (TLS from the first byte)."""
-    verify: bool = False
-    """The certificate must be good when TLS is used."""
-    ca_file: str = ""
+    tls_wish: TlsWish = _NO_TLS_WISH
     clear_after_tls_failure: bool = True
     """`tls_tempfail_tryclear`."""
     auth: str = "no"
@@ -30,9 +30,16 @@ class Manners(msgspec.Struct, frozen=True):
     chunking: bool = True
     pipelining: bool = True
     esmtp: bool = True
+    prdr: bool = False
+    is_serial: bool = False
+    """`serialize_hosts`: one connection at a time."""
+    helo: str = ""
+    """Our name; empty: the habits'."""
 
     def wish(self, target: Target) -> TlsWish:
-        return TlsWish(server_name=target.name, verify=self.verify, ca_file=self.ca_file)
+        if self.tls_wish.server_name:
+            return self.tls_wish
+        return msgspec.structs.replace(self.tls_wish, server_name=target.name)
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +50,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     transport: str
     """Its name: part of what keeps connections apart."""
     lmtp: bool = False
-    interface: str = ""
+    socket: SocketWish | None = None
+    """What the socket is to be like: keepalive, DSCP."""
     connect_timeout: float = 300.0
     command_timeout: float = 300.0
     data_timeout: float = 300.0

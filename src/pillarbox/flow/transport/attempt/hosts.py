@@ -22,10 +22,10 @@ from pillarbox.flow.transport.keep import Crowded
 from pillarbox.flow.transport.outcomes import CLEAR, deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import Deferred, Outcome, RemoteHost
+from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
-from pillarbox.wire.exim.log_line import line_host_trouble
+from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_host_trouble, printable, remote_host
 
 Pack = Callable[[Sequence[Assignment]], Parcel]
 """Makes the parcel for those addresses that are still to be carried."""
@@ -37,13 +37,16 @@ class HostRun:
     __slots__ = (
         "_began",
         "_deferred",
+        "_failed",
         "_habits",
         "_job",
         "_keys",
+        "_message_notes",
         "_outcomes",
         "_pack",
         "_services",
         "_skipped",
+        "_untold",
     )
 
     def __init__(self, job: Job, pack: Pack, habits: Habits, services: TransportServices) -> None:
@@ -58,6 +61,12 @@ class HostRun:
         """The last deferral of what is not."""
         self._keys: list[list[str]] = [[] for _ in job.assignments]
         """Retry keys that each address depends on."""
+        self._failed: list[Failed | None] = [None] * len(job.assignments)
+        """The refusal of a host that would not talk at all, in case no other one does."""
+        self._message_notes: dict[str, Deferred] = {}
+        """What to keep of this message's own failures, should it stay: by retry key."""
+        self._untold: list[str] = []
+        """Lines about recipients that were deferred, should another host be tried."""
         self._skipped: list[tuple[str, RetryHint]] = []
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
@@ -73,6 +82,8 @@ class HostRun:
             is_next_mx = target.mx_preference is not None and target.mx_preference != last_preference
             if tried >= self._habits.hosts_max_try and not is_next_mx:
                 continue
+            if not target.is_fallback:
+                self._tell_of_deferred()
             tried_in_all += 1
             tried += 0 if self._is_expired(target) else 1
             last_preference = target.mx_preference
@@ -118,11 +129,11 @@ class HostRun:
         try:
             manners = await self._habits.manners_for(target)
         except (ExpansionDeferred, ExpansionFailed) as error:
-            self._defer(pending, Trouble("host", str(error)), target.remote, None)
+            self._defer(pending, Trouble("host", str(error)), target, None)
             return
         parcel = self._pack([self._job.assignments[index] for index in pending])
         key = self._keep_key(target, manners)
-        session = await self._services.keep.take(key)
+        session = await self._services.keep.take(key, is_serial=manners.is_serial)
         is_in_keep = False
         try:
             is_in_keep = await self._talk(target, manners, parcel, pending, key, session)
@@ -148,7 +159,7 @@ class HostRun:
             kept.close()
         opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
-            self._take_trouble(pending, opened, target.remote, target, None)
+            self._take_trouble(pending, opened, target, None)
             return False
         carried = await carry(opened, parcel, manners, self._habits)
         self._take(pending, carried, opened)
@@ -168,13 +179,13 @@ class HostRun:
 
     def _keep_key(self, target: Target, manners: Manners) -> Hashable:
         habits = self._habits
-        return habits.transport, habits.helo, habits.interface, habits.login_key, target, manners
+        return habits.transport, habits.helo, habits.login_key, target, manners
 
     async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> bool:
         """Keep the session for the next message when it is in order; whether it was."""
         engine, limit = session.engine, self._habits.connection_max_messages
         is_worn = 0 < limit <= session.messages or engine.is_closed
-        if carried.trouble is not None and carried.trouble.concern == "host":
+        if carried.trouble is not None and carried.trouble.concern != "message":
             session.close()
         elif is_worn or not engine.is_idle or engine.is_content_open:
             await session.quit()
@@ -195,7 +206,7 @@ class HostRun:
             self._take_verdict(index, verdict, session, carried.is_chunked, is_additional=not is_first)
             is_first = is_first and not verdict.reply.is_positive
         if carried.trouble is not None:
-            self._take_trouble(left, carried.trouble, target.remote, target, session)
+            self._take_trouble(left, carried.trouble, target, session)
         if carried.trouble is None or carried.trouble.concern == "message":
             self._forget(target)
 
@@ -233,7 +244,7 @@ class HostRun:
                 is_reused=session.messages > 1,
             )
         else:
-            self._deferred[index] = deferred(
+            deferral = self._deferred[index] = deferred(
                 assignment,
                 reason,
                 host=host,
@@ -244,44 +255,87 @@ class HostRun:
                 elapsed=self._elapsed(),
             )
             sender = f":<{self._job.sender or ''}>" if self._habits.retry_with_sender else ""
-            self._keys[index].append(f"R:{assignment.address}{sender}")
+            key = f"R:{assignment.address}{sender}"
+            self._keys[index].append(key)
+            self._message_notes[key] = deferral
+            self._untold.append(f"H={remote_host(host)} {verdict.text}")
+
+    def _tell_of_deferred(self) -> None:
+        """Another host is tried: what the last one said of recipients would not be in the log otherwise."""
+        for line in self._untold:
+            self._services.journal.main(f"{self._job.envelope.id} {printable(line)}")
+        self._untold.clear()
 
     def _elapsed(self) -> float:
         return self._services.clock.monotonic() - self._began
 
     def _take_trouble(
-        self, indexes: list[int], trouble: Trouble, host: RemoteHost, target: Target, session: Session | None
+        self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None
     ) -> None:
-        """Final for all addresses when the host said so for good; otherwise the next host may do better."""
-        if trouble.is_permanent:
-            for index in indexes:
-                reason, security = Reason(trouble.text, trouble.text), session.security if session else CLEAR
-                assignment = self._job.assignments[index]
-                self._outcomes[index] = failed(
-                    assignment, reason, host=host, reply=trouble.reply, security=security
-                )
+        """Final for all addresses when the host said so of the message for good; otherwise the next host may do better."""
+        if trouble.concern == "recipient":
+            self._defer(indexes, trouble, target, session)
+            if trouble.recipient < len(indexes):
+                self._note_late_recipient(indexes[trouble.recipient])
             return
-        key = target.key if trouble.concern == "host" else f"{target.key}:{self._job.envelope.id}"
-        if trouble.error != "auth_failed":  # of which the log has told already
-            self._services.journal.main(
-                line_host_trouble(self._job.envelope.id, host, trouble.text, trouble.error)
-            )
+        if trouble.is_permanent:
+            self._fail(indexes, trouble, target, session)
+            if not trouble.tries_next:
+                return
+        self._tell_of_host(trouble, target)
+        is_about_host = trouble.concern == "host"
+        key = target.key if is_about_host else f"{target.key}:{self._job.envelope.id}"
         for index in indexes:
             self._keys[index].append(key)
-        self._defer(indexes, trouble, host, session)
-        if indexes:
-            self._note(self._deferred[indexes[0]], key)
+        self._defer(indexes, trouble, target, session)
+        deferral = self._deferred[indexes[0]] if indexes else None
+        if deferral is not None and is_about_host:
+            self._note(deferral, key, trouble.os_error)
+        elif deferral is not None:
+            self._message_notes[key] = _noted(deferral, key, trouble.os_error)
 
-    def _defer(self, indexes: list[int], trouble: Trouble, host: RemoteHost, session: Session | None) -> None:
+    def _tell_of_host(self, trouble: Trouble, target: Target) -> None:
+        if trouble.error == "auth_failed":  # of which the log has told already
+            return
+        text = f"{trouble.text}: {trouble.os_error}" if trouble.os_error else trouble.text
+        message_id = self._job.envelope.id
+        self._services.journal.main(line_host_trouble(message_id, target.remote, text, trouble.error))
+
+    def _fail(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
+        security = session.security if session else CLEAR
         for index in indexes:
-            self._deferred[index] = deferred(
+            failure = failed(
                 self._job.assignments[index],
                 Reason(trouble.text, trouble.text),
-                host=host,
+                host=target.remote,
+                reply=trouble.reply,
+                security=security,
+            )
+            if trouble.tries_next:
+                self._failed[index] = failure
+            else:
+                self._outcomes[index] = failure
+
+    def _note_late_recipient(self, index: int) -> None:
+        deferral = self._deferred[index]
+        key = f"R:{self._job.assignments[index].address}"
+        self._keys[index].append(key)
+        if deferral is not None:
+            self._message_notes[key] = _noted(deferral, key, "Connection timed out")
+
+    def _defer(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
+        is_of_system = trouble.error in NOT_CONNECTED
+        for index in indexes:
+            if not trouble.tries_next:
+                self._failed[index] = None
+            self._deferred[index] = deferred(
+                self._job.assignments[index],
+                Reason(trouble.text, "" if is_of_system else trouble.text),
+                host=target.remote,
                 reply=trouble.reply,
                 security=session.security if session is not None else CLEAR,
                 error=trouble.error,
-                error_detail=trouble.error_detail,
+                error_detail=trouble.error_detail or target.error_detail,
                 elapsed=self._elapsed(),
             )
 
@@ -289,13 +343,11 @@ class HostRun:
         """A fault of ours: what other hosts have taken stays taken, the rest is tried again."""
         text = f"delivery broke off: {type(fault).__name__}: {fault}"
         self._services.journal.panic(f"{self._job.envelope.id} {text}")
-        self._defer(self._pending(), Trouble("host", "internal error"), target.remote, None)
+        self._defer(self._pending(), Trouble("host", "internal error"), target, None)
 
-    def _note(self, deferral: Deferred | None, key: str) -> None:
-        if deferral is None:
-            return
-        noted = replace(deferral, retry_keys=(key,), host=None)
+    def _note(self, deferral: Deferred, key: str, os_error: str) -> None:
         envelope, now = self._job.envelope, self._services.clock.now()
+        noted = _noted(deferral, key, os_error)
         self._services.note_host_failure(noted, envelope.sender, envelope.received_at, now)
 
     # The end
@@ -305,14 +357,25 @@ class HostRun:
         outcomes: list[Outcome] = []
         for index, outcome in enumerate(self._outcomes):
             deferral = self._deferred[index]
+            failure = self._failed[index]
             if outcome is not None:
                 outcomes.append(outcome)
+            elif failure is not None and not self._skipped:
+                outcomes.append(failure)
             elif deferral is not None:
                 keys = tuple(dict.fromkeys((*self._keys[index], *passed_over)))
+                self._note_own(keys)
                 outcomes.append(replace(deferral, retry_keys=keys))
             else:
                 outcomes.append(self._untried(self._job.assignments[index]))
         return outcomes
+
+    def _note_own(self, keys: tuple[str, ...]) -> None:
+        """The message stays: what failed about it, or about a recipient, is kept in the host's words."""
+        for key in keys:
+            deferral = self._message_notes.pop(key, None)
+            if deferral is not None:
+                self._note(deferral, key, "" if deferral.host else deferral.reason.log)
 
     def _crowded(self) -> list[Outcome]:
         """Too many messages wait for one of the hosts: this one comes back soon, and holds up no others meanwhile."""
@@ -334,3 +397,11 @@ class HostRun:
         keys = tuple(key for key, _ in self._skipped)
         reason = Reason(f"retry time not reached for any host for '{domain}'")
         return deferred(assignment, reason, error=SKIPPED, retry_keys=keys)
+
+
+def _noted(deferral: Deferred, key: str, os_error: str) -> Deferred:
+    """As the retry hints tell it: what a host said behind its name, what the system said alone."""
+    text = os_error or deferral.reason.log
+    if not os_error and deferral.host is not None and deferral.error not in NOT_CONNECTED:
+        text = f"H={remote_host(deferral.host)}: {text}"
+    return replace(deferral, reason=Reason(printable(text)), retry_keys=(key,), host=None)

@@ -45,12 +45,10 @@ async def _try_to_open(
             "host",
             str(error),
             error=_tls_word(error.error, manners),
-            error_detail=target.error_detail if error.error in ("refused", "timeout_connect") else "",
             is_tls=error.error == "tls",
         )
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
-    session.is_verified = manners.tls == "first" and manners.verify
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
         await session.quit()
@@ -65,8 +63,9 @@ async def _dial(target: Target, manners: Manners, habits: Habits, network: Netwo
         target.address,
         target.port,
         timeout=habits.connect_timeout,
-        interface=habits.interface,
+        interface=target.interface,
         tls=manners.wish(target) if manners.tls == "first" else None,
+        socket=habits.socket,
     )
 
 
@@ -77,33 +76,41 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         [banner] = await session.answers(1, habits.command_timeout)
         if not banner.reply.is_positive:
             return host_refusal(stage, banner.reply)
-        stage = f"{'LHLO' if habits.lmtp else 'EHLO'} {habits.helo}"
+        stage = f"{'LHLO' if habits.lmtp else 'EHLO'} {_name(manners, habits)}"
         refused = await _say_hello(session, manners, habits)
         if refused is not None or manners.tls in ("avoid", "first"):
             return refused
         stage = "STARTTLS"
         return await _secure(session, manners, habits)
     except Lost as lost:
-        is_tls = lost.error == "tls"
-        return Trouble(
-            "host",
-            str(lost) if is_tls else f"{lost} in response to {stage}",
-            error=_tls_word(lost.error, manners),
-            error_detail=session.target.error_detail if lost.error == "timeout" else "",
-            is_tls=is_tls,
-        )
+        return _cut_off(lost, stage, manners)
+
+
+def _cut_off(lost: Lost, stage: str, manners: Manners) -> Trouble:
+    return msgspec.structs.replace(lost.after(stage), error=_tls_word(lost.error, manners))
+
+
+def _name(manners: Manners, habits: Habits) -> str:
+    return manners.helo or habits.helo
 
 
 async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
     """EHLO; HELO for a host that refuses it, whatever the code, as Exim does (RFC 5321 §3.2)."""
+    said = ""
     if manners.esmtp or habits.lmtp:
-        [hello] = await session.ask(Helo(habits.helo, is_esmtp=True))
+        [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=True))
         if hello.reply.is_positive:
             return None
-        if habits.lmtp or session.engine.is_closed:
-            return host_refusal(f"{'LHLO' if habits.lmtp else 'EHLO'} {habits.helo}", hello.reply)
-    [hello] = await session.ask(Helo(habits.helo, is_esmtp=False))
-    return None if hello.reply.is_positive else host_refusal(f"HELO {habits.helo}", hello.reply)
+        if habits.lmtp:
+            return host_refusal(f"LHLO {_name(manners, habits)}", hello.reply)
+        said = f" (EHLO response was: {hello.reply.as_said})"
+        if session.engine.is_closed:
+            return Lost("lost_connection", "").after(f"HELO {_name(manners, habits)}{said}")
+    try:
+        [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=False))
+    except Lost as lost:
+        return lost.after(f"HELO {_name(manners, habits)}{said}")
+    return None if hello.reply.is_positive else host_refusal(f"HELO {_name(manners, habits)}", hello.reply)
 
 
 async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble | None:

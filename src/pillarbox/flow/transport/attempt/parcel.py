@@ -12,6 +12,7 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.address import quote_local_part
+from pillarbox.mail.message import Message
 from pillarbox.wire.smtp.events import Mail, Rcpt
 
 
@@ -25,7 +26,7 @@ async def make_parcel(
     prefix = transport.prefix_of(job, sender, services.clock.now())
     mail = Mail(
         sender,
-        size=message.size + size_addition if size_addition >= 0 else 0,
+        size=_size_on_wire(message) + size_addition if size_addition >= 0 else 0,
         body=envelope.body_type,
         smtputf8=envelope.smtputf8,
         ret=envelope.ret,
@@ -49,6 +50,11 @@ async def make_parcel(
         )
 
     return pack
+
+
+def _size_on_wire(message: Message) -> int:
+    """Lines end with CRLF there."""
+    return message.size + message.headers.count(b"\n") + message.body.lines
 
 
 def _rcpt(assignment: Assignment, transport: Transport) -> Rcpt:

@@ -21,18 +21,28 @@ _GATHER = 64 * 1024
 class Session:
     """Not for two messages at once."""
 
-    __slots__ = ("_connection", "authenticator", "engine", "is_verified", "messages", "target", "timeout")
+    __slots__ = (
+        "_connection",
+        "_security",
+        "authenticator",
+        "engine",
+        "messages",
+        "target",
+        "timeout",
+        "written",
+    )
 
     def __init__(self, connection: Connection, engine: ClientEngine, target: Target, timeout: float) -> None:
         self._connection = connection
+        self._security: Security | None = None
         self.engine = engine
         self.target = target
         self.timeout = timeout
         """`command_timeout`, seconds."""
         self.messages = 0
         """Carried so far."""
-        self.is_verified = False
-        """The certificate was checked and found good."""
+        self.written = 0
+        """Octets of the present message."""
         self.authenticator = ""
         """Who we have authenticated as: `name` or `name:client_set_id`, as in the log."""
 
@@ -46,8 +56,11 @@ class Session:
         cipher = self._connection.tls_cipher
         if not (cipher or self.authenticator):
             return CLEAR
-        certificate = ("yes" if self.is_verified else "no") if cipher else ""
-        return Security(cipher, certificate, self.authenticator)
+        if self._security is None:
+            certificate = ("yes" if self._connection.is_verified else "no") if cipher else ""
+            peer = self._connection.peer_name if cipher else ""
+            self._security = Security(cipher, certificate, self.authenticator, peer)
+        return self._security
 
     async def ask(self, *commands: Command) -> list[Answer]:
         """One answer for each command. Raises Lost."""
@@ -63,6 +76,7 @@ class Session:
         try:
             while True:
                 if out := engine.outgoing():
+                    self.written += len(out)
                     await connection.write(out, timeout)
                 while len(answers) < count:
                     answer = engine.next_answer()
@@ -77,13 +91,20 @@ class Session:
                         raise Lost("lost_connection", "Remote host closed connection")
                     engine.receive(data)
                 else:
+                    self.written += len(out)
                     await connection.write(out, timeout)
         except (DialError, BadReply) as cause:
-            raise Lost.of(cause) from cause
+            lost = Lost.of(cause)
+            lost.answers = answers
+            raise lost from cause
+        except Lost as lost:
+            lost.answers = answers
+            raise
 
     async def write_message(self, chunks: Iterable[bytes], timeout: float) -> None:
         """Send the message (LF form) behind a 354; its last octets wait for `answers`. Raises Lost."""
         engine = self.engine
+        self.written = 0
         gathered = 0
         for chunk in chunks:
             engine.write(chunk)
@@ -95,7 +116,9 @@ class Session:
 
     async def _write(self, timeout: float) -> None:
         try:
-            await self._connection.write(self.engine.outgoing(), timeout)
+            out = self.engine.outgoing()
+            self.written += len(out)
+            await self._connection.write(out, timeout)
         except DialError as cause:
             raise Lost.of(cause) from cause
 
@@ -104,7 +127,6 @@ class Session:
         try:
             await self._connection.start_tls(wish, self.timeout)
             self.engine.upgraded()
-            self.is_verified = wish.verify
         except (DialError, BadReply) as cause:
             raise Lost.of(cause) from cause
 

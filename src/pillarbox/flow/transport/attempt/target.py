@@ -19,6 +19,11 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     mx_preference: int | None = None
     is_socket: bool = False
     """`address` is the path of a UNIX socket."""
+    interface: str = ""
+    """Our own address to connect from; empty: whichever."""
+    is_known_by_address: bool = True
+    """`retry_include_ip_address`."""
+    is_fallback: bool = False
 
     @property
     def remote(self) -> RemoteHost:
@@ -26,9 +31,12 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """The host's retry key, `T:name:address`, with `+port` when it is not 25 (Exim 32)."""
-        port = "" if self.port in (0, 25) else f"+{self.port}"
-        return f"T:{self.name}:{self.address}{port}"
+        """The host's retry key, `T:name:address`, with the port when it is not 25, and the interface (Exim 32)."""
+        name = f"[{self.name}]" if self.name == self.address else self.name
+        port = "" if self.port in (0, 25) else f":{self.port}"
+        interface = f"/{self.interface}" if self.interface else ""
+        address = f":{self.address}" if self.is_known_by_address else ""
+        return f"T:{name}{address}{port}{interface}"
 
     @property
     def error_detail(self) -> str:
@@ -36,10 +44,10 @@ class Target(msgspec.Struct, frozen=True, gc=False):
         return "A" if self.mx_preference is None else "MX"
 
 
-def targets_of(hosts: Iterable[Host], default_port: int) -> list[Target]:
+def targets_of(hosts: Iterable[Host], default_port: int, *, is_fallback: bool = False) -> list[Target]:
     """Every address of every host, in the order of trying."""
     return [
-        Target(host.name, address, host.port or default_port, host.mx_preference)
+        Target(host.name, address, host.port or default_port, host.mx_preference, is_fallback=is_fallback)
         for host in hosts
         for address in host.addresses
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.session import Session
@@ -107,7 +108,10 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     commands: list[Command] = [parcel.mail, *parcel.rcpts]
     if not state.is_chunked:
         commands.append(Data())
-    mail, *answers = await session.ask(*commands)
+    try:
+        mail, *answers = await session.ask(*commands)
+    except Lost as lost:
+        return _lost_in_envelope(state, lost)
     trouble = _judge_envelope(state, mail, answers)
     if trouble is not None or not engine.accepted:
         return trouble
@@ -127,16 +131,9 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
 def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Trouble | None:
     """MAIL's reply is about the message, RCPT's about a recipient; 421 is about the host."""
     parcel = state.parcel
-    if mail.reply.code == 421:
-        return Trouble(
-            "host",
-            remote_error(_mail_words(state), mail.reply),
-            mail.reply,
-            "lost_connection",
-            may_be_stale=True,
-        )
     if not mail.reply.is_positive:
-        return message_refusal(_mail_words(state), mail.reply, "mail_4xx")
+        refusal = message_refusal(_mail_words(state), mail.reply, "mail_4xx")
+        return replace(refusal, may_be_stale=True) if mail.reply.code == 421 else refusal
     for index, (rcpt, answer) in enumerate(zip(parcel.rcpts, answers, strict=False)):
         reply = answer.reply
         if reply.code == 421:
@@ -182,18 +179,34 @@ async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
     return None
 
 
+def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
+    """What had been said by then holds; silence behind MAIL may be about the message, behind RCPT about that recipient (Exim 49.1.1)."""
+    awaited, pipelined = state.session.engine.awaited, _pipelined(state)
+    if lost.answers:
+        trouble = _judge_envelope(state, lost.answers[0], lost.answers[1:])
+        if trouble is not None:
+            return trouble
+    is_late = lost.error == "timeout"
+    match awaited:
+        case Rcpt(address=address):
+            words = f"RCPT TO:<{address}>"
+            trouble = lost.after(f"{pipelined}{words}", "recipient" if is_late else "host", plain_stage=words)
+            index = max(0, len(lost.answers) - 1)
+            return replace(trouble, recipient=index) if is_late else trouble
+        case Data():
+            return lost.after(f"{pipelined}DATA")
+        case Rset():
+            return lost.after("RSET", may_be_stale=True)
+        case _:
+            return lost.after(_mail_words(state), "message" if is_late else "host", may_be_stale=not is_late)
+
+
 def _lost(state: _State, lost: Lost) -> Trouble:
-    """Silence: behind MAIL, RCPT and the message it may be about the message, elsewhere about the host (Exim 49.1.1)."""
-    if state.stage == "MAIL":
-        text = f"{lost} in response to {_mail_words(state)}"
-        concern_is_host = lost.error != "timeout"
-        error = lost.error if concern_is_host else "mail_4xx"
-        return Trouble(
-            "host" if concern_is_host else "message", text, error=error, may_be_stale=concern_is_host
-        )
-    if state.stage == "end of data":
-        return Trouble("message", f"{lost} in response to end of data", error="data_4xx")
-    return Trouble("host", f"{lost} in response to {state.stage}", error=lost.error)
+    """Behind the message the silence may be about it; elsewhere it is about the host (Exim 49.1.1)."""
+    if state.stage != "end of data":
+        return lost.after(state.stage, may_be_stale=state.stage == "MAIL")
+    stage = f"end of data ({state.session.written} bytes written)"
+    return lost.after(state.stage, "host" if lost.error == "malformed" else "message", plain_stage=stage)
 
 
 def _mail_words(state: _State) -> str:

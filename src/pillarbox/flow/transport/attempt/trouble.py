@@ -1,6 +1,7 @@
 """What can go wrong with a host, and whom it concerns (Exim 49.1.1): the host, this message, or one recipient.
 
-Host trouble makes all messages wait for the host; message trouble only this one; recipient trouble is an outcome of its own.
+Host trouble makes all messages wait for the host; message trouble only this one. What a host says of a recipient is an outcome of its own;
+silence about one ends the session, and only that recipient has to wait for it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import msgspec
 
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
+from pillarbox.wire.smtp.client import Answer
 from pillarbox.wire.smtp.replies import BadReply
 
-Concern = Literal["host", "message"]
+Concern = Literal["host", "message", "recipient"]
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -26,11 +28,20 @@ class Trouble(msgspec.Struct, frozen=True):
     error: str = ""
     """Name for the retry rules (`mail.outcome.Deferred.error`)."""
     error_detail: str = ""
+    os_error: str = ""
+    """What the operating system called it: the host's line in the log has it behind `text`, the retry hint instead."""
+    recipient: int = -1
+    """Concern "recipient": which, counted in the parcel."""
     is_permanent: bool = False
+    tries_next: bool = False
+    """Permanent, and yet another host may be asked: it refused to talk at all."""
     is_tls: bool = False
     """The TLS handshake failed: the same host may be tried in clear."""
     may_be_stale: bool = False
     """The connection was lost or refused before a word on this message: a kept one may just have grown old."""
+
+
+_TIMED_OUT = "Connection timed out"
 
 
 class Lost(Exception):
@@ -39,17 +50,49 @@ class Lost(Exception):
     def __init__(self, error: str, text: str) -> None:
         super().__init__(text)
         self.error = error
+        """A DialError's word, or `malformed`."""
+        self.answers: list[Answer] = []
+        """What had come by then, of what was asked."""
 
     @classmethod
     def of(cls, cause: DialError | BadReply) -> Lost:
         if isinstance(cause, BadReply):
-            return cls("lost_connection", str(cause))
+            return cls("malformed", str(cause))
         return cls(cause.error, str(cause))
+
+    def after(
+        self, stage: str, concern: Concern = "host", *, plain_stage: str = "", may_be_stale: bool = False
+    ) -> Trouble:
+        """In Exim's sentences. `plain_stage`: how `stage` is called when nothing came in time."""
+        os_error = ""
+        match self.error:
+            case "timeout":
+                text, os_error = f"SMTP timeout after {plain_stage or stage}", _TIMED_OUT
+            case "lost_connection":
+                text = f"Remote host closed connection in response to {stage}"
+            case "malformed":
+                text = f"Malformed SMTP reply in response to {stage}: {self}"
+            case _:
+                text = str(self)
+        return Trouble(
+            concern,
+            text,
+            error=self.error,
+            os_error=os_error,
+            is_tls=self.error == "tls",
+            may_be_stale=may_be_stale,
+        )
 
 
 def host_refusal(after: str, reply: Reply) -> Trouble:
     """An error reply to the connection or to EHLO."""
-    return Trouble("host", remote_error(after, reply), reply, is_permanent=reply.is_permanent)
+    return Trouble(
+        "host",
+        remote_error(after, reply),
+        reply,
+        is_permanent=reply.is_permanent,
+        tries_next=reply.is_permanent,
+    )
 
 
 def message_refusal(after: str, reply: Reply, error: str) -> Trouble:
@@ -58,12 +101,12 @@ def message_refusal(after: str, reply: Reply, error: str) -> Trouble:
         "message",
         remote_error(after, reply),
         reply,
-        error="" if reply.is_permanent else error,
-        error_detail="" if reply.is_permanent else str(reply.code),
+        error=error if reply.is_transient else "",
+        error_detail=str(reply.code) if reply.is_transient else "",
         is_permanent=reply.is_permanent,
     )
 
 
 def remote_error(after: str, reply: Reply) -> str:
     """Exim's sentence."""
-    return f"SMTP error from remote mail server after {after}: {reply}"
+    return f"SMTP error from remote mail server after {after}: {reply.as_said}"

@@ -1,20 +1,24 @@
 """smtp: to other hosts by SMTP, or LMTP over TCP (Exim chapter 30, RFC 5321, RFC 2033).
 
-The options (../smtp_options.py) are turned into `Habits` and `Manners`; the talking is done in ../attempt/. Connections are kept for the
-next message to the same host. Hosts come from the router.
+The options (../smtp_options.py) are turned into targets (../smtp_hosts.py), `Manners` (../smtp_manners.py) and `Habits`; the talking is done in
+../attempt/. Connections are kept for the next message to the same host.
 
-Known gaps: what is declared `inert` (hosts of the transport's own, DANE, DKIM, SOCKS, PRDR …), and expansions in options that name a port,
-an interface or a protocol.
+Known gaps: what is declared `inert` (DANE, DKIM, SOCKS …).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Literal
 
+import msgspec
+
 from pillarbox.config.declare import Unready, derived
-from pillarbox.config.errors import CombinationError
-from pillarbox.config.kinds import fixed_integer
+from pillarbox.config.errors import CombinationError, OptionError
+from pillarbox.config.kinds import fixed_integer, parse_integer
+from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
@@ -23,33 +27,41 @@ from pillarbox.flow.transport.attempt.target import Target, targets_of
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.authenticate import authenticate
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.outcomes import defer_all
+from pillarbox.flow.transport.line_length import longest_line_beyond
+from pillarbox.flow.transport.login import Outbound
+from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
+from pillarbox.flow.transport.smtp_manners import constant, manners_for, usual_manners
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.flow.transport.transport import scope_of
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
-from pillarbox.language.match.hosts import HostList, HostSubject
+from pillarbox.language.match.items import split
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
+from pillarbox.ports.network import SocketWish
 
 Protocol = Literal["smtp", "lmtp", "smtps", "submissions"]
 
 _PORTS = {"smtp": 25, "lmtp": 24, "smtps": 465, "submissions": 465}
 _SERVICES = {**_PORTS, "submission": 587, "ssmtp": 465}
+_CLASSES = {f"cs{n}": n * 8 for n in range(8)} | {"ef": 46, "va": 44, "le": 1, "be": 0}
+_CLASSES |= {f"af{n}{m}": n * 8 + m * 2 for n in range(1, 5) for m in range(1, 4)}
+_NO = frozenset(("", "0", "no", "false"))
+
+
+class Unfit(Exception):
+    """An option comes to nothing that can be used: the delivery waits. `str()` is for the log."""
 
 
 class Smtp(SmtpOptions, driver="smtp"):
     """Send to the hosts that routing found."""
 
-    speaks: Protocol = derived(init=False)
+    speaks: Protocol | None = derived(init=False)
     """`protocol`, when it is plain to see."""
-    local_address: str = derived(init=False)
-    """`interface`, likewise."""
-    ca_file: str = derived(init=False)
-    """`tls_verify_certificates`; empty for the system's."""
-    default_port: int = derived(init=False)
+    socket_wish: SocketWish | None = derived(init=False)
     usual_manners: Manners | None = derived(init=False)
     """The manners for every host, when no list tells them apart."""
 
@@ -61,64 +73,155 @@ class Smtp(SmtpOptions, driver="smtp"):
             reason = f"command, data, or final timeout value is zero for {self.name} transport"
             raise CombinationError(reason)
         put = object.__setattr__
-        protocol = _constant(self.protocol).lower()
-        speaks = protocol if protocol in _PORTS else "smtp"
-        put(self, "speaks", speaks)
-        if self.port is None:
-            put(self, "port", Template.parse("25" if speaks == "smtp" else speaks))
-        put(self, "default_port", _port_of(_constant(self.port)) or _PORTS[speaks])
-        put(self, "local_address", _constant(self.interface))
-        authorities = _constant(self.tls_verify_certificates)
-        put(self, "ca_file", "" if authorities == "system" else authorities)
-        put(self, "usual_manners", self._usual_manners())
+        is_fixed = self.protocol is None or self.protocol.is_constant
+        put(self, "speaks", _protocol_of(constant(self.protocol)) if is_fixed else None)
+        if self.port is None and self.speaks is not None:
+            put(self, "port", Template.parse("25" if self.speaks == "smtp" else self.speaks))
+        put(self, "socket_wish", _socket_wish(self.keepalive, constant(self.dscp)))
+        is_tls_first = self.speaks in ("smtps", "submissions")
+        put(
+            self,
+            "usual_manners",
+            usual_manners(self, is_tls_first=is_tls_first) if self.speaks is not None else None,
+        )
 
     def unready(self) -> Iterator[Unready]:
         yield from super().unready()
-        for field in ("protocol", "port", "interface", "max_rcpt", "tls_verify_certificates"):
-            template = getattr(self, field)
-            if template is not None and not template.is_constant:
-                yield Unready(field, "an expansion is not supported here yet")
-        if _constant(self.protocol).lower() not in ("", *_PORTS):
+        if self.speaks is not None and constant(self.protocol).lower() not in ("", *_PORTS):
             yield Unready("protocol", f"it may be {', '.join(_PORTS)}")
-        if not _port_of(_constant(self.port)):
-            yield Unready("port", "this is neither a port number nor a service that we know")
-        if fixed_integer(self.max_rcpt) is None:
-            yield Unready("max_rcpt", "this is no number")
-
-    def _usual_manners(self) -> Manners | None:
-        """The manners for every host, when no list tells them apart."""
-        lists = (
-            self.hosts_avoid_esmtp,
-            self.hosts_avoid_pipelining,
-            self.hosts_avoid_tls,
-            self.hosts_require_auth,
-            self.hosts_require_tls,
-            self.hosts_try_auth,
-            self.tls_verify_hosts,
-        )
-        is_usual = not any(lists) and (
-            self.hosts_try_chunking is None or self.hosts_try_chunking.source == "*"
-        )
-        return self._manners(chunking=self.hosts_try_chunking is not None) if is_usual else None
 
     @property
     def addresses_per_job(self) -> int:
         return fixed_integer(self.max_rcpt) or 0
 
+    @property
+    def is_planned_by_expansion(self) -> bool:
+        is_fixed = self.max_rcpt is None or self.max_rcpt.is_constant
+        return self.multi_domain is not True or not is_fixed
+
+    async def most_addresses(self, job: Job, services: TransportServices) -> int:
+        if self.max_rcpt is None or self.max_rcpt.is_constant:
+            return self.addresses_per_job
+        text = await self.max_rcpt.expand(scope_of(job, services))
+        return parse_integer(text) if text.strip() else 0
+
+    async def is_multi_domain(self, job: Job, services: TransportServices) -> bool:
+        """Raises OptionError, ExpansionFailed, ExpansionDeferred."""
+        if not isinstance(self.multi_domain, Template):
+            return self.multi_domain
+        text = (await self.multi_domain.expand(scope_of(job, services))).strip().lower()
+        if text not in ("true", "yes", "false", "no"):
+            raise OptionError(
+                f'"{text}" is not a valid value for the "multi_domain" option in the {self.name} transport'
+            )
+        return text in ("true", "yes")
+
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        first = job.assignments[0]
+        if self.message_linelength_limit > 0:
+            longest = longest_line_beyond(job.message, self.message_linelength_limit)
+            if longest:
+                text = (
+                    "message has lines too long for transport "
+                    f"(received {longest}, limit {self.message_linelength_limit})"
+                )
+                return fail_all(job, Reason(text, text))
         scope = scope_of(job, services)
         try:
-            habits = await self._habits(job, scope, services)
+            speaks = self.speaks or await self._protocol(scope)
+            targets = await self._targets(job, scope, services, speaks)
+            habits = await self._habits(job, scope, services, speaks)
             pack = await make_parcel(self, job, scope, services, size_addition=self.size_addition)
+        except NoHosts as error:
+            keys = (error.retry_key,) if error.retry_key else ()
+            return _defer(job, str(error), keys=keys, is_panic=error.is_panic)
+        except Unfit as error:
+            return _defer(job, str(error), is_panic=True)
         except (ExpansionDeferred, ExpansionFailed) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(f"T:{first.address}",))
-        targets = targets_of((*first.hosts, *first.fallback_hosts), self.default_port)
+            return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
         return await HostRun(job, pack, habits, services).run(targets)
 
-    async def _habits(self, job: Job, scope: Scope, services: TransportServices) -> Habits:
+    # Where to
+
+    async def _targets(
+        self, job: Job, scope: Scope, services: TransportServices, speaks: Protocol
+    ) -> list[Target]:
+        """Raises NoHosts, Unfit, ExpansionDeferred."""
+        first = job.assignments[0]
+        port = await self._port(scope, speaks)
+        hosts: tuple[Host, ...] = first.hosts
+        if self.hosts is not None and (self.hosts_override or not hosts):
+            hosts = await self._own(self.hosts, scope, services)
+        elif not hosts:
+            raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
+        targets = targets_of(hosts, port)
+        if first.fallback_hosts:
+            targets += targets_of(first.fallback_hosts, port, is_fallback=True)
+        elif self.fallback_hosts is not None:
+            with suppress(NoHosts):  # there are others
+                hosts = await self._own(self.fallback_hosts, scope, services)
+                targets += targets_of(hosts, port, is_fallback=True)
+        if self.interface is None and self.retry_include_ip_address is True:
+            return targets
+        return [await self._placed(target, scope) for target in targets]
+
+    async def _own(self, template: Template, scope: Scope, services: TransportServices) -> tuple[Host, ...]:
+        if services.routing is None:
+            raise NoHosts("hosts cannot be looked up here")
+        is_random = await _is_true(self.hosts_randomize, scope)
+        wishes = HostWishes(self.name, is_random, self.allow_localhost)
+        return await listed_hosts(template, wishes, scope, services.routing)
+
+    async def _placed(self, target: Target, scope: Scope) -> Target:
+        """With our own address, and how its retry time is kept. Raises Unfit, ExpansionDeferred."""
+        here = scope.with_facet(Outbound, Outbound(target.name, target.address, target.port))
+        interface = await self._interface(target, here)
+        is_known = await _is_true(self.retry_include_ip_address, here)
+        return msgspec.structs.replace(target, interface=interface, is_known_by_address=is_known)
+
+    async def _interface(self, target: Target, scope: Scope) -> str:
+        """The first address of the target's family; empty: whichever."""
+        if self.interface is None:
+            return ""
+        try:
+            text = await self.interface.expand(scope)
+        except ForcedFailure:
+            return ""
+        except ExpansionFailed as error:
+            raise Unfit(f'failed to expand "interface" option for {self.name} transport: {error}') from error
+        for item, _ in split(text):
+            try:
+                version = ip_address(item).version
+            except ValueError:
+                reason = (
+                    f'"{item}" is not a valid IP address for the "interface" option for {self.name} transport'
+                )
+                raise Unfit(reason) from None
+            if version == (6 if ":" in target.address else 4):
+                return item
+        return ""
+
+    async def _port(self, scope: Scope, speaks: Protocol) -> int:
+        if self.port is None:
+            return _PORTS[speaks]
+        try:
+            text = (await self.port.expand(scope)).strip()
+        except ExpansionFailed as error:
+            raise Unfit(f'failed to expand "port" option for {self.name} transport: {error}') from error
+        port = _port_of(text)
+        if not port:
+            raise Unfit(f'TCP port "{text}" is not defined for {self.name} transport')
+        return port
+
+    async def _protocol(self, scope: Scope) -> Protocol:
+        assert self.protocol is not None
+        return _protocol_of(await self.protocol.expand(scope))
+
+    # How
+
+    async def _habits(self, job: Job, scope: Scope, services: TransportServices, speaks: Protocol) -> Habits:
         """Raises ExpansionFailed, ExpansionDeferred."""
         message_id, journal = job.envelope.id, services.journal
+        is_tls_first = speaks in ("smtps", "submissions")
 
         def note(text: str) -> None:
             journal.main(f"{message_id} {text}")
@@ -129,15 +232,15 @@ class Smtp(SmtpOptions, driver="smtp"):
         has_login = bool(self.hosts_require_auth or self.hosts_try_auth)
         is_shared = not has_login or all(a.is_same_for_all_messages for a in services.authenticators)
 
-        async def manners_for(target: Target) -> Manners:
-            return self.usual_manners or await self._manners_for(target, scope)
+        async def manners(target: Target) -> Manners:
+            return self.usual_manners or await manners_for(self, target, scope, is_tls_first=is_tls_first)
 
         return Habits(
-            helo=await self._helo(scope, services),
-            manners_for=manners_for,
+            helo=services.hostname,
+            manners_for=manners,
             transport=self.name,
-            lmtp=self.speaks == "lmtp",
-            interface=self.local_address,
+            lmtp=speaks == "lmtp",
+            socket=self.socket_wish,
             connect_timeout=self.connect_timeout,
             command_timeout=self.command_timeout,
             data_timeout=self.data_timeout,
@@ -152,66 +255,47 @@ class Smtp(SmtpOptions, driver="smtp"):
             login_key="" if is_shared else message_id,
         )
 
-    async def _helo(self, scope: Scope, services: TransportServices) -> str:
-        if self.helo_data is None or self.helo_data.source == "$primary_hostname":
-            return services.hostname
-        return await self.helo_data.expand(scope)
 
-    def _manners(
-        self,
-        *,
-        chunking: bool = True,
-        tls: str = "try",
-        verify: bool = False,
-        auth: str = "no",
-        pipelining: bool = True,
-        esmtp: bool = True,
-    ) -> Manners:
-        is_tls_first = self.speaks in ("smtps", "submissions")
-        return Manners(
-            tls="first" if is_tls_first else tls,
-            verify=verify,
-            auth=auth,
-            ca_file=self.ca_file,
-            clear_after_tls_failure=self.tls_tempfail_tryclear,
-            chunking=chunking,
-            pipelining=pipelining,
-            esmtp=esmtp,
-        )
-
-    async def _manners_for(self, target: Target, scope: Scope) -> Manners:
-        """Raises ExpansionDeferred."""
-        subject = HostSubject(target.address, lambda: target.name)
-
-        async def is_in(hosts: HostList | None) -> bool:
-            return hosts is not None and await hosts.matches(subject, scope)
-
-        tls = "try"
-        if await is_in(self.hosts_require_tls):
-            tls = "require"
-        elif await is_in(self.hosts_avoid_tls):
-            tls = "avoid"
-        auth = "no"
-        if await is_in(self.hosts_require_auth):
-            auth = "require"
-        elif await is_in(self.hosts_try_auth):
-            auth = "try"
-        return self._manners(
-            tls=tls,
-            auth=auth,
-            verify=await is_in(self.tls_verify_hosts),
-            chunking=await is_in(self.hosts_try_chunking),
-            pipelining=not await is_in(self.hosts_avoid_pipelining),
-            esmtp=not await is_in(self.hosts_avoid_esmtp),
-        )
+def _defer(job: Job, text: str, *, keys: tuple[str, ...] = (), is_panic: bool = False) -> list[Outcome]:
+    reason = Reason(text)
+    return [deferred(one, reason, retry_keys=keys, is_panic=is_panic) for one in job.assignments]
 
 
-def _constant(template: Template | None) -> str:
-    """What it always is; empty when it is unset or depends."""
-    return ((template.node.constant if template is not None else "") or "").strip()
+async def _is_true(value: bool | Template, scope: Scope) -> bool:
+    """Raises ExpansionFailed, ExpansionDeferred."""
+    if not isinstance(value, Template):
+        return value
+    return (await value.expand(scope)).strip().lower() not in _NO
+
+
+def _protocol_of(text: str) -> Protocol:
+    match text.strip().lower():
+        case "lmtp":
+            return "lmtp"
+        case "smtps":
+            return "smtps"
+        case "submissions":
+            return "submissions"
+        case _:
+            return "smtp"
 
 
 def _port_of(text: str) -> int:
     """A number or a service; 0: neither."""
     port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else _SERVICES.get(text, 0)
     return port if port < 65536 else 0
+
+
+def _class_of(text: str) -> int:
+    """A name or a number for `dscp`; -1: none."""
+    if text.lower() in _CLASSES:
+        return _CLASSES[text.lower()]
+    try:
+        number = int(text, 0)
+    except ValueError:
+        return -1
+    return number if 0 <= number < 64 else -1
+
+
+def _socket_wish(keepalive: bool, dscp: str) -> SocketWish | None:
+    return SocketWish(keepalive, _class_of(dscp) if dscp else -1) if keepalive or dscp else None

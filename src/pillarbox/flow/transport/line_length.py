@@ -1,0 +1,30 @@
+"""`message_linelength_limit`: messages with longer lines are not sent (Exim 30.4, RFC 5321 §4.5.3.1.6)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from pillarbox.mail.message import Message
+
+
+def longest_line_beyond(message: Message, limit: int) -> int:
+    """Octets of the longest line when it is longer than `limit`; else 0. Mostly one search that finds nothing."""
+    longest = _beyond(message.headers, limit)
+    held = b""
+    for chunk in message.body.chunks():
+        text = held + chunk if held else chunk
+        longest = max(longest, _beyond(text, limit))
+        held = text[text.rfind(b"\n") + 1 :]
+    return longest
+
+
+def _beyond(text: bytes, limit: int) -> int:
+    if len(text) <= limit:
+        return 0
+    return max((len(found.group()) for found in _longer_than(limit).finditer(text)), default=0)
+
+
+@lru_cache(maxsize=16)
+def _longer_than(limit: int) -> re.Pattern[bytes]:
+    return re.compile(rb"[^\n]{%d,}+" % (limit + 1))

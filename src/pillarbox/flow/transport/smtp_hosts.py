@@ -1,0 +1,90 @@
+"""The hosts of a delivery: the router's, or the transport's own (`hosts`, `hosts_override`), and those to fall back on (Exim 30.4, 30.5).
+
+A transport's own list is expanded for each delivery, shuffled when `hosts_randomize` says so, and looked up. A host that has no address is
+passed over while there are others; one that is this machine ends the delivery, unless `allow_localhost` is set.
+
+Known gap: names are looked up with the resolver's usual rules, whatever `dns_qualify_single` and `gethostbyname` say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pillarbox.flow.route.hosts import addresses_of, is_ip_address, is_local_address
+from pillarbox.flow.route.result import Host
+from pillarbox.flow.route.route_rules import Divider, HostItem, parse_hosts
+from pillarbox.flow.route.services import RouteServices
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+
+
+class NoHosts(Exception):
+    """The delivery cannot be tried. `str()` is for the log."""
+
+    def __init__(self, text: str, *, retry_key: str = "", is_panic: bool = False) -> None:
+        super().__init__(text)
+        self.retry_key = retry_key
+        self.is_panic = is_panic
+
+
+class HostWishes(msgspec.Struct, frozen=True):
+    """What the transport's options say."""
+
+    transport: str
+    is_random: bool
+    allow_localhost: bool
+
+
+async def listed_hosts(
+    template: Template, wishes: HostWishes, scope: Scope, services: RouteServices
+) -> tuple[Host, ...]:
+    """The hosts of a list option. Raises NoHosts."""
+    items = _in_order(await _expanded(template, wishes, scope), wishes, services)
+    found = [await _look_up(item, wishes, services) for item in items]
+    hosts = tuple(host for host in found if isinstance(host, Host))
+    unknown = [name for name in found if isinstance(name, str)]
+    if not hosts and unknown:
+        raise NoHosts(f"failed to lookup IP address for {unknown[-1]}", retry_key=f"R:{unknown[-1]}")
+    return hosts
+
+
+async def _expanded(template: Template, wishes: HostWishes, scope: Scope) -> list[HostItem | Divider]:
+    try:
+        text = await template.expand(scope)
+        return parse_hosts(text)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        what = f'failed to expand list of hosts "{template.source}" in {wishes.transport} transport: {error}'
+        raise NoHosts(what, is_panic=True) from error
+    except ValueError as error:
+        raise NoHosts(f"{wishes.transport} transport: {error}", is_panic=True) from error
+
+
+def _in_order(
+    items: list[HostItem | Divider], wishes: HostWishes, services: RouteServices
+) -> Iterator[HostItem]:
+    """Groups between `+` are shuffled each by itself."""
+    group: list[HostItem] = []
+    for item in (*items, "+"):
+        if isinstance(item, HostItem):
+            group.append(item)
+            continue
+        if wishes.is_random:
+            services.random.shuffle(group)
+        yield from group
+        group = []
+
+
+async def _look_up(item: HostItem, wishes: HostWishes, services: RouteServices) -> Host | str:
+    """The host, or the name that has no address. Raises NoHosts."""
+    if is_ip_address(item.name):
+        addresses: tuple[str, ...] = (item.name,)
+    else:
+        addresses = (await addresses_of(item.name, services)).addresses
+    if not addresses:
+        return item.name
+    if not wishes.allow_localhost and any(is_local_address(address, services) for address in addresses):
+        raise NoHosts(f"{wishes.transport} transport found host {item.name} to be local", is_panic=False)
+    return Host(item.name, addresses, item.port)

@@ -1,0 +1,139 @@
+"""From the smtp transport's lists of hosts to the manners for one host (Exim 30.4).
+
+What is the same for every host is settled when the configuration is loaded; a list is asked, and a string expanded, only where one is set.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pillarbox.flow.transport.attempt.habits import Manners
+from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.login import Outbound
+from pillarbox.flow.transport.smtp_options import SmtpOptions
+from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.hosts import HostList, HostSubject
+from pillarbox.ports.network import TlsWish
+
+_EVERYONE = "*"
+_LISTS = (
+    "hosts_avoid_esmtp",
+    "hosts_avoid_pipelining",
+    "hosts_avoid_tls",
+    "hosts_require_auth",
+    "hosts_require_tls",
+    "hosts_try_auth",
+    "serialize_hosts",
+    "tls_verify_hosts",
+)
+_WITH_DEFAULT = ("hosts_try_chunking", "hosts_try_prdr", "tls_try_verify_hosts", "tls_verify_cert_hostnames")
+_TEMPLATES = (
+    "helo_data",
+    "tls_certificate",
+    "tls_privatekey",
+    "tls_crl",
+    "tls_require_ciphers",
+    "tls_sni",
+    "tls_verify_certificates",
+)
+
+
+def usual_manners(options: SmtpOptions, *, is_tls_first: bool) -> Manners | None:
+    """The manners for every host, when no list tells them apart and nothing is expanded."""
+    if any(getattr(options, name) for name in _LISTS):
+        return None
+    given = [getattr(options, name) for name in _WITH_DEFAULT]
+    if any(hosts is not None and hosts.source not in ("", _EVERYONE) for hosts in given):
+        return None
+    for name in _TEMPLATES:
+        template = getattr(options, name)
+        if template is not None and not template.is_constant and template.source != "$primary_hostname":
+            return None
+    is_in = {name: _is_all(getattr(options, name)) for name in _WITH_DEFAULT}
+    texts = {name: constant(getattr(options, name)) for name in _TEMPLATES}
+    return _manners(options, is_in, texts, is_tls_first=is_tls_first)
+
+
+def _is_all(hosts: HostList | None) -> bool:
+    return hosts is not None and hosts.source == _EVERYONE
+
+
+def constant(template: Template | None) -> str:
+    """What it always is; empty when it is unset or depends."""
+    return ((template.node.constant if template is not None else "") or "").strip()
+
+
+async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_tls_first: bool) -> Manners:
+    """Raises ExpansionDeferred, ExpansionFailed."""
+    subject = HostSubject(target.address, lambda: target.name)
+    here = scope.with_facet(Outbound, Outbound(target.name, target.address, target.port))
+    is_in: dict[str, bool] = {}
+    for name in (*_LISTS, *_WITH_DEFAULT):
+        hosts: HostList | None = getattr(options, name)
+        is_in[name] = hosts is not None and (_is_all(hosts) or await hosts.matches(subject, here))
+    texts = {name: await _text(getattr(options, name), here, name) for name in _TEMPLATES}
+    return _manners(options, is_in, texts, is_tls_first=is_tls_first)
+
+
+async def _text(template: Template | None, scope: Scope, name: str) -> str:
+    if template is None:
+        return ""
+    try:
+        return (await template.expand(scope)).strip()
+    except ForcedFailure:
+        if name == "helo_data":
+            raise
+        return ""
+    except ExpansionFailed as error:
+        raise ExpansionFailed(f"failed to expand {name}: {error}") from error
+
+
+def _manners(
+    options: SmtpOptions, is_in: dict[str, bool], texts: dict[str, str], *, is_tls_first: bool
+) -> Manners:
+    tls = "try"
+    if is_tls_first:
+        tls = "first"
+    elif is_in.get("hosts_require_tls"):
+        tls = "require"
+    elif is_in.get("hosts_avoid_tls"):
+        tls = "avoid"
+    auth = "no"
+    if is_in.get("hosts_require_auth"):
+        auth = "require"
+    elif is_in.get("hosts_try_auth"):
+        auth = "try"
+    return Manners(
+        tls=tls,
+        tls_wish=_wish(is_in, texts),
+        clear_after_tls_failure=options.tls_tempfail_tryclear,
+        auth=auth,
+        chunking=is_in["hosts_try_chunking"],
+        prdr=is_in["hosts_try_prdr"],
+        pipelining=not is_in.get("hosts_avoid_pipelining"),
+        esmtp=not is_in.get("hosts_avoid_esmtp"),
+        is_serial=is_in.get("serialize_hosts", False),
+        helo=texts["helo_data"],
+    )
+
+
+def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:
+    verify: Literal["no", "try", "require"] = "no"
+    if is_in.get("tls_verify_hosts"):
+        verify = "require"
+    elif is_in["tls_try_verify_hosts"]:
+        verify = "try"
+    authorities = texts["tls_verify_certificates"]
+    return TlsWish(
+        verify=verify,
+        verifies_name=is_in["tls_verify_cert_hostnames"],
+        ca_file="" if authorities == "system" else authorities,
+        has_no_authorities=not authorities,
+        client_certificate=texts["tls_certificate"],
+        client_key=texts["tls_privatekey"],
+        crl=texts["tls_crl"],
+        ciphers=texts["tls_require_ciphers"],
+        sni=texts["tls_sni"],
+    )

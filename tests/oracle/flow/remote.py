@@ -1,0 +1,430 @@
+"""Mail to other hosts: the same configuration, messages and scripted hosts for the real Exim and for ours (Exim chapters 28, 30, 33, 49).
+
+A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each line says one thing:
+
+    main: router: transport: auth: retry: routers: transports:   a line of that part of the configuration; the last two: whole drivers
+    driver: lmtp                            of the transport, in place of smtp
+    send: a@d.test b@d.test [-odq …]        a message to these, from `from:` (alice@example.net), its text from `message:`
+    do: -qf                                 another command; `{1}` stands for the first message's id
+    dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
+    h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
+    file NAME: text                         below TOP/files
+    differs: hints …                        what differs on purpose, and is not compared
+
+Compared: what each host heard, main log, panic log, exit codes, what is left in the queue, retry hints, what came to the sender.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import trustme
+from tests.oracle.flow.scripted import ScriptedPeer
+from tests.oracle.flow.world import inside
+from tests.support.dns_server import DnsServer
+
+USER = "Debian-exim"
+"""Whom Debian's exim gives its files to."""
+FOLDER = Path(__file__).parent / "remote"
+CONFIG = """\
+spool_directory = TOP/spool
+log_file_path = TOP/log/%slog
+primary_hostname = mx.example.org
+qualify_domain = example.org
+exim_user = Debian-exim
+exim_group = Debian-exim
+trusted_users = root
+never_users =
+keep_environment =
+timezone = UTC
+disable_ipv6
+tls_advertise_hosts =
+queue_run_in_order
+received_header_text = Received: by mx.example.org id $message_exim_id
+{main}
+begin routers
+own:
+  driver = accept
+  domains = example.org : example.net
+  transport = box
+{routers}
+out:
+  driver = manualroute
+  route_list = * {hosts} byname
+  transport = smtp
+{router}
+begin transports
+box:
+  driver = appendfile
+  file = TOP/out/box
+  user = mail
+smtp:
+  driver = {driver}
+{transport}
+{transports}
+begin retry
+{retry}
+begin authenticators
+{auth}
+"""
+TIMEOUTS = "command_timeout = 1s\nconnect_timeout = 1s\ndata_timeout = 1s\nfinal_timeout = 1s\n"
+MESSAGES = {
+    "plain": b"From: alice@example.net\nTo: bob@d.test\nSubject: test\n\nbody line\n.dot\n..two\nend\n",
+    "empty": b"From: alice@example.net\n\n",
+    "8bit": "From: alice@example.net\nSubject: latin\n\nbody ä\n".encode(),
+    "utf8": "From: alice@example.net\nSubject: grüße\n\nbody ä\n".encode(),
+    "long": b"From: alice@example.net\nSubject: long\n\n" + b"x" * 1200 + b"\nend\n",
+    "big": b"From: alice@example.net\nSubject: big\n\n" + b"0123456789abcdef\n" * 20000,
+    "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
+}
+LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "dns")
+
+
+class Scenario(msgspec.Struct):
+    name: str
+    parts: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    hosts: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    commands: list[str] = msgspec.field(default_factory=list)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    driver: str = "smtp"
+    sender: str = "alice@example.net"
+    message: str = "plain"
+    differs: set[str] = msgspec.field(default_factory=set)
+    """Fields of Seen that are not compared."""
+
+
+class Seen(msgspec.Struct):
+    heard: dict[str, list[list[str]]]
+    log: list[str]
+    panic: list[str]
+    ends: list[str]
+    queue: list[str]
+    hints: list[str]
+    box: list[str]
+    out: dict[str, str]
+
+
+@cache
+def scenarios() -> dict[str, Scenario]:
+    found: dict[str, Scenario] = {}
+    for path in sorted(FOLDER.glob("*.txt")):
+        for text in re.split(r"(?m)^== ", path.read_text("utf-8"))[1:]:
+            scenario = _read(text)
+            assert f"{path.stem}/{scenario.name}" not in found, scenario.name
+            found[f"{path.stem}/{scenario.name}"] = scenario
+    return found
+
+
+def _read(text: str) -> Scenario:
+    name, _, rest = text.partition("\n")
+    scenario = Scenario(name.strip())
+    for line in rest.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        word, colon, value = line.partition(":")
+        assert colon, line
+        value = value.removeprefix(" ")
+        if word in LISTS:
+            scenario.parts.setdefault(word, []).append(value)
+        elif re.fullmatch(r"h\d", word):
+            scenario.hosts.setdefault(word, []).append(value)
+        elif word in ("send", "do"):
+            scenario.commands.append(value if word == "do" else f"send {value}")
+        elif word.startswith("file "):
+            scenario.files[word.removeprefix("file ")] = value
+        elif word == "differs":
+            scenario.differs = set(value.split())
+        elif word == "driver":
+            scenario.driver = value
+        elif word == "from":
+            scenario.sender = value
+        elif word == "message":
+            scenario.message = value
+        else:
+            raise AssertionError(line)
+    if not scenario.commands:
+        scenario.commands = ["send a@d.test"]
+    if not scenario.hosts:
+        scenario.hosts = {"h1": ["PIPELINING SIZE=50000000 8BITMIME"]}
+    return scenario
+
+
+def write_config(scenario: Scenario, top: Path) -> None:
+    parts = {word: "\n".join(scenario.parts.get(word, [])) for word in LISTS}
+    given = "".join(parts["transport"])
+    times = (
+        ""
+        if scenario.driver == "lmtp"
+        else "".join(f"  {line}\n" for line in TIMEOUTS.splitlines() if line.split()[0] not in given)
+    )
+    listed = '"' + " : ".join(f"{host}.test" for host in sorted(scenario.hosts)) + '"'
+    text = CONFIG.format(
+        main=parts["main"],
+        routers=parts["routers"],
+        router=_indented(parts["router"]),
+        driver=scenario.driver,
+        transport=times + _indented(parts["transport"]),
+        transports=parts["transports"],
+        retry=parts["retry"] or "* * F,1h,15m",
+        auth=parts["auth"],
+        hosts=listed,
+    )
+    if "driver =" in parts["router"]:
+        text = re.sub(r"(?m)^out:\n.*\n.*\n.*\n", "out:\n", text)
+    (top / "conf").write_text(text.replace("TOP", str(top)))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def prepare(scenario: Scenario, top: Path) -> dict[str, Path]:
+    """A fresh sandbox; what it lays over the machine's files."""
+    shutil.rmtree(top, ignore_errors=True)
+    for directory in ("spool", "log", "out", "files", "over"):
+        (top / directory).mkdir(parents=True)
+    for directory in ("spool", "log"):
+        shutil.chown(top / directory, USER, USER)
+    (top / "out").chmod(0o1777)
+    (top / "resolv").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    (top / "hosts").write_text("127.0.0.1 localhost\n")
+    for name, text in scenario.files.items():
+        path = top / "files" / name
+        path.write_text(text.replace("\\n", "\n").replace("TOP", str(top)) + "\n")
+        path.chmod(0o755)
+    for name, data in certificates().items():
+        (top / "files" / name).write_bytes(data)
+    write_config(scenario, top)
+    return {"/etc/resolv.conf": top / "resolv", "/etc/hosts": top / "hosts"}
+
+
+def zone_of(scenario: Scenario) -> str:
+    lines = [f"h{n}.test A 127.0.0.{10 + n}" for n in range(1, 10)]
+    lines += ["d.test MX 10 h1.test", "d.test MX 20 h2.test", "e.test MX 10 h1.test"]
+    return "\n".join(lines + scenario.parts.get("dns", []))
+
+
+# Certificates
+
+
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@cache
+def certificates() -> dict[str, bytes]:
+    ours = _authority().issue_cert("client.test")
+    return {
+        "ca.pem": _authority().cert_pem.bytes(),
+        "other-ca.pem": trustme.CA().cert_pem.bytes(),
+        "client.pem": ours.cert_chain_pems[0].bytes(),
+        "client.key": ours.private_key_pem.bytes(),
+    }
+
+
+def tls_of(host: str, ways: str) -> ssl.SSLContext | None:
+    if "tls" not in ways:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority().issue_cert("other.test" if "wrong-name" in ways else f"{host}.test").configure_cert(context)
+    if "tls12" in ways:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if "client-cert" in ways:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        _authority().configure_trust(context)
+    return context
+
+
+# Running
+
+
+def by_real(exim: str, top: Path, scenario: Scenario) -> Seen:
+    """As the machine's set-uid exim with /etc/exim4/exim4.conf: it starts itself again for bounces."""
+    over = prepare(scenario, top)
+    program = top / "exim4"
+    shutil.copy(exim, program)
+    program.chmod(0o4755)
+    over |= {"/etc/exim4/exim4.conf": top / "conf", "/usr/sbin/exim4": program}
+    over["/usr/sbin/exim"] = program
+    dump = Path(exim).resolve().parent / "exim_dumpdb"
+    found = str(dump) if dump.exists() else shutil.which("exim_dumpdb")
+    return inside(
+        lambda: play(scenario, top, ["/usr/sbin/exim4"], [found] if found else []), over, top / "over"
+    )
+
+
+def by_ours(top: Path, scenario: Scenario) -> Seen:
+    binaries = Path(sys.executable).parent
+    over = prepare(scenario, top)
+    exim = [str(binaries / "exim"), "-C", str(top / "conf")]
+    return inside(lambda: play(scenario, top, exim, [str(binaries / "exim_dumpdb")]), over, top / "over")
+
+
+def play(scenario: Scenario, top: Path, exim: list[str], dump: list[str]) -> Seen:
+    """In a world of its own."""
+    names = NameServer(zone_of(scenario))
+    peers = {
+        host: ScriptedPeer(f"127.0.0.{10 + int(host[1:])}", script, tls_of(host, " ".join(script)))
+        for host, script in scenario.hosts.items()
+    }
+    ends: list[str] = []
+    try:
+        ends.extend(_run(command, scenario, top, exim) for command in scenario.commands)
+    finally:
+        for peer in peers.values():
+            peer.close()
+        names.close()
+    return see(top, {host: peer.heard for host, peer in peers.items()}, ends, dump)
+
+
+def _run(command: str, scenario: Scenario, top: Path, exim: list[str]) -> str:
+    ids = ids_of(top)
+    words = command.split()
+    text = b""
+    if words[0] == "send":
+        words = ["-odi", "-oi", "-f", scenario.sender, *words[1:]]
+        text = MESSAGES[scenario.message]
+        if "-odq" in words:
+            words.remove("-odi")
+    words = [ids[int(word[1]) - 1] if re.fullmatch(r"\{\d\}", word) else word for word in words]
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    ended = subprocess.run(
+        [*exim, *words],
+        input=text,
+        cwd=top,
+        capture_output=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+    said = (ended.stdout + ended.stderr).decode("utf-8", "replace")
+    lines = said.splitlines()
+    kept = [line for line in lines if not (_PANIC.match(line) or any(word in line for word in _NOISE))]
+    said = "\n".join(kept)
+    return f"{ended.returncode} {said}"
+
+
+class NameServer:
+    """On port 53 of this world."""
+
+    def __init__(self, zone: str) -> None:
+        import socket
+
+        self._server = DnsServer(zone)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 53))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            data, peer = self._socket.recvfrom(4096)
+            if not data:
+                return
+            packet = self._server.answer(data, "udp")
+            if packet is not None:
+                self._socket.sendto(packet, peer)
+
+    def close(self) -> None:
+        import socket
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as some:
+            some.sendto(b"", ("127.0.0.1", 53))
+        self._thread.join(2)
+        self._socket.close()
+
+
+# Looking
+
+_ID = re.compile(r"\b(?:[Ee])?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
+_TIMES = re.compile(
+    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}"
+)
+_TLS = re.compile(r"X=TLS1\.[23]:\S+")
+_PANIC = re.compile(r"\d{4}-\d\d-\d\d ")
+"""Lines of the panic log, which the real one says aloud too."""
+_NOISE = ("purging the environment", "Suggested action")
+
+
+def ids_of(top: Path) -> list[str]:
+    log = _text(top / "log" / "mainlog")
+    return list(dict.fromkeys(_ID.findall("\n".join(line for line in log.splitlines() if " <= " in line))))
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "surrogateescape") if path.exists() else ""
+
+
+def plain(text: str, top: Path) -> str:
+    text = _ID.sub("ID", text).replace(str(top), "TOP")
+    text = _TLS.sub("X=TLS", _TIMES.sub("TIME", text))
+    return re.sub(r"\bpid=\d+", "", text)
+
+
+def _log_of(path: Path, top: Path) -> list[str]:
+    """Message by message, in the order of their reception: the lines of a message and its bounce may come in any order."""
+    lines = [line[20:] for line in _text(path).splitlines()]
+    order = {message_id: number for number, message_id in enumerate(ids_of(top), 1)}
+    lines.sort(key=lambda line: order.get(line.partition(" ")[0], 0))
+    shown = [plain(line, top) for line in lines]
+    return [line for line in shown if not any(word in line for word in _NOISE) and " <= " not in line]
+
+
+def see(top: Path, heard: dict[str, list[list[str]]], ends: list[str], dump: list[str]) -> Seen:
+    box = _text(top / "out" / "box")
+    text = plain(box, top)
+    return Seen(
+        {host: [[plain(line, top) for line in talk] for talk in talks] for host, talks in heard.items()},
+        _log_of(top / "log" / "mainlog", top),
+        _log_of(top / "log" / "paniclog", top),
+        [plain(end, top) for end in ends],
+        _queue(top),
+        _hints(top, dump),
+        [_bounce(message) for message in re.split(r"(?m)^(?=From MAILER-DAEMON )", text) if message.strip()],
+        {
+            path.name: plain(_text(path), top)
+            for path in sorted((top / "out").iterdir())
+            if not path.name.startswith("box")
+        },
+    )
+
+
+def _queue(top: Path) -> list[str]:
+    """The addresses that are left, message by message."""
+    binary = Path(sys.executable).parent / "exim"
+    left = subprocess.run(
+        [str(binary), "-C", str(top / "conf"), "-bpr"], capture_output=True, timeout=60, check=False
+    )
+    text = left.stdout.decode("utf-8", "replace")
+    return sorted(
+        re.sub(r"^ *\w+ +[\d.]+K? +", "", plain(line, top)) for line in text.splitlines() if line.strip()
+    )
+
+
+def _hints(top: Path, dump: list[str]) -> list[str]:
+    if not dump or not list((top / "spool").glob("db/*")):
+        return []
+    shown = subprocess.run([*dump, str(top / "spool"), "retry"], capture_output=True, timeout=30, check=False)
+    text = plain(shown.stdout.decode("utf-8", "replace"), top)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return sorted(line for line in lines if not line.startswith(("TIME", "**")))
+
+
+def _bounce(text: str) -> str:
+    """What it tells the sender: the part that people read, behind the opening words; another message as it is."""
+    found = re.search(r"(?s)\n\n\s*(\S+@\S+\n    .*?)\n+--", text)
+    return found.group(1) if found else re.sub(r"(?m)^(Message-Id|Date|X-Mailer): .*\n", "", text)[:3000]
+
+
+def compared(seen: Seen, scenario: Scenario) -> dict[str, object]:
+    return {name: value for name, value in msgspec.to_builtins(seen).items() if name not in scenario.differs}

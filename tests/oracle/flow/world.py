@@ -1,0 +1,75 @@
+"""A little world for one test: a thread with a network and a mount table of its own (Linux namespaces), where ports 25 and 53 are free.
+
+Commands started, sockets opened and threads begun by what runs in it see loopback alone, and the name server and hosts file that the
+test wants. The machine outside notices nothing. Needs root, or whoever may unshare.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
+_SIOCSIFFLAGS, _IFF_UP, _IFF_LOOPBACK, _IFF_RUNNING = 0x8914, 1, 8, 64
+
+
+class NoWorld(Exception):
+    """We may not make one here."""
+
+
+def inside(work: Callable[[], T], files: dict[str, Path], over: Path) -> T:
+    """`work()` in a world where `files` (beneath /etc and /usr/sbin) are others: path → what is seen there. `over`: an empty directory for
+    that. Raises NoWorld, and what it raises."""
+    results: list[T] = []
+    troubles: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            _leave()
+            _lay_over(files, over)
+            results.append(work())
+        except BaseException as error:
+            troubles.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if troubles:
+        raise troubles[0]
+    return results[0]
+
+
+def _leave() -> None:
+    """Of this thread alone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET):
+        raise NoWorld(os.strerror(ctypes.get_errno()))
+    with socket.socket() as some:
+        flags = _IFF_UP | _IFF_LOOPBACK | _IFF_RUNNING
+        fcntl.ioctl(some, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags))
+
+
+def _lay_over(files: dict[str, Path], over: Path) -> None:
+    """The directories of `files` become layers of their own on a tmpfs, so that what is not there yet can be put there."""
+    commands = ["mount --make-rprivate /", f"mkdir -p {over}", f"mount -t tmpfs none {over}"]
+    for number, directory in enumerate(sorted({"/" + "/".join(place.split("/")[1:-1]) for place in files})):
+        top = next(each for each in ("/etc", "/usr/sbin") if directory.startswith(each))
+        if f"-o lowerdir={top}," not in " ".join(commands):
+            upper, work = f"{over}/{number}", f"{over}/{number}.work"
+            commands.append(f"mkdir {upper} {work}")
+            commands.append(f"mount -t overlay none -o lowerdir={top},upperdir={upper},workdir={work} {top}")
+        commands.append(f"mkdir -p {directory}")
+    commands += [f"rm -f {place} && cp -p {seen} {place}" for place, seen in files.items()]
+    ended = subprocess.run(" && ".join(commands), shell=True, capture_output=True, timeout=10, check=False)
+    if ended.returncode:
+        raise NoWorld(ended.stderr.decode("utf-8", "replace"))
