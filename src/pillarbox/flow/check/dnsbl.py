@@ -28,6 +28,10 @@ Note = Callable[[str, str], None]
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
+def _say_nothing(selector: str, line: str) -> None:
+    return None
+
+
 class DnslistsError(ValueError):
     """An item that cannot be read; `str()` says which and why."""
 
@@ -123,7 +127,7 @@ def _addresses(text: str, source: str) -> tuple[int, ...]:
         raise DnslistsError(f'malformed address in dnslists item "{source}": {error}') from None
 
 
-async def find(items: list[Item], host_address: str, resolver: Resolver, note: Note) -> Listing | None:
+async def find(items: list[Item], host_address: str, resolver: Resolver, note: Note = _say_nothing) -> Listing | None:
     """The first listing. `note` gets (log selector or nothing, line). Raises Undecided."""
     for item in items:
         listing = await _find_item(item, item.keys or (host_address,), resolver, note)
@@ -157,7 +161,7 @@ async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver, note
         text = texts.records[0].data if texts.records else ""
         return Listing(item.told, ", ".join(map(str, addresses)), text, key)
     if is_unknown and item.unknown == "defer":
-        raise Undecided
+        raise Undecided(item.asked)
     return Listing(item.told, "", "", keys[0]) if is_unknown and item.unknown == "include" else None
 
 
