@@ -73,6 +73,8 @@ class _Saying(Modifier):
 
     __slots__ = ("_text",)
 
+    name = ""
+
     def __init__(self, text: str) -> None:
         self._text = text
 
@@ -87,10 +89,11 @@ class _Saying(Modifier):
 class _Spoken(Condition):
     """A condition that says its answer, and what that means for the statement."""
 
-    __slots__ = ("_failure", "_is_negated", "_of")
+    __slots__ = ("_failure", "_is_negated", "_of", "name")
 
     def __init__(self, of: Condition, failure: str, *, is_negated: bool) -> None:
         self._of = of
+        self.name = of.name  # type: ignore[misc]
         self._failure = failure
         self._is_negated = is_negated
 

@@ -1,16 +1,22 @@
 """`exinext [-C FILE] [-DNAME=TEXT] WHAT ...`: when a domain, an address or a message is tried again (Exim 54.10).
 
-It tells the records whose key names it. The hosts of a domain are not looked up: ask for a host by its name.
+It tells the records whose key names it, and those of the hosts that an address, or `postmaster` of a domain, would be sent to.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
 from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, path_of, stamp
+
+_HOST = re.compile(r"^  host (\S+) +\[([^\]]+)\]", re.MULTILINE)
 
 
 def main() -> None:
@@ -28,12 +34,23 @@ def run(arguments: list[str]) -> int:
     except NoHints:
         known = []
     for word in read.words:
-        _tell(word, known, config)
+        _tell(word, known, hosts_of(word, config, read.macros))
     return 0
 
 
-def _tell(word: str, known: list[Entry], config: Path) -> None:
-    found = [entry for entry in known if _concerns(entry.key, word.lower())]
+def hosts_of(word: str, config: Path, macros: Mapping[str, str]) -> list[str]:
+    """`name:address` of each host that `exim -bt` names; none where the configuration cannot be asked."""
+    from pillarbox.app.asking.routing import test_addresses
+
+    said = io.StringIO()
+    address = word if "@" in word else f"postmaster@{word}"
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+        test_addresses(config, (address,), macros)
+    return [f"{name}:{ip}".lower() for name, ip in _HOST.findall(said.getvalue())]
+
+
+def _tell(word: str, known: list[Entry], hosts: list[str]) -> None:
+    found = [entry for entry in known if _concerns(entry.key, word.lower()) or _is_of(entry.key, hosts)]
     if not found:
         print(f"No retry data found for {word}")
     for entry in found:
@@ -44,6 +61,12 @@ def _tell(word: str, known: list[Entry], config: Path) -> None:
         print(f"  next try at:  {stamp(entry.next_try)}")
         if entry.is_expired:
             print("  past final cutoff time")
+
+
+def _is_of(key: str, hosts: list[str]) -> bool:
+    """`T:name:address`, perhaps with `:message` behind it."""
+    rest = key[2:].lower()
+    return key.startswith("T:") and any(rest == host or rest.startswith(f"{host}:") for host in hosts)
 
 
 def _concerns(key: str, word: str) -> bool:
