@@ -174,22 +174,30 @@ class Crash:
                     await self._send(reader, writer)
                 await _say(reader, writer, "QUIT")
 
-    def _new_marker(self, kind: str) -> str:
-        self._number += 1
-        return f"{kind}{self._number}"
+    def _kinds(self) -> tuple[str, tuple[int, ...]]:
+        """Letters, and how many of each."""
+        return "lsbdgh", (60, 20, 5, 8, 5, 2)
 
-    async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        kind = self._chance.choices("lsbdgh", (60, 20, 5, 8, 5, 2))[0]
-        marker, name = self._new_marker(kind), self.daemon.admin.name
+    def _recipients(self, kind: str) -> list[str]:
         domains = {
             "s": ["sink.test"],
             "b": ["localhost", "sink.test"],
             "d": ["later.test"],
             "g": ["gone.test"],
         }
-        await _say(reader, writer, f"MAIL FROM:<{name}@localhost>")
-        for domain in domains.get(kind, ["localhost"]):
-            await _say(reader, writer, f"RCPT TO:<{name}@{domain}>")
+        return [f"{self.daemon.admin.name}@{domain}" for domain in domains.get(kind, ["localhost"])]
+
+    def _new_marker(self, kind: str) -> str:
+        self._number += 1
+        return f"{kind}{self._number}"
+
+    async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        letters, weights = self._kinds()
+        kind = self._chance.choices(letters, weights)[0]
+        marker = self._new_marker(kind)
+        await _say(reader, writer, f"MAIL FROM:<{self.daemon.admin.name}@localhost>")
+        for recipient in self._recipients(kind):
+            await _say(reader, writer, f"RCPT TO:<{recipient}>")
         if await _say(reader, writer, "DATA") != 354:
             self.load.refused += 1
             return

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from tests.process.crash import Crash
+from tests.process.crash_local import LocalCrash
 from tests.process.daemon import Daemon, wait_until
 from tests.process.prepared import LATER, command, edit, prepared
 
@@ -40,6 +41,14 @@ def test_loses_nothing_when_killed_under_load() -> None:
     assert is_well, "\n".join([*crash.problems[:20], crash.summary()])
     assert crash.kills.total() >= 1
     assert len(crash.load.accepted) >= 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can deliver as other users")
+def test_loses_and_doubles_nothing_of_what_is_delivered_as_users() -> None:
+    crash = LocalCrash(30_000 if LONG else 3_000, 120.0 if LONG else 4.0, seed=21)
+    is_well = asyncio.run(crash.run())
+    assert is_well, "\n".join([*crash.problems[:20], crash.summary()])
+    assert len(crash.load.accepted) >= 50
 
 
 def test_takes_over_the_journals_of_workers_that_there_are_no_more() -> None:

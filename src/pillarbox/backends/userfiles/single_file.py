@@ -13,6 +13,9 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
+
+import msgspec
 
 from pillarbox.backends.userfiles.existing import check_format, open_mailbox
 from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
@@ -50,8 +53,16 @@ def append(work: FileWork, body: Body) -> tuple[Written, int]:
 def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
     before = os.fstat(descriptor)
     check_format(work, descriptor)
-    if work.is_repeat and work.proof and holds(descriptor, before.st_size, work.proof):
-        return Written(work.path, before.st_ino, before.st_size), before.st_dev
+    if work.is_repeat and before.st_size:
+        if work.proof and (present := find_earlier(descriptor, before.st_size, work, body)) >= 0:
+            if present == before.st_size:
+                return Written(work.path, before.st_ino, before.st_size), before.st_dev
+            os.ftruncate(descriptor, present)
+        elif os.pread(descriptor, 1, before.st_size - 1) != b"\n" and work.kind == "mbox":
+            work = msgspec.structs.replace(
+                work, head=b"\n\n" + work.head
+            )  # behind what was cut off by a kill
+        before = os.fstat(descriptor)
     known = work.quota.known_size if work.quota is not None else -1
     check_quota(work, known if known >= 0 else before.st_size, 0)
     os.set_blocking(descriptor, True)
@@ -66,7 +77,7 @@ def _pieces(work: FileWork, body: Body, descriptor: int, present: int) -> Iterat
     if work.kind == "mbx":
         if present == 0:
             yield file_header(time.time())
-        yield message_header(len(work.head) + body.size + len(work.tail), time.time())
+        yield _own_line(work, body)
     yield work.head
     yield from body.chunks()
     yield work.tail
@@ -107,13 +118,37 @@ def _put_back_on_trouble(descriptor: int, before: os.stat_result, path: str) -> 
         raise writing_trouble(error, path) from None
 
 
-def holds(descriptor: int, size: int, proof: bytes) -> bool:
-    """Whether the file holds the message, as far as its end was searched."""
-    if size < len(proof):
-        return False
+def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
+    """What an attempt before this one left: `size`, the file holds all of the message; less, it holds a part at its end, which begins there,
+    for that attempt was killed; -1, it holds nothing of it, as far as its end was searched."""
+    pieces = chain((work.head,), body.chunks(), (work.tail,))
+    first = b"".join(islice(pieces, 4))
+    at = first.find(work.proof)
     start = max(0, size - _LOOK_BACK) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
     with mmap.mmap(descriptor, size - start, access=mmap.ACCESS_READ, offset=start) as content:
-        return content.rfind(proof) >= 0
+        found = content.rfind(work.proof)
+        if found < 0:
+            return -1
+        in_front = len(_own_line(work, body)) + at
+        return _compare(content, found, chain((first[at:],), pieces), size, start + found - in_front)
+
+
+def _own_line(work: FileWork, body: Body) -> bytes:
+    """What MBX puts before a message."""
+    size = len(work.head) + body.size + len(work.tail)
+    return message_header(size, time.time()) if work.kind == "mbx" else b""
+
+
+def _compare(content: mmap.mmap, found: int, expected: Iterable[bytes], size: int, begin: int) -> int:
+    """As `find_earlier`. What differs was changed since by somebody who reads the mailbox: it is there."""
+    position = found
+    for piece in expected:
+        there = content[position : position + len(piece)]
+        if there != piece:
+            is_cut = position + len(there) == len(content) and piece.startswith(there)
+            return max(0, begin) if is_cut else size
+        position += len(piece)
+    return size
 
 
 def _into_pipe(work: FileWork, body: Body, descriptor: int) -> Written:
