@@ -35,7 +35,7 @@ _ENVELOPE: tuple[tuple[str, Kind], ...] = (("env-from", "F"), ("env-to", "T"))
 def show_rewritten(path: Path, words: Sequence[str], *, macros: Mapping[str, str] | None = None) -> int:
     """Each word as each kind of address. 1: the configuration is no good, or a lookup failed."""
     if not words:
-        print("exim: -brw needs an address argument", file=sys.stderr)
+        print("-brw needs an address argument")
         return 1
     config = load_or_complain(path, macros)
     if config is None:
@@ -106,7 +106,7 @@ def show_retry_rule(
 ) -> int:
     """The rule for an address, perhaps a second one, perhaps an error. `sender`: what `-f` gave, empty or `<>` the null one."""
     if not words:
-        print("exim: -brt needs a domain or address argument", file=sys.stderr)
+        print("-brt needs a domain or address argument")
         return 1
     config = load_or_complain(path, macros)
     if config is None:

@@ -128,7 +128,7 @@ def _define(attached: str, rest: Words, read: Arguments, word: str) -> None:
         raise unknown(word)
     name, value = found.group(1), (found.group(2) or "").strip()
     if name in read.macros:
-        raise Unreadable(f"duplicated -D in command line: {name}")
+        raise Unreadable("duplicated -D in command line")
     read.macros[name] = value
 
 
