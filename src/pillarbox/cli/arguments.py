@@ -118,6 +118,8 @@ class Arguments:
         """`-oX`."""
         self.pid_file = ""
         """`-oP`."""
+        self.is_tls_on_connect = False
+        """`-tls-on-connect`: TLS from the start on every SMTP port."""
         self.remove_pid_file = False
         """`-oPX`."""
         self.log_line: str | None = None

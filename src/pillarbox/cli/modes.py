@@ -211,6 +211,7 @@ def _daemon(read: Arguments) -> int:
         is_deaf=read.mode == "queue_daemon",
         macros=read.macros,
         is_quiet=True,
+        is_tls_on_connect=read.is_tls_on_connect,
     )
 
 

@@ -218,6 +218,7 @@ _PLAIN: dict[str, Handle] = {
     "-i": flag("dot_ends", False),
     "-t": flag("extract", True),
     "-ti": lambda attached, rest, read, word: _both(read),
+    "-tls-on-connect": flag("is_tls_on_connect", True),
     "-m": ignore,
     "-n": flag("without_names", True),
     "-N": lambda attached, rest, read, word: _dry(read),

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from pillarbox import __version__
 from pillarbox.app import first_start, privilege
 from pillarbox.app.asking.loading import stamped
@@ -53,9 +55,11 @@ def serve(
     is_deaf: bool = False,
     macros: Mapping[str, str] | None = None,
     is_quiet: bool = False,
+    is_tls_on_connect: bool = False,
 ) -> int:
     """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
-    ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print."""
+    ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print;
+    `is_tls_on_connect`: on every SMTP port."""
     start = None
     if config is None:
         folder = DataFolder(Path(data) if data else _default_folder())
@@ -69,6 +73,10 @@ def serve(
     if interval is None and is_quiet and not _sets_interval(loaded):
         interval = 0.0
     places = [] if is_deaf else _places(loaded, listen, ports)
+    if is_tls_on_connect:
+        places = [
+            msgspec.structs.replace(place, is_tls=place.is_tls or place.role == "smtp") for place in places
+        ]
     count = min(workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
     lock = take_lock(spool)
