@@ -9,6 +9,7 @@ line; without `-oM…` the client is `[192.0.2.1]:1234`, with `-local` a program
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import msgspec
@@ -95,6 +96,8 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     mode = [] if any(word in ("-bS", "-bm", "-t", "-bh") for word in options) else ["-bs"]
     words = [program, "-C", str(place.file), *(["-odq"] if is_queued else []), *options, *mode]
     ended = town.run([word.replace("{dir}", str(directory)) for word in words], scenario.says)
+    if scenario.options != options:
+        _settle(place)
     seen = place.see("")
 
     def lines(data: bytes) -> list[str]:
@@ -103,6 +106,13 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     return Seen(
         lines(ended.out), ended.code, lines(ended.error), seen.main, seen.reject, seen.panic, seen.spool
     )
+
+
+def _settle(place: Place) -> None:
+    """A message of a local program may be taken in behind the command's back."""
+    end = time.monotonic() + 2.0
+    while not place.log("main") and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def without_our_codes(ours: list[str], theirs: list[str]) -> list[str]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import assert_never
 
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
-from pillarbox.mail.envelope import Origin
+from pillarbox.mail.envelope import Origin, Recipient
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.header_lines import shown_headers
 from pillarbox.wire.exim.log_line import printable, sending_host
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
+LOGGED_HEADERS = 8192
+"""Bytes of a refused message's headers that go to rejectlog."""
+LOGGED_RECIPIENTS = 100
 DENIED = "Administrative prohibition"
 DEFERRED = "Temporary local problem - please try later"
 _CODES = re.compile(r"(\d\d\d)\s(?:(\d\.\d\d?\d?\.\d\d?\d?)\s)?")
@@ -61,6 +66,15 @@ def fitting(text: str, code: int) -> str:
     """The text with the usual code instead of one that does not fit."""
     found = _CODES.match(text)
     return f"{code} {text[found.end() :]}" if found is not None and misfit(text, code) else text
+
+
+def rejected_message(sender: str | None, recipients: Sequence[Recipient], headers: bytes) -> str:
+    """Envelope and headers of a refused message, for rejectlog."""
+    shown = [f"<{each.address}>" for each in recipients[:LOGGED_RECIPIENTS]]
+    lines = [f"Envelope-from: <{sender or ''}>"]
+    if shown:
+        lines.append(f"Envelope-to: {f'{chr(10)}    '.join(shown)}")
+    return "\n".join([*lines, shown_headers(headers[:LOGGED_HEADERS])])
 
 
 def describe_host(origin: Origin, style: LogStyle = USUAL) -> str:

@@ -247,6 +247,8 @@ class Session:
     # What verbs use
 
     def reply(self, reply: Reply, *, close: bool = False) -> None:
+        if "no_multiline_responses" in self.memory.controls and "\n" in reply.text:
+            reply = Reply(reply.code, reply.text.partition("\n")[0], reply.enhanced)
         self.engine.reply(reply, close=close)
 
     def update_origin(self, **changes: object) -> None:

@@ -127,7 +127,9 @@ def _addresses(text: str, source: str) -> tuple[int, ...]:
         raise DnslistsError(f'malformed address in dnslists item "{source}": {error}') from None
 
 
-async def find(items: list[Item], host_address: str, resolver: Resolver, note: Note = _say_nothing) -> Listing | None:
+async def find(
+    items: list[Item], host_address: str, resolver: Resolver, note: Note = _say_nothing
+) -> Listing | None:
     """The first listing. `note` gets (log selector or nothing, line). Raises Undecided."""
     for item in items:
         listing = await _find_item(item, item.keys or (host_address,), resolver, note)

@@ -37,7 +37,7 @@ def _insert(block: bytes, place: str, line: bytes) -> bytes:
     """One after the other: a later one stands in front of an earlier one at the same place, but for the end."""
     if place == "at_end":
         return block + line
-    cut = 0 if place == "at_start" else _end_of_trace(block, is_resent_too=place == "at_start_rfc")
+    cut = 0 if place == "at_start" else _end_of_trace(block, is_resent_too=True)
     return block[:cut] + line + block[cut:]
 
 

@@ -17,7 +17,7 @@ from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
-from pillarbox.flow.accept.rejection import describe_host, reply_to, with_own_code
+from pillarbox.flow.accept.rejection import describe_host, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
@@ -26,7 +26,6 @@ from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.header_lines import shown_headers
 from pillarbox.wire.exim.log_line import line_completed, line_received
 
 if TYPE_CHECKING:
@@ -52,9 +51,6 @@ FAKE_REPLIES = {
         "4.7.1",
     ),
 }
-LOGGED_HEADERS = 8192
-"""Bytes of a refused message's headers that go to rejectlog."""
-LOGGED_RECIPIENTS = 100
 
 
 async def finish_message(session: Session, transaction: Transaction, message: Message) -> Reply:
@@ -101,7 +97,9 @@ async def clean(state: Finish) -> Reply | None:
     headers = remove_delivery_fields(state.headers)
     local = state.session.local
     options = state.transaction.controls.get("submission")
-    if options is None and local is not None:
+    if "suppress_local_fixups" in state.transaction.controls:
+        options = None
+    elif options is None and local is not None:
         policy = state.session.policy
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
         headers = fix_local(
@@ -255,7 +253,7 @@ def _received_line(state: Finish, envelope: Envelope) -> str:
         state.message,
         style=session.services.log_style,
         is_chunked=state.transaction.is_chunked,
-        is_fake=bool(controls) and not FAKE_REPLIES.keys().isdisjoint(controls),
+        is_fake="fakereject" in controls,
     )
 
 
@@ -277,11 +275,7 @@ def _log_refusal(state: Finish, line: str) -> None:
     if state.session.services.log_style.shows("rejected_header"):
         changes = state.transaction.changes
         headers = apply_changes(state.headers, changes) if changes.added or changes.removed else state.headers
-        recipients = [f"<{r.address}>" for r in state.recipients[:LOGGED_RECIPIENTS]]
-        more = (
-            f"Envelope-from: <{state.sender or ''}>\nEnvelope-to: {f'{chr(10)}    '.join(recipients)}\n"
-            f"{shown_headers(headers[:LOGGED_HEADERS])}"
-        )
+        more = rejected_message(state.sender, state.recipients, headers)
     state.session.log_rejection(f"{state.id} {line}", more)
 
 

@@ -18,6 +18,7 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.submission import fix_local
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
+from pillarbox.flow.accept.rejection import rejected_message
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.acl.finding import ChosenAcl
@@ -127,7 +128,8 @@ async def submit(
     if not recipients:
         services.journal.main(line_received(envelope, message, style=services.log_style))
         if wish.recipients and not wish.extract_recipients:
-            services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients)")
+            why = f": {state.own.log}" if state.own is not None and state.own.log else ""
+            services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients){why}")
         services.journal.main(line_completed(message_id))
         return message_id
     queued = await services.spool.accept(envelope, message)
@@ -149,12 +151,16 @@ async def _checked_by_acl(
     match verdict:
         case Accept():
             return recipients
-        case Discard():
+        case Discard(reason=reason):
+            state.own = reason
             return ()
         case Deny(reason=reason) | Drop(reason=reason) | Defer(reason=reason):
             why = reason.log or reason.peer
             line = f"{state.facts.id} F=<{state.facts.sender or ''}> rejected by non-SMTP ACL{f': {why}' if why else ''}"
             services.journal.main(line)
+            message = state.facts.message
+            if message is not None and services.log_style.shows("rejected_header"):
+                line += f"\n{rejected_message(state.facts.sender, recipients, message.headers)}"
             services.journal.reject(line)
             raise Refused(
                 f"{BY_ACL}{reason.peer or 'local configuration problem'}",

@@ -87,6 +87,8 @@ async def _offer(session: Session, scope: Scope) -> Extensions:
         etrn="etrn" in policy.acls,
         pipeconnect=session.engine.is_early_pipelining_welcome,
     )
+    if "no_pipelining" in session.memory.controls:
+        offer = msgspec.structs.replace(offer, pipelining=False)
     for extension, hosts in policy.offer_hosts:
         if not await _includes(session, hosts):
             offer = msgspec.structs.replace(offer, **{extension: () if extension == "limits" else False})

@@ -167,10 +167,12 @@ class HeaderChanges:
 class CheckMemory:
     """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
 
-    __slots__ = ("connection", "failed_sender", "helo_verified", "rates", "verified", "warned")
+    __slots__ = ("connection", "controls", "failed_sender", "helo_verified", "rates", "verified", "warned")
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
         self.connection = connection or self
+        self.controls: set[str] = set()
+        """Those of `control` that hold for the connection."""
         self.warned: set[str] = set()
         """Warnings that the log has already."""
         self.rates: dict[str, float] = {}

@@ -1,6 +1,6 @@
 """`control` (Exim 44.13): how the message or the connection is treated from now on.
 
-What is acted on is in `KNOWN`; what else Exim has is mentioned when the configuration is loaded, never silently ignored.
+What else Exim has (`NOT_YET`) is mentioned when the configuration is loaded, never silently ignored.
 """
 
 from __future__ import annotations
@@ -8,35 +8,47 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Self
 
+import msgspec
+
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
 from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.unsupported import NotYet
+from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
-KNOWN = ("submission", "freeze", "queue", "queue_only", "fakereject", "fakedefer")
-NOT_YET = (
-    "allow_auth_unadvertised",
-    "caseful_local_part",
-    "caselower_local_part",
-    "cutthrough_delivery",
-    "debug",
+OF_MESSAGE = (
+    "fakedefer",
+    "fakereject",
+    "freeze",
+    "queue",
+    "queue_only",
+    "submission",
+    "suppress_local_fixups",
+)
+OF_CONNECTION = ("no_multiline_responses", "no_pipelining")
+OF_ADDRESS = ("caseful_local_part", "caselower_local_part")
+NEEDLESS = (
     "dkim_disable_verify",
     "dmarc_disable_verify",
     "dmarc_enable_forensic",
-    "dscp",
-    "enforce_sync",
-    "no_enforce_sync",
     "no_callout_flush",
     "no_delay_flush",
     "no_mbox_unspool",
-    "no_multiline_responses",
-    "no_pipelining",
-    "suppress_local_fixups",
+)
+"""They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
+NOT_YET = (
+    "allow_auth_unadvertised",
+    "cutthrough_delivery",
+    "debug",
+    "dscp",
+    "enforce_sync",
+    "no_enforce_sync",
     "utf8_downconvert",
     "wellknown",
 )
+KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS)
 
 
 class Control(Modifier, modifier="control"):
@@ -58,5 +70,21 @@ class Control(Modifier, modifier="control"):
         return cls(name, Template.parse(options))
 
     async def apply(self, state: AclState) -> None:
-        check_control(self._name, state.where)
-        state.controls[self._name] = await expand_argument(self._options, state)
+        name = "queue" if self._name == "queue_only" else self._name
+        check_control(name, state.where)
+        if name in OF_ADDRESS:
+            _change_case(state, is_caseful=name == "caseful_local_part")
+        elif name in OF_CONNECTION:
+            state.memory.connection.controls.add(name)
+        elif name in OF_MESSAGE:
+            state.controls[name] = await expand_argument(self._options, state)
+
+
+def _change_case(state: AclState, *, is_caseful: bool) -> None:
+    """Of the recipient's local part, for the rest of this ACL."""
+    if state.recipient is None:
+        return
+    local_part = state.recipient.original_local_part
+    changed = local_part if is_caseful else local_part.lower()
+    state.recipient = msgspec.structs.replace(state.recipient, local_part=changed)
+    state.scope = state.scope.with_facet(Candidate, state.recipient)

@@ -11,8 +11,7 @@ from typing import Self
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.flow.check.acl.condition import Modifier
-from pillarbox.flow.check.acl.state import AclState, expand_argument
-from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
@@ -35,6 +34,8 @@ class Delay(Modifier, modifier="delay"):
         try:
             seconds = parse_duration(text)
         except OptionError:
-            raise ExpansionFailed(f'syntax error in argument "{text}" for "delay" modifier') from None
+            raise CheckFailed(
+                f'syntax error in argument for "delay" modifier: "{text}" is not a time value'
+            ) from None
         if seconds > 0:
             await state.scope.services.clock.sleep(min(seconds, LONGEST))
