@@ -10,6 +10,8 @@ from pillarbox.cli.handles import Words, choose, next_word, unknown
 
 def listing(attached: str, rest: Words, read: Arguments, word: str) -> None:
     letters = word[3:]
+    if letters == "c" and read.mode == "list":
+        return
     if letters == "c":
         choose("count")(attached, rest, read, word)
         return

@@ -133,7 +133,10 @@ def _check_expression(text: str) -> None:
     try:
         compile_regex(text)
     except RegexError as error:
-        fail(f"exim: regular expression error in {text}: {error}")
+        from pillarbox.app.asking.loading import stamped
+
+        why = str(error).removeprefix(f'regular expression error in "{text}": ')
+        fail(stamped(f"regular expression error: {why} while compiling {text}"))
 
 
 def _queue_run(read: Arguments) -> int:
@@ -168,10 +171,10 @@ def _view(part: str) -> Callable[[Arguments], int]:
     def run(read: Arguments) -> int:
         from pillarbox.cli.queue_listing import show
 
-        if len(read.words) != 1:
+        if len(read.words) != 1 and part != "copy":
             print("*** Only one message can be listed at once")
             return 1
-        _check_ids(read, read.words)
+        _check_ids(read, read.words[:1])
         config = _config(read)
         code = show(spool_directory(config) / read.queue.name, read.words[0], part)
         if code and part == "copy":

@@ -80,7 +80,7 @@ def _check(read: Arguments) -> None:
     is_run = read.queue.is_wanted
     has_message = bool(words) or read.extract
     if read.mode in ("daemon", "daemon_foreground", "newaliases") or (not read.mode and read.queue.interval):
-        if has_message or is_run:
+        if has_message or (is_run and read.mode):
             raise Usage("incompatible command-line options or arguments")
     elif (is_run and (has_message or (read.mode and read.mode not in WITH_QUEUE))) or (
         read.extract and read.mode not in ("", "submit", "expand")

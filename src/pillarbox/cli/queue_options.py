@@ -8,7 +8,7 @@ from pillarbox.cli.arguments import Arguments, Usage
 from pillarbox.cli.handles import MESSAGE_ID, TIME, Handle, Words, next_word, unknown
 
 _QUEUE_FLAGS = re.compile(r"(q?)(i?)(f{0,2})(l?)(?:G([^/]*)(?:/(.*))?|(.*))", re.DOTALL)
-_MATCH_FLAGS = re.compile(r"(f{0,2})(r?)")
+_MATCH_FLAGS = re.compile(r"(r?)(f{0,2})")
 WITH_QUEUE = frozenset(
     (
         "list", "count", "move", "deliver", "deliver_due", "freeze", "thaw", "remove", "give_up", "mark_delivered",
@@ -47,16 +47,16 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 
 def matching(field: str) -> Handle:
-    """`-R` and `-S` with their flags: `-Rff text`, `-Rr expression`."""
+    """`-R` and `-S` with their flags: `-Rff text`, `-Rrff expression`."""
 
     def handle(attached: str, rest: Words, read: Arguments, word: str) -> None:
         found = _MATCH_FLAGS.match(attached)
         assert found is not None
         wish = read.queue
         wish.is_wanted = True
-        wish.force |= bool(found[1])
-        wish.force_frozen |= found[1] == "ff"
-        setattr(wish, f"is_regular_{field}", bool(found[2]))
+        wish.force |= bool(found[2])
+        wish.force_frozen |= found[2] == "ff"
+        setattr(wish, f"is_regular_{field}", bool(found[1]))
         value = attached[found.end() :] or next_word(rest, Usage(f"string expected after {word[:2]}"))
         setattr(wish, field, value)
 

@@ -61,7 +61,7 @@ def test_queue_flags() -> None:
 
 
 def test_the_matching_options() -> None:
-    wish = read("-Rffr one@ -S two").queue
+    wish = read("-Rrff one@ -S two").queue
     assert (wish.recipient, wish.is_regular_recipient, wish.force_frozen) == ("one@", True, True)
     assert (wish.sender, wish.is_regular_sender) == ("two", False)
 

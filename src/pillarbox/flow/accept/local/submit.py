@@ -15,7 +15,7 @@ from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_de
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
-from pillarbox.flow.accept.finish.submission import fix_local
+from pillarbox.flow.accept.finish.submission import fix_local, show_sender
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.rejection import rejected_message
@@ -175,10 +175,13 @@ def _repaired(
     wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts
 ) -> bytes:
     headers = remove_delivery_fields(headers)
-    if caller.is_trusted and (wish.suppresses_fixups or wish.about.get("a")):
-        return headers
-    if not wish.keeps_unqualified:
+    is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
+    if not is_left_alone:
+        headers = _with_full_name(headers, caller, wish.full_name, policy.qualify_domain)
+    if not wish.keeps_unqualified and not (caller.is_trusted and wish.about.get("a")):
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
+    if is_left_alone:
+        return headers
     return fix_local(
         headers,
         caller,
@@ -189,6 +192,16 @@ def _repaired(
         now=facts.received_at,
         full_name=wish.full_name,
     )
+
+
+def _with_full_name(headers: bytes, caller: Caller, full_name: str, domain: str) -> bytes:
+    """A From: of the login name alone becomes the caller's name and address."""
+    value = header.first(headers, "From")
+    if value is None or value.strip().decode("utf-8", "replace").lower() != caller.login.lower():
+        return headers
+    shown = show_sender(full_name or caller.full_name, f"{caller.login}@{domain}")
+    line = rf"(?mi)^From:[ \t]*{re.escape(caller.login)}[ \t]*$".encode()
+    return re.sub(line, lambda _: f"From: {shown}".encode("utf-8", "surrogateescape"), headers, count=1)
 
 
 async def _without_separator(
