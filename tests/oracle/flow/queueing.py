@@ -436,6 +436,7 @@ _NOISE = (
     (re.compile(r"\b[QD]T=0\.\d+s"), "QT=0s"),
     (re.compile(r" S=\d+"), " S=N"),
     (re.compile(r" SIZE=\d+"), " SIZE=N"),
+    (re.compile(r"(?m)^\d{3} (?=ID\d )"), ""),
     (re.compile(r"(?m)^250-.*\n"), ""),
     (re.compile(r"(?m)^250 [A-Z0-9]*( .*)?\n"), "250 OK\n"),
     (re.compile(r"load average [\d.]+"), "load average N"),
@@ -471,10 +472,10 @@ def _text(path: Path) -> str:
 
 
 def _spans(line: str) -> str:
-    """First failure, last try and next try as what lies between them: seconds, rounded to five."""
+    """First failure, last try and next try as what lies between them: seconds, rounded to a hundred."""
     from datetime import datetime
 
     found = re.findall(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d", line)
     at = [datetime.strptime(each, "%d-%b-%Y %H:%M:%S").timestamp() for each in found]
     star = " *" if line.rstrip().endswith("*") else ""
-    return " ".join(f"{round((b - a) / 5) * 5:.0f}" for a, b in pairwise(at)) + star
+    return " ".join(f"{round((b - a) / 100) * 100:.0f}" for a, b in pairwise(at)) + star

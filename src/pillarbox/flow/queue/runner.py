@@ -244,6 +244,10 @@ class QueueRunner:
             self._journal.main(f"{message_id} Spool file {message_id}-D not found")
             return Answer("", True)
         self._journal.main(f"{message_id} cancelled by {caller}")
+        if queued.envelope.sender is None:
+            await self._spool.finish(message_id)
+            self._settler.complete(message_id)
+            return Answer("", True)
         settlement = await self._delivery.give_up(queued)
         await self._conclude(message_id, settlement, ())
         return Answer("", True)

@@ -256,8 +256,10 @@ class _Settling:
         for failure in failures:
             to = self.errors_to.get(failure.address, self.queued.envelope.sender or "")
             recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
-            if failure.is_silent or not bounce.wants_failure_notice(recipient):
+            if failure.is_silent:
                 self.settled[failure.address] = None
+            elif not bounce.wants_failure_notice(recipient):
+                self._ignore(failure, ": RFC 3461 DSN, failure notify not requested")
             elif self.errors_to.get(failure.address) == "":  # a router's `errors_to =` discards the error
                 self._ignore(failure)
             elif to:
@@ -299,8 +301,8 @@ class _Settling:
         except SpoolFull as full:
             self._say(f"{', '.join(to)} not told of freezing: {full}")
 
-    def _ignore(self, failure: Failed) -> None:
-        self._say(f"{named(failure, self.settler.style)}: error ignored")
+    def _ignore(self, failure: Failed, why: str = "") -> None:
+        self._say(f"{named(failure, self.settler.style)}: error ignored{why}")
         self.settled[failure.address] = None
 
     async def _conclude(self, needs_sync: bool) -> Settlement:

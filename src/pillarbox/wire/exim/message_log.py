@@ -8,7 +8,7 @@ from __future__ import annotations
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Outcome
-from pillarbox.wire.exim.log_line import line_received, printable, remote_host
+from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_received, printable, remote_host
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 BEGIN = "Received from "
@@ -28,10 +28,13 @@ def lines_outcome(outcome: Outcome, main_line: str) -> list[str]:
         by = f"{outcome.transport} transport" if outcome.transport else f"{outcome.router} router"
         if outcome.transport == "**bypassed**":
             by = "**bypassed**"
-        return [f"{printable(outcome.log_word or outcome.address)}: {by} succeeded"]
+        name = printable(outcome.log_word or outcome.address)
+        parent = f" <{printable(outcome.recipient)}>" if outcome.recipient != outcome.address else ""
+        return [f"{name}{parent}: {by} succeeded"]
     line = main_line.split(" ", 2)[2]
-    if isinstance(outcome, Deferred) and outcome.host is not None and outcome.error == "rcpt_4xx":
-        return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
+    if isinstance(outcome, Deferred) and outcome.host is not None:
+        colon = "" if outcome.error == "rcpt_4xx" or outcome.error in NOT_CONNECTED else ":"
+        return [f"H={remote_host(outcome.host)}{colon} {printable(outcome.reason.log)}", line]
     return [line]
 
 
