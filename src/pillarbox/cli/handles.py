@@ -79,7 +79,7 @@ def ignore(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 def choose(mode: str) -> Handle:
     def handle(attached: str, rest: Words, read: Arguments, word: str) -> None:
-        if read.mode and read.mode != mode and {read.mode, mode} != {"expand", "load"}:
+        if read.mode not in ("", "submit", mode) and {read.mode, mode} != {"expand", "load"}:
             raise Usage("incompatible command-line options or arguments")
         read.mode, read.mode_option = mode, word
 

@@ -30,7 +30,9 @@ def _config(read: Arguments) -> Path:
 
 def _asked_config(read: Arguments) -> Path:
     """For questions: as written."""
-    return _first_of(read.config) if read.config else _config(read)
+    config = _first_of(read.config) if read.config else choose_configuration(None, read.data)
+    check_rights(config, read)
+    return config
 
 
 def _first_of(names: str) -> Path:

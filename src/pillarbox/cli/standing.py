@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.app.harness import is_test_harness
@@ -15,7 +16,6 @@ from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.places import fail
 
 ENVIRONMENT = "PILLARBOX_CONFIG"
-_FOR_EVERYBODY = frozenset(("submit", "smtp", "batch_smtp", "version", "newaliases", "inquire"))
 _ASKING = frozenset(
     (
         "expand",
@@ -31,6 +31,21 @@ _ASKING = frozenset(
 _PRODS = frozenset(("deliver", "deliver_due", "queue_run"))
 _LISTS = frozenset(("list", "count"))
 _VIEWS = frozenset(("view_headers", "view_body", "view_log", "view_copy"))
+_DAEMONS = frozenset(("daemon", "daemon_foreground", "queue_daemon"))
+_CHANGES = frozenset(
+    (
+        "freeze",
+        "thaw",
+        "remove",
+        "give_up",
+        "mark_delivered",
+        "mark_all_delivered",
+        "add_recipient",
+        "edit_sender",
+        "move",
+    )
+)
+_FOR_ADMINISTRATORS = _PRODS | _LISTS | _VIEWS | _DAEMONS | _CHANGES | {"log_line"}
 
 
 def has_borrowed_root() -> bool:
@@ -57,26 +72,64 @@ def _is_ours() -> bool:
 
 
 def check_rights(config: Path, read: Arguments) -> None:
-    """Ends the command when the caller may not do that. Without borrowed rights the system decides, file by file."""
-    if not has_borrowed_root() or read.mode in _FOR_EVERYBODY:
+    """Ends the command when the caller may not do that. Root may do everything, and who owns the queue."""
+    if read.pid_file and os.getuid() != 0:
+        _check_pid_file(config, read)
+    is_loading = read.loaded_id is not None
+    if (read.mode not in _FOR_ADMINISTRATORS and not is_loading) or os.getuid() == 0:
         return
     from pillarbox.app.asking.caller import is_admin
     from pillarbox.app.configuration import load_config
-    from pillarbox.flow.settings import Trust
+    from pillarbox.config.errors import ConfigError
+    from pillarbox.flow.settings import Files, Trust
 
-    loaded = load_config(config, read.macros, serving=False)
+    try:
+        loaded = load_config(config, read.macros, serving=False)
+    except ConfigError as error:
+        from pillarbox.app.asking.loading import stamped
+
+        fail(stamped(error.problems[0].exim_form))
     trust = loaded.main(Trust)
-    if is_admin(loaded):
+    if is_admin(loaded) or _owns(loaded.main(Files).spool_directory):
         return
     if read.mode in _PRODS and not trust.prod_requires_admin:
         return
     if read.mode in _LISTS and not trust.queue_list_requires_admin:
         return
+    _refuse(read, is_loading=is_loading)
+
+
+def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
+    """In Exim's words."""
+    if is_loading:
+        fail("exim: permission denied")
     if read.mode in _VIEWS:
         print("Permission denied")
+        raise SystemExit(1)
+    if read.mode == "log_line":
         raise SystemExit(1)
     fail(
         "exim: Permission denied"
         if read.mode in _PRODS and read.words
         else "exim:  permission denied; not admin"
     )
+
+
+def _owns(spool: str) -> bool:
+    """Whoever made the queue they work on is its administrator: a trial that needs no root. A queue that is not there yet has no owner."""
+    try:
+        return Path(spool).stat().st_uid == os.getuid()
+    except OSError:
+        return os.access(Path(spool).parent, os.W_OK)
+
+
+def _check_pid_file(config: Path, read: Arguments) -> None:
+    """Only root and the mail user choose one (Exim 5.3, -oP)."""
+    from pillarbox.cli.places import spool_directory
+
+    spool = spool_directory(config)
+    owner = spool.stat().st_uid if spool.exists() else 0
+    if os.getuid() != owner:
+        fail(
+            f"exim: only uid=0 or uid={owner} can use -oP and -oPX (uid={os.getuid()} euid={os.geteuid()} | {os.getuid()})"
+        )

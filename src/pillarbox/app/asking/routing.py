@@ -18,6 +18,7 @@ import msgspec
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
+from pillarbox.app.pretending import QuietWorld
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
@@ -29,6 +30,7 @@ from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin, Recipient
 from pillarbox.system import loop as event_loop
+from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.tls import TlsFileError
 
 TEST_SLOT = 1022
@@ -76,10 +78,18 @@ def _mta(config: Config, path: Path) -> Mta | None:
     try:
         helper = start_helper(config)
         become_mail_user(config, path)
-        return Mta(config, World(config, TEST_SLOT, helper=helper))
+        return Mta(config, _world(config, helper))
     except (TlsFileError, NoSuchUser, OSError) as error:
         print(error, file=sys.stderr)
         return None
+
+
+def _world(config: Config, helper: HelperEnd | None) -> World:
+    """Who may not write our logs asks all the same. Raises OSError."""
+    try:
+        return World(config, TEST_SLOT, helper=helper)
+    except PermissionError:
+        return QuietWorld(config, TEST_SLOT, helper=helper)
 
 
 def _typed() -> Iterator[str]:
