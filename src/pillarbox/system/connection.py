@@ -155,7 +155,7 @@ class SocketConnection(asyncio.Protocol):
         try:
             context = client_context(wish)
         except TlsFileError as error:
-            raise DialError("tls", str(error)) from error
+            raise DialError("tls", f"TLS session: ({error})") from error
         name = wish.server_name if context.check_hostname else wish.sni or wish.server_name
         await self._upgrade(context, timeout, server_name=name or None)
         self._wish = wish
@@ -289,9 +289,9 @@ class SocketConnection(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.abort()
-            raise DialError("tls", f"TLS handshake failed: {_describe(error)}") from error
+            raise DialError("tls", f"TLS session: ({_describe(error)})") from error
         if transport is None:
-            raise DialError("tls", "TLS handshake failed: connection lost")
+            raise DialError("tls", "TLS session: (connection lost)")
         self._transport = transport
         self._note_tls()
 

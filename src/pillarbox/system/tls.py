@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import ssl
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,14 +93,25 @@ def is_trusted(certificates: Sequence[bytes], wish: TlsWish) -> bool:
     """Whether a chain (DER, the server's own first) leads to somebody whom `wish` trusts, and is `wish.server_name`'s: what
     OpenSSL does not tell when it was not asked to refuse."""
     from cryptography import x509
-    from cryptography.x509.verification import PolicyBuilder, VerificationError
+    from cryptography.x509.verification import (
+        Criticality,
+        ExtensionPolicy,
+        PolicyBuilder,
+        VerificationError,
+    )
 
     if not certificates or wish.has_no_authorities:
         return False
     try:
         store = _authorities(wish.ca_file)
         own, *between = [x509.load_der_x509_certificate(each) for each in certificates]
+        names = x509.SubjectAlternativeName
+        own_policy = ExtensionPolicy.permit_all().require_present(names, Criticality.AGNOSTIC, None)
         builder = PolicyBuilder().store(store)
+        above = ExtensionPolicy.permit_all().require_present(
+            x509.BasicConstraints, Criticality.AGNOSTIC, None
+        )
+        builder = builder.extension_policies(ca_policy=above, ee_policy=own_policy)
         if wish.verifies_name and wish.server_name:
             builder.build_server_verifier(_subject(wish.server_name)).verify(own, between)
         else:
@@ -127,7 +139,9 @@ def _authorities(file: str) -> Any:
     from cryptography.x509.verification import Store
 
     path = file or ssl.get_default_verify_paths().cafile or ""
-    return Store(x509.load_pem_x509_certificates(Path(path).read_bytes()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old authorities' serial numbers
+        return Store(x509.load_pem_x509_certificates(Path(path).read_bytes()))
 
 
 def name_of(certificate: bytes) -> str:

@@ -353,7 +353,9 @@ _TIMES = re.compile(
 _TLS = re.compile(r"X=TLS1\.[23]:\S+")
 _PANIC = re.compile(r"\d{4}-\d\d-\d\d ")
 """Lines of the panic log, which the real one says aloud too."""
-_NOISE = ("purging the environment", "Suggested action")
+_TLS_FAILURE = re.compile(r"TLS session: \(.*?\)(?:: (?!delivering)[^\":\n]*)?")
+"""GnuTLS and OpenSSL have words of their own."""
+_NOISE = ("TLS error on connection (recv)", "purging the environment", "Suggested action")
 
 
 def ids_of(top: Path) -> list[str]:
@@ -367,7 +369,7 @@ def _text(path: Path) -> str:
 
 def plain(text: str, top: Path) -> str:
     text = _ID.sub("ID", text).replace(str(top), "TOP")
-    text = _TLS.sub("X=TLS", _TIMES.sub("TIME", text))
+    text = _TLS.sub("X=TLS", _TLS_FAILURE.sub("TLS session", _TIMES.sub("TIME", text)))
     return re.sub(r"\bpid=\d+", "", text)
 
 
@@ -383,6 +385,9 @@ def _log_of(path: Path, top: Path) -> list[str]:
 def see(top: Path, heard: dict[str, list[list[str]]], ends: list[str], dump: list[str]) -> Seen:
     box = _text(top / "out" / "box")
     text = plain(box, top)
+    heard = {
+        host: [[line for line in talk if line != "[tls failed]"] for talk in heard[host]] for host in heard
+    }
     return Seen(
         {host: [[plain(line, top) for line in talk] for talk in talks] for host, talks in heard.items()},
         _log_of(top / "log" / "mainlog", top),

@@ -15,7 +15,9 @@ from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
 from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, ClientExchange, Outbound
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable, remote_host
+from pillarbox.wire.smtp.commands import Command
 from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
 
 _MAX_STEPS = 10
@@ -55,8 +57,8 @@ async def authenticate(
             why = "authentication attempt(s) failed"
         except _TemporarilyRefused as refused:
             return refused.trouble
-        except Lost as lost:
-            return Trouble("host", f"{lost} in response to AUTH {authenticator.mechanism}", error=lost.error)
+        except _LostAt as lost:
+            return lost.cause.after(lost.said)
         else:
             login = exchange.login
             session.authenticator = f"{authenticator.name}:{login}" if login else authenticator.name
@@ -72,30 +74,52 @@ class _TemporarilyRefused(Exception):
         self.trouble = trouble
 
 
+class _LostAt(Exception):
+    def __init__(self, cause: Lost, said: str) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.said = said
+
+
 async def _converse(session: Session, authenticator: ClientAuthenticator, exchange: ClientExchange) -> None:
-    """Raises Lost, _Refused, _TemporarilyRefused."""
-    [answer] = await session.ask(Auth(authenticator.mechanism, exchange.begin()))
+    """Raises _LostAt, _Refused, _TemporarilyRefused."""
+    initial = exchange.begin()
+    said = f"AUTH {authenticator.mechanism}"
+    if initial is not None:
+        said = f"{said} {_hidden(initial)}"
+    reply = await _ask(session, Auth(authenticator.mechanism, initial), said)
     for _ in range(_MAX_STEPS):
-        reply = answer.reply
         if reply.code != 334:
             break
         try:
             response = exchange.answer(_decoded(reply.text))
         except CannotAnswer as error:
-            await session.ask(AuthCancelled())
+            await _ask(session, AuthCancelled(), "*")
             raise _Refused(str(error)) from error
-        [answer] = await session.ask(AuthResponse(response))
-    reply = answer.reply
+        said = _hidden(response)
+        reply = await _ask(session, AuthResponse(response), said)
     if reply.is_permanent:
         raise _Refused(str(reply))
     if not reply.is_positive or reply.code == 334:
-        text = remote_error(f"AUTH {authenticator.mechanism}", reply)
-        raise _TemporarilyRefused(Trouble("host", text, reply))
+        raise _TemporarilyRefused(Trouble("host", remote_error(said, reply), reply))
     try:
         exchange.check()
     except CannotAnswer as error:
         trouble = Trouble("host", f"{authenticator.name} authenticator: {error}", error="auth_failed")
         raise _TemporarilyRefused(trouble) from error
+
+
+async def _ask(session: Session, command: Command, said: str) -> Reply:
+    try:
+        [answer] = await session.ask(command)
+    except Lost as lost:
+        raise _LostAt(lost, said) from lost
+    return answer.reply
+
+
+def _hidden(secret: bytes) -> str:
+    """As many asterisks as the log must not have letters."""
+    return "*" * (4 * ((len(secret) + 2) // 3)) or "="
 
 
 def _decoded(text: str) -> bytes:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
 from pillarbox.mail.message import Message
 
 
 def longest_line_beyond(message: Message, limit: int) -> int:
-    """Octets of the longest line when it is longer than `limit`; else 0. Mostly one search that finds nothing."""
+    """Octets of the longest line when it is longer than `limit`; else 0."""
     longest = _beyond(message.headers, limit)
     held = b""
     for chunk in message.body.chunks():
@@ -22,9 +19,5 @@ def longest_line_beyond(message: Message, limit: int) -> int:
 def _beyond(text: bytes, limit: int) -> int:
     if len(text) <= limit:
         return 0
-    return max((len(found.group()) for found in _longer_than(limit).finditer(text)), default=0)
-
-
-@lru_cache(maxsize=16)
-def _longer_than(limit: int) -> re.Pattern[bytes]:
-    return re.compile(rb"[^\n]{%d,}+" % (limit + 1))
+    longest = max(map(len, text.split(b"\n")))
+    return longest if longest > limit else 0

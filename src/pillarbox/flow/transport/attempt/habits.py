@@ -30,7 +30,6 @@ class Manners(msgspec.Struct, frozen=True):
     chunking: bool = True
     pipelining: bool = True
     esmtp: bool = True
-    prdr: bool = False
     is_serial: bool = False
     """`serialize_hosts`: one connection at a time."""
     helo: str = ""

@@ -295,7 +295,9 @@ class HostRun:
             self._message_notes[key] = _noted(deferral, key, trouble.os_error)
 
     def _tell_of_host(self, trouble: Trouble, target: Target) -> None:
-        if trouble.error == "auth_failed":  # of which the log has told already
+        if (
+            trouble.is_tls or trouble.error == "auth_failed"
+        ):  # of which the log has told, or tells with the addresses
             return
         text = f"{trouble.text}: {trouble.os_error}" if trouble.os_error else trouble.text
         message_id = self._job.envelope.id
@@ -402,6 +404,7 @@ class HostRun:
 def _noted(deferral: Deferred, key: str, os_error: str) -> Deferred:
     """As the retry hints tell it: what a host said behind its name, what the system said alone."""
     text = os_error or deferral.reason.log
-    if not os_error and deferral.host is not None and deferral.error not in NOT_CONNECTED:
+    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error == "auth_failed"
+    if deferral.host is not None and not is_plain:
         text = f"H={remote_host(deferral.host)}: {text}"
     return replace(deferral, reason=Reason(printable(text)), retry_keys=(key,), host=None)

@@ -30,7 +30,7 @@ async def open_session(
     ):
         if habits.note is not None:
             where = f"H={remote_host(target.remote)} (not in hosts_require_tls)"
-            habits.note(f"{_tls_trouble(opened)}: delivering unencrypted to {where}")
+            habits.note(f"{opened.text}: delivering unencrypted to {where}")
         return await _try_to_open(target, msgspec.structs.replace(manners, tls="avoid"), habits, network)
     return opened
 
@@ -44,7 +44,7 @@ async def _try_to_open(
         return Trouble(
             "host",
             str(error),
-            error=_tls_word(error.error, manners),
+            error=error.error,
             is_tls=error.error == "tls",
         )
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
@@ -83,11 +83,7 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         stage = "STARTTLS"
         return await _secure(session, manners, habits)
     except Lost as lost:
-        return _cut_off(lost, stage, manners)
-
-
-def _cut_off(lost: Lost, stage: str, manners: Manners) -> Trouble:
-    return msgspec.structs.replace(lost.after(stage), error=_tls_word(lost.error, manners))
+        return lost.after(stage)
 
 
 def _name(manners: Manners, habits: Habits) -> str:
@@ -121,19 +117,11 @@ async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble
         return Trouble("host", text, error="tls_required") if is_required else None
     [answer] = await session.ask(StartTls())
     if answer.reply.code != 220:
-        if is_required or (answer.reply.is_transient and not manners.clear_after_tls_failure):
-            return Trouble("host", f"STARTTLS refused: {answer.reply}", answer.reply, error="tls_required")
+        if is_required:
+            text = "a TLS session is required, but an attempt to start TLS failed"
+            return Trouble("host", text, answer.reply, error="tls_required")
+        if answer.reply.is_transient and not manners.clear_after_tls_failure:
+            return host_refusal("STARTTLS", answer.reply)
         return None
     await session.start_tls(manners.wish(session.target))
     return await _say_hello(session, manners, habits)
-
-
-def _tls_trouble(trouble: Trouble) -> str:
-    return f"TLS session: ({trouble.text})" if trouble.reply is None else trouble.text
-
-
-def _tls_word(error: str, manners: Manners) -> str:
-    """`tls_required` where TLS was; otherwise the error of the port."""
-    if error != "tls":
-        return error
-    return "tls_required" if manners.tls in ("require", "first") else ""

@@ -17,7 +17,14 @@ from pillarbox.wire.smtp.events import Mail, Rcpt
 
 
 async def make_parcel(
-    transport: Transport, job: Job, scope: Scope, services: TransportServices, *, size_addition: int
+    transport: Transport,
+    job: Job,
+    scope: Scope,
+    services: TransportServices,
+    *,
+    size_addition: int,
+    login: str = "",
+    login_is_forced: bool = False,
 ) -> Pack:
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred."""
     envelope, message = job.envelope, job.message
@@ -47,6 +54,8 @@ async def make_parcel(
             needs_utf8=needs_utf8,
             body_only=transport.body_only,
             headers_only=transport.headers_only,
+            login=login,
+            login_is_forced=login_is_forced,
         )
 
     return pack

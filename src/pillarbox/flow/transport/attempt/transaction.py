@@ -37,6 +37,10 @@ class Parcel(msgspec.Struct, frozen=True):
     needs_utf8: bool = False
     body_only: bool = False
     headers_only: bool = False
+    login: str = ""
+    """For AUTH= of MAIL (`authenticated_sender`), where we have logged in."""
+    login_is_forced: bool = False
+    """There or elsewhere."""
 
     def chunks(self) -> Iterable[bytes]:
         """LF form."""
@@ -105,7 +109,7 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     if engine.needs_reset:
         await session.ask(Rset())
     state.is_chunked = manners.chunking and engine.extensions.chunking
-    commands: list[Command] = [parcel.mail, *parcel.rcpts]
+    commands: list[Command] = [_mail(state), *parcel.rcpts]
     if not state.is_chunked:
         commands.append(Data())
     try:
@@ -207,6 +211,13 @@ def _lost(state: _State, lost: Lost) -> Trouble:
         return lost.after(state.stage, may_be_stale=state.stage == "MAIL")
     stage = f"end of data ({state.session.written} bytes written)"
     return lost.after(state.stage, "host" if lost.error == "malformed" else "message", plain_stage=stage)
+
+
+def _mail(state: _State) -> Mail:
+    parcel = state.parcel
+    if parcel.login and (parcel.login_is_forced or state.session.authenticator):
+        return replace(parcel.mail, auth=parcel.login)
+    return parcel.mail
 
 
 def _mail_words(state: _State) -> str:

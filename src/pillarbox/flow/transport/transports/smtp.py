@@ -130,7 +130,15 @@ class Smtp(SmtpOptions, driver="smtp"):
             speaks = self.speaks or await self._protocol(scope)
             targets = await self._targets(job, scope, services, speaks)
             habits = await self._habits(job, scope, services, speaks)
-            pack = await make_parcel(self, job, scope, services, size_addition=self.size_addition)
+            pack = await make_parcel(
+                self,
+                job,
+                scope,
+                services,
+                size_addition=self.size_addition,
+                login=await self._login(scope, services),
+                login_is_forced=self.authenticated_sender_force,
+            )
         except NoHosts as error:
             keys = (error.retry_key,) if error.retry_key else ()
             return _defer(job, str(error), keys=keys, is_panic=error.is_panic)
@@ -211,6 +219,18 @@ class Smtp(SmtpOptions, driver="smtp"):
         if not port:
             raise Unfit(f'TCP port "{text}" is not defined for {self.name} transport')
         return port
+
+    async def _login(self, scope: Scope, services: TransportServices) -> str:
+        """`authenticated_sender`; a failure to expand it is told, and then there is none."""
+        if self.authenticated_sender is None:
+            return ""
+        try:
+            return await self.authenticated_sender.expand(scope)
+        except ForcedFailure:
+            return ""
+        except ExpansionFailed as error:
+            services.journal.panic(f"failed to expand authenticated_sender: {error}")
+            return ""
 
     async def _protocol(self, scope: Scope) -> Protocol:
         assert self.protocol is not None
