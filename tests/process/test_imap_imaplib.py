@@ -50,6 +50,9 @@ class StreamConnection:
     async def start_tls_server(self, timeout: float) -> None:
         raise DialError("tls", "no TLS here")
 
+    def pending(self) -> bool:
+        return False
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         return {}
 

@@ -66,7 +66,7 @@ class Client:
     tls_cipher: str = ""
     tls_sni: str = ""
     said: bytes = b""
-    pending: bytes = b""
+    unsent: bytes = b""
     heard: list[str] = field(default_factory=list)
     is_closed: bool = False
     world: AcceptWorld | None = None
@@ -89,10 +89,10 @@ class Client:
             raise
 
     def _next(self, timeout: float) -> bytes:
-        if not self.pending:
+        if not self.unsent:
             self.hear()
-            self.pending = self._say(timeout)
-        piece, self.pending = self.pending[:PIECE], self.pending[PIECE:]
+            self.unsent = self._say(timeout)
+        piece, self.unsent = self.unsent[:PIECE], self.unsent[PIECE:]
         return piece
 
     def _say(self, timeout: float) -> bytes:
@@ -130,6 +130,9 @@ class Client:
             raise DialError("tls", "handshake failure")
         assert step == "C: (tls)", f"a handshake is not expected but {step}"
         self.tls_cipher = CIPHER
+
+    def pending(self) -> bool:
+        return False
 
     def channel_bindings(self) -> dict[str, bytes]:
         return {"tls-server-end-point": b"fingerprint"} if self.tls_cipher else {}

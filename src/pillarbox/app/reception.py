@@ -27,8 +27,9 @@ def habits_of(config: Config) -> Habits:
         helo_hosts=_some(service.hosts_require_helo),
         nonmail_hosts=_some(limits.smtp_accept_max_nonmail_hosts),
         nonmail_is_free=not _asked(limits.smtp_accept_max_nonmail_hosts),
-        pipeconnect=service.pipelining_advertise_hosts is not None
-        and service.pipelining_connect_advertise_hosts is not None,
+        pipeconnect=bool(
+            _asked(service.pipelining_advertise_hosts) and _asked(service.pipelining_connect_advertise_hosts)
+        ),
         pipeconnect_hosts=_some(service.pipelining_connect_advertise_hosts),
         size_limit=_varying(limits.message_size_limit),
         recipients_max=_varying(limits.recipients_max),

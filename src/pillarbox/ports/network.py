@@ -115,6 +115,10 @@ class ServedConnection(Protocol):
         """The server's side of a handshake, with the certificate of the present configuration. Raises DialError("tls")."""
         ...
 
+    def pending(self) -> bool:
+        """Whether bytes have come that were not read yet."""
+        ...
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         """By type name (RFC 5929); empty without TLS."""
         ...

@@ -91,6 +91,10 @@ class StandardStream:
     async def start_tls_server(self, timeout: float) -> None:
         raise DialError("tls", "there is no TLS on standard input")
 
+    def pending(self) -> bool:
+        """Programs and files write when they like: nothing is too early here."""
+        return False
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         return {}
 

@@ -78,17 +78,18 @@ PATIENCE = 10.0
 
 _ID = re.compile(r"\b[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
 _NOISE = (
+    (re.compile(r"\bCi=\w+ "), ""),
     (re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", re.MULTILINE), ""),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
     (re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
+    (re.compile(r"(?<=^TIME )\[\d+\]", re.MULTILINE), "[pid]"),
     (re.compile(r"\bpid[= ]\d+|(?<=^)\[\d+\]", re.MULTILINE), "pid"),
     (re.compile(r"(?<=127\.0\.0\.1\]):\d{4,5}|(?<=::1\]):\d{4,5}"), ":PORT"),
     (re.compile(r"(?<=^-frozen )\d+", re.MULTILINE), "WHEN"),
-    (re.compile(r"(?<=SMTP connection from )(NULL|\[192\.0\.2\.1\](:4711)?)"), "CLIENT"),
+    (re.compile(r"(?<=SMTP connection from )(NULL|(\(\w+\) )?\[192\.0\.2\.1\](:4711)?)"), "CLIENT"),
     (re.compile(r"lost while reading message data \(\w+( \w+)?\)"), "lost while reading message data"),
     (re.compile(r"(^|(?<=\] ))ID\d* (?=notquit|SMTP connection from)", re.MULTILINE), ""),
     (re.compile(r"\bD=[\d.hms]+"), "D=TIME"),
-    (re.compile(r"\bCi=\w+ "), ""),
     (re.compile(r"\b([DR]T|QT)=[\d.hms]+"), r"\1=TIME"),
     (re.compile(r"<\d+\.[0-9A-Za-z.]+@[^>]*>(?= CHALLENGE)"), "CHALLENGE"),
 )

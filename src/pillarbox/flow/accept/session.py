@@ -287,6 +287,9 @@ class Session:
             state.memory = self.memory
         verdict = await acl.run(state)
         self.log_targets = state.targets
+        if isinstance(verdict, Accept) and verdict.text and where != "predata":
+            if trouble := misfit(verdict.text, 250):
+                self.services.journal.panic(trouble)
         if facts.variables:
             self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict

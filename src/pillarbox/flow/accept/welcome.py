@@ -41,6 +41,8 @@ async def welcome(session: Session) -> None:
     scope = session.new_scope()
     verdict = await session.check("connect", scope)
     if isinstance(verdict, Accept):
+        if session.stream.pending():
+            engine.receive(await session.stream.read(session.receive_timeout))
         banner = Reply(220, await policy.banner.expand(scope))
         engine.greet(reply_to(verdict, banner) if verdict.text else banner)
         return

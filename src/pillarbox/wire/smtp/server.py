@@ -136,6 +136,10 @@ class ServerEngine(ServerReader):
         return self._settings.offer
 
     @property
+    def is_pipelining_offered(self) -> bool:
+        return self._session.offer.pipelining
+
+    @property
     def settings(self) -> ServerSettings:
         return self._settings
 
@@ -146,8 +150,8 @@ class ServerEngine(ServerReader):
 
     @property
     def is_early_pipelining_welcome(self) -> bool:
-        """It may be told PIPECONNECT: this is its first command."""
-        return self._settings.early_pipelining and len(self._session.history) == 1
+        """It may be told PIPECONNECT: it has said nothing but who it is."""
+        return self._settings.early_pipelining and {"HELO", "EHLO"}.issuperset(self._session.history)
 
     @property
     def history(self) -> list[str]:
@@ -200,6 +204,7 @@ class ServerEngine(ServerReader):
                 return
             raise RuntimeError("there is nothing to reply to")
         if self._is_synchronizing and self._at != len(self._buffer):
+            self.too_early = self._buffer[self._at :]
             self._queued.append(self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED))
             return
         self._owed = None

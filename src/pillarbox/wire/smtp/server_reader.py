@@ -88,6 +88,7 @@ class ServerReader:
         "_settings",
         "_verbs",
         "line",
+        "too_early",
     )
 
     def __init__(self, settings: ServerSettings, *, is_tls: bool = False) -> None:
@@ -105,6 +106,8 @@ class ServerReader:
         self._is_synchronizing = settings.enforce_sync
         self.line = ""
         """The last command, without its CRLF."""
+        self.too_early = b""
+        """What was there that should not have been: a synchronization error."""
         self._reader: DataReader | None = None
         self._chunk = _NO_CHUNK
         self._ended_chunk: tuple[int, int] | None = None
@@ -182,6 +185,7 @@ class ServerReader:
             and not (self._is_early and name == "EHLO")
         )
         if self._is_synchronizing and self._at != len(self._buffer):
+            self.too_early = self._buffer[self._at :]
             return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
         if verb.is_nonmail and session.is_one_nonmail_too_many(verb.allowance):
             session.note_verb(name)

@@ -75,7 +75,7 @@ async def test_a_mistake_in_a_step_is_a_421(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "end",
     [
-        ["C: (close)"],
+        ["C: (close)", "S: 421 …"],
         ["C: (lost)"],
         ["C: (timeout)", "S: 421 …"],
         ["C: bare\rcr", "C: .", "S: 550 …", "C: QUIT", "S: 221 …"],

@@ -115,6 +115,9 @@ class ScriptedConnection:
     async def start_tls_server(self, timeout: float) -> None:
         self.tls_cipher = "TLS1.3:TLS_AES_256_GCM_SHA384:256"
 
+    def pending(self) -> bool:
+        return False
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         return {}
 

@@ -57,9 +57,11 @@ def fix_up(
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
     shown = show_sender(chosen.name, true_sender)
     own = show_sender(chosen.name, sender) if sender else shown
-    if chosen.sender_retain or not true_sender:
+    if chosen.sender_retain:
         return Fixed(add_missing(block, own, message_id, now), sender)
     block = header.remove(block, frozenset({"sender"}))
+    if not true_sender:
+        return Fixed(add_missing(block, own, message_id, now), sender)
     from_address = _from_address(block) or sender or true_sender
     extra = f"Sender: {shown}\n" if from_address.lower() != true_sender.lower() else ""
     block = add_missing(block, own, message_id, now, extra)

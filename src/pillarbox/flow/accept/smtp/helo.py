@@ -27,6 +27,7 @@ async def handle(session: Session, event: Helo) -> None:
     verdict = await session.check("helo", scope)
     if not isinstance(verdict, Accept):
         session.refuse(f"EHLO or HELO {event.name}", verdict)
+        session.update_origin(helo="")
         return
     policy = session.policy
     offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.parting import commands, not_quit
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Problem, ProtocolError
+
+SHOWN_INPUT = 128
 
 
 @verb(ProtocolError)
@@ -77,11 +80,26 @@ def _why_dropped(event: ProtocolError, session: Session) -> str:
         case Problem.TOO_MANY_NONMAIL:
             return f"SMTP call from {who} dropped: too many nonmail commands (last was {last})"
         case Problem.SYNCHRONIZATION:
-            if not event.line:
-                return f"SMTP protocol synchronization error (input sent without waiting for greeting): rejected connection from H={who}"
-            return f"SMTP protocol synchronization error (next input sent too soon: pipelining was not advertised): rejected {last} H={who}"
+            return _why_not_synchronized(event, session)
         case Problem.INPUT_OVERFLOW:
             return f"SMTP call from {who} dropped: too much input before the reply"
         case _:
             history = f",  {commands(session)}" if session.engine.history else ""
             return f"SMTP call from {who} dropped: too many syntax or protocol errors (last command was {last}{history})"
+
+
+def _why_not_synchronized(event: ProtocolError, session: Session) -> str:
+    engine, who = session.engine, session.who()
+    early = engine.too_early
+    shown = printable(early[:SHOWN_INPUT].decode("latin-1"))
+    line = event.line or engine.line
+    if not engine.history and not line:
+        return (
+            "SMTP protocol synchronization error (input sent without waiting for greeting): "
+            f'rejected connection from H={who} input="{shown}"'
+        )
+    was = "was" if engine.is_pipelining_offered else "was not"
+    return (
+        f"SMTP protocol synchronization error (next input sent too soon: pipelining {was} advertised): "
+        f'rejected "{printable(line)}" H={who} next input="{shown}" ({len(early)} bytes)'
+    )
