@@ -1,7 +1,7 @@
 """One daemon a spool: the lock that says so, and what the daemon that holds it runs on.
 
-The lock goes with the process. The file's first line is the daemon's pid, the others name its configuration, so that a command that was
-given another one (`-C`, `-D`) does its work itself.
+The lock goes with the process, and the file holds the daemon's pid. A file beside it names its configuration, so that a command that was given
+another one (`-C`, `-D`) does its work itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from pillarbox.cli.places import fail
 
 LOCK = "pillarbox.pid"
+SOURCE = "pillarbox.source"
 WORKERS_LOCK = "workers.lock"
 ORPHANS_TIMEOUT = 20.0
 """Seconds that the workers of a killed supervisor have to end."""
@@ -33,17 +34,22 @@ def take_lock(spool: Path) -> int:
     return descriptor
 
 
-def describe(lock: int, configuration: Path, macros: Mapping[str, str]) -> None:
+def describe(lock: int, spool: Path, configuration: Path, macros: Mapping[str, str]) -> None:
     """Say who we are, and what we run on."""
     os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n{_named(configuration, macros)}".encode("utf-8", "surrogateescape"), 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    source = os.open(
+        spool / SOURCE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
+    )
+    with open(source, "wb") as file:
+        file.write(_named(configuration, macros).encode("utf-8", "surrogateescape"))
 
 
 def runs_on_another(spool: Path, configuration: Path, macros: Mapping[str, str]) -> bool:
     """Whether the last daemon of this spool had another configuration. One that does not say had ours."""
     try:
-        with (spool / LOCK).open("rb") as file:
-            said = file.read(_MAX).decode("utf-8", "surrogateescape").partition("\n")[2]
+        with (spool / SOURCE).open("rb") as file:
+            said = file.read(_MAX).decode("utf-8", "surrogateescape")
     except OSError:
         return False
     return bool(said) and said != _named(configuration, macros)

@@ -88,7 +88,7 @@ def serve(
     if start is not None:
         start = first_start.open_account(start)
     waiting = None if foreground else _detach()
-    describe(lock, path, macros or {})
+    describe(lock, spool, path, macros or {})
     pid_path = pid_file_of(loaded, pid_file, is_usual=not (ports or is_deaf))
     _write_pid_file(pid_path, is_named=bool(pid_file))
     helper = start_helper(loaded)

@@ -76,6 +76,11 @@ _NOISE = (
         r"\1",
     ),  # we send them always, Exim only where a text has them
     (re.compile(r"^-received_time.*\n", re.MULTILINE), ""),
+    (re.compile(r"^>>>.*\n", re.MULTILINE), ""),  # commentary of -bh: everybody's own words
+    (
+        re.compile(r"( <= <> R=.* S=)\d+"),
+        r"\1SIZE",
+    ),  # the boundary between parts of a bounce has another length
 )
 
 
@@ -84,6 +89,8 @@ class Step(NamedTuple):
     """Behind the program's name, split at blanks; a word in quotes keeps them."""
     text: str = ""
     """Standard input."""
+    user: str = ""
+    """Who calls, in place of root."""
 
 
 class Outcome(NamedTuple):
@@ -116,6 +123,10 @@ class Side:
             timeout=60,
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
             check=False,
+            user=step.user or None,
+            group=step.user or None,
+            extra_groups=[] if step.user else None,
+            cwd=self.directory,
         )
         return Outcome(
             step.words, ended.returncode, self.plain(ended.stdout.decode()), self.plain(ended.stderr.decode())

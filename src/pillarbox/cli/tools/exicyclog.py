@@ -92,7 +92,7 @@ def _compress(path: Path) -> None:
 
 def _tell_daemon(spool: Path) -> None:
     try:
-        os.kill(int((spool / "pillarbox.pid").read_text().partition("\n")[0]), signal.SIGUSR1)
+        os.kill(int((spool / "pillarbox.pid").read_text()), signal.SIGUSR1)
     except (OSError, ValueError):
         return
 

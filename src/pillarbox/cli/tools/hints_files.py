@@ -25,6 +25,8 @@ _NUMBERS = {
     "mail_4xx": -45,
     "data_4xx": -46,
     "auth_failed": -42,
+    "lookup": -53,
+    "": 0,
 }
 _LETTERS = {"MX": 77, "A": 65}
 
