@@ -24,6 +24,17 @@ FILES = {
     "hosts": "192.0.2.1: host value\n",
 }
 _ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ")
+_VARIABLE = re.compile(r"(?m)^--?acl[cm] \S+ \d+\n[^\n]*(?:\n(?!-|XX)[^\n]*)*\n")
+_OWN_ID = re.compile(r"<E[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}")
+_RECEPTION = (
+    "-max_received_linelength",
+    "-tls_resumption",
+    "-auth_id",
+    "-auth_sender",
+    "-allow_unqualified",
+    "-local",
+    "--local",
+)
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 
 
@@ -103,9 +114,19 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     def lines(data: bytes) -> list[str]:
         return place.plain(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")).splitlines()
 
-    return Seen(
-        lines(ended.out), ended.code, lines(ended.error), seen.main, seen.reject, seen.panic, seen.spool
-    )
+    spool = {name: _in_order(text) for name, text in seen.spool.items()}
+    reject = [_OWN_ID.sub("<EID", line) for line in seen.reject]
+    return Seen(lines(ended.out), ended.code, lines(ended.error), seen.main, reject, seen.panic, spool)
+
+
+def _in_order(text: str) -> str:
+    """ACL variables come in no order that means anything; what the reception's own comparison looks at is left out."""
+    variables: list[str] = []
+    while found := _VARIABLE.search(text):
+        variables.append(found[0])
+        text = text[: found.start()] + text[found.end() :]
+    kept = [line for line in text.split("\n") if not line.startswith(_RECEPTION)]
+    return "\n".join(kept) + "".join(sorted(variables))
 
 
 def _settle(place: Place) -> None:

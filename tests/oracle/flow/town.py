@@ -11,6 +11,7 @@ All of 10.0.0.0/8 and 192.0.2.0/24 are addresses of the namespace. A host of `PE
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -41,7 +42,7 @@ class Town:
         self._peers = peers or {}
 
     def __enter__(self) -> Town:
-        self._world = tempfile.NamedTemporaryFile("w", prefix="town-", suffix=".json")  # noqa: SIM115
+        self._world = tempfile.NamedTemporaryFile("w", prefix="town-", suffix=".json")
         json.dump({"zone": self._zone, "peers": self._peers}, self._world)
         self._world.flush()
         self._process = subprocess.Popen(
@@ -93,7 +94,7 @@ def main(world: str) -> None:
         asyncio.run(_serve(told["zone"], told["peers"], writing))
     os.close(writing)
     os.read(reading, 1)
-    import pillarbox.app.alone  # noqa: F401  # what commands import anyway
+    import pillarbox.app.alone  # what commands import anyway
     import pillarbox.cli.exim  # noqa: F401
 
     try:
@@ -132,10 +133,8 @@ def _run(request: dict[str, object], out: int, error: int) -> int:
         _become(words, int(str(request["uid"])))
     os.close(reading)
     with open(writing, "wb") as pipe:
-        try:
+        with contextlib.suppress(BrokenPipeError):
             pipe.write(str(request["text"]).encode("latin-1"))
-        except BrokenPipeError:
-            pass
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 

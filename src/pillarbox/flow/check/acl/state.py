@@ -167,7 +167,16 @@ class HeaderChanges:
 class CheckMemory:
     """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
 
-    __slots__ = ("connection", "controls", "failed_sender", "helo_verified", "rates", "verified", "warned")
+    __slots__ = (
+        "connection",
+        "controls",
+        "failed_sender",
+        "helo_verified",
+        "rates",
+        "sender_failure",
+        "verified",
+        "warned",
+    )
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
         self.connection = connection or self
@@ -179,6 +188,8 @@ class CheckMemory:
         """What `ratelimit` has measured, by key."""
         self.verified: dict[object, object] = {}
         """Addresses and how that was asked, and what came of it."""
+        self.sender_failure = ""
+        """`$sender_verify_failure`: of the last verification that was made."""
         self.failed_sender: FailedSender | None = None
         """Whom the last `verify = sender` refused: the next refusal tells the client."""
         self.helo_verified: dict[str, bool] = {}

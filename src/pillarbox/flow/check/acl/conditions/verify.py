@@ -107,6 +107,7 @@ async def _verify_sender(line: VerifyLine, state: AclState) -> Answer:
     if not address:
         return True
     failed = await _failed_sender(address, line, state)
+    _set_facts(state, sender_failure=state.memory.sender_failure)
     if failed is None:
         return True
     failed.is_told = failed.is_told or not line.shows_details
@@ -130,8 +131,7 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         )
         raise CheckDeferred(Reason(text, text if is_callout else "")) from error
     failed = FailedSender(address, failure) if failure is not None else None
-    if failure is not None:
-        _set_facts(state, sender_failure=failure.step)
+    state.memory.sender_failure = failure.step if failure is not None else ""
     memory[key] = failed
     return failed
 
@@ -152,10 +152,10 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     return Reason(failure.log, failure.peer)
 
 
-def _set_facts(state: AclState, *, sender_failure: str = "", recipient_failure: str = "") -> None:
+def _set_facts(state: AclState, *, sender_failure: str | None = None, recipient_failure: str = "") -> None:
     old = state.scope.facet(VerifyFacts) or VerifyFacts()
     facts = VerifyFacts(
-        sender_failure=sender_failure or old.sender_failure,
+        sender_failure=old.sender_failure if sender_failure is None else sender_failure,
         recipient_failure=recipient_failure or old.recipient_failure,
         csa_status=old.csa_status,
     )
