@@ -95,7 +95,8 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         policy = msgspec.structs.replace(mta.policy, engine=engine)
         caller = caller_of(uid, gid, mta)
         told = origin_of(Submit(about=dict(options.about)), caller)
-        session = Session(stream, policy, mta.accept_services, local=None if told.host_address else caller)
+        is_remote = told.host_address or stream.peer_address[0]  # the latter: inetd has given us a socket
+        session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
         if told.host_address:  # -oMa: as from that host (Exim 5, -bs)
             session.origin = msgspec.structs.replace(told, protocol="smtp")
         await session.run()

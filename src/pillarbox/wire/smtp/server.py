@@ -150,8 +150,9 @@ class ServerEngine(ServerReader):
 
     @property
     def is_early_pipelining_welcome(self) -> bool:
-        """It may be told PIPECONNECT: it has said nothing but who it is."""
-        return self._settings.early_pipelining and {"HELO", "EHLO"}.issuperset(self._session.history)
+        """It may be told PIPECONNECT: it began by saying who it is, and not under TLS."""
+        first = self._session.history[:1]
+        return self._settings.early_pipelining and not self.is_tls and first in (["HELO"], ["EHLO"])
 
     @property
     def history(self) -> list[str]:
