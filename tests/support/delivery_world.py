@@ -271,6 +271,7 @@ class World:
 def assigned(candidate: Candidate, transport: str, **more: object) -> Routed:
     """Routed to `transport` by a router of the name `r`."""
     assignment = Assignment(
+        logs_as_local=True,
         candidate=candidate,
         router="r",
         transport=transport,

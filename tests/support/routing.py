@@ -175,5 +175,5 @@ def summary(routed: Routed) -> list[str]:
     lines = [f"{each.file or each.address} -> {each.transport}" for each in routed.assignments]
     lines += [f"{candidate.address} ! {refused.reason.log}" for candidate, refused, _ in routed.refused]
     lines += [f"{candidate.address} ? {postponed.reason.log}" for candidate, postponed, _ in routed.postponed]
-    lines += [f"{candidate.address} discarded" for candidate, _ in routed.discarded]
+    lines += [f"{candidate.address} discarded" for candidate, *_ in routed.discarded]
     return lines

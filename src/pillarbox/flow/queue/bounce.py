@@ -100,12 +100,15 @@ def bounce_text(
     parent: Envelope, to: str, reports: Sequence[Report], text: str = "", own: Texts = USUAL_TEXTS
 ) -> str:
     """What a person reads about permanent failures."""
-    who = "that you sent " if to == parent.sender else f"sent by\n\n  <{parent.sender or ''}>\n\n"
-    first = own.first or (
-        f"This message was created automatically by mail delivery software.\n{text}\n"
-        f"A message {who}could not be delivered to one or more of its\n"
+    told = (
+        "A message that you sent could not be delivered to one or more of its\n"
         "recipients. This is a permanent error. The following address(es) failed:\n"
+        if to == parent.sender
+        else f"A message sent by\n\n  <{parent.sender or ''}>\n\n"
+        "could not be delivered to one or more of its recipients. The following\n"
+        "address(es) failed:\n"
     )
+    first = own.first or f"This message was created automatically by mail delivery software.\n{text}\n{told}"
     addresses = "".join(_paragraph(report.outcome) for report in reports)
     return f"{first}\n{addresses}{_outputs(reports, own.last)}"
 
@@ -261,8 +264,9 @@ def _paragraph(outcome: Outcome) -> str:
     lines = [f"  {named(outcome, '    ')}\n"]
     if outcome.reply is not None and outcome.host is not None:
         lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
-    if isinstance(outcome, (Failed, Deferred)) and (reason := public_reason(outcome)):
-        lines.append(f"    {broken(reason)}\n")
+    if isinstance(outcome, (Failed, Deferred)) and not outcome.is_hidden:
+        reason = public_reason(outcome)
+        lines += [f"    {broken(reason)}\n"] if reason else []
     return "".join(lines)
 
 

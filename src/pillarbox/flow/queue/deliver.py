@@ -353,6 +353,8 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
 
 def _routed_word(candidate: Candidate) -> str:
     """The log names an address as routers see it: in lower case. Exim has the original where the last router was `caseful_local_part`."""
+    if candidate.address[:1] in ("/", "|", ">"):
+        return candidate.address
     return f"{quote_local_part(candidate.local_part)}@{candidate.domain}"
 
 

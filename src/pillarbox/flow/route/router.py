@@ -431,7 +431,7 @@ class Router(Driver, family="router"):
         local = quote_local_part(visit.candidate.original_local_part)
         child = visit.candidate.child(f"{local}@{self.self_action.domain}", self.name)
         child = msgspec.structs.replace(
-            child, self_hostname=hostname, address_data=visit.address_data, start_router=self.redirect_router
+            child, address_data=visit.address_data, start_router=self.redirect_router
         )
         return Redirected((child,), new_domain=child.domain if self.self_action.rewrites else "")
 

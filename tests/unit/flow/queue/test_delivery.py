@@ -86,7 +86,7 @@ def answer(candidate: Candidate) -> Routed:
                 postponed=((candidate, Postponed(Reason("host lookup did not complete")), "dnslookup"),)
             )
         case "hole.example":
-            return Routed(discarded=((candidate, "hole"),))
+            return Routed(discarded=((candidate, "hole", ":blackhole:"),))
         case "list.example":
             children = [candidate.child(a, "list") for a in ("bob@local.example", "later@remote.example")]
             routed = [answer(c).assignments[0] for c in children]

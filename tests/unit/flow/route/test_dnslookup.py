@@ -87,24 +87,27 @@ async def test_an_address_literal_is_no_domain() -> None:
     assert summary(await world().route("a@[192.0.2.1]")) == [said]
 
 
-@pytest.mark.parametrize("domain", ["nohosts.test", "toip.test"])
-async def test_exchangers_that_do_not_exist(domain: str) -> None:
-    expected = [f"a@{domain} ! all relevant MX records point to non-existent hosts"]
+@pytest.mark.parametrize(
+    ("domain", "more"), [("nohosts.test", ""), ("toip.test", " or (invalidly) to IP addresses")]
+)
+async def test_exchangers_that_do_not_exist(domain: str, more: str) -> None:
+    expected = [f"a@{domain} ! all relevant MX records point to non-existent hosts{more}"]
     assert summary(await world().route(f"a@{domain}")) == expected
     after = "last:\n  driver = accept\n  transport = local\n"
     assert summary(await world(after=after).route(f"a@{domain}")) == [f"a@{domain} -> local"]
 
 
-async def test_null_mx_is_refused_at_once() -> None:
+async def test_null_mx_declines_with_its_reason() -> None:
     ((_, refused, router),) = (await world().route("a@null.test")).refused
-    assert (refused.reason.peer, router) == ("domain does not accept mail", "dns")
+    assert (refused.reason.peer, router) == ("an MX or SRV record indicated no SMTP service", "")
 
 
 @pytest.mark.parametrize("domain", ["broken.test", "brokenhost.test"])
 async def test_cannot_say_now(domain: str) -> None:
     ((_, postponed, _),) = (await world().route(f"a@{domain}")).postponed
     assert postponed.retry_keys == (f"R:{domain}",)
-    assert "SERVFAIL" in postponed.reason.log
+    assert postponed.reason.log == "host lookup did not complete"
+    assert "SERVFAIL" in postponed.detail
     assert not postponed.is_frozen
 
 

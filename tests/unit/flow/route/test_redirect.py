@@ -124,7 +124,7 @@ async def test_files_and_includes() -> None:
         "c@x.test -> local",
     ]
     assert summary(await forward.route("other@d.test")) == [
-        "other@d.test ? error in redirect data: too many :include: items"
+        "other@d.test ? error in redirect file: too many :include: items"
     ]
 
 

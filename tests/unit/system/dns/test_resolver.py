@@ -90,8 +90,9 @@ async def test_cname_chain_is_followed(resolver: DnsResolver) -> None:
     assert (answer.status, answer.name) == ("found", "mx.example.org")
 
 
-async def test_cname_loop_ends(resolver: DnsResolver) -> None:
-    assert (await resolver.query("loop.example.org", "A")).status == "again"
+async def test_cname_loop_ends_as_no_name(resolver: DnsResolver) -> None:
+    answer = await resolver.query("loop.example.org", "A")
+    assert (answer.status, answer.detail) == ("no_name", "CNAME loop for loop.example.org encountered")
 
 
 async def test_cname_to_nowhere_is_no_name(resolver: DnsResolver) -> None:

@@ -109,9 +109,9 @@ def test_failures_and_deferrals_tell_sender_and_time() -> None:
 def test_all_parents_are_told_when_asked_for() -> None:
     outcome = Delivered(address="c@a", recipient="a@a", parents=("b2@a", "b1@a"), router="r", transport="t")
     assert (
-        line_outcome(ID, outcome, style=style("+all_parents")) == f"{ID} => c@a (b2@a) (b1@a) <a@a> R=r T=t"
+        line_outcome(ID, outcome, style=style("+all_parents")) == f"{ID} => c@a (b2@a, b1@a) <a@a> R=r T=t"
     )
-    assert line_outcome(ID, outcome) == f"{ID} => c@a (b2@a) <a@a> R=r T=t"
+    assert line_outcome(ID, outcome) == f"{ID} => c@a <a@a> R=r T=t"
 
 
 def test_completion_may_tell_the_time_in_the_queue() -> None:
