@@ -300,6 +300,7 @@ UNEXPLAINED: dict[str, str] = {
     "queue-regular": "a bad expression is found out before the queue run begins",
     "ordinary-remove": "who may not is told so before the message is looked for",
     "ordinary-freeze": "the same",
+    "ordinary-pid-file": "the number of the mail user is its own in each",
 }
 """Differences that are known and not meant."""
 
