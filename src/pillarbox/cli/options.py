@@ -77,7 +77,7 @@ def _check(read: Arguments) -> None:
         raise Usage("incompatible command-line options or arguments")
     if read.sender is not None and read.mode in ("smtp", "batch_smtp"):
         raise Usage("incompatible command-line options or arguments")
-    is_run = read.queue.is_wanted
+    is_run = read.queue.is_wanted and not (read.queue.name and read.mode in WITH_QUEUE)
     has_message = bool(words) or read.extract
     if read.mode in ("daemon", "daemon_foreground", "newaliases") or (not read.mode and read.queue.interval):
         if has_message or (is_run and read.mode):

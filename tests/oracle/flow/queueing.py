@@ -11,7 +11,9 @@ A file queueing/*.txt holds scenarios, each begun by `=== name`. Lines are
     @ retry             the retry hints are compared        @ make PATH    a file is made in the sandbox; `@ drop PATH` removes it
     @ log {1}           the message's own log is compared
 
-`{1}` is the id of the first message received, `{dir}` the sandbox. At the end logs, names in the queue, mailboxes and message logs are compared.
+`{1}` is the id of the first message received, `{dir}` the sandbox. Of -H files the items that only
+concern Exim itself (`-auth_sender`, `-allow_unqualified_…`, `-tls_resumption`, `-local`) are left out, and the tree of non-recipients is a list.
+At the end logs, names in the queue, mailboxes and message logs are compared.
 Domains say what becomes of mail: see CONFIG. `live.example` goes to a server that answers what the local part says: `r450`, `m421`, `d451`.
 """
 
@@ -297,7 +299,10 @@ class Side:
     def _show(self, text: str) -> None:
         path = self._queued(text)
         data = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else "none\n"
-        self._tell(f"{text}:\n{data}")
+        marked = re.sub(r"(?m)^[YN]{2} (\S*@\S*|/\S*)$", r"done \1", data)
+        done = sorted(line for line in marked.splitlines() if line.startswith("done "))
+        rest = [line for line in marked.splitlines() if not line.startswith("done ")]
+        self._tell(f"{text}:\n" + "\n".join([*rest, *done]) + "\n")
 
     def _log(self, text: str) -> None:
         path = self.directory / "spool" / "msglog" / self._filled(text)
@@ -425,6 +430,7 @@ _NOISE = (
     (re.compile(r"\[\d+\](?= )"), "[pid]"),
     (re.compile(r"^(\d{3}[ -])\d\.\d\.\d ", re.MULTILINE), r"\1"),
     (re.compile(r"(?m)^-(received_time|pillarbox|body_zerocount|max_received).*\n"), ""),
+    (re.compile(r"(?m)^-(auth_id|auth_sender|allow_unqualified_\w+|tls_resumption|local|localerror)\b.*\n"), ""),
     (re.compile(r"(?m)^-frozen \d+$"), "-frozen AT"),
     (re.compile(r"(?m)^\d{10} (\d+)$"), r"AT \1"),
     (re.compile(r"(?m)^(-- ?)?\d+-eximdsn-[\w-]+"), "BOUNDARY"),
