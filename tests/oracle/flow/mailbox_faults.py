@@ -24,6 +24,16 @@ MBX_OLD = "printf '*mbx*\\r\\n' > $u; chown $u:$u $u; chmod 600 $u"
 DIRECTORIES = "mkdir -p $u/new $u/cur $u/tmp; chown -R $u:$u $u"
 
 
+FORWARD = """\
+userforward:
+  driver = redirect
+  check_local_user
+  require_files = $local_part_data:TOP/mail/home/.forward
+  file = TOP/mail/home/.forward
+  file_transport = box
+"""
+
+
 def _full() -> dict[str, Scenario]:
     return {
         f"full-disk-{kind}": Scenario(options, disk="size=64k", message=BIG)
@@ -199,4 +209,8 @@ SCENARIOS: dict[str, Scenario] = {
     "user-failing": Scenario(MBOX + "user = ${base62:x}"),
     "group-zero": Scenario(MBOX + "group = root"),
     "never-users-listed": Scenario(MBOX, main="never_users = root : daemon"),
+    "forward-in-a-closed-home": Scenario(
+        MBOX, "chmod 700 home; echo /dev/null >home/.forward; chown $u:$u home/.forward", routers=FORWARD
+    ),
+    "no-forward-in-a-closed-home": Scenario(MBOX, "chmod 700 home", routers=FORWARD),
 }

@@ -3,7 +3,8 @@
 A list, split before it is expanded. An item without a slash names the user, and perhaps the group, as whom the files behind it are looked
 at: roughly, by the permission bits along the path. `+` in front of a path or its `!` takes what may not be looked at for missing.
 
-The file system is asked on the loop, as `exists` does: a few stats of local paths. As in Exim what is asked is what this process may see.
+The file system is asked on the loop, as `exists` does: a few stats of local paths. Exim looks as root; what
+is closed to us (a home of mode 0700) the root helper looks at as the user that the list names.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import pwd
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import SPACE, split
+from pillarbox.ports.localwork import Actor, FoundFile, LocalWork, WorkRefused
 
 _SEARCH, _READ = 1, 4
 
@@ -28,6 +33,23 @@ class Onlooker(NamedTuple):
 
     uid: int
     gid: int
+
+
+class LookQuestion(msgspec.Struct, frozen=True):
+    """Answered by whoever has the user's rights."""
+
+    path: str
+    actor: Actor
+    work: LocalWork
+
+    def answer_now(self, services: Services) -> FoundFile:
+        raise BlockingIOError
+
+    async def answer(self, services: Services) -> FoundFile:
+        try:
+            return await self.work.look(self.path, self.actor)
+        except WorkRefused as refused:
+            raise ExpansionDeferred(f"require_files: {self.path}: {refused}") from None
 
 
 def required_files(option: Template) -> Callable[[Visit], str | None]:
@@ -48,7 +70,7 @@ def required_files(option: Template) -> Callable[[Visit], str | None]:
             if "/" not in text:
                 onlooker = find_onlooker(text)
                 continue
-            why = _missing(text, onlooker)
+            why = _missing(text, onlooker, visit)
             if why is not None:
                 return why
         return None
@@ -74,7 +96,7 @@ def find_onlooker(text: str) -> Onlooker:
     return Onlooker(uid, -1 if gid is None else gid)
 
 
-def _missing(item: str, onlooker: Onlooker | None) -> str | None:
+def _missing(item: str, onlooker: Onlooker | None, visit: Visit) -> str | None:
     """Why the item does not hold."""
     path, excuses_eacces, wants_absence = item, False, False
     if path.startswith("+"):
@@ -85,7 +107,7 @@ def _missing(item: str, onlooker: Onlooker | None) -> str | None:
         path, excuses_eacces = path[1:].lstrip(SPACE), True
     if not path.startswith("/"):
         raise ExpansionFailed(f'require_files: "{path}" is not absolute')
-    error = _error_of(path, onlooker)
+    error = _error_of(path, onlooker, visit)
     if error == errno.EACCES and not excuses_eacces:
         raise ExpansionDeferred(f"require_files: error for {path}: {os.strerror(error)}")
     if error not in (0, errno.ENOENT, errno.ENOTDIR, errno.EACCES):
@@ -95,8 +117,21 @@ def _missing(item: str, onlooker: Onlooker | None) -> str | None:
     return None
 
 
-def _error_of(path: str, onlooker: Onlooker | None) -> int:
-    """errno of looking at the path; 0: it is there."""
+def _error_of(path: str, onlooker: Onlooker | None, visit: Visit) -> int:
+    """errno of looking at the path; 0: it is there. Where we may not look, as in a home that is closed to others, the named user does."""
+    error, work = _our_error_of(path, onlooker), visit.services.work
+    if error != errno.EACCES or onlooker is None or work is None or not work.acts_as_users:
+        return error
+    if onlooker.uid <= 0 or onlooker.gid < 0:
+        return error
+    found = visit.scope.ask(LookQuestion(path, Actor(*onlooker), work))
+    if found.error or found.facts is None:
+        return found.error
+    facts = found.facts
+    return 0 if _permits(facts.uid, facts.gid, facts.mode, onlooker, _READ) else errno.EACCES
+
+
+def _our_error_of(path: str, onlooker: Onlooker | None) -> int:
     try:
         os.stat(path)
         return 0 if onlooker is None or _may_read(path, onlooker) else errno.EACCES
@@ -117,7 +152,11 @@ def _may_read(path: str, onlooker: Onlooker) -> bool:
 
 
 def _allows(facts: os.stat_result, onlooker: Onlooker, wanted: int) -> bool:
+    return _permits(facts.st_uid, facts.st_gid, facts.st_mode, onlooker, wanted)
+
+
+def _permits(uid: int, gid: int, mode: int, onlooker: Onlooker, wanted: int) -> bool:
     if onlooker.uid == 0:
         return True
-    shift = 6 if facts.st_uid == onlooker.uid else 3 if facts.st_gid == onlooker.gid else 0
-    return bool((facts.st_mode >> shift) & wanted)
+    shift = 6 if uid == onlooker.uid else 3 if gid == onlooker.gid else 0
+    return bool((mode >> shift) & wanted)
