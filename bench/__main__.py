@@ -16,12 +16,13 @@ from pathlib import Path
 from bench.folders import spread_folders
 from bench.report import machine, markdown
 from bench.result import FIGURES, Cell
-from bench.scenarios import idle, load, queue
+from bench.scenarios import idle, load, local, queue
 from bench.servers.choice import SERVERS
 from bench.servers.server import PROJECT, Server, Setup, Unavailable
 
 MARKDOWN_HELP = "write the tables, as docs/performance.md has them, to FILE too (they are always printed)"
-SCENARIOS = ("maildir", "relay", "idle", "queue")
+USUAL = ("maildir", "relay", "idle", "queue")
+SCENARIOS = (*USUAL, "local")
 Measure = Callable[[type[Server], Setup, int], Cell]
 AMOUNTS: dict[str, tuple[int | str, int | str]] = {
     "rounds": (3, 1),
@@ -36,6 +37,7 @@ scenarios:
   maildir   messages into the Maildirs of 100 users, once per --concurrency
   relay     messages on to a sink, at concurrency 10
   idle      500 SMTP connections that do nothing: memory each
+  local     as users of the machine into mbox files and Maildirs (--servers pillarbox-debian,exim-debian), at concurrency 10
   queue     100,000 waiting messages: mailq, memory, acceptance
 
 figures:
@@ -100,7 +102,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     for name, (whole, quick) in AMOUNTS.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else whole)
-    default = "maildir" if options.quick else ",".join(SCENARIOS)
+    default = "maildir" if options.quick else ",".join(USUAL)
     options.scenarios = ("relay" if options.relay else options.scenarios or default).split(",")
     options.servers = options.servers.split(",")
     options.concurrency = [int(value) for value in options.concurrency.split(",")]
@@ -137,6 +139,13 @@ def plan(options: argparse.Namespace) -> list[tuple[str, Measure]]:
             turn,
         )
 
+    def locally(scenario: str) -> Measure:
+        def measure(kind: type[Server], setup: Setup, turn: int) -> Cell:
+            count = max(50, int(options.messages * kind.share))
+            return local.measure(kind, setup, base(scenario, count, 10), turn)
+
+        return measure
+
     def queueing(kind: type[Server], setup: Setup, turn: int) -> Cell:
         work = base(queue.SCENARIO, max(50, int(options.messages * kind.share)), 10)
         return queue.measure(kind, setup, options.queued, work, turn)
@@ -156,6 +165,8 @@ def plan(options: argparse.Namespace) -> list[tuple[str, Measure]]:
                         loaded("relay, concurrency 10", options.messages, 10, relay=True),
                     )
                 )
+            case "local":
+                steps += [(scenario, locally(scenario)) for scenario in (local.MBOX, local.MAILDIR)]
             case "idle":
                 steps.append((idle.SCENARIO, idling))
             case "queue":

@@ -30,7 +30,7 @@ CFILEMODE='644'
 dc_use_split_config='false'
 dc_hide_mailname='true'
 dc_mailname_in_oh='true'
-dc_localdelivery='maildir_home'
+dc_localdelivery='{delivery}'
 """
 ADDED = """\
 primary_hostname = mail.{domain}
@@ -56,6 +56,11 @@ class Debian(Server):
         return self.folder / "home"
 
     @property
+    def delivery(self) -> str:
+        """`maildir_home`, or `mail_spool`: mbox, here beside the Maildirs."""
+        return self.setup.options.get("delivery", "maildir_home")
+
+    @property
     def configuration(self) -> Path:
         return self.folder / "etc/exim4/exim4.conf"
 
@@ -78,7 +83,7 @@ class Debian(Server):
         root = Path(Exim.program()).parents[2]
         shutil.copytree(root / "etc/exim4", self.folder / "exim4")
         (self.folder / "mailname").write_text(f"{DOMAIN}\n")
-        (self.folder / "exim4/update-exim4.conf.conf").write_text(ANSWERS.format(domain=DOMAIN))
+        (self.folder / "exim4/update-exim4.conf.conf").write_text(ANSWERS.format(domain=DOMAIN, delivery=self.delivery))
         script = (root / "usr/sbin/update-exim4.conf").read_text()
         (self.folder / "update").write_text(script.replace("/etc/mailname", str(self.folder / "mailname")))
         made = self.folder / "generated.conf"
@@ -92,6 +97,7 @@ class Debian(Server):
 
     def adapted(self, text: str) -> str:
         text = text.replace("/etc/exim4", str(self.folder / "exim4"))
+        text = re.sub(r"/var/mail/(\S+)", rf"{self.maildir_root}/\1/mbox", text)
         text = text.replace("/var/spool/exim4", str(self.folder / "spool"))
         text = re.sub(r"^host_lookup *=.*$", "host_lookup =", text, flags=re.MULTILINE)
         added = ADDED.format(domain=DOMAIN, folder=self.folder, connections=self.setup.connections)
