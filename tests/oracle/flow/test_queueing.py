@@ -24,6 +24,7 @@ pytestmark = [
 ]
 SCENARIOS = queueing.scenarios()
 UNEXPLAINED: dict[str, str] = {
+    "runs-move": "a blank line behind a complaint",
     "retry-mixed": "the order in which the addresses of a message are delivered",
     "notices-sender-authentication": "bounce_sender_authentication does not act",
     **dict.fromkeys(
