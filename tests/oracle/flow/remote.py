@@ -9,6 +9,7 @@ A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each 
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
     file NAME: text                         below TOP/files
+    not yet: what                           what is missing: the two differ, and that is known
     differs: hints …                        what differs on purpose, and is not compared
 
 Compared: what each host heard, main log, panic log, exit codes, what is left in the queue, retry hints, what came to the sender.
@@ -98,6 +99,8 @@ class Scenario(msgspec.Struct):
     driver: str = "smtp"
     sender: str = "alice@example.net"
     message: str = "plain"
+    not_yet: str = ""
+    """What is missing here."""
     differs: set[str] = msgspec.field(default_factory=set)
     """Fields of Seen that are not compared."""
 
@@ -141,6 +144,8 @@ def _read(text: str) -> Scenario:
             scenario.commands.append(value if word == "do" else f"send {value}")
         elif word.startswith("file "):
             scenario.files[word.removeprefix("file ")] = value
+        elif word == "not yet":
+            scenario.not_yet = value
         elif word == "differs":
             scenario.differs = set(value.split())
         elif word == "driver":

@@ -29,7 +29,7 @@ async def make_parcel(
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred."""
     envelope, message = job.envelope, job.message
     sender = await transport.sender_of(job, scope)
-    headers = await transport.headers_of(job, scope)
+    headers = await transport.headers_of(job, scope, services)
     prefix = transport.prefix_of(job, sender, services.clock.now())
     mail = Mail(
         sender,
