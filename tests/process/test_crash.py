@@ -45,7 +45,7 @@ def test_loses_nothing_when_killed_under_load() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can deliver as other users")
 def test_loses_and_doubles_nothing_of_what_is_delivered_as_users() -> None:
-    crash = LocalCrash(30_000 if LONG else 3_000, 120.0 if LONG else 4.0, seed=21)
+    crash = LocalCrash(30_000 if LONG else 3_000, 120.0 if LONG else 2.0, seed=21)
     is_well = asyncio.run(crash.run())
     assert is_well, "\n".join([*crash.problems[:20], crash.summary()])
     assert len(crash.load.accepted) >= 50
