@@ -322,7 +322,9 @@ async def test_wire_format_body_of_exim(tmp_path: Path) -> None:
 
 async def test_damaged_files_are_reported_with_their_names(tmp_path: Path) -> None:
     reports: list[str] = []
-    spool = LocalSpool(str(tmp_path), SteppingClock(), segment_size=8192, say=reports.append)
+    spool = LocalSpool(
+        str(tmp_path), SteppingClock(), segment_size=8192, say=reports.append, keep_malformed=1e10
+    )
     await spool.start()
     message_id = await accept(spool)
     await spool.park(message_id)
