@@ -29,6 +29,7 @@ from pillarbox.flow.route.result import (
 from pillarbox.flow.route.skipped_errors import Mistake, tell_of
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.filter import actions
+from pillarbox.language.filter.mail_command import answered_by
 from pillarbox.mail.reply import Reason
 
 if TYPE_CHECKING:
@@ -96,13 +97,13 @@ async def _generated(
     generator = await Generator.at(router, visit)
     made: list[Candidate | Assignment] = []
     for action in wanted:
-        one = await _one(generator, action)
+        one = await _one(generator, action, visit)
         if one is not None:
             made.append(one)
     return tuple(made)
 
 
-async def _one(generator: Generator, action: actions.Action) -> Candidate | Assignment | None:
+async def _one(generator: Generator, action: actions.Action, visit: Visit) -> Candidate | Assignment | None:
     match action:
         case actions.Deliver(address=address):
             local_part, _, domain = address.rpartition("@")
@@ -122,8 +123,8 @@ async def _one(generator: Generator, action: actions.Action) -> Candidate | Assi
                 this_address=action.this_address,
                 ignores_errors=action.ignores_errors,
             )
-        case actions.Mail(to=to):
-            answered = await generator.delivery("reply", f">{to or '**bad-reply**'}")
+        case actions.Mail():
+            answered = await generator.delivery("reply", f">{answered_by(action, visit.scope)}")
             return msgspec.structs.replace(answered, reply=action, ignores_errors=action.ignores_errors)
         case (
             actions.MailIgnored()

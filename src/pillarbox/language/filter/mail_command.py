@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
+from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import plain
+from pillarbox.language.expand.template import Template
 from pillarbox.language.filter.actions import Mail, MailIgnored
 from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import MailCommand
@@ -18,10 +21,27 @@ _ORDER = (
     "to", "cc", "bcc", "from", "reply_to", "subject", "extra_headers", "text", "file", "log", "once", "once_repeat"
 )  # fmt: skip
 _PLAIN_LINES = frozenset({"file", "log", "once", "once_repeat"})
+BAD_REPLY = "**bad-reply**"
 _UNPRINTABLE = re.compile(r"[^ -~\t]")
 _BARE_NEWLINE = re.compile(r"\n(?![ \t])")
 _BARE_NEWLINE_OR_FIELD = re.compile(r"\n(?![ \t]|[!-9;-~]+:)")
 _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
+
+
+def answered_by(mail: Mail, scope: Scope) -> str:
+    """Whom the answer goes to: what the command says, else the address of `$reply_address`, `**bad-reply**` without one (as Exim says)."""
+    if mail.to is not None:
+        return mail.to
+    try:
+        item = next(address_items(_reply_address().expand_now(scope)), None)
+        return plain(working_address(item.text).address) if item is not None else BAD_REPLY
+    except AddressError:
+        return BAD_REPLY
+
+
+@cache
+def _reply_address() -> Template:
+    return Template.parse("$reply_address")
 
 
 def prepare_mail(command: MailCommand, scope: Scope, circumstances: Circumstances) -> Mail | MailIgnored:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from pillarbox.app.configuration import declare_bases
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.filter.actions import Deliver, End, LogWrite, Mail, Outcome, Pipe, Save
 from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Permissions
 from pillarbox.language.filter.errors import FilterSyntaxError
 from pillarbox.language.filter.interpreter import interpret, interpret_now
-from pillarbox.language.filter.mail_command import parse_interval
+from pillarbox.language.filter.mail_command import BAD_REPLY, answered_by, parse_interval
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.language.filter.recognition import kind_of
 from pillarbox.language.nowhere import empty_scope
+from pillarbox.mail.message import MemoryBody, Message
 
 
 class Block:
@@ -162,3 +165,15 @@ async def test_waiting_runs_a_filter_again_from_the_start() -> None:
     outcome = await interpret(rules, empty_scope(), circumstances())
     assert outcome.numbers[1] == 2
     assert len(outcome.actions) == 3
+
+
+def test_an_answer_goes_to_the_reply_address_where_the_filter_says_nothing() -> None:
+    declare_bases()
+    [said] = run('mail to "Bob <bob@there>"').actions
+    [left_open] = run("vacation").actions
+    assert isinstance(said, Mail) and isinstance(left_open, Mail)
+    assert answered_by(said, empty_scope()) == "Bob <bob@there>"
+    assert answered_by(left_open, empty_scope()) == BAD_REPLY
+    message = Message(b"From: Alice <alice@there>\n", MemoryBody(b""))
+    scope = Scope({MessageFacts: MessageFacts("id", "you@there", message=message)})
+    assert answered_by(left_open, scope) == "alice@there"
