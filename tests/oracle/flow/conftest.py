@@ -9,7 +9,7 @@ import pytest
 
 EVERY = {
     "test_acls": 12,
-    "test_mailboxes": 12,
+    "test_mailboxes": 61,
     "test_notices": 12,
     "test_pipes": 9,
     "test_redirecting": 9,
