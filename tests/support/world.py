@@ -198,7 +198,8 @@ def build_config(text: str) -> Any:
     declare_all()
     whole = _shipped() if text.strip() == "shipped" else complete(text)
     config = load_text(whole, acl_compiler=compile_acl)
-    assert not mistakes(config)
+    if problems := mistakes(config):
+        raise ConfigError(problems)
     return config
 
 
