@@ -31,6 +31,7 @@ from pillarbox.backends.journal.memory import MemoryJournal
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.config.build import load_text
+from pillarbox.config.errors import ConfigError
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.queue.due import DueTable
