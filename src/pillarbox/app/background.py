@@ -24,6 +24,14 @@ Tell = Callable[[Report], None]
 """To be called once, as soon as the message is safe or refused."""
 
 
+def let_go() -> None:
+    """Of the caller's input and output: who reads them to their end must not wait for us."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
 def in_background(work: Callable[[Tell], int]) -> Report:
     """Run `work` in a child until it tells, and let it go on. A child that ends without telling has failed: code 1."""
     reading, writing = os.pipe()
@@ -48,9 +56,7 @@ def _end(work: Callable[[Tell], int], writing: int) -> None:
 
 def _tell(report: Report, writing: int) -> None:
     """And let go of what is the caller's."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
+    let_go()
     os.setsid()
     os.write(writing, msgspec.json.encode(report))
     os.close(writing)

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Callable
 
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
@@ -53,14 +54,19 @@ def work(
     source: ConfigSource,
     queue_interval: float | None = None,
     helper: HelperEnd | None = None,
+    when_ready: Callable[[], None] | None = None,
 ) -> int:
     """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, source, queue_interval, helper))
+    return event_loop.run(_serve(seat, source, queue_interval, helper, when_ready))
 
 
 async def _serve(
-    seat: WorkerSeat, source: ConfigSource, queue_interval: float | None, helper: HelperEnd | None
+    seat: WorkerSeat,
+    source: ConfigSource,
+    queue_interval: float | None,
+    helper: HelperEnd | None,
+    when_ready: Callable[[], None] | None,
 ) -> int:
     try:
         config = source.load()
@@ -68,7 +74,7 @@ async def _serve(
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
-    return await worker.run()
+    return await worker.run(when_ready)
 
 
 class Worker:
@@ -96,7 +102,7 @@ class Worker:
         self._smtp_limits = Limits(seat.smtp_counts, 0, 0, TOO_MANY)
         set_limits(self._smtp_limits, config)
 
-    async def run(self) -> int:
+    async def run(self, when_ready: Callable[[], None] | None = None) -> int:
         await self._open_spool()
         self._listen_to_signals()
         mailbox = Limits(self._seat.mailbox_counts, MAILBOX_CONNECTIONS, MAILBOX_CONNECTIONS_PER_ADDRESS)
@@ -110,6 +116,8 @@ class Worker:
             self._spawn(self._watch_offline())
             self._spawn(self._adopt())
             self._spawn(self._empty_unused_slots())
+        if when_ready is not None:
+            when_ready()
         os.write(self._seat.ready, b"1")
         os.close(self._seat.ready)
         await self._stopping.wait()

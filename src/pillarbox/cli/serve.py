@@ -13,6 +13,7 @@ import msgspec
 from pillarbox import __version__
 from pillarbox.app import first_start, privilege
 from pillarbox.app.asking.loading import stamped
+from pillarbox.app.background import let_go
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.harness import is_test_harness
@@ -91,13 +92,13 @@ def serve(
     describe(lock, spool, path, macros or {})
     pid_path = pid_file_of(loaded, pid_file, is_usual=not (ports or is_deaf))
     _write_pid_file(pid_path, is_named=bool(pid_file))
-    helper = start_helper(loaded)
+    helper = start_helper(loaded) if foreground else _start_unheard(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
     supervisor = Supervisor(
         listeners,
         count,
-        lambda seat: _work(lock, seat, source, interval, helper),
+        lambda seat: _work(lock, seat, source, interval, helper, is_heard=foreground),
         _check(source, loaded),
         _say,
     )
@@ -176,13 +177,20 @@ def _places(config: Config, listen: Sequence[str], ports: str) -> list[Place]:
 
 
 def _work(
-    lock: int, seat: object, source: ConfigSource, queue_interval: float | None, helper: HelperEnd | None
+    lock: int,
+    seat: object,
+    source: ConfigSource,
+    queue_interval: float | None,
+    helper: HelperEnd | None,
+    *,
+    is_heard: bool,
 ) -> int:
+    """`is_heard`: in the foreground. Else the caller's output is kept only until we serve."""
     from pillarbox.app.supervisor import WorkerSeat
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, source, queue_interval, helper)
+    return work(seat, source, queue_interval, helper, None if is_heard else let_go)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:
@@ -261,11 +269,22 @@ def _detach() -> int:
     return writing
 
 
+def _start_unheard(config: Config) -> HelperEnd | None:
+    """The root helper, which keeps nothing of the caller's open either."""
+    kept = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        return start_helper(config)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _end_parent(waiting: int) -> None:
     """All is well; from now on nobody hears us."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
+    let_go()
     os.write(waiting, b"1")
     os.close(waiting)
 
