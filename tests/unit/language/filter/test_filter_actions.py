@@ -175,5 +175,7 @@ def test_an_answer_goes_to_the_reply_address_where_the_filter_says_nothing() -> 
     assert answered_by(said, empty_scope()) == "Bob <bob@there>"
     assert answered_by(left_open, empty_scope()) == BAD_REPLY
     message = Message(b"From: Alice <alice@there>\n", MemoryBody(b""))
-    scope = Scope({MessageFacts: MessageFacts("id", "you@there", message=message)})
+    facts = MessageFacts("id", "you@there")
+    facts.message = message
+    scope = Scope({MessageFacts: facts})
     assert answered_by(left_open, scope) == "alice@there"
