@@ -6,6 +6,7 @@ router says why it was skipped or what it did.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -19,13 +20,14 @@ from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import QuietWorld
-from pillarbox.app.privilege import NoSuchUser, become_mail_user
+from pillarbox.app.privilege import NoSuchUser, choose_user, give, group_of
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.chain import Trace
 from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
+from pillarbox.flow.settings import Files, Identity
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin, Recipient
@@ -54,11 +56,14 @@ def test_addresses(
     """0: all can be delivered to (or are good), 1: one cannot be told now, 2: one cannot be. Without addresses they are read from
     standard input, a line each."""
     config = load_or_complain(path, macros)
-    mta = _mta(config, path) if config is not None else None
-    if mta is None:
+    mta = _mta(config) if config is not None else None
+    if config is None or mta is None:
         return 1
-    asking = _Asking(mta, question or Question("test"))
-    return event_loop.run(asking.ask_all(addresses or _typed()))
+    try:
+        asking = _Asking(mta, question or Question("test"))
+        return event_loop.run(asking.ask_all(addresses or _typed()))
+    finally:
+        _give_back(config)
 
 
 def verify_addresses(
@@ -73,13 +78,21 @@ def verify_addresses(
     return test_addresses(path, addresses, macros, Question(purpose))
 
 
-def _mta(config: Config, path: Path) -> Mta | None:
-    """As deliveries have it: root would see more than they do, and leave files that they cannot open."""
+def _give_back(config: Config) -> None:
+    """What root has opened belongs to the mail user: deliveries could not open it else."""
+    identity = config.main(Identity)
+    hints = Path(config.main(Files).spool_directory) / "db"
+    if os.geteuid() != 0 or not hints.is_dir():
+        return
+    with contextlib.suppress(NoSuchUser, OSError):
+        user = choose_user(identity.exim_user)
+        give(hints, user.pw_uid, group_of(user, identity.exim_group))
+
+
+def _mta(config: Config) -> Mta | None:
     try:
-        helper = start_helper(config)
-        become_mail_user(config, path)
-        return Mta(config, _world(config, helper))
-    except (TlsFileError, NoSuchUser, OSError) as error:
+        return Mta(config, _world(config, start_helper(config)))
+    except (TlsFileError, OSError) as error:
         print(error, file=sys.stderr)
         return None
 

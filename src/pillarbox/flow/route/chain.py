@@ -254,7 +254,8 @@ class _Run:
                     index += 1
                 case Passed(to_router=to_router, self_hostname=self_hostname, message=message):
                     visit.message = message or visit.message
-                    visit.self_hostname = self_hostname or visit.self_hostname
+                    if self_hostname:
+                        visit.found_self(self_hostname)
                     index = self._chain.index_of(to_router) if to_router else index + 1
                 case _:
                     self._settle(task, visit, stage, result)

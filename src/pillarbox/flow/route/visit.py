@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, Letter, LogLine
@@ -82,6 +84,13 @@ class Visit:
         self.prefix_v = self.suffix_v = ""
         self.local_user: SystemUser | None = None
         self.account = self.home = self.user = self.group = ""
+        self.is_stale = True
+
+    def found_self(self, hostname: str) -> None:
+        """`self = pass`: from here on `$self_hostname` tells what we were called."""
+        self.self_hostname = hostname
+        self.candidate = msgspec.structs.replace(self.candidate, self_hostname=hostname)
+        self.scope_now = self.scope_now.with_facet(Candidate, self.candidate)
         self.is_stale = True
 
     @property

@@ -1,0 +1,251 @@
+"""Redirection, filters, rewriting and the DNS, by delivering: a configuration, files, names and commands, for the real Exim and for ours.
+
+A file redirecting/*.conf is a configuration with `TOP` for the sandbox. Its `#!` lines say what is done, in their order:
+
+    #! send: bob@a.test carol@a.test      a message (`-odi`) to these; `#! send -f x@y: …` with more options
+    #! ask -bt: bob@a.test                a command whose output and exit code are compared
+    #! sh: rm TOP/files/list              a shell command
+    #! zone: a.test MX 10 mx.a.test       the DNS there is (tests.support.fake_dns); without: none answers
+    #! search: home.test                  the resolver's search list
+    #! message: NAME                      which of the file's messages is sent from here on (`#=== NAME`)
+
+and `#=== FILE [MODE [OWNER]]` begins a file below TOP/files. Compared: both logs, the files below TOP/out, what was printed, and the
+`-H` files of what stays. Both programs run as the machine's set-uid exim in mount and network namespaces of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from tests.oracle.flow.pipes import USER
+
+FOLDER = Path(__file__).parent / "redirecting"
+ROOT = Path(__file__).parents[3]
+MAIN = """\
+spool_directory = TOP/spool
+log_file_path = TOP/log/%slog
+primary_hostname = mx.home.test
+qualify_domain = home.test
+never_users =
+keep_environment =
+trusted_users = root
+timezone = UTC
+exim_user = Debian-exim
+exim_group = Debian-exim
+received_header_text = Received: by test id $message_exim_id
+bounce_return_message = true
+"""
+MESSAGE = b"From: Alice <alice@out.test>\nTo: bob@a.test\nSubject: test\nX-Old: 1\n\nbody line\n"
+BOX = """
+begin transports
+box:
+  driver = appendfile
+  file = TOP/out/box
+  user = mail
+  headers_add = X-To: $local_part@$domain ($host)
+  return_path_add
+  envelope_to_add
+address_file:
+  driver = appendfile
+  user = mail
+  delivery_date_add = false
+  envelope_to_add
+address_pipe:
+  driver = pipe
+  user = mail
+  return_output
+address_reply:
+  driver = autoreply
+  user = mail
+begin retry
+* * F,2h,15m
+"""
+"""Goes in place of the line `BOX`."""
+NAMESPACE = """
+set -e
+ip link set lo up
+mount -t tmpfs none TOP/over
+mkdir TOP/over/etc TOP/over/etc.work TOP/over/sbin TOP/over/sbin.work
+mount -t overlay none -o lowerdir=/etc,upperdir=TOP/over/etc,workdir=TOP/over/etc.work /etc
+cp TOP/resolv.conf /etc/resolv.conf
+printf '127.0.0.1 localhost\\n192.0.2.77 listed.test\\n' >/etc/hosts
+if [ "$EXIM" = ours ]; then
+  exim() { "$OURS" -C TOP/conf "$@"; }
+else
+  mount -t overlay none -o lowerdir=/usr/sbin,upperdir=TOP/over/sbin,workdir=TOP/over/sbin.work /usr/sbin
+  mkdir -p /etc/exim4
+  cp TOP/conf /etc/exim4/exim4.conf
+  cp "$EXIM" /usr/sbin/exim4
+  chmod 4755 /usr/sbin/exim4
+  ln -sf exim4 /usr/sbin/exim
+  exim() { /usr/sbin/exim4 "$@"; }
+fi
+if [ -s TOP/zone ]; then
+  "$PYTHON" -m tests.oracle.flow.name_server TOP/zone >TOP/ready 2>TOP/dns.err &
+  server=$!
+  trap 'kill $server' EXIT
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+    [ -s TOP/ready ] && break; sleep 0.1
+  done
+fi
+message=TOP/message
+set +e
+COMMANDS
+exit 0
+"""
+_FILE = re.compile(r"^#=== (\S+)(?: (\d+))?(?: (\S+))?\n", re.MULTILINE)
+_ORDER = re.compile(r"^#! *(\w+)(.*?): ?(.*)$", re.MULTILINE)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    said: list[str]
+    log: list[str]
+    files: dict[str, str]
+    spool: dict[str, str]
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.conf"))
+
+
+def prepare(top: Path, name: str) -> str:
+    """A fresh sandbox; the script to run."""
+    shutil.rmtree(top, ignore_errors=True)
+    for directory in ("spool", "log", "out", "over", "files"):
+        (top / directory).mkdir(parents=True)
+    for directory in ("spool", "log"):
+        shutil.chown(top / directory, USER, USER)
+    (top / "out").chmod(0o1777)
+    top.chmod(0o755)
+    configuration, *files = _FILE.split((FOLDER / f"{name}.conf").read_text())
+    for file, mode, owner, content in zip(files[::4], files[1::4], files[2::4], files[3::4], strict=True):
+        _put(top, file, int(mode or "644", 8), owner, content)
+    body = _ORDER.sub("", configuration).replace("\nBOX\n", BOX)
+    (top / "conf").write_text((MAIN + body).replace("TOP", str(top)))
+    (top / "message").write_bytes(MESSAGE)
+    orders = _ORDER.findall(configuration)
+    (top / "zone").write_text("".join(f"{what}\n" for word, _, what in orders if word == "zone"))
+    search = [f"search {what}\n" for word, _, what in orders if word == "search"]
+    (top / "resolv.conf").write_text(
+        f"nameserver 127.0.0.53\n{''.join(search) or 'search .'}\noptions timeout:1 attempts:1 trust-ad\n"
+    )
+    commands = "\n".join(_command(*order) for order in orders)
+    return NAMESPACE.replace("COMMANDS", commands).replace("TOP", str(top))
+
+
+def _put(top: Path, file: str, mode: int, owner: str, content: str) -> None:
+    path = top / "files" / file
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(content.replace("TOP", str(top)))
+    path.chmod(mode)
+    if owner:
+        shutil.chown(path, owner, owner)
+
+
+def _command(word: str, options: str, what: str) -> str:
+    match word:
+        case "send":
+            sender = "" if "-f" in options else "-f alice@out.test"
+            return f"exim -odi -oi {sender} {options} {what} <$message 2>&1"
+        case "ask":
+            return f"echo '## {options} {what}'; exim {options} {what} 2>&1; echo exit $?"
+        case "sh":
+            return what
+        case "message":
+            return f"message=TOP/files/{what}"
+    return ""
+
+
+def by(exim: str, top: Path, name: str) -> Seen:
+    """`exim`: the real one's path, or `ours`."""
+    script = prepare(top, name)
+    alone = ["-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+    command = ["unshare", *alone, "/bin/sh", "-c", script, "sh"]
+    binaries = Path(sys.executable).parent
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "EXIM": exim,
+        "OURS": str(binaries / "exim"),
+        "PYTHON": sys.executable,
+        "PYTHONPATH": f"{ROOT}/src:{ROOT}",
+    }
+    result = subprocess.run(
+        command, cwd=top, capture_output=True, timeout=90, check=False, env=environment, text=True,
+        errors="surrogateescape",
+    )  # fmt: skip
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    return see(top, result.stdout)
+
+
+_ID = re.compile(r"(?<![0-9A-Za-z])E?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
+_DATE = re.compile(
+    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}|^\d{4}-\d\d-\d\d \S+ ?",
+    re.MULTILINE,
+)
+_NOISE = ("Completed", "purging the environment", "Suggested action", "queue run:")
+_SIZE = re.compile(r" S=\d+")
+_OURS_ALONE = re.compile(r"(?m)^--?(?!frozen|manual)\w+.*\n")
+"""What the two remember about the arrival, each in its way."""
+
+
+def see(top: Path, said: str) -> Seen:
+    log: list[str] = []
+    for name in ("mainlog", "paniclog"):
+        path = top / "log" / name
+        lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
+        mark = "panic: " if name == "paniclog" else ""
+        log += [
+            mark + _SIZE.sub("", _level(line, top))
+            for line in lines
+            if not any(word in line for word in _NOISE)
+        ]
+    files = {
+        str(path.relative_to(top / "out")): _level(_text(path), top)
+        for path in sorted((top / "out").rglob("*"))
+        if path.is_file()
+    }
+    waiting = sorted((top / "spool/input").rglob("*-H")) if (top / "spool/input").exists() else []
+    log = [re.sub(r" H=[\w.]+$", "", line) for line in log]
+    log = [re.sub(r"^(DATEID <= <> R=ID) U=\S+", r"\1", line) for line in log]
+    return Seen(
+        [_level(line, top).removeprefix("DATE") for line in said.splitlines()],
+        sorted(log),
+        {
+            name: "\n".join(sorted(text.split("\n"))) if name.endswith("log") else _messages(text)
+            for name, text in files.items()
+        },
+        {f"{number}": _header(_level(_text(path), top)) for number, path in enumerate(waiting)},
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _level(text: str, top: Path) -> str:
+    text = _DATE.sub("DATE", _ID.sub("ID", text.replace(str(top), "TOP")))
+    text = re.sub(r"(?i)\((exim|pillarbox)\b[^)]*\)", "(MTA)", text)
+    text = re.sub(r"(?m)^\d{8,10}( \d+)$", r"TIME\1", text)
+    text = re.sub(
+        r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;", "Received: by test id ID;", text
+    )
+    text = re.sub(r"\d{10}-eximdsn-\w+", "BOUNDARY", text)
+    text = re.sub(r"(?m)^-frozen \d+$", "-frozen TIME", text)
+    text = re.sub(r"(?m)^References: .*\n", "", text)
+    return re.sub(r"pid=\d+", "pid=PID", text)
+
+
+def _messages(text: str) -> str:
+    """Those of an mbox in an order of their own."""
+    return "".join(sorted(re.split(r"(?m)^(?=From \S* *DATE$)", text)))
+
+
+def _header(text: str) -> str:
+    """What of a `-H` file does not tell of its time."""
+    return re.sub(r"(?m)^(\d{3})([ A-Z*]) ", r"\2 ", _OURS_ALONE.sub("", text))

@@ -1,0 +1,31 @@
+"""Redirection beside the real Exim's: logs, mailboxes, answers of `-bt`, and what stays in the spool (Exim chapters 15 to 22, 31, 47)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.oracle.flow import redirecting
+from tests.oracle.flow.test_pipes import EXIM, may_mount, pytestmark
+
+__all__ = ["pytestmark"]
+
+
+@pytest.mark.parametrize("name", redirecting.names())
+def test_as_the_real_one(name: str) -> None:
+    if not may_mount():
+        pytest.skip("no mount namespaces here")
+    assert EXIM is not None
+    with tempfile.TemporaryDirectory(prefix="pillarbox-redirect-") as folder:
+        Path(folder).chmod(0o755)
+        top = Path(folder) / "top"
+        real = redirecting.by(EXIM, top, name)
+        ours = redirecting.by("ours", top, name)
+        if os.environ.get("PILLARBOX_SHOW"):
+            print("\n".join([*real.said, *real.log, *real.files.values(), *real.spool.values()]))
+    assert ours.said == real.said
+    assert ours.log == real.log
+    assert ours.files == real.files
+    assert ours.spool == real.spool
