@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import Protocol
 
+from pillarbox.flow.transport.appending.place import BadName
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -40,7 +41,7 @@ class LimitOptions(Protocol):
 
 
 async def quota_of(options: LimitOptions, scope: Scope, *, keeps_size_file: bool) -> Quota | None:
-    """None: nothing is to be counted. Raises BadLimit, ExpansionDeferred."""
+    """None: nothing is to be counted. Raises BadLimit, BadName, ExpansionDeferred."""
     size, size_forced, _ = await _number(options.quota, "quota", options.name, scope)
     files, files_forced, _ = await _number(options.quota_filecount, "quota_filecount", options.name, scope)
     warn, _, is_percent = await _number(
@@ -103,7 +104,7 @@ async def _directory(options: LimitOptions, scope: Scope) -> str:
             f'Expansion of "{source}" (quota_directory name for {options.name} transport) failed: {error}'
         ) from None
     if not path.startswith("/"):
-        raise BadLimit(f'appendfile: quota_directory name "{path}" is not absolute')
+        raise BadName(f'appendfile: quota_directory name "{path}" is not absolute')
     return str(path)
 
 
