@@ -118,7 +118,7 @@ def test_remote_delivery() -> None:
     )
     assert line_outcome(ID, made, is_additional=True) == (
         f"{ID} -> x@rem.example R=rem T=rsmtp H=mx.example [192.0.2.1]* X=TLS1.3:X:256 A=plain K "
-        'C="250 2.0.0 Ok: \\"q\\" as 12345"'
+        'C="250-2.0.0 Ok: \\"q\\"\\\\n250 2.0.0 as 12345"'
     )
 
 
