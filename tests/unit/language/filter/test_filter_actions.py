@@ -177,5 +177,5 @@ def test_an_answer_goes_to_the_reply_address_where_the_filter_says_nothing() -> 
     message = Message(b"From: Alice <alice@there>\n", MemoryBody(b""))
     facts = MessageFacts("id", "you@there")
     facts.message = message
-    scope = Scope({MessageFacts: facts})
+    scope = empty_scope().with_facet(MessageFacts, facts)
     assert answered_by(left_open, scope) == "alice@there"
