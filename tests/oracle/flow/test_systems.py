@@ -60,7 +60,7 @@ def place() -> Iterator[Path]:
 @pytest.mark.parametrize("system", _CHOSEN)
 def test_lives_alike(exim: str, place: Path, system: str) -> None:
     real = f"{servers.install_real(exim)}\n{_configuration(system, is_real=True)}"
-    ours = f"{servers.install_ours()}\n{_configuration(system, is_real=False)}"
+    ours = f"{servers.install_ours(exim)}\n{_configuration(system, is_real=False)}"
     with ThreadPoolExecutor(2) as both:
         theirs = both.submit(_live, place / "real", real, _EXIM_LOGS)
         mine = both.submit(_live, place / "ours", ours, _OUR_LOGS)

@@ -5,7 +5,7 @@
         machine.host("192.168.2.1")
         machine.run("sendmail", "bob", text="Subject: x\n\nhello\n", user="alice")
 
-Needs root and private namespaces. `/etc`, `/usr/sbin`, `/usr/bin` and `/usr/lib` are overlays; `/var/spool`, `/var/mail`, `/var/log` and `/home` are
+Needs root and private namespaces. `/etc` and `/usr` are overlays; `/var/spool`, `/var/mail`, `/var/log` and `/home` are
 folders below `place` that a test can look into from outside; the rest of the file system is read-only. `NEIGHBOURS` and everything in
 `NETWORKS` is at the other end of a cable: hosts that `host` puts up, names that `zone` tells.
 """
