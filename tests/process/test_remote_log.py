@@ -196,7 +196,7 @@ def exims(net: Internet, open_folder: Path) -> list[list[str]]:
             authenticators=AUTHENTICATORS,
         )
     )
-    users = make_users(folder)
+    users = make_users(folder, {})
     script = f'mount --bind {users}/passwd /etc/passwd && mount --bind {users}/group /etc/group && exec "$@"'
     for recipients in MAIL:
         command = [str(program), "-C", str(folder / "conf"), "-odi", "-f", SENDER, *recipients]
