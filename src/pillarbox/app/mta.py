@@ -19,15 +19,13 @@ from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
 from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import runner_limits, wait_rules
-from pillarbox.app.reception import habits_of
+from pillarbox.app.reception import engine_settings, habits_of, local_senders, offer_hosts
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.finish.rewriting import Rewriting
-from pillarbox.flow.accept.local.caller import LocalSenders
-from pillarbox.flow.accept.paths import path_reader
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.check.acl.calling import ExpansionCalls
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
@@ -54,13 +52,11 @@ from pillarbox.flow.settings import (
     Bounces,
     Dns,
     Identity,
-    LocalMail,
     Logging,
     Queueing,
     SmtpLimits,
     SmtpService,
     Tls,
-    Trust,
 )
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import Site, TransportServices
@@ -68,8 +64,6 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
-from pillarbox.language.match.hosts import HostList
-from pillarbox.language.regex import compile_regex
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
 from pillarbox.mailbox.pop3.services import Services as Pop3Services
@@ -77,8 +71,6 @@ from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
 from pillarbox.ports.passwords import Passwords
 from pillarbox.system.tls import ServerTls
 from pillarbox.wire.imap.limits import Limits as ImapLimits
-from pillarbox.wire.smtp.extensions import Extensions
-from pillarbox.wire.smtp.session import ServerSettings
 
 DEFAULT_MESSAGE_SIZE = 52_428_800
 """Where `message_size_limit = 0` sets no limit, IMAP's APPEND still needs one."""
@@ -282,14 +274,14 @@ class Mta:
             banner=service.smtp_banner,
             received_header=service.received_header_text or Template.parse(""),
             acls=self._acls(),
-            engine=self._engine_settings(),
+            engine=engine_settings(config, self.expansion),
             authenticators=tuple(one for one in config.authenticators if one.is_server),
             auth_hosts=service.auth_advertise_hosts,
             tls_hosts=tls.tls_advertise_hosts,
             tls_available=self.tls is not None,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
-            offer_hosts=_offer_hosts(service),
+            offer_hosts=offer_hosts(service),
             host_reject_connection=service.host_reject_connection,
             host_lookup=service.host_lookup,
             sender_unqualified_hosts=service.sender_unqualified_hosts,
@@ -299,7 +291,7 @@ class Mta:
             habits=habits_of(config),
             queue_only=self._is_queue_only,
             wait_rules=wait_rules(config, is_local_only=self._is_local_only),
-            local_senders=_local_senders(config),
+            local_senders=local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
             rewriting=None
             if config.rewrite.is_empty
@@ -368,44 +360,6 @@ class Mta:
         name = template.node.constant
         return (self.acls.named(name) if name is not None else None) or ChosenAcl(template, self.acls)
 
-    def _engine_settings(self) -> ServerSettings:
-        limits, service = self.config.main(SmtpLimits), self.config.main(SmtpService)
-        offer = Extensions(
-            pipelining=service.pipelining_advertise_hosts is not None,
-            size=self._size(limits.message_size_limit),
-            eightbitmime=service.accept_8bitmime,
-            chunking=service.chunking_advertise_hosts is not None,
-            dsn=service.dsn_advertise_hosts is not None,
-            smtputf8=service.accept_8bitmime and service.smtputf8_advertise_hosts is not None,
-            enhanced_status_codes=True,
-            help=True,
-        )
-        recipients = self._expanded(limits.recipients_max)
-        habits = habits_of(self.config)
-        most = int(recipients) if recipients else 0
-        messages = self._size(limits.smtp_accept_max_per_connection)
-        told = (("MAILMAX", messages), ("RCPTMAX", most))
-        offer = msgspec.structs.replace(
-            offer,
-            limits=tuple(pair for pair in told if pair[1])
-            if service.limits_advertise_hosts is not None
-            else (),
-        )
-        return ServerSettings(
-            offer=offer,
-            enforce_sync=service.smtp_enforce_sync,
-            headers_max=limits.header_maxsize,
-            line_max=0,
-            recipients_max=most,
-            recipients_max_rejects=limits.recipients_max_reject,
-            nonmail_max=-1 if habits.nonmail_is_free else limits.smtp_accept_max_nonmail,
-            synprot_errors_max=limits.smtp_max_synprot_errors,
-            unknown_commands_max=limits.smtp_max_unknown_commands,
-            helo_required=not habits.helo_optional,
-            helo_allow_chars=service.helo_allow_chars,
-            read_path=path_reader(habits.paths),
-        )
-
     def _build_mailbox(self) -> None:
         world = self.world
         hostname = self.local_host.primary_hostname
@@ -435,18 +389,6 @@ class Mta:
         await self.runner.settle_down()
 
 
-def _offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
-    """The extensions that not everybody is offered; `*` needs no asking, unset is nobody (see `_engine_settings`)."""
-    lists = (
-        ("pipelining", service.pipelining_advertise_hosts),
-        ("chunking", service.chunking_advertise_hosts),
-        ("dsn", service.dsn_advertise_hosts),
-        ("smtputf8", service.smtputf8_advertise_hosts),
-        ("limits", service.limits_advertise_hosts),
-    )
-    return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
-
-
 class _HostNames:
     """`HostNames` of acl/state.py over the DNS."""
 
@@ -455,20 +397,6 @@ class _HostNames:
 
     async def name_of(self, address: str) -> str:
         return await NameOf(address).answer(self._services)
-
-
-def _local_senders(config: Config) -> LocalSenders:
-    trust, local = config.main(Trust), config.main(LocalMail)
-    return LocalSenders(
-        may_be_set=trust.untrusted_set_sender,
-        checks_from=trust.local_from_check,
-        keeps_sender=trust.local_sender_retain,
-        prefixes=tuple(trust.local_from_prefix or ()),
-        suffixes=tuple(trust.local_from_suffix or ()),
-        separator=compile_regex(local.uucp_from_pattern) if local.uucp_from_pattern else None,
-        separator_sender=local.uucp_from_sender,
-        arguments_are_left_out=local.extract_addresses_remove_arguments,
-    )
 
 
 def _server_tls(config: Config, services: Services) -> ServerTls | None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.habits import Habits
-from pillarbox.flow.accept.paths import PathRules
-from pillarbox.flow.settings import Identity, Logging, SmtpLimits, SmtpService
+from pillarbox.flow.accept.local.caller import LocalSenders
+from pillarbox.flow.accept.paths import PathRules, path_reader
+from pillarbox.flow.settings import Identity, LocalMail, Logging, SmtpLimits, SmtpService, Trust
+from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.regex import compile_regex
+from pillarbox.wire.smtp.extensions import Extensions
+from pillarbox.wire.smtp.session import ServerSettings
 
 L = TypeVar("L", HostList, DomainList)
 
@@ -63,3 +69,69 @@ def _some(hosts: HostList | None) -> HostList | None:
 def _varying(template: Template | None) -> Template | None:
     """None where it is the same for everybody."""
     return None if template is None or template.node.constant is not None else template
+
+
+def engine_settings(config: Config, services: Services) -> ServerSettings:
+    """What the engine offers and bears, where it is the same for everybody."""
+    limits, service = config.main(SmtpLimits), config.main(SmtpService)
+    habits = habits_of(config)
+    recipients = _number(limits.recipients_max, services)
+    messages = _number(limits.smtp_accept_max_per_connection, services)
+    told = (("MAILMAX", messages), ("RCPTMAX", recipients))
+    offer = Extensions(
+        pipelining=service.pipelining_advertise_hosts is not None,
+        size=_number(limits.message_size_limit, services),
+        eightbitmime=service.accept_8bitmime,
+        chunking=service.chunking_advertise_hosts is not None,
+        dsn=service.dsn_advertise_hosts is not None,
+        smtputf8=service.accept_8bitmime and service.smtputf8_advertise_hosts is not None,
+        enhanced_status_codes=True,
+        prdr=service.prdr_enable,
+        help=True,
+        limits=tuple(pair for pair in told if pair[1]) if service.limits_advertise_hosts is not None else (),
+    )
+    return ServerSettings(
+        offer=offer,
+        enforce_sync=service.smtp_enforce_sync,
+        headers_max=limits.header_maxsize,
+        line_max=0,
+        recipients_max=recipients,
+        recipients_max_rejects=limits.recipients_max_reject,
+        nonmail_max=-1 if habits.nonmail_is_free else limits.smtp_accept_max_nonmail,
+        synprot_errors_max=limits.smtp_max_synprot_errors,
+        unknown_commands_max=limits.smtp_max_unknown_commands,
+        helo_required=not habits.helo_optional,
+        helo_allow_chars=service.helo_allow_chars,
+        read_path=path_reader(habits.paths),
+    )
+
+
+def _number(template: Template | None, services: Services) -> int:
+    text = template.expand_now(Scope({}, services)).strip() if template is not None else ""
+    return parse_integer(text) if text else 0
+
+
+def offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
+    """The extensions that not everybody is offered; `*` needs no asking, unset is nobody (see `engine_settings`)."""
+    lists = (
+        ("pipelining", service.pipelining_advertise_hosts),
+        ("chunking", service.chunking_advertise_hosts),
+        ("dsn", service.dsn_advertise_hosts),
+        ("smtputf8", service.smtputf8_advertise_hosts),
+        ("limits", service.limits_advertise_hosts),
+    )
+    return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
+
+
+def local_senders(config: Config) -> LocalSenders:
+    trust, local = config.main(Trust), config.main(LocalMail)
+    return LocalSenders(
+        may_be_set=trust.untrusted_set_sender,
+        checks_from=trust.local_from_check,
+        keeps_sender=trust.local_sender_retain,
+        prefixes=tuple(trust.local_from_prefix or ()),
+        suffixes=tuple(trust.local_from_suffix or ()),
+        separator=compile_regex(local.uucp_from_pattern) if local.uucp_from_pattern else None,
+        separator_sender=local.uucp_from_sender,
+        arguments_are_left_out=local.extract_addresses_remove_arguments,
+    )
