@@ -30,7 +30,7 @@ from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Filter, Permissions
 from pillarbox.language.filter.errors import FilterSyntaxError
 from pillarbox.language.filter.interpreter import interpret
-from pillarbox.language.filter.mail_command import answered_by
+from pillarbox.language.filter.mail_command import addressed
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.envelope import Origin, Recipient
@@ -198,8 +198,9 @@ class SystemFilter:
                         )
                     )
                 case actions.Mail():
-                    answered = await self._delivery("reply", f">{answered_by(action, scope)}", scope)
-                    assignments.append(msgspec.structs.replace(answered, reply=action))
+                    reply, to = addressed(action, scope)
+                    answered = await self._delivery("reply", f">{to}", scope)
+                    assignments.append(msgspec.structs.replace(answered, reply=reply))
                 case _:
                     continue
         return tuple(candidates), tuple(assignments)

@@ -29,7 +29,7 @@ from pillarbox.flow.route.result import (
 from pillarbox.flow.route.skipped_errors import Mistake, tell_of
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.filter import actions
-from pillarbox.language.filter.mail_command import answered_by
+from pillarbox.language.filter.mail_command import addressed
 from pillarbox.mail.reply import Reason
 
 if TYPE_CHECKING:
@@ -124,8 +124,9 @@ async def _one(generator: Generator, action: actions.Action, visit: Visit) -> Ca
                 ignores_errors=action.ignores_errors,
             )
         case actions.Mail():
-            answered = await generator.delivery("reply", f">{answered_by(action, visit.scope)}")
-            return msgspec.structs.replace(answered, reply=action, ignores_errors=action.ignores_errors)
+            reply, to = addressed(action, visit.scope)
+            answered = await generator.delivery("reply", f">{to}")
+            return msgspec.structs.replace(answered, reply=reply, ignores_errors=action.ignores_errors)
         case (
             actions.MailIgnored()
             | actions.Add()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+import msgspec
+
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import plain
@@ -28,15 +30,18 @@ _BARE_NEWLINE_OR_FIELD = re.compile(r"\n(?![ \t]|[!-9;-~]+:)")
 _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
 
 
-def answered_by(mail: Mail, scope: Scope) -> str:
-    """Whom the answer goes to: what the command says, else the address of `$reply_address`, `**bad-reply**` without one (as Exim says)."""
+def addressed(mail: Mail, scope: Scope) -> tuple[Mail, str]:
+    """The answer with a `to`, and what its delivery is called: what the command says, else `$reply_address`, of which the address proper
+    (`**bad-reply**` without one, as Exim says)."""
     if mail.to is not None:
-        return mail.to
+        return mail, mail.to
+    text = _reply_address().expand_now(scope)
     try:
-        item = next(address_items(_reply_address().expand_now(scope)), None)
-        return plain(working_address(item.text).address) if item is not None else BAD_REPLY
+        item = next(address_items(text), None)
+        address = plain(working_address(item.text).address) if item is not None else BAD_REPLY
     except AddressError:
-        return BAD_REPLY
+        return mail, BAD_REPLY
+    return msgspec.structs.replace(mail, to=plain(text)), address
 
 
 @cache

@@ -12,7 +12,7 @@ from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Permissions
 from pillarbox.language.filter.errors import FilterSyntaxError
 from pillarbox.language.filter.interpreter import interpret, interpret_now
-from pillarbox.language.filter.mail_command import BAD_REPLY, answered_by, parse_interval
+from pillarbox.language.filter.mail_command import BAD_REPLY, addressed, parse_interval
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.language.filter.recognition import kind_of
 from pillarbox.language.nowhere import empty_scope
@@ -172,10 +172,11 @@ def test_an_answer_goes_to_the_reply_address_where_the_filter_says_nothing() -> 
     [said] = run('mail to "Bob <bob@there>"').actions
     [left_open] = run("vacation").actions
     assert isinstance(said, Mail) and isinstance(left_open, Mail)
-    assert answered_by(said, empty_scope()) == "Bob <bob@there>"
-    assert answered_by(left_open, empty_scope()) == BAD_REPLY
+    assert addressed(said, empty_scope()) == (said, "Bob <bob@there>")
+    assert addressed(left_open, empty_scope())[1] == BAD_REPLY
     message = Message(b"From: Alice <alice@there>\n", MemoryBody(b""))
     facts = MessageFacts("id", "you@there")
     facts.message = message
     scope = empty_scope().with_facet(MessageFacts, facts)
-    assert answered_by(left_open, scope) == "alice@there"
+    answer, address = addressed(left_open, scope)
+    assert (answer.to, address) == ("Alice <alice@there>", "alice@there")
