@@ -28,7 +28,7 @@ _LEVEL = (
     (re.compile(r"\bDebian-(exim|MTA)\b"), "mail"),
     (re.compile(r"(BOUNDARY)-ID"), r"\1"),
     (re.compile(r"(\[[\d.]+\])\*"), r"\1"),
-    (re.compile(r"(?m)^( *)\d+[mh] +\d+(?= ID )"), r"\1AGE SIZE"),
+    (re.compile(r"(?m)^( *)\d+[mh] +[\d.]+[KM]?(?= ID )"), r"\1AGE SIZE"),
     (re.compile(r"(host lookup did not complete): .*"), r"\1"),  # ours says what the name server said
     (re.compile(r"(?m)^Status: 5\.\d\.\d"), "Status: 5.x.x"),  # ours tells the remote host's
     (re.compile(r" S=\d+"), " S=SIZE"),
