@@ -254,7 +254,8 @@ class HostRun:
                 error_detail=str(reply.code),
                 elapsed=self._elapsed(),
             )
-            sender = f":<{self._job.sender or ''}>" if self._habits.retry_with_sender else ""
+            with_sender = self._habits.retry_with_sender and not verdict.is_of_content
+            sender = f":<{self._job.sender or ''}>" if with_sender else ""
             key = f"R:{assignment.address}{sender}"
             self._keys[index].append(key)
             self._message_notes[key] = deferral

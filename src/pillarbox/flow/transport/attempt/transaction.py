@@ -19,9 +19,10 @@ from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, message_refu
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.client import Answer
-from pillarbox.wire.smtp.commands import Bdat, Command, Content
+from pillarbox.wire.smtp.commands import Bdat, Command
 from pillarbox.wire.smtp.events import Data, Mail, Rcpt, Rset
 
+NEWLINE = b"\n"
 _BDAT_SIZE = 256 * 1024
 """Octets of one chunk in BDAT."""
 
@@ -57,6 +58,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
     """Exim's sentence; empty when it was accepted."""
     error: str = ""
+    is_of_content: bool = False
+    """LMTP: said behind the message."""
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -70,7 +73,7 @@ class Carried(msgspec.Struct, frozen=True):
 class _State:
     """What is known so far."""
 
-    __slots__ = ("is_chunked", "parcel", "session", "stage", "verdicts")
+    __slots__ = ("is_chunked", "last_command", "parcel", "session", "stage", "verdicts")
 
     def __init__(self, session: Session, parcel: Parcel) -> None:
         self.session = session
@@ -78,6 +81,7 @@ class _State:
         self.verdicts: list[Verdict | None] = [None] * len(parcel.rcpts)
         self.stage = "MAIL"
         self.is_chunked = False
+        self.last_command = "DATA"
 
 
 async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habits) -> Carried:
@@ -161,26 +165,32 @@ async def _send_chunks(state: _State) -> Trouble | None:
             pending = chunk
         else:
             pending = pending + chunk if pending else chunk
+    state.session.written = 0
     engine.send(Bdat(pending, is_last=True))
+    state.last_command = f"BDAT {len(pending) + pending.count(NEWLINE)} LAST"
     return None
 
 
 async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
-    """One reply for all recipients, or with LMTP one for each that was accepted."""
-    count = len(state.session.engine.accepted) if habits.lmtp else 1
-    answers = await state.session.answers(count, habits.final_timeout)
+    """One reply for all recipients, or with LMTP one for each that was accepted: those that came before a loss count."""
     if not habits.lmtp:
-        reply = answers[0].reply
+        [answer] = await state.session.answers(1, habits.final_timeout)
+        reply = answer.reply
         if not reply.is_positive:
             return message_refusal("end of data", reply, "data_4xx")
         state.verdicts = [verdict or Verdict(reply) for verdict in state.verdicts]
         return None
+    trouble: Trouble | None = None
+    try:
+        answers = await state.session.answers(len(state.session.engine.accepted), habits.final_timeout)
+    except Lost as lost:
+        answers, trouble = lost.answers, _lost(state, lost)
     waiting = [index for index, verdict in enumerate(state.verdicts) if verdict is None]
     for index, answer in zip(waiting, answers, strict=False):
-        address = answer.command.address if isinstance(answer.command, Content) else ""
-        text = "" if answer.reply.is_positive else remote_error(f"end of data (<{address}>)", answer.reply)
-        state.verdicts[index] = Verdict(answer.reply, text, "data_4xx")
-    return None
+        reply = answer.reply
+        text = "" if reply.is_positive else f"LMTP error after {state.last_command}: {reply.as_said}"
+        state.verdicts[index] = Verdict(reply, text, "data_4xx", is_of_content=True)
+    return trouble
 
 
 def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
