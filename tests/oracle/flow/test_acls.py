@@ -22,12 +22,10 @@ KNOWN = {
     "conditions: host names": "the same",
     "conditions: host that lies": "the same",
     "conditions: host without a name": "the same",
-    "conditions: lists with data": "$domain_data and its kin are not set by conditions",
     "conditions: the same without messages": "no qualify/rewrite: lines",
     "conditions: verify in data": "no qualify/rewrite: lines",
     "conditions: wrong places": "the last word of too many nonmail commands",
     "modifiers: add_header in every place": "the letter of Resent-From: in a -H file",
-    "modifiers: headers_added": "$headers_added is empty",
     "verbs: notquit": "the ACL runs behind the line about the lost connection",
 }
 """Scenarios that differ, and in what; docs/exim-compatibility.md has those that are meant."""

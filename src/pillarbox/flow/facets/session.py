@@ -80,8 +80,8 @@ class RateFacts(msgspec.Struct, frozen=True):
     period: str = ""
 
 
-class ListFacts(msgspec.Struct, frozen=True):
-    """What the last `hosts`, `senders`, `recipients`, `domains` and `local_parts` of the ACL matched."""
+class ListFacts(msgspec.Struct):
+    """What the last `hosts`, `senders`, `recipients`, `domains` and `local_parts` matched. One object for a whole connection."""
 
     host: str = ""
     sender: str = ""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.flow.check.acl.state import HeaderChanges
+from pillarbox.flow.check.acl.state import AclState, HeaderChanges
+from pillarbox.language.expand.registry import variable
 
 PLACES = ("at_start_rfc", "at_start", "at_end", "after_received")
 _FIELD = re.compile(r"[!-9;-~]+[ \t]*:")
+
+
+@variable("headers_added", AclState, doc="Header lines that ACLs have added.", tainted=True, rank=1)
+def headers_added(state: AclState) -> str:
+    """Those that the message does not have yet."""
+    return "\n".join(field for _, field in state.headers.added)
 
 
 def add_header_lines(text: str, changes: HeaderChanges) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState
@@ -21,6 +21,8 @@ class ListCondition(Condition, Generic[S]):
     __slots__ = ("_list",)
 
     list_kind: ClassVar[type[MatchList[Any]]]
+    keeps_data: ClassVar[Literal["", "domain", "host", "local_part", "recipient", "sender"]] = ""
+    """The variable `$…_data` that gets what the item that matched stands for (field of ListFacts)."""
 
     def __init__(self, wanted: MatchList[S]) -> None:
         self._list = wanted
@@ -40,11 +42,18 @@ class ListCondition(Condition, Generic[S]):
 
     def holds_now(self, state: AclState) -> bool:
         subject = self.subject(state)
-        return subject is not None and self._list.matches_now(subject, state.scope)
+        return self._keep(None if subject is None else self._list.match_data_now(subject, state.scope), state)
 
     async def holds(self, state: AclState) -> bool:
         subject = self.subject(state)
-        return subject is not None and await self._list.matches(subject, state.scope)
+        return self._keep(
+            None if subject is None else await self._list.match_data(subject, state.scope), state
+        )
+
+    def _keep(self, data: str | None, state: AclState) -> bool:
+        if self.keeps_data:
+            setattr(state.memory.lists, self.keeps_data, data or "")
+        return data is not None
 
     def recipient(self, state: AclState) -> Candidate:
         if state.recipient is None:

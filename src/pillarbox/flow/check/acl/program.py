@@ -26,6 +26,7 @@ from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
+from pillarbox.flow.facets.session import ListFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
 
@@ -68,7 +69,9 @@ class Acl(msgspec.Struct, frozen=True):
             return Defer(Reason("ACL nested too deep: possible loop"))
         outermost = state.scope if state.depth == 0 else None
         if outermost is not None:
-            state.scope = outermost.with_facet(AclState, state)  # for ACLs that expansions call
+            lists = state.memory.lists
+            lists.domain = lists.local_part = ""
+            state.scope = outermost.with_facets({AclState: state, ListFacts: lists})  # the former for `${acl`
         state.depth += 1
         outer_name, state.acl_name = state.acl_name, self.name
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
@@ -172,6 +173,7 @@ class CheckMemory:
         "controls",
         "failed_sender",
         "helo_verified",
+        "lists",
         "rates",
         "sender_failure",
         "verified",
@@ -180,6 +182,9 @@ class CheckMemory:
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
         self.connection = connection or self
+        self.lists = ListFacts() if connection is None else connection.lists
+        if connection is not None:
+            self.lists.sender = self.lists.recipient = ""
         self.controls: set[str] = set()
         """Those of `control` that hold for the connection."""
         self.warned: set[str] = set()

@@ -10,6 +10,7 @@ from pillarbox.language.match.domains import DomainList
 class Domains(ListCondition[str], condition="domains"):
     __slots__ = ()
     list_kind = DomainList
+    keeps_data = "domain"
 
     def subject(self, state: AclState) -> str:
         return self.recipient(state).domain

@@ -10,6 +10,7 @@ from pillarbox.language.match.hosts import HostList, HostSubject
 class Hosts(ListCondition[HostSubject], condition="hosts"):
     __slots__ = ()
     list_kind = HostList
+    keeps_data = "host"
 
     def subject(self, state: AclState) -> HostSubject:
         connection = state.connection

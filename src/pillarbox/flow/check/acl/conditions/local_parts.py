@@ -10,6 +10,7 @@ from pillarbox.language.match.local_parts import LocalPartList
 class LocalParts(ListCondition[str], condition="local_parts"):
     __slots__ = ()
     list_kind = LocalPartList
+    keeps_data = "local_part"
 
     def subject(self, state: AclState) -> str:
         return self.recipient(state).local_part

@@ -10,6 +10,7 @@ from pillarbox.language.match.addresses import AddressList
 class Recipients(ListCondition[str], condition="recipients"):
     __slots__ = ()
     list_kind = AddressList
+    keeps_data = "recipient"
 
     def subject(self, state: AclState) -> str:
         return self.recipient(state).address

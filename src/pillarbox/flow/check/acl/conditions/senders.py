@@ -10,6 +10,7 @@ from pillarbox.language.match.addresses import AddressList
 class Senders(ListCondition[str], condition="senders"):
     __slots__ = ()
     list_kind = AddressList
+    keeps_data = "sender"
 
     def subject(self, state: AclState) -> str:
         return state.facts.sender or ""

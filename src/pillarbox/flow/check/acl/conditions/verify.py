@@ -24,7 +24,7 @@ from pillarbox.flow.check.blind import blind_recipient
 from pillarbox.flow.check.csa import csa_status
 from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
 from pillarbox.flow.check.helo import helo_is_true
-from pillarbox.flow.facets.session import ListFacts, VerifyFacts
+from pillarbox.flow.facets.session import VerifyFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.template import Template
@@ -140,13 +140,14 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     if state.recipient is None:
         raise CheckFailed(f"cannot verify recipient in ACL for {place_name(state.where)}")
     called: list[str] = []
+    lists = state.memory.lists
+    lists.domain = lists.local_part = lists.sender = ""  # as routing leaves them
     failure = await state.services.verifier.verify(
         state.recipient, state.scope, is_sender=False, wish=line.wish, called=called
     )
     if failure is None:
         if line.wish.callout is not None and called:
-            facts = ListFacts(domain=state.recipient.domain, local_part=state.recipient.local_part)
-            state.scope = state.scope.with_facet(ListFacts, facts)
+            lists.domain, lists.local_part = state.recipient.domain, state.recipient.local_part
         return True
     _set_facts(state, recipient_failure=failure.step)
     return Reason(failure.log, failure.peer)
