@@ -17,7 +17,7 @@ from pillarbox.ports.commands import CommandResult, Commands
 from pillarbox.ports.functions import Functions
 from pillarbox.ports.localwork import LocalWork, WorkRefused
 from pillarbox.ports.passwords import Passwords, PasswordTrouble
-from pillarbox.ports.sockets import Sockets, SocketWish
+from pillarbox.ports.sockets import Sockets, SocketWish, Talk
 
 
 def outside_facts(config: Config) -> dict[type, object]:
@@ -53,6 +53,11 @@ class LateSockets:
         from pillarbox.system.sockets import SystemSockets
 
         return await SystemSockets().ask(wish, timeout=timeout, limit=limit)
+
+    async def open(self, path: str, *, timeout: float, lifetime: float) -> Talk:
+        from pillarbox.system.sockets import SystemSockets
+
+        return await SystemSockets().open(path, timeout=timeout, lifetime=lifetime)
 
 
 class LateFunctions:

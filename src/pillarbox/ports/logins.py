@@ -17,6 +17,8 @@ class Challenge(msgspec.Struct, frozen=True, gc=False):
     """Send this and call `step` with the client's response."""
 
     data: bytes
+    is_text: bool = False
+    """It goes out as it is, not in base64: SPA's first words."""
 
 
 class Success(msgspec.Struct, frozen=True, gc=False):

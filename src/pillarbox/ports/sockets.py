@@ -1,4 +1,4 @@
-"""Asking a server one thing: connect, write the request, read to the end (`${readsocket}`, Exim 11.5)."""
+"""Asking servers: one thing (connect, write the request, read to the end; `${readsocket}`, Exim 11.5), or line by line (Dovecot's logins)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,25 @@ class SocketWish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One datagram there and one back."""
 
 
+class Talk(Protocol):
+    """A connection on which lines go to and fro. It ends by itself when its time is over, however it is used."""
+
+    def send(self, data: bytes) -> None:
+        """What cannot be sent shows when the answer is read."""
+        ...
+
+    async def line(self) -> bytes:
+        """The next line, without its end. Raises SocketTrouble: they have closed, it takes too long, it is too long."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Sockets(Protocol):
+    async def open(self, path: str, *, timeout: float, lifetime: float) -> Talk:
+        """A UNIX socket. `timeout` bounds the connecting and each line, `lifetime` the whole (seconds). Raises SocketTrouble."""
+        ...
+
     async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
         """All that the server says. Raises SocketTrouble."""
         ...

@@ -7,13 +7,25 @@ import os
 import socket
 import ssl
 
-from pillarbox.ports.sockets import SocketTrouble, SocketWish
+from pillarbox.ports.sockets import SocketTrouble, SocketWish, Talk
 
 _PIECE = 64 * 1024
+_LINE = 16 * 1024
+"""Bytes of a line, at most."""
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class SystemSockets:
+    async def open(self, path: str, *, timeout: float, lifetime: float) -> Talk:
+        try:
+            async with asyncio.timeout(timeout):
+                reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
+        except TimeoutError:
+            raise SocketTrouble("connection timed out") from None
+        except (OSError, ValueError) as error:
+            raise SocketTrouble(f"failed to connect to socket {path}: {_reason(error)}") from None
+        return _SystemTalk(reader, writer, timeout, lifetime)
+
     async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
         """`timeout` bounds each of connecting and the exchange."""
         if wish.is_udp:
@@ -31,6 +43,35 @@ class SystemSockets:
             raise SocketTrouble("socket read timed out") from None
         finally:
             writer.transport.abort()
+
+
+class _SystemTalk:
+    """ports.sockets.Talk."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float, lifetime: float
+    ) -> None:
+        self._reader, self._writer, self._timeout = reader, writer, timeout
+        self._end = asyncio.get_running_loop().call_later(lifetime, writer.transport.abort)
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def line(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout):
+                line = await self._reader.readuntil(b"\n")
+        except TimeoutError:
+            raise SocketTrouble("socket read timed out") from None
+        except asyncio.IncompleteReadError:
+            raise SocketTrouble("the connection was closed") from None
+        except (OSError, asyncio.LimitOverrunError) as error:
+            raise SocketTrouble(f"socket read failed: {_reason(error)}") from None
+        return line[:-1]
+
+    def close(self) -> None:
+        self._end.cancel()
+        self._writer.transport.abort()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -92,7 +92,7 @@ async def _converse(session: Session, authenticator: ClientAuthenticator, exchan
         if reply.code != 334:
             break
         try:
-            response = exchange.answer(_decoded(reply.text))
+            response = exchange.answer(_decoded(reply.text, is_lenient=exchange.is_lenient))
         except CannotAnswer as error:
             await _ask(session, AuthCancelled(), "*")
             raise _Refused(str(error)) from error
@@ -122,9 +122,11 @@ def _hidden(secret: bytes) -> str:
     return "*" * (4 * ((len(secret) + 2) // 3)) or "="
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: str, *, is_lenient: bool) -> bytes:
     """Of a 334 reply. Raises CannotAnswer."""
     try:
         return binascii.a2b_base64(text.strip(), strict_mode=True)
     except ValueError as error:
+        if is_lenient:
+            return b""
         raise CannotAnswer("the server's challenge is not base64") from error

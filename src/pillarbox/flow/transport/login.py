@@ -33,6 +33,11 @@ class ClientExchange(Protocol):
         """`client_set_id` expanded, for the log; mostly empty."""
         ...
 
+    @property
+    def is_lenient(self) -> bool:
+        """A challenge that is no base64 counts as an empty one, now."""
+        ...
+
     def begin(self) -> bytes | None:
         """The initial response; None: none."""
         ...

@@ -89,6 +89,8 @@ class CramMd5Client:
 
     __slots__ = ("_has_answered", "_name", "_secret", "login")
 
+    is_lenient = False
+
     def __init__(self, name: str, secret: str, login: str) -> None:
         self._name = name.encode("utf-8", "surrogateescape")
         self._secret = secret.encode("utf-8", "surrogateescape")

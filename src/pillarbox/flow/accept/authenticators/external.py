@@ -1,19 +1,69 @@
-"""`driver = external` (Exim chapter 42, RFC 4422): who the client is, TLS has proved. Declared; it does not run yet."""
+"""`driver = external` (Exim chapter 41, RFC 4422): the client only says who it is; what proves it (a certificate) `server_condition` knows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.accept.authenticators.judging import JudgedExchange, bytes_of, text_of
+from pillarbox.flow.accept.authenticators.plaintext import PlaintextClient
+from pillarbox.flow.check.acl.conditions.condition import read_truth
+from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.ports.logins import Challenge, Exchange, Logins, Step
 
 
-class External(Authenticator, driver="external", inert="refused"):
+class External(Authenticator, driver="external"):
     """Believe what TLS has proved."""
 
     server_param2: Template | None = option(default=None, doc="What becomes $auth2.")
     server_param3: Template | None = option(default=None, doc="What becomes $auth3.")
     client_send: Template | None = option(default=None, doc="Who we want to be there.")
 
+    acts_on = ("server_condition", "server_set_id", "client_condition", "client_set_id")
+
     @property
     def is_server(self) -> bool:
-        return False
+        return self.server_condition is not None
+
+    @property
+    def is_client(self) -> bool:
+        return self.client_send is not None
+
+    @property
+    def is_same_for_all_messages(self) -> bool:
+        templates = (self.client_send, self.client_condition, self.client_set_id)
+        return all(template is None or template.is_constant for template in templates)
+
+    async def prepare(self, scope: Scope) -> PlaintextClient | None:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        assert self.client_send is not None
+        try:
+            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
+                return None
+            identity = await self.client_send.expand(scope)
+            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
+        except ForcedFailure:
+            return None
+        return PlaintextClient([bytes_of(identity)], login)
+
+    def begin_in(
+        self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]
+    ) -> Exchange | None:
+        return ExternalServer(self, scope) if self.is_server else None
+
+
+class ExternalServer(JudgedExchange):
+    __slots__ = ()
+
+    driver: External
+
+    async def _go_on(self, response: bytes | None) -> Step:
+        if response is None:
+            return Challenge(b"")
+        items = [text_of(response)]
+        for template in (self.driver.server_param2, self.driver.server_param3):
+            items.append(await self._expand(template, items))
+        return await self._judge(items)

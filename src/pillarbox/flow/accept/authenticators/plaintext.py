@@ -3,7 +3,7 @@
 As a server it asks with `server_prompts` for what the client has not sent yet, and lets it in when `server_condition` is true; $auth1, $auth2 …
 (and $1, $2 …) are what came. As a client it sends the items of `client_send`, in which `^` stands for a NUL and `^^` for a `^`.
 
-Known gap: `client_ignore_invalid_base64`. Unlike `driver = accounts` it does not slow down a client that guesses passwords.
+Unlike `driver = accounts` it does not slow down a client that guesses passwords.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Plaintext(Authenticator, driver="plaintext"):
         default=None, doc="What to send: with AUTH, and to each challenge; ^ is NUL."
     )
     client_ignore_invalid_base64: bool = option(
-        default=False, doc="Go on when the host's challenge is no base64.", inert="noted"
+        default=False, doc="Go on when the host's challenge is no base64."
     )
 
     acts_on = ("server_condition", "server_set_id", "client_condition", "client_set_id")
@@ -99,7 +99,7 @@ class Plaintext(Authenticator, driver="plaintext"):
             login = await self.client_set_id.expand(scope) if self.client_set_id else ""
         except ForcedFailure:
             return None
-        return PlaintextClient(items, login)
+        return PlaintextClient(items, login, is_lenient=self.client_ignore_invalid_base64)
 
     def begin_in(
         self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]
@@ -114,11 +114,12 @@ def _to_bytes(item: str) -> bytes:
 class PlaintextClient:
     """flow.transport.authenticate.ClientExchange."""
 
-    __slots__ = ("_items", "login")
+    __slots__ = ("_items", "is_lenient", "login")
 
-    def __init__(self, items: list[bytes], login: str) -> None:
+    def __init__(self, items: list[bytes], login: str, *, is_lenient: bool = False) -> None:
         self._items = items
         self.login = login
+        self.is_lenient = is_lenient
 
     def begin(self) -> bytes | None:
         return (self._items.pop(0) or None) if self._items else None

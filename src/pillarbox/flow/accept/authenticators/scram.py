@@ -61,10 +61,12 @@ class ScramExchange:
 
     __slots__ = ("_client", "_step", "login")
 
-    def __init__(self, mechanism: str, name: str, password: str) -> None:
+    is_lenient = False
+
+    def __init__(self, mechanism: str, name: str, password: str, login: str = "") -> None:
         self._client = ScramClient([mechanism], name, password)
         self._step = 0
-        self.login = ""
+        self.login = login
 
     def begin(self) -> bytes | None:
         return str(self._client.get_client_first()).encode()

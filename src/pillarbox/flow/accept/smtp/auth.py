@@ -55,6 +55,8 @@ async def _step(session: Session, response: bytes | None) -> None:
     assert session.exchange is not None
     step = await session.exchange.step(response)
     match step:
+        case Challenge(data=data, is_text=True):
+            session.reply(Reply(334, data.decode("ascii")))
         case Challenge(data=data):
             session.engine.challenge(data)
         case Success(name=name):
