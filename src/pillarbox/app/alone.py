@@ -25,7 +25,8 @@ from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.telling import DryTransports, TellingDelivery, TellingJournal, TellingQueueRun
 from pillarbox.app.world import World
-from pillarbox.backends.spool.local import SlotInUse, recover_all
+from pillarbox.backends.spool.adopting import recover_all
+from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.local.submit import origin_of

@@ -21,7 +21,8 @@ from pillarbox.app.mta import Mta
 from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
-from pillarbox.backends.spool.local import SlotInUse, recover_all
+from pillarbox.backends.spool.adopting import recover_all
+from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session as SmtpSession

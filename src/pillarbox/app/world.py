@@ -126,14 +126,14 @@ class World:
 
     def _open_journal(self, config: Config) -> ProcessJournal:
         (self.spool_directory / "db").mkdir(parents=True, exist_ok=True)
-        return open_journal(config, self.clock, self.queue)
+        return open_journal(config, self.clock)
 
     def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
-        return LocalSpool(
-            str(self.spool_directory / self.queue),
+        spool = LocalSpool(
+            str(self.spool_directory),
             self.clock,
             slot=self.slot,
-            journal_directory=str(self.spool_directory),
+            queue=self.queue,
             is_split=self._files.split_spool_directory,
             keep_malformed=self._files.keep_malformed,
             has_journal=not is_alone,
@@ -141,6 +141,9 @@ class World:
             say=self.journal.main,
             recovered=lambda message_id: self.due.put(message_id, 0.0),
         )
+        if isinstance(self.journal, FileJournal):
+            self.journal.queue_of = spool.queue_of
+        return spool
 
     def _open_hints(self) -> ProcessHints:
         return SqliteHints(
@@ -177,13 +180,13 @@ class World:
         self.journal.close()
 
 
-def open_journal(config: Config, clock: Clock, queue: str = "") -> FileJournal:
+def open_journal(config: Config, clock: Clock) -> FileJournal:
     """The logs that the configuration names; their directory is made. Raises OSError."""
     log_directory, targets = log_directory_of(config), log_targets(config)
     log_directory.mkdir(parents=True, exist_ok=True)
     journal = FileJournal(
         str(log_directory),
-        str(Path(config.main(Files).spool_directory) / queue),
+        config.main(Files).spool_directory,
         clock,
         line_stamp(config),
         targets=targets,

@@ -21,6 +21,7 @@ class MessageFacts:
     __slots__ = (
         "id",
         "message",
+        "queue",
         "received_at",
         "received_for",
         "recipients",
@@ -44,6 +45,8 @@ class MessageFacts:
         """None until the end of the data: header variables are empty before (Exim 11.5)."""
         self.variables: dict[str, str] = {}
         """`acl_m…` and `acl_c…`."""
+        self.queue = ""
+        """The named queue that it waits in."""
         self.recipients: Sequence[Recipient] = ()
         """Of the envelope, as far as they are accepted; for checks."""
 
@@ -51,7 +54,7 @@ class MessageFacts:
     def of(cls, envelope: Envelope, message: Message) -> MessageFacts:
         """The facts at delivery time."""
         facts = cls(envelope.id, envelope.sender, envelope.received_at)
-        facts.message = message
+        facts.message, facts.queue = message, envelope.queue
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
         facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""

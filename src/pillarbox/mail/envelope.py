@@ -66,3 +66,5 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """`acl_c…`/`acl_m…` names and values, as they were at the end of the data."""
     tainted_variables: tuple[str, ...] = ()
     """Names of those whose value came from outside."""
+    queue: str = ""
+    """Name of the queue that it waits in; empty: the usual one."""

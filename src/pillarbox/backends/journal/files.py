@@ -48,6 +48,8 @@ class FileJournal:
         is_split: bool = False,
     ) -> None:
         """`targets`: in place of the usual files in `log_directory`."""
+        self.queue_of: Callable[[str], str] = lambda _: ""
+        """The name of the queue that a message is in: the spool knows."""
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._clock = clock
         self._targets = targets or LogTargets(f"{log_directory}/%slog")
@@ -92,7 +94,8 @@ class FileJournal:
             return
         text = one_line(line) if line.startswith(UNSTAMPED) else f"{self._now()} {one_line(line)}"
         is_first = line.startswith(BEGIN)
-        self._message_logs.add(message_id, text, self._clock.monotonic(), is_first=is_first)
+        queue = self.queue_of(message_id)
+        self._message_logs.add(message_id, text, self._clock.monotonic(), is_first=is_first, queue=queue)
         if self._message_timer is None:
             self._message_timer = self._call_later(AGE, self._write_message_logs)
 

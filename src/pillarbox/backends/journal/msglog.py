@@ -18,10 +18,11 @@ MAX_LINES = 200
 
 
 class _Pending:
-    __slots__ = ("lines", "since")
+    __slots__ = ("lines", "queue", "since")
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, since: float, queue: str) -> None:
         self.since = since
+        self.queue = queue
         self.lines: list[str] = []
 
 
@@ -30,15 +31,15 @@ class MessageLogs:
 
     def __init__(self, directory: str, *, is_split: bool = False) -> None:
         self._is_split = is_split
-        self._input = f"{directory}/input"
-        self._msglog = f"{directory}/msglog"
+        self._directory = directory
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
 
-    def add(self, message_id: str, line: str, now: float, *, is_first: bool = False) -> None:
-        """`line` with its time stamp; `now` in monotonic seconds. `is_first`: it stands before what has gathered."""
+    def add(self, message_id: str, line: str, now: float, *, is_first: bool = False, queue: str = "") -> None:
+        """`line` with its time stamp; `now` in monotonic seconds. `is_first`: it stands before what has gathered.
+        `queue`: its name, of the message."""
         pending = self._pending.get(message_id)
         if pending is None:
-            pending = self._pending[message_id] = _Pending(now)
+            pending = self._pending[message_id] = _Pending(now, queue)
             if len(self._pending) > MAX_MESSAGES:
                 self._pending.popitem(last=False)
         if len(pending.lines) < MAX_LINES:
@@ -53,18 +54,19 @@ class MessageLogs:
         for message_id, pending in tuple(self._pending.items()):
             if now - pending.since < AGE and not everything:
                 break
-            folder = self._folder_of(message_id)
+            place = f"{self._directory}/{pending.queue}" if pending.queue else self._directory
+            folder = self._folder_of(message_id, place)
             if folder is not None:
-                self._append(f"{self._msglog}{folder}", message_id, pending.lines)
+                self._append(f"{place}/msglog{folder}", message_id, pending.lines)
                 del self._pending[message_id]
             elif now - pending.since > FORGET_AFTER:
                 del self._pending[message_id]
 
-    def _folder_of(self, message_id: str) -> str | None:
+    def _folder_of(self, message_id: str, place: str) -> str | None:
         """Of a waiting message: empty, or `/` and a letter in a split spool."""
         letter = f"/{message_id[5]}"
         for folder in (letter, "") if self._is_split else ("", letter):
-            if os.path.exists(f"{self._input}{folder}/{message_id}-D"):
+            if os.path.exists(f"{place}/input{folder}/{message_id}-D"):
                 return folder
         return None
 
@@ -87,7 +89,7 @@ class MessageLogs:
         try:
             return os.open(f"{directory}/{message_id}", flags, 0o640)
         except FileNotFoundError:
-            if directory == self._msglog:
+            if not os.path.exists(self._directory):
                 raise
         os.makedirs(directory, 0o750, exist_ok=True)
         return os.open(f"{directory}/{message_id}", flags, 0o640)

@@ -15,12 +15,15 @@ import asyncio
 import os
 import pwd
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from copy import copy
+
+import msgspec
 
 from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, first_line
 from pillarbox.backends.spool.lane import Lane
 from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
 from pillarbox.backends.spool.recovery import Replay
-from pillarbox.backends.spool.segment import SMALLEST, SUFFIX, Segment
+from pillarbox.backends.spool.segment import Segment
 from pillarbox.backends.spool.waiting import WaitingRoom
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
@@ -34,7 +37,7 @@ from pillarbox.ports.spool import (
     SpoolFull,
     with_changed_sender,
 )
-from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
+from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync
 from pillarbox.wire.exim.log_style import show_elapsed
 from pillarbox.wire.exim.message_id import MessageIds
 from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_encodable
@@ -79,7 +82,7 @@ class LocalSpool:
         max_segments: int = MAX_SEGMENTS,
         in_memory: int = IN_MEMORY,
         has_journal: bool = True,
-        journal_directory: str = "",
+        queue: str = "",
         is_split: bool = False,
         keep_malformed: float = 4 * 86400.0,
         report: Callable[[str], None] = lambda _: None,
@@ -87,8 +90,8 @@ class LocalSpool:
         recovered: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`recovered` is told each message of an earlier life, once it is in the waiting room. Without a journal (commands, for a message
-        or two) everything goes to the waiting room at once. `journal_directory`: where `journal` is, when not in `directory` (named
-        queues). `is_split`: new messages wait in one-letter directories."""
+        or two) everything goes to the waiting room at once. `queue`: the named queue to look at; see `named`.
+        `is_split`: new messages wait in one-letter directories."""
         self._recovered = recovered
         self._has_journal = has_journal
         self._disk = disk or OsDisk()
@@ -97,11 +100,13 @@ class LocalSpool:
         self._say = say
         self._in_memory = min(in_memory, segment_size // 4) if has_journal else 0
         self._ids = MessageIds(clock.now, slot=slot)
-        self._room = WaitingRoom(directory, self._disk, _owner(), is_split=is_split)
         self._owner, self._is_split = _owner(), is_split
         self._keep_malformed = keep_malformed
-        self._input = f"{directory}/input"
-        self._slot_directory = f"{journal_directory or directory}/journal/{slot}"
+        self._directory = directory
+        self._queue = queue
+        self._room = self._new_room(queue)
+        self._rooms = {queue: self._room}
+        self._slot_directory = f"{directory}/journal/{slot}"
         self._lane = Lane(
             self._slot_directory,
             self._disk,
@@ -110,11 +115,39 @@ class LocalSpool:
             make_room=self._move_oldest,
         )
         self._files = WorkThread("spool-files")
-        self._sync = GroupSync(file_system_sync(self._disk, self._input), self._files)
+        self._sync = GroupSync(file_system_sync(self._disk, f"{self._place_of(queue)}/input"), self._files)
         self._held: dict[str, _Held] = {}
         self._slot_lock = -1
         self._stranded: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
+
+    # Queues
+
+    def named(self, queue: str) -> LocalSpool:
+        """The same spool as seen from another queue: what waits there is listed and claimed. Not to be started or stopped."""
+        view = copy(self)
+        view._queue, view._room = queue, self._room_of(queue)
+        return view
+
+    def queue_of(self, message_id: str) -> str:
+        """Where a message is that we hold; else the queue that we look at."""
+        held = self._held.get(message_id)
+        return held.queued.envelope.queue if held is not None else self._queue
+
+    def _room_of(self, queue: str) -> WaitingRoom:
+        room = self._rooms.get(queue)
+        if room is None:
+            room = self._rooms[queue] = self._new_room(queue)
+            room.make_directories()
+        return room
+
+    def _new_room(self, queue: str) -> WaitingRoom:
+        return WaitingRoom(
+            self._place_of(queue), self._disk, self._owner, is_split=self._is_split, queue=queue
+        )
+
+    def _place_of(self, queue: str) -> str:
+        return f"{self._directory}/{queue}" if queue else self._directory
 
     # Life
 
@@ -205,6 +238,8 @@ class LocalSpool:
     async def accept(self, envelope: Envelope, message: Message) -> Queued:
         """Also raises ValueError when an address has a newline: such a message cannot be kept."""
         check_encodable(envelope)
+        if self._queue and not envelope.queue:
+            envelope = msgspec.structs.replace(envelope, queue=self._queue)
         body = message.body
         if isinstance(body, FileBody) or len(message.headers) + body.size > self._in_memory:
             return await self._accept_large(envelope, message)
@@ -234,7 +269,9 @@ class LocalSpool:
             if held.segment is not None:
                 self._lane.append_mark(events_parts(message_id, events))
             else:
-                self._room.note_settled(message_id, (e.address for e in events if isinstance(e, Settled)))
+                self._room_of(envelope.queue).note_settled(
+                    message_id, (e.address for e in events if isinstance(e, Settled))
+                )
         except (OSError, UnicodeEncodeError) as error:
             self._report(f"spool: progress of {message_id} is kept in memory only: {error}")
 
@@ -245,7 +282,8 @@ class LocalSpool:
             self._lane.append_mark(mark_parts(Kind.DONE, message_id))
             self._lane.forget(segment, message_id)
         else:
-            await self._files.submit(lambda: self._room.remove(message_id))
+            room = self._room_of(held.queued.envelope.queue)
+            await self._files.submit(lambda: room.remove(message_id))
             self._close_data(held)
         del self._held[message_id]
 
@@ -327,10 +365,14 @@ class LocalSpool:
     # Between lane and room
 
     async def _accept_large(self, envelope: Envelope, message: Message) -> Queued:
-        room, body = self._room, message.body
+        room, body = self._room_of(envelope.queue), message.body
         is_ours = not isinstance(body, FileBody)
         try:
-            data = body if isinstance(body, FileBody) else await self._write_body(envelope.id, message)
+            if isinstance(body, FileBody):
+                data = body
+                self._room.move_body(envelope.id, room)
+            else:
+                data = await self._write_body(room, envelope.id, message)
             queued = Queued(envelope, Message(message.headers, data), Progress())
             try:
                 await self._files.submit(lambda: room.write_header(queued))
@@ -349,8 +391,8 @@ class LocalSpool:
         self._held[envelope.id] = _Held(queued, None, data)
         return queued
 
-    async def _write_body(self, message_id: str, message: Message) -> FileBody:
-        fd = await self._files.submit(lambda: self._room.write_body(message_id, message.body))
+    async def _write_body(self, room: WaitingRoom, message_id: str, message: Message) -> FileBody:
+        fd = await self._files.submit(lambda: room.write_body(message_id, message.body))
         return FileBody(self._disk, fd, len(first_line(message_id)), message.body.lines)
 
     def _start_moving(self, held: _Held, *, may_wait: bool) -> asyncio.Task[None]:
@@ -364,7 +406,8 @@ class LocalSpool:
 
     async def _move(self, held: _Held, *, may_wait: bool) -> None:
         """From the lane to the room, still held. Raises SpoolFull; it is in the lane then as before."""
-        queued, room, segment = held.queued, self._room, held.segment
+        queued, segment = held.queued, held.segment
+        room = self._room_of(queued.envelope.queue)
         assert segment is not None
         held.is_changed = False
 
@@ -398,7 +441,8 @@ class LocalSpool:
 
     async def _rewrite(self, held: _Held) -> None:
         """A new -H with what has happened since. Raises SpoolFull."""
-        queued, room = held.queued, self._room
+        queued = held.queued
+        room = self._room_of(queued.envelope.queue)
         try:
             await self._files.submit(lambda: room.write_header(queued))
             await self._sync.wait()
@@ -426,7 +470,9 @@ class LocalSpool:
             if isinstance(result, BaseException):
                 self._report(f"spool: {result}")
             elif one.is_changed:
-                self._room.note_settled(one.queued.id, one.queued.progress.settled)
+                self._room_of(one.queued.envelope.queue).note_settled(
+                    one.queued.id, one.queued.progress.settled
+                )
 
     async def _settle_down(self, message_id: str) -> _Held:
         """The held message, once it is not on the move."""
@@ -464,35 +510,3 @@ def _owner() -> Owner:
     except KeyError:
         login = str(uid)
     return Owner(login, uid, os.getegid())
-
-
-async def recover_all(
-    directory: str,
-    clock: Clock,
-    *,
-    disk: Disk | None = None,
-    report: Callable[[str], None] = lambda _: None,
-    first_slot: int = 0,
-) -> int:
-    """Move the messages of every slot from `first_slot` on that nobody works with to the waiting room, and delete its empty segments.
-
-    For the supervisor: after workers have been started (slots of workers that there are no more), or from the command line. Returns
-    how many messages.
-    """
-    disk = disk or OsDisk()
-    moved = 0
-    for name in disk.names(f"{directory}/journal"):
-        if not name.isdigit() or int(name) < first_slot:
-            continue
-        spool = LocalSpool(directory, clock, slot=int(name), disk=disk, report=report, segment_size=SMALLEST)
-        try:
-            moved += await spool.start()
-        except SlotInUse:
-            continue
-        slot_directory = f"{directory}/journal/{name}"
-        if spool.is_recovered:
-            for segment in disk.names(slot_directory):
-                if segment.endswith(SUFFIX):
-                    remove_file(disk, f"{slot_directory}/{segment}")
-        await spool.stop()
-    return moved

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+import msgspec
+
 from pillarbox.backends.spool.body import FileBody, first_line, open_data_file
 from pillarbox.mail.message import Body, Message
 from pillarbox.mail.progress import Settled
@@ -43,13 +45,16 @@ class WaitingRoom:
         is_split: bool = False,
         finds_both: bool = False,
         prefix: str = "",
+        queue: str = "",
     ) -> None:
         """`is_split`: new messages go to one-letter directories. Those of the other layout are found all the same;
-        `finds_both`: without looking for them first. `prefix`: of the directories' names."""
+        `finds_both`: without looking for them first. `prefix`: of the directories' names. `queue`: its name, for the
+        envelopes of what is claimed."""
         self._input = f"{directory}/{prefix}input"
         self._msglog = f"{directory}/{prefix}msglog"
         self._disk = disk
         self._owner = owner
+        self._queue = queue
         self._is_split = is_split
         self._has_both = is_split or finds_both
         """Both layouts may have messages; else nothing need be looked for."""
@@ -166,7 +171,10 @@ class WaitingRoom:
             raise SpoolFormatError(f"{self.path(message_id, '-D')}:1: the first line is not the file's name")
         body = FileBody(self._disk, fd, start, header.body_lines, is_wire_format=header.is_wire_format)
         progress = header.progress.after(self._journalled(message_id))
-        return Queued(header.envelope, Message(header.headers, body), progress), body
+        envelope = header.envelope
+        if self._queue:
+            envelope = msgspec.structs.replace(envelope, queue=self._queue)
+        return Queued(envelope, Message(header.headers, body), progress), body
 
     def read_header(self, message_id: str) -> SpoolHeader | None:
         path = self.path(message_id, "-H")
@@ -215,6 +223,11 @@ class WaitingRoom:
                 self._disk.rename(old, new)
             except FileNotFoundError:
                 continue
+
+    def move_body(self, message_id: str, to: WaitingRoom) -> None:
+        """A -D that was begun here, before it was known where the message goes. Raises OSError."""
+        if to is not self:
+            self._disk.rename(self.path(message_id, "-D"), to.path(message_id, "-D"))
 
     def entry(self, message_id: str) -> QueueEntry | None:
         """Raises SpoolFormatError."""

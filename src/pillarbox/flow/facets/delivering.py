@@ -63,4 +63,3 @@ class ArrivalFacts(msgspec.Struct, frozen=True):
     originator_gid: int = 0
     local_scan_data: str = ""
     is_smtputf8: bool = False
-    queue_name: str = ""

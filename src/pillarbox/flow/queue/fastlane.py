@@ -114,12 +114,12 @@ class FastLane:
             self._backlog.append((queued, urgency))
             self._backlog_bytes += queued.message.size
         else:
-            self._start(self._park(queued.id, self._clock.now()))
+            self._start(self._park(queued, self._clock.now()))
 
     async def drain(self) -> None:
         """Before stopping: park what has not begun, wait for what has, make it durable."""
         while self._backlog:
-            self._start(self._park(self._backlog.popleft()[0].id, self._clock.now()))
+            self._start(self._park(self._backlog.popleft()[0], self._clock.now()))
         self._backlog_bytes = 0
         while others := [task for task in self._tasks if task is not self._ticker]:
             await asyncio.gather(*others)
@@ -161,10 +161,10 @@ class FastLane:
                 self._settler.complete(message_id)
             else:
                 self.begin_log(queued)
-                await self._keep(message_id, settlement)
+                await self._keep(queued, settlement)
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
-            await self._park(message_id, self._clock.now() + self._limits.retry_after_fault)
+            await self._park(queued, self._clock.now() + self._limits.retry_after_fault)
         finally:
             self._running.pop(message_id, None)
             self._slow.discard(message_id)
@@ -176,11 +176,12 @@ class FastLane:
             self._backlog_bytes -= queued.message.size
             self._begin(queued, urgency)
 
-    async def _keep(self, message_id: str, settlement: Settlement) -> None:
+    async def _keep(self, queued: Queued, settlement: Settlement) -> None:
+        message_id = queued.id
         self._spool.record(message_id, settlement.events)
         for line in settlement.lines:
             self._journal.message(message_id, line)
-        await self._park(message_id, settlement.next_at)
+        await self._park(queued, settlement.next_at)
         if await self._settler.set_aside(message_id, settlement.events, self._spool):
             self._due.forget(message_id)
 
@@ -195,15 +196,17 @@ class FastLane:
             line = line_begin(envelope, queued.message, style=self._settler.style)
             self._journal.message(envelope.id, line)
 
-    async def _park(self, message_id: str, due_at: float) -> None:
-        """To the waiting room."""
+    async def _park(self, queued: Queued, due_at: float) -> None:
+        """To the waiting room. A named queue is for its own runners."""
+        message_id = queued.id
         await until_there_is_room(
             lambda: self._spool.park(message_id),
             f"{message_id} stays in the journal, the queue is full",
             self._journal,
             self._clock,
         )
-        self._due.put(message_id, due_at)
+        if not queued.envelope.queue:
+            self._due.put(message_id, due_at)
 
     def _gather(self, message_id: str) -> None:
         self._gathered.append(message_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.ports.journal import Journal
@@ -27,8 +29,12 @@ class Injection:
     def new_id(self) -> str:
         return self._spool.new_id()
 
-    async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
-        """Durable on return. Raises SpoolFull."""
+    async def __call__(
+        self, envelope: Envelope, message: Message, parent_id: str, *, queue: str = ""
+    ) -> None:
+        """Durable on return. `queue`: the parent's. Raises SpoolFull."""
+        if queue:
+            envelope = msgspec.structs.replace(envelope, queue=queue)
         queued = await self._spool.accept(envelope, message)
         self._journal.main(line_received(envelope, message, reference=parent_id, style=self._style))
         self._journal.message(

@@ -28,8 +28,10 @@ class Inject(Protocol):
 
     def new_id(self) -> str: ...
 
-    async def __call__(self, envelope: Envelope, message: Message, parent_id: str) -> None:
-        """`parent_id`: the message that it is about (`R=` in the log). Raises SpoolFull."""
+    async def __call__(
+        self, envelope: Envelope, message: Message, parent_id: str, *, queue: str = ""
+    ) -> None:
+        """`parent_id`: the message that it is about (`R=` in the log); `queue`: the one that it is in. Raises SpoolFull."""
         ...
 
 
@@ -128,7 +130,7 @@ class Notices:
             return
         message_id = self._inject.new_id()
         envelope, message = frozen_notice(self._style, message_id, parent, to, why, left, self._clock.now())
-        await self._inject(envelope, message, parent.id)
+        await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
     async def letter(self, parent: Queued, letter: Letter) -> None:
         """What routing has to say to somebody (`syntax_errors_to`). Raises SpoolFull."""
@@ -136,14 +138,14 @@ class Notices:
         envelope, message = bounce.compose_letter(
             letter, self._style, message_id, parent.message, self._clock.now()
         )
-        await self._inject(envelope, message, parent.id)
+        await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
     async def _send(self, notice: Notice, parent: Queued) -> None:
         message_id = self._inject.new_id()
         envelope, message = bounce.compose(
             notice, self._style, message_id, parent.envelope, parent.message, self._clock.now()
         )
-        await self._inject(envelope, message, parent.id)
+        await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
 
 def recipients_of(queued: Queued) -> dict[str, Recipient]:

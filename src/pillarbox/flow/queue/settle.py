@@ -127,10 +127,12 @@ class Settler:
 
     def line(self, queued: Queued, outcome: Outcome) -> str:
         if self.style.is_default:
-            return line_outcome(queued.id, outcome)
+            return line_outcome(queued.id, outcome, queue=queued.envelope.queue)
         envelope = queued.envelope
         age = self._clock.now() - envelope.received_at
-        return line_outcome(queued.id, outcome, style=self.style, sender=envelope.sender, age=age)
+        return line_outcome(
+            queued.id, outcome, style=self.style, sender=envelope.sender, age=age, queue=envelope.queue
+        )
 
     def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
         """The fast lane's usual case: one recipient, delivered, nobody to be told."""

@@ -10,6 +10,7 @@ from pillarbox.flow.facets.delivering import (
     RoutingFacts,
 )
 from pillarbox.flow.facets.session import TlsOutFacts
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.variables.fields import Field, declare
 from pillarbox.language.expand.registry import variable
@@ -37,7 +38,7 @@ declare(
         Field("return_path", "return_path", "The return path that goes with this delivery.", True),
         Field("sending_ip_address", "sending_ip_address", "Our address of the outgoing connection."),
         Field("sending_port", "sending_port", "Our port of the outgoing connection."),
-        Field("thisaddress", "thisaddress", "In a filter's foranyaddress: the address in hand.", True),
+        Field("thisaddress", "thisaddress", "In a filter's foranyaddress: the address in hand."),
     ],
 )
 declare(
@@ -70,7 +71,6 @@ declare(
         Field("originator_gid", "originator_gid", "Group id of that process."),
         Field("local_scan_data", "local_scan_data", "What local_scan() has returned.", True),
         Field("message_smtputf8", "is_smtputf8", "Whether the message needs SMTPUTF8."),
-        Field("queue_name", "queue_name", "The named queue that the message is in."),
     ],
 )
 declare(
@@ -95,6 +95,11 @@ declare(
 @variable("self_hostname", Candidate, doc="Our own name that a router's host lookup led to.")
 def self_hostname(candidate: Candidate) -> str:
     return candidate.self_hostname
+
+
+@variable("queue_name", MessageFacts, doc="The named queue that the message is in.", tainted=False)
+def queue_name(facts: MessageFacts) -> str:
+    return facts.queue
 
 
 @variable("pipe_addresses", DeliveryFacts, doc="In pipe commands: all recipients of the delivery.")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.support.simulated_disk import SimulatedDisk, keep_all
 
+from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.body import IN_MEMORY, SpoolBodyWriter
-from pillarbox.backends.spool.local import LocalSpool, SlotInUse, recover_all
+from pillarbox.backends.spool.local import LocalSpool, SlotInUse
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Settled

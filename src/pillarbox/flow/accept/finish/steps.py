@@ -218,6 +218,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         envid=mail.envid,
         acl_variables=transaction.facts.acl_variables,
         tainted_variables=transaction.facts.tainted_variables,
+        queue=state.session.memory.queue,
     )
     return None
 

@@ -174,6 +174,7 @@ class CheckMemory:
         "failed_sender",
         "helo_verified",
         "lists",
+        "queue",
         "rates",
         "sender_failure",
         "verified",
@@ -187,6 +188,8 @@ class CheckMemory:
             self.lists.sender = self.lists.recipient = ""
         self.controls: set[str] = set()
         """Those of `control` that hold for the connection."""
+        self.queue = ""
+        """The named queue of the connection's messages."""
         self.warned: set[str] = set()
         """Warnings that the log has already."""
         self.rates: dict[str, float] = {}

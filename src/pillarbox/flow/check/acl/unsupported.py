@@ -33,7 +33,6 @@ CONDITIONS_NOT_YET = frozenset(
     ]
 )
 MODIFIERS_NOT_YET: Mapping[str, Inert] = {
-    "queue": "noted",
     "udpsend": "noted",
 }
 
