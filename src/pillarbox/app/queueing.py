@@ -5,17 +5,33 @@ from __future__ import annotations
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.queue.runner import Order, RunnerLimits
-from pillarbox.flow.settings import Queueing
+from pillarbox.flow.settings import Queueing, SmtpLimits
 from pillarbox.language.match.items import split
+
+_PER_CONNECTION = "smtp_accept_queue_per_connection"
+"""Its default, 10, is for those who start a process for each message; we do what it says where it is set."""
 
 
 def wait_rules(config: Config, *, is_local_only: bool = False) -> WaitRules | None:
     """None when no option but `queue_only` makes mail wait. `is_local_only`: `-odqs`."""
-    queueing = config.main(Queueing)
+    queueing, limits = config.main(Queueing), config.main(SmtpLimits)
+    messages = limits.smtp_accept_queue_per_connection if _is_set(config, _PER_CONNECTION) else 0
     files = tuple(text for text, _ in split(queueing.queue_only_file or ""))
-    if not (files or is_local_only or queueing.queue_only_load is not None):
+    if not (
+        files or is_local_only or queueing.queue_only_load is not None or messages or limits.smtp_accept_queue
+    ):
         return None
-    return WaitRules(files=files, load=queueing.queue_only_load, is_local_only=is_local_only)
+    return WaitRules(
+        files=files,
+        load=queueing.queue_only_load,
+        connections=limits.smtp_accept_queue,
+        messages=messages,
+        is_local_only=is_local_only,
+    )
+
+
+def _is_set(config: Config, name: str) -> bool:
+    return any(raw.name == name for raw in config.raw.main)
 
 
 def runner_limits(config: Config, interval: float, *, is_alone: bool) -> RunnerLimits:

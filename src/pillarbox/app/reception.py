@@ -6,10 +6,15 @@ from typing import TypeVar
 
 from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.crowding import Reserve
+from pillarbox.flow.accept.finish.repairs import Repairs
 from pillarbox.flow.accept.habits import Habits
+from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.paths import PathRules, path_reader
-from pillarbox.flow.settings import Identity, LocalMail, Logging, SmtpLimits, SmtpService, Trust
+from pillarbox.flow.accept.proxying import Proxies
+from pillarbox.flow.accept.slowing import Pace
+from pillarbox.flow.settings import Identity, Listening, LocalMail, Logging, SmtpLimits, SmtpService, Trust
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
@@ -43,6 +48,43 @@ def habits_of(config: Config) -> Habits:
         receive_timeout=_varying(limits.smtp_receive_timeout),
         nolog_hosts=_asked(config.main(Logging).hosts_connection_nolog),
         paths=path_rules(config),
+    )
+
+
+def arrivals_of(config: Config) -> dict[str, object]:
+    """Fields of AcceptPolicy that few configurations ask for; those that this one does not are left out."""
+    service, limits, listening = config.main(SmtpService), config.main(SmtpLimits), config.main(Listening)
+    found: dict[str, object] = {}
+    if (hosts := _asked(listening.hosts_proxy)) is not None:
+        found["proxies"] = Proxies(hosts, listening.proxy_protocol_timeout)
+    if service.rfc1413_query_timeout and (hosts := _asked(service.rfc1413_hosts)) is not None:
+        found["ident"] = IdentRule(hosts, service.rfc1413_query_timeout, service.rfc1413_port)
+    if limits.smtp_accept_reserve or limits.smtp_load_reserve is not None:
+        found["reserve"] = Reserve(
+            most=limits.smtp_accept_max if limits.smtp_accept_reserve else 0,
+            kept=limits.smtp_accept_reserve,
+            load=limits.smtp_load_reserve,
+            hosts=_asked(limits.smtp_reserve_hosts),
+        )
+    if (hosts := _asked(limits.smtp_ratelimit_hosts)) is not None:
+        found["slowed_hosts"] = hosts
+        mail, rcpt = limits.smtp_ratelimit_mail, limits.smtp_ratelimit_rcpt
+        found["mail_pace"] = Pace.parse(mail) if mail else None
+        found["rcpt_pace"] = Pace.parse(rcpt) if rcpt else None
+    return found
+
+
+def repairs_of(config: Config) -> Repairs:
+    local = config.main(LocalMail)
+    removed = {
+        "return-path": local.return_path_remove,
+        "delivery-date": local.delivery_date_remove,
+        "envelope-to": local.envelope_to_remove,
+    }
+    return Repairs(
+        removed=frozenset(name for name, is_removed in removed.items() if is_removed),
+        id_text=local.message_id_header_text,
+        id_domain=local.message_id_header_domain,
     )
 
 

@@ -50,6 +50,10 @@ class Limits:
         self._counts.add(address)
         return True
 
+    def in_all(self) -> int:
+        """Connections now."""
+        return self._counts.in_all()
+
     def give_back(self, address: str) -> None:
         self._counts.remove(address)
 

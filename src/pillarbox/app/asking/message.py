@@ -159,7 +159,7 @@ def _before_dot(data: bytes) -> bytes:
 
 
 def _repaired(message: Message, facts: MessageFacts, shown: str, hostname: str) -> Message:
-    from pillarbox.flow.accept.finish.header_changes import remove_delivery_fields
+    from pillarbox.flow.accept.finish.repairs import remove_delivery_fields
     from pillarbox.flow.accept.finish.submission import add_missing
 
     headers = remove_delivery_fields(message.headers)

@@ -11,9 +11,14 @@ from typing import Literal
 import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.accept.crowding import Reserve
+from pillarbox.flow.accept.finish.repairs import Repairs
 from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.habits import Habits
+from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
+from pillarbox.flow.accept.proxying import Proxies
+from pillarbox.flow.accept.slowing import Pace
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -24,6 +29,7 @@ from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
+from pillarbox.ports.network import Network
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.smtp.session import ServerSettings
@@ -37,6 +43,7 @@ Where = Literal[
     "rcpt",
     "predata",
     "data",
+    "data_prdr",
     "vrfy",
     "expn",
     "etrn",
@@ -76,6 +83,17 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     header_line_max: int = 0
     """`header_line_maxsize`; 0: no limit."""
     habits: Habits = Habits()
+    repairs: Repairs = Repairs()
+    proxies: Proxies | None = None
+    """`hosts_proxy`."""
+    ident: IdentRule | None = None
+    """None: nobody is asked (`rfc1413_query_timeout = 0s`)."""
+    reserve: Reserve | None = None
+    """None: no places are kept for anybody."""
+    slowed_hosts: HostList | None = None
+    """`smtp_ratelimit_hosts`."""
+    mail_pace: Pace | None = None
+    rcpt_pace: Pace | None = None
     queue_only: bool = False
     """Keep what comes, deliver it in queue runs."""
     wait_rules: WaitRules | None = None
@@ -101,6 +119,8 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     checks: CheckServices
     expansion: Services
     log_style: LogStyle = USUAL
+    network: Network | None = None
+    """For `ident`."""
     host_name_of: Callable[[str], Awaitable[str]]
     """Verified name of an address, or empty; for `host_lookup`."""
     etrn: Callable[[str], None] | None = None

@@ -20,11 +20,12 @@ from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.parting import hung_up, lost, not_quit
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
+from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.welcome import welcome
 from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState, CheckMemory
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
-from pillarbox.flow.facets.session import SessionFacts
+from pillarbox.flow.facets.session import ProxyFacts, SessionFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -72,6 +73,7 @@ class Session:
 
     __slots__ = (
         "began",
+        "connections",
         "engine",
         "exchange",
         "exchange_name",
@@ -81,13 +83,17 @@ class Session:
         "live",
         "local",
         "log_targets",
+        "mail_brake",
         "memory",
         "messages",
         "messages_max",
         "origin",
         "own_name",
         "policy",
+        "proxy",
+        "rcpt_brake",
         "receive_timeout",
+        "received",
         "services",
         "stream",
         "transaction",
@@ -102,8 +108,10 @@ class Session:
         *,
         is_tls: bool = False,
         local: Caller | None = None,
+        connections: int = 0,
     ) -> None:
-        """`local`: the program on this machine that talks to us through a pipe (`-bs`, Exim 5.3)."""
+        """`local`: the program on this machine that talks to us through a pipe (`-bs`, Exim 5.3). `connections`: how many there are, with
+        this one."""
         self.local = local
         self.stream = stream
         self.policy = policy
@@ -132,6 +140,13 @@ class Session:
         self.messages_max = policy.messages_max
         self.receive_timeout = policy.receive_timeout
         self.began = services.clock.monotonic()
+        self.connections = connections
+        self.live.count_at_connection_start = connections
+        self.proxy: ProxyFacts | None = None
+        """Somebody is between the client and us."""
+        self.mail_brake: Brake | None = None
+        self.rcpt_brake: Brake | None = None
+        """This client is slowed down."""
         self.is_dropped = False
         """An ACL has said `drop`."""
         self.is_logged = True
@@ -141,6 +156,8 @@ class Session:
         self.exchange_name = ""
         self.messages = 0
         """MAIL commands so far."""
+        self.received = 0
+        """Messages that we have taken."""
         self.memory = CheckMemory()
         """What ACLs remember as long as the connection lasts."""
         self.log_targets = USUAL_TARGETS
@@ -263,6 +280,8 @@ class Session:
             MessageFacts: facts,
             SessionFacts: self.live,
         }
+        if self.proxy is not None:
+            facets[ProxyFacts] = self.proxy
         if self.own_name is not None:
             facets[LocalHost] = self.own_name
         return Scope(facets, self.services.expansion)

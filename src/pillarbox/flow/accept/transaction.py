@@ -14,6 +14,7 @@ class Transaction:
     """What has been said and decided since MAIL."""
 
     __slots__ = (
+        "began",
         "body",
         "changes",
         "controls",
@@ -26,6 +27,7 @@ class Transaction:
         "is_dropped",
         "mail",
         "memory",
+        "named",
         "recipients",
         "scope",
         "sender",
@@ -38,6 +40,10 @@ class Transaction:
         """Qualified; None: `<>`."""
         self.facts = facts
         self.scope = scope
+        self.began = facts.received_at
+        """Seconds since the epoch."""
+        self.named = 0
+        """RCPT commands."""
         self.recipients: list[Recipient] = []
         facts.recipients = self.recipients
         self.controls: dict[str, str] = {}

@@ -27,10 +27,21 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
 
     files: tuple[str, ...] = ()
     load: float | None = None
+    connections: int = 0
+    """`smtp_accept_queue`; 0: any number."""
+    messages: int = 0
+    """`smtp_accept_queue_per_connection`; 0: any number."""
     is_local_only: bool = False
     """`-odqs`."""
 
-    def start(self, exists: Callable[[str], bool], load: Callable[[], float]) -> Start:
+    def start(
+        self,
+        exists: Callable[[str], bool],
+        load: Callable[[], float],
+        received: int = 0,
+        connections: int = 0,
+    ) -> Start:
+        """`received`: messages in this connection, with this one; `connections`: when it began."""
         is_local_only = self.is_local_only
         for file in self.files:
             is_for_remote = file.startswith("smtp")
@@ -38,6 +49,14 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
                 if not is_for_remote:
                     return QUEUED
                 is_local_only = True
+        if self.connections and connections > self.connections:
+            return Start(is_queued=True, why=f"too many connections ({connections}, max {self.connections})")
+        if self.messages and received > self.messages:
+            plural = "" if self.messages == 1 else "s"
+            return Start(
+                is_queued=True,
+                why=f"more than {self.messages} message{plural} received in one connection",
+            )
         if self.load is not None:
             now = load()
             if now > self.load:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.wait_rules import AT_ONCE, QUEUED, Start
 from pillarbox.mail.progress import Frozen
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.wire.exim.log_line import line_frozen
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 
 
 def machine_load() -> float:
@@ -21,8 +24,15 @@ def machine_load() -> float:
     return os.getloadavg()[0]
 
 
-def start_of(controls: Mapping[str, str], policy: AcceptPolicy, *, is_queue_only: bool = False) -> Start:
-    """`is_queue_only`: the submission asks for it (`-odq`)."""
+def start_of(
+    controls: Mapping[str, str],
+    policy: AcceptPolicy,
+    *,
+    is_queue_only: bool = False,
+    received: int = 0,
+    connections: int = 0,
+) -> Start:
+    """`is_queue_only`: the submission asks for it (`-odq`); `received` and `connections`: of a session."""
     if controls:
         for name in ("queue", "queue_only"):
             if name in controls:
@@ -31,7 +41,7 @@ def start_of(controls: Mapping[str, str], policy: AcceptPolicy, *, is_queue_only
         return QUEUED
     if policy.wait_rules is None:
         return AT_ONCE
-    return policy.wait_rules.start(os.path.exists, machine_load)
+    return policy.wait_rules.start(os.path.exists, machine_load, received, connections)
 
 
 async def begin(queued: Queued, controls: Mapping[str, str], start: Start, services: AcceptServices) -> None:

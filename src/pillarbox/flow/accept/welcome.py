@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.crowding import refusal
 from pillarbox.flow.accept.habits import take_up
+from pillarbox.flow.accept.ident import ask_ident
+from pillarbox.flow.accept.proxying import hear_proxy
 from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.local_host import LocalHost
@@ -21,6 +25,8 @@ UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
 
 async def welcome(session: Session) -> None:
     policy, engine = session.policy, session.engine
+    if policy.proxies is not None:
+        await hear_proxy(session, policy.proxies)
     if session.services.log_style.shows("smtp_connection"):
         hosts = policy.habits.nolog_hosts
         session.is_logged = hosts is None or not await session.is_surely_in(hosts)
@@ -32,8 +38,17 @@ async def welcome(session: Session) -> None:
         session.log_rejection(f"refused connection from {session.who()} (host_reject_connection)")
         engine.greet(UNWELCOME)
         return
+    if policy.ident is not None:
+        await ask_ident(session, policy.ident)
     if policy.habits.active_hostname is not None:
         await _take_name(session)
+    if policy.reserve is not None and (full := await refusal(session, policy.reserve)) is not None:
+        engine.greet(full)
+        return
+    if policy.slowed_hosts is not None and await session.is_surely_in(policy.slowed_hosts):
+        clock = session.services.clock
+        session.mail_brake = Brake(policy.mail_pace, clock) if policy.mail_pace else None
+        session.rcpt_brake = Brake(policy.rcpt_pace, clock) if policy.rcpt_pace else None
     if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
         await look_up_name(session)
     if not policy.habits.are_usual:

@@ -82,7 +82,7 @@ class Logging(MainOptions):
         default=None, doc="TZ for the program; unset: the environment's, empty: UTC."
     )
     hosts_connection_nolog: HostList | None = option(
-        default=None, doc="Hosts whose connections are not logged.", inert="noted"
+        default=None, doc="Hosts whose connections are not logged."
     )
     message_logs: bool = option(default=True, doc="Keep a log of its own for each message in the queue.")
     preserve_message_logs: bool = option(

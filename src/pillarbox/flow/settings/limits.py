@@ -29,22 +29,19 @@ class SmtpLimits(MainOptions):
     smtp_accept_max_nonmail_hosts: HostList | None = option(
         default="*", doc="Hosts whose commands are counted for smtp_accept_max_nonmail."
     )
-    smtp_accept_reserve: int = option(
-        default=0, doc="Connections kept free for smtp_reserve_hosts.", inert="noted"
-    )
+    smtp_accept_reserve: int = option(default=0, doc="Connections kept free for smtp_reserve_hosts.")
     smtp_reserve_hosts: HostList | None = option(
-        default=None, doc="Hosts that smtp_accept_reserve and smtp_load_reserve are for.", inert="noted"
+        default=None, doc="Hosts that smtp_accept_reserve and smtp_load_reserve are for."
     )
     smtp_load_reserve: FixedPoint | None = option(
-        default=None, doc="Above this load of the machine only smtp_reserve_hosts may connect.", inert="noted"
+        default=None, doc="Above this load of the machine only smtp_reserve_hosts may connect."
     )
     smtp_accept_queue: int = option(
-        default=0, doc="Above so many connections, queue without delivering; 0: never.", inert="noted"
+        default=0, doc="Above so many connections, queue without delivering; 0: never."
     )
     smtp_accept_queue_per_connection: int = option(
         default=10,
         doc="After so many messages in a connection, queue without delivering; 0: never.",
-        inert="noted",
     )
     smtp_max_synprot_errors: int = option(default=3, doc="Syntax and protocol errors before we hang up.")
     smtp_max_unknown_commands: int = option(default=3, doc="Unknown commands before we hang up.")
@@ -63,15 +60,11 @@ class SmtpLimits(MainOptions):
     header_maxsize: int = option(default=1048576, doc="Size of all header lines together.")
     header_line_maxsize: int = option(default=0, doc="Size of one header line; 0: header_maxsize.")
     received_headers_max: int = option(default=30, doc="Received: lines above which mail is looping.")
-    smtp_ratelimit_hosts: HostList | None = option(
-        default=None, doc="Hosts whose commands are slowed down.", inert="noted"
-    )
+    smtp_ratelimit_hosts: HostList | None = option(default=None, doc="Hosts whose commands are slowed down.")
     smtp_ratelimit_mail: str | None = option(
-        default=None, doc="How MAIL is slowed down: threshold, delay, factor, longest delay.", inert="noted"
+        default=None, doc="How MAIL is slowed down: threshold, delay, factor, longest delay."
     )
-    smtp_ratelimit_rcpt: str | None = option(
-        default=None, doc="How RCPT is slowed down, likewise.", inert="noted"
-    )
+    smtp_ratelimit_rcpt: str | None = option(default=None, doc="How RCPT is slowed down, likewise.")
     message_body_visible: Size = option(
         default=500, doc="How much of the body $message_body and $message_body_end show."
     )

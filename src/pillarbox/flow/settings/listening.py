@@ -45,11 +45,9 @@ class Listening(MainOptions):
         default=None, doc="Modules to load when the daemon starts; there are none.", inert="noted"
     )
     hosts_proxy: HostList | None = option(
-        default=None, doc="Proxies that tell the true client by the PROXY protocol.", inert="refused"
+        default=None, doc="Proxies that tell the true client by the PROXY protocol."
     )
-    proxy_protocol_timeout: Duration = option(
-        default="3s", doc="Wait so long for the PROXY header.", inert="noted"
-    )
+    proxy_protocol_timeout: Duration = option(default="3s", doc="Wait so long for the PROXY header.")
     hosts_treat_as_local: DomainList | None = option(
         default=None, doc="Host names that count as this machine when routing."
     )

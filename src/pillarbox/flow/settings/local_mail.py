@@ -24,23 +24,17 @@ class LocalMail(MainOptions):
         doc="What a `From ` line of UUCP looks like.",
     )
     uucp_from_sender: Template | None = option(default="$1", doc="The sender that such a line gives.")
-    delivery_date_remove: bool = option(
-        default=True, doc="Take Delivery-date: off messages that come in.", inert="noted"
-    )
-    envelope_to_remove: bool = option(
-        default=True, doc="Take Envelope-to: off messages that come in.", inert="noted"
-    )
-    return_path_remove: bool = option(
-        default=True, doc="Take Return-path: off messages that come in.", inert="noted"
-    )
+    delivery_date_remove: bool = option(default=True, doc="Take Delivery-date: off messages that come in.")
+    envelope_to_remove: bool = option(default=True, doc="Take Envelope-to: off messages that come in.")
+    return_path_remove: bool = option(default=True, doc="Take Return-path: off messages that come in.")
     headers_charset: str = option(default="UTF-8", doc="Character set into which $h_… is translated.")
     check_rfc2047_length: bool = option(
         default=True, doc="Encoded words must not be longer than the standard has it."
     )
     message_id_header_domain: Template | None = option(
-        default=None, doc="Domain of the Message-ID: that we make.", inert="noted"
+        default=None, doc="Domain of the Message-ID: that we make."
     )
-    message_id_header_text: Template | None = option(default=None, doc="Text to add to it.", inert="noted")
+    message_id_header_text: Template | None = option(default=None, doc="Text to add to it.")
     bi_command: str | None = option(
         default=None, doc="Command for -bi, which others use to build alias files."
     )

@@ -34,9 +34,7 @@ class SmtpService(MainOptions):
     wellknown_advertise_hosts: HostList | None = option(
         default=None, doc="Hosts that are offered XWELLKNOWN.", inert="noted"
     )
-    prdr_enable: bool = option(
-        default=False, doc="Offer and use a reply for each recipient (PRDR).", inert="noted"
-    )
+    prdr_enable: bool = option(default=False, doc="Offer and use a reply for each recipient (PRDR).")
     accept_8bitmime: bool = option(default=True, doc="Offer 8BITMIME.")
     hosts_require_helo: HostList | None = option(default="*", doc="Hosts that must say HELO before MAIL.")
     helo_accept_junk_hosts: HostList | None = option(default=None, doc="Hosts whose HELO may be any text.")
@@ -57,13 +55,9 @@ class SmtpService(MainOptions):
     recipient_unqualified_hosts: HostList | None = option(
         default=None, doc="Hosts that may send unqualified recipients."
     )
-    rfc1413_hosts: HostList | None = option(
-        default="@[]", doc="Hosts asked by the ident protocol.", inert="noted"
-    )
-    rfc1413_query_timeout: Duration = option(
-        default="0s", doc="Wait so long for ident; 0: do not ask.", inert="noted"
-    )
-    rfc1413_port: int = option(default=113, doc="Port of the ident protocol.", is_alias=True, inert="noted")
+    rfc1413_hosts: HostList | None = option(default="@[]", doc="Hosts asked by the ident protocol.")
+    rfc1413_query_timeout: Duration = option(default="0s", doc="Wait so long for ident; 0: do not ask.")
+    rfc1413_port: int = option(default=113, doc="Port of the ident protocol.", is_alias=True)
     smtp_return_error_details: bool = option(
         default=False, doc="Say more in replies to RCPT than that an address failed.", inert="noted"
     )
@@ -110,7 +104,7 @@ class AclNames(MainOptions):
     acl_smtp_connect: Template | None = option(default=None, doc="For a new connection.")
     acl_smtp_data: Template | None = option(default=None, doc="When a message is complete.")
     acl_smtp_data_prdr: Template | None = option(
-        default="accept", doc="For each recipient, when a message is complete.", inert="noted"
+        default="accept", doc="For each recipient, when a message is complete."
     )
     acl_smtp_dkim: Template | None = option(
         default=None, doc="For each DKIM signature or signer.", inert="refused"

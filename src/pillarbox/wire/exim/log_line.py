@@ -2,15 +2,17 @@
 
 `eximstats` and `exigrep` read these. Text that comes from others is made printable, so a line stays one line.
 
-Known gaps: no `CV=` on `<=` lines, no `DN=`, `PRDR`, `DS` items (nothing tells them yet); `K` on `<=` lines is not known.
+Known gaps: no `CV=` on `<=` lines, no `DN=`, `DS` items (nothing tells them yet); `K` on `<=` lines is not known.
 """
 
 from __future__ import annotations
 
 import re
 
+import msgspec
+
 from pillarbox.mail.address import split_address, unquote_local_part
-from pillarbox.mail.envelope import Envelope, Origin
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
@@ -41,20 +43,39 @@ def _escape(found: re.Match[str]) -> str:
     return known or "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """How a message came, as far as only its line tells it."""
+
+    is_fake: bool = False
+    """`(=`: its sender was told that it is refused."""
+    is_chunked: bool = False
+    is_prdr: bool = False
+    proxy: str = ""
+    """The proxy's address."""
+    pipelining: str = ""
+    """`L` where it was offered, with a dot for early pipelining, `-` where it was not used."""
+    elapsed: float = -1.0
+    """Seconds that the message took to come; below 0: not known."""
+    recipients: tuple[Recipient, ...] = ()
+    """Those it came for, when some of them do not get it."""
+
+
+USUAL_ARRIVAL = Arrival()
+
+
 def line_received(
     envelope: Envelope,
     message: Message,
     *,
     reference: str = "",
     style: LogStyle = USUAL,
-    is_chunked: bool = False,
-    is_fake: bool = False,
+    arrival: Arrival | None = None,
 ) -> str:
-    """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`). `is_fake`: `(=`, its sender was told that
-    it is refused."""
+    """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`)."""
     origin = envelope.origin
+    arrival = arrival or USUAL_ARRIVAL
     parts = [
-        f"{envelope.id} {'(=' if is_fake else '<='} {printable(envelope.sender) if envelope.sender else '<>'}"
+        f"{envelope.id} {'(=' if arrival.is_fake else '<='} {printable(envelope.sender) if envelope.sender else '<>'}"
     ]
     if reference:
         parts.append(f"R={reference}")
@@ -65,6 +86,29 @@ def line_received(
     if origin.ident:
         parts.append(f"U={printable(origin.ident)}")
     parts.append(f"P={origin.protocol}")
+    if arrival.pipelining and style.shows("pipelining"):
+        parts.append(arrival.pipelining)
+    parts += _secured(origin, style)
+    if arrival.is_prdr:
+        parts.append("PRDR")
+    if arrival.proxy and style.shows("proxy"):
+        parts.append(f"PRX={arrival.proxy}")
+    if arrival.is_chunked:
+        parts.append("K")
+    parts.append(f"S={message.size}")
+    if style.shows("8bitmime"):
+        parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+    if envelope.queue:
+        parts.append(f"Q={envelope.queue}")
+    parts += _named(envelope, message, style, arrival)
+    return " ".join(
+        parts if style.is_default else parts + _received_extras(envelope, message, style, arrival)
+    )
+
+
+def _secured(origin: Origin, style: LogStyle) -> list[str]:
+    """TLS, and who logged in."""
+    parts: list[str] = []
     if origin.tls_cipher and style.shows("tls_cipher"):
         parts.append(f"X={origin.tls_cipher}")
     if origin.tls_sni and style.shows("tls_sni"):
@@ -72,22 +116,28 @@ def line_received(
     if origin.authenticator:
         login = origin.authenticated_id
         parts.append(f"A={origin.authenticator}:{printable(login)}" if login else f"A={origin.authenticator}")
-    if is_chunked:
-        parts.append("K")
-    parts.append(f"S={message.size}")
-    if style.shows("8bitmime"):
-        parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+    return parts
+
+
+def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arrival) -> list[str]:
+    """How long it took, and its own name."""
+    parts: list[str] = []
+    if style.shows("receive_time") and arrival.elapsed >= 0:
+        parts.append(f"RT={show_elapsed(arrival.elapsed, style)}")
     found = _MESSAGE_ID.search(message.headers) if style.shows("msg_id") else None
     name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
-    if name and not name.startswith(f"E{envelope.id}@"):  # that one is ours
+    if name.startswith(f"E{envelope.id}@"):  # that one is ours
+        if style.shows("msg_id_created"):
+            parts.append(f"id*={printable(name)}")
+    elif name:
         parts.append(f"id={printable(name)}")
-    return " ".join(parts if style.is_default else parts + _received_extras(envelope, message, style))
+    return parts
 
 
 _BODY_TYPES = {"7BIT": "7", "8BITMIME": "8"}
 
 
-def _received_extras(envelope: Envelope, message: Message, style: LogStyle) -> list[str]:
+def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arrival: Arrival) -> list[str]:
     """What stands at the end when it was asked for."""
     parts = []
     subject = header_field(message.headers, "subject") if style.shows("subject") else None
@@ -95,8 +145,9 @@ def _received_extras(envelope: Envelope, message: Message, style: LogStyle) -> l
         parts.append(f'T="{_quoted(_decoded(subject))}"')
     if style.shows("received_sender"):
         parts.append(f"from <{printable(envelope.sender or '')}>")
-    if style.shows("received_recipients") and envelope.recipients:
-        parts.append("for " + " ".join(printable(recipient.address) for recipient in envelope.recipients))
+    recipients = arrival.recipients or envelope.recipients
+    if style.shows("received_recipients") and recipients:
+        parts.append("for " + " ".join(printable(recipient.address) for recipient in recipients))
     return parts
 
 
@@ -136,24 +187,26 @@ def line_outcome(
     style: LogStyle = USUAL,
     sender: str | None = None,
     age: float = 0.0,
+    queue: str = "",
 ) -> str:
     """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`).
 
-    `sender` and `age` (seconds in the queue) are shown when the style asks for them.
+    `sender` and `age` (seconds in the queue) are shown when the style asks for them; `queue`: its name, when it has one.
     """
+    where = f" Q={queue}" if queue else ""
     match outcome:
         case Delivered():
             flag = "->" if is_additional or outcome.is_additional else "=>"
-            line = _line_delivered(message_id, outcome, flag, style, sender)
+            line = _line_delivered(message_id, outcome, flag, style, f"{_from(sender, style)}{where}")
             if style.shows("queue_time"):
                 line += f" QT={show_elapsed(age, style)}"
             return line + _took(outcome, style)
         case Failed():
-            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_from(sender, style)}"
+            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_from(sender, style)}{where}"
             why = f"{_how(outcome, style)} : {printable(outcome.reason.log)}"
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
-            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_drivers(outcome)}"
+            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{where}{_drivers(outcome)}"
             if outcome.error == "retry_time" and not outcome.router:
                 return f"{message_id} == {who} routing defer: retry time not reached"
             is_unrouted = not outcome.router and outcome.error in _BEFORE_ROUTING
@@ -171,16 +224,14 @@ def _took(outcome: Outcome, style: LogStyle) -> str:
     return f" DT={show_elapsed(outcome.elapsed, style)}" if style.shows("deliver_time") else ""
 
 
-def _line_delivered(
-    message_id: str, outcome: Delivered, flag: str, style: LogStyle, sender: str | None
-) -> str:
+def _line_delivered(message_id: str, outcome: Delivered, flag: str, style: LogStyle, about: str) -> str:
     address = outcome.address
     word = outcome.log_word or (
         unquote_local_part(split_address(address)[0]).lower()
         if outcome.host is None and outcome.path and not outcome.shows_domain
         else address
     )
-    line = f"{message_id} {flag} {_who(outcome, word, style)}{_from(sender, style)}{_how(outcome, style)}"
+    line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
     if outcome.chunking:
         line += " K"
     if outcome.reply is not None and style.shows("smtp_confirmation"):

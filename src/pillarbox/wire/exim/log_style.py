@@ -15,9 +15,10 @@ DEFAULT = frozenset(
 )  # fmt: skip
 ACTED_ON = frozenset(
     (
-        "8bitmime", "all_parents", "deliver_time", "incoming_interface", "incoming_port", "millisec", "msg_id", "outgoing_port", "pid",
-        "queue_run", "queue_time", "queue_time_overall", "received_recipients", "received_sender", "retry_defer", "sender_on_delivery",
-        "skip_delivery", "smtp_confirmation", "subject", "tls_certificate_verified", "tls_cipher", "tls_sni",
+        "8bitmime", "all_parents", "deliver_time", "incoming_interface", "incoming_port", "millisec", "msg_id", "msg_id_created",
+        "outgoing_port", "pid", "pipelining", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time",
+        "received_recipients", "received_sender", "retry_defer", "sender_on_delivery", "skip_delivery", "smtp_confirmation",
+        "subject", "tls_certificate_verified", "tls_cipher", "tls_sni",
     )
 )  # fmt: skip
 """The others are read, and change nothing yet."""

@@ -18,6 +18,7 @@ class Phase(msgspec.Struct, frozen=True, eq=False):
     """Verbs that have no place in it."""
 
 
+NO_PROXY = Reply(503, "Command refused, required Proxy negotiation failed", "5.5.0")
 HELO_REQUIRED = Reply(503, "HELO or EHLO required", "5.5.1")
 SENDER_ALREADY_GIVEN = Reply(503, "sender already given", "5.5.1")
 SENDER_NOT_GIVEN = Reply(503, "sender not yet given", "5.5.1")

@@ -151,8 +151,14 @@ class ServerEngine(ServerReader):
     @property
     def is_early_pipelining_welcome(self) -> bool:
         """It may be told PIPECONNECT: it began by saying who it is, and not under TLS."""
-        first = self._session.history[:1]
-        return self._settings.early_pipelining and not self.is_tls and first in (["HELO"], ["EHLO"])
+        history = self._session.history
+        is_first = history[:1] in (["HELO"], ["EHLO"])
+        return self._settings.early_pipelining and not self.is_tls and is_first and "DATA" not in history
+
+    @property
+    def is_early_pipelining_told(self) -> bool:
+        """It was told PIPECONNECT."""
+        return self._session.offer.pipeconnect
 
     @property
     def history(self) -> list[str]:
@@ -220,6 +226,10 @@ class ServerEngine(ServerReader):
         if close or reply.code == 421:
             self.close()
 
+    def say(self, reply: Reply) -> None:
+        """One reply more, in front of the one that is owed (PRDR)."""
+        self._out.append(render_reply(reply))
+
     def ehlo_reply(self, text: str, offer: Extensions | None = None) -> None:
         """Accept Helo: `text` is the first line, the offer (default: the settings') follows for EHLO and LHLO."""
         event, session = self._owed, self._session
@@ -272,10 +282,13 @@ class ServerEngine(ServerReader):
                 if is_accepted:
                     session.phase = order.RCPT
                     session.recipients += 1
+                if self._at != len(self._buffer):
+                    self.was_pipelined = True
                 else:
                     session.note_rcpt_refusal(reply.text)
             case Mail():
                 session.is_mail_refused = not is_accepted
+                self.was_pipelined = self._at != len(self._buffer)
                 session.rcpt_refusal = None
                 if is_accepted:
                     session.phase = order.MAIL

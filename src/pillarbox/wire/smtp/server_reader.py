@@ -87,8 +87,10 @@ class ServerReader:
         "_session",
         "_settings",
         "_verbs",
+        "is_refusing_all",
         "line",
         "too_early",
+        "was_pipelined",
     )
 
     def __init__(self, settings: ServerSettings, *, is_tls: bool = False) -> None:
@@ -104,6 +106,10 @@ class ServerReader:
         self._is_skipping = False
         self._is_early = False
         self._is_synchronizing = settings.enforce_sync
+        self.is_refusing_all = False
+        """A proxy has not said who the client is: nothing is taken but QUIT."""
+        self.was_pipelined = False
+        """Something came behind a command before its reply."""
         self.line = ""
         """The last command, without its CRLF."""
         self.too_early = b""
@@ -178,6 +184,8 @@ class ServerReader:
         if verb is None or (verb.word and argument[: len(verb.word)].upper() != verb.word):
             return self._refuse_unknown(line)
         session, name = self._session, verb.name
+        if self.is_refusing_all and name != "QUIT":
+            return self._refuse(Problem.SEQUENCE, order.NO_PROXY, line, counts=False)
         self._is_synchronizing = (
             (verb.is_last or not session.offer.pipelining)
             and self._settings.enforce_sync

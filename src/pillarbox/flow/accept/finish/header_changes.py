@@ -1,4 +1,4 @@
-"""What ACLs want added to and removed from the header block (Exim 44.15, 44.16), and what no message in transit should have."""
+"""What ACLs want added to and removed from the header block (Exim 44.15, 44.16)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,8 @@ import re
 from pillarbox.flow.check.acl.state import HeaderChanges
 from pillarbox.mail import header
 
-_DELIVERY_FIELDS = frozenset({"return-path", "delivery-date", "envelope-to"})
-_HAS_DELIVERY_FIELDS = re.compile(
-    rb"^(?:return-path|delivery-date|envelope-to)[ \t]*:", re.IGNORECASE | re.MULTILINE
-)
 _RECEIVED = frozenset({"received"})
 _RECEIVED_OR_RESENT = re.compile(r"received|resent-.*")
-
-
-def remove_delivery_fields(block: bytes) -> bytes:
-    """Without what a final delivery would have put there (Exim's `return_path_remove` and its kin)."""
-    if _HAS_DELIVERY_FIELDS.search(block) is None:
-        return block
-    return header.remove(block, _DELIVERY_FIELDS)
 
 
 def apply_changes(block: bytes, changes: HeaderChanges) -> bytes:

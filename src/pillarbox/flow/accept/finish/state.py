@@ -18,7 +18,9 @@ class Finish:
     __slots__ = (
         "accepted_text",
         "envelope",
+        "given",
         "id",
+        "is_prdr",
         "message",
         "received_at",
         "recipients",
@@ -36,6 +38,10 @@ class Finish:
         self.received_at = session.services.clock.now()
         self.id = transaction.facts.id or session.services.spool.new_id()
         self.envelope: Envelope | None = None
+        self.given: tuple[Recipient, ...] = ()
+        """Those before PRDR took some away."""
+        self.is_prdr = False
+        """Each recipient has had a reply."""
         self.accepted_text = ""
         """What the data ACL wants the acceptance to say."""
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
+from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
+from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
@@ -26,7 +27,8 @@ from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import line_completed, line_received
+from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received
+from pillarbox.wire.exim.log_style import LogStyle
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -94,34 +96,34 @@ async def refuse_loops(state: Finish) -> Reply | None:
 
 async def clean(state: Finish) -> Reply | None:
     """The submission's own repairs, and no fields of an earlier final delivery."""
-    headers = remove_delivery_fields(state.headers)
-    local = state.session.local
+    session, policy = state.session, state.session.policy
+    headers = policy.repairs.clean(state.headers)
+    local = session.local
     options = state.transaction.controls.get("submission")
     if "suppress_local_fixups" in state.transaction.controls:
         options = None
     elif options is None and local is not None:
-        policy = state.session.policy
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
         headers = fix_local(
             headers,
             local,
-            state.session.policy.local_senders,
+            policy.local_senders,
             sender=state.sender,
-            qualify_domain=state.session.policy.qualify_domain,
-            message_id=f"E{state.id}@{state.session.policy.primary_hostname}",
+            qualify_domain=policy.qualify_domain,
+            message_id=await _own_message_id(state),
             now=state.received_at,
         )
     elif options is None:
         headers = await _qualified_for_client(state, headers)
     if options is not None:
-        origin, policy = state.session.origin, state.session.policy
+        origin = session.origin
         fixed = fix_up(
             headers,
             options,
             sender=state.sender,
             authenticated_id=origin.authenticated_id,
             qualify_domain=policy.qualify_domain,
-            message_id=f"E{state.id}@{policy.primary_hostname}",
+            message_id=await _own_message_id(state),
             now=state.received_at,
         )
         state.sender = state.transaction.facts.sender = fixed.sender
@@ -129,6 +131,13 @@ async def clean(state: Finish) -> Reply | None:
     if headers is not state.headers:
         state.with_headers(headers)
     return None
+
+
+async def _own_message_id(state: Finish) -> str:
+    session = state.session
+    return await session.policy.repairs.message_id(
+        state.id, session.policy.primary_hostname, state.transaction.scope, session.services.journal
+    )
 
 
 async def _qualified_for_client(state: Finish, headers: bytes) -> bytes:
@@ -183,13 +192,19 @@ async def change_headers(state: Finish) -> Reply | None:
     return None
 
 
+async def ask_for_each(state: Finish) -> Reply | None:
+    """PRDR, where the client wishes it and `acl_smtp_data_prdr` is set."""
+    state.given = tuple(state.recipients)
+    return await answer_each(state) if state.transaction.mail.prdr and is_wanted(state) else None
+
+
 async def run_data_acl(state: Finish) -> Reply | None:
     session, transaction = state.session, state.transaction
     if not state.recipients:
         return None
     verdict = await session.check("data", transaction.scope, None, transaction)
     if isinstance(verdict, Accept):
-        state.accepted_text = verdict.text
+        state.accepted_text = verdict.text or state.accepted_text
         return None
     if isinstance(verdict, Discard):
         transaction.recipients.clear()
@@ -243,18 +258,36 @@ async def keep(state: Finish) -> Reply | None:
     queued = await services.spool.accept(state.envelope, state.message)
     services.journal.main(_received_line(state, state.envelope))
     controls = state.transaction.controls
-    await begin(queued, controls, start_of(controls, state.session.policy), services)
+    session = state.session
+    session.received += 1
+    start = start_of(controls, session.policy, received=session.received, connections=session.connections)
+    await begin(queued, controls, start, services)
     return _accepted(state)
 
 
 def _received_line(state: Finish, envelope: Envelope) -> str:
-    controls, session = state.transaction.controls, state.session
-    return line_received(
-        envelope,
-        state.message,
-        style=session.services.log_style,
-        is_chunked=state.transaction.is_chunked,
-        is_fake="fakereject" in controls,
+    session = state.session
+    style = session.services.log_style
+    return line_received(envelope, state.message, style=style, arrival=_arrival(state, style))
+
+
+def _arrival(state: Finish, style: LogStyle) -> Arrival | None:
+    """None where there is nothing to tell."""
+    transaction, session = state.transaction, state.session
+    is_fake = "fakereject" in transaction.controls
+    if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked):
+        return None
+    engine, proxy = session.engine, session.proxy
+    early = "." if engine.is_early_pipelining_told else ""
+    unused = "" if engine.was_pipelined else "-"
+    return Arrival(
+        is_fake=is_fake,
+        is_chunked=transaction.is_chunked,
+        is_prdr=state.is_prdr,
+        proxy=proxy.local_address if proxy is not None else "",
+        pipelining=f"L{early}{unused}" if engine.is_pipelining_offered else "",
+        elapsed=session.services.clock.now() - transaction.began,
+        recipients=state.given if state.is_prdr else (),
     )
 
 
@@ -287,6 +320,7 @@ STEPS: tuple[Step, ...] = (
     rewrite,
     add_trace,
     change_headers,
+    ask_for_each,
     run_data_acl,
     change_headers,
     fix_envelope,

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from pillarbox.flow.accept.finish.header_changes import apply_changes, remove_delivery_fields
+from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
@@ -90,7 +90,8 @@ async def submit(
     origin = origin_of(wish, caller)
     scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
     facts.sender = await _sender(wish, caller, policy, own_address, scope)
-    headers = _repaired(wish, message.headers, caller, policy, facts)
+    own_id = await policy.repairs.message_id(message_id, policy.primary_hostname, scope, services.journal)
+    headers = _repaired(wish, message.headers, caller, policy, facts, own_id)
     if wish.extract_recipients:
         recipients, bad = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
         headers = header.remove(headers, BLIND_HEADERS)
@@ -172,9 +173,9 @@ async def _checked_by_acl(
 
 
 def _repaired(
-    wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts
+    wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts, own_id: str
 ) -> bytes:
-    headers = remove_delivery_fields(headers)
+    headers = policy.repairs.clean(headers)
     is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
     if not is_left_alone:
         headers = _with_full_name(headers, caller, wish.full_name, policy.qualify_domain)
@@ -188,7 +189,7 @@ def _repaired(
         policy.local_senders,
         sender=facts.sender,
         qualify_domain=policy.qualify_domain,
-        message_id=f"E{facts.id}@{policy.primary_hostname}",
+        message_id=own_id,
         now=facts.received_at,
         full_name=wish.full_name,
     )

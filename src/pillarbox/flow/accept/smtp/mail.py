@@ -28,6 +28,8 @@ async def handle(session: Session, event: Mail) -> None:
         session.log_rejection(line)
         session.reply(TOO_MANY)
         return
+    if session.mail_brake is not None:
+        await session.mail_brake.slow_down(session.messages)
     sender = event.sender
     if event.auth is not None and not session.origin.authenticator and event.auth != "<>":
         host = describe_host(session.origin)

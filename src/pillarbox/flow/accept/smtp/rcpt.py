@@ -21,6 +21,9 @@ TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 async def handle(session: Session, event: Rcpt) -> None:
     transaction = session.transaction
     assert transaction is not None
+    transaction.named += 1
+    if session.rcpt_brake is not None:
+        await session.rcpt_brake.slow_down(transaction.named)
     address = event.address
     policy = session.policy
     if policy.rewriting is not None:

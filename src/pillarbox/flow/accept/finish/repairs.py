@@ -1,0 +1,59 @@
+"""What is taken off and put into messages as they come, by options: fields of an earlier final delivery, and our Message-ID: (Exim 14, 48.7)."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.mail import header
+from pillarbox.ports.journal import Journal
+
+DELIVERY_FIELDS = frozenset({"return-path", "delivery-date", "envelope-to"})
+_HAS_DELIVERY_FIELDS = re.compile(
+    rb"^(?:return-path|delivery-date|envelope-to)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
+_NOT_IN_TEXT = re.compile(r"[\x00-\x20()<>@,;:\\\".\[\]\x7f]")
+_NOT_IN_DOMAIN = re.compile(r"[^A-Za-z0-9.-]")
+
+
+class Repairs(msgspec.Struct, frozen=True, kw_only=True):
+    """`removed`: names in lower case (`return_path_remove` and its kin); `id_text` and `id_domain`: `message_id_header_text` and `…_domain`."""
+
+    removed: frozenset[str] = DELIVERY_FIELDS
+    id_text: Template | None = None
+    id_domain: Template | None = None
+
+    def clean(self, block: bytes) -> bytes:
+        """Without what a final delivery would have put there."""
+        return remove_delivery_fields(block, self.removed)
+
+    async def message_id(self, own_id: str, hostname: str, scope: Scope, journal: Journal) -> str:
+        """For a message that has none, without the angle brackets."""
+        if self.id_text is None and self.id_domain is None:
+            return f"E{own_id}@{hostname}"
+        text = await _expanded(self.id_text, scope, journal, "message_id_header_text")
+        domain = await _expanded(self.id_domain, scope, journal, "message_id_header_domain")
+        text, domain = _NOT_IN_TEXT.sub("-", text), _NOT_IN_DOMAIN.sub("-", domain)
+        return f"E{own_id}{f'.{text}' if text else ''}@{domain or hostname}"
+
+
+def remove_delivery_fields(block: bytes, names: frozenset[str] = DELIVERY_FIELDS) -> bytes:
+    if not names or _HAS_DELIVERY_FIELDS.search(block) is None:
+        return block
+    return header.remove(block, names)
+
+
+async def _expanded(template: Template | None, scope: Scope, journal: Journal, name: str) -> str:
+    if template is None:
+        return ""
+    try:
+        return await template.expand(scope)
+    except ForcedFailure:
+        return ""
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        journal.panic(f'expansion of "{template.source}" ({name}) failed: {error}')
+        return ""
