@@ -28,7 +28,6 @@ from pillarbox.app.mta import WHERE, Mta
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.hints.records import MemoryRecords
 from pillarbox.backends.journal.memory import MemoryJournal
-from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.config.build import load_text
 from pillarbox.config.errors import ConfigError
@@ -187,9 +186,7 @@ class AcceptWorld:
             lookups=FakeLookups(lookup),
             users=self.users,
             logins=AccountLogins(self.users),  # type: ignore[arg-type]
-            stores=MemoryStores(self.clock),
             keep=ConnectionKeep(self.clock),
-            maildrop_locks=None,
             records=MemoryRecords(),
         )
 

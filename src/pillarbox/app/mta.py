@@ -64,15 +64,9 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
-from pillarbox.mailbox.imap.services import Services as ImapServices
-from pillarbox.mailbox.imap.services import Settings as ImapSettings
-from pillarbox.mailbox.pop3.services import Services as Pop3Services
-from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
 from pillarbox.ports.passwords import Passwords
 from pillarbox.system.tls import ServerTls
-from pillarbox.wire.imap.limits import Limits as ImapLimits
 
-DEFAULT_MESSAGE_SIZE = 52_428_800
 """Where `message_size_limit = 0` sets no limit, IMAP's APPEND still needs one."""
 WHERE: dict[Where, str] = {
     "connect": "acl_smtp_connect",
@@ -129,7 +123,6 @@ class Mta:
         self.chain = chain_class(config.routers, self._routing)
         self._build_queue()
         self._build_acceptance()
-        self._build_mailbox()
 
     def _route_services(self) -> RouteServices:
         world, config = self.world, self.config
@@ -359,18 +352,6 @@ class Mta:
             return None
         name = template.node.constant
         return (self.acls.named(name) if name is not None else None) or ChosenAcl(template, self.acls)
-
-    def _build_mailbox(self) -> None:
-        world = self.world
-        hostname = self.local_host.primary_hostname
-        can_tls = self.tls is not None
-        self.imap = ImapServices(world.logins, world.stores, world.clock, world.journal)
-        largest = self.policy.engine.offer.size or DEFAULT_MESSAGE_SIZE
-        self.imap_settings = ImapSettings(
-            limits=ImapLimits(message=largest, append=2 * largest), host_name=hostname, can_start_tls=can_tls
-        )
-        self.pop3 = Pop3Services(world.logins, world.stores, world.maildrop_locks, world.clock, world.journal)
-        self.pop3_settings = Pop3Settings(host_name=hostname, can_start_tls=can_tls)
 
     def _expanded(self, template: Template | None) -> str:
         return template.expand_now(Scope({}, self.expansion)).strip() if template is not None else ""

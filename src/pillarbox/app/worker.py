@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
+from pillarbox.app.mailboxes import Mailboxes
 from pillarbox.app.mta import Mta
 from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
@@ -90,6 +91,7 @@ class Worker:
         self._seat = seat
         self._source = source
         self.world = World(config, seat.slot, helper=helper)
+        self._mailboxes = Mailboxes(self.world)
         self._queue_interval = queue_interval
         self.mta = Mta(config, self.world, queue_interval)
         self._services: list[Service] = []
@@ -169,10 +171,10 @@ class Worker:
         return SmtpSession(connection, self.mta.lmtp_policy, self.mta.accept_services, is_tls=is_tls)
 
     def _imap(self, connection: SocketConnection, is_tls: bool) -> ImapSession:
-        return ImapSession(connection, self.mta.imap, self.mta.imap_settings)
+        return self._mailboxes.imap(connection, self.mta)
 
     def _pop3(self, connection: SocketConnection, is_tls: bool) -> Pop3Session:
-        return Pop3Session(connection, self.mta.pop3, self.mta.pop3_settings)
+        return self._mailboxes.pop3(connection, self.mta)
 
     # The queue
 
@@ -267,6 +269,7 @@ class Worker:
         """Those between messages are told at once; those inside one get some time, and are told when it is over."""
         farewell = Reply(
             421, f"{self.mta.policy.primary_hostname}: Service not available, closing connection", "4.3.2"
+        self._mailboxes.close()
         )
         for service in self._services:
             for task, session in list(service.tasks.items()):

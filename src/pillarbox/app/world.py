@@ -24,8 +24,6 @@ from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import USUAL_STAMP, FileJournal
 from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
-from pillarbox.backends.mailstore.maildir.lock import FileLocks
-from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.userfiles.joined import JoinedUserFiles
 from pillarbox.backends.userfiles.local import LocalUserFiles
@@ -118,9 +116,7 @@ class World:
         )
         users = with_system_logins(config, self.users, self.system_users, self.local_work, self.clock)
         self.logins = AccountLogins(users, has_scram=users is self.users)
-        self.stores = MaildirStores(self.clock)
         self.keep = ConnectionKeep(self.clock)
-        self.maildrop_locks = FileLocks()
 
     # What a world that only pretends opens otherwise
 
@@ -160,7 +156,6 @@ class World:
     async def abandon(self) -> None:
         """Close what the start opened, when the spool could not be: `SlotInUse`."""
         self.keep.close()
-        self.stores.close()
         self.users.close()
         self.hints.close()
         self.records.close()
@@ -171,7 +166,6 @@ class World:
         """Close everything, in the order in which things depend on each other."""
         await self.keep.quit()
         self.keep.close()
-        self.stores.close()
         self.users.close()
         await self.spool.stop()
         self.hints.close()

@@ -12,30 +12,46 @@ import hmac
 import os
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-
-import argon2
+from functools import cache
+from typing import TYPE_CHECKING
 
 from pillarbox.backends.accounts.file import ARGON2
 from pillarbox.ports.clock import Clock
 
-_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_DUMMY = _HASHER.hash("no such account")
+if TYPE_CHECKING:
+    import argon2
+
 MAX_WAITING = 200
 REMEMBERED = 1000
 REMEMBER_SECONDS = 300.0
 
 
+@cache
+def _hasher() -> argon2.PasswordHasher:
+    """Imported when a password is first looked at: commands that only pass mail on look at none."""
+    import argon2
+
+    return argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@cache
+def _dummy() -> str:
+    return _hasher().hash("no such account")
+
+
 def hash_password(password: str) -> str:
     """With scheme prefix, for the accounts file. Slow: tens of milliseconds."""
-    return ARGON2 + _HASHER.hash(password)
+    return ARGON2 + _hasher().hash(password)
 
 
 def matches(password: str, stored: str) -> bool:
     """Slow. False also for a scheme we do not know and for a disabled account, after the same time."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     usable = stored.startswith(ARGON2)
     try:
-        return _HASHER.verify(stored[len(ARGON2) :] if usable else _DUMMY, password) and usable
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return _hasher().verify(stored[len(ARGON2) :] if usable else _dummy(), password) and usable
+    except (VerificationError, InvalidHashError):
         return False
 
 
