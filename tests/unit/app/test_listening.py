@@ -18,5 +18,11 @@ def test_ports_and_addresses_of_the_command_line() -> None:
 
 
 def test_places_of_the_command_line() -> None:
-    config = Config(main={Listening: Listening(imap_ports="", imaps_ports="", pop3_ports="", pop3s_ports="")})
+    config = Config(main={Listening: Listening()})
     assert {place.port for place in places_of(config, "2525:2526")} == {2525, 2526}
+
+
+def test_a_configuration_of_exims_opens_no_port_for_reading_mail() -> None:
+    assert {place.role for place in places_of(Config(main={Listening: Listening()}))} == {"smtp"}
+    asked = Config(main={Listening: Listening(imaps_ports="1993")})
+    assert {(place.role, place.port) for place in places_of(asked)} >= {("imap", 1993)}

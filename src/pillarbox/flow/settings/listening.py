@@ -22,10 +22,10 @@ class Listening(MainOptions):
         default=None, doc="The old name of daemon_smtp_ports.", is_alias=True
     )
     tls_on_connect_ports: Words = option(default="", doc="SMTP ports where TLS starts at once.")
-    imap_ports: str = option(default="143", doc="Ports for IMAP with STARTTLS; empty: none.", extension=True)
-    imaps_ports: str = option(default="993", doc="Ports for IMAP over TLS; empty: none.", extension=True)
-    pop3_ports: str = option(default="110", doc="Ports for POP3 with STLS; empty: none.", extension=True)
-    pop3s_ports: str = option(default="995", doc="Ports for POP3 over TLS; empty: none.", extension=True)
+    imap_ports: str = option(default="", doc="Ports for IMAP with STARTTLS; empty: none.", extension=True)
+    imaps_ports: str = option(default="", doc="Ports for IMAP over TLS; empty: none.", extension=True)
+    pop3_ports: str = option(default="", doc="Ports for POP3 with STLS; empty: none.", extension=True)
+    pop3s_ports: str = option(default="", doc="Ports for POP3 over TLS; empty: none.", extension=True)
     workers: int = option(default=0, doc="Worker processes; 0: one for each core.", extension=True)
     smtp_connect_backlog: int = option(
         default=20, doc="Connections that the system may hold for us.", inert="noted"
