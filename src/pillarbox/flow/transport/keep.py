@@ -2,7 +2,8 @@
 
 Exim passes one connection from process to process; here the worker keeps idle ones for a few seconds. To one destination only so many
 are open at the same time; further messages wait for one of them, in order, and when too many wait they are told so. A connection carries
-one message at a time. All is bounded: open and waiting per destination, idle in all, by age and by count of messages.
+one message at a time. Whether a host answers is found out by one: who comes meanwhile waits for that, so that a dead host is asked once,
+not once by each of its messages. All is bounded: open and waiting per destination, idle in all, by age and by count of messages.
 """
 
 from __future__ import annotations
@@ -44,13 +45,16 @@ class Crowded(Exception):
 
 
 class _Destination:
-    __slots__ = ("idle", "open", "waiters")
+    __slots__ = ("answers", "idle", "is_serial", "open", "waiters")
 
     def __init__(self) -> None:
         self.idle: list[tuple[float, Kept]] = []
         """Since when (monotonic), oldest first."""
         self.open = 0
         """Connections that exist or are being made."""
+        self.answers = False
+        """One of them was made, and none has failed since."""
+        self.is_serial = False
         self.waiters: deque[asyncio.Future[Kept | None]] = deque()
 
 
@@ -73,16 +77,18 @@ class ConnectionKeep:
         """Idle sessions."""
         return self._idle
 
-    async def take(self, key: Hashable, *, is_serial: bool = False) -> Kept | None:
+    async def take(self, key: Hashable, *, is_serial: bool = False, is_careful: bool = False) -> Kept | None:
         """A session, the one used last, which the other side is least likely to have closed; None: open one. Waits for a place.
-        `is_serial`: there is only one. Raises Crowded."""
+        `is_serial`: there is only one. `is_careful`: there is only one until it is known that the host answers. Raises Crowded."""
         place = self._destinations.get(key)
         if place is None:
             place = self._destinations[key] = _Destination()
         if place.idle:
             self._idle -= 1
             return place.idle.pop()[1]
-        if place.open < (1 if is_serial else self._limits.per_destination):
+        place.is_serial = is_serial
+        is_alone = is_serial or (is_careful and not place.answers)
+        if place.open < (1 if is_alone else self._limits.per_destination):
             place.open += 1
             return None
         if len(place.waiters) >= self._limits.waiting:
@@ -101,6 +107,20 @@ class ConnectionKeep:
                     session.close()
                 self.drop(key)
             raise
+
+    def note_answer(self, key: Hashable) -> None:
+        """The host has let us in: those who wait need not do so one after the other."""
+        place = self._destinations[key]
+        place.answers = True
+        while place.waiters and not place.is_serial and place.open < self._limits.per_destination:
+            waiter = place.waiters.popleft()
+            if not waiter.done():
+                place.open += 1
+                waiter.set_result(None)
+
+    def note_silence(self, key: Hashable) -> None:
+        """It has not."""
+        self._destinations[key].answers = False
 
     async def give(self, key: Hashable, session: Kept) -> None:
         """To the next message that waits; else keep it for a while, or take leave when too many are idle."""

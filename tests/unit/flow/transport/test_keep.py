@@ -87,3 +87,45 @@ async def test_idle_in_all_is_bounded():
     await keep.give("b", two)
     assert two.has_quit and len(keep) == 1
     keep.close()
+
+
+async def test_one_finds_out_whether_a_host_answers():
+    """A dead host with ten thousand messages is asked once, not once by each."""
+    keep = keep_with(per_destination=3)
+    assert await keep.take("a", is_careful=True) is None
+    others = [asyncio.ensure_future(keep.take("a", is_careful=True)) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in others)
+    keep.note_answer("a")
+    await asyncio.sleep(0)
+    assert [one.done() for one in others] == [True, True, False, False], "as many as may be open"
+    keep.drop("a")
+    keep.drop("a")
+    await asyncio.sleep(0)
+    assert all(one.done() for one in others)
+
+
+async def test_who_waited_for_a_dead_host_is_told_one_after_the_other():
+    keep = keep_with()
+    await keep.take("a", is_careful=True)
+    others = [asyncio.ensure_future(keep.take("a", is_careful=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    keep.note_silence("a")
+    keep.drop("a")
+    await asyncio.sleep(0)
+    assert [one.done() for one in others] == [True, False]
+    keep.drop("a")
+    assert await others[1] is None
+    keep.drop("a")
+    assert not keep._destinations
+
+
+async def test_an_answer_does_not_open_what_must_be_one():
+    keep = keep_with()
+    await keep.take("a", is_serial=True, is_careful=True)
+    other = asyncio.ensure_future(keep.take("a", is_serial=True, is_careful=True))
+    await asyncio.sleep(0)
+    keep.note_answer("a")
+    await asyncio.sleep(0)
+    assert not other.done()
+    other.cancel()

@@ -1,5 +1,7 @@
 """The smtp and lmtp transports against scripted peers."""
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.support.delivery_world import World, assigned
@@ -208,6 +210,14 @@ async def test_a_host_is_left_alone_until_its_time():
     world.services.network.finish()
     assert isinstance(outcome, Delivered)
     assert HOST_KEY in world.hints.retries
+
+
+async def test_a_dead_host_is_asked_once_by_all_who_come_at_the_same_time():
+    world = world_with({"192.0.2.1": [REFUSED]})
+    jobs = [job_for("bob@example.net", message_id=f"{ID[:-1]}{number}") for number in range(9)]
+    outcomes = await asyncio.gather(*(Smtp(name="smtp").deliver(job, world.services) for job in jobs))
+    world.services.network.finish()
+    assert [outcome.error for [outcome] in outcomes] == ["refused", *[SKIPPED] * 8]
 
 
 async def test_all_hosts_waiting_means_waiting_and_all_expired_means_failure():

@@ -84,11 +84,13 @@ class HostRun:
                 continue
             if not target.is_fallback:
                 self._tell_of_deferred()
-            tried_in_all += 1
-            tried += 0 if self._is_expired(target) else 1
+            is_expired = self._is_expired(target)
             last_preference = target.mx_preference
             try:
-                await self._try(target)
+                if not await self._try(target):
+                    continue
+                tried_in_all += 1
+                tried += 0 if is_expired else 1
             except Crowded:
                 return self._crowded()
             except Exception as fault:
@@ -124,22 +126,29 @@ class HostRun:
 
     # One host
 
-    async def _try(self, target: Target) -> None:
+    async def _try(self, target: Target) -> bool:
+        """False: passed over, because another message has just found that the host does not work."""
         pending = self._pending()
         try:
             manners = await self._habits.manners_for(target)
         except (ExpansionDeferred, ExpansionFailed) as error:
             self._defer(pending, Trouble("host", str(error)), target, None)
-            return
+            return True
         parcel = self._pack([self._job.assignments[index] for index in pending])
         key = self._keep_key(target, manners)
-        session = await self._services.keep.take(key, is_serial=manners.is_serial)
+        is_forced = self._job.is_forced
+        session = await self._services.keep.take(key, is_serial=manners.is_serial, is_careful=not is_forced)
         is_in_keep = False
         try:
+            hint = self._not_due(target) if session is None and not is_forced else None
+            if hint is not None:
+                self._skipped.append(hint)
+                return False
             is_in_keep = await self._talk(target, manners, parcel, pending, key, session)
         finally:
             if not is_in_keep:
                 self._services.keep.drop(key)
+        return True
 
     async def _talk(
         self,
@@ -160,7 +169,9 @@ class HostRun:
         opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
             self._take_trouble(pending, opened, target, None)
+            self._services.keep.note_silence(key)
             return False
+        self._services.keep.note_answer(key)
         carried = await carry(opened, parcel, manners, self._habits)
         self._take(pending, carried, opened)
         return await self._put_away(key, opened, carried)
