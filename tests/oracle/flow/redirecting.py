@@ -10,7 +10,7 @@ A file redirecting/*.conf is a configuration with `TOP` for the sandbox. Its `#!
     #! message: NAME                      which of the file's messages is sent from here on (`#=== NAME`)
 
 and `#=== FILE [MODE [OWNER]]` begins a file below TOP/files. Compared: both logs, the files below TOP/out, what was printed, and the
-`-H` files of what stays. Both programs run as the machine's set-uid exim in mount and network namespaces of their own.
+`-H` files of what stays, but not what a delivery in the foreground writes to stderr when the panic log hears of it. Both programs run as the machine's set-uid exim in mount and network namespaces of their own.
 """
 
 from __future__ import annotations
@@ -214,7 +214,11 @@ def see(top: Path, said: str) -> Seen:
     log = [re.sub(r" H=[\w.]+$", "", line) for line in log]
     log = [re.sub(r"^(DATEID <= <> R=ID) U=\S+", r"\1", line) for line in log]
     return Seen(
-        [_level(line, top).removeprefix("DATE") for line in said.splitlines()],
+        [
+            line.removeprefix("DATE")
+            for line in (_level(line, top) for line in said.splitlines())
+            if not line.startswith("DATEID == ")
+        ],
         sorted(log),
         {
             name: "\n".join(sorted(text.split("\n"))) if name.endswith("log") else _messages(text)

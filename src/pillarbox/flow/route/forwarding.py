@@ -57,7 +57,7 @@ async def redirect_by_list(router: Redirect, text: str, visit: Visit) -> RouteRe
             case Address():
                 children.append(await generator.child(item))
             case Pipe(command=command):
-                children.append(await generator.delivery("pipe", f"|{command}"))
+                children.append(await generator.delivery("pipe", "|" + command))
             case File(path=path):
                 children.append(await generator.delivery(kind_of_path(path), path))
             case Malformed(item=wrong, why=why):

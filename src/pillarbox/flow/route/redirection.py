@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.expand.taint import like
 
 _PLAIN = re.compile(
     r"([A-Za-z0-9_+=~-]+(?:\.[A-Za-z0-9_+=~-]+)*)(?:@([A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*))?"
@@ -118,7 +119,7 @@ def _take_item(text: str, start: int) -> tuple[str, int]:
 
 def _understand(piece: str) -> Item | None:
     if len(piece) > 1 and piece[0] == '"' and _closing_quote(piece) == len(piece) - 1:
-        piece = re.sub(r"\\(.)", r"\1", piece[1:-1]) if "\\" in piece else piece[1:-1]
+        piece = like(re.sub(r"\\(.)", r"\1", piece[1:-1]), piece) if "\\" in piece else piece[1:-1]
     special = _SPECIAL.match(piece)
     if special:
         word, rest = special.group(1).lower(), piece[special.end() :].strip()

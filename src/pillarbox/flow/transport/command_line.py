@@ -1,7 +1,8 @@
 """Commands of pipes and transport filters: divided into arguments first, each expanded by itself (Exim 29.3).
 
 No value can become two arguments or a shell's words. The arguments `$pipe_addresses` and, with `force_command`, `$address_pipe` stand for
-several. What is tainted is refused wherever it stands, but for the addresses themselves: they are whole arguments.
+several. What is tainted is refused wherever it stands, but for the addresses themselves: they are whole arguments. What a filter found
+(`$1`, `$thisaddress`) may be an argument, as in Exim, but neither the program nor, unlike Exim, a text that a shell reads behind `-c`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pillarbox.config.kinds import Kind
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.items.run import words
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.expand.taint import is_tainted, plain
+from pillarbox.language.expand.taint import is_tainted, like, plain
 from pillarbox.language.expand.template import Template
 
 MAX_ARGUMENTS = 61
 _ADDRESSES = "$pipe_addresses"
 _REDIRECTED = "$address_pipe"
+_SHELLS = frozenset({"sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "tcsh", "zsh"})
 
 
 class CommandText(msgspec.Struct, frozen=True):
@@ -40,11 +42,12 @@ CommandOption = Annotated[
 
 
 class CommandError(Exception):
-    """`str()` is Exim's text. `is_permanent`: fail, not defer."""
+    """`str()` is Exim's text. `is_permanent`: fail, not defer. `is_panic`: the configuration is to blame."""
 
-    def __init__(self, text: str, *, is_permanent: bool = False) -> None:
+    def __init__(self, text: str, *, is_permanent: bool = False, is_panic: bool = False) -> None:
         super().__init__(text)
         self.is_permanent = is_permanent
+        self.is_panic = is_panic
 
 
 class CommandLine(msgspec.Struct, frozen=True):
@@ -61,17 +64,27 @@ class CommandLine(msgspec.Struct, frozen=True):
         return cls(source, who, _parts(source, who, expands))
 
     async def arguments(
-        self, scope: Scope, addresses: Sequence[str], redirected: str | None = None
+        self,
+        scope: Scope,
+        addresses: Sequence[str],
+        redirected: str | None = None,
+        strict_scope: Scope | None = None,
     ) -> tuple[str, ...]:
-        """`redirected`: the command that `$address_pipe` stands for. Raises CommandError, ExpansionDeferred."""
+        """`redirected`: the command that `$address_pipe` stands for. `strict_scope`: for the program, and for what a shell will read.
+
+        Raises CommandError, ExpansionDeferred.
+        """
         found: list[str] = []
         for part in self.parts:
             if isinstance(part, Template):
-                found.append(self._checked(await self._expanded(part, scope), len(found)))
+                is_risky = strict_scope is not None and (not found or _is_read_by_shell(found))
+                text = await self._expanded(part, strict_scope if is_risky and strict_scope else scope)
+                found.append(self._checked(text, len(found)))
             elif part == _ADDRESSES:
                 found.extend(plain(address) for address in addresses)
             elif part == _REDIRECTED and redirected is not None:
-                found.extend(_divided(redirected, self.who))
+                for word in _divided(redirected, self.who):
+                    found.append(self._checked(like(word, redirected), len(found)))
             else:
                 found.append(part)
         return tuple(found)
@@ -86,7 +99,14 @@ class CommandLine(msgspec.Struct, frozen=True):
         try:
             return await part.expand(scope)
         except ExpansionFailed as error:
-            raise CommandError(_failed(part.source, self.source, self.who, str(error))) from None
+            text = _failed(part.source, self.source, self.who, str(error))
+            raise CommandError(text, is_panic=True) from None
+
+
+def _is_read_by_shell(arguments: Sequence[str]) -> bool:
+    """Whether what comes behind them is, or may be, the text of a shell's command."""
+    name = arguments[0].rpartition("/")[2]
+    return name in _SHELLS and any(word[:1] == "-" and "c" in word for word in arguments[1:])
 
 
 def _failed(word: str, source: str, who: str, why: str) -> str:
@@ -107,7 +127,7 @@ def _parts(source: str, who: str, expands: bool) -> tuple[Template | str, ...]:
         try:
             template = Template.parse(word)
         except ExpandSyntaxError as error:
-            raise CommandError(_failed(word, source, who, error.message)) from None
+            raise CommandError(_failed(word, source, who, error.message), is_panic=True) from None
         parts.append(word if template.node.constant == word else template)
     return tuple(parts)
 

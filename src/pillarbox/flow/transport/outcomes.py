@@ -131,9 +131,11 @@ def failed(
     )
 
 
-def defer_all(job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = ()) -> list[Outcome]:
+def defer_all(
+    job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = (), is_panic: bool = False
+) -> list[Outcome]:
     """The same deferral for every address of the job."""
-    return [deferred(assignment, reason, retry_keys=retry_keys) for assignment in job.assignments]
+    return [deferred(one, reason, retry_keys=retry_keys, is_panic=is_panic) for one in job.assignments]
 
 
 def fail_all(job: Job, reason: Reason) -> list[Outcome]:

@@ -196,7 +196,7 @@ class Transports:
             is_mixed = await transport.is_multi_domain(job, self._services)
             most = await transport.most_addresses(job, self._services)
             return Limited("" if is_mixed else assignment.domain, most)
-        if assignment.captures:
+        if assignment.expands_command:
             return assignment.address
         own = {"domain": assignment.domain, "local_part": assignment.local_part}.get(transport.splits_by, "")
         who = () if transport.user is not None else (assignment.user, assignment.group)

@@ -109,10 +109,38 @@ async def test_redirected_commands_are_not_expanded_but_those_of_filters_are():
     job = job_for("bob@l.example", file='/bin/y $1 "a b"', target="pipe")
     _, work, _ = await run(pipe(None), job)
     assert work.ran[0].arguments == ("/bin/y", "$1", "a b")
-    job = job_for("bob@l.example", file="/bin/y $1", target="pipe", captures=("all", "one"))
+    job = of_filter("/bin/y $1 $thisaddress", captures=("all", "one"), this_address="a@b")
     [outcome], work, _ = await run(pipe(None), job)
-    assert work.ran[0].arguments == ("/bin/y", "one")
-    assert outcome.log_word == "|/bin/y $1"
+    assert work.ran[0].arguments == ("/bin/y", "one", "a@b")
+    assert outcome.log_word == "|/bin/y $1 $thisaddress"
+
+
+def of_filter(command: str, **changes: object) -> Job:
+    return job_for("bob@l.example", file=command, target="pipe", expands_command=True, **changes)
+
+
+@pytest.mark.parametrize(
+    "command", ["/bin/y $sender_address", "/bin/$1 x", "/bin/sh -c 'echo $1'", "bash -xc '$thisaddress'"]
+)
+async def test_a_filter_cannot_run_what_strangers_wrote(command: str):
+    job = of_filter(command, captures=("all", "one"), this_address="a@b")
+    [outcome], work, _ = await run(pipe(None), job)
+    assert isinstance(outcome, Failed) and outcome.reason.log.startswith("Tainted arg ")
+    assert not work.ran
+
+
+@pytest.mark.parametrize("command", ["echo $sender_address", "echo $1"])
+async def test_nor_by_a_shell(command: str):
+    [outcome], work, _ = await run(pipe(None, use_shell=True), of_filter(command, captures=("all", "one")))
+    assert isinstance(outcome, Failed) and outcome.reason.log.startswith("Tainted command ")
+    assert not work.ran
+
+
+async def test_nor_is_a_stranger_s_command_forced():
+    job = job_for("bob@l.example", file=Tainted("/bin/y x"), target="pipe")
+    [outcome], work, _ = await run(pipe("/bin/x $address_pipe -", force_command=True), job)
+    assert isinstance(outcome, Failed) and outcome.reason.log.startswith("Tainted arg 1 ")
+    assert not work.ran
 
 
 async def test_force_command_wraps_the_redirected_one():
@@ -128,7 +156,7 @@ async def test_a_shell_gets_no_text_from_outside():
     assert isinstance(outcome, Failed)
     redirected = job_for("bob@l.example", file=Tainted("/bin/y"), target="pipe")
     [outcome], _, _ = await run(pipe(None), redirected)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, Deferred) and outcome.is_panic
 
 
 async def test_the_environment():

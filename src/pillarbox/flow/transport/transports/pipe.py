@@ -14,6 +14,7 @@ from pillarbox.config.declare import derived, option
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import Duration, ExpandedList, Octal, Size, Words, parse_integer
 from pillarbox.flow.facets.delivering import DeliveryFacts
+from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.batching import Batching
 from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption
 from pillarbox.flow.transport.ended import Command, Judgement, Manner, judge
@@ -162,6 +163,8 @@ class Pipe(Batching, driver="pipe"):
                 job, Judgement("failed" if is_final else "deferred", str(failure)), keys, peer=_UNTOLD
             )
         except CommandError as error:
+            if error.is_panic and not error.is_permanent:
+                return defer_all(job, Reason(str(error)), is_panic=True)
             return _all(job, Judgement("failed" if error.is_permanent else "deferred", str(error)), keys)
         except (ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
@@ -199,9 +202,10 @@ class Pipe(Batching, driver="pipe"):
     def _source(self, job: Job) -> str | None:
         """The command as it is written: redirection's, unless `force_command`, else our own. Raises CommandError."""
         redirected = _redirected(job)
-        if redirected and is_tainted(redirected):
-            raise CommandError(f"Tainted command for {self._who}: '{redirected}'", is_permanent=True)
         if redirected and not self.force_command:
+            if is_tainted(redirected):
+                reason = f"Tainted '{redirected}' (command for {self._who}) not permitted"
+                raise CommandError(reason, is_panic=True)
             return redirected
         return self.command.source if self.command is not None else None
 
@@ -213,32 +217,47 @@ class Pipe(Batching, driver="pipe"):
         addresses = [assignment.address for assignment in job.assignments]
         is_redirected = bool(first.file) and not self.force_command
         if self.use_shell:
-            return ("/bin/sh", "-c", await self._shell_text(source, scope, expands=not is_redirected))
+            return ("/bin/sh", "-c", await self._shell_text(source, first, scope))
         if not is_redirected and self.command_line is not None:
             arguments = await self.command_line.arguments(scope, addresses, _redirected(job) or None)
         else:
-            line = CommandLine.parse(source, self._who, expands=bool(first.captures))
-            arguments = await line.arguments(_with_captures(scope, first.captures, first.this_address), ())
+            arguments = await self._redirected_arguments(source, first, scope)
         if not arguments:
             raise CommandError(f"no command specified for {self.name} transport")
-        program = await self._program(arguments[0], path, prepared, services)
+        program = await self._program(arguments[0], source, path, prepared, services)
         return (program, *arguments[1:])
 
-    async def _shell_text(self, source: str, scope: Scope, *, expands: bool) -> str:
-        if not expands or self.shell_command is None:
+    async def _redirected_arguments(self, source: str, first: Assignment, scope: Scope) -> tuple[str, ...]:
+        """Those of a list are taken as they are; a filter's are expanded. Whoever wrote it is to blame, so they fail."""
+        try:
+            line = CommandLine.parse(source, self._who, expands=first.expands_command)
+            seen, strict = as_in_filter(scope, first), as_in_filter(scope, first, is_strict=True)
+            return await line.arguments(seen, (), strict_scope=strict)
+        except CommandError as error:
+            raise CommandError(str(error), is_permanent=True) from None
+
+    async def _shell_text(self, source: str, first: Assignment, scope: Scope) -> str:
+        """Raises CommandError, ExpansionDeferred."""
+        is_redirected = bool(first.file) and not self.force_command
+        if is_redirected and not first.expands_command:
             return source
         try:
-            text = await self.shell_command.expand(scope)
-        except ExpansionFailed as error:
+            if is_redirected:
+                text = await Template.parse(source).expand(as_in_filter(scope, first, is_strict=True))
+            else:
+                text = await self.shell_command.expand(scope) if self.shell_command else ""
+        except (ExpansionFailed, ExpandSyntaxError) as error:
             reason = f'Expansion of command "{source}" in {self.name} transport failed: {error}'
-            raise CommandError(reason) from None
+            raise CommandError(reason, is_permanent=is_redirected, is_panic=True) from None
         if is_tainted(text):
             raise CommandError(f"Tainted command for {self._who}: '{text}'", is_permanent=True)
         return plain(text)
 
-    async def _program(self, name: str, path: str, prepared: Prepared, services: TransportServices) -> str:
+    async def _program(
+        self, name: str, source: str, path: str, prepared: Prepared, services: TransportServices
+    ) -> str:
         """Where the program is, when it may be run. Raises CommandError."""
-        await self._check_permitted(name, prepared.scope)
+        await self._check_permitted(name, source, prepared.scope)
         if name.startswith("/"):
             return name
         for directory, _ in split(path):
@@ -250,7 +269,7 @@ class Pipe(Batching, driver="pipe"):
                 return found
         raise CommandError(f'"{name}" command not found for {self.name} transport', is_permanent=True)
 
-    async def _check_permitted(self, name: str, scope: Scope) -> None:
+    async def _check_permitted(self, name: str, source: str, scope: Scope) -> None:
         """`allow_commands`, `restrict_to_path`. Raises CommandError."""
         if self.allow_commands is not None:
             allowed = await self._text(self.allow_commands, scope)
@@ -261,7 +280,7 @@ class Pipe(Batching, driver="pipe"):
                 raise CommandError(reason, is_permanent=True)
         if self.restrict_to_path and "/" in name:
             reason = (
-                f'"/" found in "{name}" (command for {self.name} transport) - failed for security reasons'
+                f'"/" found in "{source}" (command for {self.name} transport) - failed for security reasons'
             )
             raise CommandError(reason, is_permanent=True)
 
@@ -311,11 +330,13 @@ def _codes(manner: Manner) -> frozenset[int]:
     return manner.temp_errors or frozenset()
 
 
-def _with_captures(scope: Scope, captures: tuple[str, ...], this_address: str) -> Scope:
-    """The scope as a filter had it when it named the command."""
+def as_in_filter(scope: Scope, assignment: Assignment, *, is_strict: bool = False) -> Scope:
+    """The scope as a filter had it when it named the command. `is_strict`: what it found in the message is tainted, too."""
+    kind = Tainted if is_strict else plain
     facts = scope.facet(DeliveryFacts) or DeliveryFacts()
-    copy = scope.with_facet(DeliveryFacts, msgspec.structs.replace(facts, thisaddress=Tainted(this_address)))
-    copy.captures = list(captures)
+    facts = msgspec.structs.replace(facts, thisaddress=kind(assignment.this_address))
+    copy = scope.with_facet(DeliveryFacts, facts)
+    copy.captures = [kind(capture) for capture in assignment.captures]
     return copy
 
 
