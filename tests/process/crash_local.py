@@ -73,19 +73,20 @@ class LocalCrash(Crash):
         """Nobody reads."""
 
     async def _kill(self, what: str) -> None:
-        """Every other time a process of the helper's: a desk, or the helper itself and then the daemon, which cannot make another."""
+        """Every other time a process of the helper's: a desk or the helper, which go on anew, or their keeper, and then the daemon with it."""
         others = self._helper_processes()
         if not others or self._chance.random() < 0.5:
             await super()._kill(what)
             return
         victim = self._chance.choice(others)
-        self.kills["helper"] += 1
+        is_keeper = _leads(victim)
+        self.kills["keeper" if is_keeper else "helper or desk"] += 1
         kill(victim)
-        if victim == min(others):
+        if is_keeper:
             await super()._kill("all")
 
     def _helper_processes(self) -> list[int]:
-        """Those of this daemon that are neither supervisor nor worker: the oldest is the helper, the rest serve its channels."""
+        """Those of this daemon that are neither supervisor nor worker."""
         known = {self.daemon.pid, *self.daemon.workers}
         found = []
         for place in Path("/proc").glob("[0-9]*"):
@@ -96,7 +97,7 @@ class LocalCrash(Crash):
             pid = int(place.name)
             if str(self.daemon.data).encode() in words and pid not in known and b"serve" in words:
                 found.append(pid)
-        return sorted(found)
+        return found
 
     def _counted(self) -> tuple[Counter[str], Counter[str]]:
         """(in the mbox, in the Maildir) by marker."""
@@ -122,6 +123,14 @@ class LocalCrash(Crash):
             self.problems += [
                 f"{m} is in the {place} {count} times" for m, count in found.items() if count > 1
             ]
+
+
+def _leads(pid: int) -> bool:
+    """The keeper has the session that the helper and its desks are in."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def kill(pid: int) -> None:

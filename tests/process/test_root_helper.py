@@ -10,6 +10,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ DAEMON = pwd.getpwnam("daemon")
 
 
 def _deliver(work: FileWork, body: Body) -> tuple[FileResult, int]:
+    if work.is_repeat:
+        return Written("looked for what was there"), 0
     with open(work.path, "ab") as file:
         file.write(work.head + b"".join(body.chunks()))
         status = os.fstat(file.fileno())
@@ -183,3 +186,97 @@ async def test_without_root_commands_run_as_ourselves(place: Path) -> None:
         await work.run(CommandWork(actor=None, arguments=("/bin/x",), directory="/nono"))
     ).failed_to == "chdir"
     assert (await work.run(CommandWork(actor=None, arguments=("/bin/nono",)))).failed_to == "exec"
+
+
+# Killed
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _same_program() -> set[int]:
+    mine = Path("/proc/self/cmdline").read_bytes()
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (place / "cmdline").read_bytes() == mine:
+                found.add(int(place.name))
+    return found
+
+
+def _is_keeper(pid: int) -> bool:
+    with suppress(OSError):
+        return os.getsid(pid) == pid and bool(_children(pid))
+    return False
+
+
+@pytest.fixture
+def kept() -> Iterator[tuple[HelperEnd, int]]:
+    """A helper, and the process that keeps it."""
+    before = _same_program()
+    end = start(Bounds(), _deliver, _check)
+    deadline = time.monotonic() + 5
+    while not (keepers := [pid for pid in _same_program() - before if _is_keeper(pid)]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield end, keepers[0]
+    end.close()
+
+
+async def test_killed_helper_is_made_anew(kept: tuple[HelperEnd, int], place: Path) -> None:
+    end, keeper = kept
+    said: list[str] = []
+    work = HelperWork(end, said.append)
+    for _ in range(3):
+        (helper,) = _children(keeper)
+        for desk in _children(helper):
+            os.kill(desk, signal.SIGKILL)
+        os.kill(helper, signal.SIGKILL)
+        job = FileWork(kind="mbox", path=str(place / "box"), rules=FileRules(), head=b"A: b\n\n")
+        assert isinstance(await work.deliver(job, MemoryBody(b"body\n"), ACTOR), Written)
+        assert await work.check_password("bob", "secret")
+        assert (await work.run(_command("/bin/true"))).code == 0
+    assert len(said) == 3 and set(said) == {
+        "the root helper was killed by signal 9 (Killed): starting another"
+    }
+    work.close()
+
+
+async def test_what_a_killed_desk_had_before_it_is_asked_again(
+    kept: tuple[HelperEnd, int], place: Path
+) -> None:
+    end, keeper = kept
+    work = HelperWork(end)
+    os.mkfifo(place / "fifo")
+    os.chown(
+        place / "fifo", ACTOR.uid, ACTOR.gid
+    )  # opened for writing it waits for a reader, as a slow disk would
+    job = FileWork(kind="mbox", path=str(place / "fifo"), rules=FileRules())
+    delivering = asyncio.create_task(work.deliver(job, MemoryBody(b"body\n"), ACTOR))
+    desks: list[int] = []
+    while not desks:
+        await asyncio.sleep(0.02)
+        desks = [desk for helper in _children(keeper) for desk in _children(helper)]
+    for desk in desks:
+        os.kill(desk, signal.SIGKILL)
+    assert await asyncio.wait_for(delivering, 5) == Written("looked for what was there")
+    work.close()
+
+
+async def test_without_a_keeper_the_death_is_final_and_told(kept: tuple[HelperEnd, int], place: Path) -> None:
+    end, keeper = kept
+    said: list[str] = []
+    work = HelperWork(end, said.append)
+    assert (await work.look(str(place), ACTOR)).error == 0
+    (helper,) = _children(keeper)
+    desks = _children(helper)
+    for pid in (keeper, helper, *desks):
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkRefused, match="gone"):
+        await asyncio.wait_for(work.look(str(place), ACTOR), 5)
+    await asyncio.sleep(0.05)
+    assert said == [
+        "the root helper has gone for good: local deliveries wait until the daemon is started again"
+    ]
+    work.close()

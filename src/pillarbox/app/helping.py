@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable
 
 from pillarbox.backends.userfiles.delivering import deliver_file
 from pillarbox.config.model import Config
@@ -38,6 +39,6 @@ def _uid_of(name: str) -> int:
         return -1
 
 
-def local_work(helper: HelperEnd | None) -> LocalWork:
-    """For one process."""
-    return OwnWork(deliver_file, check_login) if helper is None else HelperWork(helper)
+def local_work(helper: HelperEnd | None, say: Callable[[str], None] = lambda _: None) -> LocalWork:
+    """For one process. `say`: into the log."""
+    return OwnWork(deliver_file, check_login) if helper is None else HelperWork(helper, say)

@@ -34,6 +34,9 @@ def rename_single(work: FileWork) -> tuple[Written, int]:
     directory = work.path.rstrip("/")
     old, new = f"{directory}/temp.{work.unique}", f"{directory}/{work.name}"
     try:
+        if work.is_repeat and not os.path.lexists(old):
+            status = os.lstat(new)
+            return Written(new, status.st_ino), status.st_dev
         status = os.lstat(old)
         os.rename(old, new)
     except OSError as error:

@@ -1,7 +1,8 @@
 """The root helper: what needs another user's rights is done here, and nothing else.
 
-A tiny process is forked before root is given up (`process.start`). It has no configuration, mail or network; it reads a closed list of requests
-(`requests`) and forks, for each channel that a worker opens, a process that serves it:
+A tiny process is forked before root is given up (`process.start`), by one yet smaller that makes another when it dies (`keeper`). It has no
+configuration, mail or network; it reads a closed list of requests (`requests`) and forks, for each channel that
+a worker opens, a process that serves it:
 
     worker ── channel (files) ──→ desk      one at a time, in order, never waiting for locks: delivers, reads, looks, syncs
     worker ── channel (command) ─→ runner   one command after another, each in a process that has given up root for good

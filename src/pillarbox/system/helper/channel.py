@@ -24,9 +24,14 @@ from pillarbox.system.helper.requests import (
     parse_answer,
 )
 
+GONE = "the root helper has gone"
 _READ = 1 << 18
 _TOGETHER = 1 << 17
 """Bytes sent in one call at most."""
+
+
+class HelperGone(WorkRefused):
+    """Whoever served the channel has died; what was asked of him may have been done."""
 
 
 class Channel:
@@ -48,7 +53,7 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
         self._outgoing: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._waiting: deque[tuple[float, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[tuple[float, asyncio.Future[Answer | None]]] = deque()
         self._is_sending = False
         self.is_broken = False
         self._loop.add_reader(end, self._receive)
@@ -63,20 +68,22 @@ class Channel:
         return self._loop.time() - self._waiting[0][0] if self._waiting else 0.0
 
     async def ask(self, request: Request, descriptors: tuple[int, ...] = ()) -> Answer:
-        """Descriptors must stay open meanwhile. Raises WorkRefused, also when the helper refuses."""
+        """Descriptors must stay open meanwhile. Raises WorkRefused when the helper refuses, HelperGone."""
         if self.is_broken:
-            raise WorkRefused("the root helper has gone")
+            raise HelperGone(GONE)
         try:
             frame = frame_of(request)
         except (UnicodeEncodeError, TypeError) as error:
             raise WorkRefused(f"this cannot be told to the root helper: {error}") from None
-        future: asyncio.Future[Answer] = self._loop.create_future()
+        future: asyncio.Future[Answer | None] = self._loop.create_future()
         self._outgoing.append((frame, descriptors))
         self._waiting.append((self._loop.time(), future))
         if not self._is_sending:
             self._is_sending = True
             self._loop.call_soon(self._send)
         answer = await asyncio.shield(future)
+        if answer is None:
+            raise HelperGone(GONE)
         if isinstance(answer, Refusal):
             raise WorkRefused(answer.why)
         return answer
@@ -157,4 +164,4 @@ class Channel:
         while self._waiting:
             _, future = self._waiting.popleft()
             if not future.done():
-                future.set_result(Refusal("the root helper has gone"))
+                future.set_result(None)

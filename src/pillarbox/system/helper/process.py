@@ -1,7 +1,8 @@
 """The helper itself: forked while we are still root, it forks a process for each channel that is asked for.
 
 A channel is asked for by sending one end of a socket pair over the helper's own, which the supervisor's workers inherit. When all of them have
-closed theirs the helper ends; when a worker closes a channel, the process behind it does.
+closed theirs the helper ends; when a worker closes a channel, the process behind it does. A helper that dies otherwise is made anew (`keeper`);
+the processes behind channels do not need it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 from pillarbox.system.helper.desk import CheckLogin, DeliverFile, Desk
 from pillarbox.system.helper.identity import Bounds, Identity
+from pillarbox.system.helper.keeper import keep
 from pillarbox.system.helper.runner import Runner
 
 MAX_CHANNELS = 512
@@ -43,12 +45,26 @@ class HelperEnd:
         ours.setblocking(False)
         return ours
 
+    def fileno(self) -> int:
+        """Readable when there are tidings."""
+        return self._socket.fileno()
+
+    def tidings(self) -> str | None:
+        """What the keeper tells of a helper that died, to one of us. None: nothing. Raises ConnectionResetError when there will be no other."""
+        try:
+            data = self._socket.recv(1024, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise ConnectionResetError
+        return data.decode("utf-8", "replace")
+
     def close(self) -> None:
         self._socket.close()
 
 
 def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
-    """Fork the helper; only root can be of use as one. It is nobody's child, so nobody waits for it. Raises OSError."""
+    """Fork the helper and its keeper; only root can be of use as one. They are nobody's children, so nobody waits for them. Raises OSError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -56,7 +72,8 @@ def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
     if first == 0:
         try:
             if os.fork() == 0:
-                _be_helper(theirs, bounds, deliver, check)
+                _settle(theirs)
+                keep(theirs, lambda: _be_helper(theirs, bounds, deliver, check))
         finally:
             os._exit(0)
     os.waitpid(first, 0)
@@ -68,7 +85,6 @@ def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
 def _be_helper(end: socket.socket, bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> NoReturn:
     code = 0
     try:
-        _settle(end)
         _listen(end, lambda channel, kind: _serve(channel, kind, bounds, deliver, check))
     except BaseException as fault:
         print(f"pillarbox: the root helper broke off: {fault!r}", file=sys.stderr, flush=True)

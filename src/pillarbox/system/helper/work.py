@@ -2,20 +2,25 @@
 
 Deliveries share one channel as long as it answers; when its oldest request has waited a second (a file system that hangs, a slow disk) the next
 ones open another, up to `MAX_FILE_CHANNELS`. Syncs and passwords have channels of their own, and each command one for its time.
+
+When a process of the helper's dies, what was asked of it is asked again over another channel at once, a delivery as a repeat, which first looks
+for what was written; after `TRIES` it is refused, for then it may be the request that kills. A command is never started twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from pillarbox.mail.message import Body
 from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile, WorkRefused
 from pillarbox.ports.userfiles import FileResult, FileWork
-from pillarbox.system.helper.channel import Channel
+from pillarbox.system.helper.channel import GONE, Channel, HelperGone
 from pillarbox.system.helper.commands import run_command
 from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
 from pillarbox.system.helper.requests import (
@@ -38,6 +43,7 @@ MAX_FILE_CHANNELS = 16
 MAX_COMMANDS = 100
 IDLE_COMMAND_CHANNELS = 8
 PATIENCE = 1.0
+TRIES = 3
 
 
 @runtime_checkable
@@ -54,8 +60,11 @@ class HelperWork:
 
     acts_as_users = True
 
-    def __init__(self, helper: HelperEnd) -> None:
+    def __init__(self, helper: HelperEnd, say: Callable[[str], None] = lambda _: None) -> None:
+        """`say`: what an administrator should know."""
         self._helper = helper
+        self._say = say
+        self._listening: asyncio.AbstractEventLoop | None = None
         self._files: list[Channel] = []
         self._syncs: list[Channel] = []
         self._passwords: list[Channel] = []
@@ -66,7 +75,14 @@ class HelperWork:
         self._syncing = asyncio.Lock()
 
     async def deliver(self, work: FileWork, body: Body, actor: Actor | None = None) -> FileResult:
-        answer = await self._deliver(work, body, actor)
+        for _ in range(TRIES - 1):
+            try:
+                answer = await self._deliver(work, body, actor)
+                break
+            except HelperGone:
+                work = msgspec.structs.replace(work, is_repeat=True)
+        else:
+            answer = await self._deliver(work, body, actor)
         if not isinstance(answer, FileAnswer):
             raise _out_of_order(answer)
         if answer.device:
@@ -93,7 +109,7 @@ class HelperWork:
             if not places:
                 return
             try:
-                answer = await self._channel(self._syncs, 1).ask(Sync(tuple(places.items())))
+                answer = await self._ask(self._syncs, 1, Sync(tuple(places.items())))
             except WorkRefused:
                 self._places = places | self._places
                 raise
@@ -107,17 +123,26 @@ class HelperWork:
         return await self._find(Look(str(path), actor, follows_links))
 
     async def _find(self, request: Request) -> FoundFile:
-        answer = await self._channel(self._files, MAX_FILE_CHANNELS).ask(request)
+        answer = await self._ask(self._files, MAX_FILE_CHANNELS, request)
         if not isinstance(answer, FoundAnswer):
             raise _out_of_order(answer)
         return answer.found
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         request = CheckPassword(str(login), str(password), service)
-        answer = await self._channel(self._passwords, 4, spreads=True).ask(request)
+        answer = await self._ask(self._passwords, 4, request, spreads=True)
         if not isinstance(answer, Done):
             raise _out_of_order(answer)
         return answer.is_true
+
+    async def _ask(
+        self, channels: list[Channel], limit: int, request: Request, *, spreads: bool = False
+    ) -> Answer:
+        """What may be asked twice."""
+        for _ in range(TRIES - 1):
+            with suppress(HelperGone):
+                return await self._channel(channels, limit, spreads=spreads).ask(request)
+        return await self._channel(channels, limit, spreads=spreads).ask(request)
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
         async with self._commands, self._command_channel() as channel:
@@ -125,6 +150,7 @@ class HelperWork:
 
     def close(self) -> None:
         """The processes behind the channels end, and with the last of us the helper."""
+        self._stop_listening()
         for channel in (*self._files, *self._syncs, *self._passwords, *self._idle):
             channel.close()
 
@@ -159,9 +185,27 @@ class HelperWork:
 
     def _open(self, kind: bytes) -> Channel:
         try:
-            return Channel(self._helper.open(kind))
+            channel = Channel(self._helper.open(kind))
         except OSError as error:
-            raise WorkRefused(f"the root helper has gone: {error.strerror}") from None
+            raise WorkRefused(f"{GONE}: {error.strerror}") from None
+        if self._listening is None:
+            self._listening = asyncio.get_running_loop()
+            self._listening.add_reader(self._helper.fileno(), self._listen)
+        return channel
+
+    def _listen(self) -> None:
+        """All processes of ours hear that there is something, one gets it."""
+        try:
+            if tidings := self._helper.tidings():
+                self._say(tidings)
+        except OSError:
+            self._stop_listening()
+            self._say(f"{GONE} for good: local deliveries wait until the daemon is started again")
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.remove_reader(self._helper.fileno())
+            self._listening = None
 
 
 class _ByHelper:

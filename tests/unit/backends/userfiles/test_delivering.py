@@ -141,3 +141,13 @@ def test_what_maildirsize_says(data: bytes, expected: object) -> None:
 def test_relative_names_are_refused() -> None:
     result, _ = deliver_file(work(Path("box")), BODY)
     assert isinstance(result, NotWritten) and not Path("box").exists()
+
+
+def test_a_repeated_renaming_finds_the_file_under_its_name(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    deliver_file(work(box, "single"), BODY)
+    for is_repeat in (False, True):
+        result, device = deliver_file(work(box, "rename", name="q1", is_repeat=is_repeat), BODY)
+        assert isinstance(result, Written) and result.path == str(box / "q1")
+        assert device == box.stat().st_dev
+    assert files_below(box) == ["q1"]
