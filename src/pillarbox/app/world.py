@@ -97,7 +97,7 @@ class World:
         self.hints = self._open_hints()
         self.records = SqliteRecords(self.spool_directory / "db" / "records.sqlite")
         self._work_thread = WorkThread("maildir sync")
-        self.local_work = local_work(helper)
+        self.local_work = local_work(helper, self.journal.main)
         own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
         self.user_files = JoinedUserFiles(own_files, self.local_work)
         self.identities = SystemIdentities(self.clock)
