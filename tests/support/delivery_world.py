@@ -26,6 +26,7 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.flow.variables import address as _address_variables  # noqa: F401  declares $local_part
 from pillarbox.flow.variables import delivery as _delivery_variables  # noqa: F401
+from pillarbox.flow.variables import main as _main_variables  # noqa: F401
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
