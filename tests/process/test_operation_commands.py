@@ -371,6 +371,29 @@ def test_anybody_may_submit_but_not_change_the_queue(
     assert all("Return-path: <nobody@" in path.read_text() for path in server.delivered(user))
 
 
+CONVERSE = """
+import sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from pillarbox.cli.control_client import converse
+sys.exit(converse(Path(sys.argv[2]), {"a": "192.0.2.9"}))
+"""
+
+
+def test_anybody_may_speak_smtp_as_themselves(server: Daemon, reachable: tuple[str, str]) -> None:
+    """`-bs` of a user without rights: the daemon holds the session, and believes the socket about who it is."""
+    python, modules = reachable
+    user = server.add_user()
+    dialogue = f"EHLO here\nMAIL FROM:<root@localhost>\nRCPT TO:<{user.address}>\nDATA\nSubject: bs\n\n..x\n.\nQUIT\n"
+    done = _as_nobody(server, python, CONVERSE, modules, str(server.data / "spool"), text=dialogue.encode())
+    assert done.returncode == 0, done.stderr
+    codes = [line[:3] for line in done.stdout.splitlines() if line[3:4] == b" "]
+    assert codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"]
+    got = wait_until(lambda: server.delivered(user), "the message")[0].read_text()
+    assert got.endswith("\n\n.x\n")
+    log = (server.data / "log" / "mainlog").read_text()
+    assert "U=nobody P=local-esmtp" in log and "192.0.2.9" not in log
+
+
 def test_exims_own_exipick_reads_the_queue(server: Daemon, waiting: str) -> None:
     peers = Path(__file__).parents[2] / ".cache" / "peers"
     exipick = next(map(str, peers.glob("exim-current/**/exipick")), None)

@@ -70,8 +70,8 @@ class AgedSpool:
     def entry(self, message_id: str) -> QueueEntry | None:
         return self._spool.entry(message_id)
 
-    async def move(self, message_id: str, directory: str) -> None:
-        await self._spool.move(message_id, directory)
+    async def move(self, message_id: str, directory: str, prefix: str = "") -> None:
+        await self._spool.move(message_id, directory, prefix)
 
     async def remove(self, message_id: str) -> None:
         await self._spool.remove(message_id)

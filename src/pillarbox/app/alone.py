@@ -11,8 +11,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
-
 from pillarbox.app.ageing import AgedSpool
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.asking.loading import stamped
@@ -21,6 +19,7 @@ from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import load_config
 from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
 from pillarbox.app.helping import start_helper
+from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.telling import DryTransports, TellingDelivery, TellingJournal, TellingQueueRun
@@ -29,8 +28,6 @@ from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
-from pillarbox.flow.accept.local.submit import origin_of
-from pillarbox.flow.accept.session import Session
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.settings import Queueing, Trust
 from pillarbox.flow.transport.run import Transports
@@ -38,7 +35,7 @@ from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.stdio import StandardStream
 from pillarbox.system.tls import TlsFileError
-from pillarbox.wire.control import Act, Request, Run, Status, Submit
+from pillarbox.wire.control import Act, Request, Run, Submit
 
 LAST_SLOT = 1023
 FIRST_SLOT = 512
@@ -57,7 +54,7 @@ class CannotWork(Exception):
 
 def act_alone(config_path: Path, request: Request, options: AloneOptions | None = None) -> int:
     """Queue runs and what is done with waiting messages; the exit code."""
-    if isinstance(request, Status | Submit):
+    if not isinstance(request, Act | Run):
         print("the mail server is not running", file=sys.stderr)
         return EX_UNAVAILABLE
     options = (options or AloneOptions())._replace(is_queue_run=isinstance(request, Run))
@@ -92,15 +89,7 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         if is_batch:
             return await take_batch(sys.stdin.buffer, caller_of(uid, gid, mta), mta, options)
         stream = StandardStream()
-        engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
-        policy = msgspec.structs.replace(mta.policy, engine=engine)
-        caller = caller_of(uid, gid, mta)
-        told = origin_of(Submit(about=dict(options.about)), caller)
-        is_remote = told.host_address or stream.peer_address[0]  # the latter: inetd has given us a socket
-        session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
-        if told.host_address:  # -oMa: as from that host (Exim 5, -bs)
-            session.origin = msgspec.structs.replace(told, protocol="smtp")
-        await session.run()
+        await local_session(stream, mta, caller_of(uid, gid, mta), dict(options.about)).run()
         return 0 if stream.has_said(b"221 ") else 1
 
     return _foreground(config_path, options, talk)

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from pillarbox.app.asking.caller import is_trusted, may_administer
 from pillarbox.app.harness import is_test_harness
+from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
@@ -35,7 +36,18 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.regex import compile_regex, search
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.spool import SpoolFull
-from pillarbox.wire.control import MAX_LINE, Act, Line, Request, Run, Status, Submit, decode_request, encode
+from pillarbox.system.handed_over import HandedOver
+from pillarbox.wire.control import (
+    MAX_LINE,
+    Act,
+    Converse,
+    Line,
+    Run,
+    Status,
+    Submit,
+    decode_request,
+    encode,
+)
 
 SOCKET = "control.sock"
 OFFLINE = "offline"
@@ -74,6 +86,9 @@ class ControlServer:
             async with asyncio.timeout(READ_TIMEOUT):
                 request = decode_request(await reader.readline())
             caller = self._caller(writer)
+            if isinstance(request, Converse):
+                await local_session(HandedOver(reader, writer), self._mta(), caller, request.about).run()
+                return
             async for line in self._answer(request, reader, caller):
                 await _say(writer, line)
         except (ValueError, asyncio.IncompleteReadError) as error:
@@ -105,7 +120,7 @@ class ControlServer:
         return is_prod and not config.main(Trust).prod_requires_admin
 
     async def _answer(
-        self, request: Request, reader: asyncio.StreamReader, caller: Caller
+        self, request: Submit | Act | Run | Status, reader: asyncio.StreamReader, caller: Caller
     ) -> AsyncIterator[Line]:
         if isinstance(request, Submit):
             if request.size > MAX_SUBMISSION:

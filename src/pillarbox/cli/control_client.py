@@ -9,11 +9,13 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pillarbox.wire.control import MAX_LINE, Line, Request, Submit, decode_line, encode
+from pillarbox.wire.control import MAX_LINE, Converse, Line, Request, Submit, decode_line, encode
 
 SOCKET = "control.sock"
 OFFLINE = "offline"
@@ -27,17 +29,44 @@ class DaemonAway(Exception):
 
 def ask(spool: Path, request: Request, data: bytes = b"") -> Iterator[Line]:
     """The daemon's lines as they come, the last with `end`. Raises DaemonAway."""
-    path = spool / SOCKET
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.closing(connection):
-        connection.settimeout(CONNECT_TIMEOUT)
-        try:
-            connection.connect(str(path))
-        except OSError as error:
-            raise DaemonAway(f"{path}: {error.strerror}") from error
+    with contextlib.closing(_connect(spool)) as connection:
         connection.settimeout(ANSWER_TIMEOUT)
         connection.sendall(encode(request) + data)
         yield from _lines(connection)
+
+
+def converse(spool: Path, about: dict[str, str]) -> int:
+    """Let the daemon hold an SMTP session with our standard input and output (`-bs`): 0 when it ended with 221. Raises DaemonAway."""
+    with contextlib.closing(_connect(spool)) as connection:
+        connection.settimeout(None)
+        connection.sendall(encode(Converse(about=about)))
+        threading.Thread(target=_pump, args=(connection,), daemon=True).start()
+        last = b""
+        while piece := connection.recv(65536):
+            last = (last + piece)[-1024:]
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        return 0 if last.rstrip().rpartition(b"\n")[2].startswith(b"221 ") else 1
+
+
+def _pump(connection: socket.socket) -> None:
+    """Standard input to the daemon, until either ends."""
+    with contextlib.suppress(OSError):
+        while piece := os.read(0, 65536):
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_WR)
+
+
+def _connect(spool: Path) -> socket.socket:
+    path = spool / SOCKET
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_TIMEOUT)
+    try:
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        raise DaemonAway(f"{path}: {error.strerror}") from error
+    return connection
 
 
 def _lines(connection: socket.socket) -> Iterator[Line]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.cli.arguments import Arguments
-from pillarbox.cli.control_client import DaemonAway, ask, drop_offline
+from pillarbox.cli.control_client import DaemonAway, ask, converse, drop_offline
 from pillarbox.cli.daemon_lock import runs_on_another
 from pillarbox.cli.places import EX_TEMPFAIL, fail, spool_directory
 from pillarbox.wire.control import Submit
@@ -50,9 +50,11 @@ def submit_smtp(config: Path, read: Arguments, *, is_batch: bool) -> int:
         return smtp_alone(config, options, is_batch=is_batch)
     if is_batch:
         fail("exim: batched SMTP needs root or the mail user here", 1)
-    from pillarbox.app.asking.relaying import smtp_on_standard_input
-
-    return smtp_on_standard_input(config)
+    try:
+        return converse(spool_directory(config), read.about)
+    except DaemonAway as away:
+        print(f"421 4.3.2 the mail server is not running: {away}")
+        return 69
 
 
 def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> AloneOptions:

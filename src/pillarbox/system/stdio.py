@@ -19,6 +19,18 @@ from pillarbox.ports.network import DialError
 CHUNK = 65536
 
 
+class ProgramLines:
+    """Gives lines that end with LF alone their CR, when the first one of all does."""
+
+    def __init__(self) -> None:
+        self._is_bare: bool | None = None
+
+    def completed(self, data: bytes) -> bytes:
+        if self._is_bare is None and b"\n" in data:
+            self._is_bare = not data.partition(b"\n")[0].endswith(b"\r")
+        return data.replace(b"\n", b"\r\n") if self._is_bare else data
+
+
 class StandardStream:
     """ports.network.ServedConnection over descriptors 0 and 1."""
 
@@ -29,8 +41,7 @@ class StandardStream:
         self._reading = reading
         self._writing = writing
         self._pending: asyncio.Future[bytes] | None = None
-        self._is_bare: bool | None = None
-        """Whether the client's lines end with LF alone; None: not known yet."""
+        self._lines = ProgramLines()
         self._last = b""
         self._is_closed = False
 
@@ -63,9 +74,7 @@ class StandardStream:
             raise DialError("lost_connection", str(error)) from error
         finally:
             self._pending = None
-        if self._is_bare is None and b"\n" in data:
-            self._is_bare = not data.partition(b"\n")[0].endswith(b"\r")
-        return data.replace(b"\n", b"\r\n") if self._is_bare else data
+        return self._lines.completed(data)
 
     def _read_within(self, timeout: float) -> bytes:
         """In a thread. It looks up now and then whether anybody still wants what comes: no thread may outlive the session."""

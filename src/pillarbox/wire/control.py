@@ -75,11 +75,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     """Answer when the run has ended."""
 
 
+class Converse(msgspec.Struct, frozen=True, kw_only=True, tag="converse"):
+    """What follows on the socket is an SMTP session of the caller's (`-bs`), in both directions and without any `Line`."""
+
+    about: dict[str, str] = {}
+    """`-oM…`, as in Submit."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     """Is somebody there?"""
 
 
-Request = Submit | Act | Run | Status
+Request = Submit | Act | Run | Converse | Status
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):

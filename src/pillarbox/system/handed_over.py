@@ -1,0 +1,62 @@
+"""A local program's conversation, handed over to the daemon through a UNIX socket: what `exim -bs` reads and writes for its caller.
+
+Like standard input (`stdio`) it has no address, no TLS, and its lines may end with LF alone; here the loop waits for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pillarbox.ports.network import DialError
+from pillarbox.system.stdio import CHUNK, ProgramLines
+
+
+class HandedOver:
+    """ports.network.ServedConnection over a pair of asyncio streams."""
+
+    tls_cipher = ""
+    tls_sni = ""
+    peer_address = ("", 0)
+    local_address = ("", 0)
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._lines = ProgramLines()
+        self.awaits_input = False
+
+    async def read(self, timeout: float) -> bytes:
+        self.awaits_input = True
+        try:
+            async with asyncio.timeout(timeout):
+                return self._lines.completed(await self._reader.read(CHUNK))
+        except TimeoutError as error:
+            raise DialError("timeout", "nothing came") from error
+        except OSError as error:
+            raise DialError("lost_connection", str(error)) from error
+        finally:
+            self.awaits_input = False
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        try:
+            self._writer.write(data)
+            async with asyncio.timeout(timeout):
+                await self._writer.drain()
+        except TimeoutError as error:
+            raise DialError("timeout", "our answer is not taken") from error
+        except OSError as error:
+            raise DialError("lost_connection", str(error)) from error
+
+    async def start_tls_server(self, timeout: float) -> None:
+        raise DialError("tls", "there is no TLS on standard input")
+
+    def pending(self) -> bool:
+        """Programs and files write when they like: nothing is too early here."""
+        return False
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        return {}
+
+    def close(self) -> None:
+        self._writer.close()
