@@ -40,7 +40,7 @@ async def authenticate(
     offered = session.engine.extensions.auth
     why = "no common mechanisms were found" if offered else "server did not advertise AUTH support"
     target = session.target
-    facts = Outbound(target.name, target.address, target.port, session.tls_cipher)
+    facts = target.outbound(session.tls_cipher)
     for authenticator in authenticators:
         if authenticator.mechanism not in offered:
             continue

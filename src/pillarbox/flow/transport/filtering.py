@@ -32,25 +32,20 @@ class FilterFailed(Exception):
         self.is_timed_out = is_timed_out
 
 
-async def filtered(
-    copy: Copy,
+async def filter_work(
     line: CommandLine,
     addresses: Sequence[str],
     scope: Scope,
     surroundings: Surroundings,
-    services: TransportServices,
     *,
     timeout: float,
     size: int,
-) -> Copy:
-    """`size`: bytes of the copy, about. The copy itself when the command comes to nothing. Raises FilterFailed, CommandError,
-    ExpansionDeferred."""
+) -> CommandWork | None:
+    """`size`: bytes of the copy, about. None when the command comes to nothing. Raises CommandError, ExpansionDeferred."""
     arguments = await line.arguments(scope, addresses)
     if not arguments or not arguments[0]:
-        return copy
-    if not arguments[0].startswith("/"):
-        raise _cannot_run()
-    work = CommandWork(
+        return None
+    return CommandWork(
         actor=surroundings.actor,
         arguments=arguments,
         directory=surroundings.directory,
@@ -58,6 +53,12 @@ async def filtered(
         timeout=timeout,
         max_output=GROWTH * size + (1 << 20),
     )
+
+
+async def filtered(copy: Copy, work: CommandWork, services: TransportServices) -> Copy:
+    """What the command makes of the copy. Raises FilterFailed, CommandError."""
+    if not work.arguments[0].startswith("/"):
+        raise _cannot_run()
     try:
         end = await services.local_work.run(work, copy.pieces())
     except WorkRefused as refusal:

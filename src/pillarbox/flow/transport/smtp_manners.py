@@ -68,7 +68,7 @@ def constant(template: Template | None) -> str:
 async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_tls_first: bool) -> Manners:
     """Raises ExpansionDeferred, ExpansionFailed."""
     subject = HostSubject(target.address, lambda: target.name)
-    here = scope.with_facet(Outbound, Outbound(target.name, target.address, target.port))
+    here = scope.with_facet(Outbound, target.outbound())
     is_in: dict[str, bool] = {}
     for name in (*_LISTS, *_WITH_DEFAULT):
         hosts: HostList | None = getattr(options, name)

@@ -5,7 +5,7 @@ in the outcomes. Subclasses are one file each in transports/.
 
 A local delivery is prepared by `prepare` (as whom and where it runs, what its expansions see) and `copy_of` (the bytes that leave).
 
-Known gaps: what is declared `inert`; `transport_filter` on remote transports.
+Known gaps: what is declared `inert`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
 from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption, CommandText
-from pillarbox.flow.transport.filtering import WHO, filtered
+from pillarbox.flow.transport.filtering import WHO, filter_work, filtered
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.rewriting import rewritten
 from pillarbox.flow.transport.services import TransportServices
@@ -142,7 +142,11 @@ class Transport(Driver, family="transport"):
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
-        put(self, "filter_line", self._command("transport_filter", WHO))
+        put(
+            self,
+            "filter_line",
+            self._command("transport_filter", WHO if self.is_local else f"{self.name} {WHO}"),
+        )
         put(self, "splits_by", self._split())
         put(self, "parallel_limit", fixed_integer(self.max_parallel) or 0)
         put(self, "size_limit", fixed_integer(self.message_size_limit) or 0)
@@ -175,8 +179,6 @@ class Transport(Driver, family="transport"):
     def unready(self) -> Iterator[Unready]:
         if fixed_integer(self.max_parallel) is None:
             yield Unready("max_parallel", "only a plain number is supported yet")
-        if self.transport_filter is not None and not self.is_local:
-            yield Unready("transport_filter", "only local transports have filters yet")
 
     @property
     def addresses_per_job(self) -> int:
@@ -269,16 +271,15 @@ class Transport(Driver, family="transport"):
         copy = Copy(block, body, has_headers=not self.body_only)
         if self.filter_line is None:
             return copy
-        return await filtered(
-            copy,
+        work = await filter_work(
             self.filter_line,
             [assignment.address for assignment in job.assignments],
             prepared.scope,
             prepared.surroundings,
-            services,
             timeout=self.transport_filter_timeout,
             size=len(block) + job.message.size,
         )
+        return copy if work is None else await filtered(copy, work, services)
 
     async def limit_of(self, job: Job, services: TransportServices) -> int:
         """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed, ExpansionDeferred."""

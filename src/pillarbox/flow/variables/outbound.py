@@ -9,7 +9,7 @@ from pillarbox.language.expand.registry import variable
 _RANK = 10
 
 
-@variable("host", Outbound, doc="Name of the host we are connected to.", rank=_RANK)
+@variable("host", Outbound, doc="Name of the host we are connected to.", tainted=False, rank=_RANK)
 def host(outbound: Outbound) -> str:
     return outbound.host
 

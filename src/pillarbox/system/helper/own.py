@@ -59,7 +59,7 @@ class OwnWork:
             raise WorkRefused(str(error)) from None
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
-        return await run_command(work, input, _AsOurselves())
+        return await run_command(work, input, AsOurselves())
 
     def close(self) -> None:
         """Nothing is held."""
@@ -76,7 +76,9 @@ async def _ended(pid: int) -> None:
         os.close(watch)
 
 
-class _AsOurselves:
+class AsOurselves:
+    """Starts a command with the rights that we have."""
+
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = False

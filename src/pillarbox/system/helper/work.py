@@ -22,6 +22,7 @@ from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile,
 from pillarbox.ports.userfiles import FileResult, FileWork
 from pillarbox.system.helper.channel import GONE, Channel, HelperGone
 from pillarbox.system.helper.commands import run_command
+from pillarbox.system.helper.own import AsOurselves
 from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
 from pillarbox.system.helper.requests import (
     INLINE,
@@ -145,6 +146,9 @@ class HelperWork:
         return await self._channel(channels, limit, spreads=spreads).ask(request)
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
+        if work.actor is None:  # the helper acts as users only
+            async with self._commands:
+                return await run_command(work, input, AsOurselves())
         async with self._commands, self._command_channel() as channel:
             return await run_command(work, input, _ByHelper(channel))
 

@@ -287,7 +287,7 @@ class HostRun:
         """Final for all addresses when the host said so of the message for good; otherwise the next host may do better."""
         if trouble.concern == "recipient":
             self._defer(indexes, trouble, target, session)
-            if trouble.recipient < len(indexes):
+            if 0 <= trouble.recipient < len(indexes):
                 self._note_late_recipient(indexes[trouble.recipient])
             return
         if trouble.is_permanent:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.hosts import Pack
+from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.transaction import Parcel
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.services import TransportServices
@@ -26,11 +27,20 @@ async def make_parcel(
     login: str = "",
     login_is_forced: bool = False,
 ) -> Pack:
-    """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred."""
+    """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred, Unfit."""
     envelope, message = job.envelope, job.message
     sender = await transport.sender_of(job, scope)
     headers = await transport.headers_of(job, scope, services)
     prefix = transport.prefix_of(job, sender, services.clock.now())
+    remote_filter = None
+    if transport.filter_line is not None:
+        remote_filter = RemoteFilter(
+            transport.filter_line,
+            await transport.prepare(job, services),
+            services,
+            transport.transport_filter_timeout,
+            len(prefix) + len(headers) + message.size,
+        )
     mail = Mail(
         sender,
         size=_size_on_wire(message) + size_addition if size_addition >= 0 else 0,
@@ -56,6 +66,7 @@ async def make_parcel(
             headers_only=transport.headers_only,
             login=login,
             login_is_forced=login_is_forced,
+            filter=remote_filter,
         )
 
     return pack

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import msgspec
 
 from pillarbox.flow.route.result import Host
+from pillarbox.flow.transport.login import Outbound
 from pillarbox.mail.outcome import RemoteHost
+from pillarbox.mail.taint import Tainted
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +30,11 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     @property
     def remote(self) -> RemoteHost:
         return RemoteHost(self.name, self.address, self.port)
+
+    def outbound(self, cipher: str = "") -> Outbound:
+        """For expansions. What the DNS has named is tainted, what the configuration has, is not."""
+        name = self.name if self.mx_preference is None else Tainted(self.name)
+        return Outbound(name, self.address, self.port, cipher)
 
     @property
     def key(self) -> str:

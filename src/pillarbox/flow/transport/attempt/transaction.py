@@ -14,10 +14,15 @@ import msgspec
 from msgspec.structs import replace
 
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.session import Session
-from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, message_refusal, remote_error
+from pillarbox.flow.transport.attempt.trouble import Concern, Lost, Trouble, message_refusal, remote_error
+from pillarbox.flow.transport.command_line import CommandError
+from pillarbox.flow.transport.filtering import FilterFailed
+from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
+from pillarbox.ports.localwork import CommandWork
 from pillarbox.wire.smtp.client import Answer
 from pillarbox.wire.smtp.commands import Bdat, Command
 from pillarbox.wire.smtp.events import Data, Mail, Rcpt, Rset
@@ -42,6 +47,7 @@ class Parcel(msgspec.Struct, frozen=True):
     """For AUTH= of MAIL (`authenticated_sender`), where we have logged in."""
     login_is_forced: bool = False
     """There or elsewhere."""
+    filter: RemoteFilter | None = None
 
     def chunks(self) -> Iterable[bytes]:
         """LF form."""
@@ -73,7 +79,7 @@ class Carried(msgspec.Struct, frozen=True):
 class _State:
     """What is known so far."""
 
-    __slots__ = ("is_chunked", "last_command", "parcel", "session", "stage", "verdicts")
+    __slots__ = ("filter_work", "is_chunked", "last_command", "parcel", "session", "stage", "verdicts")
 
     def __init__(self, session: Session, parcel: Parcel) -> None:
         self.session = session
@@ -82,6 +88,7 @@ class _State:
         self.stage = "MAIL"
         self.is_chunked = False
         self.last_command = "DATA"
+        self.filter_work: CommandWork | None = None
 
 
 async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habits) -> Carried:
@@ -89,10 +96,14 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
     state = _State(session, parcel)
     try:
         trouble = _unfit(state)
+        if trouble is None and parcel.filter is not None:
+            trouble = await _prepare_filter(state, parcel.filter)
         if trouble is None:
             trouble = await _send(state, manners, habits)
     except Lost as lost:
         trouble = _lost(state, lost)
+    except FilterFailed as failure:
+        trouble = _filter_failed(state, failure)
     except ValueError as error:
         trouble = Trouble("message", str(error), Reply(553, str(error), "5.6.7"), is_permanent=True)
     session.messages += 1
@@ -112,7 +123,7 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     engine = session.engine
     if engine.needs_reset:
         await session.ask(Rset())
-    state.is_chunked = manners.chunking and engine.extensions.chunking
+    state.is_chunked = manners.chunking and engine.extensions.chunking and state.filter_work is None
     commands: list[Command] = [_mail(state), *parcel.rcpts]
     if not state.is_chunked:
         commands.append(Data())
@@ -129,11 +140,44 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
             return refused
     elif engine.is_content_open:
         state.stage = "DATA"
-        await session.write_message(parcel.chunks(), habits.data_timeout)
+        await session.write_message(await _content(state), habits.data_timeout)
     else:
         return message_refusal(f"{_pipelined(state)}DATA", answers[-1].reply, "data_4xx")
     state.stage = "end of data"
     return await _judge_content(state, habits)
+
+
+async def _prepare_filter(state: _State, remote_filter: RemoteFilter) -> Trouble | None:
+    """What it is to run, or why the message cannot go."""
+    addresses = [rcpt.address for rcpt in state.parcel.rcpts]
+    try:
+        state.filter_work = await remote_filter.work_for(state.session.target, addresses)
+    except CommandError as error:
+        concern: Concern = "message" if error.is_permanent else "recipient"
+        return Trouble(concern, str(error), error="filter_failed", is_permanent=error.is_permanent)
+    except ExpansionDeferred as error:
+        return Trouble("recipient", str(error), error="filter_failed")
+    return None
+
+
+async def _content(state: _State) -> Iterable[bytes]:
+    """The message in LF form. Raises FilterFailed."""
+    parcel = state.parcel
+    if parcel.filter is None or state.filter_work is None:
+        return parcel.chunks()
+    state.stage = "sending data block"
+    try:
+        return await parcel.filter.pieces(state.filter_work, parcel.chunks())
+    except CommandError as error:
+        raise FilterFailed(str(error)) from error
+
+
+def _filter_failed(state: _State, failure: FilterFailed) -> Trouble:
+    """The host has been left in the middle of its DATA; a filter that is slow counts against it, as in Exim."""
+    if failure.is_timed_out:
+        return Lost("timeout", "").after("sending data block")
+    text = str(failure)
+    return Trouble("recipient", f"{text[:1].lower()}{text[1:]}", error="filter_failed")
 
 
 def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Trouble | None:

@@ -34,6 +34,7 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
 from pillarbox.flow.transport.smtp_manners import constant, manners_for, usual_manners
 from pillarbox.flow.transport.smtp_options import SmtpOptions
+from pillarbox.flow.transport.surroundings import Unfit as UnfitUser
 from pillarbox.flow.transport.transport import scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
@@ -144,6 +145,8 @@ class Smtp(SmtpOptions, driver="smtp"):
             return _defer(job, str(error), keys=keys, is_panic=error.is_panic)
         except Unfit as error:
             return _defer(job, str(error), is_panic=True)
+        except UnfitUser as error:
+            return _defer(job, str(error))
         except (ExpansionDeferred, ExpansionFailed) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
         return await HostRun(job, pack, habits, services).run(targets)
@@ -181,7 +184,7 @@ class Smtp(SmtpOptions, driver="smtp"):
 
     async def _placed(self, target: Target, scope: Scope) -> Target:
         """With our own address, and how its retry time is kept. Raises Unfit, ExpansionDeferred."""
-        here = scope.with_facet(Outbound, Outbound(target.name, target.address, target.port))
+        here = scope.with_facet(Outbound, target.outbound())
         interface = await self._interface(target, here)
         is_known = await _is_true(self.retry_include_ip_address, here)
         return msgspec.structs.replace(target, interface=interface, is_known_by_address=is_known)
