@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from tests.support.clock import JumpClock
 
+from pillarbox.app.configuration import declare_bases
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
@@ -24,8 +25,6 @@ from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
-from pillarbox.flow.variables import address as _address_variables  # noqa: F401  declares $local_part
-from pillarbox.flow.variables import delivery as _delivery_variables  # noqa: F401
 from pillarbox.flow.variables import main as _main_variables  # noqa: F401
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.named import NamedLists
@@ -37,6 +36,9 @@ from pillarbox.ports.journal import Event
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.ports.userfiles import MaildirDelivery
+
+
+declare_bases()  # the variables, and what transports have in common
 
 
 class RecordingJournal:
