@@ -41,6 +41,7 @@ def rcpt(lines: str) -> str:
             5,
         ),
         ("  defer ratelimit = 10/1h\n  accept", 5),
+        ("  require verify = sender/callout\n  accept", 5),
         ("  accept acl = inner\ninner:\n  accept", 4),
         ("  accept hosts = +ours : 2001::db8::::/32", 4),
     ],
@@ -54,7 +55,6 @@ def test_finds_open_relays(lines: str, line: int) -> None:
     [
         "  accept domains = +local_domains\n  accept hosts = +ours\n  accept authenticated = *\n  deny",
         "  require domains = +local_domains\n  accept",
-        "  require verify = sender/callout\n  accept",
         "  accept domains = +local_domains\n         endpass\n         verify = recipient\n  accept hosts = +ours",
         "  accept domains = ${lookup mysql{select domain from domains where domain = '${quote_mysql:$domain}'}}",
         "  warn hosts = *\n  deny message = closed",
