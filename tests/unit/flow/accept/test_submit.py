@@ -80,8 +80,7 @@ not_smtp:
           message = no spam
           log_message = $sender_ident sends spam
   discard condition = ${if eq{$h_subject:}{away}}
-  warn    hosts = :
-          add_header = X-Local: $sender_ident
+  warn    add_header = X-Local: $sender_ident
   accept  condition = ${if eq{$h_subject:}{ice}}
           control = freeze
   accept
