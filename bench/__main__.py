@@ -16,13 +16,13 @@ from pathlib import Path
 from bench.folders import spread_folders
 from bench.report import machine, markdown
 from bench.result import FIGURES, Cell
-from bench.scenarios import idle, load, local, queue
+from bench.scenarios import deadhost, idle, load, local, queue, queuerun
 from bench.servers.choice import SERVERS
 from bench.servers.server import PROJECT, Server, Setup, Unavailable
 
 MARKDOWN_HELP = "write the tables, as docs/performance.md has them, to FILE too (they are always printed)"
 USUAL = ("maildir", "relay", "idle", "queue")
-SCENARIOS = (*USUAL, "local")
+SCENARIOS = (*USUAL, "local", "deadhost", "queuerun")
 Measure = Callable[[type[Server], Setup, int], Cell]
 AMOUNTS: dict[str, tuple[int | str, int | str]] = {
     "rounds": (3, 1),
@@ -30,6 +30,7 @@ AMOUNTS: dict[str, tuple[int | str, int | str]] = {
     "messages": (3000, 300),
     "idle": (500, 50),
     "queued": (100_000, 2000),
+    "dead": (10_000, 300),
 }
 """Option: its default, and its default with --quick."""
 EXPLANATION = """
@@ -39,6 +40,8 @@ scenarios:
   idle      500 SMTP connections that do nothing: memory each
   local     as users of the machine into mbox files and Maildirs (--servers pillarbox-debian,exim-debian), at concurrency 10
   queue     100,000 waiting messages: mailq, memory, acceptance
+  deadhost  10,000 messages for a host that hangs up: connects it gets, cost
+  queuerun  100,000 messages for a dead host, all due: memory and acceptance while the queue is run
 
 figures:
   msg/s         messages found delivered, from the first connect to the last delivery (file's ctime)
@@ -85,7 +88,10 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         help="where relayed mail ends (default %(default)s)",
     )
     add("--idle", type=int, help="connections of the idle scenario (default 500; quick 50)")
-    add("--queued", type=int, help="messages of the queue scenario (default 100000; quick 2000)")
+    add(
+        "--queued", type=int, help="messages of the queue and queuerun scenarios (default 100000; quick 2000)"
+    )
+    add("--dead", type=int, help="messages of the deadhost scenario (default 10000; quick 300)")
     add("--timeout", type=float, default=300.0, help="seconds per cell (default %(default)s)")
     add(
         "--set",
@@ -150,6 +156,20 @@ def plan(options: argparse.Namespace) -> list[tuple[str, Measure]]:
         work = base(queue.SCENARIO, max(50, int(options.messages * kind.share)), 10)
         return queue.measure(kind, setup, options.queued, work, turn)
 
+    def dying(kind: type[Server], setup: Setup, turn: int) -> Cell:
+        count = max(50, int(options.dead * kind.share))
+        return deadhost.measure(kind, setup, base(deadhost.SCENARIO, count, 10, relay=True), turn)
+
+    def running(kind: type[Server], setup: Setup, turn: int) -> Cell:
+        work = base(queuerun.SCENARIO, max(50, int(options.messages * kind.share)), 10)
+        return queuerun.measure(kind, setup, options.queued, work, turn)
+
+    others = {
+        "idle": (idle.SCENARIO, idling),
+        "queue": (queue.SCENARIO, queueing),
+        "deadhost": (deadhost.SCENARIO, dying),
+        "queuerun": (queuerun.SCENARIO, running),
+    }
     steps: list[tuple[str, Measure]] = []
     for name in options.scenarios:
         match name:
@@ -167,10 +187,8 @@ def plan(options: argparse.Namespace) -> list[tuple[str, Measure]]:
                 )
             case "local":
                 steps += [(scenario, locally(scenario)) for scenario in (local.MBOX, local.MAILDIR)]
-            case "idle":
-                steps.append((idle.SCENARIO, idling))
-            case "queue":
-                steps.append((queue.SCENARIO, queueing))
+            case _:
+                steps.append(others[name])
     return steps
 
 

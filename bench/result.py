@@ -40,6 +40,8 @@ FIGURES = {
     "ready_s": Figure("start s", 2, None),
     "empty_rate": Figure("msg/s, queue empty", 0, True),
     "full_rate": Figure("msg/s, queue full", 0, True),
+    "connects": Figure("connects", 0, False),
+    "over_base_mb": Figure("MB over empty", 1, False),
     "kept": Figure("full/empty", 2, True),
 }
 

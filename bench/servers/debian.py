@@ -83,7 +83,9 @@ class Debian(Server):
         root = Path(Exim.program()).parents[2]
         shutil.copytree(root / "etc/exim4", self.folder / "exim4")
         (self.folder / "mailname").write_text(f"{DOMAIN}\n")
-        (self.folder / "exim4/update-exim4.conf.conf").write_text(ANSWERS.format(domain=DOMAIN, delivery=self.delivery))
+        (self.folder / "exim4/update-exim4.conf.conf").write_text(
+            ANSWERS.format(domain=DOMAIN, delivery=self.delivery)
+        )
         script = (root / "usr/sbin/update-exim4.conf").read_text()
         (self.folder / "update").write_text(script.replace("/etc/mailname", str(self.folder / "mailname")))
         made = self.folder / "generated.conf"
@@ -103,9 +105,14 @@ class Debian(Server):
         added = ADDED.format(domain=DOMAIN, folder=self.folder, connections=self.setup.connections)
         return f"{added}{text}"
 
-    def fill_queue(self, count: int) -> None:
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
         write_spool(
-            self.folder / "spool", count, owner=IDS["Debian-exim"], now=time.time(), user="Debian-exim"
+            self.folder / "spool",
+            count,
+            owner=IDS["Debian-exim"],
+            now=time.time(),
+            user="Debian-exim",
+            is_due=is_due,
         )
 
     def list_queue(self) -> list[str]:

@@ -132,10 +132,15 @@ class Exim(Server):
         daemon = [self.program(), "-C", str(self.folder / "exim.conf"), "-bdf", "-q30m"]
         return [*daemon, "-oX", str(self.port)]
 
-    def fill_queue(self, count: int) -> None:
-        """Frozen messages: no queue run may start on a hundred thousand deliveries while something else is measured."""
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
+        """Frozen, unless they are to be due: no queue run may start on a hundred thousand deliveries while something else is measured."""
         write_spool(
-            self.folder / "spool", count, owner=IDS["Debian-exim"], now=time.time(), user="Debian-exim"
+            self.folder / "spool",
+            count,
+            owner=IDS["Debian-exim"],
+            now=time.time(),
+            user="Debian-exim",
+            is_due=is_due,
         )
 
     def list_queue(self) -> list[str]:

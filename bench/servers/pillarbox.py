@@ -87,10 +87,12 @@ class Pillarbox(Server):
     def command(self) -> list[str]:
         return [str(PROGRAM), "serve", "--data", str(self.data), "--listen", f"smtp=127.0.0.1:{self.port}"]
 
-    def fill_queue(self, count: int) -> None:
-        """Frozen messages in Exim's spool format, owned by whoever owns the spool."""
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
+        """Messages in Exim's spool format, owned by whoever owns the spool."""
         owner = (self.data / SPOOL).stat().st_uid
-        write_spool(self.data / SPOOL, count, owner=owner, now=time.time(), user="mail", long=True)
+        write_spool(
+            self.data / SPOOL, count, owner=owner, now=time.time(), user="mail", long=True, is_due=is_due
+        )
 
     def list_queue(self) -> list[str]:
         return [str(PROGRAM), "queue", "list", "--data", str(self.data)]

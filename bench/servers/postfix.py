@@ -147,8 +147,10 @@ class Postfix(Server):
     def command(self) -> list[str]:
         return [str(self.root / "usr/lib/postfix/sbin/master"), "-c", str(self.folder / "etc"), "-d"]
 
-    def fill_queue(self, count: int) -> None:
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
         """Copies of one real deferred message, next tried in an hour; their names only need to be hexadecimal and different."""
+        if is_due:
+            raise Unavailable("no due messages are written for Postfix")
         sample = self.defer_one()
         text = sample.read_bytes()
         deferred = self.folder / "queue/deferred"

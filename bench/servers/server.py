@@ -96,8 +96,9 @@ class Server(ABC):
         """The daemon in the foreground, or at least as a process group of ours."""
 
     @abstractmethod
-    def fill_queue(self, count: int) -> None:
-        """Before the start: put so many waiting messages into the queue, by writing its files."""
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
+        """Before the start: put so many waiting messages into the queue, by writing its files. `is_due`: for RELAY_DOMAIN, to be tried
+        at once; raises Unavailable where such files cannot be written."""
 
     @abstractmethod
     def list_queue(self) -> list[str]:
