@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import grp
 import os
-import pwd
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import SPACE, split
 from pillarbox.ports.localwork import Actor, FoundFile, LocalWork, WorkRefused
+from pillarbox.ports.users import SystemUsers
 
 _SEARCH, _READ = 1, 4
 
@@ -68,7 +68,7 @@ def required_files(option: Template) -> Callable[[Visit], str | None]:
             if not text:
                 continue
             if "/" not in text:
-                onlooker = find_onlooker(text)
+                onlooker = find_onlooker(text, visit.services.system_users)
                 continue
             why = _missing(text, onlooker, visit)
             if why is not None:
@@ -78,22 +78,26 @@ def required_files(option: Template) -> Callable[[Visit], str | None]:
     return check
 
 
-def find_onlooker(text: str) -> Onlooker:
+def find_onlooker(text: str, users: SystemUsers | None) -> Onlooker:
     """`user` or `user,group`, by name or number. Raises ExpansionDeferred when there is none."""
     user, _, group = (part.strip(SPACE) for part in text.partition(","))
-    uid, gid = -1, None
+    if user.isdecimal():
+        uid, gid = int(user), -1
+    else:
+        entry = users.find(user) if users is not None else None
+        if entry is None:
+            raise ExpansionDeferred(f'user "{user}" for require_files not found')
+        uid, gid = entry.uid, entry.gid
+    return Onlooker(uid, _gid_of(group) if group else gid)
+
+
+def _gid_of(group: str) -> int:
+    if group.isdecimal():
+        return int(group)
     try:
-        if user.isdecimal():
-            uid = int(user)
-        else:
-            entry = pwd.getpwnam(user)
-            uid, gid = entry.pw_uid, entry.pw_gid
-        if group:
-            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        return grp.getgrnam(group).gr_gid
     except KeyError:
-        what, name = ("group", group) if uid >= 0 else ("user", user)
-        raise ExpansionDeferred(f'{what} "{name}" for require_files not found') from None
-    return Onlooker(uid, -1 if gid is None else gid)
+        raise ExpansionDeferred(f'group "{group}" for require_files not found') from None
 
 
 def _missing(item: str, onlooker: Onlooker | None, visit: Visit) -> str | None:

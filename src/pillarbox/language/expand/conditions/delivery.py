@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import NamedTuple
 
 from pillarbox.language.expand.forbidden import refuse_forbidden
@@ -36,9 +36,10 @@ def parse_exists(parser: Parser, name: str) -> Condition:
 
 def _exists(path: str) -> bool:
     try:
-        return bool(path) and Path(path).exists()
+        os.stat(path)
     except (OSError, ValueError):
         return False
+    return True
 
 
 @condition("first_delivery")
