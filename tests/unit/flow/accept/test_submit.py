@@ -55,6 +55,15 @@ async def test_a_trusted_caller_chooses_freely() -> None:
     assert "Sender: x@y.test" in lines
 
 
+async def test_received_tells_of_the_rewritten_envelope() -> None:
+    world = AcceptWorld("begin rewrite\n*@local.test  $1@home.test\n*@x.test  $1@y.test\n")
+    await send(world, b"Subject: x\n\nhi\n")
+    lines = render_mail(world)
+    assert lines[:2] == ["from carol@home.test", "to bob@y.test"]
+    assert "envelope-from <carol@home.test>" in lines[2]
+    assert "for bob@y.test;" in lines[2]
+
+
 async def test_recipients_from_headers() -> None:
     world = AcceptWorld()
     data = b"To: bob@x.test, Ann <ann@x.test>\nBcc: hidden@x.test\n\nhi\n"

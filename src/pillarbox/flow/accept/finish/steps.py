@@ -63,8 +63,6 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     facts.message = message
     facts.size = message.size
     session.live.message = message
-    if len(state.recipients) == 1:
-        facts.received_for = state.recipients[0].address
     for step in STEPS:
         reply = await step(state)
         if reply is not None:
@@ -175,6 +173,9 @@ async def rewrite(state: Finish) -> Reply | None:
 
 
 async def add_trace(state: Finish) -> Reply | None:
+    """It tells of the envelope as rewriting has left it."""
+    if len(state.recipients) == 1:
+        state.transaction.facts.received_for = state.recipients[0].address
     try:
         text = await state.session.policy.received_header.expand(state.transaction.scope)
     except (ExpansionFailed, ExpansionDeferred) as error:

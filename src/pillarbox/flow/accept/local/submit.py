@@ -95,24 +95,19 @@ async def submit(
     if wish.extract_recipients:
         recipients, bad = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
         headers = header.remove(headers, BLIND_HEADERS)
-    facts.recipients, facts.recipients_count = recipients, len(recipients)
-    is_only = len(recipients) == 1 and (
-        not wish.recipients if wish.extract_recipients else len(wish.recipients) == 1
-    )
-    facts.received_for = recipients[0].address if is_only else ""
-    message = Message(await received_lines(scope, facts, policy) + headers, message.body)
-    facts.message, facts.size = message, message.size
+    facts.message = Message(headers, message.body)
     if policy.rewriting is not None:
-        found = await rewrite_message(
+        rewritten = await rewrite_message(
             policy.rewriting,
             scope,
             facts.sender,
             recipients,
-            message.headers,
+            headers,
             lambda line: services.journal.main(f"{message_id} {line}"),
         )
-        facts.sender, recipients = found.sender, tuple(found.recipients)
-        message = facts.message = Message(found.headers, message.body)
+        facts.sender, headers = rewritten.sender, rewritten.headers
+        recipients = tuple(rewritten.recipients)
+    message = await _traced(wish, recipients, Message(headers, message.body), facts, policy, scope)
     state = AclState("not_smtp", scope, origin, facts, services.checks)
     if policy.not_smtp_acl is not None:
         recipients = await _checked_by_acl(policy.not_smtp_acl, state, recipients, services)
@@ -127,11 +122,7 @@ async def submit(
         tainted_variables=facts.tainted_variables,
     )
     if not recipients:
-        services.journal.main(line_received(envelope, message, style=services.log_style))
-        if wish.recipients and not wish.extract_recipients:
-            why = f": {state.own.log}" if state.own is not None and state.own.log else ""
-            services.journal.main(f"{message_id} => blackhole (non-SMTP ACL discarded recipients){why}")
-        services.journal.main(line_completed(message_id))
+        _log_discarded(wish, envelope, message, state, services)
         return message_id
     queued = await services.spool.accept(envelope, message)
     services.journal.main(line_received(envelope, message, style=services.log_style))
@@ -142,6 +133,35 @@ async def submit(
     if bad:
         raise _bad_headers(bad, facts, Message(headers, message.body), is_taken=True)
     return message_id
+
+
+def _log_discarded(
+    wish: Submit, envelope: Envelope, message: Message, state: AclState, services: AcceptServices
+) -> None:
+    services.journal.main(line_received(envelope, message, style=services.log_style))
+    if wish.recipients and not wish.extract_recipients:
+        why = f": {state.own.log}" if state.own is not None and state.own.log else ""
+        services.journal.main(f"{envelope.id} => blackhole (non-SMTP ACL discarded recipients){why}")
+    services.journal.main(line_completed(envelope.id))
+
+
+async def _traced(
+    wish: Submit,
+    recipients: tuple[Recipient, ...],
+    message: Message,
+    facts: MessageFacts,
+    policy: AcceptPolicy,
+    scope: Scope,
+) -> Message:
+    """The message with its Received: line, which tells of the envelope as rewriting has left it."""
+    facts.recipients, facts.recipients_count = recipients, len(recipients)
+    is_only = len(recipients) == 1 and (
+        not wish.recipients if wish.extract_recipients else len(wish.recipients) == 1
+    )
+    facts.received_for = recipients[0].address if is_only else ""
+    traced = Message(await received_lines(scope, facts, policy) + message.headers, message.body)
+    facts.message, facts.size = traced, traced.size
+    return traced
 
 
 async def _checked_by_acl(
