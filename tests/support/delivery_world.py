@@ -25,7 +25,6 @@ from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
-from pillarbox.flow.variables import main as _main_variables  # noqa: F401
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
@@ -36,7 +35,6 @@ from pillarbox.ports.journal import Event
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.ports.userfiles import MaildirDelivery
-
 
 declare_bases()  # the variables, and what transports have in common
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from pillarbox.mail.message import Body
+from pillarbox.ports.network import Connection
 from pillarbox.ports.userfiles import FileResult, FileWork
 
 
@@ -102,6 +103,11 @@ class LocalWork(Protocol):
         """Run a command and give it `input`. Raises WorkRefused."""
         ...
 
+    async def converse(self, work: CommandWork) -> Connection:
+        """Run a command to speak with: what is written is its input, what is read its output. A command that cannot be run just says
+        nothing; `timeout` and `max_output` do not count. Raises WorkRefused."""
+        ...
+
     async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:
         """A regular file (anything else: `error` is EINVAL, with its facts). Raises WorkRefused."""
         ...
@@ -128,6 +134,9 @@ class NoLocalWork:
         return None
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
+        raise WorkRefused("commands cannot be run here")
+
+    async def converse(self, work: CommandWork) -> Connection:
         raise WorkRefused("commands cannot be run here")
 
     async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:

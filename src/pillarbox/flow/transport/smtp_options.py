@@ -89,9 +89,7 @@ class SmtpOptions(Transport):
         default="*", doc="A reply for each recipient from these when they offer it.", inert="noted"
     )
     hosts_try_fastopen: HostList | None = option(default="*", doc="TCP Fast Open with these.", inert="noted")
-    lmtp_ignore_quota: bool = option(
-        default=False, doc="Ask an LMTP host to deliver whatever the quota.", inert="noted"
-    )
+    lmtp_ignore_quota: bool = option(default=False, doc="Ask an LMTP host to deliver whatever the quota.")
     utf8_downconvert: Template | None = option(
         default="-1",
         doc="Addresses beyond ASCII as ASCII: 1 always, 0 never, -1 where SMTPUTF8 is missing.",

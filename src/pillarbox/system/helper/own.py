@@ -10,13 +10,14 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from pillarbox.mail.message import Body
 from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile, WorkRefused
 from pillarbox.ports.userfiles import FileResult, FileWork
-from pillarbox.system.helper.commands import run_command
+from pillarbox.system.helper.commands import Starter, run_command
+from pillarbox.system.helper.conversation import Conversation, converse
 from pillarbox.system.helper.desk import CheckLogin, DeliverFile, look_at, read_file, sync_place
 from pillarbox.system.helper.identity import Refused
 from pillarbox.system.helper.requests import Ended, Run
@@ -60,6 +61,12 @@ class OwnWork:
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
         return await run_command(work, input, AsOurselves())
+
+    async def converse(self, work: CommandWork) -> Conversation:
+        async def hold(talk: Callable[[Starter], Awaitable[None]]) -> None:
+            await talk(AsOurselves())
+
+        return await converse(work, hold)
 
     def close(self) -> None:
         """Nothing is held."""

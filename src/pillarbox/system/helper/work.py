@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +21,8 @@ from pillarbox.mail.message import Body
 from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile, WorkRefused
 from pillarbox.ports.userfiles import FileResult, FileWork
 from pillarbox.system.helper.channel import GONE, Channel, HelperGone
-from pillarbox.system.helper.commands import run_command
+from pillarbox.system.helper.commands import Starter, run_command
+from pillarbox.system.helper.conversation import Conversation, converse
 from pillarbox.system.helper.own import AsOurselves
 from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
 from pillarbox.system.helper.requests import (
@@ -151,6 +152,17 @@ class HelperWork:
                 return await run_command(work, input, AsOurselves())
         async with self._commands, self._command_channel() as channel:
             return await run_command(work, input, _ByHelper(channel))
+
+    async def converse(self, work: CommandWork) -> Conversation:
+        async def hold(talk: Callable[[Starter], Awaitable[None]]) -> None:
+            async with self._commands:
+                if work.actor is None:
+                    await talk(AsOurselves())
+                    return
+                async with self._command_channel() as channel:
+                    await talk(_ByHelper(channel))
+
+        return await converse(work, hold)
 
     def close(self) -> None:
         """The processes behind the channels end, and with the last of us the helper."""

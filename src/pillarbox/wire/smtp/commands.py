@@ -164,4 +164,6 @@ def _rcpt(rcpt: Rcpt, offered: Extensions) -> str:
         words.append(f"NOTIFY={_token(','.join(rcpt.notify))}")
     if offered.dsn and rcpt.orcpt:
         words.append(f"ORCPT={_token(rcpt.orcpt)}")
+    if rcpt.ignores_quota and any(other.upper() == "IGNOREQUOTA" for other in offered.others):
+        words.append("IGNOREQUOTA")
     return " ".join(words)

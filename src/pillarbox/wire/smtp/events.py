@@ -98,6 +98,8 @@ class Rcpt(msgspec.Struct, frozen=True, gc=False):
     """Of NEVER, SUCCESS, FAILURE, DELAY; empty: not given."""
     orcpt: str = ""
     """Still xtext, with its address type."""
+    ignores_quota: bool = False
+    """LMTP: deliver whatever the quota."""
 
 
 class Data(msgspec.Struct, frozen=True, gc=False):

@@ -444,14 +444,14 @@ async def test_lmtp_has_a_reply_for_each_recipient():
                 S: 250-store
                 S: 250 PIPELINING
                 C: MAIL FROM:<alice@sender.example>
+                S: 250 ok
                 C: RCPT TO:<a@example.net>
+                S: 250 ok
                 C: RCPT TO:<b@example.net>
-                C: RCPT TO:<c@example.net>
-                C: DATA
-                S: 250 ok
-                S: 250 ok
                 S: 550 no
+                C: RCPT TO:<c@example.net>
                 S: 250 ok
+                C: DATA
                 S: 354 go
                 C: Subject: x
                 C:

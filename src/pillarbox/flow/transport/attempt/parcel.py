@@ -26,6 +26,7 @@ async def make_parcel(
     size_addition: int,
     login: str = "",
     login_is_forced: bool = False,
+    ignores_quota: bool = False,
 ) -> Pack:
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred, Unfit."""
     envelope, message = job.envelope, job.message
@@ -51,7 +52,7 @@ async def make_parcel(
     )
 
     def pack(assignments: Sequence[Assignment]) -> Parcel:
-        rcpts = tuple(_rcpt(assignment, transport) for assignment in assignments)
+        rcpts = tuple(_rcpt(assignment, transport, ignores_quota=ignores_quota) for assignment in assignments)
         needs_utf8 = envelope.smtputf8 and not (
             headers.isascii() and (sender or "").isascii() and all(r.address.isascii() for r in rcpts)
         )
@@ -77,10 +78,10 @@ def _size_on_wire(message: Message) -> int:
     return message.size + message.headers.count(b"\n") + message.body.lines
 
 
-def _rcpt(assignment: Assignment, transport: Transport) -> Rcpt:
+def _rcpt(assignment: Assignment, transport: Transport, *, ignores_quota: bool) -> Rcpt:
     recipient = assignment.candidate.recipient
     address = assignment.candidate.address
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if has_affix and not transport.rcpt_include_affixes:
         address = f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
-    return Rcpt(address, recipient.notify, recipient.orcpt)
+    return Rcpt(address, recipient.notify, recipient.orcpt, ignores_quota)

@@ -139,6 +139,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 size_addition=self.size_addition,
                 login=await self._login(scope, services),
                 login_is_forced=self.authenticated_sender_force,
+                ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
             )
         except NoHosts as error:
             keys = (error.retry_key,) if error.retry_key else ()
