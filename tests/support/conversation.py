@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.support.world import AcceptWorld
 
-from pillarbox.ports.network import DialError
+from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession
 from pillarbox.ports.spool import Queued
 
 BLOCKS = ("config", "dns", "users", "tables", "client", "talk", "log", "reject", "panic", "mail")
@@ -123,7 +124,15 @@ class Client:
         assert not self.is_closed, f"written after the end: {data!r}"
         self.said += data
 
-    async def start_tls_server(self, timeout: float) -> None:
+    def tls_session(self) -> TlsSession | None:
+        return TlsSession(cipher=self.tls_cipher) if self.tls_cipher else None
+
+    async def start_tls_server(
+        self,
+        timeout: float,
+        wish: ServerTlsWish | None = None,
+        choose: Callable[[str], ServerTlsWish | None] | None = None,
+    ) -> None:
         self.hear()
         step = self.script.pop(0) if self.script else "the end"
         if step == "C: (tls fails)":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-from pathlib import Path
 from random import Random, SystemRandom
 
 import msgspec
@@ -19,14 +18,23 @@ from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
 from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import runner_limits, wait_rules
-from pillarbox.app.reception import engine_settings, habits_of, local_senders, offer_hosts
+from pillarbox.app.reception import (
+    arrivals_of,
+    engine_settings,
+    habits_of,
+    local_senders,
+    offer_hosts,
+    repairs_of,
+)
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
+from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
 from pillarbox.flow.check.acl.finding import AclFinder, ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -61,11 +69,13 @@ from pillarbox.flow.settings import (
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import Site, TransportServices
 from pillarbox.language.expand.acls import Acls
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameOf
 from pillarbox.ports.passwords import Passwords
-from pillarbox.system.tls import ServerTls
+from pillarbox.system.server_tls import ServerTls, server_tls
+from pillarbox.system.tls import TlsFileError
 
 """Where `message_size_limit = 0` sets no limit, IMAP's APPEND still needs one."""
 WHERE: dict[Where, str] = {
@@ -77,6 +87,7 @@ WHERE: dict[Where, str] = {
     "rcpt": "acl_smtp_rcpt",
     "predata": "acl_smtp_predata",
     "data": "acl_smtp_data",
+    "data_prdr": "acl_smtp_data_prdr",
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
     "etrn": "acl_smtp_etrn",
@@ -118,7 +129,8 @@ class Mta:
         self.acls = AclFinder(acls, config.named)
         self.expansion = Services(world.lookups, world.resolver, world.clock, facts)
         self.expansion.resolver = checked_resolver(world.resolver, config.main(Dns), self.expansion)
-        self.tls = _server_tls(config, self.expansion)
+        self.tls_rules = _tls_rules(config)
+        self.tls = _server_tls(self.tls_rules, self.expansion)
         self._routing = self._route_services()
         self.chain = chain_class(config.routers, self._routing)
         self._build_queue()
@@ -271,7 +283,8 @@ class Mta:
             authenticators=tuple(one for one in config.authenticators if one.is_server),
             auth_hosts=service.auth_advertise_hosts,
             tls_hosts=tls.tls_advertise_hosts,
-            tls_available=self.tls is not None,
+            tls_available=self.tls_rules is not None and (self.tls is not None or not self.tls_rules.is_constant),
+            tls_rules=self.tls_rules,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
             offer_hosts=offer_hosts(service),
@@ -290,7 +303,10 @@ class Mta:
             if config.rewrite.is_empty
             else Rewriting(config.rewrite, identity.recipient_domain),
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
+            repairs=repairs_of(config),
         )
+        if arrivals := arrivals_of(config):
+            self.policy = msgspec.structs.replace(self.policy, **arrivals)
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )
@@ -312,6 +328,7 @@ class Mta:
             checks=checks,
             expansion=self.expansion,
             log_style=config.main(Logging).style,
+            network=world.network,
             host_name_of=host_names.name_of,
             etrn=self._begin_run_for,
             deliver=self.lane.first_delivery,
@@ -380,16 +397,26 @@ class _HostNames:
         return await NameOf(address).answer(self._services)
 
 
-def _server_tls(config: Config, services: Services) -> ServerTls | None:
-    settings = config.main(Tls)
-    if settings.tls_certificate is None:
+def _tls_rules(config: Config) -> TlsRules | None:
+    if config.main(Tls).tls_certificate is None:
         return None
-    scope = Scope({}, services)
-    certificate = settings.tls_certificate.expand_now(scope).strip()
-    if not certificate:
+    return TlsRules(
+        config.main(Tls), tuple(one for one in config.authenticators if isinstance(one, TlsAuthenticator))
+    )
+
+
+def _server_tls(rules: TlsRules | None, services: Services) -> ServerTls | None:
+    """For every client alike; what needs to know the client is looked at when one comes. Raises TlsFileError."""
+    if rules is None:
         return None
-    key = settings.tls_privatekey.expand_now(scope).strip() if settings.tls_privatekey else ""
-    return ServerTls(Path(certificate), Path(key or certificate))
+    try:
+        return server_tls(rules.wish_now(Scope({}, services)))
+    except NoCertificate:
+        return None
+    except (BlockingIOError, ExpansionFailed, ExpansionDeferred, TlsFileError):
+        if rules.is_constant:
+            raise
+        return None
 
 
 def _login() -> str:

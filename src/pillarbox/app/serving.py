@@ -6,14 +6,14 @@ import asyncio
 import socket
 import traceback
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from pillarbox.app.counts import Counts
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.network import DialError
 from pillarbox.system.connection import SocketConnection
 from pillarbox.system.listen import BACKLOG
-from pillarbox.system.tls import ServerTls, current_certificate
+from pillarbox.system.server_tls import ServerTls, current_certificate
 
 HANDSHAKE_TIMEOUT = 30.0
 
@@ -69,8 +69,11 @@ class Service:
         server_tls: Callable[[], ServerTls | None],
         *,
         is_tls: bool,
+        sessions_shake_hands: bool = False,
     ) -> None:
+        """`sessions_shake_hands`: where there is TLS from the start it is the session that begins it, which knows more of the client."""
         self._make = make
+        self._sessions_shake_hands = sessions_shake_hands and is_tls
         self._limits = limits
         self._journal = journal
         self._server_tls = server_tls
@@ -80,14 +83,13 @@ class Service:
 
     def protocol(self) -> asyncio.Protocol:
         """The factory for `loop.create_server`."""
-        return _Accepted(self._loop, self._server_tls, self._begin)
+        return _Accepted(self._loop, self._server_tls, self._begin, waits=self._sessions_shake_hands)
 
     async def listen(self, listening: socket.socket) -> asyncio.Server:
         """Serve from now on. TLS ports do the handshake before a session is made."""
-        tls = self._server_tls() if self._is_tls else None
-        if tls is None:
+        if not self._is_tls or self._sessions_shake_hands or self._server_tls() is None:
             return await self._loop.create_server(self.protocol, sock=listening, backlog=BACKLOG)
-        context = current_certificate(tls, self._server_tls)
+        context = current_certificate(self._server_tls)
         return await self._loop.create_server(
             self.protocol,
             sock=listening,
@@ -132,19 +134,26 @@ class Service:
 class _Accepted(SocketConnection):
     """Calls `begin` once the transport is there."""
 
-    __slots__ = ("_begin",)
+    __slots__ = ("_begin", "_waits")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         server_tls: Callable[[], ServerTls | None],
         begin: Callable[[SocketConnection], None],
+        *,
+        waits: bool = False,
     ) -> None:
+        """`waits`: nothing is read before `start_tls_server`: the client's first bytes belong to the handshake."""
         super().__init__(loop, server_tls)
+        self._waits = waits
         self._begin: Callable[[SocketConnection], None] | None = begin
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         begin, self._begin = self._begin, None
+        if self._waits:
+            self._waits = False
+            cast(asyncio.Transport, transport).pause_reading()
         if begin is not None:
             begin(self)

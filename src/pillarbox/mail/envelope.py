@@ -39,6 +39,10 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tls_cipher: str = ""
     """`TLS1.3:TLS_AES_256_GCM_SHA384:256` (`X=` in the log); empty: no TLS."""
     tls_sni: str = ""
+    tls_verified: bool = False
+    """The client's certificate is good (`CV=` in the log)."""
+    tls_peer_name: str = ""
+    """Of the client's certificate (`DN=` in the log)."""
     ident: str = ""
     """RFC 1413 name, or the login name of a local caller (`U=` in the log)."""
     caller_uid: int = -1

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -41,6 +41,47 @@ class TlsWish(msgspec.Struct, frozen=True):
     ciphers: str = ""
     """OpenSSL's words."""
     sni: str = ""
+
+
+class ServerTlsWish(msgspec.Struct, frozen=True):
+    """How to do TLS with this client. Files are named by path."""
+
+    certificates: tuple[str, ...]
+    """Chains, PEM: one for each kind of key."""
+    keys: tuple[str, ...]
+    """As many."""
+    verify: Literal["no", "try", "require"] = "no"
+    """`try`: ask for a certificate; `require`: go on only with one. What is shown must be good for both."""
+    authorities: str = "system"
+    """A file, a directory, `system`; empty: nobody is trusted."""
+    crl: str = ""
+    ciphers: str = ""
+    """OpenSSL's words."""
+    curve: str = ""
+    dh_parameters: str = ""
+    """A file."""
+    protocols: tuple[str, ...] = ()
+    """ALPN."""
+    options_on: int = 0
+    options_off: int = 0
+    """OpenSSL's bits."""
+    may_resume: bool = False
+    """The client may take up an earlier session."""
+
+
+class TlsSession(msgspec.Struct, frozen=True):
+    """What came of a handshake, seen from the server."""
+
+    cipher: str = ""
+    """Exim's form, `TLS1.3:TLS_AES_256_GCM_SHA384:256`."""
+    bits: int = 0
+    sni: str = ""
+    peer_certificate: bytes = b""
+    """DER; empty: none was shown."""
+    own_certificate: bytes = b""
+    is_resumed: bool = False
+    protocol: str = ""
+    """ALPN: what both know; empty: the client named nothing that we know."""
 
 
 class SocketWish(msgspec.Struct, frozen=True, gc=False):
@@ -111,8 +152,18 @@ class ServedConnection(Protocol):
 
     async def write(self, data: bytes, timeout: float) -> None: ...
 
-    async def start_tls_server(self, timeout: float) -> None:
-        """The server's side of a handshake, with the certificate of the present configuration. Raises DialError("tls")."""
+    async def start_tls_server(
+        self,
+        timeout: float,
+        wish: ServerTlsWish | None = None,
+        choose: Callable[[str], ServerTlsWish | None] | None = None,
+    ) -> None:
+        """The server's side of a handshake; without a wish, with the certificate of the present configuration. `choose` is asked for
+        another wish by the name that the client gives. Raises DialError("tls")."""
+        ...
+
+    def tls_session(self) -> TlsSession | None:
+        """None without TLS."""
         ...
 
     def pending(self) -> bool:

@@ -13,8 +13,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
-from pillarbox.ports.network import DialError, TlsWish
-from pillarbox.system.tls import ServerTls, TlsFileError, client_context, is_trusted, name_of
+from pillarbox.mail.certificates import name_of
+from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession, TlsWish
+from pillarbox.system.server_tls import ServerTls, choosing_by_name, server_tls
+from pillarbox.system.tls import TlsFileError, client_context, is_trusted
 
 MAX_BUFFERED = 256 * 1024
 """Received and not yet read: reading from the socket pauses beyond this."""
@@ -28,6 +30,7 @@ class SocketConnection(asyncio.Protocol):
 
     __slots__ = (
         "_buffer",
+        "_certificate",
         "_certificate_digest",
         "_deadline",
         "_drained",
@@ -65,7 +68,7 @@ class SocketConnection(asyncio.Protocol):
         self._is_write_paused = False
         self._wish: TlsWish | None = None
         self._is_trusted: bool | None = None
-        self._certificate_digest = b""
+        self._certificate = self._certificate_digest = b""
         self.tls_cipher = ""
 
     # What the transport calls.
@@ -197,13 +200,43 @@ class SocketConnection(asyncio.Protocol):
         elif dscp >= 0:
             found.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
-    async def start_tls_server(self, timeout: float) -> None:
-        """Server side, with the certificate of the present configuration. Plaintext that came too early is dropped (the class of
-        CVE-2021-38371). Raises DialError("tls")."""
-        tls = self._server_tls() if self._server_tls is not None else None
+    async def start_tls_server(
+        self,
+        timeout: float,
+        wish: ServerTlsWish | None = None,
+        choose: Callable[[str], ServerTlsWish | None] | None = None,
+    ) -> None:
+        """Server side. Plaintext that came too early is dropped (the class of CVE-2021-38371). Raises DialError("tls")."""
+        try:
+            tls = (
+                server_tls(wish)
+                if wish is not None
+                else self._server_tls()
+                if self._server_tls is not None
+                else None
+            )
+        except TlsFileError as error:
+            raise DialError("tls", str(error)) from error
         if tls is None:
             raise DialError("tls", "there is no certificate")
-        await self._upgrade(tls.context, timeout, is_server=True)
+        context = tls.context if choose is None else choosing_by_name(tls, choose)
+        await self._upgrade(context, timeout, is_server=True)
+        self._certificate, self._certificate_digest = tls.certificate, tls.certificate_digest
+
+    def tls_session(self) -> TlsSession | None:
+        tls = self._tls_object()
+        if tls is None:
+            return None
+        cipher = tls.cipher()
+        return TlsSession(
+            cipher=self.tls_cipher,
+            bits=cipher[2] if cipher else 0,
+            sni=self.tls_sni,
+            peer_certificate=tls.getpeercert(binary_form=True) or b"",
+            own_certificate=self._certificate,
+            is_resumed=bool(tls.session_reused),
+            protocol=tls.selected_alpn_protocol() or "",
+        )
 
     def channel_bindings(self) -> dict[str, bytes]:
         """By type name (RFC 5929); empty without TLS.

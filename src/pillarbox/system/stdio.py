@@ -12,9 +12,9 @@ import os
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from pillarbox.ports.network import DialError
+from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession
 
 CHUNK = 65536
 
@@ -97,8 +97,16 @@ class StandardStream:
         except OSError as error:
             raise DialError("lost_connection", str(error)) from error
 
-    async def start_tls_server(self, timeout: float) -> None:
+    async def start_tls_server(
+        self,
+        timeout: float,
+        wish: ServerTlsWish | None = None,
+        choose: Callable[[str], ServerTlsWish | None] | None = None,
+    ) -> None:
         raise DialError("tls", "there is no TLS on standard input")
+
+    def tls_session(self) -> TlsSession | None:
+        return None
 
     def pending(self) -> bool:
         """Programs and files write when they like: nothing is too early here."""

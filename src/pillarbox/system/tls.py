@@ -1,4 +1,4 @@
-"""TLS contexts, made once and kept; and the self-signed certificate of a first start.
+"""TLS contexts of clients, made once and kept; and the self-signed certificate of a first start. Servers' are server_tls.py's.
 
 TLS 1.2 at least (RFC 8996). A client verifies nothing unless asked to, because without DANE or MTA-STS there is no name to verify
 against that DNS did not give (RFC 7435).
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import os
 import ssl
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,38 +22,6 @@ MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 class TlsFileError(Exception):
     """Certificate or key cannot be used; `str()` names the file and the reason."""
-
-
-class ServerTls:
-    """A server's context with what SCRAM needs to know of its certificate."""
-
-    __slots__ = ("certificate_digest", "context")
-
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-        try:
-            self.context.load_cert_chain(certificate, key)
-            pem = certificate.read_text("ascii")
-        except FileNotFoundError as error:
-            raise TlsFileError(f"{error.filename or f'{certificate} or {key}'}: no such file") from error
-        except (OSError, ssl.SSLError, ValueError) as error:
-            raise TlsFileError(f"{certificate} with key {key}: {error}") from error
-        first = pem[pem.index("-----BEGIN") : pem.index("-----END CERTIFICATE-----") + 26]
-        self.certificate_digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).digest()
-
-
-def current_certificate(first: ServerTls, current: Callable[[], ServerTls | None]) -> ssl.SSLContext:
-    """A context for a listening socket that outlives reloads: every handshake is done with the certificate of the moment."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-
-    def choose(handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
-        handshake.context = (current() or first).context
-
-    context.sni_callback = choose
-    return context
 
 
 @functools.lru_cache(maxsize=64)
@@ -142,16 +109,6 @@ def _authorities(file: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old authorities' serial numbers
         return Store(x509.load_pem_x509_certificates(Path(path).read_bytes()))
-
-
-def name_of(certificate: bytes) -> str:
-    """The subject of a certificate (DER) as the log has it: `CN=mx.example.org`; empty when it cannot be read."""
-    from cryptography import x509
-
-    try:
-        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
-    except ValueError:
-        return ""
 
 
 def make_self_signed(certificate: Path, key: Path, names: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.proxying import Proxies
+from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
@@ -71,6 +72,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`auth_advertise_hosts`; None: everybody."""
     tls_hosts: HostList | None = None
     tls_available: bool = False
+    tls_rules: TlsRules | None = None
+    """None: there is no certificate."""
     offer_hosts: tuple[tuple[str, HostList], ...] = ()
     """Extensions (fields of `Extensions`) that not everybody is offered: `chunking_advertise_hosts` and its kin."""
     host_reject_connection: HostList | None = None

@@ -20,12 +20,13 @@ from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.parting import hung_up, lost, not_quit
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
+from pillarbox.flow.accept.securing import log_in_by_certificate, secure
 from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.welcome import welcome
 from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState, CheckMemory
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
-from pillarbox.flow.facets.session import ProxyFacts, SessionFacts
+from pillarbox.flow.facets.session import ProxyFacts, SessionFacts, TlsInFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -73,6 +74,7 @@ class Session:
 
     __slots__ = (
         "began",
+        "begins_with_tls",
         "connections",
         "engine",
         "exchange",
@@ -96,6 +98,7 @@ class Session:
         "received",
         "services",
         "stream",
+        "tls",
         "transaction",
         "variables",
     )
@@ -132,6 +135,9 @@ class Session:
             self.origin = Origin(
                 protocol="local-smtp", ident=local.login, caller_uid=local.uid, caller_gid=local.gid
             )
+        self.tls: TlsInFacts | None = None
+        """What is known of the TLS session besides."""
+        self.begins_with_tls = is_tls and not stream.tls_cipher
         self.live = LiveFacts(self.engine)
         self.hostname = policy.primary_hostname
         """Ours: `smtp_active_hostname`."""
@@ -171,6 +177,9 @@ class Session:
         """Talk until one side is done. Raises nothing that the peer can cause."""
         load_verbs()
         try:
+            if self.begins_with_tls:
+                await secure(self)
+                await log_in_by_certificate(self)
             await welcome(self)
             await self._converse()
         except DialError as error:
@@ -254,12 +263,17 @@ class Session:
         """`H=…`, with what is known besides."""
         return describe_host(self.origin, self.services.log_style)
 
-    def connection_name(self) -> str:
-        """As before anything was said: `[address]`."""
+    def connection_name(self, *, is_known: bool = False) -> str:
+        """`[address]`; with what it has said of itself when it `is_known`."""
         if self.local is not None:
             return self.local.login
-        origin = msgspec.structs.replace(self.origin, helo="", host_name="")
-        return sending_host(origin, self.services.log_style)
+        style, origin = self.services.log_style, self.origin
+        if not is_known:
+            origin = msgspec.structs.replace(origin, helo="", host_name="")
+        shown = sending_host(origin, style)
+        if style.shows("incoming_interface") and origin.interface_address:
+            shown += f" I=[{origin.interface_address}]:{origin.interface_port}"
+        return shown
 
     # What verbs use
 
@@ -284,6 +298,8 @@ class Session:
             facets[ProxyFacts] = self.proxy
         if self.own_name is not None:
             facets[LocalHost] = self.own_name
+        if self.tls is not None:
+            facets[TlsInFacts] = self.tls
         return Scope(facets, self.services.expansion)
 
     async def check(

@@ -49,9 +49,9 @@ class TlsInFacts(msgspec.Struct, frozen=True):
     certificate_verified: int = 0
     ocsp: int = 0
     resumption: int = 0
-    ourcert: str = ""
-    peercert: str = ""
-    """A handle for `${certextract`, `${sha256:` and their kin."""
+    ourcert: bytes = b""
+    peercert: bytes = b""
+    """DER, for `${certextract`, `${sha256:` and their kin."""
     peerdn: str = ""
 
 

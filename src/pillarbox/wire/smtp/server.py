@@ -257,13 +257,14 @@ class ServerEngine(ServerReader):
         """Answer Auth or AuthResponse with a further challenge (334)."""
         self.reply(Reply(334, binascii.b2a_base64(data, newline=False).decode("ascii")))
 
-    def upgraded(self) -> None:
-        """The TLS handshake has ended well; the session starts anew (RFC 3207 §4.2)."""
+    def upgraded(self, *, keeps_helo: bool = False) -> None:
+        """The TLS handshake has ended well; the session starts anew (RFC 3207 §4.2), or where it was: `keeps_helo`."""
         if self._mode is not Mode.TLS:
             raise RuntimeError("STARTTLS has not been accepted")
         self._mode = Mode.COMMAND
         self._session.is_tls = True
-        self._session.start()
+        if not keeps_helo:
+            self._session.start()
 
     def abort(self, reply: Reply) -> None:
         """End the session with words of our own: a timeout, a shutdown (421)."""

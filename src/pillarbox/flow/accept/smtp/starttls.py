@@ -1,13 +1,15 @@
-"""STARTTLS (RFC 3207): after it everything begins anew, and nothing said before counts."""
+"""STARTTLS (RFC 3207): after it everything begins anew, and nothing said before counts.
+
+`tls_remember_esmtp` keeps the EHLO, for clients that forget to repeat it (Exim 14).
+"""
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.securing import log_in_by_certificate, secure
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import StartTls
-
-HANDSHAKE_TIMEOUT = 60.0
 
 
 @verb(StartTls)
@@ -22,13 +24,11 @@ async def handle(session: Session, event: StartTls) -> None:
     session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))
     await session.flush()
-    await session.stream.start_tls_server(HANDSHAKE_TIMEOUT)
-    session.engine.upgraded()
-    session.update_origin(
-        helo="",
-        protocol="smtp",
-        authenticated_id="",
-        authenticator="",
-        tls_cipher=session.stream.tls_cipher,
-        tls_sni=session.stream.tls_sni,
-    )
+    await secure(session)
+    rules = session.policy.tls_rules
+    keeps_helo = rules is not None and rules.remembers_helo
+    session.engine.upgraded(keeps_helo=keeps_helo)
+    if not keeps_helo:
+        session.update_origin(helo="")
+    session.update_origin(protocol="smtp", authenticated_id="", authenticator="")
+    await log_in_by_certificate(session)

@@ -1,0 +1,173 @@
+"""TLS contexts of servers, made once for equal wishes and again when their files have changed.
+
+Python's ssl module decides what is possible: a client's certificate is either not asked for, or must be good where it is shown, so "try" (Exim's
+`tls_try_verify_hosts`) cannot let a bad one pass; the session asks a client that has failed so no second time. OCSP proofs cannot be stapled, a
+client that names only protocols (ALPN) of others is let in, and one elliptic curve at most can be named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from pillarbox.ports.network import ServerTlsWish
+from pillarbox.system.tls import TlsFileError
+
+MOST_KEPT = 64
+"""Contexts: one for each certificate and each way to use it."""
+_KEEP_FOR_CLIENTS = 2
+"""Session tickets for a client that may come back with them."""
+
+
+class ServerTls:
+    """A server's context with what the session wants to know of its certificate."""
+
+    __slots__ = ("certificate", "certificate_digest", "context")
+
+    def __init__(self, wish: ServerTlsWish) -> None:
+        """Raises TlsFileError."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        self.context.sni_callback = _remember
+        for certificate, key in zip(wish.certificates, wish.keys, strict=True):
+            _load(self.context, certificate, key)
+        self.certificate = _first_of(wish.certificates[0])
+        """DER."""
+        self.certificate_digest = hashlib.sha256(self.certificate).digest()
+        try:
+            _apply(self.context, wish)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise TlsFileError(str(error)) from error
+
+
+def _remember(handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+    """`$tls_in_sni`."""
+    handshake.pillarbox_sni = name or ""  # type: ignore[union-attr]
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    try:
+        context.load_cert_chain(certificate, key)
+    except FileNotFoundError as error:
+        raise TlsFileError(f"{error.filename or f'{certificate} or {key}'}: no such file") from error
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise TlsFileError(f"{certificate} with key {key}: {error}") from error
+
+
+def _first_of(certificate: str) -> bytes:
+    """The server's own, of a chain."""
+    try:
+        pem = Path(certificate).read_text("latin-1")
+        begin = pem.index("-----BEGIN CERTIFICATE-----")
+        end = pem.index("-----END CERTIFICATE-----", begin) + 25
+        return ssl.PEM_cert_to_DER_cert(pem[begin:end])
+    except (OSError, ValueError) as error:
+        raise TlsFileError(f"{certificate}: {error}") from error
+
+
+def _apply(context: ssl.SSLContext, wish: ServerTlsWish) -> None:
+    """Raises OSError, ssl.SSLError, ValueError."""
+    if wish.verify != "no":
+        context.verify_mode = ssl.CERT_REQUIRED if wish.verify == "require" else ssl.CERT_OPTIONAL
+        _trust(context, wish.authorities)
+    if wish.crl:
+        context.load_verify_locations(wish.crl)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if wish.ciphers:
+        context.set_ciphers(wish.ciphers)
+    if wish.curve:
+        context.set_ecdh_curve(wish.curve)
+    if wish.dh_parameters:
+        context.load_dh_params(wish.dh_parameters)
+    if wish.protocols:
+        context.set_alpn_protocols(list(wish.protocols))
+    context.options = (context.options | wish.options_on) & ~wish.options_off
+    context.num_tickets = _KEEP_FOR_CLIENTS if wish.may_resume else 0
+    if not wish.may_resume:
+        context.options |= ssl.OP_NO_TICKET
+
+
+def _trust(context: ssl.SSLContext, authorities: str) -> None:
+    """A file, a directory, what the system trusts; with nothing nobody is trusted."""
+    if authorities in ("system", "system,cache"):
+        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+    elif os.path.isdir(authorities):
+        context.load_verify_locations(capath=authorities)
+    elif authorities:
+        context.load_verify_locations(authorities)
+
+
+_Stamp = tuple[tuple[int, int, int], ...]
+_made: dict[ServerTlsWish, tuple[_Stamp, ServerTls]] = {}
+
+
+def server_tls(wish: ServerTlsWish) -> ServerTls:
+    """One for equal wishes, as long as their files stay as they are. Raises TlsFileError."""
+    stamp = _stamp(wish)
+    known = _made.get(wish)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    made = ServerTls(wish)
+    if len(_made) >= MOST_KEPT:
+        _made.pop(next(iter(_made)))
+    _made[wish] = (stamp, made)
+    return made
+
+
+def _stamp(wish: ServerTlsWish) -> _Stamp:
+    """Of the files as they are now; 0s: there is none."""
+    files = (*wish.certificates, *wish.keys, wish.crl, wish.authorities, wish.dh_parameters)
+    return tuple(_file_stamp(name) for name in files if name.startswith("/"))
+
+
+def _file_stamp(name: str) -> tuple[int, int, int]:
+    try:
+        found = os.stat(name)
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def current_certificate(current: Callable[[], ServerTls | None]) -> ssl.SSLContext:
+    """A context for a listening socket that outlives reloads: every handshake is done with the certificate of the moment."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def choose(
+        handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext
+    ) -> int | None:
+        _remember(handshake, name, context)
+        found = current()
+        if found is None:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+        handshake.context = found.context
+        return None
+
+    context.sni_callback = choose
+    return context
+
+
+def choosing_by_name(first: ServerTls, choose: Callable[[str], ServerTlsWish | None]) -> ssl.SSLContext:
+    """A context whose certificate is chosen by the name that the client asks for; `choose` is asked once in each handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = first.context.verify_mode
+    context.options = first.context.options
+
+    def pick(
+        handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext
+    ) -> int | None:
+        _remember(handshake, name, context)
+        wish = choose(name) if name else None
+        try:
+            handshake.context = (server_tls(wish) if wish is not None else first).context
+        except TlsFileError:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+        return None
+
+    context.sni_callback = pick
+    return context
