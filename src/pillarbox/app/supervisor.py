@@ -34,7 +34,7 @@ START_TIMEOUT = 60.0
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """One port to serve. `sockets[slot]` is that worker's own listening socket."""
+    """One port to serve. `sockets[number]` is that worker's own listening socket."""
 
     role: str
     """`smtp`, `submission`, `imap`, `pop3`, `lmtp`."""
@@ -47,7 +47,10 @@ class Listener(msgspec.Struct, frozen=True):
 class WorkerSeat(msgspec.Struct):
     """What a worker is told when it begins."""
 
+    number: int
+    """Among the workers of this daemon."""
     slot: int
+    """Of the journal; 0 only of the first worker of the first daemon."""
     listeners: tuple[Listener, ...]
     lifeline: int
     """Read end of a pipe that closes when the supervisor dies."""
@@ -75,6 +78,8 @@ class Supervisor:
         work: Callable[[WorkerSeat], int],
         check: Callable[[], str | None],
         say: Callable[[str], None],
+        *,
+        first_slot: int = 0,
     ) -> None:
         self._listeners = listeners
         self._work = work
@@ -82,6 +87,7 @@ class Supervisor:
         self._say = say
         self._smtp_counts = SharedCounts(workers)
         self._mailbox_counts = SharedCounts(workers)
+        self._first_slot = first_slot
         self._slots = [_Slot(number) for number in range(workers)]
         self._stopping_since: float | None = None
         self._lifeline_read, self._lifeline_write = os.pipe()
@@ -211,6 +217,7 @@ class Supervisor:
     def _seat(self, number: int, ready: int) -> WorkerSeat:
         return WorkerSeat(
             number,
+            self._first_slot + number,
             self._listeners,
             self._lifeline_read,
             ready,

@@ -159,8 +159,15 @@ class Worker:
             "pop3": self._pop3,
         }
         make = makers[listener.role]
-        service = Service(make, limits, self.world.journal, lambda: self.mta.tls, is_tls=listener.is_tls)
-        server = await service.listen(listener.sockets[self._seat.slot])
+        service = Service(
+            make,
+            limits,
+            self.world.journal,
+            lambda: self.mta.tls,
+            is_tls=listener.is_tls,
+            sessions_shake_hands=listener.role in ("smtp", "lmtp"),
+        )
+        server = await service.listen(listener.sockets[self._seat.number])
         self._services.append(service)
         self._servers.append(server)
 
@@ -185,7 +192,7 @@ class Worker:
         """The first worker walks the whole queue from time to time; each retries at their time the messages it parked itself."""
         if self._queue_interval == 0.0:
             return  # `exim -bd` without `-q`: somebody else runs the queue
-        if self._seat.slot == 0:
+        if self._seat.number == 0:
             await mta.runner.serve()
             return
         while True:

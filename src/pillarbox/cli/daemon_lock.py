@@ -1,7 +1,8 @@
-"""One daemon a spool: the lock that says so, and what the daemon that holds it runs on.
+"""The daemons of a spool: the locks that number them, and what the first one runs on.
 
 The lock goes with the process, and the file holds the daemon's pid. A file beside it names its configuration, so that a command that was given
-another one (`-C`, `-D`) does its work itself.
+another one (`-C`, `-D`) does its work itself. There is usually one daemon; Exim lets others with other ports or configurations work on the
+same queue, and so does `exim -bd`. Only the first one listens to commands.
 """
 
 from __future__ import annotations
@@ -11,33 +12,59 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pillarbox.cli.places import fail
 
 LOCK = "pillarbox.pid"
 SOURCE = "pillarbox.source"
 WORKERS_LOCK = "workers.lock"
+MAX_DAEMONS = 8
 ORPHANS_TIMEOUT = 20.0
 """Seconds that the workers of a killed supervisor have to end."""
 _MAX = 65536
 
 
-def take_lock(spool: Path) -> int:
-    """Ends the command when another daemon has it."""
+class DaemonLock(NamedTuple):
+    descriptor: int
+    number: int
+    """0 of the first daemon."""
+
+
+def take_lock(spool: Path, *, may_be_further: bool) -> DaemonLock:
+    """Ends the command when another daemon has it, or too many have."""
     spool.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(spool / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    pid = ""
+    for number in range(MAX_DAEMONS if may_be_further else 1):
+        path = spool / _numbered(LOCK, number)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        if _is_ours(descriptor):
+            return DaemonLock(descriptor, number)
+        pid = os.read(descriptor, 32).decode("ascii", "replace").partition("\n")[0]
+        os.close(descriptor)
+    return fail(f"pillarbox: another one (pid {pid}) serves {spool} already; stop it first", 69)
+
+
+def _is_ours(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = os.read(descriptor, 32).decode("ascii", "replace").partition("\n")[0]
-        fail(f"pillarbox: another one (pid {pid}) serves {spool} already; stop it first", 69)
-    return descriptor
+        return False
+    return True
 
 
-def describe(lock: int, spool: Path, configuration: Path, macros: Mapping[str, str]) -> None:
+def _numbered(name: str, number: int) -> str:
+    """`pillarbox.pid`, `pillarbox.2.pid` …"""
+    stem, _, ending = name.partition(".")
+    return f"{stem}.{number + 1}.{ending}" if number else name
+
+
+def describe(lock: DaemonLock, spool: Path, configuration: Path, macros: Mapping[str, str]) -> None:
     """Say who we are, and what we run on."""
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    os.ftruncate(lock.descriptor, 0)
+    os.pwrite(lock.descriptor, f"{os.getpid()}\n".encode(), 0)
+    if lock.number:
+        return
     source = os.open(
         spool / SOURCE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
     )
@@ -60,17 +87,15 @@ def _named(configuration: Path, macros: Mapping[str, str]) -> str:
     return f"{configuration.resolve()}\n{defined}"
 
 
-def take_workers_lock(spool: Path) -> int:
+def take_workers_lock(spool: Path, number: int) -> int:
     """Held by the supervisor and, through their inherited descriptor, by its workers: after the supervisor was killed the ports and
     the journal are free when the last of them has ended."""
-    descriptor = os.open(spool / WORKERS_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    path = spool / _numbered(WORKERS_LOCK, number)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + ORPHANS_TIMEOUT
     while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                fail(f"pillarbox: workers of an earlier daemon still serve {spool}; end them first", 69)
-            time.sleep(0.02)
-            continue
-        return descriptor
+        if _is_ours(descriptor):
+            return descriptor
+        if time.monotonic() > deadline:
+            fail(f"pillarbox: workers of an earlier daemon still serve {spool}; end them first", 69)
+        time.sleep(0.02)

@@ -80,8 +80,8 @@ def serve(
         ]
     count = min(workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
-    lock = take_lock(spool)
-    take_workers_lock(spool)
+    lock = take_lock(spool, may_be_further=is_quiet)
+    take_workers_lock(spool, lock.number)
     try:
         listeners = open_listeners(places, count)
     except CannotListen as error:
@@ -98,9 +98,10 @@ def serve(
     supervisor = Supervisor(
         listeners,
         count,
-        lambda seat: _work(lock, seat, source, interval, helper, is_heard=foreground),
+        lambda seat: _work(lock.descriptor, seat, source, interval, helper, is_heard=foreground),
         _check(source, loaded),
         _say,
+        first_slot=lock.number * MAX_WORKERS,
     )
 
     def ready() -> None:
