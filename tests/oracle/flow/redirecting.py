@@ -10,7 +10,8 @@ A file redirecting/*.conf is a configuration with `TOP` for the sandbox. Its `#!
     #! message: NAME                      which of the file's messages is sent from here on (`#=== NAME`)
 
 and `#=== FILE [MODE [OWNER]]` begins a file below TOP/files. Compared: both logs, the files below TOP/out, what was printed, and the
-`-H` files of what stays, but not what a delivery in the foreground writes to stderr when the panic log hears of it. Both programs run as the machine's set-uid exim in mount and network namespaces of their own.
+`-H` files of what stays; not what a delivery in the foreground writes to stderr when the panic log hears of it.
+Both programs run as the machine's set-uid exim in mount and network namespaces of their own.
 """
 
 from __future__ import annotations
@@ -217,14 +218,17 @@ def see(top: Path, said: str) -> Seen:
         [
             line.removeprefix("DATE")
             for line in (_level(line, top) for line in said.splitlines())
-            if not line.startswith("DATEID == ")
+            if not line.startswith("DATEID ")
         ],
         sorted(log),
         {
             name: "\n".join(sorted(text.split("\n"))) if name.endswith("log") else _messages(text)
             for name, text in files.items()
         },
-        {f"{number}": _header(_level(_text(path), top)) for number, path in enumerate(waiting)},
+        {
+            str(number): text
+            for number, text in enumerate(sorted(_header(_level(_text(path), top)) for path in waiting))
+        },
     )
 
 

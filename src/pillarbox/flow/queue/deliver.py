@@ -137,10 +137,13 @@ class Delivery:
         if self._journal is None:
             return
         for line in lines:
-            if line.is_main:
-                self._journal.main(f"{message_id} {line.text}")
-            if line.is_panic:
-                self._journal.panic(f"{message_id} {line.text}")
+            text = f"{message_id} {line.text}"
+            if line.is_panic and line.is_main:
+                self._journal.panic(text)
+            elif line.is_panic:
+                self._journal.panic_only(text)
+            elif line.is_main:
+                self._journal.main(text)
 
     async def _end(self, queued: Queued, filtered: Filtered, urgency: Urgency) -> Settlement:
         """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen. What it has set up before

@@ -51,7 +51,7 @@ from pillarbox.language.expand.errors import (
     ExpansionFailed,
     ForcedFailure,
 )
-from pillarbox.language.expand.taint import plain
+from pillarbox.language.expand.taint import is_tainted, plain
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
@@ -272,6 +272,10 @@ class Router(Driver, family="router"):
             kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
             text = f'failed to expand transport "{chosen.source}" in {self.name} router: {error}'
             raise kind(text) from None
+        if is_tainted(name):
+            text = f"attempt to use tainted value '{name}' from '{chosen.source}' for transport"
+            visit.log.append(LogLine(text, is_panic=True))
+            raise ExpansionFailed("internal configuration error")
         if name not in visit.services.transports:
             raise ExpansionFailed(f'transport "{name}" not found in {self.name} router')
         return plain(name)

@@ -12,7 +12,7 @@ from typing import assert_never
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, replay
-from pillarbox.language.expand.taint import plain
+from pillarbox.language.expand.taint import is_tainted, like, plain
 from pillarbox.language.filter.actions import (
     Action,
     Add,
@@ -127,7 +127,7 @@ class _Run:
             case AddCommand():
                 self._add(command)
             case LogFileCommand(path=path, mode=mode):
-                self._log_path = plain(path.expand(self._scope, "logfile command"))
+                self._log_path = self._writable(path.expand(self._scope, "logfile command"))
                 self._significant(LogFile(self._log_path, mode, command.is_seen), command.is_seen)
             case LogWriteCommand():
                 self._log_write(command)
@@ -183,8 +183,16 @@ class _Run:
         return found.address if found.domain_at else f"{found.address}@{self._circumstances.qualify_domain}"
 
     def _with_home(self, path: str) -> str:
+        """Strangers' words may be names below a folder, as in Exim; not, as there, ways out of it: such a path stays tainted."""
         home = self._circumstances.prepend_home
-        return plain(f"{home}/{path}" if home and not path.startswith("/") else path)
+        full = like(f"{home}/{path}" if home and not path.startswith("/") else path, path)
+        return full if ".." in full.split("/") else plain(full)
+
+    def _writable(self, path: str) -> str:
+        """Raises FilterFailed."""
+        if is_tainted(path) and not self._circumstances.is_test:
+            raise FilterFailed(f"failed to open filter log file {quoted(path)}: Tainted filename")
+        return plain(path)
 
     def _mail(self, command: MailCommand) -> None:
         prepared = prepare_mail(command, self._scope, self._circumstances)

@@ -31,16 +31,14 @@ _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
 
 
 def addressed(mail: Mail, scope: Scope) -> tuple[Mail, str]:
-    """The answer with a `to`, and what its delivery is called: what the command says, else `$reply_address`, of which the address proper
-    (`**bad-reply**` without one, as Exim says)."""
-    if mail.to is not None:
-        return mail, mail.to
-    text = _reply_address().expand_now(scope)
+    """The answer with a `to`, else `$reply_address`; and what its delivery is called: the first address there (`**bad-reply**` without
+    one, as Exim says)."""
+    text = mail.to if mail.to is not None else _reply_address().expand_now(scope)
     try:
         item = next(address_items(text), None)
         address = plain(working_address(item.text).address) if item is not None else BAD_REPLY
     except AddressError:
-        return mail, BAD_REPLY
+        return mail, BAD_REPLY if mail.to is None else mail.to
     return msgspec.structs.replace(mail, to=plain(text)), address
 
 

@@ -26,6 +26,7 @@ NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
 """Errors whose text is the operating system's."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
+_NOWHERE = frozenset({":blackhole:", "discarded"})
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b", "\v": "\\v"}
 
@@ -247,6 +248,8 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
     answers."""
     if word == outcome.recipient:
         return printable(word)
+    if word in _NOWHERE:
+        return f"{word} <{printable(outcome.address)}>"
     count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
     shown = outcome.parents[:count]
     parents = f" ({', '.join(map(printable, shown))})" if shown else ""

@@ -328,10 +328,17 @@ async def test_caseful_local_part() -> None:
 
 
 async def test_missing_transport_postpones() -> None:
-    world = RoutingWorld("r:\n driver = accept\n transport = nowhere_$local_part\n")
-    assert summary(await world.route("a@b.test")) == [
-        'a@b.test ? transport "nowhere_a" not found in r router'
-    ]
+    world = RoutingWorld("r:\n driver = accept\n transport = ${lc:NoWhere}\n")
+    assert summary(await world.route("a@b.test")) == ['a@b.test ? transport "nowhere" not found in r router']
+
+
+async def test_senders_of_mail_do_not_choose_the_transport() -> None:
+    world = RoutingWorld("r:\n driver = accept\n transport = $local_part\n")
+    routed = await world.route("local@b.test")
+    assert summary(routed) == ["local@b.test ? internal configuration error"]
+    [line] = routed.log
+    assert line.text == "attempt to use tainted value 'local' from '$local_part' for transport"
+    assert line.is_panic
 
 
 @pytest.mark.parametrize(

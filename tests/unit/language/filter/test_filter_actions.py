@@ -7,6 +7,7 @@ import pytest
 from pillarbox.app.configuration import declare_bases
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import is_tainted
 from pillarbox.language.filter.actions import Deliver, End, LogWrite, Mail, Outcome, Pipe, Save
 from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Permissions
@@ -167,12 +168,29 @@ async def test_waiting_runs_a_filter_again_from_the_start() -> None:
     assert len(outcome.actions) == 3
 
 
+def scope_from(sender: str) -> Scope:
+    declare_bases()
+    return empty_scope().with_facet(MessageFacts, MessageFacts("id", sender))
+
+
+def test_strangers_choose_no_file_above_the_folder_and_no_log() -> None:
+    def wants(text: str, sender: str) -> Outcome:
+        return interpret_now(parse_filter(text), scope_from(sender), circumstances(home="/h"))
+
+    for sender, is_refused in (("x", False), ("../.ssh/x", True)):
+        [saved] = wants("save mail/$sender_address", sender).actions
+        assert isinstance(saved, Save) and saved.path == f"/h/mail/{sender}"
+        assert is_tainted(saved.path) == is_refused
+    outcome = wants("logfile /h/$sender_address\nlogwrite x", "x")
+    assert outcome.error == 'failed to open filter log file "/h/x": Tainted filename'
+
+
 def test_an_answer_goes_to_the_reply_address_where_the_filter_says_nothing() -> None:
     declare_bases()
     [said] = run('mail to "Bob <bob@there>"').actions
     [left_open] = run("vacation").actions
     assert isinstance(said, Mail) and isinstance(left_open, Mail)
-    assert addressed(said, empty_scope()) == (said, "Bob <bob@there>")
+    assert addressed(said, empty_scope()) == (said, "bob@there")
     assert addressed(left_open, empty_scope())[1] == BAD_REPLY
     message = Message(b"From: Alice <alice@there>\n", MemoryBody(b""))
     facts = MessageFacts("id", "you@there")
