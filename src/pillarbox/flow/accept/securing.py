@@ -1,8 +1,8 @@
 """TLS with a client: what is wished of the handshake, and what it has come to (Exim chapter 43).
 
-Most configurations wish the same of every client: then it is worked out at load. Where a string or a host list says otherwise, it is asked when the
-handshake is due. Strings with `$tls_in_sni` are expanded again when the client has named the host it wants; that happens inside the handshake, where
-nothing can wait: a lookup there that is not answered from memory leaves the certificate as it is.
+Most configurations wish the same of every client. Where a string or a host list says otherwise, it is asked when the handshake is due.
+A certificate by `$tls_in_sni` is chosen when the client has named the host it wants; that happens inside the handshake, where nothing can
+wait: a lookup there that is not answered from memory leaves the certificate as it is.
 """
 
 from __future__ import annotations

@@ -81,8 +81,6 @@ declare(
         Field("tls_out_cipher_std", "cipher_std", "Standard name of the outgoing cipher suite."),
         Field("tls_out_dane", "dane", "Whether DANE vouched for the server."),
         Field("tls_out_ocsp", "ocsp", "0 to 4: what became of OCSP stapling."),
-        Field("tls_out_ourcert", "ourcert", "The certificate we showed; for ${certextract."),
-        Field("tls_out_peercert", "peercert", "The server's certificate; for ${certextract."),
         Field("tls_out_peerdn", "peerdn", "Distinguished name of the server's certificate.", True),
         Field("tls_out_resumption", "resumption", "Bits that tell how the session was resumed."),
         Field("tls_out_sni", "sni", "The name we asked the server for."),

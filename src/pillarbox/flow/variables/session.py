@@ -63,8 +63,6 @@ declare(
         Field("tls_certificate_verified", "certificate_verified", "Older name of the same."),
         Field("tls_in_ocsp", "ocsp", "0 to 4: what became of OCSP stapling."),
         Field("tls_in_resumption", "resumption", "Bits that tell how the session was resumed."),
-        Field("tls_in_ourcert", "ourcert", "The certificate we showed; for ${certextract."),
-        Field("tls_in_peercert", "peercert", "The client's certificate; for ${certextract."),
         Field("tls_in_peerdn", "peerdn", "Distinguished name of the client's certificate.", True),
         Field("tls_peerdn", "peerdn", "Older name of $tls_in_peerdn.", True),
     ],

@@ -112,6 +112,10 @@ def _secured(origin: Origin, style: LogStyle) -> list[str]:
     parts: list[str] = []
     if origin.tls_cipher and style.shows("tls_cipher"):
         parts.append(f"X={origin.tls_cipher}")
+    if origin.tls_cipher and style.shows("tls_certificate_verified"):
+        parts.append(f"CV={'yes' if origin.tls_verified else 'no'}")
+    if origin.tls_peer_name and style.shows("tls_peerdn"):
+        parts.append(f'DN="{printable(origin.tls_peer_name)}"')
     if origin.tls_sni and style.shows("tls_sni"):
         parts.append(f'SNI="{printable(origin.tls_sni)}"')
     if origin.authenticator:
@@ -127,7 +131,7 @@ def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arriv
         parts.append(f"RT={show_elapsed(arrival.elapsed, style)}")
     found = _MESSAGE_ID.search(message.headers) if style.shows("msg_id") else None
     name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
-    if name.startswith(f"E{envelope.id}@"):  # that one is ours
+    if name.startswith((f"E{envelope.id}@", f"E{envelope.id}.")):  # that one is ours
         if style.shows("msg_id_created"):
             parts.append(f"id*={printable(name)}")
     elif name:

@@ -1,8 +1,8 @@
 """`driver = dovecot` (Exim chapter 37): ask a Dovecot, by its authentication socket, whatever mechanism it knows.
 
-The protocol is lines of words divided by tabs (Dovecot's "authentication protocol", version 1): both say hello, AUTH brings what the client has
-sent, and each answer is CONT (a challenge), OK or FAIL. One connection is made for each exchange; it is closed as soon as there is a verdict, and at the
-latest when its time is over, so a client that just goes away holds nothing.
+The protocol is lines of words divided by tabs (Dovecot's "authentication protocol", version 1): both say hello, AUTH brings what the
+client has sent, and each answer is CONT (a challenge), OK or FAIL. One connection is made for each exchange; it is closed as soon as there
+is a verdict, and at the latest when its time is over, so a client that just goes away holds nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
-from pillarbox.flow.accept.authenticators.judging import JudgedExchange
+from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.facets.session import TlsInFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin

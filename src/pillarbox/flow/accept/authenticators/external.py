@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
-from pillarbox.flow.accept.authenticators.judging import JudgedExchange, bytes_of, text_of
 from pillarbox.flow.accept.authenticators.plaintext import PlaintextClient
+from pillarbox.flow.accept.judging import JudgedExchange, bytes_of, text_of
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
-from pillarbox.flow.accept.authenticators.judging import JudgedExchange
+from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import ForcedFailure

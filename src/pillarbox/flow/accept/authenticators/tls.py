@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
-from pillarbox.flow.accept.authenticators.judging import JudgedExchange
+from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.logins import Step

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from pillarbox.language.expand.certificate import Certificate
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.registry import argument_operator, operator
@@ -14,17 +15,18 @@ from pillarbox.language.expand.registry import argument_operator, operator
 
 @operator("md5", untaints=True)
 def md5(text: str) -> str:
-    return hashlib.md5(octets(text), usedforsecurity=False).hexdigest()
+    digest = hashlib.md5(_bytes(text), usedforsecurity=False).hexdigest()
+    return digest.upper() if isinstance(text, Certificate) else digest
 
 
 @operator("sha1", untaints=True)
 def sha1(text: str) -> str:
-    return hashlib.sha1(octets(text), usedforsecurity=False).hexdigest().upper()
+    return hashlib.sha1(_bytes(text), usedforsecurity=False).hexdigest().upper()
 
 
 @operator("sha256", untaints=True)
 def sha256(text: str) -> str:
-    return hashlib.sha256(octets(text)).hexdigest().upper()
+    return hashlib.sha256(_bytes(text)).hexdigest().upper()
 
 
 @argument_operator("sha2", untaints=True)
@@ -36,6 +38,11 @@ def sha2(text: str, arguments: tuple[str, ...]) -> str:
 def sha3(text: str, arguments: tuple[str, ...]) -> str:
     sizes = {"224": "sha3_224", "256": "sha3_256", "384": "sha3_384", "512": "sha3_512"}
     return _of_size(text, arguments, "sha3", sizes)
+
+
+def _bytes(text: str) -> bytes:
+    """Of a certificate the certificate itself: its fingerprint."""
+    return text.der if isinstance(text, Certificate) else octets(text)
 
 
 def _of_size(text: str, arguments: tuple[str, ...], name: str, sizes: dict[str, str]) -> str:

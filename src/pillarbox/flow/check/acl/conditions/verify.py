@@ -24,7 +24,7 @@ from pillarbox.flow.check.blind import blind_recipient
 from pillarbox.flow.check.csa import csa_status
 from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
 from pillarbox.flow.check.helo import helo_is_true
-from pillarbox.flow.facets.session import VerifyFacts
+from pillarbox.flow.facets.session import TlsInFacts, VerifyFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.template import Template
@@ -90,7 +90,9 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
         case "not_blind":
             return _verify_not_blind(line, state)
         case "certificate":
-            return Reason("no verified certificate", "no verified certificate")
+            tls = state.scope.facet(TlsInFacts)
+            is_good = tls is not None and tls.certificate_verified == 1
+            return None if is_good else Reason("no verified certificate", "no verified certificate")
         case "csa":
             return await _verify_csa(state)
         case "reverse_host_lookup":
