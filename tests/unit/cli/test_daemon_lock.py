@@ -11,9 +11,10 @@ from pillarbox.cli.daemon_lock import LOCK, describe, runs_on_another, take_lock
 def test_another_configuration_or_macro(tmp_path: Path) -> None:
     config = tmp_path / "conf"
     assert not runs_on_another(tmp_path, config, {})
-    lock = take_lock(tmp_path)
+    lock = take_lock(tmp_path, may_be_further=False)
     describe(lock, tmp_path, config, {"SERVER": "server"})
-    os.close(lock)
+    assert take_lock(tmp_path, may_be_further=True).number == 1
+    os.close(lock.descriptor)
     assert int((tmp_path / LOCK).read_text()) == os.getpid()
     assert not runs_on_another(tmp_path, config, {"SERVER": "server"})
     assert runs_on_another(tmp_path, config, {})
