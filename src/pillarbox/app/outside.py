@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pillarbox.app.environment import kept_environment
 from pillarbox.config.model import Config
+from pillarbox.flow.settings import Files
 from pillarbox.flow.settings.environment import Environment as EnvironmentOptions
 from pillarbox.language.expand.items.env import Environment
 from pillarbox.language.match.items import split
@@ -17,6 +18,7 @@ from pillarbox.ports.commands import CommandResult, Commands
 from pillarbox.ports.functions import Functions
 from pillarbox.ports.localwork import LocalWork, WorkRefused
 from pillarbox.ports.passwords import Passwords, PasswordTrouble
+from pillarbox.ports.scan_files import ScanFiles
 from pillarbox.ports.sockets import Sockets, SocketWish, Talk
 
 
@@ -28,6 +30,7 @@ def outside_facts(config: Config) -> dict[type, object]:
         Environment: Environment(variables),
         Commands: LateCommands(variables),
         Sockets: LateSockets(),
+        ScanFiles: LateScanFiles(config.main(Files).spool_directory),
         Passwords: LatePasswords(),
     }
     if options.python_modules:
@@ -58,6 +61,22 @@ class LateSockets:
         from pillarbox.system.sockets import SystemSockets
 
         return await SystemSockets().open(path, timeout=timeout, lifetime=lifetime)
+
+
+class LateScanFiles:
+    def __init__(self, spool_directory: str) -> None:
+        self._spool_directory = spool_directory
+
+    async def keep(self, message_id: str, name: str, data: bytes) -> str:
+        return await self._system().keep(message_id, name, data)
+
+    async def forget(self, message_id: str) -> None:
+        await self._system().forget(message_id)
+
+    def _system(self) -> ScanFiles:
+        from pillarbox.system.scan_files import SpoolScanFiles
+
+        return SpoolScanFiles(self._spool_directory)
 
 
 class LateFunctions:

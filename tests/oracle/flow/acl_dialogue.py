@@ -34,6 +34,7 @@ _RECEPTION = (
     "-allow_unqualified",
     "-local",
     "--local",
+    "-spam_",
 )
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 

@@ -21,7 +21,20 @@ SERVERS: Mapping[str, Mapping[str, str]] = {
     "mailtemp": {"MAIL FROM:": "451 mail later"},
 }
 ADDRESSES = {name: f"10.0.0.{number}" for number, name in enumerate(SERVERS, 31)}
-PEERS: Mapping[str, Mapping[str, str]] = {ADDRESSES[name]: table for name, table in SERVERS.items()}
+SCANNERS = {
+    "10.0.0.60:3310": "clamd",
+    "10.0.0.60:3311": "clamd local",
+    "10.0.0.60:783": "spamd",
+    "10.0.0.60:784": "spamd 30.25",
+    "10.0.0.60:785": "spamd -70",
+    "10.0.0.60:786": "says nonsense",
+    "10.0.0.60:787": "says SPAMD/1.1 0 EX_OK\\r\\n\\r\\n",
+    "10.0.0.60:6001": "sock",
+}
+PEERS: Mapping[str, Mapping[str, str]] = {
+    **{ADDRESSES[name]: table for name, table in SERVERS.items()},
+    **{address: {"speaks": words} for address, words in SCANNERS.items()},
+}
 ZONE = (
     "".join(f"{name}.test MX 10 mx.{name}.test\nmx.{name}.test A {ADDRESSES[name]}\n" for name in SERVERS)
     + """\

@@ -5,7 +5,7 @@ Started by `Town()` as `unshare -mn python -m tests.oracle.flow.town`; requests 
 Commands of ours run in a child that has everything imported already: a start costs a tenth of the usual.
 
 All of 10.0.0.0/8 and 192.0.2.0/24 are addresses of the namespace. A host of `PEERS` answers on port 25 by its table: start of a command → reply
-(`(close)` hangs up, `(wait)` says nothing more). What peers heard stands in the file named in the request for them.
+(`(close)` hangs up, `(wait)` says nothing more); one whose address has a port is a content scanner (scanner_peers.py). What peers heard stands in the file named in the request for them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.oracle.flow import scanner_peers
 from tests.support.dns_server import DnsServer
 
 ROOT = Path(__file__).parents[3]
@@ -171,6 +172,9 @@ async def _serve(zone: str, peers: Mapping[str, Mapping[str, str]], ready: int) 
 
     await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Udp(server), ("127.0.0.1", 53))
     for address, table in peers.items():
+        if ":" in address:
+            await scanner_peers.serve(address, table["speaks"])
+            continue
         await asyncio.start_server(_Peer(table).talk, address, 25)
     os.write(ready, b"+")
     await asyncio.Event().wait()

@@ -10,11 +10,11 @@ from pillarbox.language.expand.template import Template
 class Content(MainOptions):
     """Looking into messages."""
 
-    av_scanner: Template | None = option(
-        default="sophie:/var/run/sophie", doc="The virus scanner for the malware condition.", inert="noted"
+    av_scanner: str = option(
+        default="sophie:/var/run/sophie", doc="The virus scanner for the malware condition."
     )
-    spamd_address: Template | None = option(
-        default="127.0.0.1 783", doc="The SpamAssassin daemons for the spam condition.", inert="noted"
+    spamd_address: str = option(
+        default="127.0.0.1 783", doc="The SpamAssassin daemons for the spam condition."
     )
     local_scan_path: str | None = option(
         default=None, doc="A compiled function that judges every message.", inert="refused"

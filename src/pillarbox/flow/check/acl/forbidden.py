@@ -32,10 +32,12 @@ CONDITIONS = {
     "encrypted": frozenset({"connect"}) | _NOT_SMTP,
     "hosts": _NOT_SMTP,
     "local_parts": _NOT_A_RECIPIENT,
+    "malware": _NO_CONTENT | {"mime"},
     "recipients": _NOT_A_RECIPIENT | {"vrfy"},
     "regex": _NO_CONTENT,
     "sender_domains": _NO_MESSAGE,
     "senders": _NO_MESSAGE,
+    "spam": _NO_CONTENT | {"mime"},
 }
 MODIFIERS = {
     "add_header": _NO_MESSAGE | {"notquit"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -176,6 +176,7 @@ class CheckMemory:
         "lists",
         "queue",
         "rates",
+        "scans",
         "sender_failure",
         "verified",
         "warned",
@@ -183,7 +184,7 @@ class CheckMemory:
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
         self.connection = connection or self
-        self.lists = ListFacts() if connection is None else connection.lists
+        self.lists: ListFacts = ListFacts() if connection is None else connection.lists
         if connection is not None:
             self.lists.sender = self.lists.recipient = ""
         self.controls: set[str] = set()
@@ -194,6 +195,8 @@ class CheckMemory:
         """Warnings that the log has already."""
         self.rates: dict[str, float] = {}
         """What `ratelimit` has measured, by key."""
+        self.scans: dict[str, Any] = {}
+        """What scanners have said of the message, by question."""
         self.verified: dict[object, object] = {}
         """Addresses and how that was asked, and what came of it."""
         self.sender_failure = ""

@@ -24,10 +24,7 @@ CONDITIONS_NOT_YET = frozenset(
         "dkim_signers",
         "dkim_status",
         "dmarc_status",
-        "malware",
         "mime_regex",
-        "regex",
-        "spam",
         "spf",
         "spf_guess",
     ]
