@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pillarbox.app.asking.caller import is_trusted, may_administer
+from pillarbox.app.full_names import full_name_of
 from pillarbox.app.harness import is_test_harness
 from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
@@ -33,7 +34,6 @@ from pillarbox.flow.queue.runner import QueueRun
 from pillarbox.flow.settings import Trust
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
-from pillarbox.language.regex import compile_regex, search
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.system.handed_over import HandedOver
@@ -250,27 +250,13 @@ def caller_of(uid: int, gid: int, mta: Mta) -> Caller:
     unknown = _expanded(trust.unknown_login, mta)
     try:
         entry = pwd.getpwuid(uid)
-        login, full_name = entry.pw_name, _full_name(entry, mta)
+        login, full_name = entry.pw_name, full_name_of(entry, trust, mta.expansion)
     except KeyError:
         login, full_name = unknown or f"uid{uid}", trust.unknown_username or ""
     if unknown and is_test_harness():
         login = unknown
     may = uid == os.geteuid() or is_trusted(mta.config, uid, gid, login)
     return Caller(login, uid, gid, may, full_name)
-
-
-def _full_name(entry: pwd.struct_passwd, mta: Mta) -> str:
-    """What `gecos_pattern` and `gecos_name` make of the comment, else all of it; `&` stands for the login name (Exim 14)."""
-    trust = mta.config.main(Trust)
-    name = entry.pw_gecos.replace("&", entry.pw_name.capitalize())
-    if trust.gecos_pattern is not None and trust.gecos_name is not None:
-        found = search(compile_regex(trust.gecos_pattern), name)
-        if found is None:
-            return name
-        scope = Scope({}, mta.expansion)
-        scope.captures = found
-        return trust.gecos_name.expand_now(scope)
-    return name
 
 
 def _expanded(template: Template | None, mta: Mta) -> str:

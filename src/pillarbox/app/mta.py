@@ -12,6 +12,7 @@ from random import Random, SystemRandom
 
 import msgspec
 
+from pillarbox.app.full_names import names_of_users
 from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.listening import own_addresses
@@ -32,6 +33,7 @@ from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
+from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.rewriting import Rewriting
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
@@ -65,6 +67,7 @@ from pillarbox.flow.settings import (
     SmtpLimits,
     SmtpService,
     Tls,
+    Trust,
 )
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import Site, TransportServices
@@ -189,6 +192,7 @@ class Mta:
         )
         transport_services.note_host_failure = retries.note_soon
         style = config.main(Logging).style
+        transport_services.full_name_of = names_of_users(config.main(Trust), self.expansion)
         self.injection = Injection(world.spool, world.journal, style)
         transport_services.inject = self.injection
         notices = Notices(
@@ -307,6 +311,13 @@ class Mta:
         )
         if arrivals := arrivals_of(config):
             self.policy = msgspec.structs.replace(self.policy, **arrivals)
+        self.injection.complete = OwnMessages(
+            identity.sender_domain,
+            identity.recipient_domain,
+            self.policy.rewriting,
+            self.expansion,
+            world.journal,
+        )
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )

@@ -1,8 +1,8 @@
-"""Messages that we write ourselves (bounces, warnings) enter here: into the spool, then into the fast lane."""
+"""Messages that we write ourselves (bounces, warnings, answers) enter here: into the spool, then into the fast lane."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -16,14 +16,17 @@ from pillarbox.wire.exim.message_log import line_begin
 
 
 class Injection:
-    """`first_delivery` is the fast lane's; it is set by the wiring, since the lane is made of things that inject."""
+    """`first_delivery` is the fast lane's; it is set by the wiring, since the lane is made of things that inject.
+    `complete` is reception's."""
 
-    __slots__ = ("_journal", "_spool", "_style", "first_delivery")
+    __slots__ = ("_journal", "_spool", "_style", "complete", "first_delivery")
 
     def __init__(self, spool: Spool, journal: Journal, style: LogStyle = USUAL) -> None:
         self._spool = spool
         self._style = style
         self._journal = journal
+        self.complete: Callable[[Envelope, Message], Awaitable[tuple[Envelope, Message]]] | None = None
+        """What reception does with messages of this machine's programs: domains where there are none, rewriting."""
         self.first_delivery: Callable[[Queued], None] | None = None
 
     def new_id(self) -> str:
@@ -35,6 +38,8 @@ class Injection:
         """Durable on return. `queue`: the parent's. Raises SpoolFull."""
         if queue:
             envelope = msgspec.structs.replace(envelope, queue=queue)
+        if self.complete is not None:
+            envelope, message = await self.complete(envelope, message)
         queued = await self._spool.accept(envelope, message)
         self._journal.main(line_received(envelope, message, reference=parent_id, style=self._style))
         self._journal.message(

@@ -55,6 +55,7 @@ class TransportServices:
         "authenticators",
         "clock",
         "expansion",
+        "full_name_of",
         "hints",
         "hostname",
         "identities",
@@ -123,10 +124,17 @@ class TransportServices:
         """By name: a transport may hand its job to another. `Transports` sets it."""
         self.routing = routing
         """Finds the hosts that a transport names itself."""
+        self.full_name_of: Callable[[str], str] = _no_name
+        """Login name → what the machine knows as its owner's name. The wiring sets it."""
         self.inject: Inject | None = None
         """Takes messages that transports make. The queue sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
         """(deferral, sender, received at, now): keep the failure of a host whose addresses another host took. The queue sets it."""
+
+
+def _no_name(login: str) -> str:
+    """Without a machine nobody has a name."""
+    return ""
 
 
 def _forget(deferred: Deferred, sender: str | None, received_at: float, now: float) -> None:

@@ -47,6 +47,7 @@ class Desk:
         self.world.services.local_work = self.work
         self.world.services.inject = self.inbox
         self.world.services.login = "mail"
+        self.world.services.full_name_of = {"mail": "Post, Office"}.__getitem__
 
     async def take(
         self, sender: str | None = "alice@far.example", headers: bytes = b"", **more: object
@@ -94,7 +95,7 @@ async def test_an_answer():
         "X-A: 1",
         "X-B: 2",
         "Message-Id: <E1vMXYZ-000000002Lk-1abc@mail.example.org>",
-        "From: mail <mail@mail.example.org>",
+        'From: "Post, Office" <mail@mail.example.org>',
         lines[12],
         "",
         "Hello",
@@ -175,7 +176,7 @@ async def test_a_filters_words_come_before_the_options():
     assert outcome.log_word == ">x@l.example"
     assert [r.address for r in desk.inbox.sent[0][0].recipients] == ["x@l.example", "y@l.example"]
     assert desk.text.endswith(b"\n\nt\nfile bob\n")
-    assert b"\nSender: mail <mail@mail.example.org>\n" in desk.text
+    assert b'\nSender: "Post, Office" <mail@mail.example.org>\n' in desk.text
     assert b"Bcc" not in desk.text
 
 

@@ -5,13 +5,13 @@ Also used for messages that come from local programs.
 
 from __future__ import annotations
 
-import re
 from email.utils import parseaddr
 
 import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.mail import header
+from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.date import format_date
 
 
@@ -35,10 +35,6 @@ class Options(msgspec.Struct, frozen=True):
         parts = [part.strip() for part in before.split("/") if part.strip()]
         domains = [part[7:] for part in parts if part.startswith("domain=")]
         return cls("sender_retain" in parts, domains[0] if domains else None, name if has_name else "")
-
-
-_SYNTAX = re.compile(r"[\x00-\x1f\x7f]")
-_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]+")
 
 
 def fix_up(
@@ -136,20 +132,6 @@ def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: s
     if f"{prefix}date".lower() not in names:
         added.append(f"{prefix}Date: {format_date(now)}\n")
     return block + "".join(added).encode() if added else block
-
-
-def show_sender(name: str, address: str) -> str:
-    """For From: and Sender:. Without a name the address alone, without an address nothing."""
-    name = _SYNTAX.sub("", name)
-    return f"{_phrase(name)} <{address}>" if name and address else address
-
-
-def _phrase(name: str) -> str:
-    """A display name, quoted when it must be (RFC 5322 §3.2.5)."""
-    if _ATOMS.fullmatch(name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -> str:

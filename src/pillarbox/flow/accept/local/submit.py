@@ -15,7 +15,7 @@ from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
-from pillarbox.flow.accept.finish.submission import fix_local, show_sender
+from pillarbox.flow.accept.finish.submission import fix_local
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.rejection import rejected_message
@@ -31,6 +31,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.regex import search
 from pillarbox.mail import header
+from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.taint import plain

@@ -14,6 +14,7 @@ from pillarbox.flow.transport.replying.answer import Answer
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
+from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 
@@ -30,6 +31,7 @@ class Author(msgspec.Struct, frozen=True):
     """Who runs the delivery."""
 
     login: str
+    full_name: str
     hostname: str
     qualify_domain: str
     recipient_domain: str
@@ -109,7 +111,7 @@ def _headers(answer: Answer, original: Message, message_id: str, author: Author,
     extra = answer.headers
     if extra:
         text += extra if extra.endswith("\n") else f"{extra}\n"
-    us = f"{author.login} <{author.login}@{author.qualify_domain}>"
+    us = show_sender(author.full_name, f"{author.login}@{author.qualify_domain}")
     text += f"Message-Id: <E{message_id}@{author.hostname}>\n"
     text += f"Sender: {us}\n" if answer.sender else f"From: {us}\n"
     return text + f"Date: {format_date(now)}\n"

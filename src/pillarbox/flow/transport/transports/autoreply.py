@@ -127,8 +127,10 @@ class _Replying:
     def _author(self) -> Author:
         actor, services = self._prepared.surroundings.actor, self._services
         user = services.identities.user(str(actor.uid)) if actor is not None else None
+        login = (user.name if user is not None else "") or services.login or "mail"
         return Author(
-            login=(user.name if user is not None else "") or services.login or "mail",
+            login=login,
+            full_name=services.full_name_of(login),
             hostname=services.hostname,
             qualify_domain=services.qualify_domain,
             recipient_domain=services.recipient_domain,
