@@ -206,6 +206,8 @@ async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Lin
     try:
         await submit(request, data, caller, mta.policy, mta.accept_services)
     except Refused as error:
+        if error.kind == "space":
+            return Line(str(error), True, True, 1)
         return await _tell(error, request, caller, mta)
     except SpoolFull as error:
         mta.world.journal.panic(f"spool: {error}")

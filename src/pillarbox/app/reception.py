@@ -14,7 +14,17 @@ from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.paths import PathRules, path_reader
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.slowing import Pace
-from pillarbox.flow.settings import Identity, Listening, LocalMail, Logging, SmtpLimits, SmtpService, Trust
+from pillarbox.flow.accept.space import DiskSpace, Place
+from pillarbox.flow.settings import (
+    Files,
+    Identity,
+    Listening,
+    LocalMail,
+    Logging,
+    SmtpLimits,
+    SmtpService,
+    Trust,
+)
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
@@ -71,7 +81,19 @@ def arrivals_of(config: Config) -> dict[str, object]:
         mail, rcpt = limits.smtp_ratelimit_mail, limits.smtp_ratelimit_rcpt
         found["mail_pace"] = Pace.parse(mail) if mail else None
         found["rcpt_pace"] = Pace.parse(rcpt) if rcpt else None
+    if (space := _space_of(config)).places:
+        found["space"] = space
     return found
+
+
+def _space_of(config: Config) -> DiskSpace:
+    files = config.main(Files)
+    places = (
+        Place("spool", files.spool_directory, files.check_spool_space, files.check_spool_inodes),
+        Place("log", str(log_directory_of(config)), files.check_log_space, files.check_log_inodes),
+    )
+    watched = tuple(place for place in places if place.octets or place.inodes)
+    return DiskSpace(places=watched, counts_size=files.smtp_check_spool_space)
 
 
 def repairs_of(config: Config) -> Repairs:

@@ -20,6 +20,7 @@ from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
+from pillarbox.flow.accept.space import DiskSpace
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -88,6 +89,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     habits: Habits = Habits()
     repairs: Repairs = Repairs()
     proxies: Proxies | None = None
+    space: DiskSpace | None = None
+    """None: no room need be left."""
     """`hosts_proxy`."""
     ident: IdentRule | None = None
     """None: nobody is asked (`rfc1413_query_timeout = 0s`)."""

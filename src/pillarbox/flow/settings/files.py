@@ -44,20 +44,14 @@ class Files(MainOptions):
     spool_wireformat: bool = option(default=False, doc="Keep bodies with CRLF, as they came.", inert="noted")
     keep_malformed: Duration = option(default="4d", doc="Keep spool files that cannot be read for this long.")
     check_spool_space: Kilobytes = option(
-        default=10485760, doc="Accept no message with less room for the queue.", inert="noted"
+        default=10485760, doc="Accept no message with less room for the queue."
     )
-    check_spool_inodes: int = option(
-        default=100, doc="Accept no message with fewer inodes for the queue.", inert="noted"
-    )
+    check_spool_inodes: int = option(default=100, doc="Accept no message with fewer inodes for the queue.")
     check_log_space: Kilobytes = option(
-        default=10485760, doc="Accept no message with less room for the logs.", inert="noted"
+        default=10485760, doc="Accept no message with less room for the logs."
     )
-    check_log_inodes: int = option(
-        default=100, doc="Accept no message with fewer inodes for the logs.", inert="noted"
-    )
-    smtp_check_spool_space: bool = option(
-        default=True, doc="Compare SIZE= of MAIL with the room there is.", inert="noted"
-    )
+    check_log_inodes: int = option(default=100, doc="Accept no message with fewer inodes for the logs.")
+    smtp_check_spool_space: bool = option(default=True, doc="Compare SIZE= of MAIL with the room there is.")
 
     def __post_init__(self) -> None:
         if "process_log_path" not in self.given:

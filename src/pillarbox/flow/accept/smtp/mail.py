@@ -16,6 +16,7 @@ from pillarbox.wire.smtp.events import Mail
 OK = Reply(250, "OK", "2.1.0")
 PRDR_OK = Reply(250, "OK, PRDR Requested", "2.1.0")
 TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
+NO_SPACE = Reply(452, "Space shortage, please try later", "4.3.1")
 TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 
 
@@ -43,6 +44,10 @@ async def handle(session: Session, event: Mail) -> None:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
             return
+    if policy.space is not None and (short := policy.space.shortage(event.size or 0)):
+        session.services.journal.main(short)
+        session.reply(NO_SPACE)
+        return
     if sender is not None and "@" not in sender:
         if not await session.may_leave_unqualified(policy.sender_unqualified_hosts):
             session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
