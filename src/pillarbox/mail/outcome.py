@@ -40,6 +40,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False
     """Sent with BDAT (`K` in the log)."""
+    is_prdr: bool = False
+    """The host has said of each recipient what it thinks of the message (`PRDR`)."""
     certificate: str = ""
     """`yes`: TLS, and the host's certificate was verified; `no`: TLS without that (`CV=`); empty: no TLS."""
     peer_name: str = ""

@@ -28,7 +28,7 @@ _LISTS = (
     "serialize_hosts",
     "tls_verify_hosts",
 )
-_WITH_DEFAULT = ("hosts_try_chunking", "tls_try_verify_hosts", "tls_verify_cert_hostnames")
+_WITH_DEFAULT = ("hosts_try_chunking", "hosts_try_prdr", "tls_try_verify_hosts", "tls_verify_cert_hostnames")
 _TEMPLATES = (
     "helo_data",
     "tls_certificate",
@@ -111,6 +111,7 @@ def _manners(
         clear_after_tls_failure=options.tls_tempfail_tryclear,
         auth=auth,
         chunking=is_in["hosts_try_chunking"],
+        prdr=is_in["hosts_try_prdr"],
         pipelining=not is_in.get("hosts_avoid_pipelining"),
         esmtp=not is_in.get("hosts_avoid_esmtp"),
         is_serial=is_in.get("serialize_hosts", False),

@@ -86,7 +86,7 @@ class SmtpOptions(Transport):
     )
     hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
     hosts_try_prdr: HostList | None = option(
-        default="*", doc="A reply for each recipient from these when they offer it.", inert="noted"
+        default="*", doc="A reply for each recipient from these when they offer it."
     )
     hosts_try_fastopen: HostList | None = option(default="*", doc="TCP Fast Open with these.", inert="noted")
     lmtp_ignore_quota: bool = option(default=False, doc="Ask an LMTP host to deliver whatever the quota.")

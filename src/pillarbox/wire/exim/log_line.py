@@ -237,6 +237,8 @@ def _line_delivered(message_id: str, outcome: Delivered, flag: str, style: LogSt
         else address
     )
     line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
+    if outcome.is_prdr:
+        line += " PRDR"
     if outcome.chunking:
         line += " K"
     if outcome.reply is not None and style.shows("smtp_confirmation"):

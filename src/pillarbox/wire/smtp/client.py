@@ -29,8 +29,10 @@ exactly one answer: one that was never let out, because what came before it was 
     if engine.needs_reset: await ask(Rset())                                    # before the next Mail
     await ask(Quit())
 
-With CHUNKING the message goes as `Bdat(chunk, is_last)` in place of Data, once the recipients' answers are in; the last one is answered
-as Content too.
+With CHUNKING the message goes as `Bdat(chunk, is_last)` in place of Data; the last one is answered as Content too. LMTP, and a peer without
+PIPELINING, must have answered the recipients before the first; otherwise a message may be refused whole that had no recipient.
+
+With PRDR a 353 to Content means that one Content for each accepted recipient follows, and one for all.
 
 When every recipient was refused and the peer says 354 nevertheless, the engine ends the empty message by itself and Data's answer is the
 final reply. Replies are bounded and strict (`pillarbox.wire.smtp.replies`); BadReply means that the connection is of no more use.
@@ -220,7 +222,10 @@ class ClientEngine:
             raise OutOfOrder(f"{type(command).__name__} has no place now")
 
     def _may_send_chunk(self) -> bool:
-        """Which recipients were accepted must be known before the first chunk, since the octets follow it at once."""
+        """Which recipients were accepted must be known before the first chunk, since the octets follow it at once; but a peer that takes
+        commands together can sort that out by itself, unless it has a reply for each of them."""
+        if self.is_pipelining and not self._lmtp and not self._has_data:
+            return self._has_rcpt
         is_answered = not any(isinstance(one, Mail | Rcpt) for one in self._outstanding)
         is_answered = is_answered and not any(isinstance(one, Mail | Rcpt) for one, _ in self._queue)
         return is_answered and bool(self.accepted) and (not self._has_data or self._writer is not None)
@@ -308,8 +313,7 @@ class ClientEngine:
                     self._end_transaction()
                     self._drop(reply, (Rcpt, Data))
             case Content():
-                if not any(isinstance(one, Content) for one in self._outstanding):
-                    self._has_mail = self._is_chunk_refused
+                self._take_of_content(command, reply)
             case Bdat():
                 self._is_chunk_refused = self._is_chunk_refused or not is_accepted
             case Helo() | Connect():
@@ -320,6 +324,12 @@ class ClientEngine:
                 self._is_auth_open = reply.code == 334
             case Quit():
                 self.is_closed = True
+
+    def _take_of_content(self, content: Content, reply: Reply) -> None:
+        if reply.code == 353 and not (self._lmtp or content.address):
+            self._outstanding.extend((*(Content(address) for address in self.accepted), Content()))
+        elif not any(isinstance(one, Content) for one in self._outstanding):
+            self._has_mail = self._is_chunk_refused
 
     def _opens_content(self, reply: Reply) -> bool:
         """Whether Data's answer must wait: a 354 for no recipient at all is ended by an empty message (RFC 2920 §3.1)."""

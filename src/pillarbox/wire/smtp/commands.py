@@ -155,6 +155,8 @@ def _mail(mail: Mail, offered: Extensions) -> str:
         words.append(f"ENVID={_token(mail.envid)}")
     if offered.auth and mail.auth is not None:
         words.append(f"AUTH={'<>' if mail.auth == '<>' else encode_xtext(mail.auth)}")
+    if offered.prdr and mail.prdr:
+        words.append("PRDR")
     return " ".join(words)
 
 

@@ -28,6 +28,7 @@ class Manners(msgspec.Struct, frozen=True):
     auth: str = "no"
     """`no`, `try`, `require`."""
     chunking: bool = True
+    prdr: bool = True
     pipelining: bool = True
     esmtp: bool = True
     is_serial: bool = False

@@ -39,6 +39,7 @@ class HostRun:
         "_deferred",
         "_failed",
         "_habits",
+        "_has_more",
         "_job",
         "_keys",
         "_message_notes",
@@ -68,6 +69,8 @@ class HostRun:
         self._untold: list[str] = []
         """Lines about recipients that were deferred, should another host be tried."""
         self._skipped: list[tuple[str, RetryHint]] = []
+        self._has_more = False
+        """The host has taken as many as it would at once, and may have the others next."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
@@ -89,6 +92,8 @@ class HostRun:
             try:
                 if not await self._try(target):
                     continue
+                while self._has_more:
+                    await self._try(target)
                 tried_in_all += 1
                 tried += 0 if is_expired else 1
             except Crowded:
@@ -128,13 +133,12 @@ class HostRun:
 
     async def _try(self, target: Target) -> bool:
         """False: passed over, because another message has just found that the host does not work."""
-        pending = self._pending()
+        pending, self._has_more = self._pending(), False
         try:
             manners = await self._habits.manners_for(target)
         except (ExpansionDeferred, ExpansionFailed) as error:
             self._defer(pending, Trouble("host", str(error)), target, None)
             return True
-        parcel = self._pack([self._job.assignments[index] for index in pending])
         key = self._keep_key(target, manners)
         is_forced = self._job.is_forced
         session = await self._services.keep.take(key, is_serial=manners.is_serial, is_careful=not is_forced)
@@ -144,7 +148,7 @@ class HostRun:
             if hint is not None:
                 self._skipped.append(hint)
                 return False
-            is_in_keep = await self._talk(target, manners, parcel, pending, key, session)
+            is_in_keep = await self._talk(target, manners, pending, key, session)
         finally:
             if not is_in_keep:
                 self._services.keep.drop(key)
@@ -154,16 +158,15 @@ class HostRun:
         self,
         target: Target,
         manners: Manners,
-        parcel: Parcel,
         pending: list[int],
         key: Hashable,
         kept: object,
     ) -> bool:
         """Over the kept session, or a new one when there is none or it has grown stale. Whether the session went back to the keep."""
         if isinstance(kept, Session):
-            carried = await carry(kept, parcel, manners, self._habits)
+            part, carried = await self._carry(kept, manners, pending)
             if carried.trouble is None or not carried.trouble.may_be_stale:
-                self._take(pending, carried, kept)
+                self._take(part, carried, kept, len(part) < len(pending))
                 return await self._put_away(key, kept, carried)
             kept.close()
         opened = await self._open(target, manners)
@@ -172,9 +175,18 @@ class HostRun:
             self._services.keep.note_silence(key)
             return False
         self._services.keep.note_answer(key)
-        carried = await carry(opened, parcel, manners, self._habits)
-        self._take(pending, carried, opened)
+        part, carried = await self._carry(opened, manners, pending)
+        self._take(part, carried, opened, len(part) < len(pending))
         return await self._put_away(key, opened, carried)
+
+    async def _carry(
+        self, session: Session, manners: Manners, pending: list[int]
+    ) -> tuple[list[int], Carried]:
+        """To as many of them as the host takes in one transaction (RFC 9422, RCPTMAX)."""
+        limit = session.limit("RCPTMAX")
+        part = pending[:limit] if limit else pending
+        parcel = self._pack([self._job.assignments[index] for index in part])
+        return part, await carry(session, parcel, manners, self._habits)
 
     async def _open(self, target: Target, manners: Manners) -> Session | Trouble:
         """Connected, greeted, secure and logged in, as wished."""
@@ -196,6 +208,7 @@ class HostRun:
         """Keep the session for the next message when it is in order; whether it was."""
         engine, limit = session.engine, self._habits.connection_max_messages
         is_worn = 0 < limit <= session.messages or engine.is_closed
+        is_worn = is_worn or 0 < session.limit("MAILMAX") <= session.messages
         if carried.trouble is not None and carried.trouble.concern != "message":
             session.close()
         elif is_worn or not engine.is_idle or engine.is_content_open:
@@ -205,7 +218,7 @@ class HostRun:
             return True
         return False
 
-    def _take(self, pending: list[int], carried: Carried, session: Session) -> None:
+    def _take(self, pending: list[int], carried: Carried, session: Session, has_more: bool) -> None:
         """Turn what the host said into outcomes."""
         target = session.target
         left: list[int] = []
@@ -214,8 +227,12 @@ class HostRun:
             if verdict is None:
                 left.append(index)
                 continue
-            self._take_verdict(index, verdict, session, carried.is_chunked, is_additional=not is_first)
+            self._take_verdict(index, verdict, session, carried, is_additional=not is_first)
             is_first = is_first and not verdict.reply.is_positive
+        if carried.trouble is None or carried.trouble.is_permanent:
+            self._has_more = has_more
+        elif has_more:
+            left += [index for index in self._pending() if index not in pending]
         if carried.trouble is not None:
             self._take_trouble(left, carried.trouble, target, session)
         if carried.trouble is None or carried.trouble.concern == "message":
@@ -228,7 +245,7 @@ class HostRun:
             hints.forget_retry(target.key)
 
     def _take_verdict(
-        self, index: int, verdict: Verdict, session: Session, is_chunked: bool, *, is_additional: bool
+        self, index: int, verdict: Verdict, session: Session, carried: Carried, *, is_additional: bool
     ) -> None:
         assignment = self._job.assignments[index]
         host, reply = session.target.remote, verdict.reply
@@ -240,7 +257,8 @@ class HostRun:
                 reply=reply,
                 security=session.security,
                 is_reused=session.messages > 1,
-                chunking=is_chunked,
+                chunking=carried.is_chunked,
+                is_prdr=carried.is_prdr,
                 is_additional=is_additional,
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),

@@ -62,6 +62,10 @@ class Session:
             self._security = Security(cipher, certificate, self.authenticator, peer)
         return self._security
 
+    def limit(self, name: str) -> int:
+        """What the host has said that it takes (RFC 9422); 0: nothing."""
+        return dict(self.engine.extensions.limits).get(name, 0) if self.engine.extensions.limits else 0
+
     async def ask(self, *commands: Command) -> list[Answer]:
         """One answer for each command. Raises Lost."""
         engine = self.engine

@@ -30,6 +30,9 @@ from pillarbox.wire.smtp.events import Data, Mail, Rcpt, Rset
 NEWLINE = b"\n"
 _BDAT_SIZE = 256 * 1024
 """Octets of one chunk in BDAT."""
+_EARLY = 64 * 1024
+"""A message up to this size goes out with its envelope, before anybody knows whether a recipient will be accepted."""
+_CONTENT = "end of data"
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -74,12 +77,23 @@ class Carried(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict | None, ...]
     trouble: Trouble | None = None
     is_chunked: bool = False
+    is_prdr: bool = False
 
 
 class _State:
     """What is known so far."""
 
-    __slots__ = ("filter_work", "is_chunked", "last_command", "parcel", "session", "stage", "verdicts")
+    __slots__ = (
+        "filter_work",
+        "is_chunked",
+        "is_early",
+        "is_prdr",
+        "last_command",
+        "parcel",
+        "session",
+        "stage",
+        "verdicts",
+    )
 
     def __init__(self, session: Session, parcel: Parcel) -> None:
         self.session = session
@@ -87,6 +101,9 @@ class _State:
         self.verdicts: list[Verdict | None] = [None] * len(parcel.rcpts)
         self.stage = "MAIL"
         self.is_chunked = False
+        self.is_early = False
+        """The content went with the envelope."""
+        self.is_prdr = False
         self.last_command = "DATA"
         self.filter_work: CommandWork | None = None
 
@@ -107,7 +124,7 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
     except ValueError as error:
         trouble = Trouble("message", str(error), Reply(553, str(error), "5.6.7"), is_permanent=True)
     session.messages += 1
-    return Carried(tuple(state.verdicts), trouble, state.is_chunked)
+    return Carried(tuple(state.verdicts), trouble, state.is_chunked, state.is_prdr)
 
 
 def _unfit(state: _State) -> Trouble | None:
@@ -124,17 +141,29 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     if engine.needs_reset:
         await session.ask(Rset())
     state.is_chunked = manners.chunking and engine.extensions.chunking and state.filter_work is None
+    state.is_early = (
+        state.is_chunked and engine.is_pipelining and not habits.lmtp and parcel.message.size <= _EARLY
+    )
+    state.is_prdr = manners.prdr and engine.extensions.prdr and len(parcel.rcpts) > 1
     commands: list[Command] = [_mail(state), *parcel.rcpts]
     if not state.is_chunked:
         commands.append(Data())
     try:
-        mail, *answers = await session.ask(*commands)
+        for command in commands:
+            engine.send(command)
+        if state.is_early:
+            engine.send(Bdat(b"".join(parcel.chunks()), is_last=True))
+        mail, *answers = await session.answers(len(commands), session.timeout)
     except Lost as lost:
         return _lost_in_envelope(state, lost)
     trouble = _judge_envelope(state, mail, answers)
     if trouble is not None or not engine.accepted:
+        if state.is_early and not engine.is_closed:
+            await session.answers(1, habits.final_timeout)
         return trouble
-    if state.is_chunked:
+    if state.is_early:
+        pass
+    elif state.is_chunked:
         refused = await _send_chunks(state)
         if refused is not None:
             return refused
@@ -143,7 +172,7 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
         await session.write_message(await _content(state), habits.data_timeout)
     else:
         return message_refusal(f"{_pipelined(state)}DATA", answers[-1].reply, "data_4xx")
-    state.stage = "end of data"
+    state.stage = _CONTENT
     return await _judge_content(state, habits)
 
 
@@ -205,7 +234,7 @@ async def _send_chunks(state: _State) -> Trouble | None:
         if pending and len(pending) + len(chunk) > _BDAT_SIZE:
             [answer] = await state.session.ask(Bdat(pending, is_last=False))
             if not answer.reply.is_positive:
-                return message_refusal("BDAT", answer.reply, "data_4xx")
+                return message_refusal("sending data block", answer.reply, "data_4xx")
             pending = chunk
         else:
             pending = pending + chunk if pending else chunk
@@ -220,8 +249,11 @@ async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
     if not habits.lmtp:
         [answer] = await state.session.answers(1, habits.final_timeout)
         reply = answer.reply
+        if reply.code == 353 and state.is_prdr:
+            return await _judge_each(state, habits)
+        state.is_prdr = False
         if not reply.is_positive:
-            return message_refusal("end of data", reply, "data_4xx")
+            return message_refusal(_content_words(state), reply, "data_4xx")
         state.verdicts = [verdict or Verdict(reply) for verdict in state.verdicts]
         return None
     trouble: Trouble | None = None
@@ -235,6 +267,24 @@ async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
         text = "" if reply.is_positive else f"LMTP error after {state.last_command}: {reply.as_said}"
         state.verdicts[index] = Verdict(reply, text, "data_4xx", is_of_content=True)
     return trouble
+
+
+async def _judge_each(state: _State, habits: Habits) -> Trouble | None:
+    """PRDR: a reply for each recipient that was accepted, then one for all, which has the last word."""
+    count = len(state.session.engine.accepted)
+    *answers, last = await state.session.answers(count + 1, habits.final_timeout)
+    if not last.reply.is_positive:
+        return message_refusal(_content_words(state), last.reply, "data_4xx")
+    waiting = [index for index, verdict in enumerate(state.verdicts) if verdict is None]
+    for index, answer in zip(waiting, answers, strict=True):
+        reply = answer.reply
+        text = "" if reply.is_positive else f"PRDR error after {state.last_command}: {reply.as_said}"
+        state.verdicts[index] = Verdict(reply, text, "data_4xx", is_of_content=True)
+    return None
+
+
+def _content_words(state: _State) -> str:
+    return f"pipelined {_CONTENT}" if state.is_early else _CONTENT
 
 
 def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
@@ -261,17 +311,20 @@ def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
 
 def _lost(state: _State, lost: Lost) -> Trouble:
     """Behind the message the silence may be about it; elsewhere it is about the host (Exim 49.1.1)."""
-    if state.stage != "end of data":
+    if state.stage != _CONTENT:
         return lost.after(state.stage, may_be_stale=state.stage == "MAIL")
-    stage = f"end of data ({state.session.written} bytes written)"
-    return lost.after(state.stage, "host" if lost.error == "malformed" else "message", plain_stage=stage)
+    stage = f"{_CONTENT} ({state.session.written} bytes written)"
+    return lost.after(
+        _content_words(state), "host" if lost.error == "malformed" else "message", plain_stage=stage
+    )
 
 
 def _mail(state: _State) -> Mail:
     parcel = state.parcel
+    mail = replace(parcel.mail, prdr=True) if state.is_prdr else parcel.mail
     if parcel.login and (parcel.login_is_forced or state.session.authenticator):
-        return replace(parcel.mail, auth=parcel.login)
-    return parcel.mail
+        return replace(mail, auth=parcel.login)
+    return mail
 
 
 def _mail_words(state: _State) -> str:
