@@ -14,7 +14,6 @@ _NUMBERS = {
     "refused": 111,
     "timeout_connect": 110,
     "timeout": 110,
-    "timeout_DNS": -36,
     "unreachable": 113,
     "lost_connection": -18,
     "tls_required": -38,
@@ -25,7 +24,12 @@ _NUMBERS = {
     "mail_4xx": -45,
     "data_4xx": -46,
     "auth_failed": -42,
-    "lookup": -53,
+    "lookup": -32,
+    "dns": -36,
+    "missing_mx": -55,
+    "redirect_data": -17,
+    "expansion": -1,
+    "routing": -53,
     "": 0,
 }
 _LETTERS = {"MX": 77, "A": 65}

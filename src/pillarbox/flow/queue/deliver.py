@@ -393,7 +393,7 @@ def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome
                 router=router,
                 reason=postponed.reason,
                 retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
-                error="lookup",
+                error=postponed.error,
                 is_frozen=postponed.is_frozen,
                 is_unlogged=postponed.is_unlogged,
                 is_hidden=candidate.is_hidden,

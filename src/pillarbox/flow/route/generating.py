@@ -141,7 +141,8 @@ def kind_of_path(path: str) -> str:
 
 def data_error(router: Redirect, visit: Visit, why: str) -> Postponed:
     """Wrong redirection data: the address waits until somebody has mended them."""
-    return router.postpone(visit, f"error in redirect {'data' if router.file is None else 'file'}: {why}")
+    where = "data" if router.file is None else "file"
+    return router.postpone(visit, f"error in redirect {where}: {why}", error="redirect_data")
 
 
 def _is_among(address: str, candidates: tuple[Candidate, ...]) -> bool:

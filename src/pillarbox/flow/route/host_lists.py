@@ -120,9 +120,9 @@ class HostFinder:
             case "fail":
                 return Refused(plain_reason(text))
             case "defer":
-                return self.router.postpone(self.visit, text)
+                return self.router.postpone(self.visit, text, error="lookup")
             case "freeze":
-                return self.router.postpone(self.visit, text, is_frozen=True)
+                return self.router.postpone(self.visit, text, is_frozen=True, error="lookup")
 
 
 def shuffled(items: list[HostItem | Divider], visit: Visit) -> list[HostItem]:

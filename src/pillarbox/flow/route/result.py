@@ -162,6 +162,9 @@ class Postponed(msgspec.Struct, frozen=True):
     retry_keys: tuple[str, ...] = ()
     is_frozen: bool = False
     """The message is to be frozen: only an administrator can mend this (`self = freeze`, `host_find_failed = freeze`)."""
+    error: str = "routing"
+    """For the retry hints: `lookup` (a host that the route names is not found, which retry rules can ask for), `dns`, `missing_mx`,
+    `redirect_data`, `expansion`."""
     children: tuple[Candidate | Assignment, ...] = ()
     """As for Refused, before `:defer:`."""
     is_unlogged: bool = False

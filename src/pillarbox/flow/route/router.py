@@ -388,8 +388,11 @@ class Router(Driver, family="router"):
             kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
             raise kind(f'{self.name} router failed to expand {what}"{template.source}": {error}') from None
 
-    def postpone(self, visit: Visit, text: str, *, peer: str = "", is_frozen: bool = False) -> Postponed:
-        return Postponed(Reason(text, peer), (self.retry_key(visit),), is_frozen)
+    def postpone(
+        self, visit: Visit, text: str, *, peer: str = "", is_frozen: bool = False, error: str = "routing"
+    ) -> Postponed:
+        """`error`: for the hints, as in Postponed."""
+        return Postponed(Reason(text, peer), (self.retry_key(visit),), is_frozen, error)
 
     def retry_key(self, visit: Visit) -> str:
         """`R:domain`, or `R:local@domain` when the answer depends on the local part (Exim 15, `retry_use_local_part`)."""
@@ -401,7 +404,7 @@ class Router(Driver, family="router"):
         """A host lookup cannot say now: `pass_on_timeout`. `detail`: what is not for the log."""
         if self.pass_on_timeout:
             return Passed(self.pass_router)
-        return msgspec.structs.replace(self.postpone(visit, text), detail=detail)
+        return msgspec.structs.replace(self.postpone(visit, text, error="dns"), detail=detail)
 
     async def routed_to_self(self, visit: Visit, hostname: str, *, is_mx: bool = False) -> RouteResult | None:
         """The first host is this machine: what `self` says; None for `send`. `is_mx`: an MX record said so."""

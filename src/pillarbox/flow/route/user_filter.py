@@ -72,7 +72,8 @@ async def _write_logs(router: Redirect, wanted: Sequence[actions.Action], visit:
 
 
 def _data_error(router: Redirect, visit: Visit, why: str) -> Postponed:
-    return router.postpone(visit, f"error in filter {'data' if router.file is None else 'file'}: {why}")
+    where = "data" if router.file is None else "file"
+    return router.postpone(visit, f"error in filter {where}: {why}", error="redirect_data")
 
 
 def _ended(

@@ -77,7 +77,7 @@ class DnsLookup(Router, driver="dnslookup"):
             if not isinstance(result, Declined) or result.message:
                 return result if name == domain else self._with_full_name(visit, name)
         if self.fail_defer_domains is not None and await self.fail_defer_domains.matches(domain, visit.scope):
-            return self.postpone(visit, _DEFER_REQUESTED)
+            return self.postpone(visit, _DEFER_REQUESTED, error="missing_mx")
         return result
 
     def _names(self, visit: Visit) -> Iterator[str]:

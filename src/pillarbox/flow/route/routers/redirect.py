@@ -168,7 +168,8 @@ class Redirect(Router, driver="redirect"):
         except ForcedFailure:
             return ""
         except (ExpansionDeferred, ExpansionFailed) as error:
-            raise Stop(self.postpone(visit, f'failed to expand "{source.source}": {error}')) from None
+            text = f'failed to expand "{source.source}": {error}'
+            raise Stop(self.postpone(visit, text, error="expansion")) from None
         if self.data is not None:
             return text
         return await read_redirection(text, visit, await self.actor(visit), self._checks(visit)) or ""
