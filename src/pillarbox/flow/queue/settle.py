@@ -318,11 +318,18 @@ class _Settling:
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
         is_frozen = bool(self.events)
         next_at = float("inf") if is_frozen else self.next_at
-        events.append(Attempted(self.now, 0.0 if is_frozen else next_at))
+        if events or is_frozen or not self._is_untouched():
+            events.append(Attempted(self.now, 0.0 if is_frozen else next_at))
         events.extend(self.events)
         if not is_frozen:
             events.extend(await self._warnings())
         return Settlement(False, False, next_at, tuple(events), tuple(self.lines))
+
+    def _is_untouched(self) -> bool:
+        """Tried before, and nothing was tried now: that is not worth writing a file for, of which a run may pass a hundred thousand."""
+        return self.queued.progress.attempts > 0 and all(
+            isinstance(o, Deferred) and o.error == SKIPPED for o in self.pending
+        )
 
     async def _warnings(self) -> list[Event]:
         try:

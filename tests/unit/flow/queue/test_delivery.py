@@ -509,6 +509,24 @@ async def test_a_new_message_waits_for_the_host_that_an_old_one_found_down():
     assert w.side.due.next_at() == w.hints.retries["T:mx.remote.example:192.0.2.1"].next_try
 
 
+async def test_a_message_that_was_passed_over_need_not_be_written_again():
+    """A run through a hundred thousand messages for a dead host is not a hundred thousand files."""
+    network = ScriptedNetwork({"192.0.2.1": [DialError("refused", "Connection refused")]})
+    hosts = (Host("mx.remote.example", ("192.0.2.1",)),)
+    w = World(
+        lambda c: assigned(c, "smtp", hosts=hosts),
+        {"smtp": Smtp(name="smtp")},
+        retry="* * F,4d,15m",
+        network=network,
+    )
+    queued = await w.accept("a@remote.example")
+    await w.deliver(queued)
+    state = await w.spool.claim(queued.id)
+    settlement = await w.side.delivery.attempt(state, AGAIN)
+    assert not settlement.is_complete and settlement.events == ()
+    assert settlement.next_at == w.hints.retries["T:mx.remote.example:192.0.2.1"].next_try
+
+
 async def test_a_message_older_than_its_rule_has_one_last_try():
     refused = DialError("refused", "Connection refused")
     network = ScriptedNetwork({"192.0.2.1": [refused, refused]})
