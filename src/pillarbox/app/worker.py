@@ -172,7 +172,13 @@ class Worker:
         self._servers.append(server)
 
     def _smtp(self, connection: SocketConnection, is_tls: bool) -> SmtpSession:
-        return SmtpSession(connection, self.mta.policy, self.mta.accept_services, is_tls=is_tls)
+        return SmtpSession(
+            connection,
+            self.mta.policy,
+            self.mta.accept_services,
+            is_tls=is_tls,
+            connections=self._smtp_limits.in_all(),
+        )
 
     def _lmtp(self, connection: SocketConnection, is_tls: bool) -> SmtpSession:
         return SmtpSession(connection, self.mta.lmtp_policy, self.mta.accept_services, is_tls=is_tls)
@@ -270,13 +276,13 @@ class Worker:
                 await asyncio.gather(*(mta.retire() for mta in (*self._former, self.mta)))
         except TimeoutError:
             self.world.journal.main("deliveries in flight were cut off by the end of the daemon")
+        self._mailboxes.close()
         await self.world.stop()
 
     async def _end_sessions(self, grace: float) -> None:
         """Those between messages are told at once; those inside one get some time, and are told when it is over."""
         farewell = Reply(
             421, f"{self.mta.policy.primary_hostname}: Service not available, closing connection", "4.3.2"
-        self._mailboxes.close()
         )
         for service in self._services:
             for task, session in list(service.tasks.items()):

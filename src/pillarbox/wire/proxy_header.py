@@ -29,6 +29,8 @@ class Proxied(msgspec.Struct, frozen=True):
     client_port: int = 0
     server: str = ""
     server_port: int = 0
+    is_own: bool = False
+    """It says that it speaks for itself (LOCAL)."""
 
 
 def read_proxy_header(data: bytes) -> tuple[Proxied, int] | None:
@@ -53,19 +55,16 @@ def _read_1(line: str) -> Proxied:
         return Proxied()
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
         raise BadProxyHeader("malformed")
-    version = 4 if words[1] == "TCP4" else 6
-    client, server = (_address(word, version) for word in words[2:4])
+    client, server = map(_address, words[2:4])
     return Proxied(client, _port(words[4]), server, _port(words[5]))
 
 
-def _address(text: str, version: int) -> str:
+def _address(text: str) -> str:
+    """Of whatever family: Exim does not look either."""
     try:
-        found = ipaddress.ip_address(text)
+        return str(ipaddress.ip_address(text))
     except ValueError:
         raise BadProxyHeader("no address") from None
-    if found.version != version:
-        raise BadProxyHeader("an address of another family")
-    return str(found)
 
 
 def _port(text: str) -> int:
@@ -81,7 +80,7 @@ def _read_2(data: bytes) -> tuple[Proxied, int] | None:
     if len(data) < 16 + length:
         return None
     if kind & 15 == 0:  # LOCAL: a health check
-        return Proxied(), 16 + length
+        return Proxied(is_own=True), 16 + length
     if kind & 15 != 1 or family not in _SIZES or length < _SIZES[family][1]:
         raise BadProxyHeader("unknown command or family")
     size = _SIZES[family][0]

@@ -90,11 +90,14 @@ _NOISE = (
     (re.compile(r"lost while reading message data \(\w+( \w+)?\)"), "lost while reading message data"),
     (re.compile(r"(^|(?<=\] ))ID\d* (?=notquit|SMTP connection from)", re.MULTILINE), ""),
     (re.compile(r"\bD=[\d.hms]+"), "D=TIME"),
+    (re.compile(r"(?<=connection count = )\d+"), "N"),
     (re.compile(r"\b([DR]T|QT)=[\d.hms]+"), r"\1=TIME"),
     (re.compile(r"<\d+\.[0-9A-Za-z.]+@[^>]*>(?= CHALLENGE)"), "CHALLENGE"),
 )
 _TIMES = re.compile(r"^(-received_time_usec|-received_time_complete|-pillarbox) .*\n", re.MULTILINE)
 _ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ", re.MULTILINE)
+_MARKED = re.compile(r"^--(?=(host_address|host_auth|auth_id|interface_address|ident|received_protocol)\b)")
+"""Taint is another matter."""
 _SECONDS = re.compile(r"^\d{9,10} (\d)$", re.MULTILINE)
 _ONLY_EXIMS = (
     "-tls_resumption",
@@ -105,6 +108,7 @@ _ONLY_EXIMS = (
     "-active_hostname",
     "-host_lookup_failed",
     "--auth_sender",
+    "-local",
 )
 """Items of -H files that nothing here asks for after the reception."""
 _DELETED = re.compile(r"\d{3,}\* ")
@@ -233,11 +237,7 @@ def _plain_spool(text: str) -> str:
         while last < len(lines) and lines[last].startswith("-"):
             last += 1
         lines[first:last] = sorted(
-            line.replace("--host_address", "-host_address").replace(
-                "--interface_address", "-interface_address"
-            )
-            for line in lines[first:last]
-            if not line.startswith(_ONLY_EXIMS)
+            _MARKED.sub("-", line) for line in lines[first:last] if not line.startswith(_ONLY_EXIMS)
         )
     lines = [line for line in lines if not _DELETED.match(line)]
     return "\n".join(lines)
@@ -325,8 +325,9 @@ class Dialogue:
         self._last = ""
         self._is_in_data = False
 
-    def hold(self, script: str) -> str:
-        self._await()
+    def hold(self, script: str, *, speaks_first: bool = False) -> str:
+        if not speaks_first:
+            self._await()
         for line in script.splitlines():
             line = _REPEATED.sub(lambda found: found[1] * int(found[2]), line)
             self._perform(_BASE64.sub(lambda found: base64.b64encode(_meant(found[1])).decode(), line))
@@ -446,6 +447,17 @@ def talk(
     return place.see(_plain_transcript(_STDERR_LOG.sub("", replies)))
 
 
+def submit(program: Program, place: Place, arguments: Sequence[str], message: str) -> Seen:
+    """A command that takes a message; the exit code and what it says stand for the replies."""
+    text = _REPEATED.sub(lambda found: found[1] * int(found[2]), message.replace("\\\n", ""))
+    words = [*program.words, "-C", str(place.file), "-odq", *arguments]
+    ended = subprocess.run(
+        words, input=_meant(text), capture_output=True, env=_ENVIRONMENT, timeout=PATIENCE, check=False
+    )
+    said = (ended.stdout + ended.stderr).decode("utf-8", "surrogateescape")
+    return place.see(f"exit {ended.returncode}\n{_STDERR_LOG.sub('', said)}")
+
+
 class Daemon:
     """One of the two, listening on a loopback port; end it by `stop`."""
 
@@ -483,12 +495,12 @@ class Daemon:
                 raise RuntimeError(f"the daemon does not listen: {errors.decode()}")
             time.sleep(0.05)
 
-    def talk(self, script: str, *, source: str = "127.0.0.1") -> str:
+    def talk(self, script: str, *, source: str = "127.0.0.1", speaks_first: bool = False) -> str:
         """What was said; logs and spool are those of the place, for all scripts together."""
         sock = socket.create_connection(("127.0.0.1", self._port), PATIENCE, (source, 0))
         wire = Wire(sock.fileno(), -1, sock)
         try:
-            return _plain_transcript(Dialogue(wire).hold(script))
+            return _plain_transcript(Dialogue(wire).hold(script, speaks_first=speaks_first))
         finally:
             wire.drop()
 

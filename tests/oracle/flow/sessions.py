@@ -6,6 +6,9 @@ A file is blocks, each below a line that begins with `==`:
     == host NAME       a script (see dialogue.py) held over -bs, as the host 192.0.2.1
     == local NAME      the same, as a program on this machine
     == daemon NAME     held with a listening daemon, which all of them below one configuration share
+    == submit NAME     a message given to a command: its arguments in the first line, the message below, with \\r, \\t, \\0 and \\xNN
+                       meant and {A*500} standing for 500 times A; a line end that is not meant has a backslash in front
+    == daemonproxy NAME    the same, but the client speaks first
 
 Each host and local scenario has a sandbox of its own. Lines of a file that begin with `==#` are comments.
 """
@@ -16,7 +19,7 @@ import re
 from pathlib import Path
 
 import msgspec
-from tests.oracle.flow.dialogue import Daemon, Place, Program, Seen, free_ports, talk
+from tests.oracle.flow.dialogue import Daemon, Place, Program, Seen, free_ports, submit, talk
 
 FOLDER = Path(__file__).parent / "sessions"
 _BLOCK = re.compile(r"^== ?(\w+) ?(.*)\n", re.MULTILINE)
@@ -26,7 +29,7 @@ AS_HOST = ("-oMa", "[192.0.2.1]:4711", "-oMt", "")
 class Scenario(msgspec.Struct, frozen=True):
     name: str
     kind: str
-    """`host`, `local` or `daemon`."""
+    """`host`, `local`, `submit`, `daemon` or `daemonproxy`."""
     configuration: str
     scripts: tuple[tuple[str, str], ...]
     """(name, script): one, but for a daemon."""
@@ -47,7 +50,7 @@ def read(path: Path) -> list[Scenario]:
             configuration, number = block, number + 1
             continue
         full = f"{path.stem}-{kind}-{name}"
-        if kind != "daemon":
+        if not kind.startswith("daemon"):
             found.append(Scenario(full, kind, configuration, ((name, block),)))
         elif found and found[-1].kind == kind and found[-1].configuration == configuration:
             found[-1] = msgspec.structs.replace(found[-1], scripts=(*found[-1].scripts, (name, block)))
@@ -58,11 +61,18 @@ def read(path: Path) -> list[Scenario]:
 
 def hold(scenario: Scenario, program: Program, directory: Path) -> Seen:
     place = Place(directory, scenario.configuration)
-    if scenario.kind != "daemon":
+    if scenario.kind == "submit":
+        arguments, _, message = scenario.scripts[0][1].partition("\n")
+        return submit(program, place, arguments.split(), message)
+    if not scenario.kind.startswith("daemon"):
         return talk(program, place, scenario.scripts[0][1], AS_HOST if scenario.kind == "host" else ())
     daemon = Daemon(program, place, next(free_ports()))
     try:
-        replies = [f"== {name}\n{daemon.talk(script)}" for name, script in scenario.scripts]
+        speaks_first = scenario.kind == "daemonproxy"
+        replies = [
+            f"== {name}\n{daemon.talk(script, speaks_first=speaks_first)}"
+            for name, script in scenario.scripts
+        ]
     finally:
         daemon.stop()
     seen = place.see("\n".join(replies))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.flow.accept.welcome import look_up_name
+from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.host_names import AddressesOf
 

@@ -117,7 +117,7 @@ def ended(session: Session, how: str) -> None:
     """The lines of `smtp_connection` and `smtp_no_mail`. `how`: `closed by QUIT`, `lost`."""
     journal, style = session.services.journal, session.services.log_style
     if style.shows("smtp_connection") and session.is_logged and how:
-        journal.main(f"SMTP connection from {session.connection_name()} {took(session)} {how}")
+        journal.main(f"SMTP connection from {session.connection_name(is_known=True)} {took(session)} {how}")
     if style.shows("smtp_no_mail") and not session.messages and session.local is None:
         history = session.engine.history
         dots = "..." if len(history) >= _FULL_HISTORY else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.facets.session import ProxyFacts
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.network import DialError
@@ -17,7 +18,7 @@ from pillarbox.wire.proxy_header import BadProxyHeader, Proxied, read_proxy_head
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
-FAILED = ProxyFacts(session=True)
+UNKNOWN = ProxyFacts(session=True)
 
 
 class Proxies(msgspec.Struct, frozen=True):
@@ -34,10 +35,15 @@ async def hear_proxy(session: Session, proxies: Proxies) -> None:
     proxied = await _read(session, proxies.patience)
     origin = session.origin
     if proxied is None:
-        session.proxy = FAILED
+        session.proxy = UNKNOWN
         session.engine.is_refusing_all = True
         return
+    if proxied.is_own:
+        address, port = origin.host_address, origin.host_port
+        session.proxy = ProxyFacts(address, port, address, port, True)
+        return
     if not proxied.client:
+        session.proxy = UNKNOWN
         return
     session.proxy = ProxyFacts(
         external_address=proxied.server,
@@ -47,6 +53,7 @@ async def hear_proxy(session: Session, proxies: Proxies) -> None:
         session=True,
     )
     session.update_origin(host_address=proxied.client, host_port=proxied.client_port)
+    await look_up_name(session)
 
 
 async def _read(session: Session, patience: float) -> Proxied | None:
@@ -63,7 +70,6 @@ async def _read(session: Session, patience: float) -> Proxied | None:
         try:
             found = read_proxy_header(data)
         except BadProxyHeader:
-            session.engine.receive(data)
             return None
         if found is not None:
             proxied, length = found

@@ -9,6 +9,7 @@ import msgspec
 from pillarbox.flow.accept.crowding import refusal
 from pillarbox.flow.accept.habits import take_up
 from pillarbox.flow.accept.ident import ask_ident
+from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.proxying import hear_proxy
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.slowing import Brake
@@ -25,13 +26,14 @@ UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
 
 async def welcome(session: Session) -> None:
     policy, engine = session.policy, session.engine
-    if policy.proxies is not None:
-        await hear_proxy(session, policy.proxies)
     if session.services.log_style.shows("smtp_connection"):
         hosts = policy.habits.nolog_hosts
         session.is_logged = hosts is None or not await session.is_surely_in(hosts)
         if session.is_logged:
-            session.services.journal.main(f"SMTP connection from {session.connection_name()}")
+            count = f" (TCP/IP connection count = {session.connections})" if session.connections else ""
+            session.services.journal.main(f"SMTP connection from {session.connection_name()}{count}")
+    if policy.proxies is not None:
+        await hear_proxy(session, policy.proxies)
     if policy.host_reject_connection is not None and await session.is_surely_in(
         policy.host_reject_connection
     ):
@@ -78,26 +80,3 @@ async def _take_name(session: Session) -> None:
         known = session.services.expansion.facts.get(LocalHost)
         if isinstance(known, LocalHost):
             session.own_name = msgspec.structs.replace(known, active_hostname=name)
-
-
-async def look_up_name(session: Session) -> None:
-    """The client's verified name, asked for once. Several sessions of one client are answered from the resolver's cache."""
-    live = session.live
-    if session.origin.host_name or live.host_lookup_failed or live.host_lookup_deferred:
-        return
-    address = session.origin.host_address
-    if not address:
-        return
-    try:
-        name = await session.services.host_name_of(address)
-    except (ExpansionDeferred, ExpansionFailed) as error:
-        live.host_lookup_deferred = 1
-        if session.services.log_style.shows("host_lookup_failed"):
-            session.services.journal.main(f"host name lookup deferred for {address}: {error}")
-        return
-    if name:
-        session.update_origin(host_name=name)
-        return
-    live.host_lookup_failed = 1
-    if session.services.log_style.shows("host_lookup_failed"):
-        session.services.journal.main(f"no host name found for IP address {address}")

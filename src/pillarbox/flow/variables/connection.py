@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pillarbox.language.expand.registry import variable
+from pillarbox.flow.settings import Logging
+from pillarbox.language.expand.registry import variable, variable_with
 from pillarbox.mail.envelope import Origin
 
 
@@ -38,22 +39,33 @@ def sender_ident(origin: Origin) -> str:
     return origin.ident
 
 
-@variable("sender_fullhost", Origin, doc="Name, HELO and address of the sending host as the log shows them.")
-def sender_fullhost(origin: Origin) -> str:
+@variable_with(
+    "sender_fullhost",
+    Origin,
+    Logging,
+    doc="Name, HELO and address of the sending host as the log shows them.",
+)
+def sender_fullhost(origin: Origin, logging: Logging) -> str:
     if not origin.host_address:
         return ""
-    address = f"[{origin.host_address}]"
+    address = f"[{origin.host_address}]{_port(origin, logging)}"
     helo = (
         f"({_shown(origin.helo)}) " if origin.helo and origin.helo.lower() != origin.host_name.lower() else ""
     )
     return f"{origin.host_name} {helo}{address}" if origin.host_name else f"{helo}{address}"
 
 
-@variable("sender_rcvhost", Origin, doc="The sending host as Received: lines show it.")
-def sender_rcvhost(origin: Origin) -> str:
+def _port(origin: Origin, logging: Logging) -> str:
+    """With `incoming_port`."""
+    return f":{origin.host_port}" if origin.host_port and logging.style.shows("incoming_port") else ""
+
+
+@variable_with("sender_rcvhost", Origin, Logging, doc="The sending host as Received: lines show it.")
+def sender_rcvhost(origin: Origin, logging: Logging) -> str:
     if not origin.host_address:
         return ""
-    address = f"[{origin.host_address}]"  # no port: log_selector's incoming_port is not on
+    port = _port(origin, logging)
+    address = f"[{origin.host_address}]"
     has_own_helo = origin.helo and origin.helo.lower() not in (
         origin.host_name.lower(),
         f"[{origin.host_address}]",
@@ -61,8 +73,9 @@ def sender_rcvhost(origin: Origin) -> str:
     notes = [f"helo={origin.helo}"] if has_own_helo else []
     notes += [f"ident={origin.ident}"] if origin.ident else []
     if not origin.host_name:
+        notes = [f"port={port[1:]}", *notes] if port else notes
         return f"{address} ({' '.join(notes)})" if notes else address
-    return f"{origin.host_name} ({' '.join([address, *notes])})"
+    return f"{origin.host_name} ({' '.join([address + port, *notes])})"
 
 
 @variable(

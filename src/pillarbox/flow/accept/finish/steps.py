@@ -205,7 +205,8 @@ async def run_data_acl(state: Finish) -> Reply | None:
         return None
     verdict = await session.check("data", transaction.scope, None, transaction)
     if isinstance(verdict, Accept):
-        state.accepted_text = verdict.text or state.accepted_text
+        if not state.is_prdr:
+            state.accepted_text = verdict.text
         return None
     if isinstance(verdict, Discard):
         transaction.recipients.clear()

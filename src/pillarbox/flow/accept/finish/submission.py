@@ -11,8 +11,8 @@ import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.mail import header
-from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.date import format_date
+from pillarbox.mail.display_name import show_sender
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -122,16 +122,14 @@ def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: s
     """Message-ID:, From: (`sender`, unless empty) and Date: where they are missing, `extra` in front of the last; Bcc: is left alone."""
     names = {field.name.lower() for field in header.parse_headers(block)}
     prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
-    added = []
-    if f"{prefix}message-id".lower() not in names:
-        added.append(f"{prefix}Message-Id: <{message_id}>\n")
-    if f"{prefix}from".lower() not in names and sender:
-        added.append(f"{prefix}From: {sender}\n")
-    if extra:
-        added.append(extra)
-    if f"{prefix}date".lower() not in names:
-        added.append(f"{prefix}Date: {format_date(now)}\n")
-    return block + "".join(added).encode() if added else block
+    message_id_line = (
+        f"{prefix}Message-Id: <{message_id}>\n" if f"{prefix}message-id".lower() not in names else ""
+    )
+    from_line = f"{prefix}From: {sender}\n" if f"{prefix}from".lower() not in names and sender else ""
+    date_line = f"{prefix}Date: {format_date(now)}\n" if f"{prefix}date".lower() not in names else ""
+    if prefix:  # those stand in front (RFC 5322 §3.6.6)
+        return (date_line + message_id_line).encode() + block + (from_line + extra).encode()
+    return block + (message_id_line + from_line + extra + date_line).encode()
 
 
 def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -> str:

@@ -33,7 +33,7 @@ from pillarbox.language.regex import search
 from pillarbox.mail import header
 from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
-from pillarbox.mail.message import Message
+from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.taint import plain
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_received
@@ -44,8 +44,9 @@ BY_ACL = "exim: message rejected by non-SMTP ACL: "
 BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
 _BRACKETED = re.compile(r"\[([^]]*)\]:(\d{1,5})")
 _DOTTED = re.compile(r"(\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*?)\.(\d{1,5})")
-Kind = Literal["argument", "headers", "none", "policy"]
-"""A recipient that the caller named is no address; no header line has a good one; there is none at all; the message may not be sent."""
+Kind = Literal["argument", "headers", "none", "policy", "size", "space"]
+"""A recipient that the caller named is no address; no header line has a good one; there is none at all; the message may not be sent; it is too
+large; there is no room for it."""
 RESENT_HEADERS = ("resent-to", "resent-cc", "resent-bcc")
 
 
@@ -80,8 +81,12 @@ async def submit(
     wish: Submit, data: bytes, caller: Caller, policy: AcceptPolicy, services: AcceptServices
 ) -> str:
     """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull."""
+    if policy.space is not None and (short := policy.space.shortage()):
+        services.journal.main(short)
+        raise Refused("exim: insufficient disk space", kind="space")
     wish, data = await _without_separator(wish, data, caller, policy, services)
     message = Message.parse(data)
+    _check_size(data, wish, caller, message, policy, services)
     bad: tuple[tuple[str, str], ...] = ()
     if not wish.extract_recipients:
         recipients = _arguments(wish, message, policy.qualify_recipient)
@@ -156,13 +161,32 @@ async def _traced(
 ) -> Message:
     """The message with its Received: line, which tells of the envelope as rewriting has left it."""
     facts.recipients, facts.recipients_count = recipients, len(recipients)
-    is_only = len(recipients) == 1 and (
-        not wish.recipients if wish.extract_recipients else len(wish.recipients) == 1
-    )
+    is_only = len(recipients) == 1 and (wish.extract_recipients or len(wish.recipients) == 1)
     facts.received_for = recipients[0].address if is_only else ""
     traced = Message(await received_lines(scope, facts, policy) + message.headers, message.body)
     facts.message, facts.size = traced, traced.size
     return traced
+
+
+def _check_size(
+    data: bytes,
+    wish: Submit,
+    caller: Caller,
+    message: Message,
+    policy: AcceptPolicy,
+    services: AcceptServices,
+) -> None:
+    """`message_size_limit`. Raises Refused."""
+    limit = policy.engine.offer.size
+    if not limit or len(data) <= limit:
+        return
+    sender = wish.sender or f"{caller.login}@{policy.qualify_domain}"
+    line = f"rejected from <{sender}> U={caller.login}: message too big: read={limit + 1} max={limit}"
+    if services.log_style.shows("size_reject"):
+        line = f"{services.spool.new_id()} {line}"
+        services.journal.main(line)
+        services.journal.reject(line)
+    raise Refused(f"exim: message rejected: message too big (max={limit})", kind="size", message=Message(message.headers, MemoryBody(b"")))
 
 
 async def _checked_by_acl(
@@ -200,7 +224,7 @@ def _repaired(
     is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
     if not is_left_alone:
         headers = _with_full_name(headers, caller, wish.full_name, policy.qualify_domain)
-    if not wish.keeps_unqualified and not (caller.is_trusted and wish.about.get("a")):
+    if not wish.keeps_unqualified:
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
     if is_left_alone:
         return headers
@@ -359,7 +383,7 @@ def origin_of(wish: Submit, caller: Caller) -> Origin:
         interface_address=interface,
         interface_port=interface_port,
         authenticator=about.get("aa", ""),
-        authenticated_id=about.get("ai", ""),
+        authenticated_id=about.get("ai", "" if address or wish.sender is not None else caller.login),
         ident=about.get("t", caller.login),
         caller_uid=caller.uid,
         caller_gid=caller.gid,
@@ -386,8 +410,7 @@ async def _sender(
         found = working_address(wish.sender)
     except AddressError as error:
         raise Refused(f'exim: bad -f address "{wish.sender}": {error}') from error
-    is_whole = found.domain_at or wish.keeps_unqualified
-    sender = found.address if is_whole else f"{found.address}@{policy.qualify_domain}"
+    sender = found.address if found.domain_at else f"{found.address}@{policy.qualify_domain}"
     if caller.is_trusted or may_be_set is None or await may_be_set.matches(sender, scope):
         return sender
     return own_address

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
+from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.session import Session, verb
-from pillarbox.flow.accept.welcome import look_up_name
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
