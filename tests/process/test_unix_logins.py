@@ -28,5 +28,9 @@ def test_a_user_of_the_machine_logs_in_everywhere(way: str) -> None:
         "submitted",
         "popped",
         "read",
+        "b'[UNAVAILABLE] The mailbox cannot be opened at the moment'",
+        "b'-ERR [SYS/TEMP] The maildrop cannot be opened at the moment'",
+        "[Errno 13] Permission denied",
+        "[Errno 13] Permission denied",
         "expanded right",
     ]

@@ -6,6 +6,7 @@ Prints a line for each thing that was as it should be; the test counts them.
 from __future__ import annotations
 
 import imaplib
+import os
 import poplib
 import smtplib
 import subprocess
@@ -13,12 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.process.daemon import wait_until
+from tests.process.daemon import Daemon, wait_until
 from tests.process.prepared import prepared
 
 from pillarbox.system.passwords import _crypt
 
 LOGIN, PASSWORD, UID = "pat", "a secret of Pat's", 64123
+CLOSED, CLOSED_UID = "sue", 64124
+"""She has the same password, and a Maildir that only she may enter."""
 ROUTER = """begin routers
 
 machine:
@@ -46,13 +49,14 @@ def furnish() -> None:
     subprocess.run(["mount", "-t", "overlay", "none", "-o", layers, "/etc"], check=True)
     setting = _crypt(PASSWORD.encode(), b"$6$saltofthetest$")
     assert setting is not None
-    for path, line in (
-        ("/etc/passwd", f"{LOGIN}:x:{UID}:{UID}::/home/{LOGIN}:/bin/sh\n"),
-        ("/etc/shadow", f"{LOGIN}:{setting.decode()}:19000:0:99999:7:::\n"),
-        ("/etc/group", f"{LOGIN}:x:{UID}:\n"),
-    ):
-        with open(path, "a") as file:
-            file.write(line)
+    for login, uid in ((LOGIN, UID), (CLOSED, CLOSED_UID)):
+        for path, line in (
+            ("/etc/passwd", f"{login}:x:{uid}:{uid}::/home/{login}:/bin/sh\n"),
+            ("/etc/shadow", f"{login}:{setting.decode()}:19000:0:99999:7:::\n"),
+            ("/etc/group", f"{login}:x:{uid}:\n"),
+        ):
+            with open(path, "a") as file:
+                file.write(line)
     Path("/etc/pam.d/exim").write_text(PAM)
 
 
@@ -86,11 +90,34 @@ def main(way: str) -> None:
         assert b"to myself" in imap.fetch("1", "(BODY[HEADER])")[1][0][1]  # type: ignore[index, operator]
         imap.logout()
         print("read")
+        closed_to_us(daemon)
         condition = f"${{if pam{{{LOGIN}:{PASSWORD}}}{{right}}{{wrong}}}}"
         exim = Path(sys.executable).parent / "exim"
         configuration = str(daemon.data / "pillarbox.conf")
         done = subprocess.run([exim, "-C", configuration, "-be", condition], capture_output=True, check=False)
         print("expanded " + (done.stdout + done.stderr).decode().strip())
+
+
+def closed_to_us(daemon: Daemon) -> None:
+    """The password is right; clients learn that the mailbox is not available, the log why."""
+    maildir = daemon.data / "mail" / CLOSED
+    maildir.mkdir(parents=True)
+    maildir.chmod(0o700)
+    os.chown(maildir, CLOSED_UID, CLOSED_UID)
+    try:
+        daemon_imap(daemon.ports["imap"], CLOSED, PASSWORD)
+    except imaplib.IMAP4.error as error:
+        print(error)
+    pop = poplib.POP3("127.0.0.1", daemon.ports["pop3"], timeout=20)
+    pop.user(CLOSED)
+    try:
+        pop.pass_(PASSWORD)
+    except poplib.error_proto as error:
+        print(error)
+    for protocol in ("imap mailbox", "pop3 maildrop"):
+        line = daemon.await_log(f"{protocol} of {CLOSED} cannot be opened")
+        print(line.partition(" ")[2].partition(" ")[2].partition(": ")[2].partition(": ")[0])
+    assert not daemon.panics
 
 
 def daemon_imap(port: int, name: str, password: str) -> imaplib.IMAP4:

@@ -18,7 +18,12 @@ async def admit(session: Session, outcome: Success | Failure) -> Answer:
     """The tagged answer to a login."""
     match outcome:
         case Success(account=account):
-            session.log_in(account, await session.services.stores.open_store(account.home))
+            try:
+                store = await session.services.stores.open_store(account.home)
+            except OSError as error:  # a Maildir that is closed to us, say
+                session.services.journal.main(f"imap mailbox of {account.name} cannot be opened: {error}")
+                return no("[UNAVAILABLE] The mailbox cannot be opened at the moment")
+            session.log_in(account, store)
             return Answer("OK", f"[{greeting_code(session)}] Logged in")
         case Failure(kind=kind, name=name, log=log):
             session.services.journal.main(

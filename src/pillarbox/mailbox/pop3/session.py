@@ -132,7 +132,11 @@ class Session:
 
     async def enter_maildrop(self, account: Account) -> None:
         """AUTHORIZATION → TRANSACTION: take the lock and the snapshot."""
-        unlock = self.services.locks.take(account.home)
+        try:
+            unlock = self.services.locks.take(account.home)
+        except OSError as error:
+            self._cannot_open(account, error)
+            return
         if unlock is None:
             self.engine.err("Another POP3 session has this maildrop open", "IN-USE")
             return
@@ -145,14 +149,18 @@ class Session:
                 raise
         except (OSError, NoSuchMailbox, OverQuota) as error:
             unlock()
-            self.services.journal.main(f"pop3 maildrop of {account.name} cannot be opened: {error}")
-            self.engine.err("The maildrop cannot be opened at the moment", "SYS/TEMP")
+            self._cannot_open(account, error)
             return
         except BaseException:
             unlock()
             raise
         self.engine.state = State.TRANSACTION
         self.engine.ok(self.maildrop.summary())
+
+    def _cannot_open(self, account: Account, error: Exception) -> None:
+        """A Maildir that is closed to us, say."""
+        self.services.journal.main(f"pop3 maildrop of {account.name} cannot be opened: {error}")
+        self.engine.err("The maildrop cannot be opened at the moment", "SYS/TEMP")
 
     @property
     def maildrop(self) -> Maildrop:
