@@ -25,6 +25,7 @@ KNOWN = {
     "conditions: the same without messages": "no qualify/rewrite: lines",
     "conditions: verify in data": "no qualify/rewrite: lines",
     "conditions: wrong places": "the last word of too many nonmail commands",
+    "mime: parts of an attached message": "the real one does not look into it; meant",
     "modifiers: add_header in every place": "the letter of Resent-From: in a -H file",
     "verbs: notquit": "the ACL runs behind the line about the lost connection",
 }

@@ -46,6 +46,7 @@ Where = Literal[
     "predata",
     "data",
     "data_prdr",
+    "mime",
     "vrfy",
     "expn",
     "etrn",

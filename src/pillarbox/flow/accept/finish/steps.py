@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes
+from pillarbox.flow.accept.finish.mime import ask_about_parts, forget_files
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
@@ -63,10 +64,14 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     facts.message = message
     facts.size = message.size
     session.live.message = message
-    for step in STEPS:
-        reply = await step(state)
-        if reply is not None:
-            return reply
+    try:
+        for step in STEPS:
+            reply = await step(state)
+            if reply is not None:
+                return reply
+    finally:
+        if "mime" in session.policy.acls:
+            await forget_files(state)
     raise AssertionError("the last step gives a reply")
 
 
@@ -191,6 +196,22 @@ async def change_headers(state: Finish) -> Reply | None:
     if changes.added or changes.removed:
         state.with_headers(apply_changes(state.headers, changes))
     return None
+
+
+async def run_mime_acl(state: Finish) -> Reply | None:
+    if "mime" not in state.session.policy.acls or not state.recipients:
+        return None
+    verdict = await ask_about_parts(state)
+    if verdict is None or isinstance(verdict, Accept):
+        return None
+    transaction = state.transaction
+    if isinstance(verdict, Discard):
+        transaction.recipients.clear()
+        transaction.discarded_by, transaction.discard_text = "MIME", verdict.reason.log
+        return None
+    _log_refusal(state, state.session.describe_refusal("during MIME ACL checks", verdict, state.sender or ""))
+    transaction.is_dropped = isinstance(verdict, Drop)
+    return reply_to(verdict, OK)
 
 
 async def ask_for_each(state: Finish) -> Reply | None:
@@ -322,6 +343,7 @@ STEPS: tuple[Step, ...] = (
     rewrite,
     add_trace,
     change_headers,
+    run_mime_acl,
     ask_for_each,
     run_data_acl,
     change_headers,

@@ -25,13 +25,16 @@ _NOT_A_RECIPIENT = frozenset(
 )
 _NOT_SMTP = frozenset({"not_smtp", "not_smtp_start"})
 _NO_CONTENT = _NO_MESSAGE | {"mail", "notquit", "predata", "rcpt"}
+_NOT_MIME = _NO_CONTENT | {"data", "data_prdr", "not_smtp", "not_smtp_start"}
 
 CONDITIONS = {
     "authenticated": _EARLY | _NOT_SMTP,
+    "decode": _NOT_MIME,
     "domains": _NOT_A_RECIPIENT,
     "encrypted": frozenset({"connect"}) | _NOT_SMTP,
     "hosts": _NOT_SMTP,
     "local_parts": _NOT_A_RECIPIENT,
+    "mime_regex": _NOT_MIME,
     "malware": _NO_CONTENT | {"mime"},
     "recipients": _NOT_A_RECIPIENT | {"vrfy"},
     "regex": _NO_CONTENT,

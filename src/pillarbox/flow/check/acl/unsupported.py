@@ -20,11 +20,9 @@ Inert = Literal["noted", "refused"]
 CONDITIONS_NOT_YET = frozenset(
     [
         "atrn_domains",
-        "decode",
         "dkim_signers",
         "dkim_status",
         "dmarc_status",
-        "mime_regex",
         "spf",
         "spf_guess",
     ]

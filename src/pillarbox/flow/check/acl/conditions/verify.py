@@ -92,7 +92,7 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
         case "certificate":
             tls = state.scope.facet(TlsInFacts)
             is_good = tls is not None and tls.certificate_verified == 1
-            return None if is_good else Reason("no verified certificate", "no verified certificate")
+            return is_good or Reason("no verified certificate", "no verified certificate")
         case "csa":
             return await _verify_csa(state)
         case "reverse_host_lookup":
