@@ -9,6 +9,7 @@ import msgspec
 
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.events import tell_of_outcomes
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.plan import Limited, plan_jobs
@@ -105,6 +106,13 @@ class Transports:
             outcomes = await self._deliver(transport, job)
             if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
                 outcomes = await self._shadow(transport, job, outcomes)
+            events = (
+                transport.events_of(job, scope_of(job, self._services), self._services)
+                if transport.event_action
+                else None
+            )
+            if events is not None:
+                await tell_of_outcomes(events, job, outcomes)
             return _as_told(transport, job, outcomes)
         except (ExpansionFailed, ExpansionDeferred) as error:
             return defer_all(job, Reason(str(error)))

@@ -37,6 +37,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
 from pillarbox.flow.transport.command_line import CommandError, CommandLine, CommandOption, CommandText
+from pillarbox.flow.transport.events import Events
 from pillarbox.flow.transport.filtering import WHO, filter_work, filtered
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.rewriting import rewritten
@@ -107,7 +108,6 @@ class Transport(Driver, family="transport"):
     event_action: Template | None = option(
         default=None,
         doc="Expanded at every event of a delivery; what it gives can change what happens.",
-        inert="refused",
     )
     retry_use_local_part: bool | None = option(
         default=None, doc="Retry keys hold the local part too; unset: for local transports."
@@ -206,6 +206,11 @@ class Transport(Driver, family="transport"):
     @abstractmethod
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         """One outcome for each address. Never raises for ordinary trouble: an exception is a fault of ours, and all is deferred."""
+
+    def events_of(self, job: Job, scope: Scope, services: TransportServices) -> Events | None:
+        if self.event_action is None:
+            return None
+        return Events(self.event_action, self.name, scope, services.journal)
 
     async def sender_of(self, job: Job, scope: Scope) -> str | None:
         """The return path of this copy: `return_path` over `errors_to` over the envelope's sender. Raises ExpansionFailed."""

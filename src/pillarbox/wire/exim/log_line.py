@@ -22,8 +22,8 @@ _MESSAGE_ID = re.compile(
     rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
     re.IGNORECASE | re.MULTILINE,
 )
-NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable"})
-"""Errors whose text is the operating system's."""
+NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"})
+"""Errors whose text is the operating system's, or our own configuration's."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
 _NOWHERE = frozenset({":blackhole:", "discarded"})
@@ -117,7 +117,7 @@ def _secured(origin: Origin, style: LogStyle) -> list[str]:
     if origin.tls_peer_name and style.shows("tls_peerdn"):
         parts.append(f'DN="{printable(origin.tls_peer_name)}"')
     if origin.tls_sni and style.shows("tls_sni"):
-        parts.append(f'SNI="{printable(origin.tls_sni)}"')
+        parts.append(f"SNI={printable(origin.tls_sni)}")
     if origin.authenticator:
         login = origin.authenticated_id
         parts.append(f"A={origin.authenticator}:{printable(login)}" if login else f"A={origin.authenticator}")

@@ -12,6 +12,7 @@ import msgspec
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
+from pillarbox.flow.transport.events import Events
 from pillarbox.ports.network import SocketWish, TlsWish
 
 _NO_TLS_WISH = TlsWish()
@@ -65,6 +66,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """(session, whether it must succeed): client authentication, for hosts whose manners say so."""
     login_key: str = ""
     """Keeps connections apart that are logged in differently."""
+    events: Events | None = None
+    """`event_action`."""
     note: Callable[[str], None] | None = None
     """Writes a line about this job's message into the main log."""
     retry_with_sender: bool = True

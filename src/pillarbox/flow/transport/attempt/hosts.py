@@ -39,6 +39,7 @@ class HostRun:
         "_deferred",
         "_failed",
         "_habits",
+        "_happened",
         "_has_more",
         "_job",
         "_keys",
@@ -69,6 +70,8 @@ class HostRun:
         self._untold: list[str] = []
         """Lines about recipients that were deferred, should another host be tried."""
         self._skipped: list[tuple[str, RetryHint]] = []
+        self._happened: list[tuple[str, str, Target, int]] = []
+        """For `event_action`: event, data, host, and whom it is about (-1: nobody)."""
         self._has_more = False
         """The host has taken as many as it would at once, and may have the others next."""
 
@@ -167,17 +170,32 @@ class HostRun:
             part, carried = await self._carry(kept, manners, pending)
             if carried.trouble is None or not carried.trouble.may_be_stale:
                 self._take(part, carried, kept, len(part) < len(pending))
+                await self._tell_events()
                 return await self._put_away(key, kept, carried)
             kept.close()
         opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
             self._take_trouble(pending, opened, target, None)
+            await self._tell_events()
             self._services.keep.note_silence(key)
             return False
         self._services.keep.note_answer(key)
         part, carried = await self._carry(opened, manners, pending)
         self._take(part, carried, opened, len(part) < len(pending))
-        return await self._put_away(key, opened, carried)
+        await self._tell_events()
+        is_in_keep = await self._put_away(key, opened, carried)
+        if self._habits.events is not None and not is_in_keep:
+            await self._habits.events.tell("tcp:close", at=target.outbound(opened.tls_cipher))
+        return is_in_keep
+
+    async def _tell_events(self) -> None:
+        events = self._habits.events
+        happened, self._happened = self._happened, []
+        if events is None:
+            return
+        for event, data, target, index in happened:
+            about = self._job.assignments[index] if index >= 0 else None
+            await events.tell(event, data, at=target.outbound(), about=about)
 
     async def _carry(
         self, session: Session, manners: Manners, pending: list[int]
@@ -208,7 +226,9 @@ class HostRun:
         """Keep the session for the next message when it is in order; whether it was."""
         engine, limit = session.engine, self._habits.connection_max_messages
         is_worn = 0 < limit <= session.messages or engine.is_closed
-        is_worn = is_worn or 0 < session.limit("MAILMAX") <= session.messages
+        is_worn = (
+            is_worn or self._habits.events is not None or 0 < session.limit("MAILMAX") <= session.messages
+        )
         if carried.trouble is not None and carried.trouble.concern != "message":
             session.close()
         elif is_worn or not engine.is_idle or engine.is_content_open:
@@ -289,6 +309,7 @@ class HostRun:
             self._keys[index].append(key)
             self._message_notes[key] = deferral
             self._untold.append(f"H={remote_host(host)} {verdict.text}")
+            self._happened.append(("msg:rcpt:host:defer", verdict.text, session.target, index))
 
     def _tell_of_deferred(self) -> None:
         """Another host is tried: what the last one said of recipients would not be in the log otherwise."""
@@ -313,6 +334,8 @@ class HostRun:
             if not trouble.tries_next:
                 return
         self._tell_of_host(trouble, target)
+        if trouble.concern == "host":
+            self._happened.append(("msg:host:defer", trouble.text, target, -1))
         is_about_host = trouble.concern == "host"
         key = target.key if is_about_host else f"{target.key}:{self._job.envelope.id}"
         for index in indexes:

@@ -11,6 +11,7 @@ from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
+from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import Connection, DialError, Network
 from pillarbox.wire.exim.log_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
@@ -38,6 +39,9 @@ async def open_session(
 async def _try_to_open(
     target: Target, manners: Manners, habits: Habits, network: Network
 ) -> Session | Trouble:
+    events, at = habits.events, target.outbound()
+    if events is not None and await events.tell("tcp:connect", at=at):
+        return Trouble("host", "Event requests alternate response", error="event")
     try:
         connection = await _dial(target, manners, habits, network)
     except DialError as error:
@@ -52,6 +56,8 @@ async def _try_to_open(
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
         await session.quit()
+        if events is not None:
+            await events.tell("tcp:close", at=at)
         return trouble
     return session
 
@@ -76,6 +82,9 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         [banner] = await session.answers(1, habits.command_timeout)
         if not banner.reply.is_positive:
             return host_refusal(stage, banner.reply)
+        stage = await _told_of_banner(session, habits, banner.reply)
+        if stage:
+            return Trouble("host", f"deferred by smtp:connect event expansion: {stage}", error="event_close")
         stage = f"{'LHLO' if habits.lmtp else 'EHLO'} {_name(manners, habits)}"
         refused = await _say_hello(session, manners, habits)
         if refused is not None or manners.tls in ("avoid", "first"):
@@ -84,6 +93,13 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         return await _secure(session, manners, habits)
     except Lost as lost:
         return lost.after(stage)
+
+
+async def _told_of_banner(session: Session, habits: Habits, banner: Reply) -> str:
+    """Why to hang up; mostly empty."""
+    if habits.events is None:
+        return ""
+    return await habits.events.tell("smtp:connect", banner.as_said, at=session.target.outbound())
 
 
 def _name(manners: Manners, habits: Habits) -> str:
@@ -96,6 +112,9 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
     if manners.esmtp or habits.lmtp:
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=True))
         if hello.reply.is_positive:
+            if habits.events is not None:
+                at = session.target.outbound(session.tls_cipher)
+                await habits.events.tell("smtp:ehlo", hello.reply.as_said, at=at)
             return None
         if habits.lmtp:
             return host_refusal(f"LHLO {_name(manners, habits)}", hello.reply)

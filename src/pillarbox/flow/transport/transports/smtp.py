@@ -275,6 +275,7 @@ class Smtp(SmtpOptions, driver="smtp"):
             delay_after_cutoff=self.delay_after_cutoff,
             retry_with_sender=self.address_retry_include_sender,
             note=note,
+            events=self.events_of(job, scope, services),
             log_in=log_in if has_login else None,
             login_key="" if is_shared else message_id,
         )
