@@ -47,7 +47,7 @@ class SmtpService(MainOptions):
         default=None, doc="Hosts whose HELO is compared with their name."
     )
     host_lookup: HostList | None = option(default=None, doc="Hosts whose name is looked up on connection.")
-    host_lookup_order: Words = option(default="bydns:byaddr", doc="Ways to look it up.", inert="noted")
+    host_lookup_order: Words = option(default="bydns:byaddr", doc="Ways to look it up: the DNS, /etc/hosts.")
     host_reject_connection: HostList | None = option(default=None, doc="Hosts refused before any greeting.")
     sender_unqualified_hosts: HostList | None = option(
         default=None, doc="Hosts that may send unqualified senders."
@@ -114,7 +114,7 @@ class AclNames(MainOptions):
     acl_smtp_helo: Template | None = option(default=None, doc="For HELO and EHLO.")
     acl_smtp_mail: Template | None = option(default=None, doc="For MAIL.")
     acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.", inert="refused")
-    acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.", inert="refused")
+    acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.")
     acl_smtp_notquit: Template | None = option(default=None, doc="When a connection ends without QUIT.")
     acl_smtp_predata: Template | None = option(default=None, doc="For DATA, before any of it comes.")
     acl_smtp_quit: Template | None = option(default=None, doc="For QUIT.")

@@ -14,7 +14,7 @@ _MAX_FILE = 4 << 20
 class HostsFile:
     """The file as a map from lower-case name to addresses in the file's order."""
 
-    __slots__ = ("_clock", "_look_at", "_path", "_stamp", "_table")
+    __slots__ = ("_clock", "_look_at", "_names", "_path", "_stamp", "_table")
 
     def __init__(self, clock: Clock, path: str = "/etc/hosts") -> None:
         self._clock = clock
@@ -22,14 +22,23 @@ class HostsFile:
         self._look_at = float("-inf")
         self._stamp: tuple[int, int, int] | None = None
         self._table: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str] = {}
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Addresses of a host name (any case, no final dot); empty when the file does not have it."""
+        self._keep_up()
+        return self._table.get(name.lower(), ())
+
+    def name(self, address: str) -> str:
+        """The first name of an address, in lower case; empty when the file does not have it."""
+        self._keep_up()
+        return self._names.get(address, "")
+
+    def _keep_up(self) -> None:
         now = self._clock.monotonic()
         if now >= self._look_at:
             self._look_at = now + _LOOK_AGAIN_AFTER
             self._read_if_changed()
-        return self._table.get(name.lower(), ())
 
     def _read_if_changed(self) -> None:
         try:
@@ -39,9 +48,18 @@ class HostsFile:
                 return
             with open(self._path, encoding="utf-8", errors="replace") as file:
                 self._table = parse_hosts(file.read(_MAX_FILE))
+            self._names = _first_names(self._table)
             self._stamp = stamp
         except OSError:
             return
+
+
+def _first_names(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, addresses in table.items():
+        for address in addresses:
+            found.setdefault(address, name)
+    return found
 
 
 def parse_hosts(text: str) -> dict[str, tuple[str, ...]]:
