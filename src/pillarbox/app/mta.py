@@ -15,6 +15,7 @@ import msgspec
 from pillarbox.app.full_names import names_of_users
 from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
+from pillarbox.app.host_names import HostNames
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
 from pillarbox.app.outside import LatePasswords
@@ -75,7 +76,6 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
-from pillarbox.language.match.host_names import NameOf
 from pillarbox.ports.passwords import Passwords
 from pillarbox.system.server_tls import ServerTls, server_tls
 from pillarbox.system.tls import TlsFileError
@@ -321,7 +321,7 @@ class Mta:
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )
-        host_names = _HostNames(self.expansion)
+        host_names = HostNames(self.expansion, world.hosts, service.host_lookup_order)
         checks = CheckServices(
             self.acls,
             RoutingVerifier(self.chain, self._callouts(), identity.sender_domain),
@@ -396,16 +396,6 @@ class Mta:
         """Finish what this configuration has begun."""
         await self.lane.drain()
         await self.runner.settle_down()
-
-
-class _HostNames:
-    """`HostNames` of acl/state.py over the DNS."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def name_of(self, address: str) -> str:
-        return await NameOf(address).answer(self._services)
 
 
 def _tls_rules(config: Config) -> TlsRules | None:
