@@ -245,6 +245,7 @@ class Mta:
                 auto_thaw=queueing.auto_thaw,
             ),
             limits=runner_limits(config, self._queue_interval or 1800.0, is_alone=world.is_alone),
+            queue=world.queue,
         )
         self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue)
 

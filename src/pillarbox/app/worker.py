@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
@@ -23,11 +23,11 @@ from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
 from pillarbox.backends.spool.adopting import recover_all
-from pillarbox.backends.spool.local import SlotInUse
+from pillarbox.backends.spool.local import LocalSpool, SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session as SmtpSession
-from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.flow.queue.runner import QueueRun, RegularRun
 from pillarbox.flow.settings import SmtpLimits
 from pillarbox.mail.reply import Reply
 from pillarbox.mailbox.imap.session import Session as ImapSession
@@ -57,10 +57,12 @@ def work(
     queue_interval: float | None = None,
     helper: HelperEnd | None = None,
     when_ready: Callable[[], None] | None = None,
+    named_runs: Sequence[RegularRun] = (),
 ) -> int:
-    """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's."""
+    """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's. `named_runs`:
+    through named queues."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, source, queue_interval, helper, when_ready))
+    return event_loop.run(_serve(seat, source, queue_interval, helper, when_ready, named_runs))
 
 
 async def _serve(
@@ -69,10 +71,11 @@ async def _serve(
     queue_interval: float | None,
     helper: HelperEnd | None,
     when_ready: Callable[[], None] | None,
+    named_runs: Sequence[RegularRun],
 ) -> int:
     try:
         config = source.load()
-        worker = Worker(seat, source, config, queue_interval, helper)
+        worker = Worker(seat, source, config, queue_interval, helper, named_runs)
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
@@ -87,8 +90,11 @@ class Worker:
         config: Config,
         queue_interval: float | None = None,
         helper: HelperEnd | None = None,
+        named_runs: Sequence[RegularRun] = (),
     ) -> None:
         self._seat = seat
+        self._named_runs = named_runs
+        self._named_tasks: list[asyncio.Task[None]] = []
         self._source = source
         self.world = World(config, seat.slot, helper=helper)
         self._mailboxes = Mailboxes(self.world)
@@ -193,6 +199,15 @@ class Worker:
 
     def _start_queue(self) -> None:
         self._runner_task = asyncio.create_task(self._run_queue(self.mta))
+        for task in self._named_tasks:
+            task.cancel()
+        self._named_tasks = []
+        spool = self.world.spool
+        if self._seat.slot == 0 and isinstance(spool, LocalSpool):
+            for run in self._named_runs:
+                queue = run.wish.queue
+                runner = self.mta.runner.beside(queue, spool.named(queue), run.interval)
+                self._named_tasks.append(asyncio.create_task(runner.serve(run.wish)))
 
     async def _run_queue(self, mta: Mta) -> None:
         """The first worker walks the whole queue from time to time; each retries at their time the messages it parked itself."""
@@ -266,8 +281,9 @@ class Worker:
         grace = ORPHAN_GRACE if self._is_orphan else GRACE
         for server in self._servers:
             server.close()
-        if self._runner_task is not None:
-            self._runner_task.cancel()
+        for task in (self._runner_task, *self._named_tasks):
+            if task is not None:
+                task.cancel()
         if self._control is not None:
             await self._control.stop()
         await self._end_sessions(grace)

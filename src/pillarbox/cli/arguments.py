@@ -29,6 +29,7 @@ class QueueWish:
         "last_id",
         "local_only",
         "name",
+        "named",
         "recipient",
         "sender",
     )
@@ -45,6 +46,8 @@ class QueueWish:
         self.local_only = False
         self.name = ""
         """`-qG<name>`."""
+        self.named: list[tuple[str, str, str]] = []
+        """Flags, name and time of each `-q<flags>G<name>/<time>`."""
         self.recipient = ""
         self.is_regular_recipient = False
         """`-Rr`: the text is a regular expression."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.places import choose_configuration, fail, spool_directory
+from pillarbox.cli.queue_options import regular_runs
 from pillarbox.cli.standing import check_rights
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def _daemon(read: Arguments) -> int:
         config=str(_config(read)),
         foreground=foreground,
         queue_interval=read.queue.interval,
+        named_runs=regular_runs(read.queue.named),
         ports=read.listen_ports,
         pid_file=read.pid_file,
         is_deaf=read.mode == "queue_daemon",

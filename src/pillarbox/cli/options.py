@@ -79,7 +79,9 @@ def _check(read: Arguments) -> None:
         raise Usage("incompatible command-line options or arguments")
     is_run = read.queue.is_wanted and not (read.queue.name and read.mode in WITH_QUEUE)
     has_message = bool(words) or read.extract
-    if read.mode in ("daemon", "daemon_foreground", "newaliases") or (not read.mode and read.queue.interval):
+    if read.mode in ("daemon", "daemon_foreground", "newaliases") or (
+        not read.mode and (read.queue.interval or read.queue.named)
+    ):
         if has_message or (is_run and read.mode):
             raise Usage("incompatible command-line options or arguments")
     elif (is_run and (has_message or (read.mode and read.mode not in WITH_QUEUE))) or (
@@ -93,7 +95,7 @@ def _check(read: Arguments) -> None:
 def _unsaid_mode(read: Arguments) -> str:
     if read.queue.is_wanted:
         return "queue_run"
-    if read.queue.interval:
+    if read.queue.interval or read.queue.named:
         return "queue_daemon"
     return "submit" if read.words or read.extract else "usage"
 

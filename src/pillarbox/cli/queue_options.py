@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pillarbox.cli.arguments import Arguments, Usage
 from pillarbox.cli.handles import MESSAGE_ID, TIME, Handle, Words, next_word, unknown
+
+if TYPE_CHECKING:
+    from pillarbox.flow.queue.runner import RegularRun
 
 _QUEUE_FLAGS = re.compile(r"(q?)(i?)(f{0,2})(l?)(?:G([^/]*)(?:/(.*))?|(.*))", re.DOTALL)
 _MATCH_FLAGS = re.compile(r"(r?)(f{0,2})")
@@ -22,6 +27,11 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
     found = _QUEUE_FLAGS.fullmatch(attached)
     assert found is not None
     wish = read.queue
+    if found[6] and found[5]:
+        if not TIME.fullmatch(found[6]):
+            raise Usage(f"bad time value {word}: abandoned")
+        wish.named.append((attached.partition("G")[0], found[5], found[6]))
+        return
     wish.is_two_stage |= bool(found[1])
     wish.first_only |= bool(found[2])
     wish.force |= bool(found[3])
@@ -44,6 +54,27 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
         if not MESSAGE_ID.fullmatch(following):
             raise unknown(word)
         setattr(wish, field, next(rest))
+
+
+def regular_runs(named: Sequence[tuple[str, str, str]]) -> tuple[RegularRun, ...]:
+    """What a daemon does with them."""
+    from pillarbox.config.kinds import parse_duration
+    from pillarbox.flow.queue.runner import QueueRun, RegularRun
+
+    return tuple(
+        RegularRun(
+            QueueRun(
+                queue=name,
+                is_two_stage="q" in flags,
+                first_only="i" in flags,
+                force="f" in flags,
+                force_frozen="ff" in flags,
+                local_only="l" in flags,
+            ),
+            parse_duration(time),
+        )
+        for flags, name, time in named
+    )
 
 
 def matching(field: str) -> Handle:

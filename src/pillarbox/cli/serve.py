@@ -35,6 +35,7 @@ from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
 from pillarbox.config.errors import ConfigError, OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
+from pillarbox.flow.queue.runner import RegularRun
 from pillarbox.flow.settings import Files, Identity, Listening
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import CannotListen
@@ -51,6 +52,7 @@ def serve(
     workers: int = 0,
     foreground: bool = True,
     queue_interval: str = "",
+    named_runs: Sequence[RegularRun] = (),
     ports: str = "",
     pid_file: str = "",
     is_deaf: bool = False,
@@ -98,7 +100,7 @@ def serve(
     supervisor = Supervisor(
         listeners,
         count,
-        lambda seat: _work(lock.descriptor, seat, source, interval, helper, is_heard=foreground),
+        lambda seat: _work(lock.descriptor, seat, source, interval, helper, named_runs, is_heard=foreground),
         _check(source, loaded),
         _say,
         first_slot=lock.number * MAX_WORKERS,
@@ -183,6 +185,7 @@ def _work(
     source: ConfigSource,
     queue_interval: float | None,
     helper: HelperEnd | None,
+    named_runs: Sequence[RegularRun],
     *,
     is_heard: bool,
 ) -> int:
@@ -191,7 +194,7 @@ def _work(
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, source, queue_interval, helper, None if is_heard else let_go)
+    return work(seat, source, queue_interval, helper, None if is_heard else let_go, named_runs)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pillarbox.cli.arguments import Arguments, Usage
 from pillarbox.cli.options import parse
+from pillarbox.cli.queue_options import regular_runs
 
 
 def read(text: str) -> Arguments:
@@ -55,8 +56,13 @@ def test_queue_flags() -> None:
     wish = read("-qqiffl 1abcde-00000000000-0000 1abcde-00000000001-0000").queue
     assert (wish.is_two_stage, wish.first_only, wish.force, wish.force_frozen, wish.local_only) == (True,) * 5
     assert (wish.first_id[-6], wish.last_id[-6]) == ("0", "1")
-    named = read("-qGslow/10m").queue
-    assert (named.name, named.interval, named.is_wanted) == ("slow", "10m", False)
+    several = read("-qGslow/10m -q5m -qqffGlists/1h").queue
+    assert (several.interval, several.is_wanted, several.is_two_stage) == ("5m", False, False)
+    slow, lists = regular_runs(several.named)
+    assert (slow.wish.queue, slow.interval) == ("slow", 600.0)
+    assert (lists.wish.queue, lists.interval, lists.wish.is_two_stage) == ("lists", 3600.0, True)
+    assert lists.wish.force_frozen and not slow.wish.force_frozen
+    assert read("-qGslow/10m").mode == "queue_daemon"
     assert read("-bp -qGslow").queue.name == "slow"
 
 

@@ -65,6 +65,14 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
 _BY_ITSELF = QueueRun()
 
 
+class RegularRun(msgspec.Struct, frozen=True):
+    """`-qG<name>/<time>` of a daemon."""
+
+    wish: QueueRun
+    interval: float
+    """Seconds."""
+
+
 class FrozenRules(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of frozen messages by themselves; seconds, 0: nothing."""
 
@@ -104,6 +112,7 @@ class QueueRunner:
         "_frozen_rules",
         "_journal",
         "_limits",
+        "_queue",
         "_settler",
         "_spool",
         "_under_way",
@@ -122,7 +131,10 @@ class QueueRunner:
         clock: Clock,
         frozen_rules: FrozenRules | None = None,
         limits: RunnerLimits | None = None,
+        queue: str = "",
     ) -> None:
+        """`queue`: the name of the queue that `spool` shows; empty: the usual one."""
+        self._queue = queue
         self._spool = spool
         self._delivery = delivery
         self._settler = settler
@@ -134,7 +146,22 @@ class QueueRunner:
         self._limits = limits or RunnerLimits()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def serve(self) -> None:
+    def beside(self, queue: str, spool: Spool, interval: float) -> QueueRunner:
+        """One for a named queue: `spool` shows it, times are its own."""
+        return QueueRunner(
+            spool=spool,
+            delivery=self._delivery,
+            settler=self._settler,
+            due=DueTable(),
+            user_files=self._user_files,
+            journal=self._journal,
+            clock=self._clock,
+            frozen_rules=self._frozen_rules,
+            limits=msgspec.structs.replace(self._limits, interval=interval),
+            queue=queue,
+        )
+
+    async def serve(self, wish: QueueRun = _BY_ITSELF) -> None:
         """Until cancelled: a walk at the start and every `interval`, and what is due in between."""
         next_walk = self._clock.now()
         walk: asyncio.Task[None] | None = None
@@ -142,7 +169,7 @@ class QueueRunner:
             while True:
                 if self._clock.now() >= next_walk and (walk is None or walk.done()):
                     next_walk = self._clock.now() + self._limits.interval
-                    walk = asyncio.create_task(self.run(QueueRun()))
+                    walk = asyncio.create_task(self.run(wish))
                 await self.deliver_due()
                 await self._clock.sleep(self._limits.tick)
         finally:
@@ -226,7 +253,8 @@ class QueueRunner:
     def _tell_gone(self, message_id: str, gone: MessageGone) -> None:
         match gone.trouble:
             case "data":
-                self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+                where = f" Q={self._queue}" if self._queue else ""
+                self._journal.main(f"{message_id} Spool{where} file {message_id}-D not found")
             case "header":
                 self._journal.main(
                     f"{message_id} Error reading spool file {message_id}-H: No such file or directory"
