@@ -15,7 +15,6 @@ from tests.oracle.real_exim import MISSING, find_exim
 
 pytestmark = pytest.mark.oracle
 KNOWN = {
-    "callouts: sender callouts that fail otherwise": "a null MX is told to the peer as a reason of its own",
     "callouts: words of a server that refuses to talk": "we tell what was sent, and each reply once",
     "conditions: header syntax": "no qualify/rewrite: lines",
     "conditions: helo": "the name that a check finds out is not kept for later lines",
@@ -24,10 +23,8 @@ KNOWN = {
     "conditions: host without a name": "the same",
     "conditions: the same without messages": "no qualify/rewrite: lines",
     "conditions: verify in data": "no qualify/rewrite: lines",
-    "conditions: wrong places": "the last word of too many nonmail commands",
     "mime: parts of an attached message": "the real one does not look into it; meant",
     "modifiers: add_header in every place": "the letter of Resent-From: in a -H file",
-    "verbs: notquit": "the ACL runs behind the line about the lost connection",
 }
 """Scenarios that differ, and in what; docs/exim-compatibility.md has those that are meant."""
 _FILES = sorted((Path(__file__).parent / "acls").glob("*.txt"))

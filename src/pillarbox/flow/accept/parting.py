@@ -41,14 +41,14 @@ async def hung_up(session: Session) -> None:
         await session.last_reply(Reply(421, "Lost incoming connection", "4.4.2"))
         await not_quit(session, "connection-lost", "")
         return
+    text = f"{session.hostname} lost input connection"
+    text = await not_quit(session, "connection-lost", text) or text
     if transaction is not None:
         incomplete(session, "connection lost")
         if style.shows("lost_incoming_connection"):
             journal.main(
                 f"unexpected disconnection while reading SMTP command from {session.who()} {took(session)}"
             )
-    text = f"{session.hostname} lost input connection"
-    text = await not_quit(session, "connection-lost", text) or text
     await session.last_reply(Reply(421, text, "4.4.2"))
 
 

@@ -13,6 +13,7 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.reply import Reason
 
 UNROUTEABLE = "Unrouteable address"
+NO_SERVICE = "an MX or SRV record indicated no SMTP service"
 _USUAL = VerifyWish()
 
 
@@ -41,6 +42,8 @@ class RoutingVerifier:
             if isinstance(trouble.result, Postponed):
                 raise CheckDeferred(reason)
             details = reason.peer or (UNROUTEABLE if reason.log in ("", UNROUTEABLE) else "")
+            if reason.log == NO_SERVICE:  # Exim tells the client nothing more of a sender
+                details = ""
             return VerifyFailure(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE, details, "route")
         if wish.callout is None or self._callouts is None:
             return None

@@ -74,11 +74,12 @@ def _too_big(session: Session, event: ProtocolError) -> None:
 
 def _why_dropped(event: ProtocolError, session: Session) -> str:
     who, last = session.who(), f'"{event.line}"'
+    verb = f'"{event.line.partition(" ")[0]}"'
     match event.problem:
         case Problem.UNKNOWN_COMMAND if event.reply.text.startswith("Too many unrec"):
             return f"SMTP call from {who} dropped: too many unrecognized commands (last was {last})"
         case Problem.TOO_MANY_NONMAIL:
-            return f"SMTP call from {who} dropped: too many nonmail commands (last was {last})"
+            return f"SMTP call from {who} dropped: too many nonmail commands (last was {verb})"
         case Problem.SYNCHRONIZATION:
             return _why_not_synchronized(event, session)
         case Problem.INPUT_OVERFLOW:
