@@ -1,8 +1,8 @@
 """The power goes at any moment of deliveries through the helper: what was said to be durable is there, though desks die meanwhile.
 
-A desk is simulated: what it writes is lost in a power cut until a sync that began later has ended. The channels yield at random, and break at random
-before, in the middle of and after a piece of work. Whoever has delivered and synced (as the fast lane does before the spool forgets) looks at once
-at what a power cut would leave.
+A desk is simulated: what it writes is lost in a power cut until a sync that began later has ended. The channels yield at random, and break
+at random before, in the middle of and after a piece of work. Whoever has delivered and synced (as the fast lane does before the spool
+forgets) looks at once at what a power cut would leave.
 """
 
 from __future__ import annotations
