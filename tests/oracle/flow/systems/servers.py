@@ -17,11 +17,15 @@ ln -sf ../sbin/mailq /usr/bin/mailq; ln -sf ../sbin/newaliases /usr/bin/newalias
 """
 
 
-def install_ours(exim: str) -> str:
-    """As packages put it: the commands at the usual places; beside them the scripts of the real `exim`'s package."""
+def install_links() -> str:
+    """Our commands at the usual places."""
     links = [f"ln -sf {_OURS}/{name} /usr/sbin/{name}" for name in ("exim", *_COMMANDS, *_TOOLS)]
-    logs = "ln -s /var/spool/exim4/log /run/logs"
-    return "\n".join([*links, "ln -sf exim /usr/sbin/exim4", _LINKS, logs, *_debians(exim), ""])
+    return "\n".join([*links, "ln -sf exim /usr/sbin/exim4", _LINKS])
+
+
+def install_ours(exim: str) -> str:
+    """As packages put it; beside our commands the scripts of the real `exim`'s package."""
+    return "\n".join([install_links(), "ln -s /var/spool/exim4/log /run/logs", *_debians(exim), ""])
 
 
 def install_real(exim: str) -> str:
