@@ -143,7 +143,9 @@ class SimulatedDisk:
 
     def rename(self, old: str, new: str) -> None:
         with self._mutex:
-            inode = self._names.pop(old)
+            inode = self._names.pop(old, None)
+            if inode is None:
+                raise FileNotFoundError(errno.ENOENT, "no such file", old)
             self._names[new] = inode
             self.log.append(("rename", old, new, inode))
 

@@ -1,0 +1,47 @@
+"""Retry rules whose patterns ask for something."""
+
+from __future__ import annotations
+
+from tests.support.clock import JumpClock
+
+from pillarbox.backends.hints.memory import MemoryHints
+from pillarbox.flow.queue.retry import Retries
+from pillarbox.language.match.named import NamedLists
+from pillarbox.language.nowhere import empty_scope
+from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
+from pillarbox.mail.outcome import Deferred
+from pillarbox.mail.reply import Reason
+
+
+def rules_of(*lines: str) -> RetryRules:
+    return RetryRules(tuple(parse_retry_rule(line, NamedLists()) for line in lines))
+
+
+def deferred(domain: str) -> Deferred:
+    address = f"someone@{domain}"
+    return Deferred(
+        address=address, recipient=address, reason=Reason("no"), retry_keys=(f"R:{domain}",), error="refused"
+    )
+
+
+async def test_a_pattern_that_cannot_be_looked_up_waits_for_the_next_run() -> None:
+    clock = JumpClock()
+    rules = rules_of("lsearch;/nonexistent/domains * F,1d,1h", "* * F,1d,2h")
+    assert not rules.is_pure
+    retries = Retries(MemoryHints(), rules, services=empty_scope().services)
+    state = await retries.note_waiting(deferred("a.example"), "s@x.example", clock.now(), clock.now())
+    assert (state.next_try, state.is_expired) == (clock.now(), False)
+    assert await retries.cutoff_of("R:a.example", deferred("a.example"), None) == 0.0
+
+
+async def test_pure_rules_are_noted_at_once() -> None:
+    clock = JumpClock()
+    hints = MemoryHints()
+    retries = Retries(hints, rules_of("a.example * F,1d,1h", "* * F,1d,2h"))
+    now = clock.now()
+    retries.note_soon(deferred("a.example"), None, now, now)
+    state = await retries.note_waiting(deferred("b.example"), None, now, now)
+    found = hints.retry("R:a.example")
+    assert found is not None and found.next_try == now + 3600
+    assert state.next_try == now + 7200
+    assert await retries.cutoff_of("R:a.example", deferred("a.example"), None) == 86400.0
