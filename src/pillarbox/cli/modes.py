@@ -184,9 +184,18 @@ def _view(part: str) -> Callable[[Arguments], int]:
             from pillarbox.cli.log_line import write_log
 
             write_log(config, read, f"{read.words[0]} Spool file {read.words[0]}-D not found")
+        if code and part == "log" and not _keeps_message_logs(config):
+            print("(No message logs are being created because the message_logs option is false.)")
         return code
 
     return run
+
+
+def _keeps_message_logs(config: Path) -> bool:
+    from pillarbox.app.configuration import load_config
+    from pillarbox.flow.settings import Logging
+
+    return load_config(config).main(Logging).message_logs
 
 
 def _list(read: Arguments) -> int:
