@@ -68,7 +68,6 @@ def _travels_with(assignment: Assignment) -> object:
         assignment.errors_to,
         assignment.headers_add,
         assignment.headers_remove,
-        assignment.home,
         assignment.address_data,
         assignment.file,
         assignment.reply,

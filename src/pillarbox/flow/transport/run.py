@@ -207,7 +207,8 @@ class Transports:
         if assignment.expands_command:
             return assignment.address
         own = {"domain": assignment.domain, "local_part": assignment.local_part}.get(transport.splits_by, "")
-        who = () if transport.user is not None else (assignment.user, assignment.group)
+        runs_as = () if transport.user is not None else (assignment.user, assignment.group)
+        who = (assignment.home, *runs_as)
         if transport.batching is None:
             return own, who
         try:

@@ -45,6 +45,12 @@ def test_errors_to_and_header_changes_divide():
     ) == [["a@x"], ["b@x"], ["c@x"]]
 
 
+def test_users_with_homes_of_their_own_travel_together():
+    assert plan(
+        [assignment("a@x", hosts=MX, home="/home/a"), assignment("b@x", hosts=MX, home="/home/b")]
+    ) == [["a@x", "b@x"]]
+
+
 def test_max_rcpt_cuts_and_local_deliveries_are_single():
     many = [assignment(f"{n}@x", hosts=MX) for n in range(5)]
     assert plan(many, limit=2) == [["0@x", "1@x"], ["2@x", "3@x"], ["4@x"]]
