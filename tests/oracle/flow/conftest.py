@@ -16,7 +16,7 @@ EVERY = {
     "test_commands": 25,
     "test_queueing": 40,
     "test_remote": 60,
-    "test_sessions": 75,
+    "test_sessions": 110,
 }
 """File → one in so many."""
 

@@ -150,10 +150,10 @@ class ServerEngine(ServerReader):
 
     @property
     def is_early_pipelining_welcome(self) -> bool:
-        """It may be told PIPECONNECT: it began by saying who it is, and not under TLS."""
+        """It may be told PIPECONNECT: it began by saying who it is."""
         history = self._session.history
         is_first = history[:1] in (["HELO"], ["EHLO"])
-        return self._settings.early_pipelining and not self.is_tls and is_first and "DATA" not in history
+        return self._settings.early_pipelining and is_first and "DATA" not in history
 
     @property
     def is_early_pipelining_told(self) -> bool:
@@ -227,7 +227,8 @@ class ServerEngine(ServerReader):
             self.close()
 
     def say(self, reply: Reply) -> None:
-        """One reply more, in front of the one that is owed (PRDR)."""
+        """One reply more, in front of the one that is owed (PRDR). The last one tells nothing of chunks then."""
+        self._ended_chunk = None
         self._out.append(render_reply(reply))
 
     def ehlo_reply(self, text: str, offer: Extensions | None = None) -> None:
