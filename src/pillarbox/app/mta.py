@@ -91,6 +91,7 @@ WHERE: dict[Where, str] = {
     "predata": "acl_smtp_predata",
     "data": "acl_smtp_data",
     "data_prdr": "acl_smtp_data_prdr",
+    "mime": "acl_smtp_mime",
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
     "etrn": "acl_smtp_etrn",
@@ -288,7 +289,8 @@ class Mta:
             authenticators=tuple(one for one in config.authenticators if one.is_server),
             auth_hosts=service.auth_advertise_hosts,
             tls_hosts=tls.tls_advertise_hosts,
-            tls_available=self.tls_rules is not None and (self.tls is not None or not self.tls_rules.is_constant),
+            tls_available=self.tls_rules is not None
+            and (self.tls is not None or not self.tls_rules.is_constant),
             tls_rules=self.tls_rules,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
