@@ -1,5 +1,5 @@
-"""Scripted content scanners of a `Town`: clamd, spamd, rspamd, and one for `av_scanner = sock:`. What they answer depends on what they were sent,
-so that a difference in that shows: the checksum of the message without its times and ids is the name of the virus, or part of the report.
+"""Scripted content scanners of a `Town`: clamd, spamd, and one for `av_scanner = sock:`. What they answer depends on what they were sent, so
+that a difference in that shows: the checksum of the message without its times and ids is the name of the virus, or part of the report.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ Started by `Town()` as `unshare -mn python -m tests.oracle.flow.town`; requests 
 Commands of ours run in a child that has everything imported already: a start costs a tenth of the usual.
 
 All of 10.0.0.0/8 and 192.0.2.0/24 are addresses of the namespace. A host of `PEERS` answers on port 25 by its table: start of a command → reply
-(`(close)` hangs up, `(wait)` says nothing more); one whose address has a port is a content scanner (scanner_peers.py). What peers heard stands in the file named in the request for them.
+(`(close)` hangs up, `(wait)` says nothing more); one whose address has a port is a content scanner (scanner_peers.py).
+What peers heard stands in the file named in the request for them.
 """
 
 from __future__ import annotations
