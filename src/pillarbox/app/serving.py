@@ -6,7 +6,7 @@ import asyncio
 import socket
 import traceback
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from pillarbox.app.counts import Counts
 from pillarbox.ports.journal import Journal
@@ -134,7 +134,7 @@ class Service:
 class _Accepted(SocketConnection):
     """Calls `begin` once the transport is there."""
 
-    __slots__ = ("_begin", "_waits")
+    __slots__ = ("_begin",)
 
     def __init__(
         self,
@@ -144,16 +144,13 @@ class _Accepted(SocketConnection):
         *,
         waits: bool = False,
     ) -> None:
-        """`waits`: nothing is read before `start_tls_server`: the client's first bytes belong to the handshake."""
+        """`waits`: for `start_tls_server`; the client's first bytes belong to the handshake."""
         super().__init__(loop, server_tls)
-        self._waits = waits
+        self.begins_with_tls = waits
         self._begin: Callable[[SocketConnection], None] | None = begin
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         begin, self._begin = self._begin, None
-        if self._waits:
-            self._waits = False
-            cast(asyncio.Transport, transport).pause_reading()
         if begin is not None:
             begin(self)

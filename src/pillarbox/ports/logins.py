@@ -35,6 +35,8 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     kind: Literal["credentials", "malformed", "throttled", "temporary"]
     log: str
     name: str = ""
+    peer: str = ""
+    """What a client may read besides."""
 
 
 Step = Challenge | Success | Failure

@@ -46,6 +46,7 @@ class SocketConnection(asyncio.Protocol):
         "_transport",
         "_waiter",
         "_wish",
+        "begins_with_tls",
         "tls_cipher",
     )
 
@@ -70,6 +71,8 @@ class SocketConnection(asyncio.Protocol):
         self._is_trusted: bool | None = None
         self._certificate = self._certificate_digest = b""
         self.tls_cipher = ""
+        self.begins_with_tls = False
+        """The first bytes are those of a handshake, which `start_tls_server` begins."""
 
     # What the transport calls.
 
@@ -144,6 +147,10 @@ class SocketConnection(asyncio.Protocol):
                 self._timed_out = False
                 raise DialError("timeout", f"no data for {timeout:.0f} s")
         return self._take()
+
+    def unread(self, data: bytes) -> None:
+        if data:
+            self._buffer.insert(0, data)
 
     async def write(self, data: bytes, timeout: float) -> None:
         transport = self._transport
@@ -310,7 +317,10 @@ class SocketConnection(asyncio.Protocol):
         server_name: str | None = None,
     ) -> None:
         assert self._transport is not None
+        early = self._take() if self.begins_with_tls else b""
         self._buffer.clear()
+        if early:
+            self._loop.call_soon(self._loop.call_soon, self._hand_over, early)
         try:
             transport = await self._loop.start_tls(
                 self._transport,
@@ -327,6 +337,14 @@ class SocketConnection(asyncio.Protocol):
             raise DialError("tls", "TLS session: (connection lost)")
         self._transport = transport
         self._note_tls()
+
+    def _hand_over(self, early: bytes) -> None:
+        """To the handshake, which has just begun, what came before it: there is TLS from the start."""
+        protocol: Any = self._transport.get_protocol() if self._transport is not None else self
+        if protocol is not self:
+            room = protocol.get_buffer(len(early))
+            room[: len(early)] = early
+            protocol.buffer_updated(len(early))
 
     def _note_tls(self) -> None:
         tls = self._tls_object()

@@ -9,6 +9,7 @@ import pytest
 
 EVERY = {
     "test_acls": 12,
+    "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,
     "test_pipes": 9,

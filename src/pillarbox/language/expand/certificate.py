@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.mail.certificates import distinguished
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -86,7 +87,7 @@ def _distinguished(name: x509.Name, modifiers: list[str]) -> str | None:
     """RFC 4514, or the values of one type."""
     wanted = next((each.upper() for each in modifiers if each[:1] not in (">", "")), "")
     if not wanted:
-        return name.rfc4514_string()
+        return distinguished(name)
     values = [str(part.value) for rdn in name.rdns for part in rdn if part.rfc4514_attribute_name == wanted]
     return _listed(values, modifiers)
 
@@ -100,7 +101,9 @@ def _moment(moment: datetime.datetime, modifiers: list[str]) -> str:
     seconds = int(moment.timestamp())
     if "int" in modifiers:
         return str(seconds)
-    return time.strftime("%b %e %T %Y %Z", time.localtime(seconds))
+    moved = time.localtime(seconds)
+    zone = "GMT" if moved.tm_zone == "UTC" else moved.tm_zone
+    return time.strftime(f"%b %e %T %Y {zone}", moved)
 
 
 def _signature_algorithm(found: x509.Certificate) -> str | None:

@@ -202,7 +202,8 @@ def line_outcome(
     match outcome:
         case Delivered():
             flag = "->" if is_additional or outcome.is_additional else "=>"
-            line = _line_delivered(message_id, outcome, flag, style, f"{_from(sender, style)}{where}")
+            about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
+            line = _line_delivered(message_id, outcome, flag, style, about)
             if style.shows("queue_time"):
                 line += f" QT={show_elapsed(age, style)}"
             return line + _took(outcome, style)
@@ -225,6 +226,12 @@ def _from(sender: str | None, style: LogStyle) -> str:
     return f" F=<{printable(sender or '')}>" if style.shows("sender_on_delivery") else ""
 
 
+def _return_path(outcome: Outcome, style: LogStyle) -> str:
+    if outcome.return_path is None or not style.shows("return_path_on_delivery"):
+        return ""
+    return f" P=<{printable(outcome.return_path)}>"
+
+
 def _took(outcome: Outcome, style: LogStyle) -> str:
     return f" DT={show_elapsed(outcome.elapsed, style)}" if style.shows("deliver_time") else ""
 
@@ -237,6 +244,10 @@ def _line_delivered(message_id: str, outcome: Delivered, flag: str, style: LogSt
         else address
     )
     line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
+    if outcome.startup and style.shows("protocol_detail"):
+        line += f" PS={outcome.startup}"
+    if outcome.pipelining and style.shows("pipelining"):
+        line += f" {outcome.pipelining}"
     if outcome.is_prdr:
         line += " PRDR"
     if outcome.chunking:
@@ -274,9 +285,14 @@ def _drivers(outcome: Outcome) -> str:
 
 def _how(outcome: Outcome, style: LogStyle) -> str:
     line = _drivers(outcome)
+    if outcome.size and style.shows("delivery_size"):
+        line += f" S={outcome.size}"
     if outcome.host is not None:
         port = f":{outcome.host.port}" if style.shows("outgoing_port") else ""
         line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
+        if outcome.interface[0] and style.shows("incoming_interface") and style.shows("outgoing_interface"):
+            own_port = f":{outcome.interface[1]}" if style.shows("outgoing_port") else ""
+            line += f" I=[{outcome.interface[0]}]{own_port}"
     if outcome.tls_cipher and style.shows("tls_cipher"):
         line += f" X={outcome.tls_cipher}"
     if outcome.certificate and style.shows("tls_certificate_verified"):

@@ -64,7 +64,11 @@ def read_challenge(message: bytes) -> Challenge:
     if not 32 <= len(message) <= MAX_MESSAGE or message[:12] != SIGNATURE + b"\2\0\0\0":
         raise BadMessage("no NTLM challenge")
     (flags,) = struct.unpack_from("<I", message, 20)
-    return Challenge(message[24:32], flags, _text(message, 12, is_unicode=True))
+    try:
+        target = _text(message, 12, is_unicode=True)
+    except BadMessage:  # Exim's own points outside
+        target = ""
+    return Challenge(message[24:32], flags, target)
 
 
 def answer(given: Challenge, user: str, password: str, domain: str = "") -> bytes:

@@ -59,13 +59,20 @@ class DovecotExchange(JudgedExchange):
             if self._talk is None:
                 self._talk = await self._connect()
                 if not await self._meet(self._talk):
-                    return self._end(Failure("temporary", "authentication mechanism not supported"))
+                    return self._end(
+                        Failure(
+                            "temporary",
+                            f'Dovecot did not advertise mechanism "{self.driver.public_name}" to us',
+                        )
+                    )
                 self._talk.send(self._question(response))
             else:
                 self._talk.send(f"CONT\t{os.getpid()}\t{_base64(response or b'')}\n".encode())
             return await self._verdict(self._talk)
         except SocketTrouble as trouble:
-            return self._end(Failure("temporary", str(trouble)))
+            if self._talk is None:
+                return Failure("temporary", str(trouble))
+            return self._end(Failure("temporary", "authentication socket read error or premature eof"))
 
     async def _connect(self) -> Talk:
         """Raises SocketTrouble."""
@@ -74,8 +81,11 @@ class DovecotExchange(JudgedExchange):
             raise SocketTrouble("authentication socket connection error")
         try:
             return await sockets.open(self.driver.server_socket or "", timeout=TIMEOUT, lifetime=LIFETIME)
-        except SocketTrouble:
-            raise SocketTrouble("authentication socket connection error") from None
+        except SocketTrouble as trouble:
+            reason = str(trouble).rpartition(": ")[2]
+            raise SocketTrouble(
+                f"unable to connect to UNIX socket ({self.driver.server_socket}): {reason}"
+            ) from None
 
     async def _meet(self, talk: Talk) -> bool:
         """Whether it knows the mechanism. Raises SocketTrouble."""
@@ -116,7 +126,7 @@ class DovecotExchange(JudgedExchange):
                 talk.close()
                 user = _value(fields, "user")
                 if not user:
-                    return Failure("temporary", "authentication socket protocol error, username missing")
+                    return Failure("temporary", "authentication socket protocol error")
                 return await self._judge([user])
             case ["FAIL", _, *fields]:
                 talk.close()
@@ -132,9 +142,12 @@ class DovecotExchange(JudgedExchange):
         except ValueError:
             return self._end(Failure("temporary", "authentication socket protocol error"))
 
-    def _end(self, failure: Failure) -> Failure:
+    def abandon(self) -> None:
         if self._talk is not None:
             self._talk.close()
+
+    def _end(self, failure: Failure) -> Failure:
+        self.abandon()
         return failure
 
 

@@ -19,7 +19,9 @@ class External(Authenticator, driver="external"):
     """Believe what TLS has proved."""
 
     server_param2: Template | None = option(default=None, doc="What becomes $auth2.")
-    server_param3: Template | None = option(default=None, doc="What becomes $auth3.")
+    server_param3: Template | None = option(
+        default=None, doc="What becomes $auth3; heeded only with server_param2."
+    )
     client_send: Template | None = option(default=None, doc="Who we want to be there.")
 
     acts_on = ("server_condition", "server_set_id", "client_condition", "client_set_id")
@@ -63,7 +65,9 @@ class ExternalServer(JudgedExchange):
     async def _go_on(self, response: bytes | None) -> Step:
         if response is None:
             return Challenge(b"")
-        items = [text_of(response)]
-        for template in (self.driver.server_param2, self.driver.server_param3):
-            items.append(await self._expand(template, items))
-        return await self._judge(items)
+        items = text_of(response).split("\0")
+        if self.driver.server_param2 is not None:
+            items[1:] = [await self._expand(self.driver.server_param2, items)]
+            if self.driver.server_param3 is not None:
+                items.append(await self._expand(self.driver.server_param3, items))
+        return await self._judge(items, is_told=True)

@@ -128,7 +128,7 @@ class SpaServer(JudgedExchange):
         try:
             proof = ntlm.read_answer(response)
         except ntlm.BadMessage as error:
-            return Failure("malformed", str(error))
+            return Failure("credentials", str(error))
         items = [proof.name]
         await self._name(items)
         password = await self._expand(self.driver.server_password, items)

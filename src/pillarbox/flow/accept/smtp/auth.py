@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
+from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.accept.rejection import describe_host
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
@@ -48,6 +51,8 @@ async def handle_response(session: Session, event: AuthResponse) -> None:
 
 @verb(AuthCancelled)
 async def handle_cancelled(session: Session, event: AuthCancelled) -> None:
+    if isinstance(session.exchange, JudgedExchange):
+        session.exchange.abandon()
     session.log_failed_login("", CANCELLED)
 
 
@@ -78,7 +83,9 @@ def _fail(session: Session, failure: Failure) -> None:
         f"{session.exchange_name} authenticator failed for {describe_host(session.origin)}: "
         f"{answer.code} {answer.text}{who}{why}"
     )
-    session.reply(answer)
+    session.reply(
+        msgspec.structs.replace(answer, text=f"{answer.text}: {failure.peer}") if failure.peer else answer
+    )
 
 
 def _succeed(session: Session, name: str) -> None:

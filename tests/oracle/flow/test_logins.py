@@ -1,0 +1,40 @@
+"""AUTH by each driver, and TLS, beside the real Exim's (chapters 33 to 43)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.oracle.flow import dialogue, logins
+from tests.oracle.real_exim import MISSING, find_exim
+
+EXIM = find_exim()
+pytestmark = [
+    pytest.mark.skipif(EXIM is None, reason=MISSING),
+    pytest.mark.skipif(os.geteuid() != 0, reason="the real one believes -C of root only"),
+]
+OTHERWISE = {
+    "dovecot-host-temporary": "logins",
+    "dovecot-host-empty": "logins",
+    "external-host-forced-no": "logins",
+}
+"""Scenario → the section of docs/exim-compatibility.md that says why."""
+
+
+@pytest.mark.parametrize("name", list(logins.scenarios()))
+def test_as_the_real_one(name: str) -> None:
+    assert EXIM is not None
+    scenario = logins.scenarios()[name]
+    with tempfile.TemporaryDirectory(prefix="pillarbox-logins-") as folder:
+        Path(folder).chmod(0o755)
+        real = logins.hold(scenario, dialogue.real(EXIM), Path(folder) / "place")
+        ours = logins.hold(scenario, dialogue.ours(), Path(folder) / "place")
+    if name in OTHERWISE:
+        pytest.xfail(OTHERWISE[name])
+    assert ours.replies == real.replies
+    assert ours.main == real.main
+    assert ours.reject == real.reject
+    assert ours.panic == real.panic
+    assert ours.spool == real.spool
