@@ -52,6 +52,9 @@ class ScriptedPeer:
             raise AssertionError(f"both sides wait; the peer wants {self.steps[:1]}, has {self.received!r}")
         return "".join(f"{line}\r\n" for line in out).encode()
 
+    def unread(self, data: bytes) -> None:
+        assert not data
+
     async def write(self, data: bytes, timeout: float) -> None:
         if self.is_closed:
             raise DialError("lost_connection", "connection lost")

@@ -40,6 +40,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False
     """Sent with BDAT (`K` in the log)."""
+    pipelining: str = ""
+    """`L` where it was offered and used, `-` behind it where it was not used."""
+    return_path: str | None = None
+    """The sender that the other host was told, where it is known (`P=`)."""
+    size: int = 0
+    """Octets of the message as it went; 0: not known (`S=`)."""
+    interface: tuple[str, int] = ("", 0)
+    """Our end of the connection (`I=`)."""
+    startup: str = ""
+    """The steps with which the session began, a letter for each (`PS=`)."""
     is_prdr: bool = False
     """The host has said of each recipient what it thinks of the message (`PRDR`)."""
     certificate: str = ""

@@ -115,6 +115,10 @@ class Connection(Protocol):
         """Whatever has come; `b""` at the end of the stream. Raises DialError("timeout")."""
         ...
 
+    def unread(self, data: bytes) -> None:
+        """What was read too much is read again."""
+        ...
+
     async def write(self, data: bytes, timeout: float) -> None:
         """Hand over and wait while the peer is slow. Raises DialError."""
         ...

@@ -2,7 +2,7 @@
 
 A script is a list of lines:
 
-    PIPELINING SIZE=1000000 AUTH=PLAIN          what it offers; `lmtp`, `tls` (STARTTLS), `tls-first`, `wrong-name` and `down` are its own ways
+    PIPELINING SIZE=1000000 AUTH=PLAIN          what it offers; `lmtp`, `socks`, `tls` (STARTTLS), `tls-first`, `down` … are its ways
     RCPT TO:<bad@ => 550 no such user           what it says to commands that begin so; `;` divides first, second … time, the last stays
     . => 451 later                              `.` the end of the message, CONNECT the banner, `AUTH+` what follows a 334, TLS the handshake
 
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 LONGEST = 12.0
 """Seconds that a connection may last in silence."""
-_OWN = {"lmtp", "tls", "tls-first", "wrong-name", "down", "client-cert", "tls12"}
+_OWN = {"lmtp", "tls", "tls-first", "wrong-name", "down", "client-cert", "tls12", "socks"}
 
 
 class Rule(NamedTuple):
@@ -127,6 +127,8 @@ class Talk:
         self._accepted: list[str] = []
 
     def run(self) -> None:
+        if "socks" in self._peer.ways:
+            self._be_proxy()
         if "tls-first" in self._peer.ways:
             self._secure()
         self._say("CONNECT", "220 peer ESMTP")
@@ -135,6 +137,24 @@ class Talk:
             verb = line.partition(" ")[0].upper()
             self._note((">" if self._more() and verb not in ("BDAT",) else "") + line)
             self._answer(verb, line)
+
+    def _be_proxy(self) -> None:
+        """A SOCKS 5 proxy that leads to itself. `SOCKS => n`: its answer."""
+        methods = self._octets(2)[1]
+        self._octets(methods)
+        self._connection.sendall(b"\5\0")
+        wanted = self._octets(10)
+        self._note(f"SOCKS {socket.inet_ntoa(wanted[4:8])}:{int.from_bytes(wanted[8:], 'big')}")
+        code = int(self._peer.reply_to("SOCKS") or 0)
+        self._connection.sendall(bytes((5, code, 0, 1)) + bytes(6))
+        if code:
+            raise Gone
+
+    def _octets(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._receive()
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
 
     def _answer(self, verb: str, line: str) -> None:
         match verb:

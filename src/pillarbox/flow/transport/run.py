@@ -230,6 +230,8 @@ def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Ou
     first = job.assignments[0]
     is_unlogged = transport.disable_logging or first.disables_logging
     shows_domain = transport.is_local and not first.logs_as_local
+    if transport.rcpt_include_affixes and not transport.is_local:
+        outcomes = [_with_affixes(outcome) for outcome in outcomes]
     if not (is_unlogged or shows_domain or first.candidate.is_hidden):
         return outcomes
     return [
@@ -241,6 +243,11 @@ def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Ou
         )
         for outcome in outcomes
     ]
+
+
+def _with_affixes(outcome: Outcome) -> Outcome:
+    """The whole address is what the other host heard of, so the log has it too."""
+    return msgspec.structs.replace(outcome, log_word="")
 
 
 def shadow_told(name: str, result: Outcome) -> str:

@@ -36,7 +36,7 @@ class SmtpOptions(Transport):
     keepalive: bool = option(default=True, doc="Let the system probe idle connections.")
     dscp: Template | None = option(default=None, doc="Class of service of the packets.")
     socks_proxy: Template | None = option(
-        default=None, doc="Connect by way of SOCKS proxies.", inert="refused"
+        default=None, doc="Connect by way of SOCKS 5 proxies: a list of addresses, each with its options."
     )
     # Which hosts, and when to give them up
     hosts: ExpandedList | None = option(
@@ -137,7 +137,9 @@ class SmtpOptions(Transport):
     tls_privatekey: Template | None = option(default=None, doc="Its key.")
     tls_crl: Template | None = option(default=None, doc="Certificates that were revoked, PEM.")
     tls_dh_min_bits: int = option(
-        default=1024, doc="Smallest Diffie-Hellman modulus to put up with.", inert="refused"
+        default=1024,
+        doc="Smallest Diffie-Hellman modulus to put up with; OpenSSL's security level decides, which is stricter.",
+        inert="noted",
     )
     tls_eccurve: ExpandedList | None = option(default=None, doc="Elliptic curves to offer.", inert="noted")
     tls_require_ciphers: Template | None = option(default=None, doc="Ciphers allowed, OpenSSL's words.")

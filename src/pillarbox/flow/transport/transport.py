@@ -56,6 +56,10 @@ _OF_LOCAL_PART = re.compile(r"\$\{?local_part")
 _OF_DOMAIN = re.compile(r"\$\{?domain")
 
 
+class ReturnPathFailed(ExpansionFailed):
+    """An administrator must read of it."""
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """A local delivery about to run."""
 
@@ -138,6 +142,8 @@ class Transport(Driver, family="transport"):
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        if self.shadow_transport is not None and not self.is_local:
+            raise CombinationError(f"shadow transport not allowed on non-local transport {self.name}")
         if self.body_only and self.headers_only:
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
@@ -221,10 +227,9 @@ class Transport(Driver, family="transport"):
         except ForcedFailure:
             return job.sender
         except ExpansionFailed as error:
-            text = (
-                f'Failed to expand return path "{self.return_path.source}" in {self.name} transport: {error}'
-            )
-            raise ExpansionFailed(text) from None
+            where = f" in {self.name} transport" if self.is_local else ""
+            text = f'Failed to expand return path "{self.return_path.source}"{where}: {error}'
+            raise ReturnPathFailed(text) from None
 
     async def prepare(self, job: Job, services: TransportServices) -> Prepared:
         """What the delivery of a local transport needs. Raises Unfit, ExpansionFailed, ExpansionDeferred."""

@@ -18,7 +18,7 @@ ACTED_ON = frozenset(
         "8bitmime", "acl_warn_skipped", "all_parents", "connection_reject", "delay_delivery", "deliver_time", "delivery_size",
         "dnslist_defer", "etrn", "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
         "lost_incoming_connection", "millisec", "msg_id", "msg_id_created", "outgoing_interface", "outgoing_port", "pid",
-        "pipelining", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time", "received_recipients",
+        "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time", "received_recipients",
         "received_sender", "rejected_header", "retry_defer", "return_path_on_delivery", "sender_on_delivery",
         "sender_verify_fail", "size_reject", "skip_delivery", "smtp_confirmation", "smtp_connection",
         "smtp_incomplete_transaction", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "subject",

@@ -110,6 +110,7 @@ class ClientEngine:
         "_queue",
         "_writer",
         "accepted",
+        "content_size",
         "extensions",
         "is_closed",
         "is_content_open",
@@ -131,6 +132,8 @@ class ClientEngine:
         """What the peer offered in its last EHLO reply; nothing after HELO."""
         self.accepted: list[str] = []
         """Recipients of this transaction that were accepted, in their order."""
+        self.content_size = 0
+        """Octets of the last message, as they went out."""
         self.is_content_open = False
         """The peer waits for the message: `write` and `end`."""
         self.is_closed = False
@@ -184,7 +187,9 @@ class ClientEngine:
 
     def write(self, chunk: bytes) -> None:
         """A piece of the message in LF form, as large as you like."""
-        self._out.append(self._open_writer().encode(chunk))
+        data = self._open_writer().encode(chunk)
+        self.content_size += len(data)
+        self._out.append(data)
 
     def end(self) -> None:
         """The message is complete."""
@@ -234,6 +239,7 @@ class ClientEngine:
         match command:
             case Mail():
                 self._has_mail, self._has_rcpt, self._has_data = True, False, False
+                self.content_size = 0
             case Rcpt():
                 self._has_rcpt = True
             case Data() | Bdat():
@@ -250,6 +256,7 @@ class ClientEngine:
         if chunk.is_last:
             data += self._writer.end()
             self._writer = None
+        self.content_size += len(data)
         return render_command(Bdat(data, chunk.is_last), self.extensions) + data
 
     def _open_writer(self) -> DataWriter:

@@ -23,7 +23,7 @@ async def test_an_action_sees_the_event():
 
 
 async def test_an_action_that_fails_is_told_of_and_says_nothing():
-    said, journal = await told("${lookup{x}lsearch{/no/such/file}}")
+    said, journal = await told("${substr{x}{y}{z}}")
     assert not said
     assert journal.panics and "failed to expand event_action smtp:ehlo in smtp" in journal.panics[0]
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from pillarbox.flow.transport.attempt.proxying import Proxy
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
@@ -66,6 +67,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """(session, whether it must succeed): client authentication, for hosts whose manners say so."""
     login_key: str = ""
     """Keeps connections apart that are logged in differently."""
+    proxies: tuple[Proxy, ...] = ()
+    """`socks_proxy`."""
     events: Events | None = None
     """`event_action`."""
     note: Callable[[str], None] | None = None

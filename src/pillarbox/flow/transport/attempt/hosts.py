@@ -213,6 +213,7 @@ class HostRun:
         if log_in is None or manners.auth == "no" or isinstance(opened, Trouble):
             return opened
         trouble = await log_in(opened, manners.auth == "require")
+        opened.startup += "a" if opened.authenticator else ""
         if trouble is None:
             return opened
         await opened.quit()
@@ -279,6 +280,11 @@ class HostRun:
                 is_reused=session.messages > 1,
                 chunking=carried.is_chunked,
                 is_prdr=carried.is_prdr,
+                pipelining=session.pipelining,
+                return_path=carried.sender,
+                size=session.engine.content_size,
+                interface=session.local_address,
+                startup="" if is_additional or session.messages > 1 else session.startup,
                 is_additional=is_additional,
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),

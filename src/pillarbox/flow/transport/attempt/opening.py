@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.proxying import connect_by
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
@@ -53,6 +54,7 @@ async def _try_to_open(
         )
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
+    session.startup = "s" if manners.tls == "first" else ""
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
         await session.quit()
@@ -65,6 +67,13 @@ async def _try_to_open(
 async def _dial(target: Target, manners: Manners, habits: Habits, network: Network) -> Connection:
     if target.is_socket:
         return await network.connect_unix(target.address, timeout=habits.connect_timeout)
+    if habits.proxies:
+        connection = await connect_by(
+            habits.proxies, target.address, target.port, network, habits.socket, habits.note
+        )
+        if manners.tls == "first":
+            await connection.start_tls(manners.wish(target), habits.connect_timeout)
+        return connection
     return await network.connect(
         target.address,
         target.port,
@@ -110,6 +119,7 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
     """EHLO; HELO for a host that refuses it, whatever the code, as Exim does (RFC 5321 §3.2)."""
     said = ""
     if manners.esmtp or habits.lmtp:
+        session.startup += "l" if habits.lmtp else "e"
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=True))
         if hello.reply.is_positive:
             if habits.events is not None:
@@ -121,6 +131,7 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
         said = f" (EHLO response was: {hello.reply.as_said})"
         if session.engine.is_closed:
             return Lost("lost_connection", "").after(f"HELO {_name(manners, habits)}{said}")
+    session.startup += "h"
     try:
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=False))
     except Lost as lost:
@@ -143,4 +154,5 @@ async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble
             return host_refusal("STARTTLS", answer.reply)
         return None
     await session.start_tls(manners.wish(session.target))
+    session.startup += "s"
     return await _say_hello(session, manners, habits)

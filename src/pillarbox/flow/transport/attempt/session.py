@@ -27,6 +27,7 @@ class Session:
         "authenticator",
         "engine",
         "messages",
+        "startup",
         "target",
         "timeout",
         "written",
@@ -39,6 +40,8 @@ class Session:
         self.target = target
         self.timeout = timeout
         """`command_timeout`, seconds."""
+        self.startup = ""
+        """A letter for each step: EHLO, HELO, LHLO, STARTTLS, AUTH."""
         self.messages = 0
         """Carried so far."""
         self.written = 0
@@ -49,6 +52,17 @@ class Session:
     @property
     def tls_cipher(self) -> str:
         return self._connection.tls_cipher
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        return self._connection.local_address
+
+    @property
+    def pipelining(self) -> str:
+        """As the log has it."""
+        if not self.engine.extensions.pipelining:
+            return ""
+        return "L" if self.engine.is_pipelining else "L-"
 
     @property
     def security(self) -> Security:

@@ -78,6 +78,7 @@ class Carried(msgspec.Struct, frozen=True):
     trouble: Trouble | None = None
     is_chunked: bool = False
     is_prdr: bool = False
+    sender: str = ""
 
 
 class _State:
@@ -124,7 +125,7 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
     except ValueError as error:
         trouble = Trouble("message", str(error), Reply(553, str(error), "5.6.7"), is_permanent=True)
     session.messages += 1
-    return Carried(tuple(state.verdicts), trouble, state.is_chunked, state.is_prdr)
+    return Carried(tuple(state.verdicts), trouble, state.is_chunked, state.is_prdr, parcel.mail.sender or "")
 
 
 def _unfit(state: _State) -> Trouble | None:

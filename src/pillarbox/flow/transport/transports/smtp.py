@@ -22,6 +22,7 @@ from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
+from pillarbox.flow.transport.attempt.proxying import Proxy, parse_proxies
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target, targets_of
 from pillarbox.flow.transport.attempt.trouble import Trouble
@@ -35,7 +36,7 @@ from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_host
 from pillarbox.flow.transport.smtp_manners import constant, manners_for, usual_manners
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.flow.transport.surroundings import Unfit as UnfitUser
-from pillarbox.flow.transport.transport import scope_of
+from pillarbox.flow.transport.transport import ReturnPathFailed, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -148,6 +149,8 @@ class Smtp(SmtpOptions, driver="smtp"):
             return _defer(job, str(error), is_panic=True)
         except UnfitUser as error:
             return _defer(job, str(error))
+        except ReturnPathFailed as error:
+            return _defer(job, str(error), is_panic=True)
         except (ExpansionDeferred, ExpansionFailed) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
         return await HostRun(job, pack, habits, services).run(targets)
@@ -236,6 +239,15 @@ class Smtp(SmtpOptions, driver="smtp"):
             services.journal.panic(f"failed to expand authenticated_sender: {error}")
             return ""
 
+    async def _proxies(self, scope: Scope) -> tuple[Proxy, ...]:
+        """Raises Unfit, ExpansionFailed, ExpansionDeferred."""
+        if self.socks_proxy is None:
+            return ()
+        try:
+            return parse_proxies(await self.socks_proxy.expand(scope))
+        except (ValueError, OptionError) as error:
+            raise Unfit(f"{self.name} transport: {error}") from error
+
     async def _protocol(self, scope: Scope) -> Protocol:
         assert self.protocol is not None
         return _protocol_of(await self.protocol.expand(scope))
@@ -275,6 +287,7 @@ class Smtp(SmtpOptions, driver="smtp"):
             delay_after_cutoff=self.delay_after_cutoff,
             retry_with_sender=self.address_retry_include_sender,
             note=note,
+            proxies=await self._proxies(scope),
             events=self.events_of(job, scope, services),
             log_in=log_in if has_login else None,
             login_key="" if is_shared else message_id,
