@@ -25,13 +25,17 @@ class Queueing(MainOptions):
     deliver_queue_load_max: FixedPoint | None = option(
         default=None, doc="Above this load of the machine, queue runs stop."
     )
-    queue_run_max: ExpandedInteger | None = option(default="5", doc="Queue runners at once.", inert="noted")
+    queue_run_max: ExpandedInteger | None = option(
+        default="5", doc="Queue runners at once; a daemon has one for each queue.", inert="noted"
+    )
     queue_run_in_order: bool = option(default=False, doc="Go through the queue by age, as is done anyway.")
     queue_run_order: str | None = option(
         default=None, doc="Order of a queue run: newest, or oldest for every other value."
     )
     queue_fast_ramp: bool = option(
-        default=True, doc="Deliver at once what shares a host, in runs of two passes.", inert="noted"
+        default=True,
+        doc="Deliver at once what shares a host, in runs of two passes: not needed, connections are shared.",
+        inert="noted",
     )
     queue_run_interval: Duration = option(
         default="30m", doc="Time between queue runs without -q on the command line; 0: none.", extension=True
