@@ -320,7 +320,7 @@ class Mta:
             self.policy.rewriting,
             self.expansion,
             world.journal,
-        )
+        ).complete
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )

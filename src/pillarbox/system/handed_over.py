@@ -6,17 +6,14 @@ Like standard input (`stdio`) it has no address, no TLS, and its lines may end w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from pillarbox.ports.network import DialError
-from pillarbox.system.stdio import CHUNK, ProgramLines
+from pillarbox.system.stdio import CHUNK, LocalProgram, ProgramLines
 
 
-class HandedOver:
+class HandedOver(LocalProgram):
     """ports.network.ServedConnection over a pair of asyncio streams."""
 
-    tls_cipher = ""
-    tls_sni = ""
     peer_address = ("", 0)
     local_address = ("", 0)
 
@@ -47,16 +44,6 @@ class HandedOver:
             raise DialError("timeout", "our answer is not taken") from error
         except OSError as error:
             raise DialError("lost_connection", str(error)) from error
-
-    async def start_tls_server(self, timeout: float) -> None:
-        raise DialError("tls", "there is no TLS on standard input")
-
-    def pending(self) -> bool:
-        """Programs and files write when they like: nothing is too early here."""
-        return False
-
-    def channel_bindings(self) -> Mapping[str, bytes]:
-        return {}
 
     def close(self) -> None:
         self._writer.close()

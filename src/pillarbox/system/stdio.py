@@ -31,11 +31,33 @@ class ProgramLines:
         return data.replace(b"\n", b"\r\n") if self._is_bare else data
 
 
-class StandardStream:
-    """ports.network.ServedConnection over descriptors 0 and 1."""
+class LocalProgram:
+    """What is the same of all programs on this machine that speak with us: no TLS, and nothing is too early."""
 
     tls_cipher = ""
     tls_sni = ""
+
+    async def start_tls_server(
+        self,
+        timeout: float,
+        wish: ServerTlsWish | None = None,
+        choose: Callable[[str], ServerTlsWish | None] | None = None,
+    ) -> None:
+        raise DialError("tls", "there is no TLS on standard input")
+
+    def tls_session(self) -> TlsSession | None:
+        return None
+
+    def pending(self) -> bool:
+        """Programs and files write when they like."""
+        return False
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        return {}
+
+
+class StandardStream(LocalProgram):
+    """ports.network.ServedConnection over descriptors 0 and 1."""
 
     def __init__(self, reading: int = 0, writing: int = 1) -> None:
         self._reading = reading
@@ -96,24 +118,6 @@ class StandardStream:
             raise DialError("timeout", "our answer is not taken") from error
         except OSError as error:
             raise DialError("lost_connection", str(error)) from error
-
-    async def start_tls_server(
-        self,
-        timeout: float,
-        wish: ServerTlsWish | None = None,
-        choose: Callable[[str], ServerTlsWish | None] | None = None,
-    ) -> None:
-        raise DialError("tls", "there is no TLS on standard input")
-
-    def tls_session(self) -> TlsSession | None:
-        return None
-
-    def pending(self) -> bool:
-        """Programs and files write when they like: nothing is too early here."""
-        return False
-
-    def channel_bindings(self) -> Mapping[str, bytes]:
-        return {}
 
     def close(self) -> None:
         self._is_closed = True

@@ -26,7 +26,7 @@ class OwnMessages(NamedTuple):
     expansion: Services
     journal: Journal
 
-    async def __call__(self, envelope: Envelope, message: Message) -> tuple[Envelope, Message]:
+    async def complete(self, envelope: Envelope, message: Message) -> tuple[Envelope, Message]:
         """Never fails: where the rules cannot be applied the message stays as it was, and the panic log tells it."""
         headers = qualify_headers(message.headers, self.sender_domain, self.recipient_domain)
         message = Message(headers, message.body)
