@@ -129,8 +129,18 @@ def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
         found = content.rfind(work.proof)
         if found < 0:
             return -1
+        if work.is_shared and _envelope_to(work.head) not in content[max(0, found - at) : found]:
+            return -1
         in_front = len(_own_line(work, body)) + at
-        return _compare(content, found, chain((first[at:],), pieces), size, start + found - in_front)
+        expected = chain((first[at:],), pieces)
+        return _compare(
+            content, found, expected, size, start + found - in_front, -1 if work.is_shared else size
+        )
+
+
+def _envelope_to(head: bytes) -> bytes:
+    at = head.find(b"Envelope-to:")
+    return head[at : head.find(b"\n", at) + 1] if at >= 0 else b""
 
 
 def _own_line(work: FileWork, body: Body) -> bytes:
@@ -139,14 +149,16 @@ def _own_line(work: FileWork, body: Body) -> bytes:
     return message_header(size, time.time()) if work.kind == "mbx" else b""
 
 
-def _compare(content: mmap.mmap, found: int, expected: Iterable[bytes], size: int, begin: int) -> int:
-    """As `find_earlier`. What differs was changed since by somebody who reads the mailbox: it is there."""
+def _compare(
+    content: mmap.mmap, found: int, expected: Iterable[bytes], size: int, begin: int, otherwise: int
+) -> int:
+    """As `find_earlier`. `otherwise`: of what differs. Somebody who reads the mailbox has changed it since, or it is another address's."""
     position = found
     for piece in expected:
         there = content[position : position + len(piece)]
         if there != piece:
             is_cut = position + len(there) == len(content) and piece.startswith(there)
-            return max(0, begin) if is_cut else size
+            return max(0, begin) if is_cut else otherwise
         position += len(piece)
     return size
 

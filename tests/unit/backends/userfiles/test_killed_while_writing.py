@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pillarbox.backends.userfiles.single_file import append
@@ -62,3 +63,18 @@ def test_in_mbx_too(tmp_path: Path) -> None:
     append(work(box, kind="mbx"), MemoryBody(TEXT))
     assert len(box.read_bytes()) == len(whole)
     assert box.read_bytes()[-len(TEXT) :] == TEXT
+
+
+def test_the_copy_of_another_address_is_not_ours(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    for there, ours in (
+        (TEXT, TEXT.replace(b"Subject: s\n", b"Subject: s\nX-To: me\n")),
+        (b"From x\nEnvelope-to: you\n" + TEXT, TEXT),
+    ):
+        box.write_bytes(there)
+        box.chmod(0o600)
+        shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\nEnvelope-to: me\n")
+        append(shared, MemoryBody(ours))
+        assert box.read_bytes() == there + shared.head + ours
+        append(shared, MemoryBody(ours))
+        assert box.read_bytes() == there + shared.head + ours

@@ -109,7 +109,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             result = await name_file(self, work, result, prepared, services)
         if isinstance(result, Written) and work.quota is not None and self.quota_warn_message is not None:
             limit, before = work.quota.warn_size, result.size_before
-            if limit > 0 and 0 <= before <= limit < before + work.message_size:
+            if limit > 0 and 0 <= before <= limit < before + result.size:
                 await warn_of_quota(self.quota_warn_message, job, scope, services)
         return result
 
@@ -138,6 +138,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             message_size=job.message.size,
             directory=plain(prepared.surroundings.directory),
             comsat_user=plain(first.local_part) if self.notify_comsat else "",
+            is_shared=_is_one_of_many(job),
         )
 
     def _kind(self, place: Place) -> FileKind:
@@ -194,6 +195,11 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         return self._outcome(
             assignment, NotWritten(str(failure), error=failure.error, is_permanent=failure.is_permanent)
         )
+
+
+def _is_one_of_many(job: Job) -> bool:
+    recipients, first = job.envelope.recipients, job.assignments[0]
+    return len(recipients) != 1 or first.address != recipients[0].address
 
 
 def _first_field(block: bytes) -> bytes:
