@@ -19,10 +19,16 @@ class Settled(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Added(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """An administrator added a recipient (`exim -Mar`)."""
+    """A new recipient: an administrator added it (`exim -Mar`), or a router redirected to it once and for all (`one_time`)."""
 
     address: str
     at: float
+    replaces: str = ""
+    """The address that was redirected to it, and is settled by that; empty: an administrator's."""
+    recipient: str = ""
+    """The envelope's recipient that it all began with."""
+    errors_to: str | None = None
+    """Where its failures are reported; None: as usual."""
 
 
 class SenderChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -63,12 +69,22 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, tag=True):
 Event = Settled | Added | SenderChanged | Frozen | Thawed | Warned | Attempted
 
 
+class Replacement(msgspec.Struct, frozen=True, gc=False):
+    """Of an address that redirection put in the place of another: what `Added` says of it."""
+
+    address: str
+    recipient: str
+    errors_to: str | None = None
+
+
 class Progress(msgspec.Struct, frozen=True):
     """The state the events add up to."""
 
     settled: frozenset[str] = frozenset()
     """Addresses (envelope recipients and what they were redirected to) that are done: Exim's non-recipients."""
     added: tuple[str, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
+    """Those of `added` that `one_time` put there."""
     frozen_at: float | None = None
     thawed_by_hand: bool = False
     warnings: int = 0
@@ -93,8 +109,11 @@ def _apply(state: Progress, event: Event) -> Progress:
     match event:
         case Settled(address=address):
             return replace(state, settled=state.settled | {address})
-        case Added(address=address):
-            return replace(state, added=(*state.added, address), settled=state.settled - {address})
+        case Added(replaces=""):
+            added = (*state.added, event.address)
+            return replace(state, added=added, settled=state.settled - {event.address})
+        case Added():
+            return _with_replacement(state, event)
         case SenderChanged():
             return state
         case Frozen(at=at):
@@ -109,3 +128,16 @@ def _apply(state: Progress, event: Event) -> Progress:
             )
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def _with_replacement(state: Progress, event: Added) -> Progress:
+    settled = state.settled | {event.replaces}
+    if event.address in state.added:
+        return msgspec.structs.replace(state, settled=settled)
+    one = Replacement(event.address, event.recipient, event.errors_to)
+    return msgspec.structs.replace(
+        state,
+        settled=settled,
+        added=(*state.added, event.address),
+        replacements=(*state.replacements, one),
+    )

@@ -242,7 +242,7 @@ class WaitingRoom:
         return QueueEntry(
             message_id,
             envelope.sender,
-            tuple(recipient.address for recipient in envelope.recipients),
+            (*(recipient.address for recipient in envelope.recipients), *progress.added),
             progress.settled,
             -1 if size is None else len(header.headers) + 1 + size,
             envelope.received_at,

@@ -8,7 +8,7 @@ The first attempt runs the routers and tries local deliveries whatever the retry
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,6 +16,11 @@ import msgspec
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
+from pillarbox.flow.queue.replacing import (
+    NO_REPLACEMENTS,
+    replacements_of,
+    without_settled,
+)
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
@@ -28,7 +33,7 @@ from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.mail.progress import Attempted, Frozen
+from pillarbox.mail.progress import Added, Attempted, Frozen
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -115,10 +120,10 @@ class Delivery:
             if filtered.end is not None or filtered.error:
                 return await self._end(queued, filtered, urgency)
             queued = _as_filtered(queued, filtered)
-        outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
+        outcomes, errors_to, replacements = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and await self._is_overdue(queued, outcomes):
-            outcomes, errors_to = await self._outcomes(queued, FORCED, filtered)
-        return await self._settler.settle(queued, outcomes, errors_to)
+            outcomes, errors_to, replacements = await self._outcomes(queued, FORCED, filtered)
+        return await self._settler.settle(queued, outcomes, errors_to, replacements)
 
     async def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
         """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
@@ -151,14 +156,15 @@ class Delivery:
         verb = filtered.end.verb if filtered.end is not None else "defer"
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
+        replacements: Mapping[str, Added] = NO_REPLACEMENTS
         if filtered.candidates or filtered.assignments:
-            outcomes, errors_to = await self._outcomes(queued, urgency, filtered)
+            outcomes, errors_to, replacements = await self._outcomes(queued, urgency, filtered)
         if verb == "fail" and filtered.end is not None:
             reason = Reason(filtered.log[0], filtered.end.text or filtered.log[0])
             outcomes += self._all_failed(queued, reason, is_unlogged=True)
-            return await self._settler.settle(queued, outcomes, errors_to)
+            return await self._settler.settle(queued, outcomes, errors_to, replacements)
         if outcomes:
-            await self._settler.settle(queued, outcomes, errors_to)
+            await self._settler.settle(queued, outcomes, errors_to, replacements)
         now = self._clock.now()
         if verb == "freeze":
             return Settlement(False, False, float("inf"), (Attempted(now), Frozen(now)), filtered.log)
@@ -166,12 +172,14 @@ class Delivery:
 
     async def _outcomes(
         self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None
-    ) -> tuple[list[Outcome], dict[str, str]]:
-        """What became of every address that is not settled, and where failures of redirected ones are reported."""
+    ) -> tuple[list[Outcome], dict[str, str], Mapping[str, Added]]:
+        """What became of every address that is not settled, where failures of redirected ones are reported, and what takes the place of
+        addresses that wait."""
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
         candidates: list[Candidate] = []
         assignments: list[Assignment] = []
+        replacements: Mapping[str, Added] = NO_REPLACEMENTS
         if filtered is None or not filtered.replaces:
             candidates = self._candidates(queued, urgency, outcomes)
         if filtered is not None:
@@ -182,7 +190,11 @@ class Delivery:
                 queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
             )
         if candidates:
-            for routed in await self._route(candidates, queued, filtered):
+            every = await self._route(candidates, queued, filtered)
+            if not urgency.is_first and queued.progress.replacements:
+                every = [without_settled(routed, queued.progress.settled) for routed in every]
+            replacements = replacements_of(every, self._clock)
+            for routed in every:
                 assignments.extend(routed.assignments)
                 self._say(queued.id, routed.log)
                 if routed.new_domains:
@@ -211,7 +223,7 @@ class Delivery:
                     is_forced=urgency.is_forced,
                 )
             )
-        return outcomes, errors_to
+        return outcomes, errors_to, replacements
 
     async def _route(
         self, candidates: list[Candidate], queued: Queued, filtered: Filtered | None
@@ -241,10 +253,13 @@ class Delivery:
         if urgency.is_first:
             return [Candidate.first(recipient) for recipient in queued.envelope.recipients]
         candidates: list[Candidate] = []
+        replaced = {one.address: one for one in progress.replacements}
         for address, recipient in recipients_of(queued).items():
             if address in progress.settled:
                 continue
             candidate = Candidate.first(recipient)
+            if address in replaced:
+                candidate = msgspec.structs.replace(candidate, errors_to=replaced[address].errors_to)
             sender = queued.envelope.sender or ""
             keys = (f"R:{candidate.domain}", f"R:{address}", f"R:{address}:<{sender}>")
             waiting = None if urgency.is_forced else self._not_due(keys)

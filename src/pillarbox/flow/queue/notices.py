@@ -149,10 +149,16 @@ class Notices:
 
 
 def recipients_of(queued: Queued) -> dict[str, Recipient]:
-    """The envelope's recipients by address, those an administrator added included."""
+    """The envelope's recipients by address, and those that were added later."""
     found = {r.address: r for r in queued.envelope.recipients}
     for address in queued.progress.added:
         found.setdefault(address, Recipient(address))
+    for (
+        one
+    ) in queued.progress.replacements:  # the sender's wishes went with the recipient that was redirected
+        wishes = found.get(one.recipient)
+        if wishes is not None:
+            found[one.address] = msgspec.structs.replace(wishes, address=one.address)
     return found
 
 

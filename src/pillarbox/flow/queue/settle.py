@@ -6,19 +6,20 @@ settled. A crash at any point repeats work; it loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.notices import Notices, recipients_of
+from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
 from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.job import BUSY, SKIPPED
 from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.mail.progress import Attempted, Event, Frozen, Settled, Warned
+from pillarbox.mail.progress import Added, Attempted, Event, Frozen, Settled, Warned
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -96,12 +97,17 @@ class Settler:
         """What log lines show."""
 
     async def settle(
-        self, queued: Queued, outcomes: Sequence[Outcome], errors_to: dict[str, str]
+        self,
+        queued: Queued,
+        outcomes: Sequence[Outcome],
+        errors_to: dict[str, str],
+        replacements: Mapping[str, Added] = NO_REPLACEMENTS,
     ) -> Settlement:
-        """`errors_to`: address → where its failures are reported, for those that a router redirected."""
+        """`errors_to`: address → where its failures are reported, for those that a router redirected. `replacements`: what takes an
+        address's place on the envelope when the address waits (`one_time`)."""
         if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
-        return await _Settling(self, queued, errors_to).run(outcomes)
+        return await _Settling(self, queued, errors_to, replacements).run(outcomes)
 
     async def send(self, queued: Queued, letter: Letter) -> None:
         try:
@@ -126,6 +132,8 @@ class Settler:
         return True
 
     def line(self, queued: Queued, outcome: Outcome) -> str:
+        if queued.progress.replacements:
+            outcome = as_logged(outcome, queued.progress)
         if self.style.is_default:
             return line_outcome(queued.id, outcome, queue=queued.envelope.queue)
         envelope = queued.envelope
@@ -157,12 +165,26 @@ class Settler:
 class _Settling:
     """One message being settled."""
 
-    __slots__ = ("errors_to", "events", "lines", "next_at", "now", "pending", "queued", "settled", "settler")
+    __slots__ = (
+        "errors_to",
+        "events",
+        "lines",
+        "next_at",
+        "now",
+        "pending",
+        "queued",
+        "replacements",
+        "settled",
+        "settler",
+    )
 
-    def __init__(self, settler: Settler, queued: Queued, errors_to: dict[str, str]) -> None:
+    def __init__(
+        self, settler: Settler, queued: Queued, errors_to: dict[str, str], replacements: Mapping[str, Added]
+    ) -> None:
         self.settler = settler
         self.queued = queued
         self.errors_to = errors_to
+        self.replacements = replacements
         self.now = settler._clock.now()
         self.lines: list[str] = []
         self.events: list[Event] = []
@@ -312,10 +334,11 @@ class _Settling:
             return COMPLETE_LOCAL if needs_sync else COMPLETE
         if needs_sync:
             await self.settler._user_files.sync()
-        waiting = {o.address for o in self.pending} | {o.recipient for o in self.pending}
+        waiting = dict.fromkeys((*(o.address for o in self.pending), *(o.recipient for o in self.pending)))
         known = recipients_of(self.queued)
         done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
+        events.extend(dict.fromkeys(self.replacements[a] for a in waiting if a in self.replacements))
         is_frozen = bool(self.events)
         next_at = float("inf") if is_frozen else self.next_at
         if events or is_frozen or not self._is_untouched():

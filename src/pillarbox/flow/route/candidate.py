@@ -46,7 +46,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     is_hidden: bool = False
     """`hide_child_in_errmsg`: bounces tell the parent instead."""
     is_one_time: bool = False
-    """`one_time`: the parent is settled once this address is on the envelope in its place."""
+    """`one_time`: this address takes the parent's place on the envelope when it has to wait."""
     self_hostname: str = ""
     """`$self_hostname`: our own name that an earlier router's host lookup led to (`self = pass`, `reroute`)."""
 
@@ -77,6 +77,11 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             ignores_errors=self.ignores_errors,
             is_hidden=self.is_hidden,
         )
+
+    @property
+    def once_and_for_all(self) -> Candidate | None:
+        """Itself or the nearest ancestor that a router with `one_time` made of another."""
+        return next((one for one in (self, *self.parents) if one.is_one_time and one.parents), None)
 
     @property
     def parent_addresses(self) -> tuple[str, ...]:

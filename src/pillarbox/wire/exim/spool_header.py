@@ -4,7 +4,7 @@ Exim and its `exipick` read what we write, and we read what Exim wrote. What Exi
 stands in one line of ours, `-pillarbox {json}`, which it passes over. A value can never begin a new line: addresses with a newline
 are refused, in other values it is made visible, and ACL variables carry their length.
 
-Known gaps: `-tls_peerdn`, DNSSEC and spam items, errors_to of one_time addresses, and `max_received_linelength` are not kept.
+Known gaps: `-tls_peerdn`, DNSSEC and spam items, and `max_received_linelength` are not kept.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from collections.abc import Iterator
 import msgspec
 
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
-from pillarbox.mail.progress import Progress
+from pillarbox.mail.progress import Progress, Replacement
 from pillarbox.wire.exim.header_lines import decode_headers, encode_headers
 from pillarbox.wire.exim.nonrecipients import decode_tree, encode_tree
-from pillarbox.wire.exim.recipient_line import address_bytes, decode_recipient, encode_recipient
+from pillarbox.wire.exim.recipient_line import (
+    RecipientLine,
+    address_bytes,
+    decode_recipient,
+    encode_recipient,
+)
 
 _OWNER = re.compile(rb"(.*) (-?\d{1,10}) (-?\d{1,10})", re.DOTALL)
 _TIMES = re.compile(rb"(\d{1,12}) (\d{1,9})")
@@ -83,7 +88,7 @@ def check_encodable(envelope: Envelope) -> None:
 def encode_header(header: SpoolHeader, owner: Owner) -> bytes:
     """The whole file. Raises ValueError for an address with a newline or NUL."""
     envelope, progress = header.envelope, header.progress
-    recipients = (*envelope.recipients, *(Recipient(address) for address in progress.added))
+    recipients = _recipient_lines(envelope, progress)
     return b"".join(
         (
             *_first_lines(envelope, progress, owner),
@@ -92,11 +97,29 @@ def encode_header(header: SpoolHeader, owner: Owner) -> bytes:
             *_status_items(header),
             encode_tree(address_bytes(address) for address in progress.settled),
             b"%d\n" % len(recipients),
-            *map(encode_recipient, recipients),
+            *recipients,
             b"\n",
             encode_headers(header.headers),
         )
     )
+
+
+def _recipient_lines(envelope: Envelope, progress: Progress) -> list[bytes]:
+    lines = [encode_recipient(recipient) for recipient in envelope.recipients]
+    if not progress.added:
+        return lines
+    numbers = {recipient.address: number for number, recipient in enumerate(envelope.recipients)}
+    for number, address in enumerate(progress.added, len(lines)):
+        numbers.setdefault(address, number)
+    replacements = {one.address: one for one in progress.replacements}
+    for address in progress.added:
+        one = replacements.get(address)
+        if one is None:
+            lines.append(encode_recipient(Recipient(address)))
+        else:
+            number = numbers.get(one.recipient, 0)
+            lines.append(encode_recipient(Recipient(address), number, one.errors_to or ""))
+    return lines
 
 
 def _first_lines(envelope: Envelope, progress: Progress, owner: Owner) -> Iterator[bytes]:
@@ -122,7 +145,7 @@ def _origin_items(origin: Origin) -> Iterator[bytes]:
         yield from _item(b"-interface_address", f"[{origin.interface_address}]:{origin.interface_port}")
     yield from _item(b"--ident" if origin.host_address else b"-ident", origin.ident)
     yield from _item(b"-received_protocol", origin.protocol)
-    yield from _item(b"--auth_id", origin.authenticated_id)
+    yield from _item(b"--auth_id" if origin.authenticator else b"-auth_id", origin.authenticated_id)
     yield from _item(b"-tls_cipher", origin.tls_cipher)
     yield from _item(b"--tls_sni", origin.tls_sni)
 
@@ -228,7 +251,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         raise ValueError("numbers were expected")
     items, acl_variables, tainted_variables = _read_items(reader)
     settled = frozenset(_text(address) for address in decode_tree(reader))
-    recipients = _read_recipients(reader)
+    lines = _read_recipients(reader)
     extras = _extras_decoder.decode(items["pillarbox"]) if "pillarbox" in items else None
     if extras is None:
         is_local = "local" in items and "host_address" not in items
@@ -238,7 +261,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
     envelope = Envelope(
         id=message_id,
         sender=_text(sender[1:-1]) or None,
-        recipients=recipients,
+        recipients=tuple(line.recipient for line in lines if line.parent < 0),
         origin=_origin(items, extras),
         received_at=int(times.group(1)) + _fraction(items.get("received_time_usec", "")),
         body_type=extras.body_type,
@@ -250,7 +273,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
     )
     return SpoolHeader(
         envelope=envelope,
-        progress=_progress(items, extras, settled, int(times.group(2))),
+        progress=_progress(items, extras, settled, int(times.group(2)), _replacements(lines)),
         headers=decode_headers(reader.data[reader.position :]),
         body_lines=_count(items, "body_linecount"),
         is_wire_format="spool_file_wireformat" in items,
@@ -288,7 +311,19 @@ def _read_items(
     return items, tuple(acl_variables), tuple(tainted)
 
 
-def _read_recipients(reader: _Reader) -> tuple[Recipient, ...]:
+def _replacements(lines: tuple[RecipientLine, ...]) -> tuple[Replacement, ...]:
+    return tuple(
+        Replacement(
+            line.recipient.address,
+            lines[min(line.parent, len(lines) - 1)].recipient.address,
+            line.errors_to or None,
+        )
+        for line in lines
+        if line.parent >= 0
+    )
+
+
+def _read_recipients(reader: _Reader) -> tuple[RecipientLine, ...]:
     count = next(reader)
     if not count.isdigit() or len(count) > 8:
         raise ValueError("the number of recipients was expected")
@@ -319,10 +354,18 @@ def _origin(items: dict[str, str], extras: Extras) -> Origin:
     )
 
 
-def _progress(items: dict[str, str], extras: Extras, settled: frozenset[str], warnings: int) -> Progress:
+def _progress(
+    items: dict[str, str],
+    extras: Extras,
+    settled: frozenset[str],
+    warnings: int,
+    replacements: tuple[Replacement, ...],
+) -> Progress:
     has_been_tried = "deliver_firsttime" not in items
     return Progress(
         settled=settled,
+        added=tuple(one.address for one in replacements),
+        replacements=replacements,
         frozen_at=float(_count(items, "frozen")) if "frozen" in items else None,
         thawed_by_hand="manual_thaw" in items,
         warnings=warnings,

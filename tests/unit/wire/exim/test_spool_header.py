@@ -82,8 +82,8 @@ def test_file_written_by_exim() -> None:
         Recipient("u2@example.org", ("NEVER",)),
         Recipient("def@example.org", ("FAILURE",)),
         Recipient('"q q"@example.org'),
-        Recipient("old@example.org"),
     )
+    assert header.progress.added == ("old@example.org",)
     assert header.progress.settled == {"u1@example.org", "u2@example.org"}
     assert (header.progress.frozen_at, header.progress.warnings, header.progress.attempts) == (
         1795370106.0,

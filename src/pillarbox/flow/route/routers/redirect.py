@@ -3,7 +3,7 @@
 `data` or `file` gives a list of addresses, files, pipes and special items (`forwarding.py`), or an Exim filter (`user_filter.py`); what
 comes of it (`generating.py`) replaces the address.
 
-Known gaps: what is declared `inert`; Sieve filters are refused; `one_time` does not remember the new addresses when some of them wait.
+Known gaps: what is declared `inert`; Sieve filters are refused.
 """
 
 from __future__ import annotations

@@ -1,0 +1,75 @@
+"""`one_time`: what takes the place of an address that was redirected, through events, the -H file and the log."""
+
+from __future__ import annotations
+
+import msgspec
+from tests.support.delivery_world import assigned
+
+from pillarbox.flow.queue.replacing import as_logged, replacements_of, without_settled
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Postponed, Routed
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.outcome import Deferred
+from pillarbox.mail.progress import Added, Progress, Replacement
+from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.spool_header import Owner, SpoolHeader, decode_header, encode_header
+
+LIST = Candidate.first(Recipient("list@a.test"))
+ONCE = msgspec.structs.replace(LIST.child("one@b.test", "lists", "errors@a.test"), is_one_time=True)
+BELOW = ONCE.child("below@c.test", "inner")
+LATER = Postponed(Reason("later", "later"))
+
+
+class Clock:
+    def now(self) -> float:
+        return 5.0
+
+    def monotonic(self) -> float:
+        return 5.0
+
+
+def test_the_nearest_ancestor_made_once_and_for_all_replaces():
+    routed = Routed(postponed=((BELOW, LATER, "deferred"),))
+    added = Added("one@b.test", 5.0, "list@a.test", "list@a.test", "errors@a.test")
+    assert replacements_of([routed], Clock()) == {"below@c.test": added}
+    assert not replacements_of([Routed(postponed=((LIST, LATER, "deferred"),))], Clock())
+    assert not replacements_of([assigned(LIST, "local")], Clock())
+
+
+def test_what_was_redirected_is_settled_by_the_same_event():
+    added = Added("one@b.test", 5.0, "list@a.test", "list@a.test")
+    progress = Progress().after([added, added, Added("two@b.test", 5.0)])
+    assert progress.added == ("one@b.test", "two@b.test")
+    assert progress.settled == {"list@a.test"}
+    assert progress.replacements == (Replacement("one@b.test", "list@a.test"),)
+
+
+def test_another_list_that_leads_there_again_is_not_followed():
+    routed = Routed(postponed=((BELOW, LATER, "deferred"), (LIST, LATER, "deferred")))
+    left = without_settled(routed, frozenset({"one@b.test"}))
+    assert [candidate.address for candidate, _, _ in left.postponed] == ["list@a.test"]
+
+
+def test_the_log_tells_the_recipient_that_it_came_from():
+    progress = Progress().after([Added("one@b.test", 5.0, "list@a.test", "list@a.test")])
+    outcome = Deferred(address="one@b.test", recipient="one@b.test", reason=Reason("later"))
+    assert as_logged(outcome, progress).recipient == "list@a.test"
+    other = Deferred(address="x@b.test", recipient="one@b.test", reason=Reason("later"))
+    assert as_logged(other, progress) is other
+
+
+def test_the_header_file_keeps_them_as_exim_does():
+    envelope = Envelope(
+        id="1rDCtJ-0000000000A-0000",
+        sender="s@x.test",
+        recipients=(Recipient("first@a.test"), Recipient("list@a.test")),
+        origin=Origin(),
+        received_at=1.0,
+    )
+    events = [Added("one@b.test", 5.0, "list@a.test", "list@a.test", "errors@a.test")]
+    header = SpoolHeader(envelope=envelope, progress=Progress().after(events), headers=b"To: x\n")
+    data = encode_header(header, Owner("mail", 8, 8))
+    assert b"\none@b.test  0,0 errors@a.test 13,1#3\n" in data
+    read = decode_header(data, "x")
+    assert read.envelope.recipients == envelope.recipients
+    assert read.progress == header.progress
