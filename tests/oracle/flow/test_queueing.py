@@ -38,10 +38,6 @@ UNEXPLAINED: dict[str, str] = {
         "notifications: order of fields, Exim's words about relaying, and no report where NOTIFY does not ask for one",
     ),
     **dict.fromkeys(
-        ("logs-spool-space", "logs-spool-space-smtp", "logs-log-space", "logs-inodes"),
-        "check_spool_space and its kin do not act",
-    ),
-    **dict.fromkeys(
         (
             "logs-all",
             "logs-all-deferred",
@@ -68,10 +64,6 @@ UNEXPLAINED: dict[str, str] = {
     **dict.fromkeys(
         ("files-preserve-logs", "files-no-message-logs"),
         "preserve_message_logs; -Mvl does not say that message_logs is off",
-    ),
-    **dict.fromkeys(
-        ("runs-named", "runs-named-smtp"),
-        "the ACL modifier queue does not act",
     ),
     **dict.fromkeys(
         ("files-list",),
