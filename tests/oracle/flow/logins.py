@@ -6,7 +6,7 @@ What a script may do besides (dialogue.py has the rest):
     !ntlm name password  answer the NTLM challenge that has just come
     !ntlm                begin an NTLM exchange
 
-Beside the configuration stand `ca.pem`, `server.pem`, `server.key`, `other.pem`, `other.key`, `client.pem`, `crl.pem`; where `{dir}/auth.sock` is
+Beside the configuration stand `ca.pem`, `server.pem`, `server.key`, `other.pem`, `other.key`, `client.pem`; where `{dir}/auth.sock` is
 named, a scripted Dovecot listens there.
 """
 

@@ -67,13 +67,13 @@ class JudgedExchange:
     async def _refuse(self, items: Sequence[str], why: str) -> Failure:
         return Failure("credentials", why, await self._name(items))
 
-    async def _judge(self, items: Sequence[str], *, is_told: bool = False) -> Step:
+    async def _judge(self, items: Sequence[str]) -> Step:
         """The mechanism is content: `server_condition`, where there is one, decides."""
         login = await self._name(items)
         condition = self.driver.server_condition
         if condition is None:
             return Success(Account(login, ""), login)
-        return judged(await condition.expand(self._given(items)), login, is_told=is_told)
+        return judged(await condition.expand(self._given(items)), login)
 
     async def _expand(self, template: Template | None, items: Sequence[str]) -> str:
         return await template.expand(self._given(items)) if template is not None else ""

@@ -31,12 +31,12 @@ class AuthItems(msgspec.Struct, frozen=True):
     items: tuple[str, ...]
 
 
-def judged(text: str, login: str, *, is_told: bool = False) -> Step:
-    """What `server_condition` has come to. `is_told`: words that are neither yes nor no are for the client too."""
+def judged(text: str, login: str) -> Step:
+    """What `server_condition` has come to. Words that are neither yes nor no are for the client too."""
     try:
         is_good = read_truth(text)
     except CheckFailed:
-        return Failure("temporary", text, login, text if is_told else "")
+        return Failure("temporary", text, login, text)
     return Success(Account(login, ""), login) if is_good else Failure("credentials", "refused", login)
 
 

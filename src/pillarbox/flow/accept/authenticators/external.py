@@ -70,4 +70,4 @@ class ExternalServer(JudgedExchange):
             items[1:] = [await self._expand(self.driver.server_param2, items)]
             if self.driver.server_param3 is not None:
                 items.append(await self._expand(self.driver.server_param3, items))
-        return await self._judge(items, is_told=True)
+        return await self._judge(items)

@@ -166,4 +166,4 @@ class PlaintextServer:
         driver = self._driver
         name = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
         assert driver.server_condition is not None
-        return judged(await driver.server_condition.expand(scope), name, is_told=True)
+        return judged(await driver.server_condition.expand(scope), name)
