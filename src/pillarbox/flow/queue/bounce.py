@@ -304,8 +304,9 @@ def _break(line: str) -> str:
 
 
 def public_reason(outcome: Failed | Deferred) -> str:
-    """The reason as the sender, perhaps a stranger, may read it. A local transport's log text names our files: it stays here."""
-    if outcome.reason.peer:
+    """The reason as the sender, perhaps a stranger, may read it. A local transport's log text names our files: it stays here.
+    Where a command succeeded and only what it wrote is returned there is none."""
+    if outcome.reason.peer or (isinstance(outcome, Failed) and outcome.output):
         return outcome.reason.peer
     is_ours = outcome.transport and outcome.host is None and outcome.reply is None
     return "local delivery failed" if is_ours else outcome.reason.log

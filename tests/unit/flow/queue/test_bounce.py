@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.queue import bounce
 from pillarbox.mail.outcome import Failed
 from pillarbox.mail.reply import Reason
@@ -21,3 +23,15 @@ def test_a_pipe_is_told_with_the_address_that_led_there() -> None:
     assert bounce.blamed(far) == "g3@a"
     file = Failed(address="/tmp/f", recipient="g1@a", reason=REASON)
     assert bounce.named(file, "    ").startswith("save to /tmp/f\n")
+
+
+def test_what_a_command_wrote_that_succeeded_is_its_own_reason() -> None:
+    said = Failed(
+        address="|command",
+        recipient="bob@here.test",
+        transport="pipe",
+        reason=Reason("return message generated"),
+        output=b"words\n",
+    )
+    assert bounce.public_reason(said) == ""
+    assert bounce.public_reason(msgspec.structs.replace(said, output=b"")) == "local delivery failed"
