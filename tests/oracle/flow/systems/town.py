@@ -83,17 +83,11 @@ class Order(NamedTuple):
 
 
 Step = Letter | Order
-SAMPLE: tuple[Step, ...] = (
+SAMPLE: tuple[Step, ...] = (Letter("alist"), Letter("p1 psheer"), Letter("bad@b.test good@b.test"))
+STEPS: tuple[Step, ...] = (
     Letter("bob"),
     Letter("nobodyhere"),
     Letter("alist"),
-    Letter("p1"),
-    Letter("psheer", "to folder"),
-    Letter("bad@b.test good@b.test"),
-    Order("exim -bpc"),
-)
-STEPS: tuple[Step, ...] = (
-    *SAMPLE[:3],
     Letter("bob alice", "two"),
     Letter("bob", user="root"),
     *(
@@ -117,7 +111,8 @@ STEPS: tuple[Step, ...] = (
         Letter("dave", name)
         for name in ["save", "mail", "pipe", "vacation", "vacation", "deliver", "nothing"]
     ),
-    *SAMPLE[4:6],
+    Letter("psheer", "to folder"),
+    Letter("bad@b.test good@b.test"),
     Letter("psheer"),
     Letter("someone@a.test other@a.test"),
     Letter("x@b.test"),
