@@ -122,12 +122,12 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
 
 def _in_order(text: str) -> str:
     """ACL variables come in no order that means anything; what the reception's own comparison looks at is left out."""
+    text = "\n".join(line for line in text.split("\n") if not line.startswith(_RECEPTION))
     variables: list[str] = []
     while found := _VARIABLE.search(text):
         variables.append(found[0])
         text = text[: found.start()] + text[found.end() :]
-    kept = [line for line in text.split("\n") if not line.startswith(_RECEPTION)]
-    return "\n".join(kept) + "".join(sorted(variables))
+    return text + "".join(sorted(variables))
 
 
 def _settle(place: Place) -> None:
