@@ -44,7 +44,6 @@ UNEXPLAINED: dict[str, str] = {
             "logs-return-path",
             "logs-size",
             "logs-arguments",
-            "logs-msg-id-created",
             "logs-topbit-shown",
         ),
         "log_selector items and print_topbitchars that do not act yet",
@@ -62,8 +61,12 @@ UNEXPLAINED: dict[str, str] = {
         "how often a malformed or half message is told of",
     ),
     **dict.fromkeys(
-        ("files-preserve-logs", "files-no-message-logs"),
-        "preserve_message_logs; -Mvl does not say that message_logs is off",
+        ("files-preserve-logs",),
+        "preserve_message_logs does not act",
+    ),
+    **dict.fromkeys(
+        ("retry-two-hosts", "retry-success-forgets"),
+        "the error number in the hint of a router whose option cannot be read",
     ),
     **dict.fromkeys(
         ("files-list",),
@@ -98,7 +101,7 @@ UNEXPLAINED: dict[str, str] = {
         "errors_copy to an address without a domain, bounce_charset",
     ),
     **dict.fromkeys(
-        ("files-smtp", "files-smtp-host", "files-dsn"),
+        ("files-smtp-host",),
         "received_protocol and fields of local SMTP sessions",
     ),
     **dict.fromkeys(
@@ -108,11 +111,8 @@ UNEXPLAINED: dict[str, str] = {
     **dict.fromkeys(
         (
             "runs-odqs",
-            "runs-queue-smtp",
-            "runs-local-only",
             "runs-two-stage-deferred",
             "runs-all-flags",
-            "runs-control-first-pass",
             "runs-freeze-control-told",
             "files-move-frozen",
         ),
