@@ -62,6 +62,36 @@ def _quotas() -> dict[str, Scenario]:
     return found
 
 
+_WARNINGS = """\
+warnings:
+  driver = accept
+  senders = :
+  transport = warned
+"""
+_WARNED = """\
+warned:
+  driver = appendfile
+  file = TOP/mail/warning
+  user = mail
+  group = mail
+  message_prefix =
+  disable_logging
+  headers_remove = received
+"""
+
+
+def _warned(options: str) -> Scenario:
+    """The real one starts itself to send the warning, as the mail user; the next round finds it in the queue."""
+    return Scenario(
+        MBOX + "quota = 10K\n" + options,
+        "touch warning; chown mail:mail warning; chmod 600 warning",
+        rounds=2,
+        main="exim_path = REAL",
+        routers=_WARNINGS,
+        transports=_WARNED,
+    )
+
+
 SCENARIOS: dict[str, Scenario] = {
     **_full(),
     **_read_only(),
@@ -169,6 +199,14 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "maildir-quota-directory-relative": Scenario(
         MAILDIR + "quota = 1000\nquota_directory = elsewhere", DIRECTORIES
+    ),
+    "maildir-quota-directory-missing": Scenario(MAILDIR + "quota = 1000\nquota_directory = TOP/mail/nowhere"),
+    "mbox-warns": _warned("quota_warn_threshold = 300"),
+    "mbox-warns-by-size": _warned("quota_warn_threshold = 315"),
+    "mbox-warns-not": _warned("quota_warn_threshold = 10%"),
+    "mbox-warns-in-own-words": _warned(
+        'quota_warn_threshold = 3%\nquota_warn_message = "To: $local_part@$domain\\n'
+        'Reply-To: x@y.example\\nSubject: full\\n\\nMailbox of $local_part"'
     ),
     "maildir-folder-regex-bad": Scenario(MAILDIR + "maildirfolder_create_regex = ("),
     "mbox-quota-percent": Scenario(MBOX + "quota = 50%", OLD),

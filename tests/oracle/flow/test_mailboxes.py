@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.oracle.flow import mailbox_faults, mailbox_scenarios
 from tests.oracle.flow.mailboxes import Scenario, by_ours, by_real, prepare, see
@@ -23,6 +24,7 @@ pytestmark = [
 def test_as_the_real_one(name: str) -> None:
     assert EXIM is not None
     scenario: Scenario = SCENARIOS[name]
+    scenario = msgspec.structs.replace(scenario, main=scenario.main.replace("REAL", EXIM))
     with tempfile.TemporaryDirectory(prefix="pillarbox-flow-") as folder:
         top = Path(folder) / "top"
         Path(folder).chmod(0o755)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.replying.composing import received_line
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -25,8 +28,9 @@ async def warn_of_quota(template: Template, job: Job, scope: Scope, services: Tr
     except (ExpansionFailed, ExpansionDeferred) as error:
         journal.panic(f"{about} Failed to expand quota_warn_message: {error}")
         return
+    text = text if text.endswith("\n") else f"{text}\n"
     message_id, now = services.inject.new_id(), services.clock.now()
-    message = Message.parse(_whole(text.encode("utf-8", "surrogateescape"), message_id, now, services))
+    message = _complete(Message.parse(text.encode("utf-8", "surrogateescape")), message_id, now, services)
     recipients = tuple(Recipient(address) for address in _recipients(message))
     if not recipients:
         journal.main(f"{about} quota_warn_message has no recipients")
@@ -44,20 +48,21 @@ async def warn_of_quota(template: Template, job: Job, scope: Scope, services: Tr
         journal.main(f"{about} quota warning not sent: {full}")
 
 
-def _whole(text: bytes, message_id: str, now: float, services: TransportServices) -> bytes:
-    given = {field.name.lower() for field in parse_headers(Message.parse(text).headers)}
-    domain = services.qualify_domain
-    added = b""
-    for name, value in (
-        ("From", f"Mail Delivery System <Mailer-Daemon@{domain}>"),
-        ("Message-Id", f"<E{message_id}@{services.hostname}>"),
-        ("Date", format_date(now)),
-        ("Auto-Submitted", "auto-replied"),
-    ):
-        if name.lower() not in given:
-            added += f"{name}: {value}\n".encode()
-    text = text if text.endswith(b"\n") else text + b"\n"
-    return added + text
+def _complete(message: Message, message_id: str, now: float, services: TransportServices) -> Message:
+    """With the fields that the text does not have, in Exim's order."""
+    given = {field.name.lower() for field in parse_headers(message.headers)}
+    sender = f"Mail Delivery System <Mailer-Daemon@{services.qualify_domain}>"
+    before = (("Auto-Submitted", "auto-replied"), ("From", sender))
+    after = (("Message-Id", f"<E{message_id}@{services.hostname}>"), ("Date", format_date(now)))
+    received = received_line(
+        _recipients(message), message_id, services.login or "mail", services.hostname, now
+    )
+    headers = received.encode() + _lines(before, given) + message.headers + _lines(after, given)
+    return Message(headers, message.body)
+
+
+def _lines(fields: Iterable[tuple[str, str]], given: set[str]) -> bytes:
+    return "".join(f"{name}: {value}\n" for name, value in fields if name.lower() not in given).encode()
 
 
 def _recipients(message: Message) -> list[str]:

@@ -6,7 +6,7 @@ It comes from nobody (`<>`), so nothing can answer it, and says `Auto-Submitted:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -74,7 +74,7 @@ def compose(
     now: float,
 ) -> tuple[Envelope, Message]:
     """The envelope and the message of an answer."""
-    block = _received(recipients, message_id, author, now) + _headers(
+    block = received_line(recipients, message_id, author.login, author.hostname, now) + _headers(
         answer, original, message_id, author, now
     )
     headers = block.encode("utf-8", "surrogateescape")
@@ -89,10 +89,11 @@ def compose(
     return envelope, Message(headers, MemoryBody(body))
 
 
-def _received(recipients: tuple[str, ...], message_id: str, author: Author, now: float) -> str:
+def received_line(recipients: Sequence[str], message_id: str, login: str, hostname: str, now: float) -> str:
+    """Of a message that a delivery writes."""
     told = f"\n\tfor {recipients[0]}" if len(recipients) == 1 else ""
     return (
-        f"Received: from {author.login} by {author.hostname} with local (Pillarbox)\n"
+        f"Received: from {login} by {hostname} with local (Pillarbox)\n"
         f"\tid {message_id}{told};\n\t{format_date(now)}\n"
     )
 
