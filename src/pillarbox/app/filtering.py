@@ -6,7 +6,6 @@ Everything is printed as Exim prints it. A file that is no filter is tried as a 
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
 import pwd
 import sys
@@ -22,6 +21,7 @@ from pillarbox.config.model import Config
 from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filtering import MessageBlocks
 from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, Special, parse_redirection
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.settings import Identity
@@ -53,26 +53,6 @@ class Wanted(msgspec.Struct, frozen=True):
     prefix: str = ""
     suffix: str = ""
     is_verbose: bool = False
-
-
-class Blocks:
-    """Header changes of a filter under test: on copies of the message's facts."""
-
-    def read(self, scope: Scope) -> bytes:
-        facts = scope.facet(MessageFacts)
-        return facts.message.headers if facts is not None and facts.message is not None else b""
-
-    def with_block(self, scope: Scope, block: bytes) -> Scope:
-        facts = scope.facet(MessageFacts)
-        if facts is None or facts.message is None:
-            return scope
-        changed = copy.copy(facts)
-        changed.message = Message(block, facts.message.body)
-        return scope.with_facet(MessageFacts, changed)
-
-    def with_charset(self, scope: Scope, charset: str) -> Scope:
-        """Known gap: header variables are UTF-8 whatever a filter asks for."""
-        return scope
 
 
 def run_filters(path: Path, wanted: Wanted, *, macros: Mapping[str, str] | None = None) -> int:
@@ -109,7 +89,7 @@ class _Testing:
         self._wanted = wanted
         self._test = test
         self._identity = config.main(Identity)
-        self._blocks = Blocks()
+        self._blocks = MessageBlocks()
         facts = test.facets[MessageFacts]
         assert isinstance(facts, MessageFacts)
         self._sender = facts.sender or ""
