@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import os
+import select
 import signal
 import socket
 import sys
@@ -22,6 +23,8 @@ from pillarbox.system.helper.keeper import keep
 from pillarbox.system.helper.runner import Runner
 
 MAX_CHANNELS = 512
+_REAP_EVERY = 5000
+"""Milliseconds that the dead wait to be buried at most."""
 FILES, COMMANDS = b"f", b"c"
 
 
@@ -113,7 +116,12 @@ def _settle(end: socket.socket) -> None:
 
 def _listen(end: socket.socket, serve: Callable[[socket.socket, bytes], None]) -> None:
     children: set[int] = set()
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
     while True:
+        if not poll.poll(_REAP_EVERY if children else None):
+            _reap(children)
+            continue
         data, ancillary, _, _ = end.recvmsg(16, socket.CMSG_SPACE(4), getattr(socket, "MSG_CMSG_CLOEXEC", 0))
         _reap(children)
         if not data:
