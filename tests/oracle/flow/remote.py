@@ -8,6 +8,7 @@ A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each 
     do: -qf                                 another command; `{1}` stands for the first message's id
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
+    h1: sink -r RCPT                        that host is Postfix's smtp-sink with these options
     file NAME: text                         below TOP/files
     not yet: what                           what is missing: the two differ, and that is known
     differs: hints …                        what differs on purpose, and is not compared
@@ -30,6 +31,7 @@ from pathlib import Path
 import msgspec
 import trustme
 from tests.oracle.flow.scripted import ScriptedPeer
+from tests.oracle.flow.sink import Sink
 from tests.oracle.flow.world import inside
 from tests.support.dns_server import DnsServer
 
@@ -278,10 +280,7 @@ def by_ours(top: Path, scenario: Scenario) -> Seen:
 def play(scenario: Scenario, top: Path, exim: list[str], dump: list[str]) -> Seen:
     """In a world of its own."""
     names = NameServer(zone_of(scenario))
-    peers = {
-        host: ScriptedPeer(f"127.0.0.{10 + int(host[1:])}", script, tls_of(host, " ".join(script)))
-        for host, script in scenario.hosts.items()
-    }
+    peers = {host: _peer(host, script) for host, script in scenario.hosts.items()}
     ends: list[str] = []
     try:
         ends.extend(_run(command, scenario, top, exim) for command in scenario.commands)
@@ -317,6 +316,13 @@ def _run(command: str, scenario: Scenario, top: Path, exim: list[str]) -> str:
     kept = [line for line in lines if not (_PANIC.match(line) or any(word in line for word in _NOISE))]
     said = "\n".join(kept)
     return f"{ended.returncode} {said}"
+
+
+def _peer(host: str, script: list[str]) -> ScriptedPeer | Sink:
+    address = f"127.0.0.{10 + int(host[1:])}"
+    if script[0].startswith("sink"):
+        return Sink(address, script[0].split()[1:])
+    return ScriptedPeer(address, script, tls_of(host, " ".join(script)))
 
 
 class NameServer:
