@@ -19,6 +19,10 @@ OTHERWISE = {
     "dovecot-host-temporary": "logins",
     "dovecot-host-empty": "logins",
     "external-host-forced-no": "logins",
+    "spa-host-broken": "logins",
+    "spa-host-cancelled": "logins",
+    "spa-host-cancelled-late": "logins",
+    "spa-host-not-base64": "logins",
 }
 """Scenario → the section of docs/exim-compatibility.md that says why."""
 

@@ -19,7 +19,7 @@ async def handle(session: Session, event: StartTls) -> None:
         return
     verdict = await session.check("starttls", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.refuse("STARTTLS", verdict, code=554)
+        session.refuse("STARTTLS ", verdict)  # as the real one has it
         return
     session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))
