@@ -41,6 +41,10 @@ class TlsWish(msgspec.Struct, frozen=True):
     ciphers: str = ""
     """OpenSSL's words."""
     sni: str = ""
+    alpn: str = ""
+    """The protocol name to offer."""
+    requires_alpn: bool = False
+    """No session without agreement on it."""
 
 
 class ServerTlsWish(msgspec.Struct, frozen=True):

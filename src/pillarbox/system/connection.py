@@ -169,6 +169,10 @@ class SocketConnection(asyncio.Protocol):
         name = wish.server_name if context.check_hostname else wish.sni or wish.server_name
         await self._upgrade(context, timeout, server_name=name or None)
         self._wish = wish
+        tls = self._tls_object()
+        if wish.requires_alpn and (tls is None or not tls.selected_alpn_protocol()):
+            self.abort()
+            raise DialError("tls", "TLS session: (no agreement on a protocol name)")
 
     @property
     def is_verified(self) -> bool:

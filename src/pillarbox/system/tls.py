@@ -39,6 +39,8 @@ def client_context(wish: TlsWish) -> ssl.SSLContext:
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         if wish.ciphers:
             context.set_ciphers(wish.ciphers)
+        if wish.alpn:
+            context.set_alpn_protocols([wish.alpn])
         if wish.client_certificate:
             context.load_cert_chain(wish.client_certificate, wish.client_key or None)
     except (OSError, ssl.SSLError, ValueError) as error:

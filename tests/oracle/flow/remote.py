@@ -246,6 +246,8 @@ def tls_of(host: str, ways: str) -> ssl.SSLContext | None:
     _authority().issue_cert("other.test" if "wrong-name" in ways else f"{host}.test").configure_cert(context)
     if "tls12" in ways:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if "alpn" in ways:
+        context.set_alpn_protocols(["smtp"])
     if "client-cert" in ways:
         context.verify_mode = ssl.CERT_OPTIONAL
         _authority().configure_trust(context)

@@ -22,6 +22,7 @@ _LISTS = (
     "hosts_avoid_esmtp",
     "hosts_avoid_pipelining",
     "hosts_avoid_tls",
+    "hosts_require_alpn",
     "hosts_require_auth",
     "hosts_require_tls",
     "hosts_try_auth",
@@ -31,6 +32,7 @@ _LISTS = (
 _WITH_DEFAULT = ("hosts_try_chunking", "hosts_try_prdr", "tls_try_verify_hosts", "tls_verify_cert_hostnames")
 _TEMPLATES = (
     "helo_data",
+    "tls_alpn",
     "tls_certificate",
     "tls_privatekey",
     "tls_crl",
@@ -136,4 +138,6 @@ def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:
         crl=texts["tls_crl"],
         ciphers=texts["tls_require_ciphers"],
         sni=texts["tls_sni"],
+        alpn=texts["tls_alpn"],
+        requires_alpn=is_in.get("hosts_require_alpn", False),
     )

@@ -127,9 +127,9 @@ class SmtpOptions(Transport):
     tls_verify_certificates: Template | None = option(
         default="system", doc="`system` or a file of CA certificates."
     )
-    tls_alpn: Template | None = option(default=None, doc="Protocol name to offer (ALPN).", inert="noted")
+    tls_alpn: Template | None = option(default=None, doc="Protocol name to offer (ALPN).")
     hosts_require_alpn: HostList | None = option(
-        default=None, doc="Hosts that must agree on a protocol name.", inert="refused"
+        default=None, doc="Hosts that must agree on a protocol name."
     )
     tls_certificate: Template | None = option(
         default=None, doc="Our own certificate, where a host wants one."
