@@ -23,6 +23,7 @@ class Session:
 
     __slots__ = (
         "_connection",
+        "_local_address",
         "_security",
         "authenticator",
         "engine",
@@ -35,6 +36,7 @@ class Session:
 
     def __init__(self, connection: Connection, engine: ClientEngine, target: Target, timeout: float) -> None:
         self._connection = connection
+        self._local_address: tuple[str, int] | None = None
         self._security: Security | None = None
         self.engine = engine
         self.target = target
@@ -55,7 +57,9 @@ class Session:
 
     @property
     def local_address(self) -> tuple[str, int]:
-        return self._connection.local_address
+        if self._local_address is None:
+            self._local_address = self._connection.local_address
+        return self._local_address
 
     @property
     def pipelining(self) -> str:
