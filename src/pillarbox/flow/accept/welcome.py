@@ -34,6 +34,8 @@ async def welcome(session: Session) -> None:
             session.services.journal.main(f"SMTP connection from {session.connection_name()}{count}")
     if policy.proxies is not None:
         await hear_proxy(session, policy.proxies)
+    if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
+        await look_up_name(session)
     if policy.host_reject_connection is not None and await session.is_surely_in(
         policy.host_reject_connection
     ):
@@ -51,8 +53,6 @@ async def welcome(session: Session) -> None:
         clock = session.services.clock
         session.mail_brake = Brake(policy.mail_pace, clock) if policy.mail_pace else None
         session.rcpt_brake = Brake(policy.rcpt_pace, clock) if policy.rcpt_pace else None
-    if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
-        await look_up_name(session)
     if not policy.habits.are_usual:
         await take_up(session)
     scope = session.new_scope()

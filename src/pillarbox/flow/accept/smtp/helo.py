@@ -72,7 +72,7 @@ async def _is_itself(session: Session, event: Helo) -> bool:
 def _who(session: Session, event: Helo) -> str:
     ident = f"{session.origin.ident} at " if session.origin.ident else ""
     host = f" [{session.origin.host_address}]" if session.local is None else ""
-    return f"{ident}{event.name}{host}"
+    return f"{ident}{session.origin.host_name or event.name}{host}"
 
 
 async def _offer(session: Session, scope: Scope) -> Extensions:

@@ -26,6 +26,7 @@ async def verify(session: Session, event: Vrfy) -> None:
     policy = session.policy
     if "@" not in address:
         if not await session.may_leave_unqualified(policy.recipient_unqualified_hosts):
+            session.log_rejection(f"unqualified verify rejected: <{address}> {session.described()}")
             session.reply(Reply(501, f"{address}: recipient address must contain a domain", "5.1.3"))
             return
         address = f"{address}@{policy.qualify_recipient}"

@@ -43,7 +43,7 @@ async def describe(state: AclState) -> Reason:
     """The texts of the verdict that comes now."""
     own = state.own or Reason("")
     peer = await _expanded(state.message, state) or own.peer
-    extra = await _expanded(state.log_message, state)
+    extra = await _expanded(state.log_message, state, is_for_log=True)
     log = f"{extra}: {own.log}" if extra and own.log else extra or own.log or peer
     if state.memory.failed_sender is not None:
         peer = state.memory.failed_sender.explain(peer, state)
@@ -64,19 +64,21 @@ async def add_warning_headers(state: AclState) -> None:
 
 async def write_warning(state: AclState) -> None:
     """`log_message` of `warn`."""
-    text = await _expanded(state.log_message, state)
+    text = await _expanded(state.log_message, state, is_for_log=True)
     if text and text not in state.memory.warned:
         if len(state.memory.warned) < WARNINGS_MAX:
             state.memory.warned.add(text)
         state.log(f"{describe_caller(state.connection)} Warning: {printable(text)}", state.services.log.main)
 
 
-async def _expanded(template: Template | None, state: AclState) -> str:
+async def _expanded(template: Template | None, state: AclState, *, is_for_log: bool = False) -> str:
+    """`$acl_verify_message` is what the condition says to the peer, in `log_message` what it says to the log."""
     if template is None:
         return ""
     scope = state.scope
     if state.own is not None:
-        scope = scope.with_facet(Trouble, Trouble(state.own.peer))
+        said = state.own.log or state.own.peer if is_for_log else state.own.peer
+        scope = scope.with_facet(Trouble, Trouble(said))
     try:
         return await template.expand(scope)
     except ForcedFailure:
