@@ -6,6 +6,7 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
+from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
@@ -50,6 +51,7 @@ async def handle(session: Session, event: Mail) -> None:
         return
     if sender is not None and "@" not in sender:
         if not await session.may_leave_unqualified(policy.sender_unqualified_hosts):
+            log_unqualified(session, "sender", sender)
             session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
             return
         sender = f"{sender}@{policy.qualify_domain}"

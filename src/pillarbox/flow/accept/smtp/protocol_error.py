@@ -43,10 +43,18 @@ def _tell(session: Session, event: ProtocolError) -> None:
     if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
         kind = "protocol" if is_protocol else "syntax"
         text = reply.text.partition("\n")[0] if reply.code != 503 else reply.text.rsplit("\n", 1)[-1]
-        if text[:1] != text[:1].lower() and not text.startswith("HELO"):  # what a pipelining client could not know
+        if text[:1] != text[:1].lower() and not text.startswith(
+            "HELO"
+        ):  # what a pipelining client could not know
             return
         text = text.rpartition(">: ")[2]
         session.services.journal.main(f'SMTP {kind} error in "{line}" {session.described()} {text}')
+
+
+def log_unqualified(session: Session, what: str, address: str) -> None:
+    """An address without a domain where the client may not leave it out. `what`: `sender`, `recipient`, `verify`."""
+    if session.services.log_style.shows("smtp_syntax_error"):
+        session.log_rejection(f"unqualified {what} rejected: <{address}> {session.described()}")
 
 
 def _too_many_recipients(session: Session) -> None:

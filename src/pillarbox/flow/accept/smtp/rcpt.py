@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
@@ -39,6 +40,7 @@ async def handle(session: Session, event: Rcpt) -> None:
         if address.lower() != "postmaster" and not await session.may_leave_unqualified(
             policy.recipient_unqualified_hosts
         ):
+            log_unqualified(session, "recipient", address)
             session.reply(Reply(501, f"<{address}>: recipient address must contain a domain", "5.1.3"))
             return
         address = f"{address}@{policy.qualify_recipient}"

@@ -6,6 +6,7 @@ Known gap: EXPN does not list the members of an alias.
 from __future__ import annotations
 
 from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.check.acl.state import CheckDeferred
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.flow.route.candidate import Candidate
@@ -26,7 +27,7 @@ async def verify(session: Session, event: Vrfy) -> None:
     policy = session.policy
     if "@" not in address:
         if not await session.may_leave_unqualified(policy.recipient_unqualified_hosts):
-            session.log_rejection(f"unqualified verify rejected: <{address}> {session.described()}")
+            log_unqualified(session, "verify", address)
             session.reply(Reply(501, f"{address}: recipient address must contain a domain", "5.1.3"))
             return
         address = f"{address}@{policy.qualify_recipient}"
