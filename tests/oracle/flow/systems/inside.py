@@ -2,8 +2,9 @@
 
     unshare … python -m tests.oracle.flow.systems.inside DIR
 
-One JSON object a line comes in on standard input, one answer a line goes out: `{"zone": [line, …]}`, `{"host": address, "answers": [[start,
-reply, times], …]}`, `{"letters": address}`. End of input ends the machine, and with it everything that runs in it.
+One JSON object a line comes in on standard input, one answer a line goes out: `{"zone": [line, …]}`, `{"host": address, "answers":
+[[start, reply, times], …]}`, `{"letters": address}`, `{"client": address, "lines": [line, …]}`. End of input ends the machine, and with it
+everything that runs in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 from tests.process.peers import USUAL, Host, Internet
 
 NAME_SERVER = "192.168.2.1"
+MACHINE = "192.168.2.2"
 SETUP = """
 set -e
 over() {
@@ -94,6 +97,8 @@ def _answer(net: Internet, hosts: dict[str, Host], asked: dict[str, Any]) -> obj
             for start, reply, times in answers:
                 host.answer(start, reply, times)
             return None
+        case {"client": address, "lines": lines}:
+            return _talk(address, lines)
         case {"letters": address}:
             letters = [
                 [each.mail, each.rcpts, each.data.decode("latin-1")] for each in hosts[address].letters
@@ -102,6 +107,24 @@ def _answer(net: Internet, hosts: dict[str, Host], asked: dict[str, Any]) -> obj
             return letters
         case _:
             raise ValueError(asked)
+
+
+def _talk(source: str, lines: list[str]) -> list[str]:
+    """What the machine's server says to a client at `source`: its greeting, and a reply to each line. A message, which is a line with line
+    ends, is sent when it has been asked for."""
+    said: list[str] = []
+    with contextlib.suppress(OSError), socket.create_connection((MACHINE, 25), 20, (source, 0)) as client:
+        replies = client.makefile("r", encoding="utf-8", errors="surrogateescape", newline="\n")
+        for line in ("", *lines):
+            if "\n" in line and not said[-1].startswith("354"):
+                continue
+            client.sendall(line.replace("\n", "\r\n").encode() + b"\r\n" if line else b"")
+            said.append(replies.readline().rstrip())
+            while said[-1][3:4] == "-":
+                said.append(replies.readline().rstrip())
+            if not said[-1]:
+                break
+    return [reply for reply in said if reply]
 
 
 if __name__ == "__main__":

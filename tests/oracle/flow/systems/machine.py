@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,6 +116,10 @@ class Machine:
     def letters(self, address: str) -> list[tuple[str, list[str], str]]:
         """What it took since it was last asked: (argument of MAIL, of each RCPT, data)."""
         return [(mail, rcpts, data) for mail, rcpts, data in self._ask({"letters": address})]
+
+    def hear_client(self, source: str, lines: Sequence[str]) -> list[str]:
+        """What the mail server says to a client at that address out there, line by line."""
+        return [str(line) for line in self._ask({"client": source, "lines": list(lines)})]
 
     def _ask(self, question: dict[str, Any]) -> Any:
         assert self._process.stdin is not None

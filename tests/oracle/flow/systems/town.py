@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.oracle.flow.systems.machine import Machine
+from tests.oracle.flow.systems.machine import Done, Machine
 from tests.oracle.flow.systems.watching import Watcher, level
 
 NAME = "cericon.cranzgot.co.za"
@@ -58,6 +58,15 @@ ZONE = (
     "smart.cranzgot.co.za A 192.168.2.1",
     "cericon.cranzgot.co.za A 192.168.2.2",
     "cranzgot.co.za MX 10 smart.cranzgot.co.za",
+    "66.2.0.192.blackholes.mail-abuse.org A 127.0.0.2",
+    '66.2.0.192.blackholes.mail-abuse.org TXT "see http://mail-abuse.org/?192.0.2.66"',
+    "67.2.0.192.relays.orbs.org A 127.0.0.2",
+    '67.2.0.192.relays.orbs.org TXT "an open relay"',
+    "68.2.0.192.in-addr.arpa PTR open-relay.spamming-site.com",
+    "open-relay.spamming-site.com A 192.0.2.68",
+    "69.2.0.192.in-addr.arpa PTR good.b.test",
+    "good.b.test A 192.0.2.69",
+    "sexy.net A 192.0.2.2",
 )
 HOSTS = ("192.0.2.1", "192.0.2.2", "192.0.2.7", "192.168.2.1")
 _START = """exim -bd -q30m; code=$?  # our output is read to its end: a daemon must not keep it open
@@ -76,14 +85,68 @@ class Letter(NamedTuple):
     headers: str = ""
 
 
+class Client(NamedTuple):
+    """Another host's mail server comes by SMTP."""
+
+    source: str
+    lines: tuple[str, ...]
+
+
 class Order(NamedTuple):
     """A command of the administrator's."""
 
     script: str
 
 
-Step = Letter | Order
+Step = Letter | Client | Order
 SAMPLE: tuple[Step, ...] = (Letter("alist"), Letter("p1 psheer"), Letter("bad@b.test good@b.test"))
+_HEAD = "From: x@b.test\nTo: alice@cericon.cranzgot.co.za\nMessage-ID: <m1@b.test>\nDate: Mon, 23 Nov 2026 00:00:00 +0000\n"
+_HELLO = ("EHLO good.b.test", "MAIL FROM:<x@b.test>")
+_MAIL = (
+    *_HELLO,
+    "RCPT TO:<alice@cericon.cranzgot.co.za>",
+    "DATA",
+    f"{_HEAD}Subject: from outside\n\ntext\n.",
+    "QUIT",
+)
+_CLIENTS: tuple[Step, ...] = (
+    Client("192.0.2.66", _MAIL),
+    Client(
+        "192.0.2.66",
+        (*_HELLO, "RCPT TO:<postmaster@my.dom.ain>", "RCPT TO:<bob@cericon.cranzgot.co.za>", "QUIT"),
+    ),
+    Client("192.0.2.67", _MAIL),
+    Client("192.0.2.68", _MAIL),
+    Client("192.0.2.69", _MAIL),
+    Client(
+        "192.0.2.69",
+        (*_HELLO, "RCPT TO:<nobodyhere@cericon.cranzgot.co.za>", "RCPT TO:<relay@a.test>", "RSET", "QUIT"),
+    ),
+    Client(
+        "192.0.2.69",
+        ("HELO good.b.test", "MAIL FROM:<x@sexy.net>", "RCPT TO:<bob@cericon.cranzgot.co.za>", "QUIT"),
+    ),
+    Client(
+        "192.0.2.69",
+        ("HELO good.b.test", "MAIL FROM:<x@nowhere.test>", "RCPT TO:<bob@cericon.cranzgot.co.za>", "QUIT"),
+    ),
+    Client(
+        "192.0.2.69",
+        (
+            *_HELLO,
+            "RCPT TO:<bob@cericon.cranzgot.co.za>",
+            "DATA",
+            "From: <<x@b.test\nTo: bob@@b.test\n\nx\n.",
+            "QUIT",
+        ),
+    ),
+    Client("192.168.2.3", (*_HELLO, "RCPT TO:<far@a.test>", "RCPT TO:<bob@cericon.cranzgot.co.za>", "QUIT")),
+    Client(
+        "192.0.2.69", ("HELO good.b.test", "MAIL FROM:<x>", "MAIL FROM:<x@b.test>", "RCPT TO:<bob>", "QUIT")
+    ),
+    Client("192.0.2.69", ("VRFY alice", "EXPN alist", "MAIL FROM:<x@b.test", "NONSENSE", "HELP", "QUIT")),
+)
+"""What the chapter's antispam configuration is about: a black list that rejects, one that warns, hosts and senders refused, header lines."""
 STEPS: tuple[Step, ...] = (
     Letter("bob"),
     Letter("nobodyhere"),
@@ -127,6 +190,7 @@ STEPS: tuple[Step, ...] = (
     Letter(
         "", options=("-t",), headers="To: bob, alice@cericon.cranzgot.co.za\nCc: far@a.test\nBcc: x@b.test\n"
     ),
+    *_CLIENTS,
     Order("mailq"),
     Order("exim -bpc"),
     Order("debian-exipick"),
@@ -169,6 +233,8 @@ def _take(machine: Machine, watcher: Watcher, step: Step) -> str:
             text = f"Subject: {step.subject}\n{step.headers}\n{BODY}"
             words = ("sendmail", "-i", *step.options, *step.to.split())
             done = machine.run(*words, text=text, user=step.user)
+        case Client():
+            done = Done(0, "\n".join(machine.hear_client(step.source, step.lines)), "")
         case Order():
             done = machine.shell(step.script)
     seen = [f"code {done.code}", level(done.out), level(done.error)]

@@ -38,10 +38,19 @@ _LEVEL = (
         re.compile(r"(?m)^    mail domain .* is syntactically invalid\n"),
         "",
     ),  # our bounce tells why, Exim's does not
+    (
+        re.compile(r"(?m)^250-(?:STARTTLS|ENHANCEDSTATUSCODES)\n"),
+        "",
+    ),  # Exim makes itself a certificate; we say the codes
+    (re.compile(r"(?m)^([245]\d\d[ -])[245]\.\d\.\d "), r"\1"),
+    (re.compile(r"(?m)^(214 AUTH) STARTTLS"), r"\1"),
+    *[(re.compile(r"(?m)^(\d{3})-(.*:)\n\1([- ])"), r"\1\3\2 ")] * 2,  # Exim divides long replies at colons
+    (re.compile(r"(?m)^ *\[\]\n"), ""),
     (re.compile(r"(?m)^- [.]+$"), "- "),  # eximstats' table of how long the tests took
     (re.compile(r"Q[TD]=\S+|D[TP]=\S+|RT=\S+"), ""),
 )
 _NOISE = (
+    "qualify/rewrite: ",  # of malformed header lines; we do not read them where nothing is to be changed
     "is locked (another process is handling this message)",  # a matter of which process is first
     "Warning: purging the environment",
     "Suggested action:",
