@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from pillarbox.app.log_directory import log_directory_of
 from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.crowding import Reserve

@@ -186,7 +186,11 @@ def _check_size(
         line = f"{services.spool.new_id()} {line}"
         services.journal.main(line)
         services.journal.reject(line)
-    raise Refused(f"exim: message rejected: message too big (max={limit})", kind="size", message=Message(message.headers, MemoryBody(b"")))
+    raise Refused(
+        f"exim: message rejected: message too big (max={limit})",
+        kind="size",
+        message=Message(message.headers, MemoryBody(b"")),
+    )
 
 
 async def _checked_by_acl(
