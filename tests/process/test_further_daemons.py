@@ -7,6 +7,7 @@ import pwd
 import smtplib
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,18 +41,18 @@ file:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder() -> Iterator[Path]:
+    """One that the mail user can reach, as pytest's own cannot be when root runs the tests."""
     user = pwd.getpwuid(os.getuid()).pw_name
-    if user == "root":
-        user = "mail"
-    for name in ("spool", "log", "mail"):
-        (tmp_path / name).mkdir(mode=0o777)
-        (tmp_path / name).chmod(0o777)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        if parent.owner() == pwd.getpwuid(os.getuid()).pw_name and parent != Path("/tmp"):
-            parent.chmod(0o755)
-    (tmp_path / "conf").write_text(CONFIGURATION.format(folder=tmp_path, user=user))
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="pillarbox-daemons-") as made:
+        place = Path(made)
+        place.chmod(0o755)
+        for name in ("spool", "log", "mail"):
+            (place / name).mkdir()
+            (place / name).chmod(0o777)
+        text = CONFIGURATION.format(folder=place, user="mail" if user == "root" else user)
+        (place / "conf").write_text(text)
+        yield place
 
 
 @pytest.fixture

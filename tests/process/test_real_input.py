@@ -24,7 +24,7 @@ pytestmark = pytest.mark.process
 
 GENERATED = 10_000 if os.environ.get("PILLARBOX_LONG") else 300
 LINE_MAX = 998
-LINE_TOO_LONG = "550 5.6.0 maximum allowed line length exceeded"
+LINE_TOO_LONG = "550 5.7.1 maximum allowed line length is 998 octets, got "
 _ID = re.compile(rb"\n\tid (\S+)")
 _TRACE = re.compile(
     rb"Return-path: <sender@localhost>\r\nEnvelope-to: \S+\r\nDelivery-date: [^\r\n]*\r\nReceived: (?:[^\r\n]*\r\n[ \t])*[^\r\n]*\r\n"
@@ -68,7 +68,8 @@ def send_all(daemon: Daemon, samples: Sequence[Sample], user: User) -> dict[str,
             except Refused as error:
                 refused.append((sample.name, str(error)))
                 client.ask(b"RSET")
-    assert refused == [(sample.name, LINE_TOO_LONG) for sample in samples if sample.longest_line > LINE_MAX]
+    too_long = [sample for sample in samples if sample.longest_line > LINE_MAX]
+    assert refused == [(sample.name, f"{LINE_TOO_LONG}{sample.longest_line}") for sample in too_long]
     wait_until(lambda: len(daemon.delivered(user)) == len(taken), f"{len(taken)} delivered", 120)
     return taken
 

@@ -20,8 +20,9 @@ ROUTERS = """begin routers
 
 smarthosts:
   driver = manualroute
-  domains = ! +local_domains : ! *.mx.test
-  transport = ${tr{$domain}{.}{_}}_smtp
+  domains = ! +local_domains : ! *.mx.test : require.test : verified.test : unknown.test : wrongname.test : \\
+            fallback.test : login.test : refused.test : trying.test : noauth.test : guarded.test : sender.test : smtps.test
+  transport = ${tr{$domain_data}{.}{_}}_smtp
   route_list = require.test     require-host.test::@PORT@ byname ; \\
                verified.test    verified-host.test ; \\
                unknown.test     unknown-host.test ; \\

@@ -20,7 +20,8 @@ from pillarbox.wire.smtp.grammar import (
 )
 from pillarbox.wire.smtp.order import NON_ASCII_COMMAND, TOO_BIG
 
-_SIZE = re.compile(r"[0-9]{1,20}")
+_SIZE = re.compile(r"-?[0-9]+")
+_HUGE = 2**63
 _NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 _OF_MAIL = frozenset({"SIZE", "BODY", "AUTH", "RET", "ENVID", "PRDR", "SMTPUTF8"})
 _OF_RCPT = frozenset({"NOTIFY", "ORCPT"})
@@ -120,11 +121,13 @@ def _read(read: ReadPath, path: str, code: str, *, utf8: bool) -> str:
 
 
 def _size(value: str | None, limit: int | None) -> int:
+    """What is no number does not count, as in Exim; a negative one or one of twenty digits is more than anybody takes."""
     if not value or not _SIZE.fullmatch(value):
         return 0
-    if limit and int(value) > limit:
+    size = int(value) if value[0] != "-" and len(value) < 19 else _HUGE
+    if limit and size > limit:
         raise Refused(Problem.TOO_BIG, TOO_BIG)
-    return int(value)
+    return size
 
 
 def _body(value: str | None, *, is_offered: bool) -> str:
