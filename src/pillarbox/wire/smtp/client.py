@@ -94,6 +94,7 @@ class ClientEngine:
 
     __slots__ = (
         "_answers",
+        "_has_chunks",
         "_has_data",
         "_has_mail",
         "_has_rcpt",
@@ -127,6 +128,7 @@ class ClientEngine:
         self._writer: DataWriter | None = None
         self._is_greeted = self._is_auth_open = self._is_void = False
         self._has_mail = self._has_rcpt = self._has_data = self._is_chunk_refused = False
+        self._has_chunks = False
         self._last_words = Reply(421, "connection closed")
         self.extensions = _NOTHING_OFFERED
         """What the peer offered in its last EHLO reply; nothing after HELO."""
@@ -239,11 +241,14 @@ class ClientEngine:
         match command:
             case Mail():
                 self._has_mail, self._has_rcpt, self._has_data = True, False, False
+                self._has_chunks = False
                 self.content_size = 0
             case Rcpt():
                 self._has_rcpt = True
-            case Data() | Bdat():
+            case Data():
                 self._has_data = True
+            case Bdat():
+                self._has_data = self._has_chunks = True
             case AuthResponse() | AuthCancelled():
                 self._is_auth_open = False
             case Rset() | Helo():
@@ -336,7 +341,8 @@ class ClientEngine:
         if reply.code == 353 and not (self._lmtp or content.address):
             self._outstanding.extend((*(Content(address) for address in self.accepted), Content()))
         elif not any(isinstance(one, Content) for one in self._outstanding):
-            self._has_mail = self._is_chunk_refused
+            # A last chunk that is refused, for want of a recipient say, need not have ended the transaction (RFC 3030).
+            self._has_mail = self._is_chunk_refused or (self._has_chunks and reply.code >= 300)
 
     def _opens_content(self, reply: Reply) -> bool:
         """Whether Data's answer must wait: a 354 for no recipient at all is ended by an empty message (RFC 2920 §3.1)."""

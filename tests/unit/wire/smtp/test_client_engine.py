@@ -153,6 +153,19 @@ def test_bdat_in_several_chunks():
     assert not client.needs_reset
 
 
+def test_a_refused_last_chunk_leaves_the_transaction_open():
+    """The whole message in one write, and no recipient was taken: without RSET the next MAIL would be refused, and bounced."""
+    client = greeted(b"PIPELINING CHUNKING")
+    client.send(Mail("a@b"))
+    client.send(Rcpt("c@d"))
+    client.send(Bdat(b"x\n", is_last=True))
+    client.receive(b"250 ok\r\n550 who\r\n503 no recipients\r\n")
+    assert codes(answers(client)) == [250, 550, 503]
+    assert client.is_idle and client.needs_reset
+    client.send(Rset())
+    assert not client.needs_reset
+
+
 def test_auth_and_starttls():
     client, session = start()
     client.send(StartTls())
