@@ -196,7 +196,7 @@ def _as_exim(routed: Routed) -> list[str]:
         f"{candidate.address} cannot be resolved at this time: {postponed.reason.log}{_parents(candidate)}"
         for candidate, postponed, _ in routed.postponed
     ]
-    ends += [f"mail to {candidate.address} is discarded" for candidate, _ in routed.discarded]
+    ends += [f"mail to {candidate.address} is discarded" for candidate, *_ in routed.discarded]
     return [_without_parse_details(" ".join(end.split())) for end in ends]
 
 
