@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from bench import maildirs
 from bench.generator import Result
@@ -53,12 +54,12 @@ class Load:
 def measure(kind: type[Server], setup: Setup, load: Load, turn: int) -> Cell:
     """Start the server, warm it up, send, wait until all has arrived, stop it."""
     with contextlib.ExitStack() as stack:
-        counter: MaildirCount | SinkCount
+        counter: Count
         if load.relay:
-            counter = stack.enter_context(
+            sink = stack.enter_context(
                 start_sink(setup.folder.with_name(setup.folder.name + "-sink"), load.sink)
             )
-            setup = replace(setup, sink_port=counter.port)
+            counter, setup = sink, replace(setup, sink_port=sink.port)
         server = kind(setup)
         stack.callback(server.stop)
         server.prepare()
@@ -72,7 +73,7 @@ def measure(kind: type[Server], setup: Setup, load: Load, turn: int) -> Cell:
         return measure_started(server, load, counter, turn)
 
 
-def measure_started(server: Server, load: Load, counter: "MaildirCount | SinkCount", turn: int) -> Cell:
+def measure_started(server: Server, load: Load, counter: "Count", turn: int) -> Cell:
     run = f"r{turn}x{time.time_ns() % 10**9}"
     settle(server, 5.0)
     before = server.group.cpu_seconds()
@@ -153,6 +154,16 @@ def send_with_smtp_source(server: Server, load: Load) -> Result:
 
 
 # -- counting
+
+
+class Count(Protocol):
+    """What has arrived, wherever that is."""
+
+    def total(self) -> int: ...
+
+    def wait(self, wanted: int, timeout: float) -> int: ...
+
+    def check(self, run: str, base: int, result: Result) -> tuple[int, float, str]: ...
 
 
 class MaildirCount:

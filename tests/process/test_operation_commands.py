@@ -391,9 +391,8 @@ def test_anybody_may_speak_smtp_as_themselves(server: Daemon, reachable: tuple[s
     assert codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"]
     got = wait_until(lambda: server.delivered(user), "the message")[0].read_text()
     assert got.endswith("\n\n.x\n")
-    log = (server.data / "log" / "mainlog").read_text()
-    (line,) = [line for line in log.splitlines() if "P=local-esmtp" in line]
-    assert "U=nobody " in line and "192.0.2.9" not in log
+    line = server.await_log("P=local-esmtp")
+    assert "U=nobody " in line and "192.0.2.9" not in server.log
 
 
 def test_exims_own_exipick_reads_the_queue(server: Daemon, waiting: str) -> None:

@@ -2,7 +2,7 @@
 
 What a script may do besides (dialogue.py has the rest):
 
-    !tls WORDS           shake hands; words: `cert` (one that the authority has signed), `stranger` (one that nobody has), `sni=NAME`, `alpn=NAME`
+    !tls WORDS           shake hands; words: `cert` (signed by the authority), `stranger` (by nobody), `sni=NAME`, `alpn=NAME`
     !ntlm name password  answer the NTLM challenge that has just come
     !ntlm                begin an NTLM exchange
 

@@ -134,9 +134,8 @@ def _run(request: dict[str, object], out: int, error: int) -> int:
         os.environ.update(env)
         _become(words, int(str(request["uid"])))
     os.close(reading)
-    with open(writing, "wb") as pipe:
-        with contextlib.suppress(BrokenPipeError):
-            pipe.write(str(request["text"]).encode("latin-1"))
+    with open(writing, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.write(str(request["text"]).encode("latin-1"))
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 

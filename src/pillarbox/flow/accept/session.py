@@ -323,11 +323,14 @@ class Session:
         verdict = await acl.run(state)
         self.log_targets = state.targets
         if isinstance(verdict, Accept) and verdict.text and where != "predata":
-            if trouble := misfit(verdict.text, 250):
-                self.services.journal.panic(trouble)
+            self._tell_misfit(verdict.text)
         if facts.variables:
             self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict
+
+    def _tell_misfit(self, text: str) -> None:
+        if trouble := misfit(text, 250):
+            self.services.journal.panic(trouble)
 
     async def is_in(self, hosts: HostList | None) -> bool:
         """Whether the client is in a host list; in none that is not set. Raises ExpansionDeferred."""

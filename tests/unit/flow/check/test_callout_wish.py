@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pillarbox.backends.hints.records import MemoryRecords
 from pillarbox.flow.check.callout_cache import CalloutCache, DomainRecord, Lifetimes
 from pillarbox.flow.check.callout_wish import CalloutMistake, CalloutWish, read_callout

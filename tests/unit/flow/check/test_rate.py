@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pillarbox.flow.check import rate
 from pillarbox.ports.hint_records import HintRecord
 

@@ -108,9 +108,7 @@ def test_failures_and_deferrals_tell_sender_and_time() -> None:
 
 def test_all_parents_are_told_when_asked_for() -> None:
     outcome = Delivered(address="c@a", recipient="a@a", parents=("b2@a", "b1@a"), router="r", transport="t")
-    assert (
-        line_outcome(ID, outcome, style=style("+all_parents")) == f"{ID} => c@a (b2@a, b1@a) <a@a> R=r T=t"
-    )
+    assert line_outcome(ID, outcome, style=style("+all_parents")) == f"{ID} => c@a (b2@a, b1@a) <a@a> R=r T=t"
     assert line_outcome(ID, outcome) == f"{ID} => c@a <a@a> R=r T=t"
 
 
