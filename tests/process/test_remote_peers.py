@@ -163,6 +163,10 @@ def test_a_peer_takes_several_over_one_connection(pair: tuple[Daemon, Server]) -
     for number in range(5):
         daemon.send(letter(f"again {number}"), to=f"user4@{DOMAIN}", sender=SENDER, options=["BODY=8BITMIME"])
         await_file(peer.maildir_root, f"again {number}")
+        wait_until(
+            lambda number=number: daemon.log.count(f"=> user4@{DOMAIN}") > number,  # type: ignore[misc]
+            "our line about it",
+        )
     reused = [
         line for line in daemon.log.splitlines() if f"=> user4@{DOMAIN}" in line and "[127.0.0.1]* X=" in line
     ]

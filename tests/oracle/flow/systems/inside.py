@@ -29,6 +29,7 @@ over() {
     mkdir -p "$top/over$1/up" "$top/over$1/work"
     mount -t overlay none -o "lowerdir=$1,upperdir=$top/over$1/up,workdir=$top/over$1/work" "$1"
 }
+mount --bind "$project" /mnt  # it may lie where the machine has a folder of its own
 mkdir -p "$top/over"
 mount -t tmpfs none "$top/over"
 for each in /etc /usr/sbin /usr/bin /usr/lib; do over $each; done
@@ -57,7 +58,9 @@ mount -o remount,bind,ro /  # what goes wrong inside stays inside
 nsenter --net="$top/net" /bin/sh -e "$top/setup"
 touch /run/net; mount --bind "$top/net" /run/net
 mount -t tmpfs none /tmp; chmod 1777 /tmp
+if [ ! -e "$project/src" ]; then mkdir -p "$project"; mount --bind /mnt "$project"; fi
 """
+PROJECT = Path(__file__).resolve().parents[4]
 
 
 def main(top: str) -> None:
@@ -72,7 +75,7 @@ def main(top: str) -> None:
 
 def _mount(top: str) -> None:
     given = json.loads((Path(top) / "machine.json").read_text())
-    environment = {**os.environ, "top": top, **given}
+    environment = {**os.environ, "top": top, "project": str(PROJECT), **given}
     subprocess.run(["/bin/sh", "-c", SETUP], env=environment, check=True, stdin=subprocess.DEVNULL)
 
 

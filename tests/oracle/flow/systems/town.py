@@ -218,6 +218,7 @@ def live(machine: Machine, watcher: Watcher, steps: tuple[Step, ...]) -> Iterato
         ("RCPT TO:<later@", "451 4.2.0 try later", forever),
     )
     begun = machine.shell(_START)
+    watcher.await_first_run()
     yield "start", f"{begun.code}\n{begun.out}{begun.error}"
     for step in steps:
         yield str(step), _take(machine, watcher, step)

@@ -80,6 +80,12 @@ class Watcher:
         path = self._logs / name
         return path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
 
+    def await_first_run(self, seconds: float = 10.0) -> None:
+        """The daemon's queue run at its start may meet the first message, or not: let it pass."""
+        end = time.monotonic() + seconds
+        while "End queue run" not in self._text("mainlog") and time.monotonic() < end:
+            time.sleep(0.05)
+
     def settle(self, seconds: float = 15.0) -> bool:
         """Wait until every message that came is delivered, waits or is frozen, and nothing has been logged for a while."""
         end = time.monotonic() + seconds
