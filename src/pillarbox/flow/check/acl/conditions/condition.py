@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
 
 _FALSE = frozenset({"", "0", "no", "false"})
 _TRUE = frozenset({"yes", "true"})
@@ -24,15 +20,8 @@ def read_truth(text: str) -> bool:
     raise CheckFailed(f'invalid "condition" value "{text}"')
 
 
-class ExpandedCondition(Condition, condition="condition"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class ExpandedCondition(TemplateCondition, condition="condition"):
+    __slots__ = ()
 
     def holds_now(self, state: AclState) -> bool:
         try:

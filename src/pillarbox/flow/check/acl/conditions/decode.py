@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Self
 
 import msgspec
 
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, expand_argument, place_name
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.flow.check.scan.decoding import Decoded, decode
 from pillarbox.flow.check.scan.parts import PartInHand
 from pillarbox.flow.facets.content import MimeFacts
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 from pillarbox.mail.taint import is_tainted
 from pillarbox.ports.scan_files import ScanFiles
 
 
-class DecodeCondition(Condition, condition="decode"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class DecodeCondition(TemplateCondition, condition="decode"):
+    __slots__ = ()
 
     async def holds(self, state: AclState) -> bool:
         text = (await expand_argument(self._template, state)).strip()

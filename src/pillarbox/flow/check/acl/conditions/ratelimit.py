@@ -6,28 +6,17 @@ for the same. Keys are Exim's, so that `exim_dumpdb` shows them: `1h/per_mail/19
 
 from __future__ import annotations
 
-from typing import Self
-
 from pillarbox.flow.check import rate
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.rate_wish import RateWish, read_wish
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, expand_argument
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.flow.facets.session import RateFacts
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hint_records import HintRecord, RecordsBusy
 
 
-class RateLimit(Condition, condition="ratelimit"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class RateLimit(TemplateCondition, condition="ratelimit"):
+    __slots__ = ()
 
     async def holds(self, state: AclState) -> bool:
         wish = read_wish(await expand_argument(self._template, state), state)

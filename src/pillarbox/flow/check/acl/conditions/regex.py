@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Self
 
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, expand_argument
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.flow.check.scan.parts import PartInHand
 from pillarbox.flow.check.scan.scanned import whole_message
 from pillarbox.flow.facets.content import RegexFacts
-from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
-from pillarbox.language.match.named import NamedLists
 from pillarbox.language.regex import Regex, RegexError, compile_regex
 from pillarbox.mail.taint import plain
 
@@ -24,15 +21,8 @@ LONGEST_LINE = 32 * 1024
 Expressions = list[tuple[str, Regex]]
 
 
-class RegexCondition(Condition, condition="regex"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class RegexCondition(TemplateCondition, condition="regex"):
+    __slots__ = ()
 
     async def holds(self, state: AclState) -> bool:
         part = state.scope.facet(PartInHand)

@@ -5,14 +5,12 @@ Options: `key=`, `readonly`, `write`, `refresh=`. Otherwise a record is made whe
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import parse_duration
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, expand_argument
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hint_records import HintRecord, RecordsBusy
 
@@ -29,15 +27,8 @@ class Wish(NamedTuple):
     key: str
 
 
-class Seen(Condition, condition="seen"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class Seen(TemplateCondition, condition="seen"):
+    __slots__ = ()
 
     async def holds(self, state: AclState) -> bool:
         wish = _read(await expand_argument(self._template, state), state)

@@ -6,20 +6,16 @@ with the message.
 
 from __future__ import annotations
 
-from typing import Self
-
 import msgspec
 
-from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, expand_argument
+from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.flow.check.scan.scanned import mailbox_form
 from pillarbox.flow.check.scan.setting import SettingFailed, expand_setting
 from pillarbox.flow.check.scan.spamd import Rating, Server, in_order, read_answer, read_servers, request
 from pillarbox.flow.facets.content import ScanFacts
 from pillarbox.flow.facets.session import VerifyFacts
 from pillarbox.flow.settings.content import Content
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.sockets import Sockets, SocketTrouble, SocketWish
 
@@ -31,15 +27,8 @@ class SpamTrouble(Exception):
     """There is no rating. `str()` is for the panic log."""
 
 
-class Spam(Condition, condition="spam"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class Spam(TemplateCondition, condition="spam"):
+    __slots__ = ()
 
     async def holds(self, state: AclState) -> bool:
         text, *options = (await expand_argument(self._template, state)).split("/")

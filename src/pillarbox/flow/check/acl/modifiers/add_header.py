@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.flow.check.acl.header_lines import add_header_lines
 from pillarbox.flow.check.acl.state import AclState, expand_argument
-from pillarbox.flow.check.acl.template_modifier import TemplateModifier
+from pillarbox.flow.check.acl.templated import TemplateModifier
 
 
 class AddHeader(TemplateModifier, modifier="add_header"):

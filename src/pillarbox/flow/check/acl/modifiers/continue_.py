@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.check.acl.state import AclState, expand_argument
-from pillarbox.flow.check.acl.template_modifier import TemplateModifier
+from pillarbox.flow.check.acl.templated import TemplateModifier
 
 
 class Continue(TemplateModifier, modifier="continue"):

@@ -6,28 +6,17 @@ earlier commands of a pipelined group wait too (Exim writes them first unless `n
 
 from __future__ import annotations
 
-from typing import Self
-
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
-from pillarbox.flow.check.acl.condition import Modifier
 from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
-from pillarbox.language.expand.template import Template
-from pillarbox.language.match.named import NamedLists
+from pillarbox.flow.check.acl.templated import TemplateModifier
 
 LONGEST = 240.0
 """Seconds."""
 
 
-class Delay(Modifier, modifier="delay"):
-    __slots__ = ("_template",)
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        return cls(Template.parse(text))
+class Delay(TemplateModifier, modifier="delay"):
+    __slots__ = ()
 
     async def apply(self, state: AclState) -> None:
         text = (await expand_argument(self._template, state)).strip()

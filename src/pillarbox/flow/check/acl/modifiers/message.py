@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.flow.check.acl.template_modifier import TemplateModifier
+from pillarbox.flow.check.acl.templated import TemplateModifier
 
 
 class Message(TemplateModifier, modifier="message"):
