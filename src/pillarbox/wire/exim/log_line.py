@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from pillarbox.mail.address import split_address, unquote_local_part
+from pillarbox.mail.encoded_words import decoded_words
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
@@ -147,7 +148,7 @@ def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arri
     parts = []
     subject = header_field(message.headers, "subject") if style.shows("subject") else None
     if subject is not None:
-        parts.append(f'T="{_quoted(_decoded(subject))}"')
+        parts.append(f'T="{_quoted(decoded_words(subject.decode("utf-8", "surrogateescape")))}"')
     if style.shows("received_sender"):
         parts.append(f"from <{printable(envelope.sender or '')}>")
     recipients = arrival.recipients or envelope.recipients
@@ -158,20 +159,6 @@ def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arri
 
 def _quoted(text: str) -> str:
     return printable(text.replace("\\", "\\\\").replace('"', '\\"'))
-
-
-def _decoded(value: bytes) -> str:
-    """RFC 2047 words made readable; what cannot be decoded stays."""
-    text = value.decode("utf-8", "surrogateescape")
-    if "=?" not in text:
-        return text
-    from email.errors import HeaderParseError
-    from email.header import decode_header, make_header
-
-    try:
-        return str(make_header(decode_header(text)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return text
 
 
 def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:

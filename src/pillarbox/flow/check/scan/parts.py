@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 
 import msgspec
 
 from pillarbox.flow.facets.content import MimeFacts
 from pillarbox.mail import header, mime
+from pillarbox.mail.encoded_words import decoded_words
 
 _SPACE = re.compile(r"\s+")
 _COVERS_ALL = (b"alternative", b"related")
@@ -73,7 +72,9 @@ def _facts(fields: bytes, part: mime.Part) -> MimeFacts:
         content_id=_plain(fields, "Content-ID"),
         content_transfer_encoding=_plain(fields, "Content-Transfer-Encoding"),
         content_type=_plain(fields, "Content-Type"),
-        filename=_decoded(_parameter(part.disposition, b"filename") or _parameter(content_type, b"name")),
+        filename=decoded_words(
+            _parameter(part.disposition, b"filename") or _parameter(content_type, b"name")
+        ),
         is_multipart=int(is_multipart),
     )
 
@@ -98,13 +99,3 @@ def _parameter(of: mime.ContentType | mime.Disposition | None, name: bytes) -> s
             pieces.append(piece)
         found = b"".join(pieces)
     return found.decode("utf-8", "surrogateescape")
-
-
-def _decoded(text: str) -> str:
-    """Without RFC 2047 encoding."""
-    if "=?" not in text:
-        return text
-    try:
-        return str(make_header(decode_header(text)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return text
