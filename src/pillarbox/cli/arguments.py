@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+VIEWS = frozenset(("view_headers", "view_body", "view_log", "view_copy"))
+"""Modes that show something of waiting messages."""
+CHANGES = frozenset(
+    (
+        "freeze",
+        "thaw",
+        "remove",
+        "give_up",
+        "mark_delivered",
+        "mark_all_delivered",
+        "add_recipient",
+        "edit_sender",
+        "move",
+    )
+)
+"""Modes that change them."""
+
 
 class Usage(Exception):
     """The command line cannot be understood; `str()` says why, in Exim's words. The exit code is 1."""

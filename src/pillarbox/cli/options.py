@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from pillarbox.app.harness import is_test_harness
-from pillarbox.cli.arguments import Arguments, Unreadable, Usage
+from pillarbox.cli.arguments import CHANGES, VIEWS, Arguments, Unreadable, Usage
 from pillarbox.cli.handles import (
     Handle,
     Words,
@@ -100,25 +100,7 @@ def _unsaid_mode(read: Arguments) -> str:
     return "submit" if read.words or read.extract else "usage"
 
 
-_NEED_IDS = frozenset(
-    (
-        "deliver",
-        "deliver_due",
-        "freeze",
-        "thaw",
-        "remove",
-        "give_up",
-        "mark_delivered",
-        "mark_all_delivered",
-        "add_recipient",
-        "edit_sender",
-        "move",
-        "view_headers",
-        "view_body",
-        "view_log",
-        "view_copy",
-    )
-)
+_NEED_IDS = CHANGES | VIEWS | {"deliver", "deliver_due"}
 
 
 def _define(attached: str, rest: Words, read: Arguments, word: str) -> None:

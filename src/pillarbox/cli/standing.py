@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.app.harness import is_test_harness
-from pillarbox.cli.arguments import Arguments
+from pillarbox.cli.arguments import CHANGES, VIEWS, Arguments
 from pillarbox.cli.places import fail
 
 ENVIRONMENT = "PILLARBOX_CONFIG"
@@ -30,22 +30,8 @@ _ASKING = frozenset(
 )
 _PRODS = frozenset(("deliver", "deliver_due", "queue_run"))
 _LISTS = frozenset(("list", "count"))
-_VIEWS = frozenset(("view_headers", "view_body", "view_log", "view_copy"))
 _DAEMONS = frozenset(("daemon", "daemon_foreground", "queue_daemon"))
-_CHANGES = frozenset(
-    (
-        "freeze",
-        "thaw",
-        "remove",
-        "give_up",
-        "mark_delivered",
-        "mark_all_delivered",
-        "add_recipient",
-        "edit_sender",
-        "move",
-    )
-)
-_FOR_ADMINISTRATORS = _PRODS | _LISTS | _VIEWS | _DAEMONS | _CHANGES | {"log_line"}
+_FOR_ADMINISTRATORS = _PRODS | _LISTS | VIEWS | _DAEMONS | CHANGES | {"log_line"}
 
 
 def has_borrowed_root() -> bool:
@@ -103,7 +89,7 @@ def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
     """In Exim's words."""
     if is_loading:
         fail("exim: permission denied")
-    if read.mode in _VIEWS:
+    if read.mode in VIEWS:
         print("Permission denied")
         raise SystemExit(1)
     if read.mode == "log_line":
