@@ -8,14 +8,12 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.servers.exim import Exim
-from bench.servers.server import DOMAIN, PROJECT, UNIX_ID, USERS, Server, Unavailable, make_folder, need_root
+from bench.servers.exim import Exim, EximSpool
+from bench.servers.server import DOMAIN, PROJECT, UNIX_ID, USERS, Unavailable, make_folder, need_root
 from bench.servers.server import USER_IDS as IDS
-from bench.spoolfiles import write_spool
 
 ANSWERS = """\
 dc_eximconfig_configtype='internet'
@@ -44,7 +42,7 @@ tls_advertise_hosts =
 """
 
 
-class Debian(Server):
+class Debian(EximSpool):
     """Debian's configuration; the subclass says who runs it."""
 
     @property
@@ -104,16 +102,6 @@ class Debian(Server):
         text = re.sub(r"^host_lookup *=.*$", "host_lookup =", text, flags=re.MULTILINE)
         added = ADDED.format(domain=DOMAIN, folder=self.folder, connections=self.setup.connections)
         return f"{added}{text}"
-
-    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
-        write_spool(
-            self.folder / "spool",
-            count,
-            owner=IDS["Debian-exim"],
-            now=time.time(),
-            user="Debian-exim",
-            is_due=is_due,
-        )
 
     def list_queue(self) -> list[str]:
         return [self.command()[0], "-bp"]

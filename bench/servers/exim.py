@@ -91,7 +91,22 @@ begin retry
 """
 
 
-class Exim(Server):
+class EximSpool(Server):
+    """Whose queue is in Exim's format, below its folder."""
+
+    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
+        """Frozen, unless they are to be due: no queue run may start on a hundred thousand deliveries while something else is measured."""
+        write_spool(
+            self.folder / "spool",
+            count,
+            owner=IDS["Debian-exim"],
+            now=time.time(),
+            user="Debian-exim",
+            is_due=is_due,
+        )
+
+
+class Exim(EximSpool):
     """exim -bd, one process per connection and per delivery."""
 
     name = "exim"
@@ -131,17 +146,6 @@ class Exim(Server):
     def command(self) -> list[str]:
         daemon = [self.program(), "-C", str(self.folder / "exim.conf"), "-bdf", "-q30m"]
         return [*daemon, "-oX", str(self.port)]
-
-    def fill_queue(self, count: int, *, is_due: bool = False) -> None:
-        """Frozen, unless they are to be due: no queue run may start on a hundred thousand deliveries while something else is measured."""
-        write_spool(
-            self.folder / "spool",
-            count,
-            owner=IDS["Debian-exim"],
-            now=time.time(),
-            user="Debian-exim",
-            is_due=is_due,
-        )
 
     def list_queue(self) -> list[str]:
         return [self.program(), "-C", str(self.folder / "exim.conf"), "-bp"]
