@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.world import build_config
 
 from pillarbox.app.configuration import declare_all
 from pillarbox.config.build import load_text
@@ -121,6 +122,8 @@ def test_a_router_that_is_a_target_is_reached() -> None:
         ("  accept hosts = :\n  deny", False),
         ("  warn\n  require domains = +local_domains\n  deny", False),
         ("  deny hosts = +ours\n  deny", False),
+        ("  accept authenticated = *\n  deny", False),
+        ("  accept encrypted = *\n  deny", False),
     ],
 )
 def test_finds_acl_statements_that_nothing_reaches(lines: str, is_found: bool) -> None:
@@ -214,3 +217,7 @@ def test_shows_the_place_in_the_text() -> None:
     (text,) = [str(found) for found in review(config) if "refused" in found.reason]
     shown, caret = text.split("\n")[1:3]
     assert shown[caret.index("^") :].startswith("$domain")
+
+
+def test_finds_nothing_in_the_configuration_of_first_starts() -> None:
+    assert [str(found) for found in review(build_config("shipped"))] == []

@@ -24,6 +24,9 @@ class ListCondition(Condition, Generic[S]):
     keeps_data: ClassVar[Literal["", "domain", "host", "local_part", "recipient", "sender"]] = ""
     """The variable `$…_data` that gets what the item that matched stands for (field of ListFacts)."""
 
+    may_lack_subject: ClassVar[bool] = False
+    """What is matched need not be there: `*` is then a condition, too."""
+
     def __init__(self, wanted: MatchList[S]) -> None:
         self._list = wanted
 

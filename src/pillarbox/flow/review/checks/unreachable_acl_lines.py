@@ -42,7 +42,9 @@ def _always_decides(statement: Statement) -> bool:
 
 def _is_always_true(line: Test) -> bool:
     condition = line.condition
-    return isinstance(condition, ListCondition) and condition.source == "*" and not line.is_negated
+    if not isinstance(condition, ListCondition) or condition.may_lack_subject or line.is_negated:
+        return False
+    return condition.source == "*"
 
 
 def position_of(text: str) -> Position:

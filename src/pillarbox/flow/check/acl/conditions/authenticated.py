@@ -10,6 +10,7 @@ from pillarbox.language.match.strings import StringList
 class Authenticated(ListCondition[str], condition="authenticated"):
     __slots__ = ()
     list_kind = StringList
+    may_lack_subject = True
 
     def subject(self, state: AclState) -> str | None:
         return state.connection.authenticator or None

@@ -10,6 +10,7 @@ from pillarbox.language.match.strings import StringList
 class Encrypted(ListCondition[str], condition="encrypted"):
     __slots__ = ()
     list_kind = StringList
+    may_lack_subject = True
 
     def subject(self, state: AclState) -> str | None:
         return state.connection.tls_cipher or None
