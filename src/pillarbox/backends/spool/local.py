@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from copy import copy
 
@@ -23,6 +22,7 @@ from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, 
 from pillarbox.backends.spool.lane import Lane
 from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
 from pillarbox.backends.spool.recovery import Replay
+from pillarbox.backends.spool.rooms import Rooms
 from pillarbox.backends.spool.segment import Segment
 from pillarbox.backends.spool.waiting import WaitingRoom
 from pillarbox.mail.envelope import Envelope
@@ -40,7 +40,7 @@ from pillarbox.ports.spool import (
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync
 from pillarbox.wire.exim.log_style import show_elapsed
 from pillarbox.wire.exim.message_id import MessageIds
-from pillarbox.wire.exim.spool_header import Owner, SpoolFormatError, check_encodable
+from pillarbox.wire.exim.spool_header import SpoolFormatError, check_encodable
 
 SEGMENT_SIZE = 64 << 20
 MAX_SEGMENTS = 16
@@ -100,12 +100,10 @@ class LocalSpool:
         self._say = say
         self._in_memory = min(in_memory, segment_size // 4) if has_journal else 0
         self._ids = MessageIds(clock.now, slot=slot)
-        self._owner, self._is_split = _owner(), is_split
         self._keep_malformed = keep_malformed
-        self._directory = directory
         self._queue = queue
-        self._room = self._new_room(queue)
-        self._rooms = {queue: self._room}
+        self._rooms = Rooms(directory, self._disk, is_split=is_split)
+        self._room = self._rooms.first(queue)
         self._slot_directory = f"{directory}/journal/{slot}"
         self._lane = Lane(
             self._slot_directory,
@@ -115,7 +113,9 @@ class LocalSpool:
             make_room=self._move_oldest,
         )
         self._files = WorkThread("spool-files")
-        self._sync = GroupSync(file_system_sync(self._disk, f"{self._place_of(queue)}/input"), self._files)
+        self._sync = GroupSync(
+            file_system_sync(self._disk, f"{self._rooms.place_of(queue)}/input"), self._files
+        )
         self._held: dict[str, _Held] = {}
         self._slot_lock = -1
         self._stranded: list[str] = []
@@ -126,28 +126,13 @@ class LocalSpool:
     def named(self, queue: str) -> LocalSpool:
         """The same spool as seen from another queue: what waits there is listed and claimed. Not to be started or stopped."""
         view = copy(self)
-        view._queue, view._room = queue, self._room_of(queue)
+        view._queue, view._room = queue, self._rooms.of(queue)
         return view
 
     def queue_of(self, message_id: str) -> str:
         """Where a message is that we hold; else the queue that we look at."""
         held = self._held.get(message_id)
         return held.queued.envelope.queue if held is not None else self._queue
-
-    def _room_of(self, queue: str) -> WaitingRoom:
-        room = self._rooms.get(queue)
-        if room is None:
-            room = self._rooms[queue] = self._new_room(queue)
-            room.make_directories()
-        return room
-
-    def _new_room(self, queue: str) -> WaitingRoom:
-        return WaitingRoom(
-            self._place_of(queue), self._disk, self._owner, is_split=self._is_split, queue=queue
-        )
-
-    def _place_of(self, queue: str) -> str:
-        return f"{self._directory}/{queue}" if queue else self._directory
 
     # Life
 
@@ -269,7 +254,7 @@ class LocalSpool:
             if held.segment is not None:
                 self._lane.append_mark(events_parts(message_id, events))
             else:
-                self._room_of(envelope.queue).note_settled(
+                self._rooms.of(envelope.queue).note_settled(
                     message_id, (e.address for e in events if isinstance(e, Settled))
                 )
         except (OSError, UnicodeEncodeError) as error:
@@ -282,7 +267,7 @@ class LocalSpool:
             self._lane.append_mark(mark_parts(Kind.DONE, message_id))
             self._lane.forget(segment, message_id)
         else:
-            room = self._room_of(held.queued.envelope.queue)
+            room = self._rooms.of(held.queued.envelope.queue)
             await self._files.submit(lambda: room.remove(message_id))
             self._close_data(held)
         del self._held[message_id]
@@ -356,7 +341,7 @@ class LocalSpool:
     async def move(self, message_id: str, directory: str, prefix: str = "") -> None:
         await self.claim(message_id)
         held = self._held.pop(message_id)
-        there = WaitingRoom(directory, self._disk, self._owner, is_split=self._is_split, prefix=prefix)
+        there = self._rooms.at(directory, prefix)
         try:
             await self._files.submit(lambda: self._room.move(message_id, there))
         finally:
@@ -365,7 +350,7 @@ class LocalSpool:
     # Between lane and room
 
     async def _accept_large(self, envelope: Envelope, message: Message) -> Queued:
-        room, body = self._room_of(envelope.queue), message.body
+        room, body = self._rooms.of(envelope.queue), message.body
         is_ours = not isinstance(body, FileBody)
         try:
             if isinstance(body, FileBody):
@@ -407,7 +392,7 @@ class LocalSpool:
     async def _move(self, held: _Held, *, may_wait: bool) -> None:
         """From the lane to the room, still held. Raises SpoolFull; it is in the lane then as before."""
         queued, segment = held.queued, held.segment
-        room = self._room_of(queued.envelope.queue)
+        room = self._rooms.of(queued.envelope.queue)
         assert segment is not None
         held.is_changed = False
 
@@ -442,7 +427,7 @@ class LocalSpool:
     async def _rewrite(self, held: _Held) -> None:
         """A new -H with what has happened since. Raises SpoolFull."""
         queued = held.queued
-        room = self._room_of(queued.envelope.queue)
+        room = self._rooms.of(queued.envelope.queue)
         try:
             await self._files.submit(lambda: room.write_header(queued))
             await self._sync.wait()
@@ -470,7 +455,7 @@ class LocalSpool:
             if isinstance(result, BaseException):
                 self._report(f"spool: {result}")
             elif one.is_changed:
-                self._room_of(one.queued.envelope.queue).note_settled(
+                self._rooms.of(one.queued.envelope.queue).note_settled(
                     one.queued.id, one.queued.progress.settled
                 )
 
@@ -501,12 +486,3 @@ class LocalSpool:
 
 def _first_error(results: Iterable[object]) -> object:
     return next((result for result in results if isinstance(result, BaseException)), "")
-
-
-def _owner() -> Owner:
-    uid = os.geteuid()
-    try:
-        login = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        login = str(uid)
-    return Owner(login, uid, os.getegid())
