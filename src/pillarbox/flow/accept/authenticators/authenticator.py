@@ -15,7 +15,7 @@ from pillarbox.config.declare import Driver, Unready, option
 from pillarbox.config.errors import CombinationError
 from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.check.acl.state import CheckFailed
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
@@ -88,6 +88,22 @@ class Authenticator(Driver, family="authenticator"):
     @property
     def mechanism(self) -> str:
         return self.public_name.upper()
+
+    async def prepared(self, scope: Scope, *templates: Template | None) -> tuple[list[str], str] | None:
+        """What a client sends, and its name for the log (`client_set_id`); None: it is not to be used with this host. Unset templates are empty.
+        Raises ExpansionFailed, ExpansionDeferred."""
+        try:
+            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
+                return None
+            items = [await template.expand(scope) if template else "" for template in templates]
+            return items, await self.client_set_id.expand(scope) if self.client_set_id else ""
+        except ForcedFailure:
+            return None
+
+    def are_constant(self, *templates: Template | None) -> bool:
+        """Whether a client's login is the same for every message, for drivers whose items are these."""
+        parts = (*templates, self.client_condition, self.client_set_id)
+        return all(template is None or template.is_constant for template in parts)
 
     async def is_offered(self, origin: Origin, scope: Scope) -> bool:
         """Whether this client may use it now; -PLUS mechanisms need a channel to bind to besides."""

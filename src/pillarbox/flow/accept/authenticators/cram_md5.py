@@ -15,7 +15,6 @@ from typing import Literal
 
 from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
-from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -56,21 +55,13 @@ class CramMd5(Authenticator, driver="cram_md5"):
 
     @property
     def is_same_for_all_messages(self) -> bool:
-        templates = (self.client_name, self.client_secret, self.client_condition, self.client_set_id)
-        return all(template is None or template.is_constant for template in templates)
+        return self.are_constant(self.client_name, self.client_secret)
 
     async def prepare(self, scope: Scope) -> CramMd5Client | None:
         """Raises ExpansionFailed, ExpansionDeferred."""
-        assert self.client_name is not None
-        assert self.client_secret is not None
-        try:
-            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
-                return None
-            name = await self.client_name.expand(scope)
-            secret = await self.client_secret.expand(scope)
-            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
-        except ForcedFailure:
+        if (prepared := await self.prepared(scope, self.client_name, self.client_secret)) is None:
             return None
+        (name, secret), login = prepared
         return CramMd5Client(name, secret, login)
 
     def begin_in(

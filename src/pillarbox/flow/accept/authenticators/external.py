@@ -8,8 +8,6 @@ from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.authenticators.plaintext import PlaintextClient
 from pillarbox.flow.accept.judging import JudgedExchange, bytes_of, text_of
-from pillarbox.flow.check.acl.conditions.condition import read_truth
-from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.logins import Challenge, Exchange, Logins, Step
@@ -36,19 +34,13 @@ class External(Authenticator, driver="external"):
 
     @property
     def is_same_for_all_messages(self) -> bool:
-        templates = (self.client_send, self.client_condition, self.client_set_id)
-        return all(template is None or template.is_constant for template in templates)
+        return self.are_constant(self.client_send)
 
     async def prepare(self, scope: Scope) -> PlaintextClient | None:
         """Raises ExpansionFailed, ExpansionDeferred."""
-        assert self.client_send is not None
-        try:
-            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
-                return None
-            identity = await self.client_send.expand(scope)
-            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
-        except ForcedFailure:
+        if (prepared := await self.prepared(scope, self.client_send)) is None:
             return None
+        (identity,), login = prepared
         return PlaintextClient([bytes_of(identity)], login)
 
     def begin_in(

@@ -16,7 +16,6 @@ from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Kind
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
-from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
@@ -89,17 +88,11 @@ class Plaintext(Authenticator, driver="plaintext"):
 
     async def prepare(self, scope: Scope) -> PlaintextClient | None:
         """Raises ExpansionFailed, ExpansionDeferred."""
-        try:
-            if self.client_condition is not None and not read_truth(
-                await self.client_condition.expand(scope)
-            ):
-                return None
-            templates = self.client_send.templates if self.client_send else ()
-            items = [_to_bytes(await template.expand(scope)) for template in templates]
-            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
-        except ForcedFailure:
+        prepared = await self.prepared(scope, *(self.client_send.templates if self.client_send else ()))
+        if prepared is None:
             return None
-        return PlaintextClient(items, login, is_lenient=self.client_ignore_invalid_base64)
+        items, login = prepared
+        return PlaintextClient([*map(_to_bytes, items)], login, is_lenient=self.client_ignore_invalid_base64)
 
     def begin_in(
         self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]

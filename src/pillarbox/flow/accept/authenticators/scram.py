@@ -12,7 +12,6 @@ from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.transport.login import CannotAnswer
-from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 
@@ -25,6 +24,7 @@ class Scram(Authenticator, driver="scram", extension=True):
     client_username: Template = option(doc="The name there.")
     client_password: Template = option(doc="The password there.")
 
+    acts_on = ("client_condition", "client_set_id")
     usual_public_name = ""
 
     def __post_init__(self) -> None:
@@ -44,16 +44,15 @@ class Scram(Authenticator, driver="scram", extension=True):
 
     @property
     def is_same_for_all_messages(self) -> bool:
-        return "$" not in self.client_username.source + self.client_password.source
+        return self.are_constant(self.client_username, self.client_password)
 
     async def prepare(self, scope: Scope) -> ScramExchange | None:
         """Raises ExpansionFailed, ExpansionDeferred."""
-        try:
-            name = await self.client_username.expand(scope)
-            password = await self.client_password.expand(scope)
-        except ForcedFailure:
+        prepared = await self.prepared(scope, self.client_username, self.client_password)
+        if prepared is None:
             return None
-        return ScramExchange(self.mechanism, name, password)
+        (name, password), login = prepared
+        return ScramExchange(self.mechanism, name, password, login)
 
 
 class ScramExchange:

@@ -13,9 +13,7 @@ from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.judging import JudgedExchange
-from pillarbox.flow.check.acl.conditions.condition import read_truth
 from pillarbox.flow.transport.login import CannotAnswer
-from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step
@@ -47,28 +45,14 @@ class Spa(Authenticator, driver="spa"):
 
     @property
     def is_same_for_all_messages(self) -> bool:
-        templates = (
-            self.client_username,
-            self.client_password,
-            self.client_domain,
-            self.client_condition,
-            self.client_set_id,
-        )
-        return all(template is None or template.is_constant for template in templates)
+        return self.are_constant(self.client_username, self.client_password, self.client_domain)
 
     async def prepare(self, scope: Scope) -> SpaClient | None:
         """Raises ExpansionFailed, ExpansionDeferred."""
-        assert self.client_username is not None
-        assert self.client_password is not None
-        try:
-            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
-                return None
-            password = await self.client_password.expand(scope)
-            name = await self.client_username.expand(scope)
-            domain = await self.client_domain.expand(scope) if self.client_domain else ""
-            login = await self.client_set_id.expand(scope) if self.client_set_id else ""
-        except ForcedFailure:
+        templates = (self.client_password, self.client_username, self.client_domain)
+        if (prepared := await self.prepared(scope, *templates)) is None:
             return None
+        (password, name, domain), login = prepared
         return SpaClient(name, password, domain, login)
 
     def begin_in(
