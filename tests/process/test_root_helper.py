@@ -18,6 +18,7 @@ import pytest
 from pillarbox.mail.message import Body, MemoryBody
 from pillarbox.ports.localwork import Actor, CommandWork, WorkRefused
 from pillarbox.ports.userfiles import FileResult, FileRules, FileWork, Written
+from pillarbox.system.helper.desk import IsWanted
 from pillarbox.system.helper.identity import Bounds
 from pillarbox.system.helper.own import OwnWork
 from pillarbox.system.helper.process import HelperEnd, start
@@ -30,7 +31,7 @@ ACTOR = Actor(NOBODY.pw_uid, NOBODY.pw_gid)
 DAEMON = pwd.getpwnam("daemon")
 
 
-def _deliver(work: FileWork, body: Body) -> tuple[FileResult, int]:
+def _deliver(work: FileWork, body: Body, is_wanted: IsWanted) -> tuple[FileResult, int]:
     if work.is_repeat:
         return Written("looked for what was there"), 0
     with open(work.path, "ab") as file:

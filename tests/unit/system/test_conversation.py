@@ -7,7 +7,7 @@ from pillarbox.system.helper.own import OwnWork
 
 
 def own() -> OwnWork:
-    return OwnWork(lambda work, body: pytest.fail("no delivery"), lambda *login: False)
+    return OwnWork(lambda work, body, is_wanted: pytest.fail("no delivery"), lambda *login: False)
 
 
 def script(text: str) -> CommandWork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from pillarbox.backends.userfiles.maildir import deliver_maildir
@@ -17,12 +18,15 @@ from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileResult, FileWork, NotWritten, Written
 
 
-def deliver_file(work: FileWork, body: Body) -> tuple[FileResult, int]:
-    """The result, and the device that it lies on (0: nothing to be made durable). Never waits for a lock."""
+def deliver_file(
+    work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: True
+) -> tuple[FileResult, int]:
+    """The result, and the device that it lies on (0: nothing to be made durable). Never waits for a lock. `is_wanted`: whether the asker
+    is still there, asked when the lock of a shared file is held."""
     try:
         if not work.path.startswith("/") or "\0" in work.path:
             return NotWritten(f'appendfile: file or directory name "{work.path}" is not absolute'), 0
-        return _deliver(work, body)
+        return _deliver(work, body, is_wanted)
     except Stopped as stopped:
         return stopped.result, 0
     except OSError as error:
@@ -30,10 +34,10 @@ def deliver_file(work: FileWork, body: Body) -> tuple[FileResult, int]:
         return result, 0
 
 
-def _deliver(work: FileWork, body: Body) -> tuple[Written, int]:
+def _deliver(work: FileWork, body: Body, is_wanted: Callable[[], bool]) -> tuple[Written, int]:
     match work.kind:
         case "mbox" | "mbx":
-            return append(work, body)
+            return append(work, body, is_wanted)
         case "maildir":
             return deliver_maildir(work, body)
         case "mailstore":

@@ -11,7 +11,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 
@@ -32,8 +32,9 @@ _LOOK_BACK = 64 * 1024 * 1024
 _PIPE_PATIENCE = 5.0
 
 
-def append(work: FileWork, body: Body) -> tuple[Written, int]:
-    """The result and the device of the file. Raises Stopped."""
+def append(work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: True) -> tuple[Written, int]:
+    """The result and the device of the file. Raises Stopped, also when nobody waits for it any more: who comes after looks for the message under
+    the same lock, so one of the two writes it."""
     if work.path == "/dev/null":
         return Written(work.path), 0
     make_parents(work)
@@ -45,6 +46,8 @@ def append(work: FileWork, body: Body) -> tuple[Written, int]:
             with mbx_lock(work, descriptor):
                 if not work.rules.locking.as_mbx:
                     lock_descriptor(descriptor, work)
+                if not is_wanted():
+                    raise stop("nobody waits for this delivery any more")
                 return _append(work, body, descriptor)
         finally:
             os.close(descriptor)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import errno
 import os
+import select
 import socket
 import stat
 from collections import deque
@@ -36,8 +37,11 @@ from pillarbox.system.helper.requests import (
     parse_request,
 )
 
-DeliverFile = Callable[[FileWork, Body], tuple[FileResult, int]]
-"""(work, body) → the result, and the device that it lies on (0: nothing was written). Never waits for a lock."""
+IsWanted = Callable[[], bool]
+"""Whether the one who asked for a piece of work is still there."""
+DeliverFile = Callable[[FileWork, Body, IsWanted], tuple[FileResult, int]]
+"""(work, body, whether somebody waits for it) → the result, and the device that it lies on (0: nothing was written). Never waits for a lock;
+asks under the lock."""
 CheckLogin = Callable[[str, str, str], bool]
 """(login, password, PAM service or empty), with root's rights. Raises Refused."""
 _READ = 1 << 18
@@ -65,23 +69,37 @@ class DescriptorBody:
             yield piece
 
 
+class Gone(Exception):
+    """The asker died. Its successor has the message, and does not know of requests that still lie in our socket: written now, it would be there
+    twice."""
+
+
 class Desk:
     def __init__(self, identity: Identity, deliver: DeliverFile, check: CheckLogin) -> None:
         self._identity = identity
         self._deliver = deliver
         self._check = check
         self._descriptors: deque[int] = deque()
+        self._watch = select.poll()
 
     def serve(self, channel: socket.socket) -> None:
         """Until the other end closes."""
         frames = Frames()
+        self._watch.register(channel, select.POLLRDHUP)
         while True:
             data = self._receive(channel)
             if not data:
                 return
-            answers = [frame_of(self._answer(frame)) for frame in frames.take(data)]
+            try:
+                answers = [frame_of(self._answer(frame)) for frame in frames.take(data)]
+            except Gone:
+                return
             if answers:
                 channel.sendall(b"".join(answers))
+
+    def _is_wanted(self) -> bool:
+        """Seen at once when the other end closes, whatever there is still to be read."""
+        return not self._watch.poll(0)
 
     def _receive(self, channel: socket.socket) -> bytes:
         room = socket.CMSG_SPACE(8 * array.array("i").itemsize)
@@ -98,6 +116,8 @@ class Desk:
             return self._do(parse_request(frame))
         except Refused as refused:
             return Refusal(str(refused))
+        except Gone:
+            raise
         except Exception as error:  # a fault in one piece of work is not the end of the others
             return Refusal(f"{type(error).__name__}: {error}")
 
@@ -138,19 +158,24 @@ class Desk:
         return None
 
     def _write(self, request: Deliver) -> Answer:
+        if not self._is_wanted():
+            raise Gone
         if request.size < 0:
             self._as(request.actor)
             stopped = self._go_to(request.work.directory)
-            return stopped or FileAnswer(*self._deliver(request.work, MemoryBody(request.body)))
+            return stopped or self._written(request.work, MemoryBody(request.body))
         descriptor = self._descriptors.popleft()
         try:
             self._as(request.actor)
             if (stopped := self._go_to(request.work.directory)) is not None:
                 return stopped
             body = DescriptorBody(descriptor, request.start, request.size, request.lines)
-            return FileAnswer(*self._deliver(request.work, body))
+            return self._written(request.work, body)
         finally:
             os.close(descriptor)
+
+    def _written(self, work: FileWork, body: Body) -> FileAnswer:
+        return FileAnswer(*self._deliver(work, body, self._is_wanted))
 
 
 def read_file(path: str, limit: int) -> FoundFile:

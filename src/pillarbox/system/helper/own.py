@@ -25,6 +25,11 @@ from pillarbox.system.helper.requests import Ended, Run
 SMALL = 256 * 1024
 
 
+def always() -> bool:
+    """What is asked of ourselves is wanted as long as we are there."""
+    return True
+
+
 class OwnWork:
     acts_as_users = False
 
@@ -35,9 +40,9 @@ class OwnWork:
 
     async def deliver(self, work: FileWork, body: Body, actor: Actor | None = None) -> FileResult:
         if body.size > SMALL:
-            result, device = await asyncio.to_thread(self._deliver, work, body)
+            result, device = await asyncio.to_thread(self._deliver, work, body, always)
         else:
-            result, device = self._deliver(work, body)
+            result, device = self._deliver(work, body, always)
         if device:
             self._places.setdefault(device, work.path.rpartition("/")[0] or "/")
         return result

@@ -45,6 +45,8 @@ class Runner:
             if not data:
                 return
             for frame in frames.take(data):
+                if _is_gone(channel):
+                    return  # its successor starts the command; twice at once would be once too often
                 answer = self._answer(frame, held, channel)
                 _close_all(held)
                 channel.sendall(frame_of(answer))
@@ -58,6 +60,13 @@ class Runner:
         except (Refused, msgspec.DecodeError) as error:
             return Refusal(str(error))
         return run(request, request.actor, descriptors, channel)
+
+
+def _is_gone(channel: socket.socket) -> bool:
+    """Whether the other end has closed, whatever there is still to be read."""
+    poll = select.poll()
+    poll.register(channel, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _close_all(descriptors: list[int]) -> None:
