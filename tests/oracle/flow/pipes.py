@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 import msgspec
+from tests.oracle.flow.levelling import IDS, LOG_STAMPS, PROGRAM, TIMES, level
+from tests.oracle.flow.world import USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "pipes"
-USER = "Debian-exim"
-"""Whom Debian's exim gives its files to."""
 MAIN = """\
 spool_directory = TOP/spool
 log_file_path = TOP/log/%slog
@@ -47,17 +47,7 @@ FILES = {
     ),
     "fl/f3": '#Exim filter\nif $h_subject: matches "t(.)s" then pipe "/bin/echo $1 $0 $local_part" endif\n',
 }
-NAMESPACE = """
-set -e
-mount -t tmpfs none TOP/over
-mkdir TOP/over/etc TOP/over/etc.work TOP/over/sbin TOP/over/sbin.work
-mount -t overlay none -o lowerdir=/etc,upperdir=TOP/over/etc,workdir=TOP/over/etc.work /etc
-mount -t overlay none -o lowerdir=/usr/sbin,upperdir=TOP/over/sbin,workdir=TOP/over/sbin.work /usr/sbin
-mkdir -p /etc/exim4
-cp TOP/conf /etc/exim4/exim4.conf
-cp "$1" /usr/sbin/exim4
-chmod 4755 /usr/sbin/exim4
-ln -sf exim4 /usr/sbin/exim
+SENDS = """
 shift
 for recipients; do /usr/sbin/exim4 -odi -oi -f alice@example.net $recipients <TOP/message || true; done
 """
@@ -94,8 +84,19 @@ def prepare(top: Path, name: str) -> list[str]:
 
 def by_real(exim: str, top: Path, name: str) -> Seen:
     sends = prepare(top, name)
-    script = NAMESPACE.replace("TOP", str(top))
-    command = ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", script, "sh", exim, *sends]
+    script = "set -e\n" + layers("TOP/over") + machine_exim('"$1"', "TOP/conf") + SENDS
+    command = [
+        "unshare",
+        "-m",
+        "--propagation",
+        "private",
+        "/bin/sh",
+        "-c",
+        script.replace("TOP", str(top)),
+        "sh",
+        exim,
+        *sends,
+    ]
     subprocess.run(command, cwd=top, capture_output=True, timeout=120, check=False)
     return see(top)
 
@@ -108,11 +109,6 @@ def by_ours(top: Path, name: str) -> Seen:
     return see(top)
 
 
-_ID = re.compile(r"\b(?:[Ee])?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
-_DATE = re.compile(
-    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}|^\d{4}-\d\d-\d\d \S+",
-    re.MULTILINE,
-)
 _NOISE = (" <= ", "Completed", "bouncefile", "purging the environment", "Suggested action")
 _ONLY_TOLD_APART = (
     "bad addresses found in headers",
@@ -127,7 +123,7 @@ _ONLY_TOLD_APART = (
 def see(top: Path) -> Seen:
     path = top / "log" / "mainlog"
     lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
-    log = [_ID.sub("ID", line[20:]).replace(str(top), "TOP") for line in lines]
+    log = [level(line[20:].replace(str(top), "TOP"), IDS) for line in lines]
     kept = [line for line in log if not any(word in line for word in (*_NOISE, *_ONLY_TOLD_APART))]
     files = {path.name: _level(path, top) for path in sorted((top / "out").iterdir())}
     return Seen(kept, files)
@@ -140,8 +136,7 @@ def _level(path: Path, top: Path) -> str:
     if "once" in path.name:
         return facts
     text = path.read_bytes().decode("utf-8", "surrogateescape").replace(str(top), "TOP")
-    text = _DATE.sub("DATE", _ID.sub("ID", text))
-    text = re.sub(r"(?i)\((exim|pillarbox)\b[^)]*\)", "(MTA)", text)
+    text = level(text, LOG_STAMPS, IDS, *TIMES, PROGRAM)
     messages = re.split(r"(?m)^(?=From MAILER-DAEMON DATE$)", text)
     return (
         facts

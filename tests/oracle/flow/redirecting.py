@@ -23,7 +23,20 @@ import sys
 from pathlib import Path
 
 import msgspec
-from tests.oracle.flow.pipes import USER
+from tests.oracle.flow.levelling import (
+    BOUNDARIES,
+    FROZEN_AT,
+    HEADER_LENGTHS,
+    IDS,
+    PIDS,
+    PROGRAM,
+    RECEIVED_AT,
+    SIZES,
+    TIMES,
+    Leveller,
+    level,
+)
+from tests.oracle.flow.world import USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "redirecting"
 ROOT = Path(__file__).parents[3]
@@ -70,20 +83,13 @@ begin retry
 NAMESPACE = """
 set -e
 ip link set lo up
-mount -t tmpfs none TOP/over
-mkdir TOP/over/etc TOP/over/etc.work TOP/over/sbin TOP/over/sbin.work
-mount -t overlay none -o lowerdir=/etc,upperdir=TOP/over/etc,workdir=TOP/over/etc.work /etc
+LAYERS
 cp TOP/resolv.conf /etc/resolv.conf
 printf '127.0.0.1 localhost\\n192.0.2.77 listed.test\\n' >/etc/hosts
 if [ "$EXIM" = ours ]; then
   exim() { "$OURS" -C TOP/conf "$@"; }
 else
-  mount -t overlay none -o lowerdir=/usr/sbin,upperdir=TOP/over/sbin,workdir=TOP/over/sbin.work /usr/sbin
-  mkdir -p /etc/exim4
-  cp TOP/conf /etc/exim4/exim4.conf
-  cp "$EXIM" /usr/sbin/exim4
-  chmod 4755 /usr/sbin/exim4
-  ln -sf exim4 /usr/sbin/exim
+  MACHINE_EXIM
   exim() { /usr/sbin/exim4 "$@"; }
 fi
 if [ -s TOP/zone ]; then
@@ -136,7 +142,9 @@ def prepare(top: Path, name: str) -> str:
         f"nameserver 127.0.0.53\n{''.join(search) or 'search .'}\noptions timeout:1 attempts:1 trust-ad\n"
     )
     commands = "\n".join(_command(*order) for order in orders)
-    return NAMESPACE.replace("COMMANDS", commands).replace("TOP", str(top))
+    script = NAMESPACE.replace("LAYERS", layers("TOP/over"))
+    script = script.replace("MACHINE_EXIM", machine_exim('"$EXIM"', "TOP/conf"))
+    return script.replace("COMMANDS", commands).replace("TOP", str(top))
 
 
 def _put(top: Path, file: str, mode: int, owner: str, content: str) -> None:
@@ -184,13 +192,13 @@ def by(exim: str, top: Path, name: str) -> Seen:
     return see(top, result.stdout)
 
 
-_ID = re.compile(r"(?<![0-9A-Za-z])E?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
-_DATE = re.compile(
-    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}|^\d{4}-\d\d-\d\d \S+ ?",
-    re.MULTILINE,
-)
 _NOISE = ("Completed", "purging the environment", "Suggested action", "queue run:")
-_SIZE = re.compile(r" S=\d+")
+_TRACES = (
+    Leveller(
+        re.compile(r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;"), "Received: by test id ID;"
+    ),
+    Leveller(re.compile(r"(?m)^References: .*\n"), ""),
+)
 _OURS_ALONE = re.compile(r"(?m)^--?(?!frozen|manual)\w+.*\n")
 """What the two remember about the arrival, each in its way."""
 
@@ -202,7 +210,7 @@ def see(top: Path, said: str) -> Seen:
         lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
         mark = "panic: " if name == "paniclog" else ""
         log += [
-            mark + _SIZE.sub("", _level(line, top))
+            mark + _level(level(line, SIZES), top)
             for line in lines
             if not any(word in line for word in _NOISE)
         ]
@@ -213,12 +221,12 @@ def see(top: Path, said: str) -> Seen:
     }
     waiting = sorted((top / "spool/input").rglob("*-H")) if (top / "spool/input").exists() else []
     log = [re.sub(r" H=[\w.]+$", "", line) for line in log]
-    log = [re.sub(r"^(DATEID <= <> R=ID) U=\S+", r"\1", line) for line in log]
+    log = [re.sub(r"^(TIME ID <= <> R=ID) U=\S+", r"\1", line) for line in log]
     return Seen(
         [
-            line.removeprefix("DATE")
+            line.removeprefix("TIME ")
             for line in (_level(line, top) for line in said.splitlines())
-            if not line.startswith("DATEID ")
+            if not line.startswith("TIME ID ")
         ],
         sorted(log),
         {
@@ -237,16 +245,8 @@ def _text(path: Path) -> str:
 
 
 def _level(text: str, top: Path) -> str:
-    text = _DATE.sub("DATE", _ID.sub("ID", text.replace(str(top), "TOP")))
-    text = re.sub(r"(?i)\((exim|pillarbox)\b[^)]*\)", "(MTA)", text)
-    text = re.sub(r"(?m)^\d{8,10}( \d+)$", r"TIME\1", text)
-    text = re.sub(
-        r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;", "Received: by test id ID;", text
-    )
-    text = re.sub(r"\d{10}-eximdsn-\w+", "BOUNDARY", text)
-    text = re.sub(r"(?m)^-frozen \d+$", "-frozen TIME", text)
-    text = re.sub(r"(?m)^References: .*\n", "", text)
-    return re.sub(r"pid=\d+", "pid=PID", text)
+    text = text.replace(str(top), "TOP")
+    return level(text, IDS, *TIMES, PROGRAM, RECEIVED_AT, BOUNDARIES, FROZEN_AT, PIDS, *_TRACES)
 
 
 def _messages(text: str) -> str:
@@ -256,4 +256,4 @@ def _messages(text: str) -> str:
 
 def _header(text: str) -> str:
     """What of a `-H` file does not tell of its time."""
-    return re.sub(r"(?m)^(\d{3})([ A-Z*]) ", r"\2 ", _OURS_ALONE.sub("", text))
+    return level(_OURS_ALONE.sub("", text), HEADER_LENGTHS)

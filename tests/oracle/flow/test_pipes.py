@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 from tests.oracle.flow import pipes
+from tests.oracle.flow.world import USER, may_mount
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim()
@@ -17,17 +17,9 @@ pytestmark = [
     pytest.mark.skipif(EXIM is None, reason=MISSING),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can deliver as other users"),
     pytest.mark.skipif(
-        pipes.USER not in {entry.pw_name for entry in pwd.getpwall()}, reason=f"there is no user {pipes.USER}"
+        USER not in {entry.pw_name for entry in pwd.getpwall()}, reason=f"there is no user {USER}"
     ),
 ]
-
-
-def may_mount() -> bool:
-    try:
-        asked = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=10, check=False)
-    except OSError:
-        return False
-    return asked.returncode == 0
 
 
 @pytest.mark.parametrize("name", pipes.names())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.oracle.flow import redirecting
-from tests.oracle.flow.test_pipes import EXIM, may_mount, pytestmark
+from tests.oracle.flow.test_pipes import EXIM, pytestmark
+from tests.oracle.flow.world import may_mount
 
 __all__ = ["pytestmark"]
 

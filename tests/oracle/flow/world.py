@@ -1,4 +1,6 @@
-"""A little world for one test: a thread with a network and a mount table of its own (Linux namespaces), where ports 25 and 53 are free.
+"""A little world for one test: a network and a mount table of its own (Linux namespaces), where ports 25 and 53 are free.
+
+`inside` is for a thread of ours; `layers` and `machine_exim` are lines for a shell that has unshared its mounts already.
 
 Commands started, sockets opened and threads begun by what runs in it see loopback alone, and the name server and hosts file that the
 test wants. The machine outside notices nothing. Needs root, or whoever may unshare.
@@ -21,6 +23,42 @@ T = TypeVar("T")
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _SIOCSIFFLAGS, _IFF_UP, _IFF_LOOPBACK, _IFF_RUNNING = 0x8914, 1, 8, 64
+
+
+USER = "Debian-exim"
+"""Whom Debian's exim gives its files to."""
+
+
+def may_mount() -> bool:
+    """Whether a child can have mounts of its own."""
+    try:
+        asked = subprocess.run(["unshare", "-m", "true"], capture_output=True, timeout=10, check=False)
+    except OSError:
+        return False
+    return asked.returncode == 0
+
+
+def layers(over: str) -> str:
+    """Shell: /etc and /usr/sbin get a layer of their own, kept on a tmpfs on the empty directory `over` (a word for the shell)."""
+    return f"""
+mount -t tmpfs none {over}
+for each in etc usr/sbin; do
+  mkdir -p {over}/$each {over}/work/$each
+  mount -t overlay none -o lowerdir=/$each,upperdir={over}/$each,workdir={over}/work/$each /$each
+done
+"""
+
+
+def machine_exim(program: str, configuration: str) -> str:
+    """Shell, behind `layers`: the real exim as a machine has it, set-uid with /etc/exim4/exim4.conf. It starts itself again for bounces
+    and the like, and would not believe `-C` from another user than root then. Both are words for the shell."""
+    return f"""
+mkdir -p /etc/exim4
+cp {configuration} /etc/exim4/exim4.conf
+cp {program} /usr/sbin/exim4
+chmod 4755 /usr/sbin/exim4
+ln -sf exim4 /usr/sbin/exim
+"""
 
 
 class NoWorld(Exception):
@@ -61,15 +99,9 @@ def _leave() -> None:
 
 def _lay_over(files: dict[str, Path], over: Path) -> None:
     """The directories of `files` become layers of their own on a tmpfs, so that what is not there yet can be put there."""
-    commands = ["mount --make-rprivate /", f"mkdir -p {over}", f"mount -t tmpfs none {over}"]
-    for number, directory in enumerate(sorted({"/" + "/".join(place.split("/")[1:-1]) for place in files})):
-        top = next(each for each in ("/etc", "/usr/sbin") if directory.startswith(each))
-        if f"-o lowerdir={top}," not in " ".join(commands):
-            upper, work = f"{over}/{number}", f"{over}/{number}.work"
-            commands.append(f"mkdir {upper} {work}")
-            commands.append(f"mount -t overlay none -o lowerdir={top},upperdir={upper},workdir={work} {top}")
-        commands.append(f"mkdir -p {directory}")
+    commands = ["set -e", "mount --make-rprivate /", f"mkdir -p {over}", layers(str(over))]
+    commands += [f"mkdir -p {place.rpartition('/')[0]}" for place in files]
     commands += [f"rm -f {place} && cp -p {seen} {place}" for place, seen in files.items()]
-    ended = subprocess.run(" && ".join(commands), shell=True, capture_output=True, timeout=10, check=False)
+    ended = subprocess.run("\n".join(commands), shell=True, capture_output=True, timeout=10, check=False)
     if ended.returncode:
         raise NoWorld(ended.stderr.decode("utf-8", "replace"))
