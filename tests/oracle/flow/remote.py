@@ -30,13 +30,21 @@ from pathlib import Path
 
 import msgspec
 import trustme
+from tests.oracle.flow.levelling import (
+    CIPHERS,
+    FROM_DATES,
+    HINT_TIMES,
+    IDS,
+    MAIL_DATES,
+    PIDS,
+    ids_received,
+    level,
+)
 from tests.oracle.flow.scripted import ScriptedPeer
 from tests.oracle.flow.sink import Sink
-from tests.oracle.flow.world import inside
+from tests.oracle.flow.world import USER, inside
 from tests.support.dns_server import DnsServer
 
-USER = "Debian-exim"
-"""Whom Debian's exim gives its files to."""
 FOLDER = Path(__file__).parent / "remote"
 CONFIG = """\
 spool_directory = TOP/spool
@@ -359,11 +367,6 @@ class NameServer:
 
 # Looking
 
-_ID = re.compile(r"\b(?:[Ee])?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
-_TIMES = re.compile(
-    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d|\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}"
-)
-_TLS = re.compile(r"X=TLS1\.[23]:\S+")
 _PANIC = re.compile(r"\d{4}-\d\d-\d\d ")
 """Lines of the panic log, which the real one says aloud too."""
 _TLS_FAILURE = re.compile(r"TLS session: \(.*?\)(?:: (?!delivering)[^\":\n]*)?")
@@ -372,8 +375,7 @@ _NOISE = ("TLS error on connection (recv)", "purging the environment", "Suggeste
 
 
 def ids_of(top: Path) -> list[str]:
-    log = _text(top / "log" / "mainlog")
-    return list(dict.fromkeys(_ID.findall("\n".join(line for line in log.splitlines() if " <= " in line))))
+    return ids_received(_text(top / "log" / "mainlog"))
 
 
 def _text(path: Path) -> str:
@@ -381,9 +383,8 @@ def _text(path: Path) -> str:
 
 
 def plain(text: str, top: Path) -> str:
-    text = _ID.sub("ID", text).replace(str(top), "TOP")
-    text = _TLS.sub("X=TLS", _TLS_FAILURE.sub("TLS session", _TIMES.sub("TIME", text)))
-    return re.sub(r"\bpid=\d+", "", text)
+    text = level(text.replace(str(top), "TOP"), IDS, MAIL_DATES, HINT_TIMES, FROM_DATES, PIDS, CIPHERS)
+    return _TLS_FAILURE.sub("TLS session", text)
 
 
 def _log_of(path: Path, top: Path) -> list[str]:
