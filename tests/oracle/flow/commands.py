@@ -16,6 +16,17 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.oracle.flow.levelling import (
+    BOUNCE_SIZES,
+    ENHANCED_CODES,
+    PIDS,
+    TIMES,
+    Leveller,
+    ids_received,
+    level,
+    numbered,
+)
+
 CONFIG = """\
 exim_path = {exim}
 keep_environment =
@@ -65,22 +76,13 @@ boxes:
 begin retry
 * * F,2h,15m
 """
-_ID = re.compile(r"\b[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
-_NOISE = (
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "TIME"),
-    (re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d"), "TIME"),
-    (re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
-    (re.compile(r"pid[= ]\d+"), "pid"),
-    (
-        re.compile(r"^(\d{3}[ -])\d\.\d\.\d ", re.MULTILINE),
-        r"\1",
-    ),  # we send them always, Exim only where a text has them
-    (re.compile(r"^-received_time.*\n", re.MULTILINE), ""),
-    (re.compile(r"^>>>.*\n", re.MULTILINE), ""),  # commentary of -bh: everybody's own words
-    (
-        re.compile(r"( <= <> R=.* S=)\d+"),
-        r"\1SIZE",
-    ),  # the boundary between parts of a bounce has another length
+_PLAIN = (
+    *TIMES,
+    PIDS,
+    ENHANCED_CODES,
+    Leveller(re.compile(r"(?m)^-received_time.*\n"), ""),
+    Leveller(re.compile(r"(?m)^>>>.*\n"), ""),  # commentary of -bh: everybody's own words
+    BOUNCE_SIZES,
 )
 
 
@@ -141,7 +143,7 @@ class Side:
 
     def ids(self) -> list[str]:
         """In the order of reception."""
-        return list(dict.fromkeys(_ID.findall("\n".join(x for x in self._log().splitlines() if " <= " in x))))
+        return ids_received(self._log())
 
     def _log(self) -> str:
         path = self.directory / "log" / "mainlog"
@@ -153,13 +155,7 @@ class Side:
 
     def plain(self, text: str) -> str:
         """Without what differs each time."""
-        text = text.replace(str(self.directory), "DIR")
-        for number, message_id in enumerate(self.ids(), 1):
-            text = text.replace(message_id, f"ID{number}")
-        text = _ID.sub("ID", text)
-        for pattern, replacement in _NOISE:
-            text = pattern.sub(replacement, text)
-        return text
+        return level(numbered(text.replace(str(self.directory), "DIR"), self.ids()), *_PLAIN)
 
 
 def ours() -> list[str]:
