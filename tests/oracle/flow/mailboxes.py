@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from tests.oracle.flow.levelling import FROM_DATES, IDS, LOG_STAMPS, MAIL_DATES, PIDS, PROGRAM, level
 
 MESSAGE = (
     b"From: alice@sender.example\nTo: daemon@example.org\nSubject: hello\n\nFrom here to there\n.dot\nbody\n"
@@ -173,25 +174,20 @@ def _look(path: Path) -> tuple[str, str, str]:
     return facts, kind, os.readlink(path) if kind == "link" else ""
 
 
-_ID = re.compile(r"(?<![0-9A-Za-z])E?[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
-_DATE = re.compile(
-    r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}|\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}"
-)
 _MBX_DATE = re.compile(r"[ \d]\d-\w{3}-\d{4} \d\d:\d\d:\d\d [+-]\d{4},\d+")
 _MESSAGE_FILE = re.compile(r"(^|/)(new|cur|tmp)/\d+\.[^/,:]*")
 
 
 def _level(text: str) -> str:
     text = re.sub(r"/\S*/top/mail/", "TOP/mail/", text)
-    text = _DATE.sub("DATE", _ID.sub("ID", text))
     text = _MBX_DATE.sub("MBXDATE", text)
     text = re.sub(r"\*mbx\*\r\n[0-9a-f]{8}", "*mbx*\r\nVALIDITY", text)
     text = re.sub(r"(\nTo: daemon)@example\.org", r"\1", text)
-    return re.sub(r"\((Exim|Pillarbox) [^)]*\)", "(MTA)", text)
+    return level(text, IDS, MAIL_DATES, FROM_DATES, PROGRAM)
 
 
 def _level_name(name: str) -> str:
-    name = _MESSAGE_FILE.sub(r"\1\2/MESSAGE", _ID.sub("ID", name))
+    name = _MESSAGE_FILE.sub(r"\1\2/MESSAGE", level(name, IDS))
     name = re.sub(r"MESSAGE,S=\d+(,W=\d+)?$", "MESSAGE", name)
     name = re.sub(r"(^|/)q[0-9A-Za-z]{6}-\d+$", r"\1qTIME-INODE", name)
     return re.sub(
@@ -200,12 +196,11 @@ def _level_name(name: str) -> str:
 
 
 def _level_log(line: str) -> str:
-    line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line)
-    line = _ID.sub("ID", line)
+    line = level(line, LOG_STAMPS, IDS, PIDS)
     if "queue run:" in line or " <= " in line or line.startswith("exim ") or "Completed" in line:
         return ""
     line = re.sub(r"\.lock\.[^ ]+", ".lock.POST", line)
     line = re.sub(r"inode number changed from \d+ to \d+", "inode number changed", line)
     line = re.sub(r"\b((?:tmp|new)/)\d+\.[^ )]*", r"\1MESSAGE", line)
     line = re.sub(r"ID-\w+(\.msg|\.tmp)", r"ID\1", re.sub(r"temp\.[^ )]*", "temp.NAME", line))
-    return re.sub(r"pid=\d+", "pid=PID", re.sub(r"/tmp/\.[0-9a-f]+\.[0-9a-f]+", "/tmp/.LOCK", line))
+    return re.sub(r"/tmp/\.[0-9a-f]+\.[0-9a-f]+", "/tmp/.LOCK", line)
