@@ -32,8 +32,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from tests.oracle.flow.levelling import (
+    BOUNDARIES,
+    ENHANCED_CODES,
+    FROZEN_AT,
+    HEADER_LENGTHS,
+    ID,
+    OFFERED_SIZES,
+    PIDS,
+    PROGRAM,
+    RECEIVED_AT,
+    SIZES,
+    TIMES,
+    Leveller,
+    ids_received,
+    level,
+    numbered,
+)
+from tests.oracle.flow.world import USER, layers, machine_exim
 
-USER = "Debian-exim"
 FOLDER = Path(__file__).parent / "queueing"
 CONFIG = """\
 keep_environment = LATER : LD_PRELOAD
@@ -152,7 +169,6 @@ LETTER = (
     "Date: Sat, 1 Jan 2022 00:00:00 +0000\n\nbody\n"
 )
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_ID = re.compile(r"\b[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}\b")
 
 
 class Scenario(msgspec.Struct):
@@ -202,22 +218,20 @@ class Tools(NamedTuple):
     preload: str = ""
 
 
-NAMESPACE = """
-set -e
-rm -rf "$3/over"; mkdir "$3/over"
-mount -t tmpfs none "$3/over"
-mkdir "$3/over/etc" "$3/over/etc.work" "$3/over/sbin" "$3/over/sbin.work"
-mount -t overlay none -o lowerdir=/etc,upperdir="$3/over/etc",workdir="$3/over/etc.work" /etc
-mount -t overlay none -o lowerdir=/usr/sbin,upperdir="$3/over/sbin",workdir="$3/over/sbin.work" /usr/sbin
-mkdir -p /etc/exim4
-cp "$3/exim.conf" /etc/exim4/exim4.conf
-cp "$1" /usr/sbin/exim4
-chmod 4755 /usr/sbin/exim4
-echo "$2" >/etc/ld.so.preload
-shift 3
-exec /usr/sbin/exim4 "$@"
-"""
-"""The machine's set-uid exim, as far as it and its children can tell: it starts itself again, and would not believe `-C` then."""
+_SPACE = [
+    "unshare",
+    "-m",
+    "--propagation",
+    "private",
+    "/bin/sh",
+    "-c",
+    'set -e; rm -rf "$3/over"; mkdir "$3/over"\n'
+    + layers('"$3/over"')
+    + machine_exim('"$1"', '"$3/exim.conf"')
+    + 'echo "$2" >/etc/ld.so.preload; shift 3; exec /usr/sbin/exim4 "$@"',
+    "sh",
+]
+"""Then the real exim, the clock it is given, the sandbox; then its words."""
 
 
 def ours(clock: str) -> Tools:
@@ -230,20 +244,7 @@ def theirs(exim: str, clock: str) -> Tools:
     beside = Path(exim).resolve().with_name("exim_dumpdb")
     if not beside.exists():
         beside = next(iter(Path(exim).resolve().parents[1].glob("root/usr/sbin/exim_dumpdb")), beside)
-    space = [
-        "unshare",
-        "-m",
-        "--propagation",
-        "private",
-        "/bin/sh",
-        "-c",
-        NAMESPACE,
-        "sh",
-        exim,
-        clock,
-        "DIR",
-    ]
-    return Tools(space, [str(beside), "-z"])
+    return Tools([*_SPACE, exim, clock, "DIR"], [str(beside), "-z"])
 
 
 class Side:
@@ -381,19 +382,14 @@ class Side:
 
     def ids(self) -> list[str]:
         """In the order of reception."""
-        lines = _text(self.directory / "log" / "mainlog").splitlines()
-        return list(
-            dict.fromkeys(
-                _ID.findall("\n".join(line.partition(" R=")[0] for line in lines if " <= " in line))
-            )
-        )
+        return ids_received(_text(self.directory / "log" / "mainlog"))
 
     def _by_message(self, lines: list[str]) -> list[str]:
         """Message after message: several end at the same time. Deliveries in the order of their addresses: theirs is chance."""
         places = {message_id: place for place, message_id in enumerate(self.ids())}
         keyed = []
         for number, line in enumerate(lines):
-            found = _ID.search(line[:40])
+            found = ID.search(line[:40])
             message_id = found[0] if found and line.find(found[0]) < 12 else ""
             keyed.append((places.get(message_id, -1), number, line))
         result: list[str] = []
@@ -412,44 +408,37 @@ class Side:
 
     def _plain(self, text: str) -> str:
         """Without what differs each time."""
-        text = text.replace(str(self.directory), "DIR")
-        for number, message_id in enumerate(self.ids(), 1):
-            text = text.replace(message_id, f"ID{number}")
-        text = _ID.sub("ID", text)
-        for pattern, replacement in _NOISE:
-            text = pattern.sub(replacement, text)
-        return text
+        return level(numbered(text.replace(str(self.directory), "DIR"), self.ids()), *_PLAIN)
 
 
-_NOISE = (
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?"), r"TIME"),
-    (re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d"), "TIME"),
-    (re.compile(r"[A-Z][a-z]{2},? +\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"), "DATE"),
-    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4}"), "DATE"),
-    (re.compile(r"pid[= ]\d+"), "pid"),
-    (re.compile(r"\[\d+\](?= )"), "[pid]"),
-    (re.compile(r"^(\d{3}[ -])\d\.\d\.\d ", re.MULTILINE), r"\1"),
-    (re.compile(r"(?m)^-(received_time|pillarbox|body_zerocount|max_received).*\n"), ""),
-    (re.compile(r"(?m)^-(auth_id|auth_sender|allow_unqualified_\w+|tls_resumption|local|localerror)\b.*\n"), ""),
-    (re.compile(r"(?m)^-frozen \d+$"), "-frozen AT"),
-    (re.compile(r"(?m)^\d{10} (\d+)$"), r"AT \1"),
-    (re.compile(r"(?m)^(-- ?)?\d+-eximdsn-[\w-]+"), "BOUNDARY"),
-    (re.compile(r"\d+-eximdsn-[\w-]+"), "BOUNDARY"),
-    (re.compile(r"Received: .*\n(?:[ \t].*\n)*"), "Received: \n"),
-    (re.compile(r"(?m)^\d{3}[PBRTFCS* IDX] "), "NNN "),
-    (re.compile(r"\((Exim 4[\d.]+|Pillarbox)\)"), "(MTA)"),
-    (re.compile(r"\b([QD]T)=(\d+(\.\d+)?)s\b"), r"\1=0s"),
-    (re.compile(r"\b[QD]T=0\.\d+s"), "QT=0s"),
-    (re.compile(r" S=\d+"), " S=N"),
-    (re.compile(r" SIZE=\d+"), " SIZE=N"),
-    (re.compile(r"(?m)^\d{3} (?=ID\d )"), ""),
-    (re.compile(r"(?m)^250-.*\n"), ""),
-    (re.compile(r"(?m)^250 [A-Z0-9]*( .*)?\n"), "250 OK\n"),
-    (re.compile(r"load average [\d.]+"), "load average N"),
-    (re.compile(r"\(load [\d.]+"), "(load N"),
-    (re.compile(r"space=\d+ inodes=\d+"), "space=N inodes=N"),
-    (re.compile(r"\(Exim 4[\d.]+|Pillarbox\)"), "(MTA)"),
-)  # fmt: skip
+_OWN = {
+    r"(?m)^-(received_time|pillarbox|body_zerocount|max_received).*\n": "",
+    r"(?m)^-(auth_id|auth_sender|allow_unqualified_\w+|tls_resumption|local|localerror)\b.*\n": "",
+    r"(?m)^(-- ?)?BOUNDARY": "BOUNDARY",
+    r"\[\d+\](?= )": "[pid]",
+    r"Received: .*\n(?:[ \t].*\n)*": "Received: \n",
+    r"(?m)^\d{3} (?=ID\d )": "",
+    r"(?m)^250-.*\n": "",
+    r"(?m)^250 [A-Z0-9]*( .*)?\n": "250 OK\n",
+    r"load average [\d.]+": "load average N",
+    r"\(load [\d.]+": "(load N",
+    r"space=\d+ inodes=\d+": "space=N inodes=N",
+    r"\b([QD]T)=(\d+(\.\d+)?)s\b": r"\1=0s",
+}
+"""What only queues show."""
+_PLAIN = (
+    *TIMES,
+    PIDS,
+    ENHANCED_CODES,
+    FROZEN_AT,
+    RECEIVED_AT,
+    BOUNDARIES,
+    HEADER_LENGTHS,
+    PROGRAM,
+    SIZES,
+    OFFERED_SIZES,
+    *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
+)
 
 
 def _config(scenario: Scenario, directory: Path, ports: Ports) -> str:
