@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import msgspec
-from tests.oracle.flow.dialogue import Place
+from tests.oracle.flow.levelling import ENHANCED_CODES, OWN_IDS, level
+from tests.oracle.flow.places import Place
 from tests.oracle.flow.town import Town
 
 CLIENT = ["-oMa", "[192.0.2.1]:1234", "-oMt", ""]
@@ -23,9 +24,7 @@ FILES = {
     "senders": "s@x.test: sender value\n",
     "hosts": "192.0.2.1: host value\n",
 }
-_ENHANCED = re.compile(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ")
 _VARIABLE = re.compile(r"(?m)^--?acl[cm] \S+ \d+\n[^\n]*(?:\n(?!-|XX)[^\n]*)*\n")
-_OWN_ID = re.compile(r"<E[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}")
 _RECEPTION = (
     "-max_received_linelength",
     "-tls_resumption",
@@ -116,7 +115,7 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
         return place.plain(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")).splitlines()
 
     spool = {name: _in_order(text) for name, text in seen.spool.items()}
-    reject = [_OWN_ID.sub("<EID", line) for line in seen.reject]
+    reject = [level(line, OWN_IDS) for line in seen.reject]
     return Seen(lines(ended.out), ended.code, lines(ended.error), seen.main, reject, seen.panic, spool)
 
 
@@ -141,6 +140,6 @@ def without_our_codes(ours: list[str], theirs: list[str]) -> list[str]:
     """Our replies, less the enhanced status codes (RFC 2034) that the real one does not send: it has them only where a text has."""
     made = []
     for number, line in enumerate(ours):
-        has_one = number < len(theirs) and bool(_ENHANCED.match(theirs[number]))
-        made.append(line if has_one else _ENHANCED.sub(r"\1", line))
+        has_one = number < len(theirs) and bool(ENHANCED_CODES.pattern.match(theirs[number]))
+        made.append(line if has_one else level(line, ENHANCED_CODES))
     return made

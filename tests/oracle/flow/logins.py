@@ -24,13 +24,15 @@ from pathlib import Path
 
 import trustme
 from tests.oracle.flow import dialogue
-from tests.oracle.flow.dialogue import PATIENCE, Daemon, Dialogue, Place, Program, Seen, Wire, free_ports
+from tests.oracle.flow.dialogue import Daemon, Dialogue, Program, free_ports
+from tests.oracle.flow.levelling import CIPHERS, level
+from tests.oracle.flow.places import Place, Seen
 from tests.oracle.flow.sessions import AS_HOST, Scenario, read
+from tests.oracle.flow.wires import PATIENCE, Wire
 
 from pillarbox.wire.sasl import ntlm
 
 FOLDER = Path(__file__).parent / "logins"
-_CIPHER = re.compile(r"\bTLS1\.[23]:\S+")
 _FAILURE = re.compile(r"(TLS error on connection from [^(]*(?:\([^)]*\) )?\[[^]]*\](?: I=\S+)?).*")
 """GnuTLS and OpenSSL have words of their own."""
 _CHALLENGE = re.compile(r"S: 334 TlRMTVNTUAAC\S*")
@@ -119,7 +121,7 @@ class LoginDaemon(Daemon):
                 said = _shake_hands(wire, first.split()[1:]) + "\n"
             else:
                 said = ""
-            return said + dialogue._plain_transcript(LoginDialogue(wire).hold(script))
+            return said + dialogue.plain_transcript(LoginDialogue(wire).hold(script))
         finally:
             wire.drop()
 
@@ -224,9 +226,9 @@ def _plain(seen: Seen) -> Seen:
         [_plain_line(line) for line in seen.main],
         [_plain_line(line) for line in seen.reject],
         [_plain_line(line) for line in seen.panic],
-        {name: _CIPHER.sub("CIPHER", text) for name, text in seen.spool.items()},
+        {name: level(text, CIPHERS) for name, text in seen.spool.items()},
     )
 
 
 def _plain_line(line: str) -> str:
-    return _FAILURE.sub(r"\1", _CIPHER.sub("CIPHER", line))
+    return _FAILURE.sub(r"\1", level(line, CIPHERS))

@@ -19,7 +19,8 @@ import re
 from pathlib import Path
 
 import msgspec
-from tests.oracle.flow.dialogue import Daemon, Place, Program, Seen, free_ports, submit, talk
+from tests.oracle.flow.dialogue import Daemon, Program, free_ports, submit, talk
+from tests.oracle.flow.places import Place, Seen
 
 FOLDER = Path(__file__).parent / "sessions"
 _BLOCK = re.compile(r"^== ?(\w+) ?(.*)\n", re.MULTILINE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.oracle.flow.systems.machine import Done, Machine
-from tests.oracle.flow.systems.watching import Watcher, level
+from tests.oracle.flow.systems.watching import Watcher, shown
 
 NAME = "cericon.cranzgot.co.za"
 FILES = r"""
@@ -238,11 +238,11 @@ def _take(machine: Machine, watcher: Watcher, step: Step) -> str:
             done = Done(0, "\n".join(machine.hear_client(step.source, step.lines)), "")
         case Order():
             done = machine.shell(step.script)
-    seen = [f"code {done.code}", level(done.out), level(done.error)]
+    seen = [f"code {done.code}", shown(done.out), shown(done.error)]
     if not watcher.settle():
         seen.append("NOT SETTLED")
     seen += watcher.new_lines()
     for address in HOSTS:
         for mail, rcpts, data in sorted(machine.letters(address)):
-            seen.append(f"{address} took {level(mail)} {rcpts}\n{level(data)}")
+            seen.append(f"{address} took {shown(mail)} {rcpts}\n{shown(data)}")
     return "\n".join(seen)

@@ -11,43 +11,56 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.oracle.flow.levelling import (
+    BOUNDARIES,
+    ENHANCED_CODES,
+    ID,
+    IDS,
+    OFFERED_SIZES,
+    OWN_IDS,
+    PIDS,
+    PROGRAM,
+    SIZES,
+    SPANS,
+    TIMES,
+    Leveller,
+    level,
+)
 from tests.oracle.flow.systems.machine import Machine
 
-_ID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}(?![0-9A-Za-z])")
+_OWN = {
+    r"(?i)\besmtp (exim|pillarbox) [\d.]+\S*(?: #\d+)?": "ESMTP MTA",
+    r"(?i)\b(exim|pillarbox) \d[\w.]*(?: #\d+)?": "MTA",
+    r"(?<=\]):\d{4,5}\b": ":PORT",
+    r"\bDebian-(exim|MTA)\b": "mail",
+    r"(\[[\d.]+\])\*": r"\1",
+    r"(?m)^( *)\d+[mh] +[\d.]+[KM]?(?= ID )": r"\1AGE SIZE",
+    r"(host lookup did not complete): .*": r"\1",  # ours says what the name server said
+    r"(?m)^Status: 5\.\d\.\d": "Status: 5.x.x",  # ours tells the remote host's
+    r"(?m)^    mail domain .* is syntactically invalid\n": "",  # our bounce tells why, Exim's does not
+    r"(?m)^250-(?:STARTTLS|ENHANCEDSTATUSCODES)\n": "",  # Exim makes itself a certificate; we say the codes
+    r"(?m)^(214 AUTH) STARTTLS": r"\1",
+    r"(?m)^ *\[\]\n": "",
+    r"(?m)^- [.]+$": "- ",  # eximstats' table of how long the tests took
+    r"(DATE|TIME)( \(\w+\)| [+-]\d{4})": r"\1",
+    r"\b(QT|DT|DP|RT)=TIME": "",
+}
+"""What only a whole machine shows."""
+_COLONS = Leveller(re.compile(r"(?m)^(\d{3})-(.*:)\n\1([- ])"), r"\1\3\2 ")
+"""Exim divides long replies at colons."""
 _LEVEL = (
-    (_ID, "ID"),
-    (re.compile(r"\w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}(?: \(\w+\))?"), "DATE"),
-    (re.compile(r"\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}"), "DATE"),
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?"), "TIME"),
-    (re.compile(r"(?i)\((exim|pillarbox)\b[^)\n]*\)"), "(MTA)"),
-    (re.compile(r"(?i)\besmtp (exim|pillarbox) [\d.]+\S*(?: #\d+)?"), "ESMTP MTA"),
-    (re.compile(r"(?i)\b(exim|pillarbox) \d[\w.]*(?: #\d+)?"), "MTA"),
-    (re.compile(r"pid[= ]\d+"), "pid"),
-    (re.compile(r"(\]):\d{4,5}\b"), r"\1:PORT"),
-    (re.compile(r"\d{10}-(?:\d+)?(?:exim)?dsn-\d+|\b\d{10,}-(eximdsn)"), "BOUNDARY"),
-    (re.compile(r"\bDebian-(exim|MTA)\b"), "mail"),
-    (re.compile(r"(BOUNDARY)-ID"), r"\1"),
-    (re.compile(r"(\[[\d.]+\])\*"), r"\1"),
-    (re.compile(r"(?m)^( *)\d+[mh] +[\d.]+[KM]?(?= ID )"), r"\1AGE SIZE"),
-    (re.compile(r"(host lookup did not complete): .*"), r"\1"),  # ours says what the name server said
-    (re.compile(r"(?m)^Status: 5\.\d\.\d"), "Status: 5.x.x"),  # ours tells the remote host's
-    (re.compile(r" S=\d+"), " S=SIZE"),
-    (re.compile(r" SIZE=\d+"), " SIZE=N"),
-    (re.compile(r"E1\w{5}-\w{11}-\w{4}@"), "EID@"),
-    (
-        re.compile(r"(?m)^    mail domain .* is syntactically invalid\n"),
-        "",
-    ),  # our bounce tells why, Exim's does not
-    (
-        re.compile(r"(?m)^250-(?:STARTTLS|ENHANCEDSTATUSCODES)\n"),
-        "",
-    ),  # Exim makes itself a certificate; we say the codes
-    (re.compile(r"(?m)^([245]\d\d[ -])[245]\.\d\.\d "), r"\1"),
-    (re.compile(r"(?m)^(214 AUTH) STARTTLS"), r"\1"),
-    *[(re.compile(r"(?m)^(\d{3})-(.*:)\n\1([- ])"), r"\1\3\2 ")] * 2,  # Exim divides long replies at colons
-    (re.compile(r"(?m)^ *\[\]\n"), ""),
-    (re.compile(r"(?m)^- [.]+$"), "- "),  # eximstats' table of how long the tests took
-    (re.compile(r"Q[TD]=\S+|D[TP]=\S+|RT=\S+"), ""),
+    BOUNDARIES,
+    OWN_IDS,
+    IDS,
+    *TIMES,
+    SPANS,
+    PROGRAM,
+    PIDS,
+    SIZES,
+    OFFERED_SIZES,
+    ENHANCED_CODES,
+    *[_COLONS] * 2,
+    *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
 )
 _NOISE = (
     "qualify/rewrite: ",  # of malformed header lines; we do not read them where nothing is to be changed
@@ -62,10 +75,8 @@ _NOISE = (
 _SETTLED = ("Completed", " == ", "Frozen", "frozen", "removed by", " SMTP error", "rejected")
 
 
-def level(text: str) -> str:
-    for pattern, replacement in _LEVEL:
-        text = pattern.sub(replacement, text)
-    return text
+def shown(text: str) -> str:
+    return level(text, *_LEVEL)
 
 
 class Watcher:
@@ -106,14 +117,14 @@ class Watcher:
             text = self._text(name)
             self._seen[name] = len(text)
             new = [line for line in text[seen:].splitlines() if not any(word in line for word in _NOISE)]
-            lines += [f"{name}: {level(line)}" for line in new]
+            lines += [f"{name}: {shown(line)}" for line in new]
         return sorted(lines)
 
     def files(self) -> dict[str, tuple[str, str]]:
         """Everything below `mail` and `home`: (owner, group, mode; content)."""
         place = self._machine.place
         return {
-            level(str(path.relative_to(place))): _look(path)
+            shown(str(path.relative_to(place))): _look(path)
             for top in ("mail", "home")
             for path in _walk(place / top)
         }
@@ -122,7 +133,7 @@ class Watcher:
 def _unsettled(log: str) -> bool:
     came: dict[str, bool] = {}
     for line in log.splitlines():
-        found = _ID.search(line)
+        found = ID.search(line)
         if found is None:
             continue
         if " <= " in line:
@@ -148,4 +159,4 @@ def _look(path: Path) -> tuple[str, str]:
         ], ""  # the once file: its form and mode depend on the data base that Exim was built with
     if not stat.S_ISREG(status.st_mode):
         return facts, ""
-    return facts, level(path.read_bytes().decode("utf-8", "surrogateescape"))
+    return facts, shown(path.read_bytes().decode("utf-8", "surrogateescape"))

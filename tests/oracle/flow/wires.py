@@ -1,0 +1,79 @@
+"""Both directions of a conversation with a mail server, over pipes or a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import ssl
+import time
+
+PATIENCE = 10.0
+"""Seconds that a reply may take."""
+
+
+class Wire:
+    """`write_to`: a descriptor that it closes; with `sock` everything goes there."""
+
+    def __init__(self, read_from: int, write_to: int, sock: socket.socket | None = None) -> None:
+        self._read_from = read_from
+        self._write_to = write_to
+        self._socket = sock
+        self._buffer = b""
+        self._has_ended = False
+
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # they have gone: the next read says so
+            if self._socket is not None:
+                self._socket.sendall(data)
+            else:
+                os.write(self._write_to, data)
+
+    def line(self, patience: float = PATIENCE) -> bytes | None:
+        """With its line end; empty: they have closed; None: they keep silent."""
+        end = time.monotonic() + patience
+        while b"\n" not in self._buffer and not self._has_ended:
+            is_pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
+            left = end - time.monotonic()
+            if not is_pending and (left <= 0 or not select.select([self._read_from], [], [], left)[0]):
+                return None
+            data = self._receive()
+            self._has_ended = not data
+            self._buffer += data
+        line, newline, self._buffer = self._buffer.partition(b"\n")
+        return line + newline
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(65536) if self._socket is not None else os.read(self._read_from, 65536)
+        except OSError:
+            return b""
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_WR)
+            elif self._write_to >= 0:
+                os.close(self._write_to)
+                self._write_to = -1
+
+    def drop(self) -> None:
+        self.end()
+        if self._socket is not None:
+            self._socket.close()
+        self._has_ended = True
+
+    def shake_hands(self) -> str:
+        """As a client that believes any certificate; what came of it."""
+        assert self._socket is not None
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._socket.settimeout(PATIENCE)
+        try:
+            self._socket = context.wrap_socket(self._socket, server_hostname="mx.example")
+        except OSError as error:
+            return f"handshake failed: {type(error).__name__}"
+        self._read_from = self._socket.fileno()
+        return f"handshake: {self._socket.version()}"
