@@ -64,6 +64,9 @@ class AgedSpool:
     async def release(self, message_id: str) -> None:
         await self._spool.release(message_id)
 
+    def tell_malformed(self, message_id: str) -> None:
+        self._spool.tell_malformed(message_id)
+
     def waiting(self) -> Iterator[str]:
         return self._spool.waiting()
 

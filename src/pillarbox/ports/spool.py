@@ -119,6 +119,10 @@ class Spool(Protocol):
         """Give a claimed message back, its recorded events durable."""
         ...
 
+    def tell_malformed(self, message_id: str) -> None:
+        """A delivery could not read the message: say so in the log, and let go of what has been so for long (`keep_malformed`)."""
+        ...
+
     def waiting(self) -> Iterator[str]:
         """Ids in the waiting room, oldest first; cheap for a hundred thousand."""
         ...

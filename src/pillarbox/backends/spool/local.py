@@ -296,7 +296,6 @@ class LocalSpool:
         try:
             queued, data = self._room.claim(message_id)
         except SpoolFormatError as error:
-            self._report_malformed(message_id)
             raise MessageGone(message_id, trouble="format") from error
         except OSError as error:
             self._report(f"spool: cannot open {message_id}: {error}")
@@ -331,8 +330,7 @@ class LocalSpool:
             raise
         await self.finish(message_id)
 
-    def _report_malformed(self, message_id: str) -> None:
-        """And let go of what has been so for long (`keep_malformed`)."""
+    def tell_malformed(self, message_id: str) -> None:
         size = self._room.header_size(message_id)
         self._say(f"{message_id} Format error in spool file {message_id}-H: size={size}")
         if self._room.remove_old(message_id, self._clock.now() - self._keep_malformed):

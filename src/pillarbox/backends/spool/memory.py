@@ -96,6 +96,9 @@ class MemorySpool:
     async def release(self, message_id: str) -> None:
         await self.park(message_id)
 
+    def tell_malformed(self, message_id: str) -> None:
+        """There are no files here that could be."""
+
     def waiting(self) -> Iterator[str]:
         yield from sorted(self._waiting)
 

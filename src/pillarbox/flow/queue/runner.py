@@ -241,8 +241,8 @@ class QueueRunner:
         try:
             queued = await self._spool.claim(message_id)
         except MessageGone as gone:
-            if not gone.is_locked and (wish is None or self._spool.entry(message_id) is not None):
-                self._tell_gone(message_id, gone)
+            if not gone.is_locked:
+                self._tell_gone(message_id, gone, in_run=wish is not None)
             return
         try:
             await self._attempt(queued, urgency, wish or QueueRun())
@@ -250,8 +250,11 @@ class QueueRunner:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
             await self._release(message_id, self._clock.now() + self._limits.retry_after_fault)
 
-    def _tell_gone(self, message_id: str, gone: MessageGone) -> None:
+    def _tell_gone(self, message_id: str, gone: MessageGone, *, in_run: bool) -> None:
+        """A run passes over half a message, as Exim's does; a delivery that somebody asked for says what is missing."""
         match gone.trouble:
+            case "data" | "header" if in_run:
+                pass
             case "data":
                 where = f" Q={self._queue}" if self._queue else ""
                 self._journal.main(f"{message_id} Spool{where} file {message_id}-D not found")
@@ -260,7 +263,7 @@ class QueueRunner:
                     f"{message_id} Error reading spool file {message_id}-H: No such file or directory"
                 )
             case "format":
-                pass  # the spool has told of it
+                self._spool.tell_malformed(message_id)
 
     async def give_up(self, message_id: str, caller: str) -> Answer:
         """`-Mg`: every address left fails, and the sender hears of it."""
@@ -269,7 +272,7 @@ class QueueRunner:
         except MessageGone as gone:
             if gone.is_locked:
                 return Answer(f"Message {message_id} is locked", False)
-            self._journal.main(f"{message_id} Spool file {message_id}-D not found")
+            self._tell_gone(message_id, gone, in_run=False)
             return Answer("", True)
         self._journal.main(f"{message_id} cancelled by {caller}")
         if queued.envelope.sender is None:
