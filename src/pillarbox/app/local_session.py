@@ -21,5 +21,7 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
     is_remote = told.host_address or stream.peer_address[0]
     session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
     if told.host_address:
-        session.origin = msgspec.structs.replace(told, protocol="smtp")
+        session.take_origin(
+            msgspec.structs.replace(told, protocol="smtp", authenticated_id=about.get("ai", ""))
+        )
     return session

@@ -19,6 +19,7 @@ class MessageFacts:
     """What is known of the message so far: it grows during an SMTP transaction and is complete at delivery."""
 
     __slots__ = (
+        "auth_sender",
         "id",
         "message",
         "queue",
@@ -36,6 +37,8 @@ class MessageFacts:
         self.sender = sender
         """`None`: the null sender, or none given yet; `$sender_address` is empty for both."""
         self.received_at = received_at
+        self.auth_sender = ""
+        """`$authenticated_sender`: who vouches for it, as far as we believe it."""
         self.size = -1
         """Bytes: MAIL's SIZE until the data is here; -1 unknown (Exim's `$message_size`)."""
         self.received_for = ""
@@ -55,6 +58,7 @@ class MessageFacts:
         """The facts at delivery time."""
         facts = cls(envelope.id, envelope.sender, envelope.received_at)
         facts.message, facts.queue = message, envelope.queue
+        facts.auth_sender = envelope.auth_sender
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
         facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""

@@ -70,5 +70,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """`acl_c…`/`acl_m…` names and values, as they were at the end of the data."""
     tainted_variables: tuple[str, ...] = ()
     """Names of those whose value came from outside."""
+    auth_sender: str = ""
+    """Who vouches for the message, as far as we believe it: AUTH= of MAIL (RFC 4954 §5), or a local caller's own address; empty: not known."""
     queue: str = ""
     """Name of the queue that it waits in; empty: the usual one."""

@@ -45,10 +45,11 @@ def without_message(sender: str | None, config: Config) -> Test:
     own = f"{origin.ident}@{config.main(Identity).sender_domain}"
     facts = MessageFacts(sender=_bare(sender) if sender is not None else own)
     facts.size = 0
+    facts.auth_sender = own if sender is None else ""
     facets: dict[type, object] = {
         Origin: origin,
         MessageFacts: facts,
-        ArrivalFacts: _arrival(own if sender is None else ""),
+        ArrivalFacts: _arrival(),
         OwnLogin: OwnLogin(origin.ident),
     }
     return Test(facets if sender is not None else {**facets, OwnSender: OwnSender(origin.ident, own)})
@@ -91,6 +92,7 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     facts = MessageFacts(MessageIds(time.time, run=0, slot=0).new(), None, now)
     own = f"{origin.ident}@{identity.sender_domain}"
     facts.sender = _bare(sender) if sender is not None else taken or own
+    facts.auth_sender = own if sender is None else ""
     return_path = header.first(message.headers, "Return-Path")
     if return_path is not None:
         remarks.append('Return-path taken from "Return-path:" header line')
@@ -102,7 +104,7 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     facets: dict[type, object] = {
         Origin: origin,
         MessageFacts: facts,
-        ArrivalFacts: _arrival(own if sender is None else ""),
+        ArrivalFacts: _arrival(),
         OwnLogin: OwnLogin(origin.ident),
         SessionFacts: SessionFacts(max_received_linelength=longest),
     }
@@ -134,8 +136,8 @@ def _caller(*, is_sender: bool) -> Origin:
     )
 
 
-def _arrival(own: str) -> ArrivalFacts:
-    return ArrivalFacts(authenticated_sender=own, originator_uid=os.getuid(), originator_gid=os.getgid())
+def _arrival() -> ArrivalFacts:
+    return ArrivalFacts(originator_uid=os.getuid(), originator_gid=os.getgid())
 
 
 def _login() -> str:

@@ -81,6 +81,13 @@ def describe_host(origin: Origin, style: LogStyle = USUAL) -> str:
     """Exim's `H=name (helo) [address]`, with `X=` and `A=` as far as they are known."""
     tls = f" X={origin.tls_cipher}" if origin.tls_cipher else ""
     who = f" A={origin.authenticator}:{origin.authenticated_id}" if origin.authenticator else ""
+    return f"{host_and_ident(origin, style)}{tls}{who}"
+
+
+def host_and_ident(origin: Origin, style: LogStyle = USUAL) -> str:
+    """`H=name (helo) [address] U=ident`, as far as they are known."""
     ident = f"U={printable(origin.ident)}" if origin.ident else ""
-    host = f"H={sending_host(origin, style)}{f' {ident}' if ident else ''}" if origin.host_address else ident
-    return f"{host}{tls}{who}"
+    if not origin.host_address:
+        return ident
+    host = f"H={sending_host(origin, style)}"
+    return f"{host} {ident}" if ident else host

@@ -58,7 +58,6 @@ class ArrivalFacts(msgspec.Struct, frozen=True):
     age: int = 0
     """Seconds, at the beginning of a delivery attempt."""
     body_zerocount: int = 0
-    authenticated_sender: str = ""
     originator_uid: int = 0
     originator_gid: int = 0
     local_scan_data: str = ""

@@ -113,7 +113,7 @@ class AclNames(MainOptions):
     acl_smtp_expn: Template | None = option(default=None, doc="For EXPN; unset: refused.")
     acl_smtp_helo: Template | None = option(default=None, doc="For HELO and EHLO.")
     acl_smtp_mail: Template | None = option(default=None, doc="For MAIL.")
-    acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.", inert="refused")
+    acl_smtp_mailauth: Template | None = option(default=None, doc="For AUTH= of MAIL.")
     acl_smtp_mime: Template | None = option(default=None, doc="For each MIME part.")
     acl_smtp_notquit: Template | None = option(default=None, doc="When a connection ends without QUIT.")
     acl_smtp_predata: Template | None = option(default=None, doc="For DATA, before any of it comes.")

@@ -25,6 +25,11 @@ def message_id(facts: MessageFacts) -> str:
     return facts.id
 
 
+@variable("authenticated_sender", MessageFacts, doc="Who vouches for the message: what AUTH= of MAIL said.")
+def authenticated_sender(facts: MessageFacts) -> str:
+    return facts.auth_sender
+
+
 @variable("sender_address", MessageFacts, doc="The envelope sender; empty for bounces.")
 def sender_address(facts: MessageFacts) -> str:
     return facts.sender or ""

@@ -90,7 +90,7 @@ def line_received(
     parts.append(f"P={origin.protocol}")
     if arrival.pipelining and style.shows("pipelining"):
         parts.append(arrival.pipelining)
-    parts += _secured(origin, style)
+    parts += _secured(envelope, style)
     if arrival.is_prdr:
         parts.append("PRDR")
     if arrival.proxy and style.shows("proxy"):
@@ -108,8 +108,9 @@ def line_received(
     )
 
 
-def _secured(origin: Origin, style: LogStyle) -> list[str]:
+def _secured(envelope: Envelope, style: LogStyle) -> list[str]:
     """TLS, and who logged in."""
+    origin = envelope.origin
     parts: list[str] = []
     if origin.tls_cipher and style.shows("tls_cipher"):
         parts.append(f"X={origin.tls_cipher}")
@@ -120,8 +121,12 @@ def _secured(origin: Origin, style: LogStyle) -> list[str]:
     if origin.tls_sni and style.shows("tls_sni"):
         parts.append(f"SNI={printable(origin.tls_sni)}")
     if origin.authenticator:
-        login = origin.authenticated_id
-        parts.append(f"A={origin.authenticator}:{printable(login)}" if login else f"A={origin.authenticator}")
+        names = [origin.authenticator]
+        if origin.authenticated_id:
+            names.append(printable(origin.authenticated_id))
+        if envelope.auth_sender and style.shows("smtp_mailauth"):
+            names.append(printable(envelope.auth_sender))
+        parts.append(f"A={':'.join(names)}")
     return parts
 
 
@@ -288,6 +293,8 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
         line += f' DN="{_quoted(outcome.peer_name)}"'
     if outcome.authenticator:
         line += f" A={outcome.authenticator}"
+        if outcome.auth_sender and ":" in outcome.authenticator and style.shows("smtp_mailauth"):
+            line += f":{printable(outcome.auth_sender)}"
     return line
 
 

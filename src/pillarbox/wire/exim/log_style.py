@@ -21,7 +21,7 @@ ACTED_ON = frozenset(
         "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time", "received_recipients",
         "received_sender", "rejected_header", "retry_defer", "return_path_on_delivery", "sender_on_delivery",
         "sender_verify_fail", "size_reject", "skip_delivery", "smtp_confirmation", "smtp_connection",
-        "smtp_incomplete_transaction", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "subject",
+        "smtp_incomplete_transaction", "smtp_mailauth", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "subject",
         "tls_certificate_verified", "tls_cipher", "tls_peerdn", "tls_sni",
     )
 )  # fmt: skip

@@ -33,8 +33,8 @@ _UMAILBOX = re.compile(
 )
 _SOURCE_ROUTE = re.compile(rf"@(?:{_LABEL}\.)*{_LABEL}(?:,@(?:{_LABEL}\.)*{_LABEL})*:")
 
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
-_HEX = re.compile(r"\+([0-9A-F]{2})")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-Fa-f]{2})+")
+_HEX = re.compile(r"\+([0-9A-Fa-f]{2})")
 _ORCPT = re.compile(r"[A-Za-z0-9-]+;(?:[^\x00-\x20+=\x7f]|\+[0-9A-F]{2})+")
 _HELO = re.compile(r"[A-Za-z0-9.-]+|\[[A-Za-z0-9:.]+\]")
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")

@@ -53,7 +53,7 @@ class Authenticator(Driver, family="authenticator"):
         default=None, doc="Shown by `-d` when a client logs in.", inert="noted"
     )
     server_mail_auth_condition: Template | None = option(
-        default=None, doc="Take AUTH= of MAIL only when this is true.", inert="refused"
+        default=None, doc="Take AUTH= of MAIL only when this is true."
     )
     client_condition: Template | None = option(default=None, doc="Use it as a client only when this is true.")
     client_set_id: Template | None = option(default=None, doc="The name for the log of deliveries.")

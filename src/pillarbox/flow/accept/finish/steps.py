@@ -254,6 +254,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         smtputf8=mail.smtputf8,
         ret=mail.ret,
         envid=mail.envid,
+        auth_sender=transaction.facts.auth_sender,
         acl_variables=transaction.facts.acl_variables,
         tainted_variables=transaction.facts.tainted_variables,
         queue=state.session.memory.queue,

@@ -78,7 +78,6 @@ def fix_local(
     """A message of a program on this machine: what is missing is added; a caller who is not trusted and writes as somebody else is shown in
     Sender: (Exim 48)."""
     own_address = f"{caller.login}@{qualify_domain}"
-    full_name = full_name or (caller.full_name if sender in (None, own_address) else "")
     if sender is None:
         shown = "" if caller.is_trusted else show_sender(full_name, own_address)
     else:

@@ -84,6 +84,7 @@ async def submit(
     if policy.space is not None and (short := policy.space.shortage()):
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
+    origin = origin_of(wish, caller)
     wish, data = await _without_separator(wish, data, caller, policy, services)
     message = Message.parse(data)
     _check_size(data, wish, caller, message, policy, services)
@@ -93,9 +94,9 @@ async def submit(
     own_address = f"{caller.login}@{policy.qualify_domain}"
     message_id = services.spool.new_id()
     facts = MessageFacts(message_id, own_address, services.clock.now())
-    origin = origin_of(wish, caller)
     scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
     facts.sender = await _sender(wish, caller, policy, own_address, scope)
+    facts.auth_sender = _auth_sender(wish, caller, own_address)
     own_id = await policy.repairs.message_id(message_id, policy.primary_hostname, scope, services.journal)
     headers = _repaired(wish, message.headers, caller, policy, facts, own_id)
     if wish.extract_recipients:
@@ -124,6 +125,7 @@ async def submit(
         recipients=recipients,
         origin=origin,
         received_at=facts.received_at,
+        auth_sender=facts.auth_sender,
         acl_variables=facts.acl_variables,
         tainted_variables=facts.tainted_variables,
     )
@@ -240,7 +242,7 @@ def _repaired(
         qualify_domain=policy.qualify_domain,
         message_id=own_id,
         now=facts.received_at,
-        full_name=wish.full_name,
+        full_name=wish.full_name or (caller.full_name if wish.sender is None else ""),
     )
 
 
@@ -387,11 +389,19 @@ def origin_of(wish: Submit, caller: Caller) -> Origin:
         interface_address=interface,
         interface_port=interface_port,
         authenticator=about.get("aa", ""),
-        authenticated_id=about.get("ai", "" if address or wish.sender is not None else caller.login),
+        authenticated_id=about.get("ai", "" if wish.sender is not None else caller.login),
         ident=about.get("t", caller.login),
         caller_uid=caller.uid,
         caller_gid=caller.gid,
     )
+
+
+def _auth_sender(wish: Submit, caller: Caller, own_address: str) -> str:
+    """Who vouches for the message: what a trusted caller says (`-oMas`), or the caller, who is the sender."""
+    told = wish.about.get("as", "") if caller.is_trusted else ""
+    if told:
+        return told
+    return "" if wish.sender is not None else own_address
 
 
 def split_port(text: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.auth_sender import believed
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.rejection import describe_host, reply_to
 from pillarbox.flow.accept.session import Session, verb
@@ -33,9 +34,9 @@ async def handle(session: Session, event: Mail) -> None:
     if session.mail_brake is not None:
         await session.mail_brake.slow_down(session.messages)
     sender = event.sender
-    if event.auth is not None and not session.origin.authenticator and event.auth != "<>":
-        host = describe_host(session.origin)
-        session.services.journal.main(f"ignoring AUTH={event.auth} from {host} (client not authenticated)")
+    auth_sender = await believed(session, event.auth) if event.auth and event.auth != "<>" else ""
+    if auth_sender is None:
+        return
     if sender is not None and policy.rewriting is not None:
         try:
             sender = await rewrite_early(
@@ -62,6 +63,7 @@ async def handle(session: Session, event: Mail) -> None:
         session.update_origin(protocol=protocol_name(session, is_esmtp=True, is_utf8=event.smtputf8))
     facts = MessageFacts("", sender, session.services.clock.now())
     facts.size = event.size or -1
+    facts.auth_sender = auth_sender
     facts.variables = dict(session.variables)
     transaction = Transaction(event, sender, facts, session.new_scope(facts))
     verdict = await session.check("mail", transaction.scope, None, transaction)

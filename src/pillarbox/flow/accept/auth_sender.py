@@ -1,0 +1,70 @@
+"""AUTH= of MAIL: whether we believe what a client says of who has vouched for the message (RFC 4954 §5; Exim 33.2).
+
+`acl_smtp_mailauth` decides where it is set, else whether the client has logged in; the authenticator's `server_mail_auth_condition` has the last
+word. What is believed goes into the envelope, and on to hosts at which we log in; what is not is passed over, and the log says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.flow.accept.rejection import host_and_ident
+from pillarbox.flow.check.verdict import Accept, Defer, Discard, Drop
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.log_line import printable
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.session import Session
+
+NO = frozenset({"", "0", "no", "false"})
+"""Everything else is yes."""
+BY_CONDITION = "server_mail_auth_condition failed"
+
+
+async def believed(session: Session, claimed: str) -> str | None:
+    """What becomes `$authenticated_sender`; empty: nothing. None: MAIL has been refused for now, and answered."""
+    facts = MessageFacts()
+    facts.variables = dict(session.variables)
+    facts.auth_sender = claimed
+    if "mailauth" in session.policy.acls:
+        verdict = await session.check("mailauth", session.new_scope(facts), None)
+        if isinstance(verdict, Drop | Discard):
+            verb = "drop" if isinstance(verdict, Drop) else "discard"
+            session.services.journal.panic(f'"{verb}" verb not allowed in MAILAUTH ACL')
+            verdict = Defer(Reason(verdict.reason.log, ""))
+        if isinstance(verdict, Defer):
+            session.refuse(f"MAILAUTH {session.engine.line[10:].strip()}", verdict)
+            return None
+        why = "" if isinstance(verdict, Accept) else "rejected by ACL"
+    else:
+        why = "" if session.origin.authenticator else "client not authenticated"
+    why = why or await _forbidden_by_condition(session, facts)
+    if why:
+        session.services.journal.main(
+            f"ignoring AUTH={printable(claimed)} from {host_and_ident(session.origin, session.services.log_style)} ({why})"
+        )
+        return ""
+    return claimed
+
+
+async def _forbidden_by_condition(session: Session, facts: MessageFacts) -> str:
+    """Why not; empty: no authenticator is against it."""
+    name = session.origin.authenticator
+    driver = next((one for one in session.policy.authenticators if one.name == name), None) if name else None
+    condition = driver.server_mail_auth_condition if driver is not None else None
+    if condition is None:
+        return ""
+    try:
+        if (await condition.expand(session.new_scope(facts))).strip().lower() not in NO:
+            return ""
+    except ForcedFailure:
+        return BY_CONDITION
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        session.services.journal.panic(
+            f'failed to expand condition "{condition.source}" for {name} authenticator: {error}'
+        )
+        return BY_CONDITION
+    known = session.origin.authenticated_id
+    return f'{BY_CONDITION}: authenticated ID="{known}"' if known else BY_CONDITION
