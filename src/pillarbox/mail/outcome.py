@@ -36,6 +36,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tls_cipher: str = ""
     authenticator: str = ""
     """The client authenticator used (`A=`)."""
+    auth_sender: str = ""
+    """Who vouched for the message there: AUTH= of MAIL (RFC 4954 §5)."""
     is_reused: bool = False
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False

@@ -19,6 +19,8 @@ class Security(msgspec.Struct, frozen=True, gc=False):
     """`yes`, `no`; empty without TLS."""
     authenticator: str = ""
     """`name` or `name:client_set_id`."""
+    auth_sender: str = ""
+    """AUTH= of MAIL."""
     peer_name: str = ""
     """Of the peer's certificate (`DN=`)."""
 
@@ -61,6 +63,7 @@ def delivered(
         certificate=security.certificate,
         peer_name=security.peer_name,
         authenticator=security.authenticator,
+        auth_sender=security.auth_sender,
         is_reused=is_reused,
         chunking=chunking,
         is_prdr=is_prdr,
@@ -109,6 +112,7 @@ def deferred(
         certificate=security.certificate,
         peer_name=security.peer_name,
         authenticator=security.authenticator,
+        auth_sender=security.auth_sender,
         elapsed=elapsed,
     )
 
@@ -139,6 +143,7 @@ def failed(
         certificate=security.certificate,
         peer_name=security.peer_name,
         authenticator=security.authenticator,
+        auth_sender=security.auth_sender,
         is_reused=is_reused,
     )
 

@@ -153,7 +153,7 @@ def _mail(mail: Mail, offered: Extensions) -> str:
         words.append(f"RET={_token(mail.ret)}")
     if offered.dsn and mail.envid:
         words.append(f"ENVID={_token(mail.envid)}")
-    if offered.auth and mail.auth is not None:
+    if mail.auth is not None:
         words.append(f"AUTH={'<>' if mail.auth == '<>' else encode_xtext(mail.auth)}")
     if offered.prdr and mail.prdr:
         words.append("PRDR")

@@ -278,7 +278,10 @@ def test_parameters_only_where_offered():
     )
     assert render_command(rcpt, OFFER) == b"RCPT TO:<c@d> NOTIFY=NEVER ORCPT=rfc822;c@d\r\n"
     bare = Mail("a@b", 7, "8BITMIME", True, "FULL", "x+2B", "a=b@c")
-    assert render_command(bare, Extensions()) == b"MAIL FROM:<a@b>\r\n"
+    forced = b"MAIL FROM:<a@b> AUTH=a+3Db@c\r\n"
+    assert render_command(bare, Extensions()) == forced, (
+        "authenticated_sender_force asks for it without the offer"
+    )
     assert render_command(rcpt, Extensions()) == b"RCPT TO:<c@d>\r\n"
 
 

@@ -22,6 +22,7 @@ class Session:
     """Not for two messages at once."""
 
     __slots__ = (
+        "_auth_sender",
         "_connection",
         "_local_address",
         "_security",
@@ -38,6 +39,7 @@ class Session:
         self._connection = connection
         self._local_address: tuple[str, int] | None = None
         self._security: Security | None = None
+        self._auth_sender = ""
         self.engine = engine
         self.target = target
         self.timeout = timeout
@@ -77,8 +79,13 @@ class Session:
         if self._security is None:
             certificate = ("yes" if self._connection.is_verified else "no") if cipher else ""
             peer = self._connection.peer_name if cipher else ""
-            self._security = Security(cipher, certificate, self.authenticator, peer)
+            self._security = Security(cipher, certificate, self.authenticator, self._auth_sender, peer)
         return self._security
+
+    def vouch(self, auth_sender: str) -> None:
+        """The present message goes with this AUTH=; empty: with none."""
+        if auth_sender != self._auth_sender:
+            self._auth_sender, self._security = auth_sender, None
 
     def limit(self, name: str) -> int:
         """What the host has said that it takes (RFC 9422); 0: nothing."""

@@ -323,9 +323,9 @@ def _lost(state: _State, lost: Lost) -> Trouble:
 def _mail(state: _State) -> Mail:
     parcel = state.parcel
     mail = replace(parcel.mail, prdr=True) if state.is_prdr else parcel.mail
-    if parcel.login and (parcel.login_is_forced or state.session.authenticator):
-        return replace(mail, auth=parcel.login)
-    return mail
+    login = parcel.login if parcel.login_is_forced or state.session.authenticator else ""
+    state.session.vouch(login)
+    return replace(mail, auth=login) if login else mail
 
 
 def _mail_words(state: _State) -> str:

@@ -138,7 +138,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 scope,
                 services,
                 size_addition=self.size_addition,
-                login=await self._login(scope, services),
+                login=await self._login(job, scope, services),
                 login_is_forced=self.authenticated_sender_force,
                 ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
             )
@@ -227,17 +227,18 @@ class Smtp(SmtpOptions, driver="smtp"):
             raise Unfit(f'TCP port "{text}" is not defined for {self.name} transport')
         return port
 
-    async def _login(self, scope: Scope, services: TransportServices) -> str:
-        """`authenticated_sender`; a failure to expand it is told, and then there is none."""
-        if self.authenticated_sender is None:
-            return ""
-        try:
-            return await self.authenticated_sender.expand(scope)
-        except ForcedFailure:
-            return ""
-        except ExpansionFailed as error:
-            services.journal.panic(f"failed to expand authenticated_sender: {error}")
-            return ""
+    async def _login(self, job: Job, scope: Scope, services: TransportServices) -> str:
+        """`authenticated_sender`, or with nothing there who vouched for the message when it came. A failure to expand it is told."""
+        if self.authenticated_sender is not None:
+            try:
+                if told := await self.authenticated_sender.expand(scope):
+                    return told
+            except ForcedFailure:
+                pass
+            except ExpansionFailed as error:
+                services.journal.panic(f"failed to expand authenticated_sender: {error}")
+                return ""
+        return job.envelope.auth_sender
 
     async def _proxies(self, scope: Scope) -> tuple[Proxy, ...]:
         """Raises Unfit, ExpansionFailed, ExpansionDeferred."""
