@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.scope import Services
-from pillarbox.language.match.host_names import NameOf
+from pillarbox.language.match.host_names import NO_NAME, FoundName, first_verified, name_by_dns
 from pillarbox.system.dns.hosts import HostsFile
 
 
@@ -16,22 +16,26 @@ class HostNames:
         self._hosts = hosts
         self._order = tuple(word.strip() for word in order.split(":") if word.strip())
 
-    async def name_of(self, address: str) -> str:
-        """Verified and in lower case; empty when there is none. Raises ExpansionDeferred when the DNS could not say."""
+    async def name_of(self, address: str) -> FoundName:
+        """Verified and in lower case. Raises ExpansionDeferred when the DNS could not say."""
         trouble: ExpansionDeferred | None = None
+        found = FoundName(why=NO_NAME)
         for way in self._order:
             try:
-                name = (
-                    await NameOf(address).answer(self._services) if way == "bydns" else self._known(address)
-                )
+                answer = await self._ask(way, address)
             except ExpansionDeferred as error:
                 trouble = error
                 continue
-            if name:
-                return name
+            if answer.name:
+                return answer
+            if found.why == NO_NAME:
+                found = answer
         if trouble is not None:
             raise trouble
-        return ""
+        return found
 
-    def _known(self, address: str) -> str:
-        return self._hosts.name(address)
+    async def _ask(self, way: str, address: str) -> FoundName:
+        if way != "byaddr":
+            return await name_by_dns(address, self._services)
+        known = self._hosts.name(address)
+        return await first_verified(address, [known] if known else [], self._services)

@@ -76,6 +76,8 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import NameFinder
+from pillarbox.ports.dns import HostTable
 from pillarbox.ports.passwords import Passwords
 from pillarbox.system.server_tls import ServerTls, server_tls
 from pillarbox.system.tls import TlsFileError
@@ -337,6 +339,8 @@ class Mta:
         self.accept_services = AcceptServices(
             clock=world.clock,
             spool=world.spool,
+        self.expansion.facts[NameFinder] = host_names
+        self.expansion.facts[HostTable] = world.hosts
             journal=world.journal,
             logins=world.logins,
             checks=checks,

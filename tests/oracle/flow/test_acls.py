@@ -17,10 +17,6 @@ pytestmark = pytest.mark.oracle
 KNOWN = {
     "callouts: words of a server that refuses to talk": "we tell what was sent, and each reply once",
     "conditions: header syntax": "no qualify/rewrite: lines",
-    "conditions: helo": "the name that a check finds out is not kept for later lines",
-    "conditions: host names": "the same",
-    "conditions: host that lies": "the same",
-    "conditions: host without a name": "the same",
     "conditions: the same without messages": "no qualify/rewrite: lines",
     "conditions: verify in data": "no qualify/rewrite: lines",
     "mime: parts of an attached message": "the real one does not look into it; meant",

@@ -1,33 +1,24 @@
-"""Whether the client may call itself what it does in HELO (Exim 14, helo_verify_hosts; 44.2, verify = helo)."""
+"""What the client calls itself in HELO (Exim 14, helo_verify_hosts and helo_lookup_domains)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.flow.accept.naming import look_up_name
+from pillarbox.flow.check.helo import helo_is_true
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.language.match.host_names import AddressesOf
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
 
 async def has_its_name(session: Session) -> bool | None:
-    """It is an address literal with its address, its verified name, or a name that has its address; None: that cannot be said now."""
-    origin = session.origin
-    helo = origin.helo
-    if helo.startswith("["):
-        return helo[1:-1].lower().removeprefix("ipv6:") == origin.host_address.lower()
-    await look_up_name(session)
-    if session.origin.host_name and session.origin.host_name == helo.lower():
-        return True
-    try:
-        addresses = await AddressesOf(helo).answer(session.services.expansion)
-    except ExpansionDeferred:
-        return None
-    if origin.host_address in addresses:
-        return True
-    return None if session.live.host_lookup_deferred else False
+    """None: that cannot be said now."""
+    services = session.services
+    found = await helo_is_true(
+        session.origin.helo, session.client, services.expansion, services.checks.host_names
+    )
+    session.client.helo_is_true = found is True
+    return found
 
 
 async def looks_like_ours(session: Session, name: str) -> bool:

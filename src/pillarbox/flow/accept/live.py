@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pillarbox.mail.message import Message
 
 if TYPE_CHECKING:
+    from pillarbox.language.match.host_names import ClientName
     from pillarbox.wire.smtp.server import ServerEngine
 
 _SHOWN_HISTORY = 20
@@ -30,6 +31,7 @@ class LiveFacts:
     """flow.facets.session.SessionFacts, as it is at this moment."""
 
     __slots__ = (
+        "_client",
         "_engine",
         "active_hostname",
         "atrn_host",
@@ -39,10 +41,7 @@ class LiveFacts:
         "connection_id",
         "count_at_connection_start",
         "helo_dnssec",
-        "helo_verified",
         "host_dnssec",
-        "host_lookup_deferred",
-        "host_lookup_failed",
         "message",
         "notquit_reason",
         "prdr_requested",
@@ -50,16 +49,16 @@ class LiveFacts:
         "rcpt_fail_count",
     )
 
-    def __init__(self, engine: ServerEngine) -> None:
+    def __init__(self, engine: ServerEngine, client: ClientName) -> None:
         self._engine = engine
+        self._client = client
         self.connection_id = ""
         self.active_hostname = ""
         self.count_at_connection_start = 0
         self.notquit_reason = ""
         self.authenticated_fail_id = ""
         self.authentication_failed = 0
-        self.helo_verified = self.helo_dnssec = self.host_dnssec = False
-        self.host_lookup_deferred = self.host_lookup_failed = 0
+        self.helo_dnssec = self.host_dnssec = False
         self.prdr_requested = False
         self.message: Message | None = None
         """As it came, before anything was added."""
@@ -77,6 +76,18 @@ class LiveFacts:
     @property
     def command_history(self) -> str:
         return ",".join(self._engine.history[-_SHOWN_HISTORY:])
+
+    @property
+    def helo_verified(self) -> bool:
+        return bool(self._client.helo_is_true)
+
+    @property
+    def host_lookup_deferred(self) -> int:
+        return int(self._client.is_deferred)
+
+    @property
+    def host_lookup_failed(self) -> int:
+        return int(self._client.has_failed)
 
     @property
     def max_received_linelength(self) -> int:

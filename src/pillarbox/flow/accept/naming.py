@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.match.host_names import NO_NAME, FoundName
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -12,22 +13,21 @@ if TYPE_CHECKING:
 
 async def look_up_name(session: Session) -> None:
     """The client's verified name, asked for once. Several sessions of one client are answered from the resolver's cache."""
-    live = session.live
-    if session.origin.host_name or live.host_lookup_failed or live.host_lookup_deferred:
-        return
-    address = session.origin.host_address
-    if not address:
+    client = session.client
+    if client.is_known or client.is_deferred:
         return
     try:
-        name = await session.services.host_name_of(address)
+        client.learn(await session.services.host_name_of(client.address))
     except (ExpansionDeferred, ExpansionFailed) as error:
-        live.host_lookup_deferred = 1
+        client.is_deferred = True
         if session.services.log_style.shows("host_lookup_failed"):
-            session.services.journal.main(f"host name lookup deferred for {address}: {error}")
-        return
-    if name:
-        session.update_origin(host_name=name)
-        return
-    live.host_lookup_failed = 1
-    if session.services.log_style.shows("host_lookup_failed"):
-        session.services.journal.main(f"no host name found for IP address {address}")
+            session.services.journal.main(f"host name lookup deferred for {client.address}: {error}")
+
+
+def note_name(session: Session, found: FoundName) -> None:
+    """What has been found out, by whomever: for the log, and for all that comes."""
+    if found.name:
+        if session.client.is_shown:
+            session.update_origin(host_name=found.name)
+    elif found.why == NO_NAME and session.services.log_style.shows("host_lookup_failed"):
+        session.services.journal.main(f"no host name found for IP address {session.client.address}")

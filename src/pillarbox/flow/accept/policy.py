@@ -27,6 +27,7 @@ from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -128,8 +129,8 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     log_style: LogStyle = USUAL
     network: Network | None = None
     """For `ident`."""
-    host_name_of: Callable[[str], Awaitable[str]]
-    """Verified name of an address, or empty; for `host_lookup`."""
+    host_name_of: Callable[[str], Awaitable[FoundName]]
+    """Verified name of an address; for `host_lookup`. Raises ExpansionDeferred."""
     etrn: Callable[[str], None] | None = None
     """Begin to deliver what matches, as `exim -R` does. Returns at once."""
     deliver: Callable[[Queued], None]

@@ -10,13 +10,14 @@ import importlib
 import pkgutil
 import traceback
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 import msgspec
 
 from pillarbox.flow.accept.live import LiveFacts
 from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.naming import note_name
 from pillarbox.flow.accept.parting import hung_up, lost, not_quit
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
@@ -31,6 +32,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.host_names import ClientName
 from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.envelope import Origin
@@ -75,6 +77,7 @@ class Session:
     __slots__ = (
         "began",
         "begins_with_tls",
+        "client",
         "connections",
         "engine",
         "exchange",
@@ -120,6 +123,7 @@ class Session:
         self.policy = policy
         self.services = services
         self.engine = ServerEngine(policy.engine, is_tls=is_tls)
+        self.client = ClientName(partial(note_name, self))
         address, port = stream.peer_address
         local_address, local_port = stream.local_address
         self.origin = Origin(
@@ -135,10 +139,11 @@ class Session:
             self.origin = Origin(
                 protocol="local-smtp", ident=local.login, caller_uid=local.uid, caller_gid=local.gid
             )
+        self.client.follow(self.origin.host_address, "")
         self.tls: TlsInFacts | None = None
         """What is known of the TLS session besides."""
         self.begins_with_tls = is_tls and not stream.tls_cipher
-        self.live = LiveFacts(self.engine)
+        self.live = LiveFacts(self.engine, self.client)
         self.hostname = policy.primary_hostname
         """Ours: `smtp_active_hostname`."""
         self.own_name: LocalHost | None = None
@@ -283,7 +288,14 @@ class Session:
         self.engine.reply(reply, close=close)
 
     def update_origin(self, **changes: object) -> None:
-        self.origin = msgspec.structs.replace(self.origin, **changes)
+        self.take_origin(msgspec.structs.replace(self.origin, **changes))
+
+    def take_origin(self, origin: Origin) -> None:
+        """Perhaps in the middle of a transaction, which has a scope already."""
+        self.origin = origin
+        self.client.follow(origin.host_address, origin.host_name)
+        if self.transaction is not None:
+            self.transaction.scope = self.transaction.scope.with_facet(Origin, origin)
 
     def new_scope(self, facts: MessageFacts | None = None) -> Scope:
         if facts is None:
@@ -293,6 +305,7 @@ class Session:
             Origin: self.origin,
             MessageFacts: facts,
             SessionFacts: self.live,
+            ClientName: self.client,
         }
         if self.proxy is not None:
             facets[ProxyFacts] = self.proxy
@@ -336,7 +349,7 @@ class Session:
         """Whether the client is in a host list; in none that is not set. Raises ExpansionDeferred."""
         if hosts is None:
             return False
-        subject = HostSubject(self.origin.host_address, lambda: self.origin.host_name or None)
+        subject = HostSubject(self.origin.host_address)
         scope = self.new_scope()
         return hosts.matches_now(subject, scope) if hosts.is_pure else await hosts.matches(subject, scope)
 

@@ -1,27 +1,30 @@
-"""Is the HELO name the client's? (Exim 44.17, `verify = helo`.) Its address in brackets, its name, or a name with its address."""
+"""Is what a client calls itself its own name? (Exim 14, helo_verify_hosts; 44.17, verify = helo.) Its address in brackets, its verified
+name, or a name that has its address."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pillarbox.flow.check.acl.state import AclState
-
-KINDS: tuple[Literal["A", "AAAA"], ...] = ("A", "AAAA")
+from pillarbox.language.expand.errors import ExpansionDeferred
+from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.host_names import ClientName, NameFinder, addresses_by_dns
 
 
-async def helo_is_true(state: AclState) -> bool:
-    """Raises CheckDeferred, ExpansionDeferred."""
-    connection = state.connection
-    helo, address = connection.helo.lower(), connection.host_address.lower()
+async def helo_is_true(helo: str, client: ClientName, services: Services, names: NameFinder) -> bool | None:
+    """None: that cannot be said now."""
+    if helo.startswith("["):
+        return helo[1:-1].lower().removeprefix("ipv6:") == client.address.lower()
     if not helo:
         return False
-    if helo.startswith("["):
-        return helo.strip("[]").removeprefix("ipv6:") == address
-    name = connection.host_name or await state.services.host_names.name_of(connection.host_address)
-    if helo == name.lower():
+    if not client.is_known and not client.is_deferred:
+        try:
+            client.learn(await names.name_of(client.address), is_shown=False)
+        except ExpansionDeferred:
+            client.is_deferred = True
+    if client.name and client.name == helo.lower():
         return True
-    for kind in KINDS:
-        answer = await state.scope.services.resolver.query(helo, kind)
-        if any(record.data.lower() == address for record in answer.records):
-            return True
-    return False
+    try:
+        addresses = await addresses_by_dns(helo.lower(), services)
+    except ExpansionDeferred:
+        return None
+    if client.address in addresses:
+        return True
+    return None if client.is_deferred else False

@@ -8,6 +8,7 @@ from typing import Any
 from pillarbox.flow.check.acl.state import CheckServices, VerifyFailure, VerifyWish
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.nowhere import StillClock
 from pillarbox.ports.dns import Answer, RecordType
 from pillarbox.ports.hint_records import Database, HintRecord, Update
@@ -51,8 +52,8 @@ class _Quiet(StillClock):
     ) -> VerifyFailure | None:
         return None
 
-    async def name_of(self, address: str) -> str:
-        return ""
+    async def name_of(self, address: str) -> FoundName:
+        return FoundName()
 
     def read(self, database: Database, key: str) -> HintRecord | None:
         return None

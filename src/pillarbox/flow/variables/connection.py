@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 
 from pillarbox.flow.settings import Logging
-from pillarbox.language.expand.registry import variable, variable_with
+from pillarbox.language.expand.errors import ExpansionDeferred
+from pillarbox.language.expand.registry import asking_variable, variable, variable_with
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.host_names import ClientName, client_name
 from pillarbox.mail.envelope import Origin
 
 
@@ -27,6 +30,23 @@ def sender_host_port(origin: Origin) -> str:
 @variable("sender_host_name", Origin, doc="Verified name of the sending host, if it was looked up.")
 def sender_host_name(origin: Origin) -> str:
     return origin.host_name
+
+
+@asking_variable(
+    "sender_host_name",
+    ClientName,
+    known=lambda client: client.name,
+    doc="Verified name of the sending host; in a session it is looked up when it is first asked for.",
+    rank=1,
+)
+def sender_host_name_now(client: ClientName, scope: Scope) -> str:
+    if client.is_deferred:
+        return client.name
+    try:
+        return client_name(client, scope)
+    except ExpansionDeferred:
+        client.is_deferred = True
+        return ""
 
 
 @variable("sender_helo_name", Origin, doc="What the client said in HELO or EHLO.")

@@ -41,7 +41,13 @@ _OWN_ACL_NAME = re.compile(r"acl_[cm](?:[0-9_][A-Za-z0-9_]*)?")
 
 def reference(name: str, position: int, wording: str = PLAINLY) -> Node:
     """The node for `$name`, also `h_subject`. Raises ExpandSyntaxError when nobody declared it."""
-    return Node(f"${name}", position, reader(name, position, wording), may_taint=may_taint(name))
+    return Node(
+        f"${name}",
+        position,
+        reader(name, position, wording),
+        is_pure=not must_ask(name),
+        may_taint=may_taint(name),
+    )
 
 
 def capture(digits: str, position: int) -> Node:
@@ -56,6 +62,11 @@ def may_taint(name: str) -> bool:
     return found is None or any(each.tainted for each in found)
 
 
+def must_ask(name: str) -> bool:
+    """Whether reading `$name` may have to wait for the world."""
+    return any(each.asks is not None for each in registry.VARIABLES.get(name, ()))
+
+
 def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
     """A function scope → value of the variable or the header `h_…`. Raises ExpandSyntaxError for an unknown name."""
     if name == "value":
@@ -66,7 +77,9 @@ def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
         if len(found) == 1:
             return _variable(found[0]) if found[0].settings is None else _variable_with(found[0])
         absent = next((each.absent for each in found if each.absent), "")
-        return _first_of([(each.facet, _reading(each)) for each in found], absent)
+        read = _first_of([(each.facet, _reading(each)) for each in found], absent)
+        asking = next((each for each in found if each.asks is not None), None)
+        return read if asking is None else _asking(asking, read)
     if wording is not IN_BRACES and (kind := _HEADER_KINDS.get(name.partition("_")[0])) and "_" in name:
         return _header(kind, name.partition("_")[2].rstrip(":"))
     for prefix, family in registry.VARIABLE_FAMILIES.items():
@@ -123,6 +136,17 @@ def _variable_with(variable: registry.Variable) -> Evaluate:
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
         return "" if facts is None else _tainted(read(facts, scope.facets.get(settings, usual)))
+
+    return evaluate
+
+
+def _asking(variable: registry.Variable, otherwise: Evaluate) -> Evaluate:
+    facet, asks = variable.facet, variable.asks
+    assert asks is not None
+
+    def evaluate(scope: Scope) -> str:
+        facts = scope.facets.get(facet)
+        return otherwise(scope) if facts is None else _tainted(asks(facts, scope))
 
     return evaluate
 

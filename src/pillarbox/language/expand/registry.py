@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from pillarbox.language.expand.nodes import Condition, Node
     from pillarbox.language.expand.parser import Parser
+    from pillarbox.language.expand.scope import Scope
 
 F = TypeVar("F")
 S = TypeVar("S")
@@ -39,6 +40,8 @@ class Variable(NamedTuple):
     """The value where the scope has no such facet: Exim's numbers are 0 or -1 then."""
     settings: type | None = None
     """Main options that `read` is given too; not for names that several facets supply."""
+    asks: Callable[..., str] | None = None
+    """(facet, scope) → the value, where reading it may have to wait for the world."""
 
 
 class VariableFamily(NamedTuple):
@@ -92,6 +95,22 @@ def variable(
         own = Variable(name, facet, read, doc, tainted, rank, absent)
         VARIABLES[name] = tuple(sorted([*others, own], key=lambda known: -known.rank))
         return read
+
+    return register
+
+
+def asking_variable(
+    name: str, facet: type[F], *, known: Callable[[F], str], doc: str, rank: int
+) -> Callable[[Callable[[F, Scope], str]], Callable[[F, Scope], str]]:
+    """Declare `$name`, tainted, whose value may have to be asked for (`Scope.ask`), the first of several
+    facets. `known` gives what is there."""
+
+    def register(asks: Callable[[F, Scope], str]) -> Callable[[F, Scope], str]:
+        variable(name, facet, doc=doc, rank=rank)(known)
+        VARIABLES[name] = tuple(
+            each._replace(asks=asks) if each.facet is facet else each for each in VARIABLES[name]
+        )
+        return asks
 
     return register
 

@@ -19,7 +19,7 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.core import MatchList
 from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.folding import fold
-from pillarbox.language.match.host_names import AddressesOf, HostSubject, NameOf
+from pillarbox.language.match.host_names import AddressesOf, ClientName, HostSubject, NameOf, client_name
 from pillarbox.language.match.ip_addresses import (
     IPAddress,
     Network,
@@ -166,8 +166,12 @@ def _client_name(host: HostSubject, scope: Scope) -> str:
     """Raises _Unknown when there is none."""
     if host.is_address_only:
         raise _Unknown
-    known = host.name()
-    name = scope.ask(NameOf(str(host.address))) if known is None else known
+    client = scope.facet(ClientName)
+    if client is not None and client.address == host.address:
+        name = client_name(client, scope)
+    else:
+        known = host.name()
+        name = scope.ask(NameOf(str(host.address))).name if known is None else known
     if not name:
         raise _Unknown
     return name

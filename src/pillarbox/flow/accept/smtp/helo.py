@@ -20,7 +20,13 @@ from pillarbox.wire.smtp.extensions import Extensions
 @verb(Helo)
 async def handle(session: Session, event: Helo) -> None:
     session.forget_transaction()
-    session.update_origin(helo=event.name, protocol=protocol_name(session, is_esmtp=event.is_esmtp))
+    session.client.helo_is_true = None
+    session.client.is_shown = True
+    session.update_origin(
+        helo=event.name,
+        protocol=protocol_name(session, is_esmtp=event.is_esmtp),
+        host_name=session.client.name,
+    )
     if not await _is_itself(session, event):
         return
     scope = session.new_scope()
@@ -56,7 +62,6 @@ async def _is_itself(session: Session, event: Helo) -> bool:
     if not is_must and not is_tried:
         return True
     found = await has_its_name(session)
-    session.live.helo_verified = found is True
     if found or not is_must:
         return True
     session.log_rejection(

@@ -14,6 +14,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import ClientName, NameFinder
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hint_records import HintRecords
@@ -114,7 +115,7 @@ class CheckServices:
         self,
         acls: Acls,
         verifier: Verifier,
-        host_names: HostNames,
+        host_names: NameFinder,
         log: Log,
         records: HintRecords,
         log_style: LogStyle = USUAL,
@@ -125,12 +126,6 @@ class CheckServices:
         self.log = log
         self.records = records
         self.log_style = log_style
-
-
-class HostNames(Protocol):
-    async def name_of(self, address: str) -> str:
-        """The verified name (PTR whose address record gives it back), or empty. Raises CheckDeferred, ExpansionDeferred."""
-        ...
 
 
 class Log(Protocol):
@@ -172,7 +167,6 @@ class CheckMemory:
         "connection",
         "controls",
         "failed_sender",
-        "helo_verified",
         "lists",
         "queue",
         "rates",
@@ -203,8 +197,6 @@ class CheckMemory:
         """`$sender_verify_failure`: of the last verification that was made."""
         self.failed_sender: FailedSender | None = None
         """Whom the last `verify = sender` refused: the next refusal tells the client."""
-        self.helo_verified: dict[str, bool] = {}
-        """By the name that was said."""
 
 
 PLACES = {
@@ -228,9 +220,9 @@ class AclState:
     """One run of one ACL. `controls` and the header changes outlive it, in the transaction."""
 
     __slots__ = (
+        "_connection",
         "acl_name",
         "command_rates",
-        "connection",
         "controls",
         "depth",
         "facts",
@@ -261,7 +253,7 @@ class AclState:
         self.where = where
         """`connect`, `helo`, `mail`, `rcpt`, `data`, …: for checks of what may stand where, and for the log."""
         self.scope = scope
-        self.connection = connection
+        self._connection = connection
         self.facts = facts
         self.services = services
         self.recipient = recipient
@@ -280,6 +272,15 @@ class AclState:
         self.depth = 0
         self.acl_name = ""
         """Of the ACL that runs."""
+
+    @property
+    def connection(self) -> Origin:
+        """With the client's name as soon as a condition has found it out."""
+        client, known = self.scope.facet(ClientName), self._connection
+        if client is not None and client.is_shown and client.name != known.host_name:
+            known = self._connection = msgspec.structs.replace(known, host_name=client.name)
+            self.scope = self.scope.with_facet(Origin, known)
+        return known
 
     def log(self, line: str, to: Callable[[str], None]) -> None:
         """With the message's id in front, once it has one."""

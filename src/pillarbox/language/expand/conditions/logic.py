@@ -5,7 +5,7 @@ from __future__ import annotations
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.nodes import Condition, telling_condition
 from pillarbox.language.expand.parser import Parser
-from pillarbox.language.expand.references import AFTER_DEF, header_test, reader
+from pillarbox.language.expand.references import AFTER_DEF, header_test, must_ask, reader
 from pillarbox.language.expand.registry import condition
 from pillarbox.language.printing import quoted
 
@@ -48,7 +48,7 @@ def parse_def(parser: Parser, name: str) -> Condition:
     if not name:
         raise parser.fail('variable name omitted after "def:"')
     read = reader(name, at, AFTER_DEF)
-    return Condition("def", at, lambda scope: bool(read(scope)))
+    return Condition("def", at, lambda scope: bool(read(scope)), is_pure=not must_ask(name))
 
 
 @condition("bool", "bool_lax")

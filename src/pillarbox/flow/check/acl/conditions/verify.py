@@ -28,6 +28,7 @@ from pillarbox.flow.facets.session import TlsInFacts, VerifyFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import ClientName
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
@@ -200,19 +201,29 @@ def _verify_not_blind(line: VerifyLine, state: AclState) -> Answer:
 
 
 async def _verify_host(state: AclState) -> Answer:
-    address = state.connection.host_address
-    if not address or state.connection.host_name:
+    client = state.scope.facet(ClientName)
+    if client is None or not client.address or client.name:
         return True
-    if await state.services.host_names.name_of(address):
+    had_failed = client.has_failed
+    try:
+        client.learn(await state.services.host_names.name_of(client.address))
+    except ExpansionDeferred:
+        client.is_deferred = True
+        raise
+    if client.name:
         return True
-    return Reason("host lookup failed for reverse lookup check", "")
+    return Reason(f"host lookup failed{'' if had_failed else ' for reverse lookup check'} ({client.why})", "")
 
 
 async def _verify_helo(state: AclState) -> Answer:
-    known, helo = state.memory.connection.helo_verified, state.connection.helo
-    if helo not in known:
-        known[helo] = await helo_is_true(state)
-    return known[helo]
+    client = state.scope.facet(ClientName)
+    if client is None:
+        return False
+    if client.helo_is_true is None:
+        services = state.scope.services
+        found = await helo_is_true(state.connection.helo, client, services, state.services.host_names)
+        client.helo_is_true = found is True
+    return client.helo_is_true
 
 
 async def _verify_csa(state: AclState) -> Answer:
