@@ -17,6 +17,8 @@ import msgspec
 from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.logins import UnknownLogin
+from pillarbox.flow.route.looks import Companions, Looks
 from pillarbox.flow.route.preconditions import Check, compile_checks
 from pillarbox.flow.route.result import (
     Assigned,
@@ -33,11 +35,11 @@ from pillarbox.flow.route.result import (
     RouteResult,
     Trouble,
 )
-from pillarbox.flow.route.router import Router, UnknownLogin
+from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.route.visit import Visit, as_bool, base_scope
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
-from pillarbox.language.expand.scope import Scope, replay
+from pillarbox.language.expand.scope import MustWait, Scope, replay
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
@@ -76,11 +78,12 @@ class _Generated(NamedTuple):
 class Chain:
     """The routers of one configuration, ready to run."""
 
-    __slots__ = ("_index", "_services", "_stages")
+    __slots__ = ("_index", "_services", "_stages", "companions")
 
     def __init__(self, routers: Sequence[Router], services: RouteServices) -> None:
         """Raises ConfigError when a router names another that does not exist or, for `pass_router`, does not stand below."""
         self._services = services
+        self.companions = Companions()
         self._index = {router.name: index for index, router in enumerate(routers)}
         _check_names(routers, self._index)
         self._stages: dict[Purpose, tuple[_Stage, ...]] = {
@@ -131,7 +134,7 @@ class _Run:
     """The routing of the candidates of one message, or of one that is asked about, and their descendants."""
 
     __slots__ = (
-        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_letters", "_log", "_new_domains",
+        "_chain", "_discarded", "_found", "_fresh", "_generated", "_history", "_letters", "_log", "_looks", "_new_domains",
         "_purpose", "_redirected",
         "_scope", "_stages", "_trace", "_verified",
     )  # fmt: skip
@@ -152,6 +155,7 @@ class _Run:
         self._redirected: list[tuple[Candidate, str]] = []
         self._log: list[LogLine] = []
         self._letters: list[Letter] = []
+        self._looks = Looks(chain.companions)
         self._new_domains: dict[str, str] = {}
         self._verified: dict[str, bool] = {}
 
@@ -226,7 +230,7 @@ class _Run:
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with one of the run's lists longer, or new tasks."""
         candidate = task.candidate
-        visit = Visit(candidate, self._purpose, self._scope, self._chain.services)
+        visit = Visit(candidate, self._purpose, self._scope, self._chain.services, self._looks)
         visit.log, visit.letters, visit.verify = self._log, self._letters, self._verifies
         last: Router | None = None
         index, end = task.start, len(self._stages)
@@ -284,8 +288,8 @@ class _Run:
                 why = check(visit)
                 if why is not None:
                     return why
-        except BlockingIOError:
-            why = await _check_waiting(visit, stage)
+        except BlockingIOError as wait:
+            why = await _check_waiting(visit, stage, wait if isinstance(wait, MustWait) else None)
             if why is not None:
                 return why
         if router.settings:
@@ -418,7 +422,7 @@ def _skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
     return None
 
 
-async def _check_waiting(visit: Visit, stage: _Stage) -> str | None:
+async def _check_waiting(visit: Visit, stage: _Stage, wait: MustWait | None) -> str | None:
     """All tests again, waiting for what is not in memory; each is plain code that is replayed with the answer at hand."""
     scope = visit.scope_now
 
@@ -432,7 +436,7 @@ async def _check_waiting(visit: Visit, stage: _Stage) -> str | None:
         return None
 
     try:
-        return await replay(scope, evaluate)
+        return await replay(scope, evaluate, wait)
     finally:
         visit.scope_now = scope
         visit.is_stale = True

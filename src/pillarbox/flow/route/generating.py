@@ -11,6 +11,7 @@ import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filtering import is_set
+from pillarbox.flow.route.inheritance import inherited
 from pillarbox.flow.route.redirection import Address
 from pillarbox.flow.route.result import Assignment, Declined, Postponed, RouteResult
 from pillarbox.flow.route.visit import Visit
@@ -47,7 +48,7 @@ class Generator:
 
     @classmethod
     async def at(cls, router: Redirect, visit: Visit) -> Generator:
-        return cls(router, visit, await router.inherited(visit))
+        return cls(router, visit, await inherited(router, visit))
 
     async def child(self, item: Address) -> Candidate:
         """Raises Stop, ExpansionFailed, ExpansionDeferred."""

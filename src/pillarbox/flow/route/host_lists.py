@@ -15,6 +15,7 @@ from pillarbox.flow.route.hosts import (
     is_ip_address,
     is_this_machine,
 )
+from pillarbox.flow.route.own_host import routed_to_self
 from pillarbox.flow.route.result import Declined, Host, Passed, Refused, RouteResult
 from pillarbox.flow.route.route_rules import Divider, HostItem
 from pillarbox.flow.route.router import Router
@@ -75,7 +76,7 @@ class HostFinder:
                 if is_this_machine(item.name, found, self.visit):
                     if not is_first:
                         return None
-                    result = await self.router.routed_to_self(self.visit, item.name)
+                    result = await routed_to_self(self.router, self.visit, item.name)
                     return result if result is not None else [host]
                 return [host]
 
@@ -90,7 +91,7 @@ class HostFinder:
             case "self":
                 if not is_first:
                     return None
-                result = await self.router.routed_to_self(self.visit, found.self_name, is_mx=True)
+                result = await routed_to_self(self.router, self.visit, found.self_name, is_mx=True)
                 return result if result is not None else hosts
             case "insecure":
                 return self.router.lookup_deferred(self.visit, "host lookup done insecurely", found.detail)

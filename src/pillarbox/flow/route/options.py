@@ -1,4 +1,4 @@
-"""The kind of option that only routers have: the `self` action."""
+"""Options that only routers have: the `self` action, and what `set` holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Annotated, Literal, NamedTuple
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Kind
 from pillarbox.config.numbers import NAME
+from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.items import split
 from pillarbox.language.match.named import NamedLists
 
 
@@ -38,3 +41,21 @@ def _show_self(value: SelfAction) -> str:
 
 
 SelfOption = Annotated[SelfAction, Kind("string", parse_self, _show_self, parses_defaults=False)]
+
+
+def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
+    """`r_name = value` items, divided by semicolons. Raises OptionError."""
+    divided = source if source.lstrip().startswith("<") else f"<;{source}"
+    found: list[tuple[str, Template]] = []
+    for text, _ in split(divided):
+        if not text:
+            continue
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.startswith("r_"):
+            raise OptionError(f"{text!r} is not of the form r_name = value", "set")
+        try:
+            found.append((name, Template.parse(value.strip())))
+        except ExpandSyntaxError as error:
+            raise OptionError(f"{error} in {text!r}", "set") from None
+    return tuple(found)

@@ -14,7 +14,7 @@ from typing import ClassVar
 import msgspec
 
 from pillarbox.config.declare import Driver, derived, option
-from pillarbox.config.errors import CombinationError, OptionError
+from pillarbox.config.errors import CombinationError
 from pillarbox.config.kinds import (
     Condition,
     ExpandedBool,
@@ -28,9 +28,9 @@ from pillarbox.config.kinds import (
 )
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.route.affixes import Affix, parse_affixes
-from pillarbox.flow.route.hosts import addresses_of, is_ip_address
-from pillarbox.flow.route.logins import group_id, user_ids
-from pillarbox.flow.route.options import SelfAction, SelfOption
+from pillarbox.flow.route.fallback import fallback_hosts
+from pillarbox.flow.route.inheritance import inherited
+from pillarbox.flow.route.options import SelfAction, SelfOption, parse_settings
 from pillarbox.flow.route.result import (
     Assigned,
     Declined,
@@ -38,15 +38,12 @@ from pillarbox.flow.route.result import (
     LogLine,
     Passed,
     Postponed,
-    Redirected,
     Refused,
     RouteResult,
 )
-from pillarbox.flow.route.route_rules import parse_hosts
 from pillarbox.flow.route.translation import translated
 from pillarbox.flow.route.visit import Visit, plain_reason
 from pillarbox.language.expand.errors import (
-    ExpandSyntaxError,
     ExpansionDeferred,
     ExpansionFailed,
     ForcedFailure,
@@ -56,9 +53,7 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.hosts import HostList
-from pillarbox.language.match.items import split
 from pillarbox.language.match.local_parts import LocalPartList
-from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.reply import Reason
 
 _VERIFYING = {
@@ -132,9 +127,7 @@ class Router(Driver, family="router"):
     dnssec_require_domains: DomainList | None = option(
         default=None, doc="Domains for which only validated answers count."
     )
-    dsn_lasthop: bool = option(
-        default=False, doc="What it accepts leaves the world of DSN: report that now.", inert="noted"
-    )
+    dsn_lasthop: bool = option(default=False, doc="What it accepts leaves the world of DSN: report that now.")
     errors_to: Template | None = option(default=None, doc="Who hears of failures, in place of the sender.")
     fail_verify: bool | None = option(
         default=None, doc="Accepting means that verification fails: short for the two below.", is_alias=True
@@ -247,7 +240,7 @@ class Router(Driver, family="router"):
         """Accept, with what the generic options say about the delivery; Exim's order of expansion."""
         if self.translate_ip_address is not None and hosts:
             hosts = await translated(hosts, self.translate_ip_address, visit)
-        changes = await self.inherited(visit)
+        changes = await inherited(self, visit)
         name = ""
         chosen = transport or self.transport
         if chosen is not None or not visit.is_verifying:
@@ -255,7 +248,7 @@ class Router(Driver, family="router"):
         if visit.is_verifying and (refusal := self._forced_failure(visit)) is not None:
             return refusal
         if name and self.fallback_hosts is not None and visit.services.transports[name]:
-            changes["fallback_hosts"] = await _fallback(visit, await visit.expand(self.fallback_hosts))
+            changes["fallback_hosts"] = await fallback_hosts(visit, await visit.expand(self.fallback_hosts))
         return Assigned(
             msgspec.structs.replace(visit.draft(), transport=name, hosts=hosts, unusable=unusable, **changes),
             await self.is_unseen(visit),
@@ -279,72 +272,6 @@ class Router(Driver, family="router"):
         if name not in visit.services.transports:
             raise ExpansionFailed(f'transport "{name}" not found in {self.name} router')
         return plain(name)
-
-    async def inherited(self, visit: Visit) -> dict[str, object]:
-        """What the generic options put into an Assignment: errors_to, headers, user, group, home. Empty when none is set."""
-        changes: dict[str, object] = {}
-        if self.errors_to is not None and (errors_to := await self._errors_address(visit)) is not None:
-            changes["errors_to"] = errors_to
-        candidate = visit.candidate
-        if self.headers_add is not None and (
-            text := await self._optional(visit, self.headers_add, "add_headers item ")
-        ):
-            changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
-        if self.headers_remove is not None and (
-            text := await self._optional(visit, self.headers_remove, "remove_headers item ")
-        ):
-            names = tuple(name for name, _ in split(text) if name)
-            changes["headers_remove"] = (*candidate.headers_remove, *names)
-        if self.user is not None or self.group is not None:
-            uid, gid = await self.ids(visit)
-            if uid is not None:
-                changes["user"] = str(uid)
-            if gid is not None:
-                changes["group"] = str(gid)
-        if self.transport_home_directory is not None:
-            changes["home"] = await visit.expand(self.transport_home_directory)
-        elif self.router_home_directory is not None and visit.local_user is not None:
-            changes["home"] = visit.local_user.home
-        if self.transport_current_directory is not None:
-            changes["current_directory"] = await visit.expand(self.transport_current_directory)
-        if self.initgroups:
-            changes["initgroups"] = True
-        if self.log_as_local:
-            changes["logs_as_local"] = True
-        if self.disable_logging:
-            changes["disables_logging"] = True
-        return changes
-
-    async def _errors_address(self, visit: Visit) -> str | None:
-        """`errors_to`; None when it is not to be used: forced to fail, or an address that does not verify."""
-        assert self.errors_to is not None
-        text = await self._optional(visit, self.errors_to, "")
-        if text is None or visit.is_verifying or not text.strip():
-            return None if text is None else text.strip()
-        address = text.strip()
-        if "@" not in address:
-            address = f"{address}@{visit.services.qualify_recipient}"
-        if address == visit.sender or visit.verify is None or await visit.verify(address):
-            return address
-        return None
-
-    async def ids(self, visit: Visit) -> tuple[int | None, int | None]:
-        """User and group of what the router does: its own, else those that check_local_user found. Raises UnknownLogin."""
-        uid = gid = None
-        if visit.local_user is not None:
-            uid, gid = visit.local_user.uid, visit.local_user.gid
-        if self.user is not None:
-            name = await visit.expand(self.user)
-            uid, own_gid = user_ids(name)
-            if uid is None:
-                raise UnknownLogin("user", name, self.user.source, self.name)
-            gid = own_gid if own_gid is not None else gid
-        if self.group is not None:
-            name = await visit.expand(self.group)
-            gid = group_id(name)
-            if gid is None:
-                raise UnknownLogin("group", name, self.group.source, self.name)
-        return uid, gid
 
     async def set_variables(self, visit: Visit) -> Declined | Refused | Postponed | None:
         """`set`, one after another, each seeing those before it. An answer when one cannot be set."""
@@ -378,16 +305,6 @@ class Router(Driver, family="router"):
             return Refused(plain_reason(f"{self.name} router forced verify failure"))
         return None
 
-    async def _optional(self, visit: Visit, template: Template, what: str) -> str | None:
-        """None when forced to fail. Raises ExpansionFailed, ExpansionDeferred, saying `what` it was."""
-        try:
-            return await visit.expand(template)
-        except ForcedFailure:
-            return None
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
-            raise kind(f'{self.name} router failed to expand {what}"{template.source}": {error}') from None
-
     def postpone(
         self, visit: Visit, text: str, *, peer: str = "", is_frozen: bool = False, error: str = "routing"
     ) -> Postponed:
@@ -405,94 +322,3 @@ class Router(Driver, family="router"):
         if self.pass_on_timeout:
             return Passed(self.pass_router)
         return msgspec.structs.replace(self.postpone(visit, text, error="dns"), detail=detail)
-
-    async def routed_to_self(self, visit: Visit, hostname: str, *, is_mx: bool = False) -> RouteResult | None:
-        """The first host is this machine: what `self` says; None for `send`. `is_mx`: an MX record said so."""
-        text = (
-            "lowest numbered MX record points to local host"
-            if is_mx
-            else "remote host address is the local host"
-        )
-        match self.self_action.what:
-            case "send":
-                return None
-            case "pass":
-                return Passed(self.pass_router, hostname, text)
-            case "fail":
-                return Refused(plain_reason(text))
-            case "defer":
-                return self.postpone(visit, text)
-            case "freeze":
-                is_delivery = visit.purpose == "deliver"
-                about = (
-                    visit.domain
-                    if is_delivery
-                    else f"{visit.domain} (while routing <{visit.candidate.address}>)"
-                )
-                visit.log.append(LogLine(f"{text}: {about}"))
-                return self.postpone(visit, text, is_frozen=True)
-            case "reroute":
-                return self._reroute(visit, hostname)
-
-    def _reroute(self, visit: Visit, hostname: str) -> Redirected:
-        local = quote_local_part(visit.candidate.original_local_part)
-        child = visit.candidate.child(f"{local}@{self.self_action.domain}", self.name)
-        child = msgspec.structs.replace(
-            child, address_data=visit.address_data, start_router=self.redirect_router
-        )
-        return Redirected((child,), new_domain=child.domain if self.self_action.rewrites else "")
-
-
-async def _fallback(visit: Visit, text: str) -> tuple[Host, ...]:
-    """Those of the hosts that can be found now. Raises ExpansionFailed for a malformed list."""
-    try:
-        items = [item for item in parse_hosts(text) if item != "+"]
-    except ValueError as error:
-        raise ExpansionFailed(f"fallback_hosts: {error}") from None
-    hosts: list[Host] = []
-    for item in items:
-        if is_ip_address(item.name):
-            hosts.append(Host(item.name, (item.name,), item.port))
-            continue
-        found = await addresses_of(item.name, visit.services)
-        if found.status == "found":
-            hosts.append(Host(item.name, found.addresses, item.port))
-    return tuple(hosts)
-
-
-class UnknownLogin(ExpansionFailed):
-    """`user` or `group` gave a name that this machine does not know: the address waits, and the log is told."""
-
-    def __init__(self, what: str, name: str, source: str, router: str) -> None:
-        super().__init__(
-            f'Failed to find {what} "{name}" from expanded string "{source}" for the {router} router'
-        )
-
-
-def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
-    """`r_name = value` items, divided by semicolons. Raises OptionError."""
-    divided = source if source.lstrip().startswith("<") else f"<;{source}"
-    found: list[tuple[str, Template]] = []
-    for text, _ in split(divided):
-        if not text:
-            continue
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or not name.startswith("r_"):
-            raise OptionError(f"{text!r} is not of the form r_name = value", "set")
-        try:
-            found.append((name, Template.parse(value.strip())))
-        except ExpandSyntaxError as error:
-            raise OptionError(f"{error} in {text!r}", "set") from None
-    return tuple(found)
-
-
-def split_headers(text: str) -> tuple[str, ...]:
-    """Whole header fields: a line that begins with white space belongs to the one before."""
-    fields: list[str] = []
-    for line in text.strip("\n").split("\n"):
-        if line[:1] in (" ", "\t") and fields:
-            fields[-1] += "\n" + line
-        elif line.strip():
-            fields.append(line)
-    return tuple(fields)

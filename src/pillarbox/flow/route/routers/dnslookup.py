@@ -19,6 +19,7 @@ from pillarbox.flow.route.hosts import (
     drop_ignored,
     is_this_machine,
 )
+from pillarbox.flow.route.own_host import routed_to_self
 from pillarbox.flow.route.result import Declined, Host, LogLine, Redirected, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
@@ -146,7 +147,7 @@ class DnsLookup(Router, driver="dnslookup"):
             case "self":
                 if self.check_secondary_mx:
                     return Declined("this host is no secondary exchanger of the domain")
-                result = await self.routed_to_self(visit, found.self_name, is_mx=True)
+                result = await routed_to_self(self, visit, found.self_name, is_mx=True)
                 return result if result is not None else await self.assign(visit, found.hosts)
             case "null":
                 return Declined(message=_NO_SERVICE)
@@ -191,7 +192,7 @@ class DnsLookup(Router, driver="dnslookup"):
             case "found":
                 name = found.name or domain
                 if is_this_machine(name, found, visit):
-                    result = await self.routed_to_self(visit, domain)
+                    result = await routed_to_self(self, visit, domain)
                     if result is not None:
                         return result
                 return await self.assign(visit, (Host(name, found.addresses, is_secure=found.is_secure),))

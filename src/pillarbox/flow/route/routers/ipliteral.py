@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from pillarbox.flow.route.hosts import is_local_address
+from pillarbox.flow.route.own_host import routed_to_self
 from pillarbox.flow.route.result import Declined, Host, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
@@ -24,7 +25,7 @@ class IpLiteral(Router, driver="ipliteral"):
         if ignore is not None and await ignore.matches(HostSubject(address), visit.scope):
             return Declined(message="IP literal host explicitly ignored")
         if is_local_address(address, visit.services):
-            result = await self.routed_to_self(visit, visit.domain)
+            result = await routed_to_self(self, visit, visit.domain)
             if result is not None:
                 return result
         return await self.assign(visit, (Host(visit.domain, (address,)),))

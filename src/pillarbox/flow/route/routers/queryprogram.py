@@ -19,6 +19,7 @@ from pillarbox.config.logins import main_group_of
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.host_lists import HostFinder
 from pillarbox.flow.route.hosts import DNS_ONLY, DNS_THEN_FILE
+from pillarbox.flow.route.inheritance import inherited
 from pillarbox.flow.route.logins import group_id, user_ids
 from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, parse_redirection
 from pillarbox.flow.route.result import (
@@ -166,7 +167,7 @@ class QueryProgram(Router, driver="queryprogram"):
 
     async def _redirect(self, text: str, visit: Visit) -> RouteResult:
         children: list[Candidate | Assignment] = []
-        changes = await self.inherited(visit)
+        changes = await inherited(self, visit)
         errors_to = changes.get("errors_to")
         for item in parse_redirection(text):
             match item:

@@ -13,6 +13,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedBool, Groups, Octal, Users
 from pillarbox.flow.route.forwarding import redirect_by_list
 from pillarbox.flow.route.generating import Stop
+from pillarbox.flow.route.inheritance import ids_of
 from pillarbox.flow.route.logins import group_id, user_ids
 from pillarbox.flow.route.redirection_file import Checks, Unreadable, read_redirection
 from pillarbox.flow.route.result import RouteResult
@@ -176,7 +177,7 @@ class Redirect(Router, driver="redirect"):
 
     async def actor(self, visit: Visit) -> Actor | None:
         """As whom files are read: the router's user, else the local one. None: as ourselves."""
-        uid, gid = await self.ids(visit)
+        uid, gid = await ids_of(self, visit)
         return None if uid is None else Actor(uid, gid if gid is not None else uid)
 
     def _checks(self, visit: Visit) -> Checks:

@@ -1,0 +1,105 @@
+"""What the generic options of a router put into a delivery, or into the addresses that it makes of another (Exim chapter 15)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pillarbox.flow.route.logins import UnknownLogin, group_id, user_ids
+from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.items import split
+
+if TYPE_CHECKING:
+    from pillarbox.flow.route.router import Router
+
+
+async def inherited(router: Router, visit: Visit) -> dict[str, object]:
+    """What the generic options put into an Assignment: errors_to, headers, user, group, home. Empty when none is set."""
+    changes: dict[str, object] = {}
+    if router.errors_to is not None and (errors_to := await _errors_address(router, visit)) is not None:
+        changes["errors_to"] = errors_to
+    candidate = visit.candidate
+    if router.headers_add is not None and (
+        text := await _optional(router, visit, router.headers_add, "add_headers item ")
+    ):
+        changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
+    if router.headers_remove is not None and (
+        text := await _optional(router, visit, router.headers_remove, "remove_headers item ")
+    ):
+        names = tuple(name for name, _ in split(text) if name)
+        changes["headers_remove"] = (*candidate.headers_remove, *names)
+    if router.user is not None or router.group is not None:
+        uid, gid = await ids_of(router, visit)
+        if uid is not None:
+            changes["user"] = str(uid)
+        if gid is not None:
+            changes["group"] = str(gid)
+    if router.transport_home_directory is not None:
+        changes["home"] = await visit.expand(router.transport_home_directory)
+    elif router.router_home_directory is not None and visit.local_user is not None:
+        changes["home"] = visit.local_user.home
+    if router.transport_current_directory is not None:
+        changes["current_directory"] = await visit.expand(router.transport_current_directory)
+    if router.initgroups:
+        changes["initgroups"] = True
+    if router.log_as_local:
+        changes["logs_as_local"] = True
+    if router.disable_logging:
+        changes["disables_logging"] = True
+    return changes
+
+
+async def _errors_address(router: Router, visit: Visit) -> str | None:
+    """`errors_to`; None when it is not to be used: forced to fail, or an address that does not verify."""
+    assert router.errors_to is not None
+    text = await _optional(router, visit, router.errors_to, "")
+    if text is None or visit.is_verifying or not text.strip():
+        return None if text is None else text.strip()
+    address = text.strip()
+    if "@" not in address:
+        address = f"{address}@{visit.services.qualify_recipient}"
+    if address == visit.sender or visit.verify is None or await visit.verify(address):
+        return address
+    return None
+
+
+async def ids_of(router: Router, visit: Visit) -> tuple[int | None, int | None]:
+    """User and group of what the router does: its own, else those that check_local_user found. Raises UnknownLogin."""
+    uid = gid = None
+    if visit.local_user is not None:
+        uid, gid = visit.local_user.uid, visit.local_user.gid
+    if router.user is not None:
+        name = await visit.expand(router.user)
+        uid, own_gid = user_ids(name)
+        if uid is None:
+            raise UnknownLogin("user", name, router.user.source, router.name)
+        gid = own_gid if own_gid is not None else gid
+    if router.group is not None:
+        name = await visit.expand(router.group)
+        gid = group_id(name)
+        if gid is None:
+            raise UnknownLogin("group", name, router.group.source, router.name)
+    return uid, gid
+
+
+async def _optional(router: Router, visit: Visit, template: Template, what: str) -> str | None:
+    """None when forced to fail. Raises ExpansionFailed, ExpansionDeferred, saying `what` it was."""
+    try:
+        return await visit.expand(template)
+    except ForcedFailure:
+        return None
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
+        raise kind(f'{router.name} router failed to expand {what}"{template.source}": {error}') from None
+
+
+def split_headers(text: str) -> tuple[str, ...]:
+    """Whole header fields: a line that begins with white space belongs to the one before."""
+    fields: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        if line[:1] in (" ", "\t") and fields:
+            fields[-1] += "\n" + line
+        elif line.strip():
+            fields.append(line)
+    return tuple(fields)
