@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*(?:\n|\Z))")
-_END_OF_HEADERS = re.compile(rb"\n(?![!-9;-~]+[ \t]*:|[ \t])")
+_FIELD = re.compile(rb"^([!-9;-~]*)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*(?:\n|\Z))", re.MULTILINE)
+"""The name may be missing: such lines do not end the headers (Exim too)."""
+_END_OF_HEADERS = re.compile(rb"\n(?![!-9;-~]*[ \t]*:|[ \t])")
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pillarbox.language.addresses import AddressError, Working, address_items, working_address
+from pillarbox.language.rewrite.folding import FoldedLine, octets
 from pillarbox.mail.header import parse_headers
 
 ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
-"""Also with `Resent-` in front."""
+"""Also with `Resent-` in front, but for Reply-To:, where that is no field of RFC 5322 and Exim leaves it alone."""
 
 
 class Replacement(NamedTuple):
@@ -22,18 +23,25 @@ class Replacement(NamedTuple):
 Change = Callable[[str, Working], "Replacement | None"]
 """(kind of field in lower case without `resent-`, address) → replacement, None: leave it."""
 
+Complain = Callable[[str], None]
 
-def change_fields(block: bytes, change: Change) -> bytes:
-    """The header block with every address that `change` replaces; the same object when nothing changes."""
+
+def change_fields(block: bytes, change: Change, complain: Complain | None = None) -> bytes:
+    """The header block with every address that `change` replaces; the same object when nothing changes. `complain` is told of malformed ones."""
     pieces: list[bytes] = []
     has_changed = False
     for field in parse_headers(block):
-        kind = field.name.lower().removeprefix("resent-")
-        raw = field.raw
-        if kind in ADDRESS_FIELDS:
+        full_name, raw = field.name.lower(), field.raw
+        kind = full_name.removeprefix("resent-")
+        if kind in ADDRESS_FIELDS and full_name != "resent-reply-to":
             name, colon, value = raw.partition(b":")
             text = value.decode("utf-8", "surrogateescape")
-            changed = change_addresses(text, lambda found, kind=kind: change(kind, found))  # type: ignore[misc]
+            changed = change_addresses(
+                text,
+                lambda found, kind=kind: change(kind, found),  # type: ignore[misc]
+                complain,
+                width=len(name) + 1,
+            )
             if changed is not text:
                 has_changed = True
                 raw = name + colon + changed.encode("utf-8", "surrogateescape")
@@ -41,14 +49,22 @@ def change_fields(block: bytes, change: Change) -> bytes:
     return b"".join(pieces) if has_changed else block
 
 
-def change_addresses(text: str, change: Callable[[Working], Replacement | None]) -> str:
-    """One field's value; addresses that are malformed stay."""
-    pieces: list[str] = []
+def change_addresses(
+    text: str,
+    change: Callable[[Working], Replacement | None],
+    complain: Complain | None = None,
+    *,
+    width: int = 0,
+) -> str:
+    """One field's value; addresses that are malformed stay. `width`: octets in front of it."""
+    line = FoldedLine(width)
     done = 0
     for item in address_items(text):
         try:
             found = working_address(item.text)
-        except AddressError:
+        except AddressError as error:
+            if complain is not None and item.text.strip():
+                complain(f"qualify/rewrite: {error}")
             continue
         replacement = change(found)
         if replacement is None:
@@ -57,9 +73,13 @@ def change_addresses(text: str, change: Callable[[Working], Replacement | None])
         if replacement.is_whole:
             begin = item.start + len(item.text) - len(item.text.lstrip())
             end = item.start + len(item.text.rstrip())
-        pieces += [text[done:begin], replacement.text]
+        line.add(text[done:begin] + replacement.text)
         done = end
-    return "".join([*pieces, text[done:]]) if pieces else text
+        if octets(replacement.text) > octets(text[begin:end]):
+            behind = item.start + len(item.text)
+            line.add(text[end:behind])
+            done = line.add_fold(text, behind)
+    return f"{line}{text[done:]}" if done else text
 
 
 def qualify_fields(block: bytes, sender_domain: str, recipient_domain: str) -> bytes:

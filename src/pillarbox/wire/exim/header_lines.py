@@ -6,6 +6,7 @@ Cutting and joining lose nothing, whatever the block holds: the lengths rule, no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _LINE = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*|[^\n]+\Z")
 _PREFIX = re.compile(rb"(\d{3,9})([A-Za-z* ]) ")
@@ -13,19 +14,20 @@ _LETTERS = {
     b"bcc": b"B",
     b"cc": b"C",
     b"from": b"F",
-    b"message-id": b"I",
     b"received": b"P",
     b"reply-to": b"R",
     b"sender": b"S",
     b"to": b"T",
 }
-_LONGEST_NAME = 10
+_LETTERS |= {b"resent-" + name: _LETTERS[name] for name in (b"bcc", b"cc", b"from", b"sender", b"to")}
+_LONGEST_NAME = 17
+_RESENT = re.compile(rb"^resent-", re.IGNORECASE | re.MULTILINE)
 _DELETED = b"*"
 
 
 def encode_headers(block: bytes) -> bytes:
     """The counted form of a header block in LF form."""
-    return b"".join(b"%03d%b %b" % (len(line), _letter(line), line) for line in _LINE.findall(block))
+    return b"".join(b"%03d%b %b" % (len(line), letter, line) for letter, line in _lettered(block))
 
 
 def decode_headers(counted: bytes) -> bytes:
@@ -47,10 +49,20 @@ def decode_headers(counted: bytes) -> bytes:
 
 def shown_headers(block: bytes) -> str:
     """As rejectlog shows them: `F From: …`; lines that go on keep their white space."""
-    lines = (_letter(line) + b" " + line for line in _LINE.findall(block))
+    lines = (letter + b" " + line for letter, line in _lettered(block))
     return b"".join(lines).decode("utf-8", "surrogateescape").rstrip("\n")
 
 
-def _letter(line: bytes) -> bytes:
-    colon = line.find(b":", 0, _LONGEST_NAME + 3)
-    return _LETTERS.get(line[:colon].rstrip(b" \t").lower(), b" ") if colon > 0 else b" "
+def _lettered(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each field with its letter. Only the first Message-ID: has one; that of the resending, where there are Resent- fields."""
+    lines: list[bytes] = _LINE.findall(block)
+    is_resent = _RESENT.search(block) is not None
+    id_name = b"resent-message-id" if is_resent else b"message-id"
+    for line in lines:
+        colon = line.find(b":", 0, _LONGEST_NAME + 3)
+        name = line[:colon].rstrip(b" \t").lower() if colon > 0 else b""
+        if name == id_name:
+            id_name = b":"
+            yield b"I", line
+        else:
+            yield _LETTERS.get(name, b" "), line

@@ -23,6 +23,9 @@ _MESSAGE_ID = re.compile(
     rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
     re.IGNORECASE | re.MULTILINE,
 )
+_RESENT_ID = re.compile(
+    rb'^resent-message-id[ \t]*:[ \t]*(?:\n[ \t]+)?<([^<>\s"]{1,512})>', re.IGNORECASE | re.MULTILINE
+)
 NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"})
 """Errors whose text is the operating system's, or our own configuration's."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
@@ -135,7 +138,8 @@ def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arriv
     parts: list[str] = []
     if style.shows("receive_time") and arrival.elapsed >= 0:
         parts.append(f"RT={show_elapsed(arrival.elapsed, style)}")
-    found = _MESSAGE_ID.search(message.headers) if style.shows("msg_id") else None
+    pattern = _RESENT_ID if b"esent-" in message.headers else _MESSAGE_ID
+    found = pattern.search(message.headers) if style.shows("msg_id") else None
     name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
     if name.startswith((f"E{envelope.id}@", f"E{envelope.id}.")):  # that one is ours
         if style.shows("msg_id_created"):

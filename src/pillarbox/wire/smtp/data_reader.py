@@ -21,7 +21,7 @@ CHUNK_SIZE = 65536
 _MAX_PARTIAL = 4096
 _NO_LIMIT = 1 << 62
 
-_END_OF_HEADERS = re.compile(rb"^(?![!-9;-~]+[ \t]*:|[ \t])", re.MULTILINE)
+_END_OF_HEADERS = re.compile(rb"^(?![!-9;-~]*[ \t]*:|[ \t])", re.MULTILINE)
 
 DATA_REFUSALS: dict[Problem, Reply] = {
     Problem.TOO_BIG: TOO_BIG,

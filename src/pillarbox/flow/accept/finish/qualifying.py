@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pillarbox.language.addresses import Working
 from pillarbox.language.rewrite.fields import Replacement, change_fields
 
 _OF_SENDERS = frozenset(("from", "sender", "reply-to"))
 
 
-def qualify_headers(headers: bytes, sender_domain: str, recipient_domain: str) -> bytes:
+def qualify_headers(
+    headers: bytes,
+    sender_domain: str,
+    recipient_domain: str,
+    complain: Callable[[str], None] | None = None,
+) -> bytes:
     """`sender_domain` (`qualify_domain`) in From:, Sender: and Reply-To:, `recipient_domain` (`qualify_recipient`) in To:, Cc: and Bcc:;
-    an empty one: those are left alone."""
+    an empty one: those are left alone. `complain` gets lines for the log about addresses that are none."""
 
     def complete(field: str, found: Working) -> Replacement | None:
         if found.domain_at or not found.address:
@@ -18,4 +25,4 @@ def qualify_headers(headers: bytes, sender_domain: str, recipient_domain: str) -
         domain = sender_domain if field in _OF_SENDERS else recipient_domain
         return Replacement(f"{found.address}@{domain}") if domain else None
 
-    return change_fields(headers, complete)
+    return change_fields(headers, complete, complain)

@@ -16,6 +16,8 @@ DELIVERY_FIELDS = frozenset({"return-path", "delivery-date", "envelope-to"})
 _HAS_DELIVERY_FIELDS = re.compile(
     rb"^(?:return-path|delivery-date|envelope-to)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
+_BLANK_ENDS = re.compile(rb"(?:\n[ \t]+)+\n(?![ \t])")
+"""Lines of nothing but blanks that a field ends with."""
 _NOT_IN_TEXT = re.compile(r"[\x00-\x20()<>@,;:\\\".\[\]\x7f]")
 _NOT_IN_DOMAIN = re.compile(r"[^A-Za-z0-9.-]")
 
@@ -28,7 +30,11 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
     id_domain: Template | None = None
 
     def clean(self, block: bytes) -> bytes:
-        """Without what a final delivery would have put there."""
+        """Without what a final delivery would have put there, lines that say nothing, and binary zeros."""
+        if b"\0" in block:
+            block = block.replace(b"\0", b"?")
+        if _BLANK_ENDS.search(block) is not None:
+            block = _BLANK_ENDS.sub(b"\n", block)
         return remove_delivery_fields(block, self.removed)
 
     async def message_id(self, own_id: str, hostname: str, scope: Scope, journal: Journal) -> str:

@@ -5,6 +5,7 @@ Also used for messages that come from local programs.
 
 from __future__ import annotations
 
+import re
 from email.utils import parseaddr
 
 import msgspec
@@ -13,6 +14,8 @@ from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.display_name import show_sender
+
+_RESENT = re.compile(rb"^resent-", re.IGNORECASE | re.MULTILINE)
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -89,6 +92,16 @@ def fix_local(
     if rules.checks_from and not _is_own(_from_address(block), caller.login, qualify_domain, rules):
         block += f"Sender: {show_sender(full_name, own_address)}\n".encode()
     return block
+
+
+def complete_own_from(block: bytes, login: str, full_name: str, domain: str) -> bytes:
+    """A From: that holds the login name and nothing else (Resent-From:, where there are Resent- fields) becomes name and address, at the end."""
+    prefix = b"Resent-" if _RESENT.search(block) is not None else b""
+    pattern = re.compile(rb"(?mi)^%bFrom[ \t]*:[ \t]*%b\n" % (prefix, re.escape(login.encode())))
+    kept, count = pattern.subn(b"", block)
+    address = f"{login}@{domain}"
+    shown = show_sender(full_name, address) if full_name else f" <{address}>"
+    return kept + count * (prefix + f"From: {shown}\n".encode("utf-8", "surrogateescape")) if count else block
 
 
 def _is_own(address: str, login: str, qualify_domain: str, rules: LocalSenders) -> bool:

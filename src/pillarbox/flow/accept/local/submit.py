@@ -7,6 +7,7 @@ anybody may send with the null one.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal, assert_never
 
 import msgspec
@@ -15,7 +16,7 @@ from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
-from pillarbox.flow.accept.finish.submission import fix_local
+from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.rejection import rejected_message
@@ -31,9 +32,9 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.regex import search
 from pillarbox.mail import header
-from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.progress import Settled
 from pillarbox.mail.taint import plain
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_received
@@ -89,6 +90,7 @@ async def submit(
     message = Message.parse(data)
     _check_size(data, wish, caller, message, policy, services)
     bad: tuple[tuple[str, str], ...] = ()
+    left_out: frozenset[str] = frozenset()
     if not wish.extract_recipients:
         recipients = _arguments(wish, message, policy.qualify_recipient)
     own_address = f"{caller.login}@{policy.qualify_domain}"
@@ -98,9 +100,15 @@ async def submit(
     facts.sender = await _sender(wish, caller, policy, own_address, scope)
     facts.auth_sender = _auth_sender(wish, caller, own_address)
     own_id = await policy.repairs.message_id(message_id, policy.primary_hostname, scope, services.journal)
-    headers = _repaired(wish, message.headers, caller, policy, facts, own_id)
+
+    def complain(text: str) -> None:
+        services.journal.main(f"{message_id} {text}")
+
+    headers = _repaired(wish, message.headers, caller, policy, facts, own_id, complain)
     if wish.extract_recipients:
-        recipients, bad = _extracted(wish, Message(headers, message.body), message, facts, policy, services)
+        recipients, bad, left_out = _extracted(
+            wish, Message(headers, message.body), message, facts, policy, services
+        )
         headers = header.remove(headers, BLIND_HEADERS)
     facts.message = Message(headers, message.body)
     if policy.rewriting is not None:
@@ -110,7 +118,7 @@ async def submit(
             facts.sender,
             recipients,
             headers,
-            lambda line: services.journal.main(f"{message_id} {line}"),
+            complain,
         )
         facts.sender, headers = rewritten.sender, rewritten.headers
         recipients = tuple(rewritten.recipients)
@@ -133,6 +141,8 @@ async def submit(
         _log_discarded(wish, envelope, message, state, services)
         return message_id
     queued = await services.spool.accept(envelope, message)
+    if left_out:
+        services.spool.record(queued.id, [Settled(each, facts.received_at) for each in left_out])
     services.journal.main(line_received(envelope, message, style=services.log_style))
     start = start_of(state.controls, policy, is_queue_only=wish.queue_only)
     if wish.queue_smtp and start is AT_ONCE:
@@ -224,14 +234,22 @@ async def _checked_by_acl(
 
 
 def _repaired(
-    wish: Submit, headers: bytes, caller: Caller, policy: AcceptPolicy, facts: MessageFacts, own_id: str
+    wish: Submit,
+    headers: bytes,
+    caller: Caller,
+    policy: AcceptPolicy,
+    facts: MessageFacts,
+    own_id: str,
+    complain: Callable[[str], None],
 ) -> bytes:
+    """`complain` gets what is wrong with addresses in them."""
     headers = policy.repairs.clean(headers)
+    full_name = wish.full_name or (caller.full_name if wish.sender is None else "")
     is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
     if not is_left_alone:
-        headers = _with_full_name(headers, caller, wish.full_name, policy.qualify_domain)
+        headers = complete_own_from(headers, caller.login, full_name, policy.qualify_domain)
     if not wish.keeps_unqualified:
-        headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
+        headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient, complain)
     if is_left_alone:
         return headers
     return fix_local(
@@ -242,18 +260,8 @@ def _repaired(
         qualify_domain=policy.qualify_domain,
         message_id=own_id,
         now=facts.received_at,
-        full_name=wish.full_name or (caller.full_name if wish.sender is None else ""),
+        full_name=full_name,
     )
-
-
-def _with_full_name(headers: bytes, caller: Caller, full_name: str, domain: str) -> bytes:
-    """A From: of the login name alone becomes the caller's name and address."""
-    value = header.first(headers, "From")
-    if value is None or value.strip().decode("utf-8", "replace").lower() != caller.login.lower():
-        return headers
-    shown = show_sender(full_name or caller.full_name, f"{caller.login}@{domain}")
-    line = rf"(?mi)^From:[ \t]*{re.escape(caller.login)}[ \t]*$".encode()
-    return re.sub(line, lambda _: f"From: {shown}".encode("utf-8", "surrogateescape"), headers, count=1)
 
 
 async def _without_separator(
@@ -315,38 +323,35 @@ def _extracted(
     facts: MessageFacts,
     policy: AcceptPolicy,
     services: AcceptServices,
-) -> tuple[tuple[Recipient, ...], tuple[tuple[str, str], ...]]:
-    """`-t`: those of the headers, without those named by the caller, and the bad ones with what is wrong with them: they do no harm while
-    there are good ones and their sender hears of them by mail."""
+) -> tuple[tuple[Recipient, ...], tuple[tuple[str, str], ...], frozenset[str]]:
+    """`-t`: those of the headers, without those named by the caller; the bad ones with what is wrong with them: they do no harm while
+    there are good ones and their sender hears of them by mail; and those that the caller named, who must not get it by an alias either."""
     domain = "" if wish.keeps_unqualified else policy.qualify_recipient
     named = _arguments(wish, original, domain) if wish.recipients else ()
     leaves_out = policy.local_senders.arguments_are_left_out
-    left_out = {each.address.lower() for each in named} if leaves_out else set()
-    good = {} if leaves_out else {each.address: each for each in named}
+    left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
+    good = [] if leaves_out else list(named)
     bad: list[tuple[str, str]] = []
-    is_left_out = False
-    for text in _listed(original.headers):
+    for text, rest in _listed(original.headers):
         try:
             found = _recipient(text, domain)
         except AddressError as error:
-            bad.append((text, str(error)))
+            bad.append((rest, str(error)))
             continue
-        if found.address.lower() in left_out:
-            is_left_out = True
-        else:
-            good.setdefault(found.address, found)
+        if found.address not in left_out:
+            good.append(found)
     if bad:
-        services.journal.main(f"{facts.id} bad addresses found in headers")
+        services.journal.panic(f"{facts.id} bad addresses found in headers")
         if not good or wish.errors in ("p", "q"):
             raise _bad_headers(tuple(bad), facts, repaired)
-    elif not good and not is_left_out:
-        services.journal.main(f"{facts.id} no recipients found in headers")
+    elif not good:
+        services.journal.panic(f"{facts.id} no recipients found in headers")
         refused = Refused(
             "exim: no recipients in message", kind="none", message=repaired, message_id=facts.id
         )
         refused.log = f"{facts.id} no recipients found in headers"
         raise refused
-    return tuple(good.values()), tuple(bad)
+    return tuple(good), tuple(bad), left_out
 
 
 def _bad_headers(
@@ -366,13 +371,18 @@ def _bad_headers(
     return refused
 
 
-def _listed(headers: bytes) -> list[str]:
-    """What stands in the header lines of recipients, each once for every place."""
+def _listed(headers: bytes) -> list[tuple[str, str]]:
+    """What stands in the header lines of recipients: each address, and all from there to the end of its line, which complaints show."""
     names = {field.name.lower() for field in header.parse_headers(headers)}
     is_resent = any(name.startswith("resent-") for name in names)
     chosen = RESENT_HEADERS if is_resent else RECIPIENT_HEADERS
     values = [v.decode("utf-8", "surrogateescape") for name in chosen for v in header.iterate(headers, name)]
-    return [item.text.strip() for value in values for item in address_items(value) if item.text.strip()]
+    return [
+        (item.text.strip(), value[item.start :].strip())
+        for value in values
+        for item in address_items(value)
+        if item.text.strip()
+    ]
 
 
 def origin_of(wish: Submit, caller: Caller) -> Origin:
