@@ -17,7 +17,7 @@ from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.host_names import HostNames
 from pillarbox.app.listening import own_addresses
-from pillarbox.app.noticing import holding, notice_choice, told_of_freezing
+from pillarbox.app.noticing import holding, last_hops, notice_choice, told_of_freezing
 from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import runner_limits, wait_rules
 from pillarbox.app.reception import (
@@ -225,6 +225,7 @@ class Mta:
             holding=holding(config, self.expansion),
         )
         self.lane = FastLane(
+            last_hops=last_hops(config),
             spool=world.spool,
             delivery=delivery,
             settler=settler,
@@ -276,6 +277,8 @@ class Mta:
             user=self.login,
         )
 
+            last_hops=last_hops(self.config),
+            auth_sender=bounces.bounce_sender_authentication or "",
     def _build_acceptance(self) -> None:
         world, config = self.world, self.config
         identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
@@ -337,10 +340,10 @@ class Mta:
         )
         self.expansion.facts[Acls] = ExpansionCalls(checks)
         self.accept_services = AcceptServices(
-            clock=world.clock,
-            spool=world.spool,
         self.expansion.facts[NameFinder] = host_names
         self.expansion.facts[HostTable] = world.hosts
+            clock=world.clock,
+            spool=world.spool,
             journal=world.journal,
             logins=world.logins,
             checks=checks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.holding import Holding, Lists
-from pillarbox.flow.queue.wording import Choice, parse_copies
+from pillarbox.flow.queue.wording import USUAL_CHARSET, Choice, parse_copies
 from pillarbox.flow.settings import Bounces, Identity, Queueing
 from pillarbox.language.expand.scope import Services
 
@@ -18,6 +18,8 @@ def notice_choice(config: Config) -> Choice:
         warning_file=bounces.warn_message_file,
         condition=config.main(Queueing).delay_warning_condition,
         copies=parse_copies(copies.source, config.named) if copies is not None else (),
+        charset=None if bounces.bounce_charset.node.constant == USUAL_CHARSET else bounces.bounce_charset,
+        recipient_domain=config.main(Identity).recipient_domain,
     )
 
 
@@ -26,6 +28,11 @@ def told_of_freezing(config: Config) -> tuple[str, ...]:
     domain = config.main(Identity).recipient_domain
     words = (config.main(Queueing).freeze_tell or "").replace(",", " ").split()
     return tuple(word if "@" in word else f"{word}@{domain}" for word in words)
+
+
+def last_hops(config: Config) -> frozenset[str]:
+    """Names of routers behind which nobody reports what became of a message."""
+    return frozenset(router.name for router in config.routers if router.dsn_lasthop)
 
 
 def holding(config: Config, services: Services) -> Holding | None:

@@ -163,7 +163,7 @@ begin retry
 RETRY
 """
 RETRY = "* * F,2h,15m; G,16h,1h,1.5; F,4d,6h"
-LISTS = "pair: fred@example.com, later@defer.example\nmixed: fred@example.com, no@fail.example, later@defer.example\n"
+LISTS = "pair: fred@example.com, later@defer.example\nboth: fred@example.com, joe@example.com\nmixed: fred@example.com, no@fail.example, later@defer.example\n"
 LETTER = (
     "From: fred@example.com\nTo: someone@else.example\nSubject: hello\nMessage-ID: <m@x.example>\n"
     "Date: Sat, 1 Jan 2022 00:00:00 +0000\n\nbody\n"

@@ -10,12 +10,10 @@ Internationalised messages get `message/global…` parts (RFC 6533).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.headers import return_path
@@ -23,10 +21,10 @@ from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.mail.reply import Reply
 
-Action = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
+Action = Literal["failed", "delayed", "delivered"]
 
 
 class Style(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +49,10 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "local"
     user: str = ""
     """Login name that we run as: `U=` on the notice's log line."""
+    last_hops: frozenset[str] = frozenset()
+    """Names of routers with `dsn_lasthop`."""
+    auth_sender: str = ""
+    """`bounce_sender_authentication`: who vouches for notices."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class Report(msgspec.Struct, frozen=True):
     outcome: Outcome
     action: Action
     recipient: Recipient
+    diagnosis: str = ""
+    """`Diagnostic-Code:` in place of the host's reply."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     may_return_body: bool = True
     copies: tuple[str, ...] = ()
     """Who else gets it (`errors_copy`)."""
+    charset: str = "us-ascii"
+    """Of the text for people."""
+    is_success: bool = False
+    """It answers nothing (`Auto-Submitted: auto-generated`)."""
 
 
 class Texts(msgspec.Struct, frozen=True):
@@ -141,7 +149,7 @@ def compose(
     boundary = f"{int(now)}-eximdsn-{message_id}"
     status_kind, copy_kind, copy = _returned(notice, style, parent, original)
     human = notice.human.encode("utf-8", "surrogateescape")
-    charset = "us-ascii" if human.isascii() else "utf-8"
+    charset = notice.charset if human.isascii() or notice.charset.lower() != "us-ascii" else "utf-8"
     machine = _delivery_status(notice, style, parent).encode("utf-8", "surrogateescape")
     parts = (
         (f"text/plain; charset={charset}", human),
@@ -156,6 +164,7 @@ def compose(
         recipients=tuple(Recipient(address) for address in dict.fromkeys((notice.to, *notice.copies))),
         origin=Origin(protocol=style.protocol, ident=style.user),
         received_at=now,
+        auth_sender=style.auth_sender,
         body_type="" if body.isascii() else "8BITMIME",
         smtputf8=not headers.isascii() or not notice.to.isascii(),
     )
@@ -185,6 +194,7 @@ def compose_letter(
         recipients=(Recipient(letter.to),),
         origin=Origin(protocol=style.protocol, ident=style.user),
         received_at=now,
+        auth_sender=style.auth_sender,
         body_type="" if body.isascii() else "8BITMIME",
     )
     headers = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
@@ -212,12 +222,20 @@ def _headers(
         lines.append("X-Failed-Recipients: " + ",\n  ".join(notice.failed))
     if style.reply_to:
         lines.append(f"Reply-To: {style.reply_to}")
-    lines += ["Auto-Submitted: auto-replied", f"From: {style.sender_line}", f"To: {notice.to}"]
+    if notice.is_success:
+        lines += [
+            f"From: {style.sender_line}",
+            "Auto-Submitted: auto-generated",
+            f"To: {notice.to}",
+            notice.head,
+        ]
+    else:
+        lines += ["Auto-Submitted: auto-replied", f"From: {style.sender_line}", f"To: {notice.to}"]
     lines += _references(original)
     lines += [
         f"Content-Type: multipart/report; report-type=delivery-status; boundary={boundary}",
         "MIME-Version: 1.0",
-        notice.head,
+        *(() if notice.is_success else (notice.head,)),
         f"Message-Id: <E{message_id}@{style.hostname}>",
         f"Date: {format_date(now)}",
     ]
@@ -261,13 +279,18 @@ def _lines(original: Message) -> list[bytes]:
 
 def _paragraph(outcome: Outcome) -> str:
     """One failed address and its reason, as Exim lays it out."""
-    lines = [f"  {named(outcome, '    ')}\n"]
-    if outcome.reply is not None and outcome.host is not None:
-        lines.append(f"    host {outcome.host.name} [{outcome.host.address}]\n")
+    lines = [f"  {named(outcome, '    ')}\n", *whose_words(outcome)]
     if isinstance(outcome, (Failed, Deferred)) and not outcome.is_hidden:
         reason = public_reason(outcome)
         lines += [f"    {broken(reason)}\n"] if reason else []
     return "".join(lines)
+
+
+def whose_words(outcome: Outcome) -> list[str]:
+    """A line for the host whose reply follows."""
+    if outcome.reply is None or outcome.host is None:
+        return []
+    return [f"    host {outcome.host.name} [{outcome.host.address}]\n"]
 
 
 def named(outcome: Outcome, indent: str) -> str:
@@ -314,11 +337,10 @@ def public_reason(outcome: Failed | Deferred) -> str:
 
 def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:
     """RFC 3464 §2.1: fields of the message, then a block of fields for each recipient."""
-    blocks = [f"Reporting-MTA: dns; {style.hostname}\n"]
+    fields = f"Reporting-MTA: dns; {style.hostname}\n"
     if parent.envid:
-        blocks[0] = f"Original-Envelope-ID: {_one_line(parent.envid)}\n" + blocks[0]
-    fields = "".join(blocks) + "\n"
-    return fields + "\n".join(_recipient_block(report) for report in _machine_order(notice.reports))
+        fields += f"Original-Envelope-ID: {_one_line(parent.envid)}\n"
+    return fields + "\n" + "\n".join(_recipient_block(report) for report in _machine_order(notice.reports))
 
 
 def _machine_order(reports: Sequence[Report]) -> list[Report]:
@@ -334,14 +356,15 @@ def _recipient_block(report: Report) -> str:
     outcome = report.outcome
     address = outcome.recipient
     kind = "rfc822" if address.isascii() else "utf-8"
-    lines = [f"Action: {report.action}"]
+    lines = []
     if report.recipient.orcpt:
         lines.append(f"Original-Recipient: {_one_line(report.recipient.orcpt)}")
+    lines.append(f"Action: {report.action}")
     lines += [f"Final-Recipient: {kind};{address}", f"Status: {status_code(report)}"]
     if outcome.host is not None and outcome.reply is not None:
         lines.append(f"Remote-MTA: dns; {outcome.host.name}")
-    if outcome.reply is not None:
-        lines.append(f"Diagnostic-Code: smtp; {outcome.reply}")
+    if report.diagnosis or outcome.reply is not None:
+        lines.append(f"Diagnostic-Code: {report.diagnosis or f'smtp; {outcome.reply}'}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -365,42 +388,3 @@ def wants_failure_notice(recipient: Recipient) -> bool:
 
 def wants_delay_notice(recipient: Recipient) -> bool:
     return not recipient.notify or "DELAY" in recipient.notify
-
-
-def success_reports(outcomes: Iterable[Outcome], recipients: dict[str, Recipient]) -> list[Report]:
-    """What NOTIFY=SUCCESS asks for: a report of each delivery that no other host will report (RFC 3461 §6.2)."""
-    reports: list[Report] = []
-    wanted = {address for address, recipient in recipients.items() if "SUCCESS" in recipient.notify}
-    delivered = [o for o in outcomes if isinstance(o, Delivered) and o.recipient in wanted]
-    counts = Counter(outcome.recipient for outcome in delivered)
-    expanded: set[str] = set()
-    for outcome in delivered:
-        recipient = recipients[outcome.recipient]
-        if counts[outcome.recipient] > 1:
-            if outcome.recipient not in expanded:
-                expanded.add(outcome.recipient)
-                reports.append(
-                    Report(
-                        replace(outcome, address=outcome.recipient, host=None, reply=None),
-                        "expanded",
-                        recipient,
-                    )
-                )
-        elif outcome.host is None:
-            reports.append(Report(outcome, "delivered", recipient))
-        elif not outcome.is_dsn_passed_on:
-            reports.append(Report(outcome, "relayed", recipient))
-    return reports
-
-
-def success_text(reports: Sequence[Report]) -> str:
-    lines = [
-        "This message was created automatically by mail delivery software.\n",
-        " ----- The following addresses had successful delivery notifications -----\n",
-    ]
-    words: dict[str, str] = {
-        "relayed": "relayed to a mail system that sends no delivery reports",
-        "expanded": "expanded to several addresses",
-    }
-    lines.extend(f"  <{r.outcome.address}>  ({words.get(r.action, r.action)})\n" for r in reports)
-    return "".join(lines) + "\n"

@@ -23,6 +23,7 @@ from pillarbox.flow.queue.replacing import (
 )
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, LogLine, Routed
@@ -83,6 +84,7 @@ class Delivery:
         "_clock",
         "_holding",
         "_journal",
+        "_last_hops",
         "_retries",
         "_settler",
         "_system_filter",
@@ -100,9 +102,12 @@ class Delivery:
         journal: Journal | None = None,
         system_filter: SystemFilter | None = None,
         holding: Holding | None = None,
+        last_hops: frozenset[str] = frozenset(),
     ) -> None:
-        """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits."""
+        """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits. `last_hops`: names of routers
+        with `dsn_lasthop`."""
         self._holding = holding
+        self._last_hops = last_hops
         self._chain = chain
         self._transports = transports
         self._retries = retries
@@ -206,7 +211,7 @@ class Delivery:
         if filtered is not None:
             assignments.extend(filtered.assignments)
         assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
-        assignments = _without_unreal(assignments, outcomes)
+        assignments = self._to_carry(assignments, outcomes)
         if urgency.remote_waits:
             assignments = self._without_remote(assignments, urgency, outcomes)
         elif self._holding is not None:
@@ -224,6 +229,10 @@ class Delivery:
                 )
             )
         return outcomes, errors_to, replacements
+
+    def _to_carry(self, assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
+        kept = _without_unreal(assignments, outcomes)
+        return without_wishes(kept, self._last_hops) if self._last_hops else kept
 
     async def _route(
         self, candidates: list[Candidate], queued: Queued, filtered: Filtered | None

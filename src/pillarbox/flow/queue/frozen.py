@@ -47,6 +47,7 @@ def frozen_notice(
         recipients=tuple(Recipient(address) for address in to),
         origin=Origin(protocol=style.protocol, ident=style.user),
         received_at=now,
+        auth_sender=style.auth_sender,
     )
     text = _text(parent, why, left).encode("utf-8", "surrogateescape")
     return envelope, Message(headers.encode("utf-8", "surrogateescape"), MemoryBody(text))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from pillarbox.flow.queue import bounce, warning
+from pillarbox.flow.queue import bounce, success, warning
 from pillarbox.flow.queue.bounce import USUAL_TEXTS, Notice, Report, Style
 from pillarbox.flow.queue.frozen import frozen_notice, is_our_notice
 from pillarbox.flow.queue.wording import Wording
@@ -78,17 +78,18 @@ class Notices:
         await self._send(notice, parent)
 
     async def success(self, parent: Queued, outcomes: Iterable[Outcome]) -> None:
-        """What NOTIFY=SUCCESS asked for, headers only (RFC 3461 §6.2). Raises SpoolFull."""
+        """What NOTIFY=SUCCESS asked for. Raises SpoolFull."""
         sender = parent.envelope.sender
-        reports = bounce.success_reports(outcomes, recipients_of(parent))
+        reports = success.success_reports(outcomes, recipients_of(parent), self._style.last_hops)
         if sender is None or not reports:
             return
         notice = Notice(
             to=sender,
-            head="Subject: Delivery Status Notification",
-            human=bounce.success_text(reports),
+            head=success.SUBJECT,
+            human=success.success_text(reports, self._style.last_hops),
             reports=reports,
             may_return_body=False,
+            is_success=True,
         )
         await self._send(notice, parent)
 
@@ -142,6 +143,8 @@ class Notices:
 
     async def _send(self, notice: Notice, parent: Queued) -> None:
         message_id = self._inject.new_id()
+        if self._wording is not None:
+            notice = msgspec.structs.replace(notice, charset=await self._wording.charset(parent))
         envelope, message = bounce.compose(
             notice, self._style, message_id, parent.envelope, parent.message, self._clock.now()
         )

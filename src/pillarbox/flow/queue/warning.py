@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pillarbox.flow.queue.bounce import USUAL_TEXTS, Report, Texts, broken, named, public_reason
+from pillarbox.flow.queue.bounce import USUAL_TEXTS, Report, Texts, broken, named, public_reason, whose_words
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Failed
+from pillarbox.wire.exim.log_line import NOT_CONNECTED
 
 _LIST_FIELDS = frozenset({"list-id", "list-post", "list-subscribe"})
 _LAST = (
@@ -107,8 +108,11 @@ def _first_part(parent: Envelope, message: Message, to: str, count: int, age: fl
 
 
 def _delayed(report: Report) -> str:
+    """What the operating system said of a host is left out, as in Exim's."""
     outcome = report.outcome
-    lines = [f"  {named(outcome, '    ')}\n"]
+    lines = [f"  {named(outcome, '    ')}\n", *whose_words(outcome)]
+    if isinstance(outcome, Deferred) and outcome.error in NOT_CONNECTED:
+        return "".join(lines)
     if isinstance(outcome, (Failed, Deferred)) and (reason := public_reason(outcome)):
         lines.append(f"    Delay reason: {broken(reason)}\n")
     return "".join(lines)

@@ -14,6 +14,7 @@ from pillarbox.flow.facets.delivering import BounceFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.bounce import USUAL_TEXTS, Texts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
     ExpansionDeferred,
@@ -32,6 +33,8 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
 from pillarbox.ports.textfiles import TextFiles, TextFileTrouble
 
+USUAL_CHARSET = "us-ascii"
+CHARSETS = frozenset((USUAL_CHARSET, "utf-8"))
 _DIVIDER = "****"
 _ITEMS = 3
 _FALSE = frozenset(("", "0", "no", "false"))
@@ -62,6 +65,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     condition: Template | None = None
     """`delay_warning_condition`; None: always."""
     copies: tuple[Copy, ...] = ()
+    charset: Template | None = None
+    """`bounce_charset`; None: us-ascii."""
+    recipient_domain: str = ""
+    """Behind addresses of `errors_copy` that have none."""
 
 
 class Wording:
@@ -112,12 +119,40 @@ class Wording:
         try:
             for copy in self._choice.copies:
                 if await replay(scope, lambda run, copy=copy: copy.pattern.matches_now(to, run)):  # type: ignore[misc]
-                    return _addresses(await copy.to.expand(scope))
+                    return self._addresses(parent.id, plain(await copy.to.expand(scope)))
         except ForcedFailure:
             return ()
         except (ExpansionFailed, ExpansionDeferred) as error:
             self._journal.panic(f"{parent.id} failed to expand errors_copy: {error}")
         return ()
+
+    def _addresses(self, message_id: str, text: str) -> tuple[str, ...]:
+        found = []
+        for item in address_items(text):
+            if item.text.strip():
+                try:
+                    one = working_address(item.text)
+                except AddressError as error:
+                    self._journal.panic(f"{message_id} errors_copy: {item.text.strip()}: {error}")
+                    continue
+                found.append(
+                    one.address if one.domain_at else f"{one.address}@{self._choice.recipient_domain}"
+                )
+        return tuple(found)
+
+    async def charset(self, parent: Queued) -> str:
+        """Of the text for people. What is not one of the two that there may be is told in the panic log."""
+        template = self._choice.charset
+        if template is None:
+            return USUAL_CHARSET
+        try:
+            text = await template.expand(self._scope(parent, BounceFacts()))
+        except (ForcedFailure, ExpansionFailed, ExpansionDeferred):
+            text = ""
+        if text.lower() in CHARSETS:
+            return text
+        self._journal.panic(f'{parent.id} bounce_charset "{template.source}" is neither us-ascii nor UTF-8')
+        return USUAL_CHARSET
 
     def _scope(self, parent: Queued, facts: BounceFacts) -> Scope:
         message = MessageFacts.of(parent.envelope, parent.message)
@@ -170,7 +205,3 @@ def items_of(text: str) -> list[str]:
         else:
             items[-1] += line
     return (items + [""] * _ITEMS)[:_ITEMS]
-
-
-def _addresses(text: str) -> tuple[str, ...]:
-    return tuple(word for word in plain(text).replace(",", " ").split() if "@" in word)

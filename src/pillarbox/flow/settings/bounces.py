@@ -22,11 +22,11 @@ class Bounces(MainOptions):
     )
     bounce_message_file: Template | None = option(default=None, doc="Texts for bounces.")
     bounce_message_text: str | None = option(default=None, doc="A paragraph to add to bounces.")
-    bounce_charset: Template | None = option(
-        default="us-ascii", doc="Character set named in bounces: us-ascii or UTF-8.", inert="noted"
+    bounce_charset: Template = option(
+        default="us-ascii", doc="Character set named in bounces: us-ascii or UTF-8."
     )
     bounce_sender_authentication: str | None = option(
-        default=None, doc="AUTH= address of bounces.", inert="noted"
+        default=None, doc="AUTH= address of bounces."
     )
     dsn_from: Template = option(
         default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."

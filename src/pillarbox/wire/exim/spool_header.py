@@ -136,22 +136,22 @@ def _first_lines(envelope: Envelope, progress: Progress, owner: Owner) -> Iterat
 
 
 def _origin_items(origin: Origin) -> Iterator[bytes]:
+    """Two dashes: the text comes from outside. A local caller's login name does not, what a command line says of a host does."""
+    is_local = origin.caller_uid >= 0
     yield from _item(b"--helo_name", origin.helo)
     if origin.host_address:
         yield from _item(b"--host_address", f"[{origin.host_address}]:{origin.host_port}")
     yield from _item(b"--host_name", origin.host_name)
-    yield from _item(b"-host_auth", origin.authenticator)
+    yield from _item(b"--host_auth" if is_local else b"-host_auth", origin.authenticator)
     if origin.interface_address:
         yield from _item(b"-interface_address", f"[{origin.interface_address}]:{origin.interface_port}")
-    yield from _item(b"--ident" if origin.host_address else b"-ident", origin.ident)
+    yield from _item(b"-ident" if is_local or not origin.host_address else b"--ident", origin.ident)
     yield from _item(b"-received_protocol", origin.protocol)
-    yield from _item(b"--auth_id" if origin.authenticator else b"-auth_id", origin.authenticated_id)
-    yield from _item(b"-tls_cipher", origin.tls_cipher)
-    yield from _item(b"--tls_sni", origin.tls_sni)
 
 
 def _acl_items(envelope: Envelope) -> Iterator[bytes]:
-    for name, value in envelope.acl_variables:
+    """Those of the connection first."""
+    for name, value in sorted(envelope.acl_variables, key=lambda item: item[0][4]):
         kind, rest = name[:5], name[5:]
         data = value.encode("utf-8", "surrogateescape")
         dashes = b"--" if name in envelope.tainted_variables else b"-"
@@ -160,15 +160,20 @@ def _acl_items(envelope: Envelope) -> Iterator[bytes]:
 
 def _status_items(header: SpoolHeader) -> Iterator[bytes]:
     envelope, progress = header.envelope, header.progress
+    origin = envelope.origin
     yield b"-body_linecount %d\n" % header.body_lines
+    yield from _item(b"--auth_id" if origin.authenticator else b"-auth_id", origin.authenticated_id)
+    yield from _item(b"-auth_sender" if origin.caller_uid >= 0 else b"--auth_sender", envelope.auth_sender)
     if not progress.attempts:
         yield b"-deliver_firsttime\n"
     if progress.frozen_at is not None:
         yield b"-frozen %d\n" % progress.frozen_at
-    if envelope.origin.caller_uid >= 0 and "smtp" not in envelope.origin.protocol:
+    if origin.caller_uid >= 0 and "smtp" not in envelope.origin.protocol:
         yield b"-local\n"
     if progress.thawed_by_hand:
         yield b"-manual_thaw\n"
+    yield from _item(b"-tls_cipher", origin.tls_cipher)
+    yield from _item(b"--tls_sni", origin.tls_sni)
     if header.is_wire_format:
         yield b"-spool_file_wireformat\n"
     if envelope.smtputf8:
@@ -268,6 +273,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         smtputf8="smtputf8" in items,
         ret=_RET_NAMES.get(items.get("dsn_ret", ""), ""),
         envid=items.get("dsn_envid", ""),
+        auth_sender=items.get("auth_sender", ""),
         acl_variables=acl_variables,
         tainted_variables=tainted_variables,
     )

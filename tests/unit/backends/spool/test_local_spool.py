@@ -334,6 +334,8 @@ async def test_damaged_files_are_reported_with_their_names(tmp_path: Path) -> No
     assert spool.entry(message_id) is None
     with pytest.raises(MessageGone):
         await spool.claim(message_id)
+    assert reports == []
+    spool.tell_malformed(message_id)
     assert reports == [f"{message_id} Format error in spool file {message_id}-H: size=8"]
     await spool.stop()
 
