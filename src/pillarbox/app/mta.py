@@ -157,6 +157,7 @@ class Mta:
             own_work=local_work(None),
             rewrite=config.rewrite,
             dns=dns_rules(config.main(Dns), self.expansion, world.resolver.search_list),
+            tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
             random=Random(SEED) if is_test_harness() else SystemRandom(),
         )
 
@@ -223,9 +224,9 @@ class Mta:
             journal=world.journal,
             system_filter=system_filter(config, self.expansion, world.local_work),
             holding=holding(config, self.expansion),
+            last_hops=last_hops(config),
         )
         self.lane = FastLane(
-            last_hops=last_hops(config),
             spool=world.spool,
             delivery=delivery,
             settler=settler,
@@ -275,10 +276,10 @@ class Mta:
             linesize_limit=bounces.bounce_return_linesize_limit,
             reply_to=bounces.errors_reply_to or "",
             user=self.login,
-        )
-
             last_hops=last_hops(self.config),
             auth_sender=bounces.bounce_sender_authentication or "",
+        )
+
     def _build_acceptance(self) -> None:
         world, config = self.world, self.config
         identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
@@ -338,10 +339,10 @@ class Mta:
             world.records,
             config.main(Logging).style,
         )
-        self.expansion.facts[Acls] = ExpansionCalls(checks)
-        self.accept_services = AcceptServices(
         self.expansion.facts[NameFinder] = host_names
         self.expansion.facts[HostTable] = world.hosts
+        self.expansion.facts[Acls] = ExpansionCalls(checks)
+        self.accept_services = AcceptServices(
             clock=world.clock,
             spool=world.spool,
             journal=world.journal,
