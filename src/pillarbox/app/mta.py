@@ -158,6 +158,7 @@ class Mta:
             rewrite=config.rewrite,
             dns=dns_rules(config.main(Dns), self.expansion, world.resolver.search_list),
             tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
+            tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
             random=Random(SEED) if is_test_harness() else SystemRandom(),
         )
 

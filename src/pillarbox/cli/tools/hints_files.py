@@ -29,6 +29,7 @@ _NUMBERS = {
     "missing_mx": -55,
     "redirect_data": -17,
     "expansion": -1,
+    "frozen": -1,
     "routing": -53,
     "": 0,
 }

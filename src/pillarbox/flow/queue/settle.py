@@ -250,10 +250,18 @@ class _Settling:
         if outcome.error == BUSY:
             self._wait_for(outcome, self.now + BUSY_INTERVAL)
             return []
+        if outcome.is_frozen and not outcome.retry_keys:
+            self.pending.append(outcome)
+            return []
+        told = (
+            msgspec.structs.replace(outcome, error="frozen")
+            if outcome.is_frozen and outcome.error == "routing"
+            else outcome
+        )
+        state = await settler._retries.note_waiting(told, envelope.sender, envelope.received_at, self.now)
         if outcome.is_frozen:
             self.pending.append(outcome)
             return []
-        state = await settler._retries.note_waiting(outcome, envelope.sender, envelope.received_at, self.now)
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)
             return []

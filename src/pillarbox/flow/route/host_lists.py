@@ -16,7 +16,7 @@ from pillarbox.flow.route.hosts import (
     is_this_machine,
 )
 from pillarbox.flow.route.own_host import routed_to_self
-from pillarbox.flow.route.result import Declined, Host, Passed, Refused, RouteResult
+from pillarbox.flow.route.result import Declined, Host, LogLine, Passed, Refused, RouteResult
 from pillarbox.flow.route.route_rules import Divider, HostItem
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit, plain_reason
@@ -70,6 +70,8 @@ class HostFinder:
                     self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
                 )
             case "ignored" | "none":
+                if found.status == "none" and method.use_hosts_file and self.visit.services.tells_unknown_hosts:
+                    self.visit.log.append(LogLine(f"no IP address found for host {item.name}"))
                 return self._not_found(item.name)
             case "found":
                 host = Host(item.name, found.addresses, item.port, is_secure=found.is_secure)

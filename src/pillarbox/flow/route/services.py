@@ -42,5 +42,7 @@ class RouteServices:
     facets: Mapping[type, object] = field(default_factory=dict)
     """More facets for the scope of a delivery's routing: `Config.main_facets`."""
     dns: DnsRules = field(default_factory=DnsRules)
+    tells_unknown_hosts: bool = True
+    """A host without an address gets a line in the log (`log_selector = +host_lookup_failed`)."""
     random: Random = field(default_factory=SystemRandom)
     """Shuffles hosts of equal preference."""
