@@ -223,8 +223,9 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     if request.errors in ("p", "q") or request.sender in ("", "<>"):
         return Line(f"{log}{refused}", True, True, 1)
     to = f"{caller.login}@{mta.policy.qualify_domain}"
-    if caller.is_trusted and request.sender and "@" in request.sender:
+    if caller.is_trusted and request.sender:
         to = request.sender.strip("<>")
+        to = to if "@" in to else f"{to}@{mta.policy.qualify_domain}"
     head = Letterhead(mta.policy.primary_hostname, mta.sender_line, mta.login)
     message_id = mta.injection.new_id()
     now = mta.world.clock.now()

@@ -107,6 +107,12 @@ class Arguments:
         self.about: dict[str, str] = {}
         """`-oM…` by its letters: `a` host address, `s` host name, `r` protocol, `t` ident, `i` interface, `aa` authenticator, `ai` id,
         `as` sender, `m` message reference."""
+        self.notify: tuple[str, ...] = ()
+        """`-oDSN N=…`: as NOTIFY has them, in capitals."""
+        self.ret = ""
+        """`-oDSN R=…`: `FULL` or `HDRS`."""
+        self.envid = ""
+        """`-oDSN V=…`."""
         self.keeps_unqualified = False
         """`-bnq`."""
         self.suppresses_fixups = False
@@ -140,14 +146,12 @@ class Arguments:
         """`-oP`."""
         self.is_tls_on_connect = False
         """`-tls-on-connect`: TLS from the start on every SMTP port."""
-        self.remove_pid_file = False
-        """`-oPX`."""
+        self.idle_end = ""
+        """`1h` of `-bw1h`: the time without a connection after which the daemon ends."""
         self.log_line: str | None = None
         """`-X`, `-L`, `-z` and their like."""
         self.syslog_name = ""
         """`-L`."""
-        self.hops = ""
-        """`-h`: nothing looks at it."""
         self.without_names = False
         """`-n` with `-bP`: values alone."""
         self.test_ages = ""

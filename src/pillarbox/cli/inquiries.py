@@ -15,7 +15,7 @@ If the string is not recognised, you'll get this help (on stderr).
 
 
 def inquire(topic: str) -> int:
-    match topic:
+    match topic.lower():
         case "help":
             print(HELP, end="")
         case "modules":

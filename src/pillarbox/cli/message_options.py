@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pillarbox.cli.arguments import Arguments, Usage
-from pillarbox.cli.handles import Words, check_time, next_word, unknown
+from pillarbox.cli.handles import MESSAGE_ID, Words, check_time, next_word, unknown
+
+_NOTIFY = frozenset(("NEVER", "SUCCESS", "FAILURE", "DELAY"))
 
 
 def sender(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -21,7 +23,69 @@ def about(attached: str, rest: Words, read: Arguments, word: str) -> None:
         raise unknown(word)
     if attached == "r" and "r" in read.about:
         raise Usage("received_protocol is set already")
+    _check_about(attached, value)
     read.about[attached] = value
+
+
+def _check_about(letters: str, value: str) -> None:
+    """What must have a certain form."""
+    if letters in ("a", "i") and not _is_address(value):
+        raise Usage(f'"{value}" is not an IP address')
+    if letters == "m" and not MESSAGE_ID.fullmatch(value):
+        raise Usage("-oMm must be a valid message ID")
+
+
+def _is_address(text: str) -> bool:
+    """Perhaps with a port: `10.1.2.3.25`, `[10.1.2.3]:25`."""
+    from ipaddress import ip_address
+
+    from pillarbox.flow.accept.local.submit import split_port
+
+    try:
+        ip_address(split_port(text)[0])
+    except ValueError:
+        return False
+    return True
+
+
+def status_notifications(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-oDSN N=…`, `R=…`, `V=…` (RFC 3461)."""
+    value = attached.removeprefix("=") or next_word(rest, Usage(f"string expected after {word}"))
+    letter, _, text = value.partition("=")
+    match letter.upper():
+        case "N":
+            wanted = tuple(part.upper() for part in text.split(",") if part)
+            if not _NOTIFY.issuperset(wanted):
+                raise Usage("DSN NOTIFY bad value")
+            if "NEVER" in wanted and len(wanted) > 1:
+                raise Usage("DSN NOTIFY=never may not be combined")
+            read.notify = wanted
+        case "R":
+            if text.upper() not in ("FULL", "HDRS"):
+                raise Usage("bad value for DSN RET")
+            read.ret = text.upper()
+        case "V":
+            read.envid = text
+        case _:
+            raise Usage("only subcases N,R,V expected for -oDSN")
+
+
+def reference(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-E<id>`: it is about that message, as a bounce is."""
+    if MESSAGE_ID.fullmatch(attached):
+        read.about["m"] = attached
+
+
+def hops(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-h 3`: nothing looks at it."""
+    if not (attached or next_word(rest, unknown(word))).isdigit():
+        raise unknown(word)
+
+
+def body_type(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-B8BITMIME`, `-B 8BITMIME`: we carry eight bits always."""
+    if not attached:
+        next(rest, None)
 
 
 def delivery(attached: str, rest: Words, read: Arguments, word: str) -> None:

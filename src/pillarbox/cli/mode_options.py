@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pillarbox.cli.arguments import Arguments, Usage
-from pillarbox.cli.handles import Words, choose, next_word, unknown
+from pillarbox.cli.handles import TIME, Words, choose, next_word, unknown
 
 
 def listing(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -58,6 +58,21 @@ def move(attached: str, rest: Words, read: Arguments, word: str) -> None:
     choose("move")(attached, rest, read, word)
 
 
+def waiting_daemon(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-bw`, `-bw1h`: a daemon on the socket that inetd listens on."""
+    if attached and not TIME.fullmatch(attached):
+        raise Usage(f"bad time value {word}: abandoned")
+    read.idle_end = attached
+    choose("waiting_daemon")(attached, rest, read, word)
+
+
+def on_demand(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    """`-atrn host domains`: nobody here is a customer of on-demand relaying."""
+    complaint = Usage("host and domainlist expected after -atrn")
+    next_word(rest, complaint)
+    next_word(rest, complaint)
+    choose("on_demand")(attached, rest, read, word)
+
+
 def log_text(attached: str, rest: Words, read: Arguments, word: str) -> None:
     read.log_line = next_word(rest, Usage(f"file name expected after {word}"))
-    choose("log_line")(attached, rest, read, word)

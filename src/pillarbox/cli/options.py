@@ -3,7 +3,7 @@
 The longest prefix that fits decides. Options end at the first word that is not one, as with Exim; what follows belongs to the mode. What Exim
 accepts for Sendmail's sake and ignores is accepted and ignored here.
 
-Gap: `-MC…` and `-bw` (internal calls of Exim's processes, and inetd's wait mode) do not exist here.
+Gap: `-MC…` (calls of Exim's processes among themselves), `-atrn` and `-bmalware` do not exist here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,20 @@ from pillarbox.cli.handles import (
     text,
     unknown,
 )
-from pillarbox.cli.message_options import about, batch, delivery, errors, protocol, receive_timeout, sender
+from pillarbox.cli.debug_options import debug
+from pillarbox.cli.message_options import (
+    about,
+    batch,
+    body_type,
+    delivery,
+    errors,
+    hops,
+    protocol,
+    receive_timeout,
+    reference,
+    sender,
+    status_notifications,
+)
 from pillarbox.cli.mode_options import (
     filters,
     host_test,
@@ -33,6 +46,8 @@ from pillarbox.cli.mode_options import (
     load_queued,
     log_text,
     move,
+    on_demand,
+    waiting_daemon,
 )
 from pillarbox.cli.queue_options import WITH_QUEUE, matching, queue_run
 
@@ -69,8 +84,13 @@ def _option(word: str, rest: Words, read: Arguments) -> None:
 
 
 def _check(read: Arguments) -> None:
-    """Combinations that make no sense."""
+    """Combinations that make no sense. A line for the log is written whatever else is said."""
     words = read.words
+    if read.log_line is not None:
+        read.mode = "log_line"
+        return
+    if read.queue.interval and read.mode not in ("", *_DAEMONS):
+        raise Usage("incompatible command-line options or arguments")
     if read.mode in _NEED_IDS and not words:
         raise Usage(f"no message ids given after {read.mode_option} option")
     if read.loaded_id is not None and read.mode != "expand":
@@ -79,7 +99,9 @@ def _check(read: Arguments) -> None:
         raise Usage("incompatible command-line options or arguments")
     is_run = read.queue.is_wanted and not (read.queue.name and read.mode in WITH_QUEUE)
     has_message = bool(words) or read.extract
-    if read.mode in ("daemon", "daemon_foreground", "newaliases") or (
+    if read.mode == "waiting_daemon" and (read.queue.interval or read.queue.named):
+        raise Usage("incompatible command-line options or arguments")
+    if read.mode in (*_DAEMONS, "newaliases") or (
         not read.mode and (read.queue.interval or read.queue.named)
     ):
         if has_message or (is_run and read.mode):
@@ -100,6 +122,7 @@ def _unsaid_mode(read: Arguments) -> str:
     return "submit" if read.words or read.extract else "usage"
 
 
+_DAEMONS = ("daemon", "daemon_foreground", "waiting_daemon")
 _NEED_IDS = CHANGES | VIEWS | {"deliver", "deliver_due"}
 
 
@@ -118,7 +141,7 @@ def _define(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 def _pid_file(attached: str, rest: Words, read: Arguments, word: str) -> None:
     if attached == "X":
-        read.remove_pid_file = True
+        choose("remove_pid_file")(attached, rest, read, word)
     elif attached:
         raise unknown(word)
     else:
@@ -139,14 +162,6 @@ def _test_ages(attached: str, rest: Words, read: Arguments, word: str) -> None:
     if attached != "qt" or not is_test_harness():
         raise unknown(word)
     read.test_ages = next_word(rest, unknown(word))
-
-
-def _debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
-    """`-d`, `-dd` and `-d+name-name`; a number is taken, too. Names are not looked at: what is told does not depend on them."""
-    selectors = attached.removeprefix("d")
-    if selectors and selectors[0] not in "+-=":
-        raise Usage(f'malformed debug_selector setting: + or - expected but found "{selectors[1:]}"')
-    read.debug = selectors
 
 
 def _optional_sendmail(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -197,6 +212,7 @@ _PLAIN: dict[str, Handle] = {
     "-bem": load_message,
     "-bh": host_test,
     "-bhc": host_test,
+    "-atrn": on_demand,
     "-bnq": flag("keeps_unqualified", True),
     **{f"-b{name}": filters for name in ("f", "F", "fd", "fl", "fp", "fs")},
     "-i": flag("dot_ends", False),
@@ -209,6 +225,8 @@ _PLAIN: dict[str, Handle] = {
     "-G": flag("suppresses_fixups", True),
     "-v": flag("is_verbose", True),
     "-x": ignore,
+    "-z": log_text,
+    "-oX": lambda attached, rest, read, word: text("listen_ports")("", rest, read, word),
     "-oi": flag("dot_ends", False),
     "-oitrue": flag("dot_ends", False),
     "-om": ignore,
@@ -232,26 +250,27 @@ _PREFIXED: tuple[tuple[str, Handle], ...] = (
     ("--config=", text("config")),
     ("--config", text("config")),
     ("-bI:", inquire),
+    ("-bw", waiting_daemon),
     ("-bp", listing),
     ("-oA", expected("alias_file")),
     ("-oB", batch),
     ("-od", delivery),
     ("-oe", errors),
+    ("-oDSN", status_notifications),
     ("-oM", about),
     ("-oP", _pid_file),
     ("-or", receive_timeout),
     ("-os", receive_timeout),
-    ("-oX", text("listen_ports")),
     ("-A", _optional_sendmail),
-    ("-B", ignore),
+    ("-B", body_type),
     ("-C", text("config")),
     ("-D", _define),
-    ("-d", _debug),
-    ("-E", ignore),
+    ("-d", debug),
+    ("-E", reference),
     ("-e", errors),
     ("-F", text("full_name")),
     ("-f", sender),
-    ("-h", text("hops")),
+    ("-h", hops),
     ("-L", _syslog_name),
     ("-O", expected("")),
     ("-p", protocol),
@@ -262,5 +281,4 @@ _PREFIXED: tuple[tuple[str, Handle], ...] = (
     ("-T", _test_ages),
     ("-U", ignore),
     ("-X", expected("")),
-    ("-z", log_text),
 )

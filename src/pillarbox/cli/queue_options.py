@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pillarbox.cli.arguments import Arguments, Usage
+from pillarbox.cli.arguments import Arguments, QueueWish, Usage
 from pillarbox.cli.handles import MESSAGE_ID, TIME, Handle, Words, next_word, unknown
 
 if TYPE_CHECKING:
@@ -32,15 +32,13 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
             raise Usage(f"bad time value {word}: abandoned")
         wish.named.append((attached.partition("G")[0], found[5], found[6]))
         return
-    wish.is_two_stage |= bool(found[1])
-    wish.first_only |= bool(found[2])
-    wish.force |= bool(found[3])
-    wish.force_frozen |= found[3] == "ff"
-    wish.local_only |= bool(found[4])
-    wish.name = found[5] or wish.name
+    _take_flags(wish, found)
     interval = found[6] or found[7] or ""
+    if interval[:1] in _MATCHING:
+        _MATCHING[interval[0]](interval[1:], rest, read, f"-{interval}")
+        return
     if interval:
-        if not TIME.fullmatch(interval):
+        if not TIME.fullmatch(interval) or not interval.strip("0wdhms"):
             raise Usage(f"bad time value {word}: abandoned")
         wish.interval = interval
         return
@@ -54,6 +52,15 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
         if not MESSAGE_ID.fullmatch(following):
             raise unknown(word)
         setattr(wish, field, next(rest))
+
+
+def _take_flags(wish: QueueWish, found: re.Match[str]) -> None:
+    wish.is_two_stage |= bool(found[1])
+    wish.first_only |= bool(found[2])
+    wish.force |= bool(found[3])
+    wish.force_frozen |= found[3] == "ff"
+    wish.local_only |= bool(found[4])
+    wish.name = found[5] or wish.name
 
 
 def regular_runs(named: Sequence[tuple[str, str, str]]) -> tuple[RegularRun, ...]:
@@ -92,3 +99,7 @@ def matching(field: str) -> Handle:
         setattr(wish, field, value)
 
     return handle
+
+
+_MATCHING = {"R": matching("recipient"), "S": matching("sender")}
+"""`-qR…`, `-qS…`."""

@@ -30,7 +30,7 @@ _ASKING = frozenset(
 )
 _PRODS = frozenset(("deliver", "deliver_due", "queue_run"))
 _LISTS = frozenset(("list", "count"))
-_DAEMONS = frozenset(("daemon", "daemon_foreground", "queue_daemon"))
+_DAEMONS = frozenset(("daemon", "daemon_foreground", "queue_daemon", "waiting_daemon"))
 _FOR_ADMINISTRATORS = _PRODS | _LISTS | VIEWS | _DAEMONS | CHANGES | {"log_line"}
 
 
@@ -95,7 +95,7 @@ def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
     if read.mode == "log_line":
         raise SystemExit(1)
     fail(
-        "exim: Permission denied"
+        f"exim: Permission denied{'; not exim user or root' if read.is_dry else ''}"
         if read.mode in _PRODS and read.words
         else "exim:  permission denied; not admin"
     )

@@ -107,6 +107,9 @@ def _wish(read: Arguments, size: int) -> Submit:
         login=login_name(),
         errors=read.errors_to_stderr or "m",
         about=read.about,
+        notify=read.notify,
+        ret=read.ret,
+        envid=read.envid,
         keeps_unqualified=read.keeps_unqualified,
         suppresses_fixups=read.suppresses_fixups,
     )

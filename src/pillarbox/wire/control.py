@@ -34,6 +34,12 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     """`-oe…`: `m` by mail, `e` by mail and then the exit code is 0, `p`, `q` on standard error, `w` by mail."""
     about: dict[str, str] = {}
     """`-oM…` by its letters (`a` host address, `r` protocol …); only a trusted caller is believed."""
+    notify: tuple[str, ...] = ()
+    """`-oDSN N=…`: of every recipient."""
+    ret: str = ""
+    """`-oDSN R=…`: `FULL` or `HDRS`."""
+    envid: str = ""
+    """`-oDSN V=…`."""
     keeps_unqualified: bool = False
     """`-bnq`."""
     suppresses_fixups: bool = False
