@@ -64,8 +64,8 @@ LOG_STAMPS = _leveller(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "")
 """In front of a line. `log_timezone` and `log_selector = +millisec` say more than that, and are looked at."""
 LOG_TIMES = _leveller(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?", "TIME")
 HINT_TIMES = _leveller(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d", "TIME")
-MAIL_DATES = _leveller(r"[A-Z][a-z]{2},? +\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "DATE")
-FROM_DATES = _leveller(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4}", "DATE")
+MAIL_DATES = _leveller(r"(?i)[A-Z]{3},? +\d+ [A-Z]{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "DATE")
+FROM_DATES = _leveller(r"(?i)[A-Z]{3} [A-Z]{3} +\d+ \d\d:\d\d:\d\d \d{4}", "DATE")
 TIMES = (LOG_TIMES, HINT_TIMES, MAIL_DATES, FROM_DATES)
 SPANS = _leveller(r"\b(DT|RT|QT|DP|D)=[\d.hms]+", r"\1=TIME")
 """How long a delivery, a reception, a connection took."""
