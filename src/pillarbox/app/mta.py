@@ -226,6 +226,7 @@ class Mta:
             system_filter=system_filter(config, self.expansion, world.local_work),
             holding=holding(config, self.expansion),
             last_hops=last_hops(config),
+            record=world.spool.record,
         )
         self.lane = FastLane(
             spool=world.spool,

@@ -12,7 +12,7 @@ from pillarbox.flow.queue.deliver import Delivery, Urgency
 from pillarbox.flow.queue.settle import Settlement
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.outcomes import delivered
-from pillarbox.flow.transport.run import Transports
+from pillarbox.flow.transport.run import Follower, Transports
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Outcome
@@ -104,6 +104,7 @@ class DryTransports(Transports):
         *,
         is_repeat: bool,
         is_forced: bool,
+        follower: Follower | None = None,
     ) -> list[Outcome]:
         """As if every transport had done its work."""
         return [delivered(one, log_word=self._word(one)) for one in assignments]

@@ -8,11 +8,12 @@ The first attempt runs the routers and tries local deliveries whatever the retry
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
@@ -39,6 +40,18 @@ from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
+
+
+class _Came(NamedTuple):
+    """Of one attempt, for settling it."""
+
+    outcomes: list[Outcome]
+    errors_to: dict[str, str]
+    """Where failures of redirected addresses are reported."""
+    replacements: Mapping[str, Added]
+    """What takes the place of addresses that wait."""
+    told: Set[int]
+    """Identities of outcomes that have been logged."""
 
 
 class RouterChain(Protocol):
@@ -85,6 +98,7 @@ class Delivery:
         "_holding",
         "_journal",
         "_last_hops",
+        "_record",
         "_retries",
         "_settler",
         "_system_filter",
@@ -103,9 +117,11 @@ class Delivery:
         system_filter: SystemFilter | None = None,
         holding: Holding | None = None,
         last_hops: frozenset[str] = frozenset(),
+        record: Record | None = None,
     ) -> None:
         """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits. `last_hops`: names of routers
-        with `dsn_lasthop`."""
+        with `dsn_lasthop`. `record`: the spool's, for what is settled while the rest of a message is under way."""
+        self._record = record
         self._holding = holding
         self._last_hops = last_hops
         self._chain = chain
@@ -125,10 +141,10 @@ class Delivery:
             if filtered.end is not None or filtered.error:
                 return await self._end(queued, filtered, urgency)
             queued = _as_filtered(queued, filtered)
-        outcomes, errors_to, replacements = await self._outcomes(queued, urgency, filtered)
-        if not urgency.is_first and await self._is_overdue(queued, outcomes):
-            outcomes, errors_to, replacements = await self._outcomes(queued, FORCED, filtered)
-        return await self._settler.settle(queued, outcomes, errors_to, replacements)
+        came = await self._outcomes(queued, urgency, filtered)
+        if not urgency.is_first and await self._is_overdue(queued, came.outcomes):
+            came = await self._outcomes(queued, FORCED, filtered)
+        return await self._settler.settle(queued, *came)
 
     async def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
         """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
@@ -159,27 +175,22 @@ class Delivery:
         """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen. What it has set up before
         is delivered all the same (Exim 47.5)."""
         verb = filtered.end.verb if filtered.end is not None else "defer"
-        outcomes: list[Outcome] = []
-        errors_to: dict[str, str] = {}
-        replacements: Mapping[str, Added] = NO_REPLACEMENTS
+        came = _Came([], {}, NO_REPLACEMENTS, frozenset())
         if filtered.candidates or filtered.assignments:
-            outcomes, errors_to, replacements = await self._outcomes(queued, urgency, filtered)
+            came = await self._outcomes(queued, urgency, filtered)
         if verb == "fail" and filtered.end is not None:
             reason = Reason(filtered.log[0], filtered.end.text or filtered.log[0])
-            outcomes += self._all_failed(queued, reason, is_unlogged=True)
-            return await self._settler.settle(queued, outcomes, errors_to, replacements)
-        if outcomes:
-            await self._settler.settle(queued, outcomes, errors_to, replacements)
+            came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
+            return await self._settler.settle(queued, *came)
+        if came.outcomes:
+            await self._settler.settle(queued, *came)
         now = self._clock.now()
         if verb == "freeze":
             return Settlement(False, False, float("inf"), (Attempted(now), Frozen(now)), filtered.log)
         return Settlement(False, False, now, (Attempted(now, now),), filtered.log)
 
-    async def _outcomes(
-        self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None
-    ) -> tuple[list[Outcome], dict[str, str], Mapping[str, Added]]:
-        """What became of every address that is not settled, where failures of redirected ones are reported, and what takes the place of
-        addresses that wait."""
+    async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> _Came:
+        """What became of every address that is not settled."""
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
         candidates: list[Candidate] = []
@@ -218,17 +229,28 @@ class Delivery:
             assignments = await self._holding.after_routing(
                 queued, assignments, outcomes, is_first=urgency.is_first
             )
-        if assignments:
-            outcomes.extend(
-                await self._transports.run(
-                    queued.envelope,
-                    queued.message,
-                    assignments,
-                    is_repeat=not urgency.is_first,
-                    is_forced=urgency.is_forced,
-                )
+        told = await self._carry(queued, assignments, urgency, outcomes) if assignments else frozenset()
+        return _Came(outcomes, errors_to, replacements, told)
+
+    async def _carry(
+        self, queued: Queued, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]
+    ) -> Set[int]:
+        """Adds to `outcomes`; identities of those that have been logged on the way."""
+        following = None
+        if self._record is not None and (outcomes or len(assignments) > 1):
+            following = self._settler.follow(queued, self._record)
+            following.begin(assignments, outcomes)
+        outcomes.extend(
+            await self._transports.run(
+                queued.envelope,
+                queued.message,
+                assignments,
+                is_repeat=not urgency.is_first,
+                is_forced=urgency.is_forced,
+                follower=following,
             )
-        return outcomes, errors_to, replacements
+        )
+        return frozenset() if following is None else following.told
 
     def _to_carry(self, assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
         kept = _without_unreal(assignments, outcomes)

@@ -6,11 +6,12 @@ settled. A crash at any point repeats work; it loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import msgspec
 
 from pillarbox.flow.queue import bounce
+from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
@@ -102,12 +103,35 @@ class Settler:
         outcomes: Sequence[Outcome],
         errors_to: dict[str, str],
         replacements: Mapping[str, Added] = NO_REPLACEMENTS,
+        told: Set[int] = frozenset(),
     ) -> Settlement:
         """`errors_to`: address → where its failures are reported, for those that a router redirected. `replacements`: what takes an
-        address's place on the envelope when the address waits (`one_time`)."""
+        address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already."""
         if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
-        return await _Settling(self, queued, errors_to, replacements).run(outcomes)
+        return await _Settling(self, queued, errors_to, replacements, told).run(outcomes)
+
+    def follow(self, queued: Queued, record: Record) -> Following:
+        """Somebody who logs outcomes as they come, and has `record` keep what is settled by them."""
+        return Following(
+            queued.id,
+            recipients_of(queued),
+            tell=lambda outcome: self.tell(queued, outcome),
+            record=record,
+            sync=self._user_files.sync,
+            clock=self._clock,
+        )
+
+    def tell(self, queued: Queued, outcome: Outcome) -> None:
+        """Its line in the log, unless it is not to have one."""
+        is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
+        if outcome.is_unlogged or (is_early and not self.style.shows("retry_defer")):
+            return
+        line = self.line(queued, outcome)
+        if isinstance(outcome, Deferred) and outcome.is_panic:
+            self._journal.panic(line)
+        else:
+            self._journal.main(line)
 
     async def send(self, queued: Queued, letter: Letter) -> None:
         try:
@@ -176,11 +200,18 @@ class _Settling:
         "replacements",
         "settled",
         "settler",
+        "told",
     )
 
     def __init__(
-        self, settler: Settler, queued: Queued, errors_to: dict[str, str], replacements: Mapping[str, Added]
+        self,
+        settler: Settler,
+        queued: Queued,
+        errors_to: dict[str, str],
+        replacements: Mapping[str, Added],
+        told: Set[int],
     ) -> None:
+        self.told = told
         self.settler = settler
         self.queued = queued
         self.errors_to = errors_to
@@ -196,6 +227,7 @@ class _Settling:
 
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
+        expired: list[Failed] = []
         for outcome in outcomes:
             match outcome:
                 case Delivered():
@@ -204,7 +236,8 @@ class _Settling:
                     self._log(outcome)
                     failed.append(outcome)
                 case Deferred():
-                    failed.extend(await self._note_deferred(outcome))
+                    expired.extend(await self._note_deferred(outcome))
+        failed.extend(reversed(expired))  # a bounce names the last first, and these in front, in their order
         needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
         await self._report_success(outcomes)
         await self._report_failures(failed)
@@ -224,16 +257,12 @@ class _Settling:
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
+        if id(outcome) not in self.told:
+            self.settler.tell(self.queued, outcome)
         is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
-        if outcome.is_unlogged or (is_early and not self.settler.style.shows("retry_defer")):
+        if outcome.is_unlogged or (is_early and self.queued.progress.attempts):
             return
-        line = self.settler.line(self.queued, outcome)
-        if isinstance(outcome, Deferred) and outcome.is_panic:
-            self.settler._journal.panic(line)
-        else:
-            self.settler._journal.main(line)
-        if not is_early or not self.queued.progress.attempts:
-            self.lines.extend(lines_outcome(outcome, line))
+        self.lines.extend(lines_outcome(outcome, self.settler.line(self.queued, outcome)))
 
     def _say(self, text: str) -> None:
         self.settler._journal.main(f"{self.queued.id} {text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +21,18 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.reply import Reason
+
+
+class Follower(Protocol):
+    """Who hears how the parts of an attempt end."""
+
+    def local_ended(self, outcomes: Sequence[Outcome]) -> None: ...
+
+    async def before_remote(self) -> None:
+        """All local deliveries are over."""
+        ...
+
+    def remote_ended(self, outcomes: Sequence[Outcome]) -> None: ...
 
 
 class Transports:
@@ -53,8 +66,10 @@ class Transports:
         *,
         is_repeat: bool,
         is_forced: bool,
+        follower: Follower | None = None,
     ) -> list[Outcome]:
-        """Carry the message to every assignment; one outcome for each, job by job."""
+        """Carry the message to every assignment; one outcome for each, job by job. `follower`: hears of each job when it is over, where there
+        are several."""
         if len(assignments) == 1:
             only = Job(envelope, message, tuple(assignments), is_repeat, is_forced)
             return await self._carry(only)
@@ -74,21 +89,29 @@ class Transports:
         outcomes: list[Outcome] = [*spoilt]
         remote: list[Job] = []
         for job in jobs:
-            if self._is_local(job):
-                outcomes.extend(await self._carry(job))
-            else:
+            if not self._is_local(job):
                 remote.append(job)
-        outcomes.extend(await self._carry_remote(remote))
+                continue
+            ended = await self._carry(job)
+            outcomes.extend(ended)
+            if follower is not None:
+                follower.local_ended(ended)
+        if follower is not None and remote:
+            await follower.before_remote()
+        outcomes.extend(await self._carry_remote(remote, follower))
         return outcomes
 
-    async def _carry_remote(self, jobs: list[Job]) -> list[Outcome]:
+    async def _carry_remote(self, jobs: list[Job], follower: Follower | None) -> list[Outcome]:
         if len(jobs) < 2:
             return await self._carry(jobs[0]) if jobs else []
         places = asyncio.Semaphore(max(1, self._remote_max_parallel))
 
         async def carry(job: Job) -> list[Outcome]:
             async with places:
-                return await self._carry(job)
+                ended = await self._carry(job)
+            if follower is not None:
+                follower.remote_ended(ended)
+            return ended
 
         results = await asyncio.gather(*(carry(job) for job in jobs))
         return [outcome for result in results for outcome in result]
