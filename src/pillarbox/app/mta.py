@@ -35,7 +35,7 @@ from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
-from pillarbox.flow.accept.finish.rewriting import Rewriting
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
@@ -282,6 +282,14 @@ class Mta:
             auth_sender=bounces.bounce_sender_authentication or "",
         )
 
+    def _rewriting(self) -> Rewriting | None:
+        rules = self.config.rewrite
+        if rules.is_empty:
+            return None
+        tells = self.config.main(Logging).style.shows("address_rewrite")
+        domain = self.config.main(Identity).recipient_domain
+        return Rewriting(rules, domain, self.world.journal, tells)
+
     def _build_acceptance(self) -> None:
         world, config = self.world, self.config
         identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
@@ -314,9 +322,7 @@ class Mta:
             wait_rules=wait_rules(config, is_local_only=self._is_local_only),
             local_senders=local_senders(config),
             recipients_max_reject=limits.recipients_max_reject,
-            rewriting=None
-            if config.rewrite.is_empty
-            else Rewriting(config.rewrite, identity.recipient_domain),
+            rewriting=self._rewriting(),
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
             repairs=repairs_of(config),
         )
@@ -335,7 +341,7 @@ class Mta:
         host_names = HostNames(self.expansion, world.hosts, service.host_lookup_order)
         checks = CheckServices(
             self.acls,
-            RoutingVerifier(self.chain, self._callouts(), identity.sender_domain),
+            RoutingVerifier(self.chain, self._callouts(), identity.sender_domain, self.policy.rewriting),
             host_names,
             world.journal,
             world.records,

@@ -11,14 +11,14 @@ from pillarbox.app.asking.loading import load_or_complain, stamped
 from pillarbox.app.services import quiet_services
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.settings import Identity
+from pillarbox.flow.settings import Identity, Logging
 from pillarbox.language.addresses import AddressError, Working, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.retry.errors import as_failure, parse_error_name
 from pillarbox.language.retry.parameters import RetrySyntaxError
 from pillarbox.language.rewrite.fields import Replacement, change_addresses
-from pillarbox.language.rewrite.rules import Kind, Result, RewriteRules
+from pillarbox.language.rewrite.rules import PLACES, Kind, Result, RewriteRules
 from pillarbox.mail.envelope import Origin
 
 _FIELDS: tuple[tuple[str, Kind], ...] = (
@@ -52,6 +52,7 @@ class _Rewriting:
     def __init__(self, config: Config) -> None:
         self._rules: RewriteRules = config.rewrite
         self._domain = config.main(Identity).recipient_domain
+        self._tells = config.main(Logging).style.shows("address_rewrite")
         self._scope = Scope({Origin: Origin(), MessageFacts: MessageFacts()}, quiet_services(config))
 
     async def show(self, text: str) -> None:
@@ -83,10 +84,12 @@ class _Rewriting:
     async def _result(self, address: str, kind: Kind) -> Result:
         found = await replay(
             self._scope,
-            lambda run: self._rules.result_now(address, kind, run, qualify_with=self._domain),
+            lambda run: self._rules.result_now(
+                address, kind, run, qualify_with=self._domain, place=PLACES[kind] if self._tells else ""
+            ),
         )
-        for complaint in found.complaints:
-            print(stamped(complaint), file=sys.stderr)
+        for note in found.notes:
+            print(stamped(note.text), file=sys.stderr)
         return found
 
 

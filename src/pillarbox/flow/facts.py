@@ -30,6 +30,8 @@ class MessageFacts:
         "sender",
         "size",
         "variables",
+        "written_recipients",
+        "written_sender",
     )
 
     def __init__(self, message_id: str = "", sender: str | None = None, received_at: float = 0.0) -> None:
@@ -52,6 +54,10 @@ class MessageFacts:
         """The named queue that it waits in."""
         self.recipients: Sequence[Recipient] = ()
         """Of the envelope, as far as they are accepted; for checks."""
+        self.written_sender = ""
+        """As it was before rewriting; empty: the same, or the null one."""
+        self.written_recipients: tuple[str, ...] = ()
+        """The same of the recipients."""
 
     @classmethod
     def of(cls, envelope: Envelope, message: Message) -> MessageFacts:
@@ -67,6 +73,11 @@ class MessageFacts:
             name: Tainted(value) if name in tainted else value for name, value in envelope.acl_variables
         }
         return facts
+
+    def keep_written(self, sender: str | None, recipients: Sequence[Recipient] = ()) -> None:
+        """What the envelope is before rewriting; of the sender, what it was the first time."""
+        self.written_sender = self.written_sender or sender or ""
+        self.written_recipients = tuple(each.address for each in recipients)
 
     @property
     def acl_variables(self) -> tuple[tuple[str, str], ...]:

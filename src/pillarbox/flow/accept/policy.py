@@ -13,7 +13,7 @@ import msgspec
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.crowding import Reserve
 from pillarbox.flow.accept.finish.repairs import Repairs
-from pillarbox.flow.accept.finish.rewriting import Rewriting
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders

@@ -30,14 +30,11 @@ class Transaction:
         "named",
         "recipients",
         "scope",
-        "sender",
         "trouble",
     )
 
-    def __init__(self, mail: Mail, sender: str | None, facts: MessageFacts, scope: Scope) -> None:
+    def __init__(self, mail: Mail, facts: MessageFacts, scope: Scope) -> None:
         self.mail = mail
-        self.sender = sender
-        """Qualified; None: `<>`."""
         self.facts = facts
         self.scope = scope
         self.began = facts.received_at
@@ -65,3 +62,8 @@ class Transaction:
         self.body: BodyWriter | None = None
         self.trouble = ""
         """Why the spool could not take a piece: the rest is swallowed and refused."""
+
+    @property
+    def sender(self) -> str | None:
+        """Qualified; None: `<>`. An ACL that verifies it has it rewritten."""
+        return self.facts.sender

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.check.acl.state import CheckDeferred, VerifyFailure, VerifyWish
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.chain import Chain
@@ -20,8 +23,15 @@ _USUAL = VerifyWish()
 class RoutingVerifier:
     """`Verifier` of acl/state.py, over the routers."""
 
-    def __init__(self, chain: Chain, callouts: Callouts | None = None, qualify_domain: str = "") -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        callouts: Callouts | None = None,
+        qualify_domain: str = "",
+        rewriting: Rewriting | None = None,
+    ) -> None:
         """Without `callouts` none is made."""
+        self._rewriting = rewriting
         self._chain = chain
         self._callouts = callouts
         self._qualify_domain = qualify_domain
@@ -35,6 +45,8 @@ class RoutingVerifier:
         wish: VerifyWish = _USUAL,
         called: list[str] | None = None,
     ) -> VerifyFailure | None:
+        if self._rewriting is not None:
+            candidate = await self._rewritten(self._rewriting, candidate, scope, is_sender=is_sender)
         routed = await self._chain.route(candidate, "verify_sender" if is_sender else "verify", scope)
         trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
         if trouble is not None and not (wish.succeeds_on_redirect and trouble.candidate.parents):
@@ -50,6 +62,19 @@ class RoutingVerifier:
         if called is not None:
             called += [each.address for each in routed.assignments if each.hosts]
         return await self._call(routed, wish, wish.callout, scope, is_sender=is_sender)
+
+    async def _rewritten(
+        self, rewriting: Rewriting, candidate: Candidate, scope: Scope, *, is_sender: bool
+    ) -> Candidate:
+        """An address is verified as it will be (Exim 31.2); the sender stays so."""
+        address = await rewriting.of_envelope(candidate.address, scope, is_sender=is_sender)
+        if address == candidate.address:
+            return candidate
+        facts = scope.facet(MessageFacts)
+        if is_sender and facts is not None and facts.sender == candidate.address:
+            facts.keep_written(facts.sender)
+            facts.sender = address
+        return Candidate.first(msgspec.structs.replace(candidate.recipient, address=address))
 
     async def _call(
         self, routed: Routed, wish: VerifyWish, callout: CalloutWish, scope: Scope, *, is_sender: bool

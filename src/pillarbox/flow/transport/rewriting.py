@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pillarbox.language.addresses import Working
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.rewrite.fields import Replacement, change_fields
-from pillarbox.language.rewrite.rules import Kind, RewriteRules
+from pillarbox.language.rewrite.rules import Kind, Note, RewriteRules
 
 _KINDS: dict[str, Kind] = {"from": "f", "to": "t", "cc": "c", "bcc": "b", "reply-to": "r", "sender": "s"}
 
@@ -17,16 +17,16 @@ async def rewritten(
 ) -> bytes:
     """The header block after the rules; the same object when none applies. `complain` is told what Exim logs. Raises ExpansionDeferred,
     ExpansionFailed."""
-    complaints: list[str] = []
+    notes: list[Note] = []
 
     def run(attempt: Scope) -> bytes:
-        complaints.clear()
+        notes.clear()
 
         def change(field: str, found: Working) -> Replacement | None:
             if not found.domain_at:
                 return None
             result = rules.result_now(found.address, _KINDS[field], attempt, qualify_with=qualify_with)
-            complaints.extend(result.complaints)
+            notes.extend(result.notes)
             if result.whole is not None:
                 return Replacement(result.whole, is_whole=True)
             return Replacement(result.address) if result.address != found.address else None
@@ -34,6 +34,6 @@ async def rewritten(
         return change_fields(block, change)
 
     block = await replay(scope, run)
-    for complaint in complaints:
-        complain(complaint)
+    for note in notes:
+        complain(note.text)
     return block

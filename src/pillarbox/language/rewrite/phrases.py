@@ -21,7 +21,9 @@ def encode_phrase(text: str, found: Working, charset: str = "UTF-8") -> str:
     name = phrase.rstrip()
     gap = phrase[len(name) :]
     close, _, rest = behind.partition(">")
-    return f"{_encoded(name, charset)}{gap}<{route}{found.address}{close}>{_encoded(rest, charset)}"
+    comment = rest.lstrip()
+    blank = rest[: len(rest) - len(comment)]
+    return f"{_encoded(name, charset)}{gap}<{route}{found.address}{close}>{blank}{_encoded(comment, charset)}"
 
 
 def _encoded(text: str, charset: str) -> str:

@@ -2,12 +2,13 @@
 
 Rules are tried in order, each on what the ones before made of the address. `kind` says what is being rewritten: `F` and `T` for the envelope's
 sender and recipients, `f`, `t`, `c`, `b`, `r`, `s` for addresses in From:, To:, Cc:, Bcc:, Reply-To: and Sender:, `S` for what an SMTP
-client gave before anything looked at it. What Exim writes to its logs meanwhile comes back as `complaints`.
+client gave before anything looked at it. What Exim writes to its logs meanwhile comes back as `notes`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,12 @@ from pillarbox.language.words import dequote
 from pillarbox.mail.address import split_address
 
 Kind = Literal["F", "T", "f", "t", "c", "b", "r", "s", "S"]
+PLACES: Mapping[Kind, str] = {
+    "s": "sender:", "f": "from:", "t": "to:", "c": "cc:", "b": "bcc:", "r": "reply-to:",
+    "F": "env-from", "T": "env-to", "S": "smtp sender",
+}  # fmt: skip
+"""What Exim's log calls them."""
+SMTP_RECIPIENT = "smtp recipient"
 _ENVELOPE = frozenset("EFT")
 _HEADERS = frozenset("bcfhrst")
 _FLAGS = _ENVELOPE | _HEADERS | frozenset("SQqRw")
@@ -52,12 +59,20 @@ def _domain(address: Rewritten) -> str:
     return address.domain
 
 
+class Note(NamedTuple):
+    """A line for the log."""
+
+    text: str
+    is_complaint: bool
+    """For the panic log too."""
+
+
 class Result(msgspec.Struct, frozen=True):
-    """`whole`: set by a `w` rule in a header, what replaces the address with its name and comments. `complaints`: for the log."""
+    """`whole`: set by a `w` rule in a header, what replaces the address with its name and comments."""
 
     address: str
     whole: str | None = None
-    complaints: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class RewriteRule(msgspec.Struct, frozen=True):
@@ -119,45 +134,54 @@ class RewriteRules(msgspec.Struct, frozen=True):
         """The same; raises BlockingIOError when something must be waited for."""
         return self.result_now(address, kind, scope, qualify_with=qualify_with).address
 
-    def result_now(self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "") -> Result:
-        """All that came of it. Raises BlockingIOError, ExpansionDeferred."""
-        run = _Rewriting(address, kind, scope, qualify_with)
-        for rule in self.rules:
-            if rule.concerns(kind) and not run.apply(rule):
+    def result_now(
+        self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "", place: str = ""
+    ) -> Result:
+        """All that came of it. `place`: what notes about changes call it (`PLACES`); without, there are none (`address_rewrite`).
+        Raises BlockingIOError, ExpansionDeferred."""
+        run = _Rewriting(address, kind, scope, qualify_with, place)
+        for number, rule in enumerate(self.rules, 1):
+            if rule.concerns(kind) and not run.apply(rule, number):
                 break
-        return Result(run.address, run.whole, tuple(run.complaints))
+        return Result(run.address, run.whole, tuple(run.notes))
 
 
 class _Rewriting:
     """One address on its way through the rules."""
 
-    __slots__ = ("_kind", "_qualify_with", "_scope", "address", "complaints", "whole")
+    __slots__ = ("_kind", "_place", "_qualify_with", "_scope", "address", "notes", "whole")
 
-    def __init__(self, address: str, kind: Kind, scope: Scope, qualify_with: str) -> None:
+    def __init__(self, address: str, kind: Kind, scope: Scope, qualify_with: str, place: str) -> None:
         self.address = address
         self.whole: str | None = None
-        self.complaints: list[str] = []
+        self.notes: list[Note] = []
+        self._place = place
         self._kind = kind
         self._scope = scope
         self._qualify_with = qualify_with
 
-    def apply(self, rule: RewriteRule) -> bool:
-        """False: no more rules."""
+    def apply(self, rule: RewriteRule, number: int) -> bool:
+        """False: no more rules. `number`: which one it is, for people."""
         goes_on = "q" not in rule.flags
         for turn in range(_MAX_REPEATS + 1):
             if not rule.matches(self.address, self._kind, self._scope):
                 return goes_on or turn == 0
             if rule.replacement is None:
                 return False
-            outcome = self._replace(rule, rule.replacement)
+            outcome = self._replace(rule, rule.replacement, number)
             if outcome != "done":
                 return outcome == "forced" and goes_on
             if "R" not in rule.flags:
                 return goes_on
-        self.complaints.append("rewrite rule repeat ignored after 10 times")
+        self._complain("rewrite rule repeat ignored after 10 times")
         return goes_on
 
-    def _replace(self, rule: RewriteRule, replacement: Template) -> Literal["done", "forced", "failed"]:
+    def _complain(self, text: str) -> None:
+        self.notes.append(Note(text, is_complaint=True))
+
+    def _replace(
+        self, rule: RewriteRule, replacement: Template, number: int
+    ) -> Literal["done", "forced", "failed"]:
         local, domain = split_address(self.address)
         scope = (
             self._scope.with_facet(Rewritten, Rewritten(local, domain)) if self._kind != "S" else self._scope
@@ -167,28 +191,32 @@ class _Rewriting:
         except ForcedFailure:
             return "forced"
         except ExpansionFailed as error:
-            self.complaints.append(f"Expansion of {replacement.source} failed while rewriting: {error}")
+            self._complain(f"Expansion of {replacement.source} failed while rewriting: {error}")
             return "failed"
-        return self._take(rule, text)
+        return self._take(rule, text, number)
 
-    def _take(self, rule: RewriteRule, text: str) -> Literal["done", "failed"]:
+    def _take(self, rule: RewriteRule, text: str, number: int) -> Literal["done", "failed"]:
         before = self.address
         try:
             found = working_address(text, allow_null=self._kind == "F" and text.strip() == "<>")
         except AddressError as error:
-            self.complaints.append(
-                f"Rewrite of {before} yielded unparseable address: {error} in address {text}"
-            )
+            self._complain(f"Rewrite of {before} yielded unparseable address: {error} in address {text}")
             return "failed"
         address = found.address
         if address and not found.domain_at:
             if "Q" not in rule.flags or not self._qualify_with:
-                self.complaints.append(f'Rewrite of {before} yielded unqualified address "{address}"')
+                self._complain(f'Rewrite of {before} yielded unqualified address "{address}"')
                 return "failed"
             address = f"{address}@{self._qualify_with}"
-        is_whole = "w" in rule.flags and self._kind not in ("F", "T", "S")
         self.address = address
-        self.whole = encode_phrase(text, found) if is_whole else self.whole
+        if "w" in rule.flags and self._kind not in ("F", "T", "S"):
+            self.whole = encode_phrase(text, found)
+        if self._place:
+            is_all = "w" in rule.flags or text in (address, found.address)
+            how = "" if is_all else "with (address part of) "
+            said = address if is_all and "w" not in rule.flags else text
+            line = f'"{before}" from {self._place} rewritten {how or "as "}"{said}" by rule {number}'
+            self.notes.append(Note(line, is_complaint=False))
         return "done"
 
 

@@ -63,6 +63,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the message took to come; below 0: not known."""
     recipients: tuple[Recipient, ...] = ()
     """Those it came for, when some of them do not get it."""
+    written_sender: str = ""
+    """As it was before rewriting; empty: as it is."""
+    written_recipients: tuple[str, ...] = ()
+    """The same of the recipients."""
 
 
 USUAL_ARRIVAL = Arrival()
@@ -159,10 +163,11 @@ def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arri
     if subject is not None:
         parts.append(f'T="{_quoted(decoded_words(subject.decode("utf-8", "surrogateescape")))}"')
     if style.shows("received_sender"):
-        parts.append(f"from <{printable(envelope.sender or '')}>")
+        parts.append(f"from <{printable(arrival.written_sender or envelope.sender or '')}>")
     recipients = arrival.recipients or envelope.recipients
     if style.shows("received_recipients") and recipients:
-        parts.append("for " + " ".join(printable(recipient.address) for recipient in recipients))
+        shown = arrival.written_recipients or [recipient.address for recipient in recipients]
+        parts.append("for " + " ".join(map(printable, shown)))
     return parts
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
-from pillarbox.flow.accept.finish.rewriting import Rewriting, rewrite_message
+from pillarbox.flow.accept.finish.rewriting import rewrite_message
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
@@ -41,7 +42,6 @@ class OwnMessages(NamedTuple):
                 envelope.sender,
                 envelope.recipients,
                 headers,
-                lambda line: self.journal.main(f"{envelope.id} {line}"),
             )
         except (ExpansionFailed, ExpansionDeferred) as error:
             self.journal.panic(f"{envelope.id} address rewriting: {error}")

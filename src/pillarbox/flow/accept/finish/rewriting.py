@@ -1,30 +1,25 @@
 """Rewriting of what has come: the envelope and the addresses in the header lines that came with the message (Exim 31.2).
 
 Done once, when the header is complete, before ACLs' header lines are added and before the DATA ACL; `S` rules act on what a client wrote
-in MAIL and RCPT. Known gaps: a sender that an ACL verifies is not rewritten before that, nor are the children of redirections.
+in MAIL and RCPT. A sender that an ACL verifies is rewritten before that (`check/verify.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.flow.check.rewriting import Rewriting
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import Working
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.rewrite.fields import Replacement, change_fields
-from pillarbox.language.rewrite.rules import Kind, RewriteRules
+from pillarbox.language.rewrite.rules import PLACES, SMTP_RECIPIENT, Kind, Note
 from pillarbox.mail.envelope import Recipient
 
 _KINDS: dict[str, Kind] = {"from": "f", "to": "t", "cc": "c", "bcc": "b", "reply-to": "r", "sender": "s"}
-
-
-class Rewriting(NamedTuple):
-    """The rules, and what unqualified results are completed with (`Q`)."""
-
-    rules: RewriteRules
-    qualify_with: str
 
 
 class Rewritten(NamedTuple):
@@ -39,14 +34,13 @@ async def rewrite_message(
     sender: str | None,
     recipients: Sequence[Recipient],
     headers: bytes,
-    complain: Callable[[str], None],
 ) -> Rewritten:
-    """`complain` gets lines for the log. Raises ExpansionDeferred, ExpansionFailed."""
-    said: dict[str, None] = {}
+    """The scope's MessageFacts, where there are any, keep what the envelope was. Raises ExpansionDeferred, ExpansionFailed."""
+    notes: list[Note] = []
 
     def run(here: Scope) -> Rewritten:
-        said.clear()
-        own = _Rewrite(rewriting, here, said)
+        notes.clear()
+        own = _Rewrite(rewriting, here, notes)
         return Rewritten(
             own.address(sender, "F") or None if sender else sender,
             [own.recipient(recipient) for recipient in recipients],
@@ -54,21 +48,22 @@ async def rewrite_message(
         )
 
     rewritten = await replay(scope, run)
-    for line in said:
-        complain(line)
+    facts = scope.facet(MessageFacts)
+    if facts is not None:
+        facts.keep_written(sender, recipients)
+    rewriting.tell(notes, facts.id if facts is not None else "")
     return rewritten
 
 
 class _Rewrite:
-    def __init__(self, rewriting: Rewriting, scope: Scope, said: dict[str, None]) -> None:
+    def __init__(self, rewriting: Rewriting, scope: Scope, notes: list[Note]) -> None:
         self._rewriting = rewriting
         self._scope = scope
-        self._said = said
+        self._notes = notes
 
     def address(self, address: str, kind: Kind) -> str:
-        rules, domain = self._rewriting
-        result = rules.result_now(address, kind, self._scope, qualify_with=domain)
-        self._said.update(dict.fromkeys(result.complaints))
+        result = self._rewriting.result_now(address, kind, self._scope, PLACES[kind])
+        self._notes += result.notes
         return result.address
 
     def recipient(self, recipient: Recipient) -> Recipient:
@@ -78,25 +73,22 @@ class _Rewrite:
         return msgspec.structs.replace(recipient, address=address)
 
     def in_header(self, field: str, found: Working) -> Replacement | None:
-        rules, domain = self._rewriting
-        result = rules.result_now(found.address, _KINDS[field], self._scope, qualify_with=domain)
-        self._said.update(dict.fromkeys(result.complaints))
+        kind = _KINDS[field]
+        result = self._rewriting.result_now(found.address, kind, self._scope, PLACES[kind])
+        self._notes += result.notes
         if result.whole is not None:
             return Replacement(result.whole, is_whole=True)
         return None if result.address == found.address else Replacement(result.address)
 
 
 async def rewrite_early(
-    rewriting: Rewriting | None, written: str, scope: Scope, complain: Callable[[str], None]
+    rewriting: Rewriting | None, written: str, scope: Scope, *, is_recipient: bool = False
 ) -> str:
     """What stood in MAIL or RCPT, changed by `S` rules. Raises ExpansionDeferred, ExpansionFailed."""
     if rewriting is None or not rewriting.rules.are_for_smtp:
         return written
-    rules, domain = rewriting
     bracketed = f"<{written}>"
-    result = await replay(scope, lambda run: rules.result_now(bracketed, "S", run, qualify_with=domain))
-    if result.address == bracketed:
-        return written
-    for line in result.complaints:
-        complain(line)
-    return result.address
+    place = SMTP_RECIPIENT if is_recipient else PLACES["S"]
+    result = await replay(scope, lambda run: rewriting.result_now(bracketed, "S", run, place))
+    rewriting.tell(result.notes)
+    return written if result.address == bracketed else result.address

@@ -166,7 +166,6 @@ async def rewrite(state: Finish) -> Reply | None:
             state.sender,
             state.recipients,
             state.headers,
-            lambda line: journal.main(f"{state.id} {line}"),
         )
     except (ExpansionFailed, ExpansionDeferred) as error:
         journal.main(f"{state.id} address rewriting: {error}")
@@ -311,6 +310,8 @@ def _arrival(state: Finish, style: LogStyle) -> Arrival | None:
         proxy=proxy.local_address if proxy is not None else "",
         pipelining=f"L{early}{unused}" if engine.is_pipelining_offered else "",
         elapsed=session.services.clock.now() - transaction.began,
+        written_sender=transaction.facts.written_sender,
+        written_recipients=transaction.facts.written_recipients,
         recipients=state.given if state.is_prdr else (),
     )
 

@@ -37,7 +37,7 @@ from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Settled
 from pillarbox.mail.taint import plain
 from pillarbox.wire.control import Submit
-from pillarbox.wire.exim.log_line import line_completed, line_received
+from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received
 
 __all__ = ["Caller", "Refused", "origin_of", "received_lines", "split_port", "submit"]
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
@@ -118,7 +118,6 @@ async def submit(
             facts.sender,
             recipients,
             headers,
-            complain,
         )
         facts.sender, headers = rewritten.sender, rewritten.headers
         recipients = tuple(rewritten.recipients)
@@ -143,7 +142,9 @@ async def submit(
     queued = await services.spool.accept(envelope, message)
     if left_out:
         services.spool.record(queued.id, [Settled(each, facts.received_at) for each in left_out])
-    services.journal.main(line_received(envelope, message, style=services.log_style))
+    written = Arrival(written_sender=facts.written_sender, written_recipients=facts.written_recipients)
+    style = services.log_style
+    services.journal.main(line_received(envelope, message, style=style, arrival=written))
     start = start_of(state.controls, policy, is_queue_only=wish.queue_only)
     if wish.queue_smtp and start is AT_ONCE:
         start = LOCAL_ONLY

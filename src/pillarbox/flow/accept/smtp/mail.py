@@ -39,9 +39,7 @@ async def handle(session: Session, event: Mail) -> None:
         return
     if sender is not None and policy.rewriting is not None:
         try:
-            sender = await rewrite_early(
-                policy.rewriting, sender, session.new_scope(), session.services.journal.main
-            )
+            sender = await rewrite_early(policy.rewriting, sender, session.new_scope())
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
@@ -65,7 +63,7 @@ async def handle(session: Session, event: Mail) -> None:
     facts.size = event.size or -1
     facts.auth_sender = auth_sender
     facts.variables = dict(session.variables)
-    transaction = Transaction(event, sender, facts, session.new_scope(facts))
+    transaction = Transaction(event, facts, session.new_scope(facts))
     verdict = await session.check("mail", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept | Discard):
         session.refuse(f"MAIL <{sender or ''}>", verdict)

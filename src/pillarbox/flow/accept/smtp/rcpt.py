@@ -29,9 +29,7 @@ async def handle(session: Session, event: Rcpt) -> None:
     policy = session.policy
     if policy.rewriting is not None:
         try:
-            address = await rewrite_early(
-                policy.rewriting, address, transaction.scope, session.services.journal.main
-            )
+            address = await rewrite_early(policy.rewriting, address, transaction.scope, is_recipient=True)
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
