@@ -23,6 +23,7 @@ from pillarbox.app.queueing import runner_limits, wait_rules
 from pillarbox.app.reception import (
     arrivals_of,
     engine_settings,
+    from_lines_of,
     habits_of,
     local_senders,
     offer_hosts,
@@ -35,7 +36,6 @@ from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
-from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
@@ -44,6 +44,7 @@ from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.callout import Callouts, CalloutSettings
 from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.check.verify import RoutingVerifier
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
@@ -89,6 +90,7 @@ WHERE: dict[Where, str] = {
     "starttls": "acl_smtp_starttls",
     "auth": "acl_smtp_auth",
     "mail": "acl_smtp_mail",
+    "mailauth": "acl_smtp_mailauth",
     "rcpt": "acl_smtp_rcpt",
     "predata": "acl_smtp_predata",
     "data": "acl_smtp_data",
@@ -158,7 +160,7 @@ class Mta:
             rewrite=config.rewrite,
             dns=dns_rules(config.main(Dns), self.expansion, world.resolver.search_list),
             tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
-            tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
+            percent_hack=config.main(SmtpService).percent_hack_domains,
             random=Random(SEED) if is_test_harness() else SystemRandom(),
         )
 
@@ -321,6 +323,8 @@ class Mta:
             queue_only=self._is_queue_only,
             wait_rules=wait_rules(config, is_local_only=self._is_local_only),
             local_senders=local_senders(config),
+            from_lines=from_lines_of(config),
+            percent_hack=service.percent_hack_domains,
             recipients_max_reject=limits.recipients_max_reject,
             rewriting=self._rewriting(),
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),

@@ -9,6 +9,7 @@ from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.crowding import Reserve
 from pillarbox.flow.accept.finish.repairs import Repairs
+from pillarbox.flow.accept.from_lines import FromLines
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
@@ -196,7 +197,18 @@ def local_senders(config: Config) -> LocalSenders:
         keeps_sender=trust.local_sender_retain,
         prefixes=tuple(trust.local_from_prefix or ()),
         suffixes=tuple(trust.local_from_suffix or ()),
-        separator=compile_regex(local.uucp_from_pattern) if local.uucp_from_pattern else None,
-        separator_sender=local.uucp_from_sender,
         arguments_are_left_out=local.extract_addresses_remove_arguments,
+    )
+
+
+def from_lines_of(config: Config) -> FromLines | None:
+    """None: no line looks like one."""
+    local = config.main(LocalMail)
+    if not local.uucp_from_pattern:
+        return None
+    return FromLines(
+        pattern=compile_regex(local.uucp_from_pattern),
+        sender=local.uucp_from_sender,
+        hosts=_asked(local.ignore_fromline_hosts),
+        are_local=local.ignore_fromline_local,
     )

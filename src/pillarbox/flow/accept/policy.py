@@ -13,7 +13,7 @@ import msgspec
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.crowding import Reserve
 from pillarbox.flow.accept.finish.repairs import Repairs
-from pillarbox.flow.check.rewriting import Rewriting
+from pillarbox.flow.accept.from_lines import FromLines
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
@@ -25,8 +25,10 @@ from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.clock import Clock
@@ -43,6 +45,7 @@ Where = Literal[
     "starttls",
     "auth",
     "mail",
+    "mailauth",
     "rcpt",
     "predata",
     "data",
@@ -108,6 +111,10 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing but `queue_only` and ACLs makes mail wait."""
     recipients_max_reject: bool = False
     local_senders: LocalSenders = LocalSenders()
+    percent_hack: DomainList | None = None
+    """`percent_hack_domains`; None: no local part means another address."""
+    from_lines: FromLines | None = None
+    """What `From ` lines look like; None: there are none."""
     not_smtp_acl: Acl | ChosenAcl | None = None
     """`acl_not_smtp`: for messages of local programs."""
     receive_timeout: float = 300.0

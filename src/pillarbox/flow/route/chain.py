@@ -19,6 +19,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.logins import UnknownLogin
 from pillarbox.flow.route.looks import Companions, Looks
+from pillarbox.flow.route.percent_hack import meant_by
 from pillarbox.flow.route.preconditions import Check, compile_checks
 from pillarbox.flow.route.result import (
     Assigned,
@@ -229,6 +230,12 @@ class _Run:
 
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with one of the run's lists longer, or new tasks."""
+        if (hack := self._chain.services.percent_hack) is not None and "%" in task.candidate.local_part:
+            try:
+                task = task._replace(candidate=await meant_by(task.candidate, hack, self._scope))
+            except (ExpansionDeferred, ExpansionFailed) as error:
+                self._history.append(Trouble(task.candidate, Postponed(Reason(str(error))), ""))
+                return
         candidate = task.candidate
         visit = Visit(candidate, self._purpose, self._scope, self._chain.services, self._looks)
         visit.log, visit.letters, visit.verify = self._log, self._letters, self._verifies

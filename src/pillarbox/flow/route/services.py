@@ -8,6 +8,7 @@ from random import Random, SystemRandom
 
 from pillarbox.flow.route.dns_rules import DnsRules
 from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.language.rewrite.rules import RewriteRules
 from pillarbox.ports.dns import HostTable
@@ -44,5 +45,7 @@ class RouteServices:
     dns: DnsRules = field(default_factory=DnsRules)
     tells_unknown_hosts: bool = True
     """A host without an address gets a line in the log (`log_selector = +host_lookup_failed`)."""
+    percent_hack: DomainList | None = None
+    """Domains in which `user%other` means another address; None: in none."""
     random: Random = field(default_factory=SystemRandom)
     """Shuffles hosts of equal preference."""

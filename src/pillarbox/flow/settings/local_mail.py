@@ -14,9 +14,9 @@ class LocalMail(MainOptions):
         default=True, doc="With -t, addresses on the command line are those not to send to."
     )
     ignore_fromline_hosts: HostList | None = option(
-        default=None, doc="Hosts that may put a `From ` line in front of a message.", inert="noted"
+        default=None, doc="Hosts that may put a `From ` line in front of a message."
     )
-    ignore_fromline_local: bool = option(default=False, doc="Local programs may do so.", inert="noted")
+    ignore_fromline_local: bool = option(default=False, doc="Local programs may do so.")
     uucp_from_pattern: str = option(
         default=(
             r"^From\s+(\S+)\s+(?:[a-zA-Z]{3},?\s+)?(?:[a-zA-Z]{3}\s+\d?\d|\d?\d\s+[a-zA-Z]{3}\s+\d\d(?:\d\d)?)\s+\d\d?:\d\d?"

@@ -72,7 +72,7 @@ class SmtpService(MainOptions):
     strip_excess_angle_brackets: bool = option(default=False, doc="Take <<user@domain>>.")
     strip_trailing_dot: bool = option(default=False, doc="Take a domain with a dot behind it.")
     percent_hack_domains: DomainList | None = option(
-        default=None, doc="Domains of ours for which user%other@domain means user@other.", inert="refused"
+        default=None, doc="Domains of ours for which user%other@domain means user@other."
     )
     received_header_text: Template | None = option(
         default=(

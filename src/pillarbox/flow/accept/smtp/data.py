@@ -7,6 +7,7 @@ rest of the message is swallowed and answered 452, and the session goes on.
 from __future__ import annotations
 
 from pillarbox.flow.accept.finish.steps import finish_message
+from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
@@ -46,7 +47,10 @@ async def handle(session: Session, event: Data) -> None:
 async def handle_chunk(session: Session, event: DataChunk) -> None:
     transaction = session.transaction
     assert transaction is not None
-    _take_in(session, transaction, event.data)
+    data = event.data
+    if data.startswith(BEGINNING):
+        data = await _without_from_lines(session, transaction, data)
+    _take_in(session, transaction, data)
 
 
 @verb(DataEnd)
@@ -73,6 +77,8 @@ async def _finish(session: Session, transaction: Transaction, data: bytes) -> Re
                 raise SpoolFull(transaction.trouble)
             message = _whole(transaction)
         else:
+            if data.startswith(BEGINNING):
+                data = await _without_from_lines(session, transaction, data)
             headers, body = split_message(data)
             message = Message(headers, MemoryBody(body))
         return await finish_message(session, transaction, message)
@@ -104,6 +110,23 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
             why = event.problem.value
             session.log_rejection(f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
     session.forget_transaction()
+
+
+async def _without_from_lines(session: Session, transaction: Transaction, data: bytes) -> bytes:
+    """`ignore_fromline_hosts`, `ignore_fromline_local`. Who is trusted with the sender's name may give another than in MAIL."""
+    rules, local = session.policy.from_lines, session.local
+    if rules is None or transaction.headers or transaction.body is not None or transaction.trouble:
+        return data
+    is_welcome = rules.are_local if local is not None else await session.is_surely_in(rules.hosts)
+    if not is_welcome:
+        return data
+    services = session.services
+    data, sender = await without_from_lines(
+        data, rules, services.expansion, services.journal, domain=session.policy.qualify_domain
+    )
+    if sender is not None and (local is None or local.is_trusted):
+        transaction.facts.sender = sender or None
+    return data
 
 
 def _take_in(session: Session, transaction: Transaction, data: bytes) -> None:

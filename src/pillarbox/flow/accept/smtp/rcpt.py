@@ -9,7 +9,9 @@ from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.percent_hack import meant_by
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.match.domains import DomainList
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Rcpt
@@ -48,6 +50,8 @@ async def handle(session: Session, event: Rcpt) -> None:
         return
     recipient = Recipient(address, event.notify, event.orcpt)
     candidate = Candidate.first(recipient)
+    if policy.percent_hack is not None and "%" in candidate.local_part:
+        candidate = await _meant(session, transaction, candidate, policy.percent_hack)
     scope = transaction.scope.with_facet(Candidate, candidate)
     verdict = await session.check("rcpt", scope, candidate, transaction)
     if isinstance(verdict, Accept):
@@ -62,9 +66,21 @@ async def handle(session: Session, event: Rcpt) -> None:
         session.refuse(f"RCPT <{event.address}>", verdict, sender=transaction.sender or "")
 
 
+async def _meant(
+    session: Session, transaction: Transaction, candidate: Candidate, domains: DomainList
+) -> Candidate:
+    """What the ACL sees. A list that cannot say now means nothing; routing asks it again."""
+    try:
+        return await meant_by(candidate, domains, transaction.scope)
+    except (ExpansionDeferred, ExpansionFailed) as error:
+        session.services.journal.main(f"percent_hack_domains: {error}")
+        return candidate
+
+
 def _note_discarded(session: Session, transaction: Transaction, address: str, why: str) -> None:
     line = (
         f"{describe_host(session.origin)} F=<{transaction.sender or ''}> RCPT <{address}>: "
         f"discarded by {transaction.discarded_by} ACL"
     )
+    why = why.partition("\n")[0]
     session.log_rejection(f"{line}: {why}" if why else line)
