@@ -22,7 +22,13 @@ from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
-from pillarbox.app.telling import DryTransports, TellingDelivery, TellingJournal, TellingQueueRun
+from pillarbox.app.telling import (
+    DryTransports,
+    TellingDelivery,
+    TellingJournal,
+    TellingQueueRun,
+    UnwrittenHints,
+)
 from pillarbox.app.world import World
 from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.local import SlotInUse
@@ -168,7 +174,9 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
     for slot in range(LAST_SLOT, FIRST_SLOT, -1):
         world = World(config, slot, is_alone=True, helper=helper, queue=options.queue)
         if options.is_verbose:
-            world.journal = TellingJournal(world.journal, is_dry=options.is_dry)
+            world.journal = TellingJournal(world.journal)
+        if options.is_dry:
+            world.hints = UnwrittenHints(world.hints)
         if options.ages:
             world.spool = AgedSpool(world.spool, options.ages, world.clock)
         try:

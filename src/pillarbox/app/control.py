@@ -54,6 +54,8 @@ OFFLINE = "offline"
 MAX_SUBMISSION = 512 * 1024 * 1024
 MAX_CLIENTS = 200
 READ_TIMEOUT = 300.0
+_TOLD_AT_ONCE = ("mark_all_delivered", "move")
+"""Their answers end in an empty line, or have one line."""
 EX_TEMPFAIL, EX_DATAERR, EX_PROTOCOL = 75, 65, 76
 
 
@@ -160,12 +162,16 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
             yield Line(end=True)
         case Act():
             is_done = True
+            said = ""
             for message_id in request.ids:
                 answer = await _act(request, message_id, mta, login)
                 is_done &= answer.is_done
-                if answer.text:
-                    blank_line = "\n" if request.action == "mark_all_delivered" else ""
-                    yield Line(f"{answer.text}{blank_line}")
+                if request.action in _TOLD_AT_ONCE:
+                    said += answer.text if request.action == "move" and answer.is_done else f"{answer.text}\n"
+                elif answer.text:
+                    yield Line(answer.text)
+            if said:
+                yield Line(said)
             yield Line(end=True, code=0 if is_done else 1)
         case Status():
             yield Line(f"pid {os.getpid()}, {mta.lane.load} messages in the fast lane", end=True)
@@ -184,7 +190,8 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
         case "retry":
             return mta.admin.retry(message_id)
         case "deliver" | "deliver_due":
-            await mta.runner.deliver(message_id, FORCED if request.action == "deliver" else FIRST)
+            urgency = FORCED if request.action == "deliver" else FIRST
+            await mta.runner.deliver(message_id, urgency)
             await mta.runner.settle_down()
             return Answer("", True)
         case "mark_delivered":

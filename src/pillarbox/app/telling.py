@@ -7,33 +7,28 @@ import re
 import sys
 from collections.abc import Sequence
 
-from pillarbox.app.world import ProcessJournal
+from pillarbox.app.world import ProcessHints, ProcessJournal
 from pillarbox.flow.queue.deliver import Delivery, Urgency
 from pillarbox.flow.queue.settle import Settlement
 from pillarbox.flow.route.result import Assignment
-from pillarbox.flow.transport.outcomes import delivered
 from pillarbox.flow.transport.run import Follower, Transports
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Outcome
+from pillarbox.ports.hints import RetryHint
 from pillarbox.ports.journal import Event
 from pillarbox.ports.spool import Queued
 
-_DELIVERED = re.compile(r"^([0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4} )[=-]>")
 _ID = re.compile(r"^[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4} ")
 
 
 class TellingJournal:
     """Over another one: says what it writes."""
 
-    def __init__(self, journal: ProcessJournal, *, is_dry: bool = False) -> None:
-        """`is_dry`: nothing is delivered, and the lines say so (`*>`)."""
+    def __init__(self, journal: ProcessJournal) -> None:
         self._journal = journal
-        self._is_dry = is_dry
 
     def main(self, line: str) -> None:
-        if self._is_dry:
-            line = _DELIVERED.sub(r"\1*>", line)
         self._tell("MAIN", line)
         self._journal.main(line)
 
@@ -106,10 +101,26 @@ class DryTransports(Transports):
         is_forced: bool,
         follower: Follower | None = None,
     ) -> list[Outcome]:
-        """As if every transport had done its work."""
-        return [delivered(one, log_word=self._word(one)) for one in assignments]
+        return self.pretend(assignments)
 
-    def _word(self, assignment: Assignment) -> str:
-        """Local deliveries are logged by the local part."""
-        transport = self._transports.get(assignment.transport)
-        return assignment.candidate.local_part if transport is not None and transport.is_local else ""
+
+class UnwrittenHints:
+    """What is known is read; nothing is kept of deliveries that were none (`-N`)."""
+
+    def __init__(self, known: ProcessHints) -> None:
+        self._known = known
+
+    def retry(self, key: str) -> RetryHint | None:
+        return self._known.retry(key)
+
+    def put_retry(self, key: str, hint: RetryHint) -> None:
+        """Not kept."""
+
+    def forget_retry(self, key: str) -> None:
+        """Not forgotten."""
+
+    def tidy(self, older_than: float) -> int:
+        return 0
+
+    def close(self) -> None:
+        self._known.close()

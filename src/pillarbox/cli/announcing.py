@@ -75,10 +75,10 @@ def write_pid_file(path: str) -> OSError | None:
     return None
 
 
-def remove_pid_file(path: str) -> None:
-    """Where it is still ours and we may."""
+def remove_pid_file(path: str, of: int = 0) -> None:
+    """Where it is still ours (or names the process `of`) and we may."""
     with contextlib.suppress(OSError, ValueError):
-        if int(Path(path).read_text()) == os.getpid():
+        if int(Path(path).read_text()) == (of or os.getpid()):
             Path(path).unlink()
 
 

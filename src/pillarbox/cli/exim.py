@@ -30,7 +30,8 @@ Submitting:      -bm  a message on standard input, the default when there are re
                  -t  recipients from the headers   -i  a dot does not end the message       -f SENDER    -F NAME
                  -odb -odi -odf  deliver in the background, in the foreground    -odq -odqs  queue only, queue for SMTP
                  -oMa -oMaa -oMai -oMas -oMi -oMm -oMr -oMs -oMt  where it came from (trusted users)   -p PROTOCOL:HOST
-                 -oDSN N=… R=… V=…  status notifications   -oee -oem -oep -oeq -oew  how to report errors    -bnq  do not qualify    -G  no fix-ups    -N  do not transport
+                 -oDSN N=… -oDSN R=… -oDSN V=…  status notifications
+                 -oee -oem -oep -oeq -oew  how to report errors    -bnq  do not qualify    -G  no fix-ups    -N  do not transport
 Daemon:          -bd  in the background   -bdf  in the foreground   -q30m  queue run interval   -oX PORTS   -oP FILE   -oPX
                  -bw[TIME]  on the socket that inetd listens on       -tls-on-connect
 The queue:       -bp  list (mailq)   -bpa -bpi -bpr -bpra -bpri -bpru -bpu  orders and forms   -bpc  count

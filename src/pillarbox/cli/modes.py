@@ -231,6 +231,15 @@ def _daemon(read: Arguments) -> int:
     )
 
 
+def _remove_pid_file(read: Arguments) -> int:
+    """`-oPX`: of the process that asks, if the file is its own."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.cli.announcing import pid_file_of, remove_pid_file
+
+    remove_pid_file(pid_file_of(load_config(_config(read)), read.pid_file, is_usual=True), of=os.getppid())
+    return 0
+
+
 def _route(read: Arguments) -> int:
     from pillarbox.app.asking.routing import Question, test_addresses
 
@@ -242,7 +251,13 @@ def _verify(read: Arguments) -> int:
     from pillarbox.app.asking.routing import verify_addresses
 
     are_senders = read.mode == "verify_sender"
-    return verify_addresses(_asked_config(read), tuple(read.words), read.macros, are_senders=are_senders)
+    return verify_addresses(
+        _asked_config(read),
+        tuple(read.words),
+        read.macros,
+        are_senders=are_senders,
+        is_verbose=read.is_verbose,
+    )
 
 
 def _host_test(read: Arguments) -> int:
@@ -331,6 +346,8 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "daemon": _daemon,
     "daemon_foreground": _daemon,
     "queue_daemon": _daemon,
+    "waiting_daemon": _daemon,
+    "remove_pid_file": _remove_pid_file,
     "list": _list,
     "count": _count,
     "smtp": _smtp,

@@ -12,6 +12,7 @@ import re
 
 from pillarbox.app.harness import is_test_harness
 from pillarbox.cli.arguments import CHANGES, VIEWS, Arguments, Unreadable, Usage
+from pillarbox.cli.debug_options import debug
 from pillarbox.cli.handles import (
     Handle,
     Words,
@@ -23,7 +24,6 @@ from pillarbox.cli.handles import (
     text,
     unknown,
 )
-from pillarbox.cli.debug_options import debug
 from pillarbox.cli.message_options import (
     about,
     batch,

@@ -59,7 +59,7 @@ def _is_ours() -> bool:
 
 def check_rights(config: Path, read: Arguments) -> None:
     """Ends the command when the caller may not do that. Root may do everything, and who owns the queue."""
-    if read.pid_file and os.getuid() != 0:
+    if (read.pid_file or read.mode == "remove_pid_file") and os.getuid() != 0:
         _check_pid_file(config, read)
     is_loading = read.loaded_id is not None
     if (read.mode not in _FOR_ADMINISTRATORS and not is_loading) or os.getuid() == 0:

@@ -110,6 +110,7 @@ def _wish(read: Arguments, size: int) -> Submit:
         notify=read.notify,
         ret=read.ret,
         envid=read.envid,
+        is_dry=read.is_dry,
         keeps_unqualified=read.keeps_unqualified,
         suppresses_fixups=read.suppresses_fixups,
     )

@@ -74,3 +74,5 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """Who vouches for the message, as far as we believe it: AUTH= of MAIL (RFC 4954 §5), or a local caller's own address; empty: not known."""
     queue: str = ""
     """Name of the queue that it waits in; empty: the usual one."""
+    is_dry: bool = False
+    """Submitted with `-N`: transports only pretend."""

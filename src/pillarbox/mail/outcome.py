@@ -77,6 +77,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
     """For local deliveries: the file or directory, as logged by Exim in `=> address <recipient>`; else empty."""
     is_additional: bool = False
     """Not the first address of its transaction (`->`)."""
+    is_dry: bool = False
+    """The transport only pretended (`*>`)."""
     is_dsn_passed_on: bool = False
     """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     shadow: str = ""

@@ -44,6 +44,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     """`-bnq`."""
     suppresses_fixups: bool = False
     """`-G`."""
+    is_dry: bool = False
+    """`-N`."""
     login: str = ""
     """Filled in by whoever knows the caller: the daemon, from the socket; the offline folder's reader, from the file's owner."""
 

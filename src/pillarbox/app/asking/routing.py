@@ -25,8 +25,8 @@ from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.chain import Trace
 from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
+from pillarbox.flow.route.trace import Trace, narrate
 from pillarbox.flow.settings import Files, Identity
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
@@ -45,6 +45,8 @@ class Question(msgspec.Struct, frozen=True):
     purpose: Purpose
     sender: str = ""
     shows_routers: bool = False
+    tells_routes: bool = False
+    """With `-v`: where good addresses would go."""
 
 
 def test_addresses(
@@ -72,10 +74,11 @@ def verify_addresses(
     macros: Mapping[str, str] | None = None,
     *,
     are_senders: bool = False,
+    is_verbose: bool = False,
 ) -> int:
-    """`-bv` and, for senders, `-bvs`."""
+    """`-bv` and, for senders, `-bvs`; `is_verbose`: good addresses are told as `-bt` does."""
     purpose: Purpose = "verify_sender" if are_senders else "verify"
-    return test_addresses(path, addresses, macros, Question(purpose))
+    return test_addresses(path, addresses, macros, Question(purpose, tells_routes=is_verbose))
 
 
 def _give_back(config: Config) -> None:
@@ -153,9 +156,11 @@ class _Asking:
             Candidate.first(Recipient(address)), self._question.purpose, scope, trace
         )
         if self._question.shows_routers:
-            sys.stderr.writelines(f"{router}: {said}\n" for router, said in trace)
+            sys.stderr.writelines(f"{line}\n" for line in narrate(trace))
         self._tell_log(routed.log)
-        lines = self._routes(address, routed) if self._is_test else self._verdict(address, routed)
+        is_bad = any(isinstance(each, Trouble) for each in routed.history)
+        shows = self._is_test or (self._question.tells_routes and not is_bad)
+        lines = self._routes(address, routed) if shows else self._verdict(address, routed)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
 

@@ -117,6 +117,11 @@ class QueueAdmin:
             return Answer(f"Message {message_id} - error while marking as delivered: no address given", False)
 
         def decide(queued: Queued, now: float) -> _Change:
+            for address in addresses:
+                if why := _qualified(address).error:
+                    return _Change(
+                        error=f" - error while marking as delivered:\n  bad address {address}: {why}"
+                    )
             known = {r.address for r in queued.envelope.recipients} | set(queued.progress.added)
             strange = [address for address in addresses if address not in known]
             if strange:
@@ -175,7 +180,7 @@ class QueueAdmin:
                     if addresses
                     else " - error while editing sender: no address given"
                 )
-            if addresses[0] in ("", "<>"):
+            if addresses[0] == "<>":
                 return _Change([SenderChanged("", now)], [f"sender address changed to <> by {caller}"])
             one = _qualified(addresses[0])
             if one.error:

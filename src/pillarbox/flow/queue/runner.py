@@ -27,7 +27,7 @@ from pillarbox.ports.userfiles import UserFiles
 
 NEVER = float("inf")
 _LOCAL = Urgency(remote_waits="remote deliveries suppressed")
-_FIRST_STAGE = Urgency(remote_waits="first of two stages", is_silent_about_remote=True)
+_FIRST_STAGE = Urgency(remote_waits="first of two stages", is_silent_about_remote=True, is_provisional=True)
 LONG_QUEUE = 1000
 PAUSE = 0.005
 """Seconds of rest behind every ten messages of a long queue: looking at a hundred thousand must not slow down who accepts mail."""
@@ -275,6 +275,8 @@ class QueueRunner:
             self._tell_gone(message_id, gone, in_run=False)
             return Answer("", True)
         self._journal.main(f"{message_id} cancelled by {caller}")
+        if queued.progress.is_frozen:
+            self._journal.main(f"{message_id} Unfrozen by forced delivery")
         if queued.envelope.sender is None:
             await self._spool.finish(message_id)
             self._settler.complete(message_id)
@@ -358,9 +360,7 @@ class QueueRunner:
             await self._spool.finish(queued.id)
             self._settler.complete(queued.id)
             return
-        await self._conclude(
-            queued.id, await self._delivery.give_up(queued, "message timed out while frozen"), ()
-        )
+        await self._conclude(queued.id, await self._delivery.give_up(queued), ())
 
     async def _conclude(self, message_id: str, settlement: Settlement, events: tuple[Event, ...]) -> None:
         if settlement.is_complete:

@@ -104,12 +104,16 @@ class Settler:
         errors_to: dict[str, str],
         replacements: Mapping[str, Added] = NO_REPLACEMENTS,
         told: Set[int] = frozenset(),
+        *,
+        is_provisional: bool = False,
     ) -> Settlement:
         """`errors_to`: address → where its failures are reported, for those that a router redirected. `replacements`: what takes an
-        address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already."""
+        address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already.
+        `is_provisional`: only half of an attempt was meant, so that the message counts as untried."""
         if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
-        return await _Settling(self, queued, errors_to, replacements, told).run(outcomes)
+        settling = _Settling(self, queued, errors_to, replacements, told, is_provisional=is_provisional)
+        return await settling.run(outcomes)
 
     def follow(self, queued: Queued, record: Record) -> Following:
         """Somebody who logs outcomes as they come, and has `record` keep what is settled by them."""
@@ -161,6 +165,8 @@ class Settler:
         if self.style.is_default:
             return line_outcome(queued.id, outcome, queue=queued.envelope.queue)
         envelope = queued.envelope
+        if isinstance(outcome, Delivered) and outcome.host is None and outcome.transport:
+            outcome = _with_local_facts(outcome, queued)
         age = self._clock.now() - envelope.received_at
         return line_outcome(
             queued.id, outcome, style=self.style, sender=envelope.sender, age=age, queue=envelope.queue
@@ -192,6 +198,7 @@ class _Settling:
     __slots__ = (
         "errors_to",
         "events",
+        "is_provisional",
         "lines",
         "next_at",
         "now",
@@ -210,8 +217,11 @@ class _Settling:
         errors_to: dict[str, str],
         replacements: Mapping[str, Added],
         told: Set[int],
+        *,
+        is_provisional: bool,
     ) -> None:
         self.told = told
+        self.is_provisional = is_provisional
         self.settler = settler
         self.queued = queued
         self.errors_to = errors_to
@@ -262,7 +272,9 @@ class _Settling:
         is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
         if outcome.is_unlogged or (is_early and self.queued.progress.attempts):
             return
-        self.lines.extend(lines_outcome(outcome, self.settler.line(self.queued, outcome)))
+        for line in lines_outcome(outcome, self.settler.line(self.queued, outcome)):
+            if not (line.startswith("H=") and line in self.lines):  # a host that was asked once
+                self.lines.append(line)
 
     def _say(self, text: str) -> None:
         self.settler._journal.main(f"{self.queued.id} {text}")
@@ -276,6 +288,9 @@ class _Settling:
         """The failure that a deferral has become when its retry time is over; else nothing."""
         settler, envelope = self.settler, self.queued.envelope
         self._log(outcome)
+        if envelope.is_dry:
+            self._wait_for(outcome, self.now)
+            return []
         if outcome.error == BUSY:
             self._wait_for(outcome, self.now + BUSY_INTERVAL)
             return []
@@ -378,7 +393,7 @@ class _Settling:
         events.extend(dict.fromkeys(self.replacements[a] for a in waiting if a in self.replacements))
         is_frozen = bool(self.events)
         next_at = float("inf") if is_frozen else self.next_at
-        if events or is_frozen or not self._is_untouched():
+        if is_frozen or not (self.is_provisional or (not events and self._is_untouched())):
             events.append(Attempted(self.now, 0.0 if is_frozen else next_at))
         events.extend(self.events)
         if not is_frozen:
@@ -398,6 +413,12 @@ class _Settling:
             self._say(f"delay warning not sent: {full}")
             return []
         return [Warned(self.now)] * sent
+
+
+def _with_local_facts(outcome: Delivered, queued: Queued) -> Delivered:
+    """What hardly any log shows is not carried through local deliveries: the sender, and about the size."""
+    path = queued.envelope.sender or "" if outcome.return_path is None else outcome.return_path
+    return msgspec.structs.replace(outcome, return_path=path, size=outcome.size or queued.message.size)
 
 
 def _expired(outcome: Deferred) -> Failed:

@@ -12,7 +12,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.events import tell_of_outcomes
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
+from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fail_all
 from pillarbox.flow.transport.plan import Limited, plan_jobs
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport, scope_of
@@ -70,6 +70,8 @@ class Transports:
     ) -> list[Outcome]:
         """Carry the message to every assignment; one outcome for each, job by job. `follower`: hears of each job when it is over, where there
         are several."""
+        if envelope.is_dry:
+            return self.pretend(assignments)
         if len(assignments) == 1:
             only = Job(envelope, message, tuple(assignments), is_repeat, is_forced)
             return await self._carry(only)
@@ -100,6 +102,18 @@ class Transports:
             await follower.before_remote()
         outcomes.extend(await self._carry_remote(remote, follower))
         return outcomes
+
+    def pretend(self, assignments: Sequence[Assignment]) -> list[Outcome]:
+        """As if every transport had done its work (`-N`)."""
+        return [self._pretended(one) for one in assignments]
+
+    def _pretended(self, assignment: Assignment) -> Outcome:
+        """Local deliveries are logged by the local part."""
+        transport = self._transports.get(assignment.transport)
+        is_local = transport is not None and transport.is_local
+        return msgspec.structs.replace(
+            delivered(assignment, log_word=assignment.candidate.local_part if is_local else ""), is_dry=True
+        )
 
     async def _carry_remote(self, jobs: list[Job], follower: Follower | None) -> list[Outcome]:
         if len(jobs) < 2:

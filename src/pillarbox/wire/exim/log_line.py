@@ -202,7 +202,7 @@ def line_outcome(
     where = f" Q={queue}" if queue else ""
     match outcome:
         case Delivered():
-            flag = "->" if is_additional or outcome.is_additional else "=>"
+            flag = "*>" if outcome.is_dry else "->" if is_additional or outcome.is_additional else "=>"
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
             line = _line_delivered(message_id, outcome, flag, style, about)
             if style.shows("queue_time"):

@@ -168,6 +168,8 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
         yield b"-deliver_firsttime\n"
     if progress.frozen_at is not None:
         yield b"-frozen %d\n" % progress.frozen_at
+    if envelope.is_dry:
+        yield b"-N\n"
     if origin.caller_uid >= 0 and "smtp" not in envelope.origin.protocol:
         yield b"-local\n"
     if progress.thawed_by_hand:
@@ -276,6 +278,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         auth_sender=items.get("auth_sender", ""),
         acl_variables=acl_variables,
         tainted_variables=tainted_variables,
+        is_dry="N" in items,
     )
     return SpoolHeader(
         envelope=envelope,
