@@ -9,6 +9,7 @@ A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each 
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
     h1: sink -r RCPT                        that host is Postfix's smtp-sink with these options
+    h1: dovecot                             that host is Dovecot's LMTP server (dovecot.py); what it heard is what lies in its mailboxes
     file NAME: text                         below TOP/files
     not yet: what                           what is missing: the two differ, and that is known
     differs: hints …                        what differs on purpose, and is not compared
@@ -30,6 +31,8 @@ from pathlib import Path
 
 import msgspec
 import trustme
+from tests.oracle.flow import dovecot
+from tests.oracle.flow.dovecot import Dovecot
 from tests.oracle.flow.levelling import (
     CIPHERS,
     FROM_DATES,
@@ -95,6 +98,7 @@ MESSAGES = {
     "utf8": "From: alice@example.net\nSubject: grüße\n\nbody ä\n".encode(),
     "long": b"From: alice@example.net\nSubject: long\n\n" + b"x" * 1200 + b"\nend\n",
     "big": b"From: alice@example.net\nSubject: big\n\n" + b"0123456789abcdef\n" * 20000,
+    "some": b"From: alice@example.net\nSubject: some\n\n" + b"0123456789abcdef\n" * 200,
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
 LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "dns")
@@ -290,7 +294,7 @@ def by_ours(top: Path, scenario: Scenario) -> Seen:
 def play(scenario: Scenario, top: Path, exim: list[str], dump: list[str]) -> Seen:
     """In a world of its own."""
     names = NameServer(zone_of(scenario))
-    peers = {host: _peer(host, script) for host, script in scenario.hosts.items()}
+    peers = {host: _peer(host, script, top) for host, script in scenario.hosts.items()}
     ends: list[str] = []
     try:
         ends.extend(_run(command, scenario, top, exim) for command in scenario.commands)
@@ -328,8 +332,10 @@ def _run(command: str, scenario: Scenario, top: Path, exim: list[str]) -> str:
     return f"{ended.returncode} {said}"
 
 
-def _peer(host: str, script: list[str]) -> ScriptedPeer | Sink:
+def _peer(host: str, script: list[str], top: Path) -> ScriptedPeer | Sink | Dovecot:
     address = f"127.0.0.{10 + int(host[1:])}"
+    if script[0] == "dovecot":
+        return Dovecot(address, top)
     if script[0].startswith("sink"):
         return Sink(address, script[0].split()[1:])
     return ScriptedPeer(address, script, tls_of(host, " ".join(script)))
@@ -383,7 +389,9 @@ def _text(path: Path) -> str:
 
 
 def plain(text: str, top: Path) -> str:
-    text = level(text.replace(str(top), "TOP"), IDS, MAIL_DATES, HINT_TIMES, FROM_DATES, PIDS, CIPHERS)
+    text = level(
+        text.replace(str(top), "TOP"), IDS, MAIL_DATES, HINT_TIMES, FROM_DATES, PIDS, CIPHERS, *dovecot.IDS
+    )
     return _TLS_FAILURE.sub("TLS session", text)
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.oracle.flow import remote
+from tests.oracle.flow import dovecot, remote
 from tests.oracle.flow.sink import PROGRAM
 from tests.oracle.flow.world import NoWorld
 from tests.oracle.real_exim import MISSING, find_exim
@@ -25,6 +25,8 @@ def test_as_the_real_one(name: str) -> None:
     scenario = remote.scenarios()[name]
     if any(script[0].startswith("sink") for script in scenario.hosts.values()) and not PROGRAM.exists():
         pytest.skip("no smtp-sink: see tools/peers")
+    if ["dovecot"] in scenario.hosts.values() and not dovecot.PROGRAM.exists():
+        pytest.skip(dovecot.MISSING)
     with tempfile.TemporaryDirectory(prefix="pillarbox-remote-") as folder:
         Path(folder).chmod(0o755)
         top = Path(folder) / "top"
