@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
@@ -16,6 +16,8 @@ from pillarbox.wire.exim.log_style import USUAL, LogStyle
 LOGGED_HEADERS = 8192
 """Bytes of a refused message's headers that go to rejectlog."""
 LOGGED_RECIPIENTS = 100
+SHORTEST_LINE, LONGEST_LINE = 36, 75
+"""Characters of the pieces of a divided reply."""
 DENIED = "Administrative prohibition"
 DEFERRED = "Temporary local problem - please try later"
 _CODES = re.compile(r"(\d\d\d)\s(?:(\d\.\d\d?\d?\.\d\d?\d?)\s)?")
@@ -26,16 +28,36 @@ def reply_to(verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: st
     """The reply for a verdict; `accepted` when it is favourable (a configured text replaces its own)."""
     match verdict:
         case Accept(text=text):
-            return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted
+            return with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
         case Discard(reason=reason):
             text = reason.peer
             return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted
         case Deny(reason=reason) | Drop(reason=reason):
-            return with_own_code(Reply(code, reason.peer or DENIED, enhanced))
+            return with_own_code(Reply(code, in_lines(reason.peer) or DENIED, enhanced))
         case Defer(reason=reason):
-            return with_own_code(Reply(451, reason.peer or DEFERRED, "4.7.1"))
+            return with_own_code(Reply(451, in_lines(reason.peer) or DEFERRED, "4.7.1"))
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def in_lines(text: str) -> str:
+    """A text of a configuration, its long lines divided: behind a colon, else at a blank, as near to `LONGEST_LINE` as may be (Exim does so)."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return "\n".join(piece for line in text.split("\n") for piece in _divided(line))
+
+
+def _divided(line: str) -> Iterator[str]:
+    while len(line) > LONGEST_LINE:
+        cut = line.rfind(": ", SHORTEST_LINE, LONGEST_LINE + 1) + 1
+        if not cut:
+            cut = line.rfind(" ", SHORTEST_LINE, LONGEST_LINE + 1)
+            cut = cut if cut >= 0 else line.find(" ", LONGEST_LINE)
+        if cut < 0:
+            break
+        yield line[:cut]
+        line = line[cut:].lstrip(" ")
+    yield line
 
 
 def with_own_code(reply: Reply) -> Reply:

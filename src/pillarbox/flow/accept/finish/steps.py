@@ -19,7 +19,7 @@ from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
-from pillarbox.flow.accept.rejection import describe_host, rejected_message, reply_to, with_own_code
+from pillarbox.flow.accept.rejection import describe_host, in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.verdict import Accept, Discard, Drop
@@ -324,7 +324,7 @@ def _accepted(state: Finish) -> Reply:
             return with_own_code(Reply(usual.code, text, usual.enhanced)) if text else usual
     text = state.accepted_text
     if text:
-        return with_own_code(Reply(250, text, "2.0.0"))
+        return with_own_code(Reply(250, in_lines(text), "2.0.0"))
     return Reply(250, f"OK id={state.id}", "2.0.0")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.accept.parting import ended, incomplete
+from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
@@ -44,6 +45,6 @@ async def quit_session(session: Session, event: Quit) -> None:
         if not isinstance(verdict, Accept):
             session.services.journal.panic(f"ACL for QUIT returned ERROR: {MAY_NOT_FAIL}")
         text = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
-        bye = Reply(221, text, bye.enhanced) if text else bye
+        bye = Reply(221, in_lines(text), bye.enhanced) if text else bye
     session.reply(bye)
     ended(session, "closed by QUIT")
