@@ -16,7 +16,7 @@ from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.asking.loading import stamped
 from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
-from pillarbox.app.configuration import load_config
+from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
 from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session
@@ -127,7 +127,7 @@ def _foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell =
 
 async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
     try:
-        config = load_config(config_path, dict(options.macros))
+        config = ConfigSource(config_path, options.macros, options.syslog_name).load()
         helper = start_helper(config)
         become_mail_user(config, config_path)
         world = await _open_world(config, options, helper)

@@ -19,6 +19,8 @@ class AloneOptions(NamedTuple):
     """`-oM…`, by its letters."""
     has_own_configuration: bool = False
     is_queue_run: bool = False
+    syslog_name: str = ""
+    """`-L`."""
     queue: str = ""
     """The named queue to work on (`-qG`)."""
     ages: tuple[float, ...] = ()
@@ -34,5 +36,6 @@ class AloneOptions(NamedTuple):
             or self.about
             or self.has_own_configuration
             or self.queue
+            or self.syslog_name
             or self.ages
         )

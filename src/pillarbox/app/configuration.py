@@ -89,10 +89,17 @@ class ConfigSource(NamedTuple):
     path: Path
     macros: tuple[tuple[str, str], ...] = ()
     """Of `-D`."""
+    syslog_name: str = ""
+    """`-L`: what is logged goes to syslog under that name."""
 
-    def load(self) -> Config:
-        """To serve with. Raises ConfigError, OSError."""
-        return load_config(self.path, dict(self.macros))
+    def load(self, *, serving: bool = True) -> Config:
+        """To serve with, unless it is only looked at. Raises ConfigError, OSError."""
+        config = load_config(self.path, dict(self.macros), serving=serving)
+        if self.syslog_name:
+            from pillarbox.app.log_directory import log_to_syslog
+
+            log_to_syslog(config, self.syslog_name)
+        return config
 
 
 def _compile_acl(name: str, lines: Sequence[tuple[str, str]], named: NamedLists, report: Report) -> object:

@@ -29,6 +29,12 @@ def log_directory_of(config: Config) -> Path:
     return Path(log_targets(config).directory or f"{config.main(Files).spool_directory}/log")
 
 
+def log_to_syslog(config: Config, name: str) -> None:
+    """`-L name`: the lines go there under that name, and nowhere else (Exim 5.3)."""
+    config.change_main(Files, log_file_path="syslog")
+    config.change_main(Logging, syslog_processname=name)
+
+
 def syslog_style(config: Config) -> SyslogStyle:
     logging = config.main(Logging)
     return SyslogStyle(

@@ -228,6 +228,7 @@ def _daemon(read: Arguments) -> int:
         macros=read.macros,
         is_quiet=True,
         is_tls_on_connect=read.is_tls_on_connect,
+        syslog_name=read.syslog_name,
     )
 
 

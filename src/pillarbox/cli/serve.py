@@ -59,10 +59,11 @@ def serve(
     macros: Mapping[str, str] | None = None,
     is_quiet: bool = False,
     is_tls_on_connect: bool = False,
+    syslog_name: str = "",
 ) -> int:
     """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
     ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print;
-    `is_tls_on_connect`: on every SMTP port."""
+    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`."""
     start = None
     if config is None:
         folder = DataFolder(Path(data) if data else _default_folder())
@@ -70,7 +71,7 @@ def serve(
         path = folder.configuration
     else:
         path = Path(config).absolute()
-    source = ConfigSource(path, tuple((macros or {}).items()))
+    source = ConfigSource(path, tuple((macros or {}).items()), syslog_name)
     loaded = checked_config(source, is_exim=is_quiet)
     interval = _queue_interval(queue_interval)
     if interval is None and is_quiet and not _sets_interval(loaded):

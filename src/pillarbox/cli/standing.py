@@ -62,7 +62,8 @@ def check_rights(config: Path, read: Arguments) -> None:
     if (read.pid_file or read.mode == "remove_pid_file") and os.getuid() != 0:
         _check_pid_file(config, read)
     is_loading = read.loaded_id is not None
-    if (read.mode not in _FOR_ADMINISTRATORS and not is_loading) or os.getuid() == 0:
+    is_free = read.mode not in _FOR_ADMINISTRATORS and not is_loading and not read.syslog_name
+    if is_free or os.getuid() == 0:
         return
     from pillarbox.app.asking.caller import is_admin
     from pillarbox.app.configuration import load_config

@@ -68,6 +68,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         has_own_configuration=is_other_configuration,
         ages=_ages(read.test_ages),
         queue=read.queue.name,
+        syslog_name=read.syslog_name,
     )
 
 

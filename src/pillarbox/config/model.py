@@ -76,6 +76,12 @@ class Config:
             found = self._main[settings] = settings()
         return cast(M, found)
 
+    def change_main(self, settings: type[M], **values: object) -> None:
+        """What the command line says of main options, by the names of their fields."""
+        present = self.main(settings)
+        kept = {one.place: getattr(present, one.place) for one in settings.options().values()}
+        self._main[settings] = settings(**{**kept, **values})
+
     @property
     def main_facets(self) -> dict[type, object]:
         """Facets that every scope should have: the main options, which variables read, and the named lists."""
