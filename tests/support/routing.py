@@ -19,10 +19,11 @@ from pillarbox.config.exim4 import parse_exim4
 from pillarbox.config.reader import Reader
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.chain import Chain, Trace
+from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.result import Routed
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.services import RouteServices
+from pillarbox.flow.route.trace import Trace
 from pillarbox.flow.route.visit import base_scope
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.local_host import LocalHost

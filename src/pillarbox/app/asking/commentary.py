@@ -17,8 +17,9 @@ from pillarbox.flow.check.acl.program import VERBS, Acl, Line, Statement, Test
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.verdict import Accept, Verdict
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.chain import Chain, Trace
+from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.result import Routed
+from pillarbox.flow.route.trace import Trace, narrate
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
@@ -60,10 +61,9 @@ class TellingChain(Chain):
         self, candidate: Candidate, purpose: Purpose, scope: Scope, trace: Trace | None = None
     ) -> Routed:
         heard: Trace = [] if trace is None else trace
-        say(f" routing {candidate.address}")
         routed = await super().route(candidate, purpose, scope, heard)
-        for router, said in heard:
-            say(f"  {router}: {said}")
+        for line in narrate(heard):
+            say(f" {line}")
         say(f" end of routing {candidate.address}")
         return routed
 

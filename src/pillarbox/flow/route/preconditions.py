@@ -7,6 +7,7 @@ them when the answer is there. What depends on the purpose alone is settled when
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from pillarbox.flow.route.affixes import find_prefix, find_suffix
 from pillarbox.flow.route.candidate import Purpose
@@ -21,6 +22,19 @@ Check = Callable[[Visit], "str | None"]
 """The reason to skip the router, for `-bt`; None: the test holds."""
 
 _FALSE = frozenset(("", "0", "no", "false"))
+
+
+class Skip(StrEnum):
+    """The reasons of tests that have values to show; `trace.py` does that for who looks."""
+
+    PREFIX = "local part has no wanted prefix"
+    SUFFIX = "local part has no wanted suffix"
+    DOMAINS = "domain is not in domains"
+    LOCAL_PARTS = "local part is not in local_parts"
+    LOGIN = "local part is not a login name"
+    ACCOUNT = "address is not an account"
+    SENDERS = "sender is not in senders"
+    CONDITION = "condition is false"
 
 
 def purpose_skips(router: Router, purpose: Purpose) -> str | None:
@@ -97,13 +111,13 @@ def _affix_check(router: Router) -> Check:
             visit.prefix, local_part = local_part[:taken], local_part[taken:]
             visit.prefix_v = visit.prefix[:variable]
         elif needs_prefix:
-            return "local part has no wanted prefix"
+            return Skip.PREFIX
         taken, variable = find_suffix(local_part, suffixes)
         if taken:
             visit.suffix, local_part = local_part[-taken:], local_part[:-taken]
             visit.suffix_v = visit.suffix[taken - variable :]
         elif needs_suffix:
-            return "local part has no wanted suffix"
+            return Skip.SUFFIX
         visit.local_part = local_part
         visit.is_stale = True
         return None
@@ -120,7 +134,7 @@ def _domains_check(router: Router) -> Check:
         with _list_of("domains", visit):
             data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
         if data is None:
-            return "domain is not in domains"
+            return Skip.DOMAINS
         if data:
             visit.domain_data = data
             visit.is_stale = True
@@ -138,7 +152,7 @@ def _local_parts_check(router: Router) -> Check:
         with _list_of("local_parts", visit):
             data = find(visit.local_part, visit.scope_now if is_pure else visit.scope)
         if data is None:
-            return "local part is not in local_parts"
+            return Skip.LOCAL_PARTS
         if data:
             visit.local_part_data = data
             visit.is_stale = True
@@ -154,7 +168,7 @@ def _local_user_check() -> Check:
             raise ExpansionDeferred("check_local_user: this process cannot look up login names")
         user = users.find(visit.local_part)
         if user is None:
-            return "local part is not a login name"
+            return Skip.LOGIN
         visit.local_user = user
         visit.local_part_data, visit.home = user.name, user.home
         visit.user, visit.group = str(user.uid), str(user.gid)
@@ -171,7 +185,7 @@ def _account_check() -> Check:
             raise ExpansionDeferred("check_account: there are no accounts")
         account = users.find(f"{visit.local_part}@{visit.candidate.domain}")
         if account is None:
-            return "address is not an account"
+            return Skip.ACCOUNT
         visit.account, visit.home = account.name, account.home
         visit.local_part_data = visit.local_part_data or account.name.rpartition("@")[0] or account.name
         visit.is_stale = True
@@ -219,7 +233,7 @@ def _senders_check(router: Router) -> Check:
     def check(visit: Visit) -> str | None:
         with _list_of("senders", visit):
             data = find(visit.sender, visit.scope)
-        return None if data is not None else "sender is not in senders"
+        return None if data is not None else Skip.SENDERS
 
     return check
 
@@ -230,16 +244,17 @@ def _condition_check(router: Router) -> Check:
 
     def check(visit: Visit) -> str | None:
         try:
-            holds = template.expand_now(visit.scope).strip().lower() not in _FALSE
+            visit.seen = template.expand_now(visit.scope)
+            holds = visit.seen.strip().lower() not in _FALSE
         except ForcedFailure:
-            holds = False
+            visit.seen, holds = "forced failure", False
         except ExpansionDeferred:
             raise ExpansionDeferred("condition check lookup defer") from None
         except ExpansionFailed as error:
             source, name = template.source, visit.router
             text = f'failed to expand condition "{source}" for {name} router: {error}'
             visit.log.append(LogLine(text, is_panic=True))
-            holds = False
-        return None if holds else "condition is false"
+            visit.seen, holds = "an error", False
+        return None if holds else Skip.CONDITION
 
     return check

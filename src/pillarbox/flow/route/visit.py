@@ -13,6 +13,7 @@ import msgspec
 
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.looks import Looks
 from pillarbox.flow.route.result import Assignment, Letter, LogLine
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.errors import ExpansionFailed
@@ -39,6 +40,7 @@ class Visit:
         "local_part_data",
         "local_user",
         "log",
+        "looks",
         "message",
         "prefix",
         "prefix_v",
@@ -46,6 +48,7 @@ class Visit:
         "router",
         "router_variables",
         "scope_now",
+        "seen",
         "self_hostname",
         "sender",
         "services",
@@ -55,11 +58,14 @@ class Visit:
         "verify",
     )
 
-    def __init__(self, candidate: Candidate, purpose: Purpose, scope: Scope, services: RouteServices) -> None:
+    def __init__(
+        self, candidate: Candidate, purpose: Purpose, scope: Scope, services: RouteServices, looks: Looks
+    ) -> None:
         facts = scope.facet(MessageFacts)
         self.candidate = candidate
         self.purpose = purpose
         self.services = services
+        self.looks = looks
         self.sender = (facts.sender or "") if facts is not None and purpose != "verify_sender" else ""
         """Envelope sender; empty for the null sender and while a sender is being verified."""
         self.scope_now = scope.with_facet(Candidate, candidate)
@@ -70,6 +76,8 @@ class Visit:
         self.message = ""
         """What a router that declined had to say."""
         self.router = ""
+        self.seen = ""
+        """What a `condition` that does not hold has expanded to."""
         self.log: list[LogLine] = []
         self.letters: list[Letter] = []
         self.verify: Callable[[str], Awaitable[bool]] | None = None

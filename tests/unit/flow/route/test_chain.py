@@ -6,6 +6,7 @@ import pytest
 from tests.support.routing import RoutingWorld, summary
 
 from pillarbox.config.errors import ConfigError
+from pillarbox.flow.route.trace import Trace, narrate
 
 LOCAL = """
 aliases:
@@ -158,16 +159,69 @@ async def test_preconditions(address: str, transport: str, local_part: str) -> N
 async def test_senders_and_every_skip_is_explained() -> None:
     world = RoutingWorld(PRECONDITIONS)
     assert summary(await world.route("x@y.test", sender="a@friend.test")) == ["x@y.test -> smtp"]
-    trace: list[tuple[str, str]] = []
+    trace: Trace = []
     assert summary(await world.route("x@y.test", trace=trace)) == ["x@y.test ! Unrouteable address"]
-    assert trace == [
-        ("prefixed", "skipped: local part has no wanted prefix"),
-        ("suffixed", "skipped: local part has no wanted suffix"),
-        ("domains", "skipped: domain is not in domains"),
-        ("parts", "skipped: local part is not in local_parts"),
-        ("senders", "skipped: sender is not in senders"),
-        ("conditional", "skipped: condition is false"),
-        ("system", "skipped: local part is not a login name"),
+    assert list(narrate(trace)) == [
+        "routing x@y.test",
+        '  prefixed: skipped: local_part_prefix: x does not begin with "owner- : *_x_"',
+        '  suffixed: skipped: local_part_suffix: x does not end with "-request : +*"',
+        '  domains: skipped: domains: y.test is not in "one.test"',
+        '  parts: skipped: local_parts: x is not in "postmaster : ^ab+b"',
+        '  senders: skipped: senders: s@sender.test is not in "*@friend.test"',
+        '  conditional: skipped: condition: "${if eq{$domain}{cond.test}}" gave ""',
+        "  system: skipped: check_local_user: x is not a login name",
+        "  no router takes it: Unrouteable address",
+    ]
+
+
+TRACED = f"""
+copies:
+  driver = accept
+  local_parts = alice
+  unseen
+  transport = file
+{LOCAL}
+last:
+  driver = redirect
+  data = :unknown:
+  no_more
+never:
+  driver = accept
+  transport = smtp
+"""
+
+
+async def test_the_trace_tells_descent_copies_and_ends() -> None:
+    trace: Trace = []
+    world = RoutingWorld(TRACED, main=MAIN, tables=ALIASES)
+    await world.route("both@local.test", trace=trace)
+    await world.route("loop1@local.test", trace=trace)
+    assert list(narrate(trace)) == [
+        "routing both@local.test",
+        '  copies: skipped: local_parts: both is not in "alice"',
+        "  aliases: redirected to alice@local.test, bob@local.test",
+        "routing alice@local.test, from both@local.test by aliases",
+        "  copies: accepted for file; unseen, so a copy goes on",
+        "routing alice@local.test, copied on by copies, from both@local.test by aliases",
+        "  aliases: declined: no redirection data",
+        "  users: accepted for local",
+        "routing bob@local.test, from both@local.test by aliases",
+        '  copies: skipped: local_parts: bob is not in "alice"',
+        "  aliases: declined: no redirection data",
+        "  users: accepted for local",
+        "routing loop1@local.test",
+        '  copies: skipped: local_parts: loop1 is not in "alice"',
+        "  aliases: redirected to loop2@local.test",
+        "routing loop2@local.test, from loop1@local.test by aliases",
+        '  copies: skipped: local_parts: loop2 is not in "alice"',
+        "  aliases: redirected to loop1@local.test",
+        "routing loop1@local.test, from loop2@local.test by aliases, from loop1@local.test by aliases",
+        '  copies: skipped: local_parts: loop1 is not in "alice"',
+        "  aliases: skipped: already redirected loop1@local.test",
+        "  users: skipped: check_account: loop1@local.test is not an account",
+        "  last: declined: :unknown:",
+        "  last: no_more: no router below is asked",
+        "  no router takes it: Unrouteable address",
     ]
 
 

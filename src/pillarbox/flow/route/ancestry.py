@@ -1,0 +1,39 @@
+"""What an address descends from: loops, copies, and when two are the same (Exim 3.11, 22.5, 22.7, 22.8)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.route.router import Router
+
+
+def skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
+    """Exim 22.5, 22.8: the same address by the same router; any address when `repeat_use` is off."""
+    for parent, redirected_by in zip(candidate.parents, candidate.redirected_by, strict=True):
+        if redirected_by == router.name and (
+            not router.may_repeat or parent.address.lower() == candidate.address.lower()
+        ):
+            return f"already redirected {parent.address}"
+    return None
+
+
+def identity(candidate: Candidate) -> tuple[str, str, int]:
+    """Local parts are compared with case, domains without; a child that is the same as an ancestor is another thing than it."""
+    local, _, domain = candidate.address.rpartition("@")
+    same = 0
+    if candidate.parents:
+        same = sum(1 for parent in candidate.parents if parent.address == candidate.address)
+    return local, domain.lower(), same
+
+
+def below_copy(child: Candidate | Assignment) -> Candidate | Assignment:
+    """`unseen`: what was redirected has the address twice above it, as it was and as the copy that goes on."""
+    if isinstance(child, Assignment):
+        return child
+    return msgspec.structs.replace(
+        child,
+        parents=(child.parents[0], *child.parents),
+        redirected_by=(child.redirected_by[0], *child.redirected_by),
+    )

@@ -1,0 +1,92 @@
+"""One router's turn at an address: its preconditions, what it sets, and its answer (Exim 3.10, 3.12)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pillarbox.flow.route.ancestry import skipped_as_loop
+from pillarbox.flow.route.logins import UnknownLogin
+from pillarbox.flow.route.preconditions import Check
+from pillarbox.flow.route.result import Declined, LogLine, RouteResult
+from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.visit import Visit, as_bool
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.scope import Scope, replay
+
+
+class Stage(NamedTuple):
+    """A router, and the tests it has for one purpose."""
+
+    place: int
+    router: Router
+    checks: tuple[Check, ...]
+
+    async def result(self, visit: Visit) -> RouteResult | str:
+        """The router's answer, or why it was skipped. Trouble with expansions and lookups postpones (Exim 3.10)."""
+        candidate, router = visit.candidate, self.router
+        if candidate.parents and (why := skipped_as_loop(candidate, router)) is not None:
+            return why
+        try:
+            return await self._answer(visit)
+        except UnknownLogin as error:
+            visit.log.append(LogLine(str(error), is_panic=True))
+            return router.postpone(visit, str(error))
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            return router.postpone(visit, str(error))
+
+    async def _answer(self, visit: Visit) -> RouteResult | str:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        router = self.router
+        visit.enter(router.name, is_caseful=router.caseful_local_part)
+        try:
+            for check in self.checks:
+                why = check(visit)
+                if why is not None:
+                    return why
+        except BlockingIOError:
+            why = await self._check_waiting(visit)
+            if why is not None:
+                return why
+        if router.settings:
+            answer = await router.set_variables(visit)
+            if answer is not None:
+                return answer
+        if router.address_data is not None:
+            try:
+                visit.address_data = await visit.expand(router.address_data)
+            except ForcedFailure:
+                return Declined("address_data was forced to fail")
+            except (ExpansionDeferred, ExpansionFailed) as error:
+                text = f'expansion of "{router.address_data.source}" failed in {router.name} router: {error}'
+                return router.postpone(visit, text)
+            visit.is_stale = True
+        return await router.route(visit)
+
+    async def _check_waiting(self, visit: Visit) -> str | None:
+        """All tests again, waiting for what is not in memory; each is plain code that is replayed with the answer at hand."""
+        scope, router = visit.scope_now, self.router
+
+        def evaluate(run: Scope) -> str | None:
+            visit.scope_now = run
+            visit.enter(router.name, is_caseful=router.caseful_local_part)
+            for check in self.checks:
+                why = check(visit)
+                if why is not None:
+                    return why
+            return None
+
+        try:
+            return await replay(scope, evaluate)
+        finally:
+            visit.scope_now = scope
+            visit.is_stale = True
+
+    async def has_no_more(self, visit: Visit) -> bool:
+        """`no_more`. Raises ExpansionFailed, ExpansionDeferred."""
+        router = self.router
+        if isinstance(router.more, bool):
+            return not router.more
+        try:
+            return not as_bool(await visit.expand(router.more), "more", router.name)
+        except ForcedFailure:
+            return False
