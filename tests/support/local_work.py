@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from errno import ENOENT
 
 from pillarbox.mail.message import Body
@@ -26,6 +26,9 @@ class ScriptedWork:
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return FoundFile(0 if path in self.files else ENOENT)
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        return [await self.look(path, actor) for path in paths]
 
     async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:
         if path not in self.files:

@@ -6,7 +6,7 @@ With the root helper (system/helper/) it is done as the user; started without ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -116,6 +116,10 @@ class LocalWork(Protocol):
         """stat(2) with the actor's rights, `data` empty. Raises WorkRefused."""
         ...
 
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        """`look` at several files in one go; in their order. Raises WorkRefused."""
+        ...
+
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         """A UNIX login, by PAM when `service` names one, else by the shadow file. A wrong password costs as much time as an unknown
         login. Raises WorkRefused when it cannot be checked."""
@@ -143,6 +147,9 @@ class NoLocalWork:
         raise WorkRefused("users' files cannot be read here")
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        raise WorkRefused("users' files cannot be read here")
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
         raise WorkRefused("users' files cannot be read here")
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.flow.route.looks import Looks
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Services
@@ -41,13 +42,17 @@ class LookQuestion(msgspec.Struct, frozen=True):
     path: str
     actor: Actor
     work: LocalWork
+    looks: Looks
 
     def answer_now(self, services: Services) -> FoundFile:
-        raise BlockingIOError
+        known = self.looks.known(self.path, self.actor)
+        if known is None:
+            raise BlockingIOError
+        return known
 
     async def answer(self, services: Services) -> FoundFile:
         try:
-            return await self.work.look(self.path, self.actor)
+            return await self.looks.look(self.path, self.actor, self.work)
         except WorkRefused as refused:
             raise ExpansionDeferred(f"require_files: {self.path}: {refused}") from None
 
@@ -55,10 +60,11 @@ class LookQuestion(msgspec.Struct, frozen=True):
 def required_files(option: Template) -> Callable[[Visit], str | None]:
     """The test of `option`. What it calls may raise ExpansionFailed and ExpansionDeferred, which postpone the address."""
     items = tuple(Template.parse(item) for item, _ in split(option.source) if item)
+    marks = tuple(object() for _ in items)
 
     def check(visit: Visit) -> str | None:
         onlooker: Onlooker | None = None
-        for item in items:
+        for item, mark in zip(items, marks, strict=True):
             try:
                 text = item.expand_now(visit.scope).strip(SPACE)
             except ForcedFailure:
@@ -70,7 +76,7 @@ def required_files(option: Template) -> Callable[[Visit], str | None]:
             if "/" not in text:
                 onlooker = find_onlooker(text, visit.services.system_users)
                 continue
-            why = _missing(text, onlooker, visit)
+            why = _missing(text, onlooker, visit, mark)
             if why is not None:
                 return why
         return None
@@ -100,7 +106,7 @@ def _gid_of(group: str) -> int:
         raise ExpansionDeferred(f'group "{group}" for require_files not found') from None
 
 
-def _missing(item: str, onlooker: Onlooker | None, visit: Visit) -> str | None:
+def _missing(item: str, onlooker: Onlooker | None, visit: Visit, mark: object) -> str | None:
     """Why the item does not hold."""
     path, excuses_eacces, wants_absence = item, False, False
     if path.startswith("+"):
@@ -111,7 +117,7 @@ def _missing(item: str, onlooker: Onlooker | None, visit: Visit) -> str | None:
         path, excuses_eacces = path[1:].lstrip(SPACE), True
     if not path.startswith("/"):
         raise ExpansionFailed(f'require_files: "{path}" is not absolute')
-    error = _error_of(path, onlooker, visit)
+    error = _error_of(path, onlooker, visit, mark)
     if error == errno.EACCES and not excuses_eacces:
         raise ExpansionDeferred(f"require_files: error for {path}: {os.strerror(error)}")
     if error not in (0, errno.ENOENT, errno.ENOTDIR, errno.EACCES):
@@ -121,14 +127,15 @@ def _missing(item: str, onlooker: Onlooker | None, visit: Visit) -> str | None:
     return None
 
 
-def _error_of(path: str, onlooker: Onlooker | None, visit: Visit) -> int:
+def _error_of(path: str, onlooker: Onlooker | None, visit: Visit, mark: object) -> int:
     """errno of looking at the path; 0: it is there. Where we may not look, as in a home that is closed to others, the named user does."""
     error, work = _our_error_of(path, onlooker), visit.services.work
     if error != errno.EACCES or onlooker is None or work is None or not work.acts_as_users:
         return error
     if onlooker.uid <= 0 or onlooker.gid < 0:
         return error
-    found = visit.scope.ask(LookQuestion(path, Actor(*onlooker), work))
+    visit.looks.note(mark, path)
+    found = visit.scope.ask(LookQuestion(path, Actor(*onlooker), work, visit.looks))
     if found.error or found.facts is None:
         return found.error
     facts = found.facts

@@ -125,7 +125,10 @@ class Scope:
         """The answer, at once or from an earlier run; otherwise raises MustWait."""
         answers = self._answers
         if answers is None:
-            return question.answer_now(self.services)
+            try:
+                return question.answer_now(self.services)
+            except BlockingIOError:
+                raise MustWait((question, 0), question) from None
         occurrence = answers.asked.get(question, 0)
         answers.asked[question] = occurrence + 1
         key = (question, occurrence)
@@ -139,9 +142,12 @@ class Scope:
         return answer
 
 
-async def replay(scope: Scope, evaluate: Callable[[Scope], R]) -> R:
-    """Run `evaluate` until every question it puts has been answered. Captures and `$value` end up in `scope`."""
+async def replay(scope: Scope, evaluate: Callable[[Scope], R], begun: MustWait | None = None) -> R:
+    """Run `evaluate` until every question it puts has been answered. Captures and `$value` end up in `scope`. `begun`: what it has raised in
+    `scope` already."""
     answers = _Answers()
+    if begun is not None:
+        answers.known[begun.key] = await _answer(begun.question, scope.services)
     most = budget_of(scope).lookups
     for _ in range(most + 1):
         run = scope._copy()

@@ -20,6 +20,7 @@ from pillarbox.ports.userfiles import FileResult, FileWork, NotWritten
 from pillarbox.system.durable import OsDisk
 from pillarbox.system.helper.identity import Identity, Refused
 from pillarbox.system.helper.requests import (
+    AllFoundAnswer,
     Answer,
     CheckPassword,
     Deliver,
@@ -28,6 +29,7 @@ from pillarbox.system.helper.requests import (
     FoundAnswer,
     Frames,
     Look,
+    LookAtAll,
     Read,
     Refusal,
     Request,
@@ -131,6 +133,9 @@ class Desk:
             case Look():
                 self._as(request.actor)
                 return FoundAnswer(look_at(request.path, request.follows_links))
+            case LookAtAll():
+                self._as(request.actor)
+                return AllFoundAnswer(tuple(look_at(path, True) for path in request.paths))
             case Sync():
                 self._identity.resign()
                 for device, place in request.places:

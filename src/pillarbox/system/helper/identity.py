@@ -38,12 +38,17 @@ class Identity:
 
     def become(self, actor: Actor) -> None:
         """Free when it is the actor already. Raises Refused, OSError."""
-        if actor == self._present:
+        present = self._present
+        if actor == present:
             return
         self._bounds.check(actor)
-        self.resign()
-        os.setgroups(actor.groups or (actor.gid,))
-        os.setegid(actor.gid)
+        self._present = None
+        os.seteuid(0)
+        groups = actor.groups or (actor.gid,)
+        if present is None or groups != (present.groups or (present.gid,)):
+            os.setgroups(groups)
+        if present is None or actor.gid != present.gid:
+            os.setegid(actor.gid)
         os.seteuid(actor.uid)
         if os.geteuid() != actor.uid or os.getegid() != actor.gid:
             raise Refused(f"could not act as user {actor.uid}")
@@ -51,10 +56,9 @@ class Identity:
 
     def resign(self) -> None:
         """Root again."""
-        if self._present is not None:
-            self._present = None
-            os.seteuid(0)
-            os.setegid(0)
+        self._present = None
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def become_for_good(actor: Actor) -> str:

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from pillarbox.mail.message import Body
@@ -57,6 +57,9 @@ class OwnWork:
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return await asyncio.to_thread(look_at, path, follows_links)
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        return await asyncio.to_thread(lambda: [look_at(path, True) for path in paths])
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         try:

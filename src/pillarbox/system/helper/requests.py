@@ -41,6 +41,11 @@ class Look(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
     follows_links: bool
 
 
+class LookAtAll(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
+    paths: tuple[str, ...]
+    actor: Actor | None
+
+
 class Sync(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     """Make what lies on these file systems durable: (device, a directory on it)."""
 
@@ -68,7 +73,7 @@ class Run(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
     permits_core: bool
 
 
-Request = Deliver | Read | Look | Sync | CheckPassword | Run
+Request = Deliver | Read | Look | LookAtAll | Sync | CheckPassword | Run
 
 
 class FileAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -78,6 +83,12 @@ class FileAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
 
 class FoundAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     found: FoundFile
+
+
+class AllFoundAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
+    """In the order of the paths."""
+
+    found: tuple[FoundFile, ...]
 
 
 class Done(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
@@ -98,7 +109,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
     why: str
 
 
-Answer = FileAnswer | FoundAnswer | Done | Ended | Refusal
+Answer = FileAnswer | FoundAnswer | AllFoundAnswer | Done | Ended | Refusal
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

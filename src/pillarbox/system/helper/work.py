@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, runtime_checkable
 
@@ -27,6 +27,7 @@ from pillarbox.system.helper.own import AsOurselves
 from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
 from pillarbox.system.helper.requests import (
     INLINE,
+    AllFoundAnswer,
     Answer,
     CheckPassword,
     Deliver,
@@ -35,6 +36,7 @@ from pillarbox.system.helper.requests import (
     FileAnswer,
     FoundAnswer,
     Look,
+    LookAtAll,
     Read,
     Request,
     Run,
@@ -123,6 +125,12 @@ class HelperWork:
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return await self._find(Look(str(path), actor, follows_links))
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        answer = await self._ask(self._files, MAX_FILE_CHANNELS, LookAtAll((*map(str, paths),), actor))
+        if not isinstance(answer, AllFoundAnswer) or len(answer.found) != len(paths):
+            raise _out_of_order(answer)
+        return answer.found
 
     async def _find(self, request: Request) -> FoundFile:
         answer = await self._ask(self._files, MAX_FILE_CHANNELS, request)

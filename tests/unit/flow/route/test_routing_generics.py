@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class FakeWork(NoLocalWork):
         self.found = found
         self.wishes: list[CommandWork] = []
         self.actors: list[Actor | None] = []
+        self.looks: list[list[str]] = []
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
         self.wishes.append(work)
@@ -43,6 +44,10 @@ class FakeWork(NoLocalWork):
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return FoundFile(errno.ENOENT)
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        self.looks.append(sorted(path.rpartition("/")[2] for path in paths))
+        return [await self.look(path, actor) for path in paths]
 
 
 def with_work(text: str, work: FakeWork) -> RoutingWorld:
@@ -81,6 +86,26 @@ async def test_required_files(tmp_path: Path, item: str, expected: str) -> None:
     item = item.format(here=tmp_path / "here", missing=tmp_path / "missing")
     text = routers(f"  require_files = {item}\n  data = x@x.test\n")
     assert summary(await RoutingWorld(text).route("a@d.test")) == [expected]
+
+
+async def test_files_of_a_closed_home_are_looked_at_together(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    names = (".forward", ".procmailrc", "$local_part.rules")
+    for name in (".forward", ".procmailrc", "a.rules", "b.rules"):
+        (tmp_path / name).touch()
+    work = FakeWork()
+    text = "".join(
+        f"r{number}:\n  driver = accept\n  require_files = 65534,65534:{tmp_path}/{name}\n  transport = local\n"
+        for number, name in enumerate(names)
+    )
+    world = with_work(text + LAST, work)
+    for user in ("a", "b", "a"):
+        await world.route(f"{user}@d.test")
+    first, second, third = work.looks[:3], work.looks[3:5], work.looks[5:]
+    both = [".forward", ".procmailrc"]
+    assert first == [[".forward"], both, [*both, "a.rules"]]  # each is new
+    assert second == [[*both, "a.rules"], [*both, "b.rules"]]  # the third is not always the same
+    assert third == [both, [*both, "a.rules"]]
 
 
 @pytest.mark.parametrize(
