@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from pillarbox.ports.commands import CommandRefused, CommandResult
 
 _NOT_FOUND = 127
-_PIECE = 64 * 1024
 
 
 class SystemCommands:
@@ -23,12 +23,14 @@ class SystemCommands:
     async def run(self, arguments: tuple[str, ...], *, timeout: float, limit: int) -> CommandResult:
         if not arguments or "/" not in arguments[0]:
             return CommandResult(_NOT_FOUND, b"")
+        output = _Output(limit)
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, _ = await asyncio.get_running_loop().subprocess_exec(
+                lambda: output,
                 *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 env=dict(self._environment()),
                 start_new_session=True,
             )
@@ -36,29 +38,38 @@ class SystemCommands:
             return CommandResult(_NOT_FOUND, b"")
         try:
             async with asyncio.timeout(timeout):
-                output = await _read(process, limit)
-                return CommandResult(await process.wait(), output)
+                await output.ended
+            return CommandResult(transport.get_returncode() or 0, b"".join(output.parts))
         except TimeoutError:
             raise CommandRefused(f"command timed out after {timeout:g} seconds") from None
         finally:
-            await _end(process)
+            _end(transport)
 
 
-async def _read(process: asyncio.subprocess.Process, limit: int) -> bytes:
-    assert process.stdout is not None
-    parts: list[bytes] = []
-    size = 0
-    while piece := await process.stdout.read(_PIECE):
-        size += len(piece)
-        if size > limit:
-            raise CommandRefused(f"the output of a command exceeds {limit} bytes")
-        parts.append(piece)
-    return b"".join(parts)
+class _Output(asyncio.SubprocessProtocol):
+    """What a command says. `ended`: it is over and has said all of it, or too much."""
+
+    def __init__(self, limit: int) -> None:
+        self.parts: list[bytes] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._limit = self._room = limit
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._room -= len(data)
+        if self._room >= 0:
+            self.parts.append(data)
+        elif not self.ended.done():
+            self.ended.set_exception(CommandRefused(f"the output of a command exceeds {self._limit} bytes"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Whatever the command left running in its session goes with it when it did not end by itself."""
-    if process.returncode is None:
+def _end(transport: asyncio.SubprocessTransport) -> None:
+    """Whatever the command left running in its session goes with it when it did not end by itself. Nobody waits for its pipe, which a process
+    in another session may hold open."""
+    if transport.get_returncode() is None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+    transport.close()
