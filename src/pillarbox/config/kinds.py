@@ -71,6 +71,7 @@ from pillarbox.language.match.named import NamedLists
 from pillarbox.language.match.strings import StringList
 from pillarbox.language.rewrite.rules import RewriteRules, RewriteSyntaxError, parse_rewrite_rule
 from pillarbox.mail.interval import show_interval
+from pillarbox.wire.priority_string import is_priority_string, read_priority_string
 
 __all__ = ["parse_duration", "parse_integer", "show_size"]  # where they used to be
 
@@ -145,6 +146,16 @@ def _parse_checked_time(text: str, named: NamedLists) -> Template:
     return parse_template(text, named)
 
 
+def _parse_ciphers(text: str, named: NamedLists) -> Template:
+    """What is in GnuTLS's words is looked at when it is read; only OpenSSL itself knows its own."""
+    if "$" not in text and is_priority_string(text):
+        try:
+            read_priority_string(text)
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+    return parse_template(text, named)
+
+
 def _parse_rewriting(text: str, named: NamedLists) -> RewriteRules:
     try:
         return RewriteRules(tuple(parse_rewrite_rule(rule, named) for rule, _ in split(text)))
@@ -198,6 +209,7 @@ Words = Annotated[str, _LIST]
 """A list in Exim's syntax, which is not expanded."""
 ExpandedList = Annotated[Template, _EXPANDED._replace(word="expanded string list")]
 ExpandedInteger = Annotated[Template, _EXPANDED._replace(word="expanded integer")]
+Ciphers = Annotated[Template, _EXPANDED._replace(word="expanded cipher list", parse=_parse_ciphers)]
 CheckedTime = Annotated[Template, _EXPANDED._replace(word="expanded time", parse=_parse_checked_time)]
 """One that does not expand is looked at when it is read."""
 LogSelector = Annotated[str, Kind("log selector", lambda text, named: parse_log_selector(text), _text)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pillarbox.ports.network import ServerTlsWish
 from pillarbox.system.tls import TlsFileError
+from pillarbox.system.tls_rules import refuse_revoked, require_ciphers
 
 MOST_KEPT = 64
 """Contexts: one for each certificate and each way to use it."""
@@ -75,10 +76,9 @@ def _apply(context: ssl.SSLContext, wish: ServerTlsWish) -> None:
         context.verify_mode = ssl.CERT_REQUIRED if wish.verify == "require" else ssl.CERT_OPTIONAL
         _trust(context, wish.authorities)
     if wish.crl:
-        context.load_verify_locations(wish.crl)
-        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        refuse_revoked(context, wish.crl)
     if wish.ciphers:
-        context.set_ciphers(wish.ciphers)
+        require_ciphers(context, wish.ciphers)
     if wish.curve:
         context.set_ecdh_curve(wish.curve)
     if wish.dh_parameters:

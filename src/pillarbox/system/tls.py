@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pillarbox.ports.network import TlsWish
+from pillarbox.system.tls_rules import refuse_revoked, require_ciphers
 
 MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -35,10 +36,9 @@ def client_context(wish: TlsWish) -> ssl.SSLContext:
         if wish.verify == "require" and not wish.has_no_authorities:
             _trust(context, wish.ca_file)
         if wish.crl:
-            context.load_verify_locations(wish.crl)
-            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+            refuse_revoked(context, wish.crl)
         if wish.ciphers:
-            context.set_ciphers(wish.ciphers)
+            require_ciphers(context, wish.ciphers)
         if wish.alpn:
             context.set_alpn_protocols([wish.alpn])
         if wish.client_certificate:

@@ -104,7 +104,7 @@ class TlsRules:
             verify=verify,
             authorities=texts["tls_verify_certificates"] if verify != "no" else "",
             crl=texts["tls_crl"] if verify != "no" else "",
-            ciphers=texts["tls_require_ciphers"].replace("_", "-"),
+            ciphers=texts["tls_require_ciphers"],
             curve="" if curve == "auto" else curve,
             dh_parameters=texts["tls_dhparam"] if texts["tls_dhparam"].startswith("/") else "",
             protocols=tuple(word for word, _ in split(texts["tls_alpn"]) if word),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.errors import OptionError
-from pillarbox.config.kinds import ExpandedList
+from pillarbox.config.kinds import Ciphers, ExpandedList
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
 
@@ -20,7 +20,9 @@ class Tls(MainOptions):
         default=None, doc="Private key, PEM; unset: in the certificate's file."
     )
     tls_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered STARTTLS.")
-    tls_require_ciphers: Template | None = option(default=None, doc="Ciphers allowed, OpenSSL's words.")
+    tls_require_ciphers: Ciphers | None = option(
+        default=None, doc="Ciphers allowed, in OpenSSL's words or as a GnuTLS priority string."
+    )
     tls_try_verify_hosts: HostList | None = option(default=None, doc="Hosts asked for a certificate.")
     tls_verify_hosts: HostList | None = option(default=None, doc="Hosts that must show a valid certificate.")
     tls_verify_certificates: Template | None = option(default="system", doc="Trusted authorities.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.config.declare import option
-from pillarbox.config.kinds import Duration, ExpandedBool, ExpandedInteger, ExpandedList
+from pillarbox.config.kinds import Ciphers, Duration, ExpandedBool, ExpandedInteger, ExpandedList
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
@@ -142,7 +142,9 @@ class SmtpOptions(Transport):
         inert="noted",
     )
     tls_eccurve: ExpandedList | None = option(default=None, doc="Elliptic curves to offer.", inert="noted")
-    tls_require_ciphers: Template | None = option(default=None, doc="Ciphers allowed, OpenSSL's words.")
+    tls_require_ciphers: Ciphers | None = option(
+        default=None, doc="Ciphers allowed, in OpenSSL's words or as a GnuTLS priority string."
+    )
     tls_resumption_hosts: HostList | None = option(
         default=None, doc="Hosts with which an earlier TLS session may be taken up.", inert="noted"
     )
