@@ -213,6 +213,8 @@ class Mta:
             queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0, told_of_freezing(config)
         )
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
+        settler.keeps_logs = config.main(Logging).preserve_message_logs
+        self._begin_log = settler.begin_log
         if queueing.move_frozen_messages:
             settler.frozen_directory = str(world.spool_directory / world.queue)
         transports = self._transports_class(
@@ -367,7 +369,7 @@ class Mta:
             etrn=self._begin_run_for,
             deliver=self.lane.first_delivery,
             deliver_local=self.lane.first_local_delivery,
-            begin_log=self.lane.begin_log,
+            begin_log=self._begin_log,
         )
 
     def _callouts(self) -> Callouts:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +25,7 @@ from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.backends.hints.records import SqliteRecords
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import USUAL_STAMP, FileJournal
+from pillarbox.backends.journal.msglog import MessageLogHabits
 from pillarbox.backends.lookups.driver import LookupWorld
 from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.backends.spool.local import LocalSpool
@@ -91,6 +95,7 @@ class World:
         self.clock = SystemClock()
         self.network = SystemNetwork()
         use_timezone(config.main(Logging).timezone)
+        self._keeps_logs = config.main(Logging).preserve_message_logs
         self.journal = self._open_journal(config)
         self.due = DueTable()
         self.spool = self._open_spool(is_alone=is_alone)
@@ -122,7 +127,7 @@ class World:
 
     def _open_journal(self, config: Config) -> ProcessJournal:
         (self.spool_directory / "db").mkdir(parents=True, exist_ok=True)
-        return open_journal(config, self.clock)
+        return open_journal(config, self.clock, _to_stderr if self.is_alone else None)
 
     def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
         spool = LocalSpool(
@@ -133,6 +138,7 @@ class World:
             is_split=self._files.split_spool_directory,
             keep_malformed=self._files.keep_malformed,
             has_journal=not is_alone,
+            keeps_logs=self._keeps_logs,
             report=self.journal.panic,
             say=self.journal.main,
             recovered=lambda message_id: self.due.put(message_id, 0.0),
@@ -174,8 +180,8 @@ class World:
         self.journal.close()
 
 
-def open_journal(config: Config, clock: Clock) -> FileJournal:
-    """The logs that the configuration names; their directory is made. Raises OSError."""
+def open_journal(config: Config, clock: Clock, echo: Callable[[str], None] | None = None) -> FileJournal:
+    """The logs that the configuration names; their directory is made. `echo`: hears of panic too. Raises OSError."""
     log_directory, targets = log_directory_of(config), log_targets(config)
     log_directory.mkdir(parents=True, exist_ok=True)
     journal = FileJournal(
@@ -186,12 +192,23 @@ def open_journal(config: Config, clock: Clock) -> FileJournal:
         targets=targets,
         syslog=syslog_style(config),
         has_reject_log=config.main(Logging).write_rejectlog,
-        has_message_logs=config.main(Logging).message_logs,
-        is_split=config.main(Files).split_spool_directory,
+        message_logs=MessageLogHabits(
+            config.main(Logging).message_logs,
+            config.main(Files).split_spool_directory,
+            config.main(Logging).preserve_message_logs,
+        ),
+        shows_topbit=config.main(Logging).print_topbitchars,
+        echo=echo,
     )
     if targets.problem:
         journal.panic(targets.problem)
     return journal
+
+
+def _to_stderr(line: str) -> None:
+    """Whoever called a command reads what the panic log is told, as with Exim."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def use_timezone(name: str | None) -> None:

@@ -48,3 +48,7 @@ class Journal(Protocol):
     def message(self, message_id: str, line: str) -> None:
         """One line of the message's own log (`exim -Mvl`)."""
         ...
+
+    def message_done(self, message_id: str) -> None:
+        """The message has left: its log is put aside, where that is wanted (`preserve_message_logs`)."""
+        ...

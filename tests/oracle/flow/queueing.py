@@ -22,6 +22,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -163,7 +164,11 @@ begin retry
 RETRY
 """
 RETRY = "* * F,2h,15m; G,16h,1h,1.5; F,4d,6h"
-LISTS = "pair: fred@example.com, later@defer.example\nboth: fred@example.com, joe@example.com\nmixed: fred@example.com, no@fail.example, later@defer.example\n"
+LISTS = """\
+pair: fred@example.com, later@defer.example
+both: fred@example.com, joe@example.com
+mixed: fred@example.com, no@fail.example, later@defer.example
+"""
 LETTER = (
     "From: fred@example.com\nTo: someone@else.example\nSubject: hello\nMessage-ID: <m@x.example>\n"
     "Date: Sat, 1 Jan 2022 00:00:00 +0000\n\nbody\n"
@@ -281,6 +286,7 @@ class Side:
     def _command(self, text: str) -> None:
         words, _, quoted = text.partition(" < ")
         given = ast.literal_eval(quoted.strip()) if quoted else LETTER
+        rest, held = os.pipe()
         ended = subprocess.run(
             [
                 *(word.replace("DIR", str(self.directory)) for word in self.tools.exim),
@@ -291,7 +297,11 @@ class Side:
             timeout=60,
             env=self._environment(),
             check=False,
+            pass_fds=[held],
         )
+        os.close(held)
+        with open(rest, "rb") as background:  # what goes on behind the command has the other end
+            select.select([background], [], [], 20)
         self._tell(f"$ {text}\n{ended.returncode} {ended.stdout.decode()}{ended.stderr.decode()}")
 
     def _later(self, text: str) -> None:
@@ -356,7 +366,7 @@ class Side:
         for path in sorted((self.directory / "mail").iterdir()):
             self._tell(f"mail for {path.name}\n{path.read_text(errors='surrogateescape')}")
         places = {message_id: place for place, message_id in enumerate(self.ids())}
-        logs = [path for path in (self.directory / "spool").rglob("*msglog/**/*") if path.is_file()]
+        logs = [path for path in (self.directory / "spool").rglob("*msglog*/**/*") if path.is_file()]
         for path in sorted(logs, key=lambda path: places.get(path.name, -1)):
             if path.is_file():
                 self._tell(f"msglog {path.name}\n{_log_of_message(_text(path))}")

@@ -16,11 +16,12 @@ from collections.abc import Callable
 
 from pillarbox.backends.journal.logfile import LogFile
 from pillarbox.backends.journal.memory import one_line
-from pillarbox.backends.journal.msglog import AGE, MessageLogs
+from pillarbox.backends.journal.msglog import AGE, USUAL_HABITS, MessageLogHabits, MessageLogs
 from pillarbox.backends.journal.paths import LogTargets
 from pillarbox.backends.journal.syslog import Syslog, SyslogStyle
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Event, LineStamp
+from pillarbox.wire.exim.log_line import with_topbit
 from pillarbox.wire.exim.message_id import is_message_id
 from pillarbox.wire.exim.message_log import BEGIN, UNSTAMPED
 
@@ -44,10 +45,14 @@ class FileJournal:
         targets: LogTargets | None = None,
         syslog: SyslogStyle | None = None,
         has_reject_log: bool = True,
-        has_message_logs: bool = True,
-        is_split: bool = False,
+        message_logs: MessageLogHabits = USUAL_HABITS,
+        shows_topbit: bool = False,
+        echo: Callable[[str], None] | None = None,
     ) -> None:
-        """`targets`: in place of the usual files in `log_directory`."""
+        """`targets`: in place of the usual files in `log_directory`. `shows_topbit`: bytes above 127 are written as they are. `echo`: hears
+        what the panic log is told, with its time."""
+        self._echo = echo
+        self._shows_topbit = shows_topbit
         self.queue_of: Callable[[str], str] = lambda _: ""
         """The name of the queue that a message is in: the spool knows."""
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -57,9 +62,9 @@ class FileJournal:
         self._has_files = bool(self._targets.pattern)
         self._syslog = Syslog(syslog or SyslogStyle(), os.getpid()) if self._targets.to_syslog else None
         self._has_reject_log = has_reject_log
-        self._has_message_logs = has_message_logs
+        self._has_message_logs = message_logs.are_kept
         self._day = -1
-        self._message_logs = MessageLogs(spool_directory, is_split=is_split)
+        self._message_logs = MessageLogs(spool_directory, message_logs)
         self._gathered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._message_timer: asyncio.TimerHandle | None = None
@@ -77,14 +82,15 @@ class FileJournal:
             self._add("reject", line.replace("\r", "\\r").rstrip("\n"))
 
     def panic(self, line: str) -> None:
-        line = one_line(line)
-        self._add("main", line)
-        self._add("panic", line)
-        self.flush()
+        self._add("main", one_line(line))
+        self.panic_only(line)
 
     def panic_only(self, line: str) -> None:
-        self._add("panic", one_line(line))
+        line = one_line(line)
+        self._add("panic", line)
         self.flush()
+        if self._echo is not None:
+            self._echo(f"{self._now()} {line}")
 
     def event(self, event: Event) -> None:
         self.events.append(event)
@@ -92,6 +98,8 @@ class FileJournal:
     def message(self, message_id: str, line: str) -> None:
         if not self._has_message_logs or not is_message_id(message_id):
             return
+        if self._shows_topbit:
+            line = with_topbit(line)
         text = one_line(line) if line.startswith(UNSTAMPED) else f"{self._now()} {one_line(line)}"
         is_first = line.startswith(BEGIN)
         queue = self.queue_of(message_id)
@@ -127,7 +135,13 @@ class FileJournal:
         if self._syslog is not None:
             self._syslog.close()
 
+    def message_done(self, message_id: str) -> None:
+        if self._has_message_logs:
+            self._message_logs.set_aside(message_id, self.queue_of(message_id))
+
     def _add(self, log: str, line: str) -> None:
+        if self._shows_topbit:
+            line = with_topbit(line)
         stamp = self._now()
         if self._has_files:
             self._files[log].lines.append(f"{stamp} {line}")

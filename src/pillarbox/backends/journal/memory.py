@@ -36,5 +36,8 @@ class MemoryJournal:
     def event(self, event: Event) -> None:
         self.events.append(event)
 
+    def message_done(self, message_id: str) -> None:
+        pass
+
     def message(self, message_id: str, line: str) -> None:
         self.message_lines.setdefault(message_id, []).append(one_line(line))

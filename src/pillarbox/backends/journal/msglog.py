@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from contextlib import suppress
+from typing import NamedTuple
 
 AGE = 1.0
 """Seconds until a message is looked for in the waiting room."""
@@ -26,11 +28,23 @@ class _Pending:
         self.lines: list[str] = []
 
 
+class MessageLogHabits(NamedTuple):
+    are_kept: bool = True
+    """`message_logs`."""
+    is_split: bool = False
+    are_preserved: bool = False
+    """`preserve_message_logs`: in `msglog.OLD`, once the message has left."""
+
+
+USUAL_HABITS = MessageLogHabits()
+
+
 class MessageLogs:
     """`directory`: the spool directory."""
 
-    def __init__(self, directory: str, *, is_split: bool = False) -> None:
-        self._is_split = is_split
+    def __init__(self, directory: str, habits: MessageLogHabits = USUAL_HABITS) -> None:
+        self._is_split = habits.is_split
+        self._are_preserved = habits.are_preserved
         self._directory = directory
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
 
@@ -61,6 +75,20 @@ class MessageLogs:
                 del self._pending[message_id]
             elif now - pending.since > FORGET_AFTER:
                 del self._pending[message_id]
+
+    def set_aside(self, message_id: str, queue: str) -> None:
+        """To `msglog.OLD`, with what has not been written yet. Never raises."""
+        if not self._are_preserved:
+            return
+        pending = self._pending.pop(message_id, None)
+        place = f"{self._directory}/{queue}" if queue else self._directory
+        old = f"{place}/msglog.OLD"
+        for folder in ("", f"/{message_id[5]}"):
+            with suppress(OSError):
+                os.makedirs(old, 0o750, exist_ok=True)
+                os.rename(f"{place}/msglog{folder}/{message_id}", f"{old}/{message_id}")
+        if pending is not None:
+            self._append(old, message_id, pending.lines)
 
     def _folder_of(self, message_id: str, place: str) -> str | None:
         """Of a waiting message: empty, or `/` and a letter in a split spool."""

@@ -37,7 +37,7 @@ from pillarbox.ports.spool import (
     SpoolFull,
     with_changed_sender,
 )
-from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync
+from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
 from pillarbox.wire.exim.log_style import show_elapsed
 from pillarbox.wire.exim.message_id import MessageIds
 from pillarbox.wire.exim.spool_header import SpoolFormatError, check_encodable
@@ -84,6 +84,7 @@ class LocalSpool:
         has_journal: bool = True,
         queue: str = "",
         is_split: bool = False,
+        keeps_logs: bool = False,
         keep_malformed: float = 4 * 86400.0,
         report: Callable[[str], None] = lambda _: None,
         say: Callable[[str], None] = lambda _: None,
@@ -91,7 +92,9 @@ class LocalSpool:
     ) -> None:
         """`recovered` is told each message of an earlier life, once it is in the waiting room. Without a journal (commands, for a message
         or two) everything goes to the waiting room at once. `queue`: the named queue to look at; see `named`.
-        `is_split`: new messages wait in one-letter directories."""
+        `is_split`: new messages wait in one-letter directories. `keeps_logs`: logs of finished messages are left for the journal to put
+        aside."""
+        self._keeps_logs = keeps_logs
         self._recovered = recovered
         self._has_journal = has_journal
         self._disk = disk or OsDisk()
@@ -268,7 +271,7 @@ class LocalSpool:
             self._lane.forget(segment, message_id)
         else:
             room = self._rooms.of(held.queued.envelope.queue)
-            await self._files.submit(lambda: room.remove(message_id))
+            await self._files.submit(lambda: room.remove(message_id, keeps_log=self._keeps_logs))
             self._close_data(held)
         del self._held[message_id]
 
@@ -328,7 +331,10 @@ class LocalSpool:
                 gone.is_removed = True
                 await self._files.submit(lambda: self._room.remove(message_id))
             raise
+        log = self._room.log_path(message_id)
         await self.finish(message_id)
+        if self._keeps_logs:
+            remove_file(self._disk, log)
 
     def tell_malformed(self, message_id: str) -> None:
         size = self._room.header_size(message_id)

@@ -137,12 +137,13 @@ class WaitingRoom:
     def drop_journal(self, message_id: str) -> None:
         remove_file(self._disk, self.path(message_id, "-J"))
 
-    def remove(self, message_id: str) -> None:
+    def remove(self, message_id: str, *, keeps_log: bool = False) -> None:
         """All its files: -H first, so that a half-removed message is not one."""
         folder, log = self._folder_of(message_id), self.log_path(message_id)
         for suffix in ("-H", "-J", "-D"):
             remove_file(self._disk, f"{folder}/{message_id}{suffix}")
-        remove_file(self._disk, log)
+        if not keeps_log:
+            remove_file(self._disk, log)
 
     # Reading
 

@@ -80,6 +80,8 @@ class Urgency(msgspec.Struct, frozen=True, gc=False):
     """Nothing goes to other hosts, and why; empty: it may."""
     is_silent_about_remote: bool = False
     """The first of two stages: what waits for the second is not worth a line."""
+    is_provisional: bool = False
+    """The rest of the attempt follows: the message counts as untried."""
 
 
 FIRST = Urgency(is_first=True)
@@ -144,9 +146,9 @@ class Delivery:
         came = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and await self._is_overdue(queued, came.outcomes):
             came = await self._outcomes(queued, FORCED, filtered)
-        return await self._settler.settle(queued, *came)
+        return await self._settler.settle(queued, *came, is_provisional=urgency.is_provisional)
 
-    async def _is_overdue(self, queued: Queued, outcomes: list[Outcome]) -> bool:
+    async def _is_overdue(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
         """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
         age = self._clock.now() - queued.envelope.received_at
         sender = queued.envelope.sender
@@ -239,7 +241,9 @@ class Delivery:
         following = None
         if self._record is not None and (outcomes or len(assignments) > 1):
             following = self._settler.follow(queued, self._record)
-            following.begin(assignments, outcomes)
+            skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
+            tells_skipped = not skipped or not await self._is_overdue(queued, skipped)
+            following.begin(assignments, outcomes, tells_skipped=tells_skipped)
         outcomes.extend(
             await self._transports.run(
                 queued.envelope,
@@ -266,10 +270,9 @@ class Delivery:
             candidates, envelope, message, filter_state=filtered.state
         )
 
-    async def give_up(self, queued: Queued, why: str = "") -> Settlement:
-        """Fail every address that is left (`-Mg`, `timeout_frozen_after`). Without a reason neither log nor bounce give one."""
-        reason = Reason(why, why)
-        outcomes = self._all_failed(queued, reason, is_unlogged=not why)
+    async def give_up(self, queued: Queued) -> Settlement:
+        """Fail every address that is left (`-Mg`, `timeout_frozen_after`). Neither log nor bounce give a reason, as in Exim."""
+        outcomes = self._all_failed(queued, Reason(""), is_unlogged=True)
         return await self._settler.settle(queued, outcomes, {})
 
     def _all_failed(self, queued: Queued, reason: Reason, *, is_unlogged: bool) -> list[Outcome]:

@@ -24,7 +24,6 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
 from pillarbox.ports.userfiles import DeliveryFailure, UserFiles
-from pillarbox.wire.exim.message_log import line_begin
 
 
 class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +151,8 @@ class FastLane:
         message_id = queued.envelope.id
         try:
             settlement = await self._delivery.attempt(queued, urgency)
+            if settlement.is_complete and self._settler.keeps_logs:
+                self._settler.begin_log(queued)
             if settlement.is_complete and settlement.needs_sync:
                 if settlement.events:
                     self._spool.record(message_id, settlement.events)
@@ -160,7 +161,7 @@ class FastLane:
                 await self._spool.finish(message_id)
                 self._settler.complete(message_id)
             else:
-                self.begin_log(queued)
+                self._settler.begin_log(queued)
                 await self._keep(queued, settlement)
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
@@ -184,17 +185,6 @@ class FastLane:
         await self._park(queued, settlement.next_at)
         if await self._settler.set_aside(message_id, settlement.events, self._spool):
             self._due.forget(message_id)
-
-    def begin_log(self, queued: Queued) -> None:
-        """Most messages need no log of their own, so it begins when one has to stay. Of our own messages it has begun (`inject`)."""
-        envelope = queued.envelope
-        if (
-            envelope.sender is not None
-            or envelope.origin.protocol != "local"
-            or envelope.origin.caller_uid >= 0
-        ):
-            line = line_begin(envelope, queued.message, style=self._settler.style)
-            self._journal.message(envelope.id, line)
 
     async def _park(self, queued: Queued, due_at: float) -> None:
         """To the waiting room. A named queue is for its own runners."""

@@ -51,13 +51,15 @@ class Following:
         self.told: set[int] = set()
         """Identities of the outcomes that have been logged."""
 
-    def begin(self, assignments: Iterable[Assignment], outcomes: Sequence[Outcome]) -> None:
-        """`outcomes`: of what ended in the routers. What is not due is told at the end: it may be tried after all."""
+    def begin(
+        self, assignments: Iterable[Assignment], outcomes: Sequence[Outcome], *, tells_skipped: bool
+    ) -> None:
+        """`outcomes`: of what ended in the routers. `tells_skipped`: what is not due will not be tried after all."""
         self._open.update(one.candidate.recipient.address for one in assignments)
         for outcome in outcomes:
             if not isinstance(outcome, Delivered):
                 self._open[outcome.recipient] += 1
-            if not (isinstance(outcome, Deferred) and outcome.error == SKIPPED):
+            if tells_skipped or not (isinstance(outcome, Deferred) and outcome.error == SKIPPED):
                 self._note(outcome)
 
     def local_ended(self, outcomes: Iterable[Outcome]) -> None:

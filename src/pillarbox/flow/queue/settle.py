@@ -29,7 +29,7 @@ from pillarbox.ports.userfiles import UserFiles
 from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome, named
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
-from pillarbox.wire.exim.message_log import line_frozen, lines_outcome
+from pillarbox.wire.exim.message_log import line_begin, line_frozen, lines_outcome
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +73,7 @@ class Settler:
         "_retries",
         "_user_files",
         "frozen_directory",
+        "keeps_logs",
         "style",
     )
 
@@ -94,6 +95,8 @@ class Settler:
         self._ending = ending
         self.frozen_directory = ""
         """Where frozen messages are moved to, out of the queue (`move_frozen_messages`); empty: they stay."""
+        self.keeps_logs = False
+        """`preserve_message_logs`: messages have a log of their own even when they are delivered at once."""
         self.style = style
         """What log lines show."""
 
@@ -110,10 +113,25 @@ class Settler:
         """`errors_to`: address → where its failures are reported, for those that a router redirected. `replacements`: what takes an
         address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already.
         `is_provisional`: only half of an attempt was meant, so that the message counts as untried."""
-        if not queued.progress.attempts and self._is_plain_success(queued, outcomes):
+        if not queued.progress.attempts and not self.keeps_logs and self._is_plain_success(queued, outcomes):
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
         settling = _Settling(self, queued, errors_to, replacements, told, is_provisional=is_provisional)
-        return await settling.run(outcomes)
+        settlement = await settling.run(outcomes)
+        if settlement.is_complete and self.keeps_logs:
+            for line in settling.lines:
+                self._journal.message(queued.id, line)
+        return settlement
+
+    def begin_log(self, queued: Queued) -> None:
+        """Most messages need no log of their own, so it begins when one has to stay. Of our own messages it has begun (`inject`)."""
+        envelope = queued.envelope
+        if (
+            envelope.sender is not None
+            or envelope.origin.protocol != "local"
+            or envelope.origin.caller_uid >= 0
+        ):
+            line = line_begin(envelope, queued.message, style=self.style)
+            self._journal.message(envelope.id, line)
 
     def follow(self, queued: Queued, record: Record) -> Following:
         """Somebody who logs outcomes as they come, and has `record` keep what is settled by them."""
@@ -147,6 +165,8 @@ class Settler:
         """The last log line of a message, once it has left the spool."""
         age = self._clock.now() - decode(message_id).time if self.style.shows("queue_time_overall") else 0.0
         self._journal.main(line_completed(message_id, style=self.style, age=age))
+        if self.keeps_logs:
+            self._journal.message_done(message_id)
 
     async def set_aside(self, message_id: str, events: Sequence[Event], spool: Spool) -> bool:
         """A message that has just been frozen and released is moved out of the queue, where that is wanted; whether it was."""

@@ -79,15 +79,11 @@ class Logging(MainOptions):
         default=None, doc="Hosts whose connections are not logged."
     )
     message_logs: bool = option(default=True, doc="Keep a log of its own for each message in the queue.")
-    preserve_message_logs: bool = option(
-        default=False, doc="Keep those logs when the message has left.", inert="noted"
-    )
+    preserve_message_logs: bool = option(default=False, doc="Keep those logs when the message has left.")
     write_rejectlog: bool = option(
         default=True, doc="Log what was rejected, with headers, in a file of its own."
     )
-    print_topbitchars: bool = option(
-        default=False, doc="Show bytes above 127 in logs as they are.", inert="noted"
-    )
+    print_topbitchars: bool = option(default=False, doc="Show bytes above 127 in logs as they are.")
     slow_lookup_log: int = option(
         default=0, doc="Log DNS lookups that take more milliseconds than this; 0: none.", inert="noted"
     )

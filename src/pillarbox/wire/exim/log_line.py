@@ -32,6 +32,7 @@ _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
 _NOWHERE = frozenset({":blackhole:", "discarded"})
 _UNPRINTABLE = re.compile(r"[^ -~]")
+_TOPBIT = re.compile(rb"\\([23][0-7]{2})")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\b": "\\b", "\v": "\\v"}
 
 
@@ -46,6 +47,15 @@ def _escape(found: re.Match[str]) -> str:
     character = found.group(0)
     known = _ESCAPES.get(character)
     return known or "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def with_topbit(line: str) -> str:
+    """`print_topbitchars`: octal escapes of bytes above 127 become these bytes. A backslash and three such digits in the text itself are
+    taken for an escape."""
+    if "\\" not in line:
+        return line
+    data = line.encode("utf-8", "surrogateescape")
+    return _TOPBIT.sub(lambda found: bytes((int(found[1], 8),)), data).decode("utf-8", "surrogateescape")
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
