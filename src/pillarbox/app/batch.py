@@ -8,11 +8,16 @@ from __future__ import annotations
 import sys
 from typing import BinaryIO
 
+import msgspec
+
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.control import take_in
 from pillarbox.app.mta import Mta
+from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
 from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit
 
 
@@ -20,7 +25,8 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
     """0: all of it was taken; 1: some messages before an error; 2: none."""
     taken = 0
     try:
-        for transaction in read_batch(source):
+        for written in read_batch(source):
+            transaction = await _rewritten(written, mta)
             line = await take_in(_wish(transaction, options), transaction.data, caller, mta)
             if line.is_error:
                 raise BatchError(f"550 {line.text}", transaction.began_at, transaction.ended_at, "")
@@ -34,6 +40,21 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
         _tell(error, taken)
         return 1 if taken else 2
     return 0
+
+
+async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
+    """By `S` rules, as in SMTP."""
+    rewriting = mta.policy.rewriting
+    if rewriting is None or not rewriting.rules.are_for_smtp:
+        return transaction
+    scope = Scope({Origin: Origin()}, mta.expansion)
+    recipients = [await rewrite_early(rewriting, each, scope) for each in transaction.recipients]
+    sender = transaction.sender
+    return msgspec.structs.replace(
+        transaction,
+        sender=await rewrite_early(rewriting, sender, scope) if sender else sender,
+        recipients=tuple(recipients),
+    )
 
 
 def _wish(transaction: Transaction, options: AloneOptions) -> Submit:

@@ -44,7 +44,6 @@ from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.callout import Callouts, CalloutSettings
 from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
-from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.check.verify import RoutingVerifier
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
@@ -56,6 +55,7 @@ from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun, QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.dns_rules import checked_resolver, dns_rules
 from pillarbox.flow.route.services import RouteServices
@@ -79,6 +79,7 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameFinder
 from pillarbox.ports.dns import HostTable
+from pillarbox.ports.journal import Journal
 from pillarbox.ports.passwords import Passwords
 from pillarbox.system.server_tls import ServerTls, server_tls
 from pillarbox.system.tls import TlsFileError
@@ -139,6 +140,7 @@ class Mta:
         self.expansion.resolver = checked_resolver(world.resolver, config.main(Dns), self.expansion)
         self.tls_rules = _tls_rules(config)
         self.tls = _server_tls(self.tls_rules, self.expansion)
+        self._rewriting = _rewriting(config, world.journal)
         self._routing = self._route_services()
         self.chain = chain_class(config.routers, self._routing)
         self._build_queue()
@@ -157,7 +159,7 @@ class Mta:
             qualify_recipient=config.main(Identity).recipient_domain,
             work=world.local_work,
             own_work=local_work(None),
-            rewrite=config.rewrite,
+            rewriting=self._rewriting,
             dns=dns_rules(config.main(Dns), self.expansion, world.resolver.search_list),
             tells_unknown_hosts=config.main(Logging).style.shows("host_lookup_failed"),
             percent_hack=config.main(SmtpService).percent_hack_domains,
@@ -286,14 +288,6 @@ class Mta:
             auth_sender=bounces.bounce_sender_authentication or "",
         )
 
-    def _rewriting(self) -> Rewriting | None:
-        rules = self.config.rewrite
-        if rules.is_empty:
-            return None
-        tells = self.config.main(Logging).style.shows("address_rewrite")
-        domain = self.config.main(Identity).recipient_domain
-        return Rewriting(rules, domain, self.world.journal, tells)
-
     def _build_acceptance(self) -> None:
         world, config = self.world, self.config
         identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
@@ -328,7 +322,7 @@ class Mta:
             from_lines=from_lines_of(config),
             percent_hack=service.percent_hack_domains,
             recipients_max_reject=limits.recipients_max_reject,
-            rewriting=self._rewriting(),
+            rewriting=self._rewriting,
             not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
             repairs=repairs_of(config),
         )
@@ -347,7 +341,7 @@ class Mta:
         host_names = HostNames(self.expansion, world.hosts, service.host_lookup_order)
         checks = CheckServices(
             self.acls,
-            RoutingVerifier(self.chain, self._callouts(), identity.sender_domain, self.policy.rewriting),
+            RoutingVerifier(self.chain, self._callouts(), identity.sender_domain, self._rewriting),
             host_names,
             world.journal,
             world.records,
@@ -450,3 +444,11 @@ def _login() -> str:
         return pwd.getpwuid(os.getuid()).pw_name  # not $LOGNAME: that is still who started us
     except KeyError:
         return str(os.getuid())
+
+
+def _rewriting(config: Config, journal: Journal) -> Rewriting | None:
+    """None: there are no rules."""
+    if config.rewrite.is_empty:
+        return None
+    tells = config.main(Logging).style.shows("address_rewrite")
+    return Rewriting(config.rewrite, config.main(Identity).recipient_domain, journal, tells)

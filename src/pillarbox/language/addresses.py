@@ -221,6 +221,8 @@ class _Reader:
     def routed(self, start: int) -> Working:
         """A route outside angle brackets."""
         if ":" not in self.text[self.at :]:
+            self.at += 1
+            self.domain()
             raise AddressError("no local part")
         local, domain, start, end = self.route_and_address()
         return self.finished(local, domain, start, end)

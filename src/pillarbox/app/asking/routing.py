@@ -24,6 +24,7 @@ from pillarbox.app.privilege import NoSuchUser, choose_user, give, group_of
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
 from pillarbox.flow.route.trace import Trace, narrate
@@ -151,18 +152,30 @@ class _Asking:
         address = working.address if working.domain_at else f"{working.address}@{domain}"
         facts = MessageFacts(sender=self._question.sender or f"{_login()}@{policy.qualify_domain}")
         scope = Scope({Origin: Origin(), MessageFacts: facts}, self._mta.expansion)
-        trace: Trace = []
+        if policy.rewriting is not None:
+            address = await self._rewritten(policy.rewriting, address, scope)
+        trace: Trace | None = [] if self._question.shows_routers else None
         routed = await self._mta.chain.route(
             Candidate.first(Recipient(address)), self._question.purpose, scope, trace
         )
-        if self._question.shows_routers:
-            sys.stderr.writelines(f"{line}\n" for line in narrate(trace))
+        sys.stderr.writelines(f"{line}\n" for line in narrate(trace or ()))
         self._tell_log(routed.log)
         is_bad = any(isinstance(each, Trouble) for each in routed.history)
         shows = self._is_test or (self._question.tells_routes and not is_bad)
         lines = self._routes(address, routed) if shows else self._verdict(address, routed)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
+
+    async def _rewritten(self, rewriting: Rewriting, address: str, scope: Scope) -> str:
+        """An address is asked about as it will be."""
+        found = await rewriting.of_envelope(address, scope, is_sender=self._is_sender)
+        for text, is_complaint in found.notes:
+            where = " MAIN PANIC" if is_complaint else " MAIN"
+            print(f"LOG:{where}\n  {text}" if self._is_test else text, file=sys.stderr)
+        if not found.address or found.address == address:
+            return address
+        print(f"Address rewritten as: {found.address}", flush=True)
+        return found.address
 
     @property
     def _is_test(self) -> bool:
@@ -179,10 +192,10 @@ class _Asking:
                 print(line.text, file=sys.stderr)
                 continue
             journal = self._mta.world.journal
-            if line.is_main:
-                journal.main(line.text)
             if line.is_panic:
-                journal.panic(line.text)
+                (journal.panic if line.is_main else journal.panic_only)(line.text)
+            elif line.is_main:
+                journal.main(line.text)
             if self._is_test:
                 where = f"{' MAIN' if line.is_main else ''}{' PANIC' if line.is_panic else ''}"
                 print(f"LOG:{where}\n  {line.text}", file=sys.stderr)

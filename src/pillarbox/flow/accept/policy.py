@@ -25,7 +25,7 @@ from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
-from pillarbox.flow.check.rewriting import Rewriting
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList

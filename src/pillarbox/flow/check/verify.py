@@ -7,8 +7,8 @@ import msgspec
 from pillarbox.flow.check.acl.state import CheckDeferred, VerifyFailure, VerifyWish
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
-from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.result import Postponed, Routed, Trouble
@@ -67,7 +67,7 @@ class RoutingVerifier:
         self, rewriting: Rewriting, candidate: Candidate, scope: Scope, *, is_sender: bool
     ) -> Candidate:
         """An address is verified as it will be (Exim 31.2); the sender stays so."""
-        address = await rewriting.of_envelope(candidate.address, scope, is_sender=is_sender)
+        address = await rewriting.for_verification(candidate.address, scope, is_sender=is_sender)
         if address == candidate.address:
             return candidate
         facts = scope.facet(MessageFacts)

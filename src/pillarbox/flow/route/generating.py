@@ -13,7 +13,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filtering import is_set
 from pillarbox.flow.route.inheritance import inherited
 from pillarbox.flow.route.redirection import Address
-from pillarbox.flow.route.result import Assignment, Declined, Postponed, RouteResult
+from pillarbox.flow.route.result import Assignment, Declined, LogLine, Postponed, RouteResult
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.taint import plain
@@ -54,8 +54,10 @@ class Generator:
         """Raises Stop, ExpansionFailed, ExpansionDeferred."""
         router, visit, current = self._router, self._visit, self._visit.candidate
         address = f"{item.local_part}@{item.domain or await self._domain_for(item)}"
-        if router.rewrite and visit.services.rewrite is not None:
-            address = await visit.services.rewrite.rewrite(address, "T", visit.scope)
+        if router.rewrite and visit.services.rewriting is not None:
+            rewritten = await visit.services.rewriting.of_envelope(address, visit.scope)
+            visit.log += [LogLine(text, is_panic=is_complaint) for text, is_complaint in rewritten.notes]
+            address = rewritten.address
         if router.check_ancestor and _is_among(address, (current, *current.parents)):
             address = current.address
         child = current.child(plain(address), router.name, self._errors_to)

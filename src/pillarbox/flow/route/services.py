@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.dns_rules import DnsRules
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.local_host import LocalHost
-from pillarbox.language.rewrite.rules import RewriteRules
 from pillarbox.ports.dns import HostTable
 from pillarbox.ports.localwork import LocalWork
 from pillarbox.ports.textfiles import TextFiles
@@ -38,7 +38,7 @@ class RouteServices:
     """Reads users' files and runs commands as they; None: files are read as ourselves, and there are no commands."""
     own_work: LocalWork | None = None
     """The same as ourselves, for what is nobody's in particular."""
-    rewrite: RewriteRules | None = None
+    rewriting: Rewriting | None = None
     """For addresses that redirection makes."""
     facets: Mapping[type, object] = field(default_factory=dict)
     """More facets for the scope of a delivery's routing: `Config.main_facets`."""

@@ -104,11 +104,31 @@ def pipe_addresses(facts: DeliveryFacts) -> str:
     return " ".join(facts.recipients)
 
 
-@variable("recipients", ArrivalFacts, doc="Envelope recipients, divided by comma and space.")
+@variable(
+    "recipients", MessageFacts, doc="Envelope recipients, divided by comma and space; in ACLs after the data."
+)
+def recipients_so_far(facts: MessageFacts) -> str:
+    return ", ".join(each.address for each in facts.recipients) if facts.message is not None else ""
+
+
+@variable("recipients", ArrivalFacts, doc="Envelope recipients, divided by comma and space.", rank=1)
 def recipients(facts: ArrivalFacts) -> str:
     return ", ".join(facts.recipients)
 
 
-@variable("recipients_list", ArrivalFacts, doc="Envelope recipients as a list; colons in them are doubled.")
+@variable(
+    "recipients_list",
+    MessageFacts,
+    doc="Envelope recipients as a list; colons in them are doubled. In ACLs after the data.",
+)
+def recipients_list_so_far(facts: MessageFacts) -> str:
+    if facts.message is None:
+        return ""
+    return ":".join(each.address.replace(":", "::") for each in facts.recipients)
+
+
+@variable(
+    "recipients_list", ArrivalFacts, doc="Envelope recipients as a list; colons in them are doubled.", rank=1
+)
 def recipients_list(facts: ArrivalFacts) -> str:
     return ":".join(address.replace(":", "::") for address in facts.recipients)

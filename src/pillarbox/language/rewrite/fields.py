@@ -62,9 +62,9 @@ def change_addresses(
     for item in address_items(text):
         try:
             found = working_address(item.text)
-        except AddressError as error:
+        except AddressError:
             if complain is not None and item.text.strip():
-                complain(f"qualify/rewrite: {error}")
+                complain(f"qualify/rewrite: {_trouble(item.text.strip())}")
             continue
         replacement = change(found)
         if replacement is None:
@@ -73,6 +73,8 @@ def change_addresses(
         if replacement.is_whole:
             begin = item.start + len(item.text) - len(item.text.lstrip())
             end = item.start + len(item.text.rstrip())
+            if begin == done:
+                line.unfold()
         line.add(text[done:begin] + replacement.text)
         done = end
         if octets(replacement.text) > octets(text[begin:end]):
@@ -80,6 +82,15 @@ def change_addresses(
             line.add(text[end:behind])
             done = line.add_fold(text, behind)
     return f"{line}{text[done:]}" if done else text
+
+
+def _trouble(text: str) -> str:
+    """What is wrong with an address that is none, the white space around it left out."""
+    try:
+        working_address(text)
+    except AddressError as error:
+        return str(error)
+    return ""
 
 
 def qualify_fields(block: bytes, sender_domain: str, recipient_domain: str) -> bytes:

@@ -39,5 +39,10 @@ class FoldedLine:
         self._width = 1
         return comma.end()
 
+    def unfold(self) -> None:
+        """The next address goes as a whole, and the line end in front of it too."""
+        if self._pieces and self._pieces[-1].endswith("\n\t"):
+            self._pieces[-1] = self._pieces[-1][:-2]
+
     def __str__(self) -> str:
         return "".join(self._pieces)

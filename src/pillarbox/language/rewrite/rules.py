@@ -31,7 +31,8 @@ PLACES: Mapping[Kind, str] = {
     "F": "env-from", "T": "env-to", "S": "smtp sender",
 }  # fmt: skip
 """What Exim's log calls them."""
-SMTP_RECIPIENT = "smtp recipient"
+SMTP_ADDRESS = "smtp recipient"
+"""What it calls senders too, but for `-brw`."""
 _ENVELOPE = frozenset("EFT")
 _HEADERS = frozenset("bcfhrst")
 _FLAGS = _ENVELOPE | _HEADERS | frozenset("SQqRw")

@@ -11,8 +11,8 @@ import msgspec
 
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
-from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.mail.envelope import Envelope, Origin

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from pillarbox.flow.check.rewriting import Rewriting
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.addresses import Working
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.rewrite.fields import Replacement, change_fields
-from pillarbox.language.rewrite.rules import PLACES, SMTP_RECIPIENT, Kind, Note
+from pillarbox.language.rewrite.rules import PLACES, SMTP_ADDRESS, Kind, Note
 from pillarbox.mail.envelope import Recipient
 
 _KINDS: dict[str, Kind] = {"from": "f", "to": "t", "cc": "c", "bcc": "b", "reply-to": "r", "sender": "s"}
@@ -81,14 +81,11 @@ class _Rewrite:
         return None if result.address == found.address else Replacement(result.address)
 
 
-async def rewrite_early(
-    rewriting: Rewriting | None, written: str, scope: Scope, *, is_recipient: bool = False
-) -> str:
+async def rewrite_early(rewriting: Rewriting | None, written: str, scope: Scope) -> str:
     """What stood in MAIL or RCPT, changed by `S` rules. Raises ExpansionDeferred, ExpansionFailed."""
     if rewriting is None or not rewriting.rules.are_for_smtp:
         return written
     bracketed = f"<{written}>"
-    place = SMTP_RECIPIENT if is_recipient else PLACES["S"]
-    result = await replay(scope, lambda run: rewriting.result_now(bracketed, "S", run, place))
+    result = await replay(scope, lambda run: rewriting.result_now(bracketed, "S", run, SMTP_ADDRESS))
     rewriting.tell(result.notes)
     return written if result.address == bracketed else result.address

@@ -210,6 +210,7 @@ async def _checked_by_acl(
     acl: Acl | ChosenAcl, state: AclState, recipients: tuple[Recipient, ...], services: AcceptServices
 ) -> tuple[Recipient, ...]:
     """What `acl_not_smtp` leaves of them. Raises Refused."""
+    state.facts.recipients = recipients
     verdict = await acl.run(state)
     match verdict:
         case Accept():

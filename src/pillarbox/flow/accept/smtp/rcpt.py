@@ -31,7 +31,7 @@ async def handle(session: Session, event: Rcpt) -> None:
     policy = session.policy
     if policy.rewriting is not None:
         try:
-            address = await rewrite_early(policy.rewriting, address, transaction.scope, is_recipient=True)
+            address = await rewrite_early(policy.rewriting, address, transaction.scope)
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
@@ -82,5 +82,4 @@ def _note_discarded(session: Session, transaction: Transaction, address: str, wh
         f"{describe_host(session.origin)} F=<{transaction.sender or ''}> RCPT <{address}>: "
         f"discarded by {transaction.discarded_by} ACL"
     )
-    why = why.partition("\n")[0]
     session.log_rejection(f"{line}: {why}" if why else line)

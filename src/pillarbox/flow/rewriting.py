@@ -1,4 +1,4 @@
-"""The rewrite rules at work on messages that come: what results are completed with, and what the log hears of them (Exim chapter 31)."""
+"""The rewrite rules at work on addresses of the flow: what results are completed with, and what the log hears of them (Exim chapter 31)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ class Rewriting(NamedTuple):
         for text, is_complaint in notes:
             (self.journal.panic if is_complaint else self.journal.main)(f"{mark}{text}")
 
-    async def of_envelope(self, address: str, scope: Scope, *, is_sender: bool) -> str:
-        """For verification (Exim 31.2). Raises ExpansionDeferred, ExpansionFailed."""
+    async def of_envelope(self, address: str, scope: Scope, *, is_sender: bool = False) -> Result:
+        """As a sender or a recipient (Exim 31.2). An empty address: the rules say `<>`. Raises ExpansionDeferred, ExpansionFailed."""
         kind: Kind = "F" if is_sender else "T"
-        result = await replay(scope, lambda run: self.result_now(address, kind, run, PLACES[kind]))
+        return await replay(scope, lambda run: self.result_now(address, kind, run, PLACES[kind]))
+
+    async def for_verification(self, address: str, scope: Scope, *, is_sender: bool) -> str:
+        """The same, and the log is told. Raises ExpansionDeferred, ExpansionFailed."""
+        result = await self.of_envelope(address, scope, is_sender=is_sender)
         facts = scope.facet(MessageFacts)
         self.tell(result.notes, facts.id if facts is not None else "")
         return result.address or address
