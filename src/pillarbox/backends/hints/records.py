@@ -7,7 +7,7 @@ opened when the first record is asked for: most configurations ask for none.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS records (
 """
 _READ = "SELECT at, text FROM records WHERE database = ? AND key = ?"
 _PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM records WHERE database = ? AND key = ?"
 _ALL = "SELECT key, at, text FROM records WHERE database = ? ORDER BY key"
 _THIN_OUT = "DELETE FROM records WHERE at <= (SELECT at FROM records ORDER BY at LIMIT 1 OFFSET ?)"
 
@@ -52,6 +53,11 @@ class SqliteRecords:
                 self._bound(connection)
             finally:
                 connection.execute("COMMIT")
+
+    def forget(self, database: Database, keys: Sequence[str]) -> None:
+        """Raises RecordsBusy."""
+        with self._asking() as connection:
+            connection.executemany(_FORGET, [(database, key) for key in keys])
 
     def all(self, database: Database) -> Iterator[tuple[str, HintRecord]]:
         with self._asking() as connection:

@@ -1,6 +1,7 @@
-"""`exim_dumpdb [-z] [-k] SPOOL retry`: what is known of hosts and addresses that failed (Exim 54.11.1).
+"""`exim_dumpdb [-z] [-k] SPOOL NAME`: what is known of hosts and addresses that failed, of senders, of callouts (Exim 54.11.1).
 
-Of Exim's data bases only `retry` exists here: who waits for which host is in the queue, and the other hints are not kept in files.
+Of Exim's data bases `retry`, `callout`, `ratelimit` and `seen` exist here: who waits for which host is in the queue, and what `misc` and `tls`
+keep is known to the daemon alone.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ import getopt
 import sys
 from pathlib import Path
 
-from pillarbox.cli.tools.hints_files import NoHints, entries, path_of, stamp
+from pillarbox.cli.tools.check_records import KINDS, records_of, shown
+from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of, stamp
 
 USAGE = """\
-Usage: exim_dumpdb [-z] [-k] <spool-directory> <database-name>
-  -z: give times in UTC
-  -k: dump keys
+Usage: exim_dumpdb [-kz]  <spool-directory> <database-name>
   <database-name> = retry | misc | wait-<transport-name> | callout | ratelimit | tls | seen
 """
 
@@ -28,23 +28,29 @@ def run(arguments: list[str]) -> int:
         pairs, words = getopt.getopt(arguments, "zk")
     except getopt.GetoptError:
         words, pairs = [], []
-    if len(words) != 2:
+    if len(words) != 2 or not is_name(words[1]):
         print(USAGE, end="")
         return 1
     flags = {name for name, _ in pairs}
+    spool, name = Path(words[0]), words[1]
     try:
-        for entry in entries(path_of(Path(words[0]), words[1])):
-            if "-k" in flags:
-                print(f"  {entry.key}")
-                continue
-            times = (entry.first_failed, entry.last_tried, entry.next_try)
-            print(f"  {entry.key} {entry.number} {entry.further} {entry.text}")
-            shown = "  ".join(stamp(at, in_utc="-z" in flags) for at in times)
-            print(f"{shown} {'*' if entry.is_expired else ''}")
+        if name in KINDS:
+            for key, record in records_of(spool, name):
+                print(f"  {key}" if "-k" in flags else shown(name, key, record, in_utc="-z" in flags))
+        else:
+            for entry in entries(path_of(spool, name)):
+                print(f"  {entry.key}" if "-k" in flags else _lines(entry, in_utc="-z" in flags))
     except NoHints as error:
         print(error)
         return 1
     return 0
+
+
+def _lines(entry: Entry, *, in_utc: bool) -> str:
+    times = (entry.first_failed, entry.last_tried, entry.next_try)
+    shown = "  ".join(stamp(at, in_utc=in_utc) for at in times)
+    first = f"  {entry.key} {entry.number} {entry.further} {entry.text}"
+    return f"{first}\n{shown} {'*' if entry.is_expired else ''}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`exim_tidydb [-t TIME] SPOOL retry`: forget hints that are old, or of messages that are gone (Exim 54.11.2)."""
+"""`exim_tidydb [-t TIME] SPOOL NAME`: forget hints that are old, or of messages that are gone (Exim 54.11.2)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from pathlib import Path
 import apsw
 
 from pillarbox.backends.spool.reading import QueueReader
-from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, path_of
+from pillarbox.cli.tools.check_records import KINDS, tidy
+from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
+from pillarbox.ports.hint_records import RecordsBusy
 from pillarbox.wire.exim.message_id import is_message_id
 
 DAYS_30 = "30d"
-USAGE = "Usage: exim_tidydb [-t <time>] <spool-directory> <database-name>"
+USAGE = """\
+Usage: exim_tidydb [-t <time>] <spool-directory> <database-name>
+  <database-name> = retry | misc | wait-<transport-name> | callout | ratelimit | tls | seen"""
 
 
 def main() -> None:
@@ -28,21 +32,33 @@ def run(arguments: list[str]) -> int:
         pairs, words = getopt.getopt(arguments, "ft:")
         keep = parse_duration(dict(pairs).get("-t", DAYS_30))
         spool, name = words
+        if not is_name(name):
+            raise ValueError
     except (getopt.GetoptError, OptionError, ValueError):
         print(USAGE)
         return 1
     oldest = time.time() - keep
     print(f"Tidying Exim hints database {spool}/db/{name}")
     try:
-        path = path_of(Path(spool), name)
-        waiting = set(QueueReader(spool).ids())
-        gone = [entry.key for entry in entries(path) if _is_over(entry, oldest, waiting)]
-        _forget(path, gone)
-    except (NoHints, apsw.Error) as error:
+        _tidy(Path(spool), name, oldest)
+    except NoHints:
+        pass
+    except (apsw.Error, RecordsBusy) as error:
         print(error)
         return 1
     print("Tidying complete")
     return 0
+
+
+def _tidy(spool: Path, name: str, oldest: float) -> None:
+    """Raises NoHints when there is nothing to tidy."""
+    if name in KINDS:
+        for key in tidy(spool, name, oldest):
+            print(f"deleted {key} (too old)")
+        return
+    path = path_of(spool, name)
+    waiting = set(QueueReader(str(spool)).ids())
+    _forget(path, [entry.key for entry in entries(path) if _is_over(entry, oldest, waiting)])
 
 
 def _is_over(entry: Entry, oldest: float, waiting: set[str]) -> bool:
@@ -51,7 +67,7 @@ def _is_over(entry: Entry, oldest: float, waiting: set[str]) -> bool:
         print(f"deleted {entry.key} (no message)")
         return True
     if entry.last_tried < oldest:
-        print(f"deleted {entry.key}")
+        print(f"deleted {entry.key} (too old)")
         return True
     return False
 

@@ -72,10 +72,17 @@ def path_of(spool: Path, name: str) -> Path:
     """Of the data base `retry`. Raises NoHints for others, which do not exist here, and when there is none yet."""
     path = spool / "db" / f"{name}.sqlite"
     if name != RETRY or not path.exists():
-        raise NoHints(
-            f"** Failed to open hintsdb file {spool}/db/{name} for reading: No such file or directory"
-        )
+        raise missing(spool, name)
     return path
+
+
+def missing(spool: Path, name: str) -> NoHints:
+    return NoHints(f"** Failed to open hintsdb file {spool}/db/{name} for reading: No such file or directory")
+
+
+def is_name(name: str) -> bool:
+    """Whether Exim has such a data base."""
+    return name in ("retry", "misc", "callout", "ratelimit", "tls", "seen") or name.startswith("wait-")
 
 
 def entries(path: Path) -> Iterator[Entry]:
