@@ -6,6 +6,7 @@ import msgspec
 
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
 from pillarbox.flow.accept.naming import look_up_name
+from pillarbox.flow.accept.rejection import without_code
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -43,7 +44,7 @@ async def handle(session: Session, event: Helo) -> None:
             "EHLO/HELO response must not contain newlines: message truncated: " + printable(f"250 {text}")
         )
         text = text.partition("\n")[0]
-    greeting = text or f"{session.hostname} Hello {_who(session, event)}"
+    greeting = without_code(text, 250) or f"{session.hostname} Hello {_who(session, event)}"
     session.engine.ehlo_reply(greeting, offer)
 
 
@@ -109,7 +110,7 @@ def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) ->
     if is_utf8:
         base = f"utf8{base}"
     tls = "s" if session.origin.tls_cipher else ""
-    return f"{base}{tls}{'a' if session.origin.authenticator else ''}"
+    return f"{base}{tls}{'a' if is_esmtp and session.origin.authenticator else ''}"
 
 
 async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
