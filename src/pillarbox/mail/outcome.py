@@ -38,6 +38,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The client authenticator used (`A=`)."""
     auth_sender: str = ""
     """Who vouched for the message there: AUTH= of MAIL (RFC 4954 §5)."""
+    proxy: tuple[str, int] = ("", 0)
+    """The SOCKS proxy on the way (`PRX=`): address and port."""
     is_reused: bool = False
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False

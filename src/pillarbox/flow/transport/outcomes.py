@@ -12,7 +12,7 @@ from pillarbox.mail.reply import Reason, Reply
 
 
 class Security(msgspec.Struct, frozen=True, gc=False):
-    """How a session is protected, for the log."""
+    """How a session is protected and led, for the log."""
 
     cipher: str = ""
     certificate: str = ""
@@ -23,6 +23,8 @@ class Security(msgspec.Struct, frozen=True, gc=False):
     """AUTH= of MAIL."""
     peer_name: str = ""
     """Of the peer's certificate (`DN=`)."""
+    proxy: tuple[str, int] = ("", 0)
+    """`socks_proxy`: the one that was used."""
 
 
 CLEAR = Security()
@@ -64,6 +66,7 @@ def delivered(
         peer_name=security.peer_name,
         authenticator=security.authenticator,
         auth_sender=security.auth_sender,
+        proxy=security.proxy,
         is_reused=is_reused,
         chunking=chunking,
         is_prdr=is_prdr,
@@ -113,6 +116,7 @@ def deferred(
         peer_name=security.peer_name,
         authenticator=security.authenticator,
         auth_sender=security.auth_sender,
+        proxy=security.proxy,
         elapsed=elapsed,
     )
 
@@ -144,6 +148,7 @@ def failed(
         peer_name=security.peer_name,
         authenticator=security.authenticator,
         auth_sender=security.auth_sender,
+        proxy=security.proxy,
         is_reused=is_reused,
     )
 

@@ -76,7 +76,9 @@ class SmtpOptions(Transport):
         default=True, doc="Retry times of a host are kept for each of its addresses."
     )
     host_name_extract: ExpandedList | None = option(
-        default=None, doc="How to read a host's own name off its greeting.", inert="noted"
+        default=None,
+        doc="How to tell hosts behind one address apart; only for taking up TLS sessions again, which is not done.",
+        inert="noted",
     )
     # What is used with whom
     hosts_avoid_esmtp: HostList | None = option(default=None, doc="Say HELO to these.")

@@ -301,6 +301,8 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
     if outcome.host is not None:
         port = f":{outcome.host.port}" if style.shows("outgoing_port") else ""
         line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
+        if outcome.proxy[0] and style.shows("proxy"):
+            line += f" PRX=[{outcome.proxy[0]}]{f':{outcome.proxy[1]}' if port else ''}"
         if outcome.interface[0] and style.shows("incoming_interface") and style.shows("outgoing_interface"):
             own_port = f":{outcome.interface[1]}" if style.shows("outgoing_port") else ""
             line += f" I=[{outcome.interface[0]}]{own_port}"

@@ -195,7 +195,9 @@ class ClientEngine:
 
     def end(self) -> None:
         """The message is complete."""
-        self._out.append(self._open_writer().end())
+        last = self._open_writer().end()
+        self.content_size += len(last)
+        self._out.append(last)
         self._writer = None
         self.is_content_open = False
         self._expect_content()

@@ -68,8 +68,8 @@ def test_priority_comes_before_weight_and_weight_before_chance():
 
 async def test_the_hosts_first_words_may_come_with_the_answer():
     wire = Wire(b"\5", b"\0", GRANTED + b"220 hello\r\n")
-    found = await connect_by([Proxy("p")], "198.51.100.7", 25, Proxies({"p": wire}), None, None)
-    assert found is wire
+    found, proxy = await connect_by([Proxy("p")], "198.51.100.7", 25, Proxies({"p": wire}), None, None)
+    assert found is wire and proxy.address == "p"
     assert wire.written == b"\5\1\0" + b"\5\1\0\1\xc6\x33\x64\x07\0\x19"
     assert await wire.read(1) == b"220 hello\r\n"
 

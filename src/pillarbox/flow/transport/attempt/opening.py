@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
-from pillarbox.flow.transport.attempt.proxying import connect_by
+from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
@@ -44,7 +44,7 @@ async def _try_to_open(
     if events is not None and await events.tell("tcp:connect", at=at):
         return Trouble("host", "Event requests alternate response", error="event")
     try:
-        connection = await _dial(target, manners, habits, network)
+        connection, proxy = await _dial(target, manners, habits, network)
     except DialError as error:
         return Trouble(
             "host",
@@ -54,6 +54,8 @@ async def _try_to_open(
         )
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
+    if proxy is not None:
+        session.proxy = (proxy.address, proxy.port)
     session.startup = "s" if manners.tls == "first" else ""
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
@@ -64,17 +66,19 @@ async def _try_to_open(
     return session
 
 
-async def _dial(target: Target, manners: Manners, habits: Habits, network: Network) -> Connection:
+async def _dial(
+    target: Target, manners: Manners, habits: Habits, network: Network
+) -> tuple[Connection, Proxy | None]:
     if target.is_socket:
-        return await network.connect_unix(target.address, timeout=habits.connect_timeout)
+        return await network.connect_unix(target.address, timeout=habits.connect_timeout), None
     if habits.proxies:
-        connection = await connect_by(
+        connection, proxy = await connect_by(
             habits.proxies, target.address, target.port, network, habits.socket, habits.note
         )
         if manners.tls == "first":
             await connection.start_tls(manners.wish(target), habits.connect_timeout)
-        return connection
-    return await network.connect(
+        return connection, proxy
+    connection = await network.connect(
         target.address,
         target.port,
         timeout=habits.connect_timeout,
@@ -82,6 +86,7 @@ async def _dial(target: Target, manners: Manners, habits: Habits, network: Netwo
         tls=manners.wish(target) if manners.tls == "first" else None,
         socket=habits.socket,
     )
+    return connection, None
 
 
 async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble | None:

@@ -71,8 +71,8 @@ async def connect_by(
     network: Network,
     socket: SocketWish | None,
     note: Callable[[str], None] | None,
-) -> Connection:
-    """A connection to the host, as if it were direct. `note`: for the log. Raises DialError: the last proxy's."""
+) -> tuple[Connection, Proxy]:
+    """A connection to the host, as if it were direct, and by whom. `note`: for the log. Raises DialError: the last proxy's."""
     last = DialError("refused", "no SOCKS proxy is given")
     for proxy in in_order(proxies, Random()):
         try:
@@ -91,7 +91,7 @@ async def connect_by(
         except (SocksRefused, ValueError) as error:
             last = DialError("refused", str(error))
         else:
-            return connection
+            return connection, proxy
         connection.close()
     raise last
 

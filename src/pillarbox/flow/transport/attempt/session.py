@@ -29,6 +29,7 @@ class Session:
         "authenticator",
         "engine",
         "messages",
+        "proxy",
         "startup",
         "target",
         "timeout",
@@ -46,6 +47,8 @@ class Session:
         """`command_timeout`, seconds."""
         self.startup = ""
         """A letter for each step: EHLO, HELO, LHLO, STARTTLS, AUTH."""
+        self.proxy = ("", 0)
+        """The SOCKS proxy in between: address and port."""
         self.messages = 0
         """Carried so far."""
         self.written = 0
@@ -74,12 +77,14 @@ class Session:
     def security(self) -> Security:
         """For outcomes."""
         cipher = self._connection.tls_cipher
-        if not (cipher or self.authenticator):
+        if not (cipher or self.authenticator or self.proxy[0]):
             return CLEAR
         if self._security is None:
             certificate = ("yes" if self._connection.is_verified else "no") if cipher else ""
             peer = self._connection.peer_name if cipher else ""
-            self._security = Security(cipher, certificate, self.authenticator, self._auth_sender, peer)
+            self._security = Security(
+                cipher, certificate, self.authenticator, self._auth_sender, peer, self.proxy
+            )
         return self._security
 
     def vouch(self, auth_sender: str) -> None:
