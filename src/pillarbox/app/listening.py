@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -132,6 +133,20 @@ def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...
                 each.close()
         raise
     return tuple(made)
+
+
+def inherited_listener(descriptor: int, workers: int) -> Listener:
+    """The socket that inetd listens on and has given us (`-bw`). Raises CannotListen."""
+    try:
+        given = socket.socket(fileno=os.dup(descriptor))
+        is_listening = given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        if given.family not in (socket.AF_INET, socket.AF_INET6) or not is_listening:
+            raise CannotListen("standard input is not a socket that listens for connections (-bw)")
+    except OSError as error:
+        raise CannotListen(f"standard input: {error.strerror}") from None
+    given.setblocking(False)
+    address, port = given.getsockname()[:2]
+    return Listener("smtp", address, port, False, (given, *(given.dup() for _ in range(workers - 1))))
 
 
 def _parse_interface(text: str) -> tuple[str, int]:

@@ -80,7 +80,11 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         first_slot: int = 0,
+        idle_end: float = 0.0,
     ) -> None:
+        """`idle_end`: seconds without an SMTP connection after which to stop (`-bw1h`); 0: never."""
+        self._idle_end = idle_end
+        self._busy_at = time.monotonic()
         self._listeners = listeners
         self._work = work
         self._check = check
@@ -137,9 +141,18 @@ class Supervisor:
                 self._say("workers did not stop in time: killing them")
                 self._kill_all(signal.SIGKILL)
             return
+        if self._idle_end and self._is_over(now):
+            self._handle(signal.SIGTERM)
+            return
         for slot in self._slots:
             if not slot.pid and now >= slot.start_again_at:
                 self._start(slot, None)
+
+    def _is_over(self, now: float) -> bool:
+        """Looked at once a second: a connection that is shorter may go unnoticed, and costs inetd another start."""
+        if self._smtp_counts.row(0).in_all():
+            self._busy_at = now
+        return now - self._busy_at > self._idle_end
 
     def _next_wait(self) -> float:
         now = time.monotonic()

@@ -18,8 +18,17 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.system.clock import SystemClock
 
 
-def log_start(config: Config, places: Sequence[Place], queue_interval: str) -> None:
-    """`exim 4.100 daemon started: …`, as scripts look for it."""
+def log_start(
+    config: Config, places: Sequence[Place], queue_interval: str, *, idle_end: str | None = None
+) -> None:
+    """`exim 4.100 daemon started: …`, as scripts look for it. `idle_end`: of `-bw`."""
+    if idle_end is not None:
+        ending = f"terminating after {idle_end}" if idle_end else "with no wait timeout"
+        log(
+            config,
+            f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, launched with listening socket, {ending}",
+        )
+        return
     runs = f"-q{queue_interval}" if queue_interval else "no queue runs"
     log(
         config,

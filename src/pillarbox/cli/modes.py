@@ -216,7 +216,9 @@ def _count(read: Arguments) -> int:
 def _daemon(read: Arguments) -> int:
     from pillarbox.cli.serve import serve
 
-    foreground = read.mode == "daemon_foreground" or read.is_verbose or read.debug is not None
+    foreground = (
+        read.mode in ("daemon_foreground", "waiting_daemon") or read.is_verbose or read.debug is not None
+    )
     return serve(
         config=str(_config(read)),
         foreground=foreground,
@@ -229,6 +231,8 @@ def _daemon(read: Arguments) -> int:
         is_quiet=True,
         is_tls_on_connect=read.is_tls_on_connect,
         syslog_name=read.syslog_name,
+        is_inetd=read.mode == "waiting_daemon",
+        idle_end=read.idle_end,
     )
 
 

@@ -18,7 +18,14 @@ from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.data_folder import DataFolder
 from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import start_helper
-from pillarbox.app.listening import BadListen, Place, open_listeners, parse_listen, places_of
+from pillarbox.app.listening import (
+    BadListen,
+    Place,
+    inherited_listener,
+    open_listeners,
+    parse_listen,
+    places_of,
+)
 from pillarbox.app.log_directory import log_targets
 from pillarbox.app.supervisor import Supervisor
 from pillarbox.app.worker import work
@@ -60,10 +67,13 @@ def serve(
     is_quiet: bool = False,
     is_tls_on_connect: bool = False,
     syslog_name: str = "",
+    is_inetd: bool = False,
+    idle_end: str = "",
 ) -> int:
     """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
     ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print;
-    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`."""
+    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`; `is_inetd`: the only socket
+    is standard input, and we stop when nobody came for `idle_end` (`-bw1h`)."""
     start = None
     if config is None:
         folder = DataFolder(Path(data) if data else _default_folder())
@@ -76,7 +86,7 @@ def serve(
     interval = _queue_interval(queue_interval)
     if interval is None and is_quiet and not _sets_interval(loaded):
         interval = 0.0
-    places = [] if is_deaf else _places(loaded, listen, ports)
+    places = [] if is_deaf or is_inetd else _places(loaded, listen, ports)
     if is_tls_on_connect:
         places = [
             msgspec.structs.replace(place, is_tls=place.is_tls or place.role == "smtp") for place in places
@@ -86,7 +96,7 @@ def serve(
     lock = take_lock(spool, may_be_further=is_quiet)
     take_workers_lock(spool, lock.number)
     try:
-        listeners = open_listeners(places, count)
+        listeners = (inherited_listener(0, count),) if is_inetd else open_listeners(places, count)
     except CannotListen as error:
         fail(f"pillarbox: {error}", 69)
     if start is not None:
@@ -105,11 +115,12 @@ def serve(
         _check(source, loaded),
         _say,
         first_slot=lock.number * MAX_WORKERS,
+        idle_end=_queue_interval(idle_end) or 0.0,
     )
 
     def ready() -> None:
         notify_systemd()
-        log_start(loaded, places, queue_interval)
+        log_start(loaded, places, queue_interval, idle_end=idle_end if is_inetd else None)
         if not is_quiet:
             _tell(start, places, path, count)
         if waiting is not None:
