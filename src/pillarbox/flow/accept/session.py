@@ -214,7 +214,7 @@ class Session:
                         await hung_up(self)
                     return
                 engine.receive(data)
-                if len(data) >= DAWDLING or b"\n" in data:
+                if len(data) >= DAWDLING or data.find(b"\n") >= 0:
                     line_began = 0.0
                 elif not line_began:
                     line_began = monotonic()

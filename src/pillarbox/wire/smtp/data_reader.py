@@ -119,12 +119,12 @@ class DataReader:
         """Every check goes on when the message is condemned, so that what is said of it depends on no packet's edge."""
         text = piece.replace(b"\r\n", b"\n")
         newlines = len(piece) - len(text)
-        is_bare = b"\r" in text or text.count(b"\n") != newlines
+        is_bare = text.find(b"\r") >= 0 or text.count(b"\n") != newlines
         if dotted:
             is_dot_first = self._line == 0 and text.startswith(b".")
             if is_bare:  # a dot behind a bare LF is no stuffing
                 text = piece.replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
-            elif b"\n." in text:
+            elif text.find(b"\n.") >= 0:
                 text = text.replace(b"\n.", b"\n")
             if is_dot_first:
                 text = text[1:]
@@ -141,7 +141,7 @@ class DataReader:
     def _exceeded(self, text: bytes) -> Problem | None:
         if self.size > self._size_max:
             return Problem.TOO_BIG
-        if self._refuse_nul and b"\0" in text:
+        if self._refuse_nul and text.find(b"\0") >= 0:
             return Problem.NUL
         if self._in_headers and self._are_headers_too_big(text):
             return Problem.HEADERS_TOO_BIG

@@ -165,7 +165,7 @@ class ServerReader:
         line = buffer[at:newline]
         if not line or line.find(b"\r") != len(line) - 1:
             return self._refuse(Problem.BARE_CR_OR_LF, order.BARE_IN_COMMAND, line)
-        if b"\0" in line:
+        if line.find(b"\0") >= 0:  # `in` would try an integer first
             return self._refuse(Problem.NUL, order.NUL_IN_COMMAND, line)
         return line[:-1].decode("utf-8", "surrogateescape")
 
