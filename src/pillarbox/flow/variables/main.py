@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
 
 from pillarbox.flow.settings import Files, Identity
 from pillarbox.language.expand.registry import variable
@@ -92,4 +93,10 @@ def tod_zulu(services: Services) -> str:
 
 
 def _formatted(services: Services, form: str) -> str:
-    return time.strftime(form, time.localtime(services.clock.now()))
+    return _second_formatted(int(services.clock.now()), form)
+
+
+@lru_cache(maxsize=16)
+def _second_formatted(second: int, form: str) -> str:
+    """One second's banners share one text."""
+    return time.strftime(form, time.localtime(second))
