@@ -84,8 +84,10 @@ class SocketConnection(asyncio.Protocol):
             self._note_tls()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer.append(bytes(data))
-        self._wake()
+        self._buffer.append(data)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
         if len(self._buffer) > 3 and not self._is_paused:
             self._pause_when_full()
 
@@ -137,10 +139,12 @@ class SocketConnection(asyncio.Protocol):
     async def read(self, timeout: float) -> bytes:
         """All that has come; `b""` at the end. Raises DialError("timeout")."""
         if not self._buffer and not self._has_ended:
-            self._waiter = self._loop.create_future()
-            self._arm(timeout)
+            self._waiter = waiter = self._loop.create_future()
+            self._deadline = self._loop.time() + timeout
+            if (timer := self._timer) is None or timer.when() > self._deadline:
+                self._start_timer(timeout)
             try:
-                await self._waiter
+                await waiter
             finally:
                 self._waiter = None
             if self._timed_out:
@@ -378,12 +382,10 @@ class SocketConnection(asyncio.Protocol):
     def _why(self) -> str:
         return f": {self._lost}" if self._lost is not None else ""
 
-    def _arm(self, timeout: float) -> None:
-        self._deadline = self._loop.time() + timeout
-        timer = self._timer
-        if timer is None or timer.cancelled() or timer.when() > self._deadline:
-            self._stop_timer()
-            self._timer = self._loop.call_later(timeout, self._expire)
+    def _start_timer(self, timeout: float) -> None:
+        """One timer goes on from read to read; when it rings too early it is set anew."""
+        self._stop_timer()
+        self._timer = self._loop.call_later(timeout, self._expire)
 
     def _expire(self) -> None:
         self._timer = None

@@ -97,7 +97,12 @@ class ServerEngine(ServerReader):
                 return self._queued.pop(0)
             if self._owed is not None:
                 return Need.REPLY
-            event = self._read()
+            if self._mode is not Mode.COMMAND:
+                event = self._read()
+            elif self._at == len(self._buffer):  # a command was answered, and the next has not come
+                event = Need.DATA
+            else:
+                event = self._read_command()
             if event is Need.DATA and self._at:
                 self._buffer = self._buffer[self._at :]
                 self._at = 0
@@ -277,6 +282,8 @@ class ServerEngine(ServerReader):
     # What a reply changes
 
     def _advance(self, event: Event | Greeting, reply: Reply) -> None:
+        if type(event) is Greeting:
+            return
         session = self._session
         is_accepted = reply.code < 300
         match event:
