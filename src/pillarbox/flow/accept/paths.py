@@ -19,6 +19,8 @@ _PLAIN = re.compile(
     r"@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*)>"
 )
 _PLAIN_MAX = 256
+MAX_PATH = 256
+"""Characters of an address in a command (RFC 5321 §4.5.3.1.3)."""
 
 
 class PathRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ def _read(path: str, rules: PathRules, *, utf8: bool) -> str:
         found = working_address(text, allow_null=True, utf8_domain=utf8)
     except AddressError as error:
         raise BadSyntax(str(error)) from error
+    if len(found.address) > MAX_PATH:
+        raise BadSyntax(f"address is ridiculously long: {found.address[:64]}...")
     domain = found.address[found.domain_at :] if found.domain_at else ""
     if domain[:1] == "[":
         _check_literal(domain, rules)

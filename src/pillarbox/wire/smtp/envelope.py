@@ -15,7 +15,7 @@ from pillarbox.wire.smtp.grammar import (
     BadSyntax,
     ReadPath,
     decode_xtext,
-    is_orcpt,
+    is_word,
     is_xtext,
 )
 from pillarbox.wire.smtp.order import NON_ASCII_COMMAND, TOO_BIG
@@ -36,10 +36,12 @@ _BAD_RET = Reply(501, "Value for RET is invalid", "5.5.4")
 class Refused(Exception):
     """The command cannot be taken; the reply says why."""
 
-    def __init__(self, problem: Problem, reply: Reply) -> None:
+    def __init__(self, problem: Problem, reply: Reply, detail: str = "") -> None:
+        """`detail`: what is wrong, for the log, where the reply says more than that."""
         super().__init__(str(reply))
         self.problem = problem
         self.reply = reply
+        self.detail = detail
 
 
 def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bool = True) -> Mail:
@@ -70,12 +72,12 @@ def parse_rcpt(argument: str, offer: Extensions, read: ReadPath, *, utf8: bool) 
     path, given = _take_parameters(_behind(argument, "TO:"), _OF_RCPT if offer.dsn else _NONE)
     address = _read(read, path, _RECIPIENT_CODE, utf8=utf8)
     if not address:
-        reply = Reply(501, f"{path}: missing or malformed local part", _RECIPIENT_CODE)
-        raise Refused(Problem.SYNTAX, reply)
+        detail = "missing or malformed local part"
+        raise Refused(Problem.SYNTAX, Reply(501, f"{path}: {detail}", _RECIPIENT_CODE), detail)
     if not given:
         return Rcpt(address)
     orcpt = given.get("ORCPT") or ""
-    if orcpt and not (is_orcpt(orcpt) and (utf8 or orcpt.isascii())):
+    if orcpt and not (is_word(orcpt) and (utf8 or orcpt.isascii())):
         raise _invalid("ORCPT")
     return Rcpt(address, _notify(given) if "NOTIFY" in given else (), orcpt)
 
@@ -117,7 +119,7 @@ def _read(read: ReadPath, path: str, code: str, *, utf8: bool) -> str:
     except BadSyntax as error:
         if not utf8 and not path.isascii():
             raise Refused(Problem.NON_ASCII, NON_ASCII_COMMAND) from None
-        raise Refused(Problem.SYNTAX, Reply(501, f"{path}: {error}", code)) from None
+        raise Refused(Problem.SYNTAX, Reply(501, f"{path}: {error}", code), str(error)) from None
 
 
 def _size(value: str | None, limit: int | None) -> int:
@@ -148,7 +150,7 @@ def _ret(given: dict[str, str | None], *, is_offered: bool) -> str:
 
 
 def _envid(value: str | None) -> str:
-    if value and not is_xtext(value):
+    if value and not (value.isascii() and is_word(value)):
         raise _invalid("ENVID")
     return value or ""
 

@@ -174,7 +174,11 @@ class ProtocolError(msgspec.Struct, frozen=True, gc=False):
     problem: Problem
     reply: Reply
     line: str
-    """The offending line, control characters replaced, cut at 200 characters."""
+    """The offending line, control characters replaced, cut at 1024 characters."""
+    detail: str = ""
+    """What is wrong with it; empty: what the reply says."""
+    is_expected: bool = False
+    """A pipelining client could not know better."""
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):

@@ -35,7 +35,7 @@ _SOURCE_ROUTE = re.compile(rf"@(?:{_LABEL}\.)*{_LABEL}(?:,@(?:{_LABEL}\.)*{_LABE
 
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-Fa-f]{2})+")
 _HEX = re.compile(r"\+([0-9A-Fa-f]{2})")
-_ORCPT = re.compile(r"[A-Za-z0-9-]+;(?:[^\x00-\x20+=\x7f]|\+[0-9A-F]{2})+")
+_WORD = re.compile(r"[^\x00-\x20\x7f]+")
 _HELO = re.compile(r"[A-Za-z0-9.-]+|\[[A-Za-z0-9:.]+\]")
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
@@ -104,9 +104,10 @@ def is_xtext(text: str) -> bool:
     return _XTEXT.fullmatch(text) is not None
 
 
-def is_orcpt(text: str) -> bool:
-    """`rfc822;bob@example.org`: an address type and xtext, or UTF-8 for `utf-8` addresses (RFC 3461 §4.2, RFC 6533 §3)."""
-    return _ORCPT.fullmatch(text) is not None
+def is_word(text: str) -> bool:
+    """What ENVID and ORCPT may say here, as with Exim: anything without blanks. They are for who reads a report; nobody else looks into them
+    (RFC 3461 §4.2, §4.4)."""
+    return _WORD.fullmatch(text) is not None
 
 
 def decode_xtext(text: str) -> str:

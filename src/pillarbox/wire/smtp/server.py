@@ -205,11 +205,11 @@ class ServerEngine(ServerReader):
             self._is_early, self._is_synchronizing = True, False
         self.reply(banner, close=not banner.is_positive)
 
-    def reply(self, reply: Reply, *, close: bool = False) -> None:
-        """Answer the last event. 221 to Quit and any 421 close the connection, as `close` does (Exim's `drop`)."""
+    def reply(self, reply: Reply, *, close: bool | None = None) -> None:
+        """Answer the last event. 221 to Quit closes the connection, and any 421 unless `close` is false; so does `close` (Exim's `drop`)."""
         self._answer(reply, render_reply(reply), close=close)
 
-    def _answer(self, reply: Reply, rendered: bytes, *, close: bool = False) -> None:
+    def _answer(self, reply: Reply, rendered: bytes, *, close: bool | None = None) -> None:
         event = self._owed
         if event is None:
             if self._mode is Mode.CLOSED:  # while the session was thinking
@@ -228,7 +228,7 @@ class ServerEngine(ServerReader):
         if reply.code != 354 or not isinstance(event, Data) or not event.is_chunking:
             self._out.append(rendered)
         self._advance(event, reply)
-        if close or reply.code == 421:
+        if close or (close is None and reply.code == 421):
             self.close()
 
     def say(self, reply: Reply) -> None:

@@ -32,6 +32,8 @@ from pillarbox.wire.smtp.session import ServerSettings, Session
 from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
 
 _CLOSED = Closed()
+_SHOWN = 1024
+"""Characters of a refused line that are told."""
 _UNCHECKED = frozenset({"QUIT", "BDAT"})
 _UNCOUNTED = frozenset({Problem.TOO_BIG, Problem.TOO_MANY_RECIPIENTS})
 
@@ -212,7 +214,7 @@ class ServerReader:
             session.is_mail_refused = session.is_mail_refused or name == "MAIL"
             if name == "RCPT":
                 session.note_rcpt_refusal(f"{refused.reply.code} {refused.reply.text}")
-            return self._refuse(refused.problem, refused.reply, line)
+            return self._refuse(refused.problem, refused.reply, line, detail=refused.detail)
         self._owed = event
         return event
 
@@ -260,7 +262,7 @@ class ServerReader:
         """BDAT: whatever becomes of it, its octets are read as octets."""
         bdat = parse_bdat(argument)
         if bdat is None:
-            return self._end(Problem.SYNTAX, order.BAD_BDAT, "BDAT " + argument)
+            return self._end(Problem.SEQUENCE, order.BAD_BDAT, self.line)
         if not self._session.offer.chunking:
             refusal = order.BDAT_NOT_OFFERED
         self._mode = Mode.BDAT
@@ -295,7 +297,7 @@ class ServerReader:
         session = self._session
         if session.phase is order.FAILED_CHUNKS and chunk.is_last:
             session.expect_message()
-        return self._refuse_sequence("BDAT", refusal, f"BDAT {chunk.size}")
+        return self._refuse_sequence("BDAT", refusal, self.line)
 
     def _end_chunk(self, chunk: _Chunk, reader: DataReader) -> Event | None:
         if chunk.is_last:
@@ -328,18 +330,20 @@ class ServerReader:
     # Refusing
 
     def _refuse(
-        self, problem: Problem, reply: Reply, line: str | bytes, *, counts: bool = True
+        self, problem: Problem, reply: Reply, line: str | bytes, *, counts: bool = True, detail: str = ""
     ) -> ProtocolError:
-        text = make_printable(line)[:200]
+        text = make_printable(line)[:_SHOWN]
         if counts and problem not in _UNCOUNTED and self._session.is_one_error_too_many():
             reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
             self.close()
         self._out.append(render_reply(reply))
-        return ProtocolError(problem, reply, text)
+        return ProtocolError(problem, reply, text, detail, not counts)
 
     def _refuse_unknown(self, line: str) -> ProtocolError:
         if self._session.is_one_unknown_too_many():
-            return self._end(Problem.UNKNOWN_COMMAND, order.TOO_MANY_UNRECOGNIZED, line)
+            return self._end(
+                Problem.UNKNOWN_COMMAND, order.TOO_MANY_UNRECOGNIZED, line, order.UNRECOGNIZED.text
+            )
         return self._refuse(Problem.UNKNOWN_COMMAND, order.UNRECOGNIZED, line)
 
     def _refuse_at_once(self, name: str, argument: str, refusal: Reply, line: str) -> ProtocolError:
@@ -381,8 +385,8 @@ class ServerReader:
             text = f"{order.ALL_RCPT_REFUSED}\n{session.rcpt_refusal}\n{text}"
         return msgspec.structs.replace(reply, text=text)
 
-    def _end(self, problem: Problem, reply: Reply, line: str = "") -> ProtocolError:
+    def _end(self, problem: Problem, reply: Reply, line: str = "", detail: str = "") -> ProtocolError:
         """Refuse, and have no more of it."""
         self._out.append(render_reply(reply))
         self.close()
-        return ProtocolError(problem, reply, make_printable(line)[:200])
+        return ProtocolError(problem, reply, make_printable(line)[:_SHOWN], detail)

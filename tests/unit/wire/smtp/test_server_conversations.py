@@ -167,7 +167,7 @@ def test_refusals_of_the_engine(line: str, reply: str):
     [
         ("RCPT TO:<>", "501 5.1.3 <>: missing or malformed local part"),
         ("RCPT TO:<x@y.test> NOTIFY=NEVER,FAILURE", "501 5.5.4 Invalid value for NOTIFY parameter"),
-        ("RCPT TO:<x@y.test> ORCPT=bob", "501 5.5.4 invalid data for ORCPT"),
+        ("RCPT TO:<x@y.test> ORCPT=b\u00f6b", "501 5.5.4 invalid data for ORCPT"),
         ("RCPT TO:<x@[1.2.3.256]>", "501 5.1.3 <x@[1.2.3.256]>: malformed domain literal"),
         ("MAIL FROM:<a@b.test>", "503 5.5.1 sender already given"),
         ("AUTH PLAIN", "503 5.5.1 not permitted in mail transaction"),
@@ -472,7 +472,7 @@ def test_replies_hold_no_stray_line_ends():
 
 
 def test_421_and_close_end_the_session():
-    for reply, close in ((Reply(421, "later"), False), (Reply(550, "go"), True)):
+    for reply, close in ((Reply(421, "later"), None), (Reply(550, "go"), True)):
         session = ScriptedSession()
         session.greet()
         session.engine.receive(b"NOOP\r\n")
@@ -481,6 +481,15 @@ def test_421_and_close_end_the_session():
         assert session.engine.is_closed and session.engine.outgoing()
         session.engine.receive(b"NOOP\r\n")
         assert session.run() == b""
+
+
+def test_421_may_leave_the_session_open():
+    session = ScriptedSession()
+    session.greet()
+    session.engine.receive(b"NOOP\r\n")
+    session.engine.next_event()
+    session.engine.reply(Reply(421, "enough"), close=False)
+    assert not session.engine.is_closed
 
 
 def test_abort_speaks_unasked():

@@ -29,7 +29,7 @@ async def handle(session: Session, event: Mail) -> None:
     if 0 < session.messages_max < session.messages:
         line = f"rejected MAIL command {describe_host(session.origin)}: too many messages in one connection"
         session.log_rejection(line)
-        session.reply(TOO_MANY)
+        session.reply(TOO_MANY, close=False)  # it may say QUIT
         return
     if session.mail_brake is not None:
         await session.mail_brake.slow_down(session.messages)

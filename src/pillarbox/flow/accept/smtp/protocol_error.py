@@ -6,8 +6,11 @@ from pillarbox.flow.accept.parting import commands, not_quit
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Problem, ProtocolError
+from pillarbox.wire.smtp.order import BAD_BDAT
 
 SHOWN_INPUT = 128
+_ENDS = frozenset({Problem.TOO_MANY_NONMAIL, Problem.SYNCHRONIZATION, Problem.INPUT_OVERFLOW})
+"""These have lines of their own."""
 
 
 @verb(ProtocolError)
@@ -41,14 +44,18 @@ def _tell(session: Session, event: ProtocolError) -> None:
     style = session.services.log_style
     is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
     if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
-        kind = "protocol" if is_protocol else "syntax"
-        text = reply.text.partition("\n")[0] if reply.code != 503 else reply.text.rsplit("\n", 1)[-1]
-        if text[:1] != text[:1].lower() and not text.startswith(
-            "HELO"
-        ):  # what a pipelining client could not know
+        if (
+            event.is_expected
+            or event.problem in _ENDS
+            or reply.text.rsplit("\n", 1)[-1].startswith("Valid RCPT")
+        ):
             return
-        text = text.rpartition(">: ")[2]
-        session.services.journal.main(f'SMTP {kind} error in "{line}" {session.described()} {text}')
+        kind = "protocol" if is_protocol else "syntax"
+        text = event.detail or (
+            reply.text.partition("\n")[0] if reply.code != 503 else reply.text.rsplit("\n", 1)[-1]
+        )
+        shown = printable(line).replace('"', '\\"')
+        session.services.journal.main(f'SMTP {kind} error in "{shown}" {session.described()} {text}')
 
 
 def log_unqualified(session: Session, what: str, address: str) -> None:
@@ -90,6 +97,8 @@ def _why_dropped(event: ProtocolError, session: Session) -> str:
             return f"SMTP call from {who} dropped: too many nonmail commands (last was {verb})"
         case Problem.SYNCHRONIZATION:
             return _why_not_synchronized(event, session)
+        case Problem.SEQUENCE if event.reply is BAD_BDAT:
+            return f"SMTP call from {who} dropped: no telling where BDAT ends (last command was {last})"
         case Problem.INPUT_OVERFLOW:
             return f"SMTP call from {who} dropped: too much input before the reply"
         case _:
