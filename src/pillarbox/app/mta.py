@@ -36,6 +36,8 @@ from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
+from pillarbox.flow.accept.finish.received import received_header
+from pillarbox.flow.accept.offering import everybody, kept_offers
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
@@ -292,23 +294,27 @@ class Mta:
         world, config = self.world, self.config
         identity, service, tls = config.main(Identity), config.main(SmtpService), config.main(Tls)
         limits = config.main(SmtpLimits)
+        servers = tuple(one for one in config.authenticators if one.is_server)
+        auth_hosts, tls_hosts = everybody(service.auth_advertise_hosts), everybody(tls.tls_advertise_hosts)
+        offered = offer_hosts(service)
         self.policy = AcceptPolicy(
             primary_hostname=identity.primary_hostname,
             qualify_domain=identity.sender_domain,
             qualify_recipient=identity.recipient_domain,
             banner=service.smtp_banner,
-            received_header=service.received_header_text or Template.parse(""),
+            received_header=received_header(service.received_header_text),
             acls=self._acls(),
             engine=engine_settings(config, self.expansion),
-            authenticators=tuple(one for one in config.authenticators if one.is_server),
-            auth_hosts=service.auth_advertise_hosts,
-            tls_hosts=tls.tls_advertise_hosts,
+            authenticators=servers,
+            auth_hosts=auth_hosts,
+            tls_hosts=tls_hosts,
             tls_available=self.tls_rules is not None
             and (self.tls is not None or not self.tls_rules.is_constant),
             tls_rules=self.tls_rules,
             receive_timeout=self._duration(limits.smtp_receive_timeout, 300.0),
             received_headers_max=limits.received_headers_max,
-            offer_hosts=offer_hosts(service),
+            offer_hosts=offered,
+            offers=kept_offers(servers, auth_hosts, tls_hosts, offered),
             host_reject_connection=service.host_reject_connection,
             host_lookup=service.host_lookup,
             sender_unqualified_hosts=service.sender_unqualified_hosts,

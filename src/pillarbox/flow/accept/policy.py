@@ -17,6 +17,7 @@ from pillarbox.flow.accept.from_lines import FromLines
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
+from pillarbox.flow.accept.offering import Kept
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
@@ -82,6 +83,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """None: there is no certificate."""
     offer_hosts: tuple[tuple[str, HostList], ...] = ()
     """Extensions (fields of `Extensions`) that not everybody is offered: `chunking_advertise_hosts` and its kin."""
+    offers: Kept | None = None
+    """What clients were offered before; None: each is asked anew."""
     host_reject_connection: HostList | None = None
     host_lookup: HostList | None = None
     """Hosts whose name is looked up when they connect."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
 from pillarbox.flow.accept.naming import look_up_name
+from pillarbox.flow.accept.offering import offer_of
 from pillarbox.flow.accept.rejection import without_code
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.language.expand.scope import Scope
-from pillarbox.language.match.hosts import HostList
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Helo
-from pillarbox.wire.smtp.extensions import Extensions
 
 
 @verb(Helo)
@@ -37,7 +32,7 @@ async def handle(session: Session, event: Helo) -> None:
         session.update_origin(helo="")
         return
     policy = session.policy
-    offer = await _offer(session, scope) if event.is_esmtp else policy.engine.offer
+    offer = await offer_of(session, scope) if event.is_esmtp else policy.engine.offer
     text = verdict.text
     if "\n" in text:
         session.services.journal.panic(
@@ -81,27 +76,6 @@ def _who(session: Session, event: Helo) -> str:
     return f"{ident}{session.origin.host_name or event.name}{host}"
 
 
-async def _offer(session: Session, scope: Scope) -> Extensions:
-    """What this client may use now."""
-    policy = session.policy
-    can_start_tls = policy.tls_available and not session.engine.is_tls
-    offer = msgspec.structs.replace(
-        session.engine.offer,
-        starttls=can_start_tls and await _includes(session, policy.tls_hosts),
-        auth=await _mechanisms(session, scope),
-        vrfy="vrfy" in policy.acls,
-        expn="expn" in policy.acls,
-        etrn="etrn" in policy.acls,
-        pipeconnect=session.engine.is_early_pipelining_welcome,
-    )
-    if "no_pipelining" in session.memory.controls:
-        offer = msgspec.structs.replace(offer, pipelining=False)
-    for extension, hosts in policy.offer_hosts:
-        if not await _includes(session, hosts):
-            offer = msgspec.structs.replace(offer, **{extension: () if extension == "limits" else False})
-    return offer
-
-
 def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) -> str:
     """RFC 3848: `smtp`, `esmtp`, `esmtps`, `esmtpa`, `esmtpsa`, `lmtp` …"""
     base = "lmtp" if session.policy.engine.lmtp else "esmtp" if is_esmtp else "smtp"
@@ -111,33 +85,3 @@ def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) ->
         base = f"utf8{base}"
     tls = "s" if session.origin.tls_cipher else ""
     return f"{base}{tls}{'a' if is_esmtp and session.origin.authenticator else ''}"
-
-
-async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
-    policy = session.policy
-    if not policy.authenticators or session.origin.authenticator:
-        return ()
-    if not await _includes(session, policy.auth_hosts):
-        return ()
-    has_binding = bool(session.stream.channel_bindings())
-    offered: list[str] = []
-    decided: dict[str, bool] = {}  # most have the same condition
-    for driver in policy.authenticators:
-        if driver.mechanism.endswith("-PLUS") and not has_binding:
-            continue
-        condition = driver.server_advertise_condition
-        key = condition.source if condition is not None else ""
-        if key not in decided:
-            decided[key] = await driver.is_offered(session.origin, scope)
-        if decided[key]:
-            offered.append(driver.mechanism)
-    return tuple(offered)
-
-
-async def _includes(session: Session, hosts: HostList | None) -> bool:
-    """Whether the client is offered something; when the list cannot say now, it is not."""
-    try:
-        return hosts is None or await session.is_in(hosts)
-    except (ExpansionDeferred, ExpansionFailed) as error:
-        session.services.journal.main(f"EHLO from [{session.origin.host_address}]: {error}")
-        return False
