@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ HERE = Path(__file__).parent
 
 async def test_postgresql_answers_as_exims(pgsql_server: Server, tmp_path: Path) -> None:
     servers = f"({pgsql_server.socket})/mail/exim/secret"
-    names = {"PGSQL": pgsql_server.socket, "PGSQL_PORT": str(pgsql_server.port)}
+    login = pwd.getpwuid(os.geteuid()).pw_name  # libpq asks as who we are
+    names = {"PGSQL": pgsql_server.socket, "PGSQL_PORT": str(pgsql_server.port), "LOGIN": login}
     recorded = recordings.read(HERE / "pgsql.jsonl", names)
     lookups = {"pgsql": lookup("pgsql", pgsql_servers=servers)}
     assert (
