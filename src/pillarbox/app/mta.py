@@ -218,7 +218,7 @@ class Mta:
         )
         settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
         settler.keeps_logs = config.main(Logging).preserve_message_logs
-        self._begin_log = settler.begin_log
+        self._begin_log, self._tell_frozen = settler.begin_log, settler.tell_frozen_by_acl
         if queueing.move_frozen_messages:
             settler.frozen_directory = str(world.spool_directory / world.queue)
         transports = self._transports_class(
@@ -370,6 +370,7 @@ class Mta:
             deliver=self.lane.first_delivery,
             deliver_local=self.lane.first_local_delivery,
             begin_log=self._begin_log,
+            tell_frozen=self._tell_frozen,
         )
 
     def _callouts(self) -> Callouts:

@@ -21,12 +21,13 @@ class Form(NamedTuple):
 
     undelivered_only: bool = False
     ids_only: bool = False
+    with_generated: bool = False
 
     @classmethod
     def of(cls, letters: str) -> Form:
-        """From what stands behind `-bp`. `r` (unsorted) changes nothing: the order is in the names; nor does `a`, which adds addresses
-        that redirection made and that are done already: they are shown as settled recipients or not at all."""
-        return cls(undelivered_only="u" in letters, ids_only="i" in letters)
+        """From what stands behind `-bp`. `r` (unsorted) changes nothing: the order is in the names. `a` adds addresses that redirection made
+        and that are done already."""
+        return cls("u" in letters, "i" in letters, "a" in letters)
 
 
 def print_queue(spool: Path, ids: tuple[str, ...], form: Form = Form()) -> int:  # noqa: B008 (it is immutable)
@@ -49,7 +50,7 @@ def _shown(reader: QueueReader, message_id: str, now: float, form: Form, *, is_n
     except SpoolFormatError:
         return _unreadable(message_id, f"spool format error: size={reader.size(message_id, '-H')}")
     if entry is not None:
-        return render(entry, now, undelivered_only=form.undelivered_only)
+        return render(entry, now, undelivered_only=form.undelivered_only, with_generated=form.with_generated)
     return _unreadable(message_id, "spool read error: No such file or directory") if is_named else ""
 
 
@@ -63,8 +64,8 @@ def count(spool: Path) -> int:
     return sum(1 for _ in _wanted(QueueReader(str(spool)), ()))
 
 
-def render(entry: QueueEntry, now: float, *, undelivered_only: bool) -> str:
-    """Exim's form: age, size, id, sender, and a line for each recipient (`D` before those that are done)."""
+def render(entry: QueueEntry, now: float, *, undelivered_only: bool, with_generated: bool = False) -> str:
+    """Exim's form: age, size, id, sender, and a line for each recipient (`D` before those that are done, `+D` for generated ones)."""
     frozen = " *** frozen ***" if entry.frozen_at is not None else ""
     lines = [
         f"{shown_age(now - entry.received_at)} {shown_size(entry.size)} {entry.id} <{entry.sender or ''}>{frozen}\n"
@@ -73,6 +74,9 @@ def render(entry: QueueEntry, now: float, *, undelivered_only: bool) -> str:
         is_done = recipient in entry.settled
         if not (is_done and undelivered_only):
             lines.append(f"        {'D ' if is_done else '  '}{recipient}\n")
+    if with_generated:
+        generated = sorted(entry.settled.difference(entry.recipients))
+        lines.extend(f"       +D {address}\n" for address in generated)
     lines.append("\n")
     return "".join(lines)
 

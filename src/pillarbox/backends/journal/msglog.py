@@ -71,7 +71,7 @@ class MessageLogs:
             place = f"{self._directory}/{pending.queue}" if pending.queue else self._directory
             folder = self._folder_of(message_id, place)
             if folder is not None:
-                self._append(f"{place}/msglog{folder}", message_id, pending.lines)
+                self._append(folder, message_id, pending.lines)
                 del self._pending[message_id]
             elif now - pending.since > FORGET_AFTER:
                 del self._pending[message_id]
@@ -91,11 +91,12 @@ class MessageLogs:
             self._append(old, message_id, pending.lines)
 
     def _folder_of(self, message_id: str, place: str) -> str | None:
-        """Of a waiting message: empty, or `/` and a letter in a split spool."""
+        """Of the log of a waiting message, which may lie in a split spool, or among the frozen ones (`move_frozen_messages`)."""
         letter = f"/{message_id[5]}"
-        for folder in (letter, "") if self._is_split else ("", letter):
-            if os.path.exists(f"{place}/input{folder}/{message_id}-D"):
-                return folder
+        folders = (letter, "") if self._is_split else ("", letter)
+        for prefix, folder in ((prefix, folder) for prefix in ("", "F") for folder in folders):
+            if os.path.exists(f"{place}/{prefix}input{folder}/{message_id}-D"):
+                return f"{place}/{prefix}msglog{folder}"
         return None
 
     def _append(self, directory: str, message_id: str, lines: list[str]) -> None:

@@ -64,6 +64,10 @@ def _unused(_: Queued) -> None:
     """For worlds in which it does not come to that."""
 
 
+async def _nobody_told(_: Queued) -> None:
+    """The same."""
+
+
 class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`acls`: the ACL to run at each point; a point without one accepts, except `rcpt`, `vrfy` and `expn`, which refuse (Exim 43.3)."""
 
@@ -149,3 +153,5 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     """The same, but what is for other hosts is only routed."""
     begin_log: Callable[[Queued], None] = _unused
     """Write the first line of the log of a message that is going to wait."""
+    tell_frozen: Callable[[Queued], Awaitable[None]] = _nobody_told
+    """An ACL has frozen it: tell whom `freeze_tell` names."""

@@ -50,12 +50,13 @@ async def begin(queued: Queued, controls: Mapping[str, str], start: Start, servi
     if is_frozen:
         services.spool.record(queued.id, [Frozen(queued.envelope.received_at)])
         services.journal.main(line_frozen(queued.id, "ACL"))
+        services.journal.message(queued.id, "frozen by ACL")
+        await services.tell_frozen(queued)
     elif not start.is_queued:
         services.deliver_local(queued) if start.is_local_only else services.deliver(queued)
         return
     elif start.why and services.log_style.shows("delay_delivery"):
         services.journal.main(f"{queued.id} no immediate delivery: {start.why}")
-        services.journal.message(queued.id, f"no immediate delivery: {start.why}")
     services.begin_log(queued)
     try:
         await services.spool.park(queued.id)

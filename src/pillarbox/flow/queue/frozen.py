@@ -27,8 +27,10 @@ def frozen_notice(
     why: str,
     left: Sequence[Outcome],
     now: float,
+    *,
+    is_on_arrival: bool = False,
 ) -> tuple[Envelope, Message]:
-    """The notice, in Exim's words. `why`: perhaps empty."""
+    """The notice, in Exim's words. `why`: perhaps empty. `is_on_arrival`: by an ACL."""
     reference = header.first(parent.message.headers, "message-id")
     lines = [
         f"Received: from mail by {style.hostname} with local (Pillarbox)\n\tid {message_id};\n\t{format_date(now)}",
@@ -36,7 +38,7 @@ def frozen_notice(
         f"From: {style.sender_line}",
         f"To: {', '.join(to)}",
         *([f"References: {reference.decode('utf-8', 'surrogateescape')}"] if reference else []),
-        "Subject: Message frozen",
+        f"Subject: Message frozen{' on arrival' if is_on_arrival else ''}",
         f"Message-Id: <E{message_id}@{style.hostname}>",
         f"Date: {format_date(now)}",
     ]
@@ -49,8 +51,14 @@ def frozen_notice(
         received_at=now,
         auth_sender=style.auth_sender,
     )
-    text = _text(parent, why, left).encode("utf-8", "surrogateescape")
+    shown = _text_on_arrival(parent) if is_on_arrival else _text(parent, why, left)
+    text = shown.encode("utf-8", "surrogateescape")
     return envelope, Message(headers.encode("utf-8", "surrogateescape"), MemoryBody(text))
+
+
+def _text_on_arrival(parent: Queued) -> str:
+    sender = parent.envelope.sender or ""
+    return f"Message {parent.id} was frozen on arrival by ACL.\nThe sender is <{sender}>.\n"
 
 
 def _text(parent: Queued, why: str, left: Sequence[Outcome]) -> str:

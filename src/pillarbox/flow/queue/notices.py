@@ -125,12 +125,22 @@ class Notices:
             return warning.may_warn(parent.message)
         return await self._wording.may_warn(parent)
 
-    async def tell_frozen(self, parent: Queued, to: Sequence[str], why: str, left: Sequence[Outcome]) -> None:
+    async def tell_frozen(
+        self,
+        parent: Queued,
+        to: Sequence[str],
+        why: str,
+        left: Sequence[Outcome],
+        *,
+        is_on_arrival: bool = False,
+    ) -> None:
         """`freeze_tell`: a message was frozen. `why`: in brackets behind it, perhaps empty. Raises SpoolFull."""
         if not to or is_our_notice(parent, self._style):
             return
         message_id = self._inject.new_id()
-        envelope, message = frozen_notice(self._style, message_id, parent, to, why, left, self._clock.now())
+        envelope, message = frozen_notice(
+            self._style, message_id, parent, to, why, left, self._clock.now(), is_on_arrival=is_on_arrival
+        )
         await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
     async def letter(self, parent: Queued, letter: Letter) -> None:

@@ -192,11 +192,11 @@ class QueueRunner:
         self._note_run(f"Start {name}queue run: {about}")
         if wish.is_two_stage:
             await self._pass(wish, _FIRST_STAGE, about)
-        if await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about):
-            self._note_run(f"End {name}queue run: {about}")
+        await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about)
+        self._note_run(f"End {name}queue run: {about}")
 
-    async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> bool:
-        """Whether it came to its end."""
+    async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> None:
+        """To the end of the queue, or until the machine is too busy."""
         is_scout = bool(wish.recipient or wish.sender)
         if wish.force or wish.force_frozen:
             urgency = msgspec.structs.replace(urgency, is_forced=True)
@@ -205,9 +205,8 @@ class QueueRunner:
                 await self._clock.sleep(PAUSE)
             if not self._is_wanted(message_id, wish):
                 continue
-            if count and self._is_overloaded(about):
-                await self.settle_down()
-                return False
+            if self._is_overloaded(about):
+                break
             self._due.forget(message_id)
             if is_scout:
                 is_scout = False
@@ -215,7 +214,6 @@ class QueueRunner:
                 continue
             await self._begin(self.deliver(message_id, urgency, wish=wish))
         await self.settle_down()
-        return True
 
     def _is_overloaded(self, about: str) -> bool:
         """And said so."""

@@ -161,6 +161,15 @@ class Settler:
         except SpoolFull as full:
             self._journal.main(f"{queued.id} letter to {letter.to} not sent: {full}")
 
+    async def tell_frozen_by_acl(self, queued: Queued) -> None:
+        to = self._ending.freeze_tell
+        if not to:
+            return
+        try:
+            await self._notices.tell_frozen(queued, to, "", (), is_on_arrival=True)
+        except SpoolFull as full:
+            self._journal.main(f"{queued.id} {', '.join(to)} not told of freezing: {full}")
+
     def complete(self, message_id: str) -> None:
         """The last log line of a message, once it has left the spool."""
         age = self._clock.now() - decode(message_id).time if self.style.shows("queue_time_overall") else 0.0

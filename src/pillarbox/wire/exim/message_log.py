@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Deferred, Delivered, Outcome
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_received, printable, remote_host
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
@@ -32,6 +32,8 @@ def lines_outcome(outcome: Outcome, main_line: str) -> list[str]:
         parent = f" <{printable(outcome.recipient)}>" if outcome.recipient != outcome.address else ""
         return [f"{name}{parent}: {by} succeeded"]
     line = main_line.split(" ", 2)[2]
+    if isinstance(outcome, Failed) and not outcome.router and not outcome.transport:
+        line = f"routing failed for {line}"
     if isinstance(outcome, Deferred) and outcome.host is not None:
         colon = "" if outcome.error == "rcpt_4xx" or outcome.error in NOT_CONNECTED else ":"
         return [f"H={remote_host(outcome.host)}{colon} {printable(outcome.reason.log)}", line]

@@ -453,8 +453,7 @@ class HostRun:
             return deferred(assignment, Reason(f"no host found for {domain}"), error="lookup")
         if all(hint.is_expired for _, hint in self._skipped):
             text = f"all hosts for '{domain}' have been failing for a long time (and retry time not reached)"
-            said = self._skipped[-1][1].text
-            return failed(assignment, Reason(text, f"{text}: {said}" if said else text))
+            return failed(assignment, Reason(text, text))
         keys = tuple(key for key, _ in self._skipped)
         reason = Reason(f"retry time not reached for any host for '{domain}'")
         return deferred(assignment, reason, error=SKIPPED, retry_keys=keys)
