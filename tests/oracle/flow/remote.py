@@ -5,7 +5,7 @@ A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each 
     main: router: transport: auth: retry: routers: transports:   a line of that part of the configuration; the last two: whole drivers
     driver: lmtp                            of the transport, in place of smtp
     send: a@d.test b@d.test [-odq …]        a message to these, from `from:` (alice@example.net), its text from `message:`
-    do: -qf                                 another command; `{1}` stands for the first message's id
+    do: -qf                                 another command; `{1}` stands for the first message's id; `-bs` hears the message's text
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
     h1: sink -r RCPT                        that host is Postfix's smtp-sink with these options
@@ -99,6 +99,10 @@ MESSAGES = {
     "long": b"From: alice@example.net\nSubject: long\n\n" + b"x" * 1200 + b"\nend\n",
     "big": b"From: alice@example.net\nSubject: big\n\n" + b"0123456789abcdef\n" * 20000,
     "some": b"From: alice@example.net\nSubject: some\n\n" + b"0123456789abcdef\n" * 200,
+    "session": (
+        "EHLO x\r\nMAIL FROM:<jö@grün.test> SMTPUTF8\r\nRCPT TO:<a@d.test>\r\nRCPT TO:<bö@grün.test>\r\nDATA\r\n"
+        "From: jö@grün.test\r\nSubject: grüße\r\n\r\nbody\r\n.\r\nQUIT\r\n"
+    ).encode(),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
 LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "dns")
@@ -308,10 +312,9 @@ def play(scenario: Scenario, top: Path, exim: list[str], dump: list[str]) -> See
 def _run(command: str, scenario: Scenario, top: Path, exim: list[str]) -> str:
     ids = ids_of(top)
     words = command.split()
-    text = b""
+    text = MESSAGES[scenario.message] if words[0] == "send" or "-bs" in words else b""
     if words[0] == "send":
         words = ["-odi", "-oi", "-f", scenario.sender, *words[1:]]
-        text = MESSAGES[scenario.message]
         if "-odq" in words:
             words.remove("-odi")
     words = [ids[int(word[1]) - 1] if re.fullmatch(r"\{\d\}", word) else word for word in words]

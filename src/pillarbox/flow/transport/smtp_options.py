@@ -95,7 +95,6 @@ class SmtpOptions(Transport):
     utf8_downconvert: Template | None = option(
         default="-1",
         doc="Addresses beyond ASCII as ASCII: 1 always, 0 never, -1 where SMTPUTF8 is missing.",
-        inert="noted",
     )
     # Logging in
     hosts_require_auth: HostList | None = option(

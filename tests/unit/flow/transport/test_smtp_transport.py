@@ -406,9 +406,18 @@ async def test_after_a_refused_message_the_connection_is_reset():
     assert isinstance(first, Failed) and isinstance(second, Delivered)
 
 
+async def test_utf8_becomes_ascii_where_smtputf8_is_missing():
+    talk = ONE_MESSAGE.replace("bob@", "xn--bb-5ja@")
+    world = world_with({"192.0.2.1": [PIPELINED + talk + NO_QUIT]})
+    [outcome] = await send(world, job_for("bób@example.net", utf8=True))
+    assert isinstance(outcome, Delivered)
+    assert outcome.address == "bób@example.net"
+
+
 async def test_utf8_needs_smtputf8():
     world = world_with({"192.0.2.1": [PIPELINED + NO_QUIT]})
-    [outcome] = await send(world, job_for("bób@example.net", utf8=True))
+    as_it_is = Template.parse("0")
+    [outcome] = await send(world, job_for("bób@example.net", utf8=True), utf8_downconvert=as_it_is)
     assert isinstance(outcome, Failed)
     assert outcome.reason.log == "utf8 support required but not offered for forwarding"
     offered = PIPELINED.replace("S: 250 PIPELINING", "S: 250-SMTPUTF8\nS: 250 PIPELINING")

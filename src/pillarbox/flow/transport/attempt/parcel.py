@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.downconversion import Downconversion
 from pillarbox.flow.transport.attempt.hosts import Pack
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.transaction import Parcel
@@ -27,6 +28,7 @@ async def make_parcel(
     login: str = "",
     login_is_forced: bool = False,
     ignores_quota: bool = False,
+    downconversion: Downconversion = "never",
 ) -> Pack:
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred, Unfit."""
     envelope, message = job.envelope, job.message
@@ -63,6 +65,7 @@ async def make_parcel(
             headers,
             message,
             needs_utf8=needs_utf8,
+            downconversion=downconversion,
             body_only=transport.body_only,
             headers_only=transport.headers_only,
             login=login,

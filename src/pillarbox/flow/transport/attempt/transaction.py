@@ -13,13 +13,14 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
+from pillarbox.flow.transport.attempt.downconversion import Downconversion, envelope_in_ascii, no_utf8
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.trouble import Concern, Lost, Trouble, message_refusal, remote_error
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
-from pillarbox.language.expand.errors import ExpansionDeferred
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.localwork import CommandWork
@@ -44,6 +45,8 @@ class Parcel(msgspec.Struct, frozen=True):
     headers: bytes
     message: Message
     needs_utf8: bool = False
+    downconversion: Downconversion = "never"
+    """What to do about it at a host that does not take UTF-8."""
     body_only: bool = False
     headers_only: bool = False
     login: str = ""
@@ -129,10 +132,18 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
 
 
 def _unfit(state: _State) -> Trouble | None:
-    """What this host cannot take at all (RFC 6531 §3.2). There is no down-conversion."""
-    if state.parcel.needs_utf8 and not state.session.engine.extensions.smtputf8:
-        text = "utf8 support required but not offered for forwarding"
-        return Trouble("message", text, Reply(550, text, "5.6.7"), is_permanent=True)
+    """What this host cannot take at all (RFC 6531 §3.2)."""
+    parcel = state.parcel
+    is_at_ease = not parcel.needs_utf8 or state.session.engine.extensions.smtputf8
+    if is_at_ease and parcel.downconversion != "always":
+        return None
+    if parcel.downconversion == "never":
+        return no_utf8()
+    try:
+        mail, rcpts = envelope_in_ascii(parcel.mail, parcel.rcpts)
+    except ExpansionFailed as error:
+        return no_utf8(error)
+    state.parcel = replace(parcel, mail=mail, rcpts=rcpts)
     return None
 
 

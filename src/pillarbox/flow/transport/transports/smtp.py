@@ -19,6 +19,7 @@ from pillarbox.config.declare import Unready, derived
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import fixed_integer, parse_integer
 from pillarbox.flow.route.result import Host
+from pillarbox.flow.transport.attempt.downconversion import Downconversion, read_downconversion
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
@@ -141,6 +142,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 login=await self._login(job, scope, services),
                 login_is_forced=self.authenticated_sender_force,
                 ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
+                downconversion=await self._downconversion(scope),
             )
         except NoHosts as error:
             keys = (error.retry_key,) if error.retry_key else ()
@@ -162,7 +164,7 @@ class Smtp(SmtpOptions, driver="smtp"):
     ) -> list[Target]:
         """Raises NoHosts, Unfit, ExpansionDeferred."""
         first = job.assignments[0]
-        port = await self._port(scope, speaks)
+        port = await self.port_for(scope, speaks)
         hosts: tuple[Host, ...] = first.hosts
         if self.hosts is not None and (self.hosts_override or not hosts):
             hosts = await self._own(self.hosts, scope, services)
@@ -215,7 +217,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 return item
         return ""
 
-    async def _port(self, scope: Scope, speaks: Protocol) -> int:
+    async def port_for(self, scope: Scope, speaks: Protocol) -> int:
         if self.port is None:
             return _PORTS[speaks]
         try:
@@ -239,6 +241,14 @@ class Smtp(SmtpOptions, driver="smtp"):
                 services.journal.panic(f"failed to expand authenticated_sender: {error}")
                 return ""
         return job.envelope.auth_sender
+
+    async def _downconversion(self, scope: Scope) -> Downconversion:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        if self.utf8_downconvert is None:
+            return "never"
+        if self.utf8_downconvert.is_constant:
+            return read_downconversion(constant(self.utf8_downconvert))
+        return read_downconversion(await self.utf8_downconvert.expand(scope))
 
     async def _proxies(self, scope: Scope) -> tuple[Proxy, ...]:
         """Raises Unfit, ExpansionFailed, ExpansionDeferred."""
