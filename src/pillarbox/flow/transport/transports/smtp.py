@@ -164,7 +164,7 @@ class Smtp(SmtpOptions, driver="smtp"):
     ) -> list[Target]:
         """Raises NoHosts, Unfit, ExpansionDeferred."""
         first = job.assignments[0]
-        port = await self.port_for(scope, speaks)
+        port = await self._port(scope, speaks)
         hosts: tuple[Host, ...] = first.hosts
         if self.hosts is not None and (self.hosts_override or not hosts):
             hosts = await self._own(self.hosts, scope, services)
@@ -217,7 +217,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 return item
         return ""
 
-    async def port_for(self, scope: Scope, speaks: Protocol) -> int:
+    async def _port(self, scope: Scope, speaks: Protocol) -> int:
         if self.port is None:
             return _PORTS[speaks]
         try:
