@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.mailstore.memory import MemoryStores
+from pillarbox.backends.mailstore.remote.server import serve_channel
+from pillarbox.backends.mailstore.remote.store import RemoteStores
+from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import (
     Mailbox,
     MailboxExists,
@@ -51,10 +55,36 @@ class TestClock:
         await asyncio.sleep(0)
 
 
-@pytest.fixture(params=["memory", "maildir"])
+class ByAnother:
+    """A Maildir at the other end of a socket, as the process of a user serves it."""
+
+    def __init__(self) -> None:
+        self._stores = RemoteStores(self._serve)
+        self._serving: list[asyncio.Task[None]] = []
+
+    def _serve(self, actor: Actor, home: str) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._serving.append(asyncio.ensure_future(serve_channel(theirs, home, TestClock())))
+        return ours
+
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
+        return await self._stores.open_store(home, Actor(1, 1))
+
+    async def close(self) -> None:
+        self._stores.close()
+        await asyncio.gather(*self._serving)
+
+
+@pytest.fixture(params=["memory", "maildir", "remote"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
     if request.param == "memory":
         yield MemoryStores(TestClock())
+        return
+    if request.param == "remote":
+        beside = ByAnother()
+        yield beside
+        await beside.close()
         return
     stores = MaildirStores(TestClock(), host="test")
     yield stores

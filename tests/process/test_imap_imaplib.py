@@ -17,6 +17,7 @@ from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.mailbox.imap.services import Services
 from pillarbox.mailbox.imap.session import Session
+from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import MailStore, MailStores
 from pillarbox.ports.network import DialError
 
@@ -95,7 +96,7 @@ class MaildirBeneath:
     def __init__(self, root: Path) -> None:
         self._root, self._stores = root, MaildirStores(JumpClock())
 
-    async def open_store(self, home: str) -> MailStore:
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
         return await self._stores.open_store(str(self._root / home.replace("/", "_")))
 
 

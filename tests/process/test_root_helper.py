@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pillarbox.ports.localwork import Actor, CommandWork, WorkRefused
 from pillarbox.ports.userfiles import FileResult, FileRules, FileWork, Written
 from pillarbox.system.helper.desk import IsWanted
 from pillarbox.system.helper.identity import Bounds
+from pillarbox.system.helper.mail import ServeMail
 from pillarbox.system.helper.own import OwnWork
 from pillarbox.system.helper.process import HelperEnd, start
 from pillarbox.system.helper.work import HelperWork
@@ -44,9 +46,18 @@ def _check(login: str, password: str, service: str) -> bool:
     return os.geteuid() == 0 and (login, password) == ("bob", "secret")
 
 
+def _mail_server() -> ServeMail:
+    is_root = os.geteuid() == 0
+
+    def serve(channel: socket.socket, home: str) -> None:
+        channel.sendall(f"{home} {is_root} {os.getresuid()} {os.getresgid()} {os.getgroups()}".encode())
+
+    return serve
+
+
 @pytest.fixture
 def helper() -> Iterator[HelperEnd]:
-    end = start(Bounds(frozenset({DAEMON.pw_uid})), _deliver, _check)
+    end = start(Bounds(frozenset({DAEMON.pw_uid})), _deliver, _check, _mail_server)
     yield end
     end.close()
 
@@ -61,6 +72,17 @@ def place(open_folder: Path) -> Path:
 
 def _command(*arguments: str, **more: object) -> CommandWork:
     return CommandWork(actor=ACTOR, arguments=arguments, max_output=1000, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("actor", [ACTOR, Actor(0, 0), Actor(DAEMON.pw_uid, DAEMON.pw_gid)])
+async def test_serves_mail_as_the_user_for_good(helper: HelperEnd, actor: Actor) -> None:
+    work = HelperWork(helper)
+    with work.open_mail(actor, "/mail") as channel:
+        channel.settimeout(20)
+        said = channel.recv(1000).decode()
+    uids, gids = (actor.uid,) * 3, (actor.gid,) * 3
+    assert said == (f"/mail True {uids} {gids} {[actor.gid]}" if actor == ACTOR else "")
+    work.close()
 
 
 async def test_delivers_as_the_user(helper: HelperEnd, place: Path) -> None:

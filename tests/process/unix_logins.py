@@ -8,6 +8,7 @@ from __future__ import annotations
 import imaplib
 import os
 import poplib
+import shutil
 import smtplib
 import subprocess
 import sys
@@ -39,8 +40,8 @@ maildirs:
 PAM = "auth required pam_unix.so\naccount required pam_unix.so\n"
 
 
-def furnish() -> None:
-    """/etc of this namespace gets the user and the service."""
+def furnish() -> Path:
+    """/etc of this namespace gets the users and the service. A place for what only she may enter."""
     folder = Path(tempfile.mkdtemp(prefix="pillarbox-etc-", dir="/tmp"))
     subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
     for name in ("upper", "work"):
@@ -58,12 +59,14 @@ def furnish() -> None:
             with open(path, "a") as file:
                 file.write(line)
     Path("/etc/pam.d/exim").write_text(PAM)
+    return folder / CLOSED
 
 
 def main(way: str) -> None:
-    furnish()
+    hers = furnish()
+    place = f"${{if eq{{$local_part}}{{{CLOSED}}}{{{hers}}}{{$mail_directory/$local_part}}}}"
     edits = [
-        ("never_users = root", f"never_users = root\nsystem_logins = {way}"),
+        ("never_users = root", f"never_users = root\nsystem_logins = {way}\nsystem_mail_directory = {place}"),
         ("begin routers\n", ROUTER),
         ("begin transports\n", TRANSPORT),
     ]
@@ -90,7 +93,8 @@ def main(way: str) -> None:
         assert b"to myself" in imap.fetch("1", "(BODY[HEADER])")[1][0][1]  # type: ignore[index, operator]
         imap.logout()
         print("read")
-        closed_to_us(daemon)
+        closed_to_us(daemon, hers)
+        closed_to_all(daemon, hers)
         condition = f"${{if pam{{{LOGIN}:{PASSWORD}}}{{right}}{{wrong}}}}"
         exim = Path(sys.executable).parent / "exim"
         configuration = str(daemon.data / "pillarbox.conf")
@@ -98,12 +102,45 @@ def main(way: str) -> None:
         print("expanded " + (done.stdout + done.stderr).decode().strip())
 
 
-def closed_to_us(daemon: Daemon) -> None:
+def closed_to_us(daemon: Daemon, maildir: Path) -> None:
+    """Her Maildir is hers alone, and read as she."""
+    for part in ("", "tmp", "new", "cur"):
+        (maildir / part).mkdir(parents=True)
+        (maildir / part).chmod(0o700)
+        os.chown(maildir / part, CLOSED_UID, CLOSED_UID)
+    for number in (1, 2):
+        message = maildir / "new" / f"{number}.a.host"
+        message.write_bytes(b"Subject: number %d\n\nx\n" % number)
+        message.chmod(0o600)
+        os.chown(message, CLOSED_UID, CLOSED_UID)
+    imap = daemon_imap(daemon.ports["imap"], CLOSED, PASSWORD)
+    assert imap.select("INBOX") == ("OK", [b"2"])
+    assert b"number 2" in imap.fetch("2", "(ENVELOPE BODY[])")[1][0][1]  # type: ignore[index, operator]
+    pop = poplib.POP3("127.0.0.1", daemon.ports["pop3"], timeout=20)
+    pop.user(CLOSED)
+    pop.pass_(PASSWORD)
+    other = poplib.POP3("127.0.0.1", daemon.ports["pop3"], timeout=20)
+    other.user(CLOSED)
+    try:
+        other.pass_(PASSWORD)
+    except poplib.error_proto as error:
+        print(error)
+    assert b"Subject: number 1" in pop.retr(1)[1]
+    pop.dele(1)
+    pop.quit()
+    assert imap.noop()[0] == "OK"
+    print("left", imap.search(None, "ALL")[1])
+    imap.logout()
+    strangers = [path for path in maildir.rglob("*") if path.lstat().st_uid != CLOSED_UID]
+    print("owned by others:", strangers)
+
+
+def closed_to_all(daemon: Daemon, maildir: Path) -> None:
     """The password is right; clients learn that the mailbox is not available, the log why."""
-    maildir = daemon.data / "mail" / CLOSED
-    maildir.mkdir(parents=True)
+    shutil.rmtree(maildir)
+    maildir.mkdir()
     maildir.chmod(0o700)
-    os.chown(maildir, CLOSED_UID, CLOSED_UID)
+    os.chown(maildir, UID, UID)
     try:
         daemon_imap(daemon.ports["imap"], CLOSED, PASSWORD)
     except imaplib.IMAP4.error as error:

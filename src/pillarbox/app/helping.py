@@ -10,7 +10,9 @@ from pillarbox.backends.userfiles.delivering import deliver_file
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Identity
 from pillarbox.ports.localwork import LocalWork
+from pillarbox.system.clock import SystemClock
 from pillarbox.system.helper.identity import Bounds
+from pillarbox.system.helper.mail import ServeMail
 from pillarbox.system.helper.own import OwnWork
 from pillarbox.system.helper.passwords import check_login
 from pillarbox.system.helper.process import HelperEnd, start
@@ -21,7 +23,14 @@ def start_helper(config: Config) -> HelperEnd | None:
     """None without root: then everything is done as ourselves. Call it before threads and loops, and while still root."""
     if os.geteuid() != 0:
         return None
-    return start(Bounds(never_users(config)), deliver_file, check_login)
+    return start(Bounds(never_users(config)), deliver_file, check_login, mail_server)
+
+
+def mail_server() -> ServeMail:
+    """What a process does that becomes a user for good. The mail store is loaded only then: most helpers never serve mail so."""
+    from pillarbox.backends.mailstore.remote.server import serve
+
+    return lambda channel, home: serve(channel, home, SystemClock())
 
 
 def never_users(config: Config) -> frozenset[int]:

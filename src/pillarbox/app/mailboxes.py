@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
-from pillarbox.backends.mailstore.maildir.lock import FileLocks
+from pillarbox.backends.mailstore.joined import JoinedStores
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
+from pillarbox.backends.mailstore.remote.store import RemoteStores
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
 from pillarbox.mailbox.imap.session import Session as ImapSession
@@ -17,6 +18,7 @@ from pillarbox.mailbox.pop3.services import Services as Pop3Services
 from pillarbox.mailbox.pop3.services import Settings as Pop3Settings
 from pillarbox.mailbox.pop3.session import Session as Pop3Session
 from pillarbox.system.connection import SocketConnection
+from pillarbox.system.helper.work import HelperWork
 from pillarbox.wire.imap.limits import Limits as ImapLimits
 
 DEFAULT_MESSAGE_SIZE = 52_428_800
@@ -24,9 +26,11 @@ DEFAULT_MESSAGE_SIZE = 52_428_800
 
 class Mailboxes:
     def __init__(self, world: World) -> None:
-        self._stores = MaildirStores(world.clock)
+        work = world.local_work
+        users = RemoteStores(work.open_mail) if isinstance(work, HelperWork) else None
+        self._stores = JoinedStores(MaildirStores(world.clock), users)
         self._imap = ImapServices(world.logins, self._stores, world.clock, world.journal)
-        self._pop3 = Pop3Services(world.logins, self._stores, FileLocks(), world.clock, world.journal)
+        self._pop3 = Pop3Services(world.logins, self._stores, self._stores, world.clock, world.journal)
 
     def imap(self, connection: SocketConnection, mta: Mta) -> ImapSession:
         largest = mta.policy.engine.offer.size or DEFAULT_MESSAGE_SIZE

@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from pillarbox.ports.localwork import Actor
+
 FlagAction = Literal["set", "add", "remove"]
 
 
@@ -215,6 +217,7 @@ class MailStore(Protocol):
 
 
 class MailStores(Protocol):
-    async def open_store(self, home: str) -> MailStore:
-        """The store whose Maildir root is `home`, made with INBOX and the usual special-use mailboxes on first use."""
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
+        """The store whose Maildir root is `home`, made with INBOX and the usual special-use mailboxes on first use.
+        `actor`: whose rights it takes; None: ours. Raises OSError."""
         ...

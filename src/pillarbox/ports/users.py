@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from pillarbox.ports.localwork import Actor
+
 
 class Account(msgspec.Struct, frozen=True, gc=False):
     """One account. `name` is what was found: `alice` (any local domain) or `alice@example.org`."""
@@ -17,6 +19,8 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     home: str
     """Directory of the account's mail: the Maildir root."""
     is_enabled: bool = True
+    actor: Actor | None = None
+    """Whose rights their mail is read with; None: ours."""
 
 
 class ScramCredentials(msgspec.Struct, frozen=True, gc=False):

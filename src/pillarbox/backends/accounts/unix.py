@@ -6,6 +6,7 @@ and take whole halves of a second, so that their time does not tell which of the
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ import msgspec
 from pillarbox.backends.accounts.throttle import Throttle
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.clock import Clock
-from pillarbox.ports.localwork import LocalWork, WorkRefused
+from pillarbox.ports.localwork import Actor, LocalWork, WorkRefused
 from pillarbox.ports.users import (
     Account,
     LoginsBroken,
@@ -36,7 +37,7 @@ class SystemLogins(msgspec.Struct, frozen=True):
     lowest_uid: int
     never: frozenset[int]
     place_of: Callable[[SystemUser], str]
-    """Where the user's Maildir is."""
+    """Where the user's mail is."""
 
     def admits(self, user: SystemUser) -> bool:
         return user.uid > 0 and user.uid >= self.lowest_uid and user.uid not in self.never
@@ -101,6 +102,21 @@ class UnixUsers:
         finally:
             self._waiting -= 1
         if is_right and user is not None and self._rules.admits(user):
-            return Account(name=user.name, home=self._rules.place_of(user))
+            place = self._rules.place_of(user)
+            return Account(name=user.name, home=place, actor=await self._reader_of(place, user))
         await self._throttle.punish(name, peer_address)
         return None
+
+    async def _reader_of(self, place: str, user: SystemUser) -> Actor | None:
+        """The user reads what is the user's, and what is yet to be made in the user's home; everything else is read as ourselves."""
+        if not self._work.acts_as_users:
+            return None
+        actor = Actor(user.uid, user.gid)
+        try:
+            found = await self._work.look(place, actor)
+        except WorkRefused as refused:
+            raise LoginsBroken(str(refused)) from None
+        if found.facts is not None:
+            return actor if found.facts.uid == user.uid else None
+        is_below = place.startswith(user.home.rstrip("/") + "/")
+        return actor if found.error == errno.ENOENT and is_below else None

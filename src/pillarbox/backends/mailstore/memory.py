@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from pillarbox.backends.mailstore import lineends, marking, names
 from pillarbox.ports.clock import Clock
+from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import (
     Appended,
     Changes,
@@ -42,7 +43,7 @@ class MemoryStores:
         self._quota = quota
         self._accounts: dict[str, MemoryStore] = {}
 
-    async def open_store(self, home: str) -> MailStore:
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
         if home not in self._accounts:
             self._accounts[home] = MemoryStore(self._clock, self._quota)
         return self._accounts[home]

@@ -22,7 +22,7 @@ class Logins(MainOptions):
     )
     system_mail_directory: Template | None = option(
         default=None,
-        doc="The Maildir of `$local_part`, a login whose `$home` is known; the mail user must be able to read and write it; "
+        doc="The Maildir of `$local_part`, a login whose `$home` is known; read as the user when it is the user's, else as the mail user; "
         "unset: a directory of that name below `mail_directory`.",
         extension=True,
     )

@@ -19,7 +19,7 @@ async def admit(session: Session, outcome: Success | Failure) -> Answer:
     match outcome:
         case Success(account=account):
             try:
-                store = await session.services.stores.open_store(account.home)
+                store = await session.services.stores.open_store(account.home, account.actor)
             except OSError as error:  # a Maildir that is closed to us, say
                 session.services.journal.main(f"imap mailbox of {account.name} cannot be opened: {error}")
                 return no("[UNAVAILABLE] The mailbox cannot be opened at the moment")

@@ -9,6 +9,7 @@ import msgspec
 
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
+from pillarbox.ports.localwork import Actor
 from pillarbox.ports.logins import Logins
 from pillarbox.ports.mailstore import MailStores
 from pillarbox.wire.pop3.engine import Limits
@@ -17,8 +18,8 @@ from pillarbox.wire.pop3.engine import Limits
 class MaildropLocks(Protocol):
     """RFC 1939 §4: one session a maildrop, over all workers."""
 
-    def take(self, home: str) -> Callable[[], None] | None:
-        """How to give the lock back; None when another session holds it."""
+    async def take(self, home: str, actor: Actor | None = None) -> Callable[[], None] | None:
+        """How to give the lock back; None when another session holds it. Raises OSError."""
         ...
 
 
@@ -28,7 +29,7 @@ class MemoryLocks:
     def __init__(self) -> None:
         self._held: set[str] = set()
 
-    def take(self, home: str) -> Callable[[], None] | None:
+    async def take(self, home: str, actor: Actor | None = None) -> Callable[[], None] | None:
         if home in self._held:
             return None
         self._held.add(home)

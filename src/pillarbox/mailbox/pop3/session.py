@@ -133,7 +133,7 @@ class Session:
     async def enter_maildrop(self, account: Account) -> None:
         """AUTHORIZATION → TRANSACTION: take the lock and the snapshot."""
         try:
-            unlock = self.services.locks.take(account.home)
+            unlock = await self.services.locks.take(account.home, account.actor)
         except OSError as error:
             self._cannot_open(account, error)
             return
@@ -141,7 +141,7 @@ class Session:
             self.engine.err("Another POP3 session has this maildrop open", "IN-USE")
             return
         try:
-            store = await self.services.stores.open_store(account.home)
+            store = await self.services.stores.open_store(account.home, account.actor)
             try:
                 self._maildrop = Maildrop(store, await store.open("INBOX"), unlock)
             except BaseException:

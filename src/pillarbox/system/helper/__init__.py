@@ -6,6 +6,7 @@ a worker opens, a process that serves it:
 
     worker ── channel (files) ──→ desk      one at a time, in order, never waiting for locks: delivers, reads, looks, syncs
     worker ── channel (command) ─→ runner   one command after another, each in a process that has given up root for good
+    worker ── channel (mail) ────→ mail     a user's Maildir, read and changed by a process that has given up root for good
 
 A desk keeps root in reserve and takes the actor's effective ids for each piece of work (`identity`): the system checks every access as
 the user's, disk quotas count for the user, and the user can neither signal nor trace it. A delivery costs no fork. What may never be

@@ -30,6 +30,7 @@ from pillarbox.system.helper.requests import (
     Frames,
     Look,
     LookAtAll,
+    OpenMail,
     Read,
     Refusal,
     Request,
@@ -144,8 +145,8 @@ class Desk:
             case CheckPassword():
                 self._identity.resign()
                 return Done(self._check(request.login, request.password, request.service))
-            case Run():
-                raise Refused("a command on a channel for files")
+            case Run() | OpenMail():
+                raise Refused("something else on a channel for files")
 
     def _as(self, actor: Actor | None) -> None:
         if actor is None:

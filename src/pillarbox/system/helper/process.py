@@ -15,17 +15,20 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from pillarbox.system.helper.desk import CheckLogin, DeliverFile, Desk
-from pillarbox.system.helper.identity import Bounds, Identity
+from pillarbox.system.helper.identity import Bounds, Identity, Refused
 from pillarbox.system.helper.keeper import keep
+from pillarbox.system.helper.mail import LoadServer, serve_mail
 from pillarbox.system.helper.runner import Runner
 
 MAX_CHANNELS = 512
 _REAP_EVERY = 5000
 """Milliseconds that the dead wait to be buried at most."""
-FILES, COMMANDS = b"f", b"c"
+FILES, COMMANDS, MAIL = b"f", b"c", b"m"
+MAX_MAIL = 384
+"""Of the channels: users whose mail is read as they. The rest is for deliveries."""
 
 
 class HelperEnd:
@@ -66,8 +69,20 @@ class HelperEnd:
         self._socket.close()
 
 
-def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
+class Duties(NamedTuple):
+    """How the work is done; the helper brings the rights."""
+
+    bounds: Bounds
+    deliver: DeliverFile
+    check: CheckLogin
+    load_server: LoadServer | None = None
+
+
+def start(
+    bounds: Bounds, deliver: DeliverFile, check: CheckLogin, load_server: LoadServer | None = None
+) -> HelperEnd:
     """Fork the helper and its keeper; only root can be of use as one. They are nobody's children, so nobody waits for them. Raises OSError."""
+    duties = Duties(bounds, deliver, check, load_server)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -76,7 +91,7 @@ def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
         try:
             if os.fork() == 0:
                 _settle(theirs)
-                keep(theirs, lambda: _be_helper(theirs, bounds, deliver, check))
+                keep(theirs, lambda: _be_helper(theirs, duties))
         finally:
             os._exit(0)
     os.waitpid(first, 0)
@@ -85,10 +100,10 @@ def start(bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> HelperEnd:
     return HelperEnd(ours)
 
 
-def _be_helper(end: socket.socket, bounds: Bounds, deliver: DeliverFile, check: CheckLogin) -> NoReturn:
+def _be_helper(end: socket.socket, duties: Duties) -> NoReturn:
     code = 0
     try:
-        _listen(end, lambda channel, kind: _serve(channel, kind, bounds, deliver, check))
+        _listen(end, lambda channel, kind: _serve(channel, kind, duties))
     except BaseException as fault:
         print(f"pillarbox: the root helper broke off: {fault!r}", file=sys.stderr, flush=True)
         code = 70
@@ -115,7 +130,7 @@ def _settle(end: socket.socket) -> None:
 
 
 def _listen(end: socket.socket, serve: Callable[[socket.socket, bytes], None]) -> None:
-    children: set[int] = set()
+    children: dict[int, bytes] = {}
     poll = select.poll()
     poll.register(end, select.POLLIN)
     while True:
@@ -128,30 +143,36 @@ def _listen(end: socket.socket, serve: Callable[[socket.socket, bytes], None]) -
             return
         for _, _, payload in ancillary:
             with socket.socket(fileno=array.array("i", payload)[0]) as channel:
-                if len(children) < MAX_CHANNELS:
+                if _has_room(children, data):
                     child = os.fork()
                     if child == 0:
                         end.close()
                         serve(channel, data)
                         os._exit(0)
-                    children.add(child)
+                    children[child] = data
 
 
-def _reap(children: set[int]) -> None:
+def _has_room(children: dict[int, bytes], kind: bytes) -> bool:
+    if kind == MAIL and sum(each == MAIL for each in children.values()) >= MAX_MAIL:
+        return False
+    return len(children) < MAX_CHANNELS
+
+
+def _reap(children: dict[int, bytes]) -> None:
     with suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG)[0]) > 0:
-            children.discard(child)
+            children.pop(child, None)
 
 
-def _serve(
-    channel: socket.socket, kind: bytes, bounds: Bounds, deliver: DeliverFile, check: CheckLogin
-) -> None:
+def _serve(channel: socket.socket, kind: bytes, duties: Duties) -> None:
     try:
         if kind == FILES:
-            Desk(Identity(bounds), deliver, check).serve(channel)
+            Desk(Identity(duties.bounds), duties.deliver, duties.check).serve(channel)
         elif kind == COMMANDS:
-            Runner(bounds).serve(channel)
-    except (ConnectionError, BrokenPipeError):
+            Runner(duties.bounds).serve(channel)
+        elif kind == MAIL and duties.load_server is not None:
+            serve_mail(channel, duties.bounds, duties.load_server)
+    except (ConnectionError, BrokenPipeError, Refused):
         pass
     except BaseException as fault:
         print(f"pillarbox: a process of the root helper broke off: {fault!r}", file=sys.stderr, flush=True)

@@ -46,6 +46,13 @@ class LookAtAll(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
     actor: Actor | None
 
 
+class OpenMail(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=7):
+    """The first and only one on a channel for mail."""
+
+    actor: Actor
+    home: str
+
+
 class Sync(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     """Make what lies on these file systems durable: (device, a directory on it)."""
 
@@ -73,7 +80,7 @@ class Run(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
     permits_core: bool
 
 
-Request = Deliver | Read | Look | LookAtAll | Sync | CheckPassword | Run
+Request = Deliver | Read | Look | LookAtAll | OpenMail | Sync | CheckPassword | Run
 
 
 class FileAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, runtime_checkable
@@ -23,8 +24,9 @@ from pillarbox.ports.userfiles import FileResult, FileWork
 from pillarbox.system.helper.channel import GONE, Channel, HelperGone
 from pillarbox.system.helper.commands import Starter, run_command
 from pillarbox.system.helper.conversation import Conversation, converse
+from pillarbox.system.helper.mail import request_mail
 from pillarbox.system.helper.own import AsOurselves
-from pillarbox.system.helper.process import COMMANDS, FILES, HelperEnd
+from pillarbox.system.helper.process import COMMANDS, FILES, MAIL, HelperEnd
 from pillarbox.system.helper.requests import (
     INLINE,
     AllFoundAnswer,
@@ -37,6 +39,7 @@ from pillarbox.system.helper.requests import (
     FoundAnswer,
     Look,
     LookAtAll,
+    OpenMail,
     Read,
     Request,
     Run,
@@ -171,6 +174,16 @@ class HelperWork:
                     await talk(_ByHelper(channel))
 
         return await converse(work, hold)
+
+    def open_mail(self, actor: Actor, home: str) -> socket.socket:
+        """Our end of a channel to a process that serves this user's mail (backends/mailstore/remote). Raises OSError."""
+        channel = self._helper.open(MAIL)
+        try:
+            request_mail(channel, OpenMail(actor, str(home)))
+        except BaseException:
+            channel.close()
+            raise
+        return channel
 
     def close(self) -> None:
         """The processes behind the channels end, and with the last of us the helper."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pillarbox.backends.accounts.passwords import hash_password
 from pillarbox.backends.accounts.throttle import MAX_FAILURES
 from pillarbox.backends.accounts.unix import SystemLogins, UnixUsers
 from pillarbox.backends.accounts.users import FileUsers
-from pillarbox.ports.localwork import NoLocalWork
+from pillarbox.ports.localwork import Actor, FileFacts, FoundFile, NoLocalWork
 from pillarbox.ports.logins import Failure, Success
 from pillarbox.ports.users import SystemUser
 
@@ -62,6 +63,38 @@ async def test_a_user_of_the_machine_logs_in(tmp_path: Path, row: Row) -> None:
     assert (done.account.name, done.account.home) == ("pat", "/home/pat/Maildir")
     assert machine.asked == [("pat", "exim")]
     assert logins.mechanisms(has_channel_binding=True) == ("PLAIN", "LOGIN")
+
+
+class Looking(Machine):
+    """`found`: what stands at the place of the user's mail."""
+
+    acts_as_users = True
+
+    def __init__(self, found: FoundFile) -> None:
+        super().__init__()
+        self.found = found
+
+    async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        assert (path, actor) == ("/home/pat/Maildir", Actor(1001, 1001))
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("found", "is_as_user"),
+    [
+        (FoundFile(0, FileFacts(1001, 1001, 0o40700, 0, 0.0)), True),
+        (FoundFile(0, FileFacts(999, 1001, 0o40770, 0, 0.0)), False),
+        (FoundFile(errno.ENOENT), True),
+        (FoundFile(errno.EACCES), False),
+    ],
+)
+async def test_mail_is_read_as_its_owner(
+    tmp_path: Path, row: Row, found: FoundFile, is_as_user: bool
+) -> None:
+    logins, _, _ = world(tmp_path, row, Looking(found))
+    done = await logins.password("pat", "right", "192.0.2.1")
+    assert isinstance(done, Success)
+    assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
 
 
 @pytest.mark.parametrize("name", ["root", "daemon", "never", "nobody-here"])

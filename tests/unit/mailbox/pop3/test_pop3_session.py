@@ -245,7 +245,7 @@ async def test_gone_meanwhile(services: Services) -> None:
 
 
 async def test_one_session_a_maildrop(services: Services) -> None:
-    unlock = services.locks.take(ALICE.home)
+    unlock = await services.locks.take(ALICE.home)
     assert unlock is not None
     said = await talk(services, LOGIN + script("STAT"))
     assert said[2:] == ["-ERR [IN-USE] Another POP3 session has this maildrop open", "-ERR Log in first"]

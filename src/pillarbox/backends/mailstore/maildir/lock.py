@@ -10,7 +10,7 @@ FILE = "pillarbox.pop3.lock"
 
 
 class FileLocks:
-    """mailbox.pop3's `MaildropLocks`."""
+    """What `mailbox.pop3` asks for, as ourselves."""
 
     def take(self, home: str) -> Callable[[], None] | None:
         """How to give the lock back; None when it is held. A Maildir that is not there yet is made. Raises OSError."""

@@ -21,6 +21,7 @@ from pillarbox.backends.mailstore.maildir.mailbox import MaildirMailbox
 from pillarbox.backends.mailstore.maildir.transfer import Route, transfer
 from pillarbox.backends.mailstore.maildir.watch import Watches
 from pillarbox.ports.clock import Clock
+from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import (
     Appended,
     Mailbox,
@@ -46,8 +47,8 @@ class MaildirStores:
         self._watches = Watches(watch_limit)
         self._accounts: dict[str, Account] = {}
 
-    async def open_store(self, home: str) -> MailStore:
-        """Raises OSError when the directory cannot be made or written."""
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
+        """As ourselves, whoever the actor is (`joined`). Raises OSError when the directory cannot be made or written."""
         root = os.path.normpath(home)
         if is_incomplete(root):
             await asyncio.to_thread(complete, root)
