@@ -29,6 +29,7 @@ from pillarbox.app.telling import (
     TellingQueueRun,
     UnwrittenHints,
 )
+from pillarbox.app.telling_network import TellingNetwork
 from pillarbox.app.world import World
 from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.local import SlotInUse
@@ -175,6 +176,7 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
         world = World(config, slot, is_alone=True, helper=helper, queue=options.queue)
         if options.is_verbose:
             world.journal = TellingJournal(world.journal)
+            world.network = TellingNetwork(world.network)
         if options.is_dry:
             world.hints = UnwrittenHints(world.hints)
         if options.ages:

@@ -56,6 +56,9 @@ class ToldJournal:
     def message(self, message_id: str, line: str) -> None:
         pass
 
+    def message_done(self, message_id: str) -> None:
+        pass
+
     def flush(self) -> None:
         pass
 

@@ -50,6 +50,9 @@ class TellingJournal:
     def message(self, message_id: str, line: str) -> None:
         self._journal.message(message_id, line)
 
+    def message_done(self, message_id: str) -> None:
+        self._journal.message_done(message_id)
+
     def flush(self) -> None:
         self._journal.flush()
 

@@ -38,6 +38,7 @@ from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
 from pillarbox.ports.journal import Journal, LineStamp
+from pillarbox.ports.network import Network
 from pillarbox.ports.spool import Spool
 from pillarbox.system.clock import SystemClock
 from pillarbox.system.dial import SystemNetwork
@@ -93,7 +94,7 @@ class World:
         self.queue = queue
         self.spool_directory = Path(files.spool_directory)
         self.clock = SystemClock()
-        self.network = SystemNetwork()
+        self.network: Network = SystemNetwork()
         use_timezone(config.main(Logging).timezone)
         self._keeps_logs = config.main(Logging).preserve_message_logs
         self.journal = self._open_journal(config)

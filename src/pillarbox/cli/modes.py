@@ -268,7 +268,10 @@ def _verify(read: Arguments) -> int:
 def _host_test(read: Arguments) -> int:
     from pillarbox.app.asking.host_testing import test_host
 
-    return test_host(_asked_config(read), read.host_test, read.macros, read.about)
+    makes_callouts = read.mode == "host_test_callouts"
+    return test_host(
+        _asked_config(read), read.host_test, read.macros, read.about, makes_callouts=makes_callouts
+    )
 
 
 def _print_config(read: Arguments) -> int:

@@ -20,6 +20,10 @@ from pillarbox.app.pretending import PretendWorld
 from pillarbox.config.errors import ConfigError
 from pillarbox.flow.accept.local.submit import split_port
 from pillarbox.flow.accept.session import Session
+from pillarbox.flow.check.callout import Answer, Callouts
+from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.route.result import Assignment
+from pillarbox.language.expand.scope import Scope
 from pillarbox.ports.spool import Queued
 from pillarbox.system import loop as event_loop
 from pillarbox.system.stdio import StandardStream
@@ -37,9 +41,14 @@ NOT_REAL = b"\n**** SMTP testing: that is not a real message id!\n\n"
 
 
 def test_host(
-    path: Path, host: str, macros: Mapping[str, str] | None = None, about: Mapping[str, str] | None = None
+    path: Path,
+    host: str,
+    macros: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
+    *,
+    makes_callouts: bool = False,
 ) -> int:
-    """The exit code. `host`: an address, perhaps with `.port`; `about`: of `-oM…`, by its letters."""
+    """The exit code. `host`: an address, perhaps with `.port`; `about`: of `-oM…`, by its letters; `makes_callouts`: `-bhc`."""
     address, port = split_port(host)
     try:
         address = _canonical(address)
@@ -50,8 +59,9 @@ def test_host(
     if config is None:
         return 1
     speak(config)
+    callouts = Callouts if makes_callouts else NoCallouts
     try:
-        mta = Mta(config, PretendWorld(config, TEST_SLOT), chain_class=TellingChain)
+        mta = Mta(config, PretendWorld(config, TEST_SLOT), chain_class=TellingChain, callouts_class=callouts)
     except (ConfigError, TlsFileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -71,6 +81,15 @@ async def _talk(mta: Mta, address: str, port: int, about: Mapping[str, str]) -> 
     await session.run()
     await mta.world.stop()
     return 0
+
+
+class NoCallouts(Callouts):
+    """Every address is good as far as other hosts are concerned (`-bh`)."""
+
+    async def ask(
+        self, assignment: Assignment, address: str, wish: CalloutWish, scope: Scope, sender: str
+    ) -> Answer:
+        return Answer(outcome="accept")
 
 
 def _forget(queued: Queued) -> None:

@@ -29,6 +29,7 @@ from pillarbox.ports.network import Network
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Mail, Rcpt, Rset
 
+_PORTS = {"smtps": 465, "submission": 587, "submissions": 465, "lmtp": 24}
 Step = Literal["route", "mail", "recipient", "postmaster", "random"]
 
 
@@ -36,7 +37,7 @@ class RemoteTransport(Protocol):
     """What a callout wants to know of a transport."""
 
     @property
-    def default_port(self) -> int: ...
+    def port(self) -> Template | None: ...
 
     @property
     def helo_data(self) -> Template | None: ...
@@ -59,6 +60,13 @@ class CalloutSettings(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str
     random_local_part: Template | None
     transports: Mapping[str, object]
+
+
+async def _port_of(transport: object, scope: Scope) -> int:
+    """Where its deliveries go to. Raises ExpansionDeferred, ExpansionFailed."""
+    template: Template | None = getattr(transport, "port", None)
+    text = (await template.expand(scope)).strip() if template is not None else ""
+    return int(text) if text.isdigit() else _PORTS.get(text, 25)
 
 
 class Callouts:
@@ -101,7 +109,7 @@ class Callouts:
 
     async def _call(self, probe: _Probe, assignment: Assignment, scope: Scope) -> Answer:
         transport = self._settings.transports.get(assignment.transport)
-        port = getattr(transport, "default_port", 25)
+        port = await _port_of(transport, scope)
         habits = await self._habits(transport, probe.wish, scope)
         end = self._clock.monotonic() + probe.wish.maxwait
         answer = Answer(outcome="defer")
