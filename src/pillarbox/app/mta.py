@@ -17,7 +17,7 @@ from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work, never_users
 from pillarbox.app.host_names import HostNames
 from pillarbox.app.listening import own_addresses
-from pillarbox.app.noticing import holding, last_hops, notice_choice, told_of_freezing
+from pillarbox.app.noticing import holding, last_hops, notice_choice, remote_order, told_of_freezing
 from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import runner_limits, wait_rules
 from pillarbox.app.reception import (
@@ -235,6 +235,7 @@ class Mta:
             holding=holding(config, self.expansion),
             last_hops=last_hops(config),
             record=world.spool.record,
+            remote_order=remote_order(config, self.expansion),
         )
         self.lane = FastLane(
             spool=world.spool,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.holding import Holding, Lists
+from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.wording import USUAL_CHARSET, Choice, parse_copies
 from pillarbox.flow.settings import Bounces, Identity, Queueing
 from pillarbox.language.expand.scope import Services
+from pillarbox.language.match.domains import DomainList
+from pillarbox.language.match.items import split
 
 
 def notice_choice(config: Config) -> Choice:
@@ -33,6 +36,15 @@ def told_of_freezing(config: Config) -> tuple[str, ...]:
 def last_hops(config: Config) -> frozenset[str]:
     """Names of routers behind which nobody reports what became of a message."""
     return frozenset(router.name for router in config.routers if router.dsn_lasthop)
+
+
+def remote_order(config: Config, services: Services) -> RemoteOrder | None:
+    """None: deliveries begin in the order of their addresses. Raises ListSyntaxError."""
+    wish = config.main(Queueing).remote_sort_domains
+    if wish is None:
+        return None
+    items = [DomainList.parse(text.replace(":", "::"), config.named) for text, _ in split(wish.source)]
+    return RemoteOrder(items, services)
 
 
 def holding(config: Config, services: Services) -> Holding | None:

@@ -24,6 +24,7 @@ def wait_rules(config: Config, *, is_local_only: bool = False) -> WaitRules | No
     return WaitRules(
         files=files,
         load=queueing.queue_only_load,
+        latches=queueing.queue_only_load_latch,
         connections=limits.smtp_accept_queue,
         messages=messages,
         is_local_only=is_local_only,

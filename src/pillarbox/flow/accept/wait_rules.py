@@ -15,6 +15,8 @@ class Start(msgspec.Struct, frozen=True):
     """Routed and delivered here; what is for other hosts waits."""
     why: str = ""
     """For the log; empty: nothing is said."""
+    is_latched: bool = False
+    """The same holds for all that comes in this connection (`queue_only_load_latch`)."""
 
 
 AT_ONCE = Start()
@@ -27,6 +29,8 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
 
     files: tuple[str, ...] = ()
     load: float | None = None
+    latches: bool = True
+    """`queue_only_load_latch`."""
     connections: int = 0
     """`smtp_accept_queue`; 0: any number."""
     messages: int = 0
@@ -60,5 +64,5 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
         if self.load is not None:
             now = load()
             if now > self.load:
-                return Start(is_queued=True, why=f"load average {now:.2f}")
+                return Start(is_queued=True, why=f"load average {now:.2f}", is_latched=self.latches)
         return LOCAL_ONLY if is_local_only else AT_ONCE

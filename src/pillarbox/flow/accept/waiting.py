@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 
 
+LATCH = "queue_only_load_latch"
+"""Among the controls of a connection: the machine was too busy once."""
+
+
 def machine_load() -> float:
     """Of one minute."""
     return os.getloadavg()[0]
@@ -31,8 +35,10 @@ def start_of(
     is_queue_only: bool = False,
     received: int = 0,
     connections: int = 0,
+    is_latched: bool = False,
 ) -> Start:
-    """`is_queue_only`: the submission asks for it (`-odq`); `received` and `connections`: of a session."""
+    """`is_queue_only`: the submission asks for it (`-odq`); the others: of a session. `is_latched`: its mail waits since the machine was
+    too busy (`queue_only_load_latch`)."""
     if controls:
         for name in ("queue", "queue_only"):
             if name in controls:
@@ -41,6 +47,8 @@ def start_of(
         return QUEUED
     if policy.wait_rules is None:
         return AT_ONCE
+    if is_latched:
+        return Start(is_queued=True, why=f"load average {machine_load():.2f}")
     return policy.wait_rules.start(os.path.exists, machine_load, received, connections)
 
 

@@ -24,6 +24,7 @@ from pillarbox.flow.queue.replacing import (
 )
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
 from pillarbox.flow.route.candidate import Candidate, Purpose
@@ -35,7 +36,7 @@ from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.mail.progress import Added, Attempted, Frozen
+from pillarbox.mail.progress import Added, Attempted, Frozen, HeadersChanged, Settled
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -101,6 +102,7 @@ class Delivery:
         "_journal",
         "_last_hops",
         "_record",
+        "_remote_order",
         "_retries",
         "_settler",
         "_system_filter",
@@ -120,10 +122,12 @@ class Delivery:
         holding: Holding | None = None,
         last_hops: frozenset[str] = frozenset(),
         record: Record | None = None,
+        remote_order: RemoteOrder | None = None,
     ) -> None:
         """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits. `last_hops`: names of routers
         with `dsn_lasthop`. `record`: the spool's, for what is settled while the rest of a message is under way."""
         self._record = record
+        self._remote_order = remote_order
         self._holding = holding
         self._last_hops = last_hops
         self._chain = chain
@@ -136,13 +140,17 @@ class Delivery:
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
-        filtered = None
-        if self._system_filter is not None:
-            filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)
-            self._say(queued.id, [LogLine(text, is_panic=bool(filtered.error)) for text in filtered.log])
-            if filtered.end is not None or filtered.error:
-                return await self._end(queued, filtered, urgency)
-            queued = _as_filtered(queued, filtered)
+        if self._system_filter is None:
+            return await self._attempt(queued, urgency, None)
+        filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)
+        self._say(queued.id, [LogLine(text, is_panic=bool(filtered.error)) for text in filtered.log])
+        if filtered.end is not None or filtered.error:
+            settlement = await self._end(queued, filtered, urgency)
+        else:
+            settlement = await self._attempt(_as_filtered(queued, filtered), urgency, filtered)
+        return _keeping_headers(settlement, queued, filtered, self._clock.now())
+
+    async def _attempt(self, queued: Queued, urgency: Urgency, filtered: Filtered | None) -> Settlement:
         came = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and await self._is_overdue(queued, came.outcomes):
             came = await self._outcomes(queued, FORCED, filtered)
@@ -239,6 +247,8 @@ class Delivery:
     ) -> Set[int]:
         """Adds to `outcomes`; identities of those that have been logged on the way."""
         following = None
+        if self._remote_order is not None and len(assignments) > 1:
+            assignments = await self._remote_order.arranged(queued, assignments)
         if self._record is not None and (outcomes or len(assignments) > 1):
             following = self._settler.follow(queued, self._record)
             skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
@@ -352,6 +362,18 @@ class Delivery:
             if hint is not None and now < hint.next_try:
                 return key
         return None
+
+
+def _keeping_headers(settlement: Settlement, before: Queued, filtered: Filtered, now: float) -> Settlement:
+    """What the system filter made of the header is kept with a message that waits whenever its -H file has to change anyway, as Exim does:
+    at the first attempt, and when something is done or frozen."""
+    headers = filtered.message.headers
+    if settlement.is_complete or headers is before.message.headers:
+        return settlement
+    is_written = any(isinstance(event, Settled | Added | Frozen) for event in settlement.events)
+    if before.progress.attempts and not is_written:
+        return settlement
+    return msgspec.structs.replace(settlement, events=(*settlement.events, HeadersChanged(headers, now)))
 
 
 def _as_filtered(queued: Queued, filtered: Filtered) -> Queued:

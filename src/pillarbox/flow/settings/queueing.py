@@ -19,9 +19,7 @@ class Queueing(MainOptions):
     queue_only_load: FixedPoint | None = option(
         default=None, doc="Above this load of the machine, queue without delivering."
     )
-    queue_only_load_latch: bool = option(
-        default=True, doc="Keep to it for the rest of the connection.", inert="noted"
-    )
+    queue_only_load_latch: bool = option(default=True, doc="Keep to it for the rest of the connection.")
     deliver_queue_load_max: FixedPoint | None = option(
         default=None, doc="Above this load of the machine, queue runs stop."
     )
@@ -42,7 +40,7 @@ class Queueing(MainOptions):
     )
     remote_max_parallel: int = option(default=6, doc="Remote deliveries of one message at once.")
     remote_sort_domains: DomainList | None = option(
-        default=None, doc="Domains in the order in which they are delivered to.", inert="noted"
+        default=None, doc="Domains in the order in which they are delivered to."
     )
     delay_warning: Durations = option(default="24h", doc="Warn the sender after these times; 0s: never.")
     delay_warning_condition: Template | None = option(

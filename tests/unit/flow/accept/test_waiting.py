@@ -33,7 +33,14 @@ def test_files_stop_all_or_what_is_for_other_hosts(files: tuple[str, ...], start
 def test_load() -> None:
     rules = WaitRules(load=2.0)
     assert started(rules, load=2.0) == AT_ONCE
-    assert started(rules, load=2.5) == Start(is_queued=True, why="load average 2.50")
+    assert started(rules, load=2.5) == Start(is_queued=True, why="load average 2.50", is_latched=True)
+    assert not started(WaitRules(load=2.0, latches=False), load=2.5).is_latched
+
+
+def test_a_connection_keeps_to_what_the_load_once_was() -> None:
+    rules = WaitRules(load=1e9)
+    assert start_of({}, policy(rules=rules)) == AT_ONCE
+    assert start_of({}, policy(rules=rules), is_latched=True).is_queued
 
 
 def test_connections_and_messages_in_one() -> None:

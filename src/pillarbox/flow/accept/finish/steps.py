@@ -21,8 +21,8 @@ from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.rejection import describe_host, in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.accept.waiting import begin, start_of
-from pillarbox.flow.check.verdict import Accept, Discard, Drop
+from pillarbox.flow.accept.waiting import LATCH, begin, start_of
+from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
@@ -283,7 +283,15 @@ async def keep(state: Finish) -> Reply | None:
     controls = state.transaction.controls
     session = state.session
     session.received += 1
-    start = start_of(controls, session.policy, received=session.received, connections=session.connections)
+    start = start_of(
+        controls,
+        session.policy,
+        received=session.received,
+        connections=session.connections,
+        is_latched=LATCH in session.memory.controls,
+    )
+    if start.is_latched:
+        session.memory.controls.add(LATCH)
     await begin(queued, controls, start, services)
     return _accepted(state)
 
