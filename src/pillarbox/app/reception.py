@@ -31,6 +31,7 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.match.items import split_items
 from pillarbox.language.regex import compile_regex
 from pillarbox.wire.smtp.extensions import Extensions
 from pillarbox.wire.smtp.session import ServerSettings
@@ -195,8 +196,8 @@ def local_senders(config: Config) -> LocalSenders:
         may_be_set=trust.untrusted_set_sender,
         checks_from=trust.local_from_check,
         keeps_sender=trust.local_sender_retain,
-        prefixes=tuple(trust.local_from_prefix or ()),
-        suffixes=tuple(trust.local_from_suffix or ()),
+        prefixes=_affixes(trust.local_from_prefix),
+        suffixes=_affixes(trust.local_from_suffix),
         arguments_are_left_out=local.extract_addresses_remove_arguments,
     )
 
@@ -212,3 +213,7 @@ def from_lines_of(config: Config) -> FromLines | None:
         hosts=_asked(local.ignore_fromline_hosts),
         are_local=local.ignore_fromline_local,
     )
+
+
+def _affixes(text: str | None) -> tuple[str, ...]:
+    return tuple(item.text for item in split_items(text or "") if item.text)

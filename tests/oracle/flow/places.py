@@ -90,6 +90,7 @@ _MARKED = re.compile(
 _ONLY_EXIMS = (
     "-tls_resumption",
     "-host_auth_pubname",
+    "-sender_set_untrusted",
     "-max_received_linelength",
     "-allow_unqualified_",
     "-active_hostname",

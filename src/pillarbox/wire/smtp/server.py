@@ -291,10 +291,10 @@ class ServerEngine(ServerReader):
                 if is_accepted:
                     session.phase = order.RCPT
                     session.recipients += 1
-                if self._at != len(self._buffer):
-                    self.was_pipelined = True
                 else:
                     session.note_rcpt_refusal(reply.text)
+                if self._at != len(self._buffer):
+                    self.was_pipelined = True
             case Mail():
                 session.is_mail_refused = not is_accepted
                 self.was_pipelined = self._at != len(self._buffer)

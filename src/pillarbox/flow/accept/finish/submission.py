@@ -11,6 +11,7 @@ from email.utils import parseaddr
 import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
+from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.display_name import show_sender
@@ -79,19 +80,33 @@ def fix_local(
     full_name: str = "",
 ) -> bytes:
     """A message of a program on this machine: what is missing is added; a caller who is not trusted and writes as somebody else is shown in
-    Sender: (Exim 48)."""
+    Sender:, or Resent-Sender: where there are Resent- fields (Exim 48)."""
     own_address = f"{caller.login}@{qualify_domain}"
     if sender is None:
         shown = "" if caller.is_trusted else show_sender(full_name, own_address)
     else:
         shown = show_sender(full_name, sender)
-    block = add_missing(block, shown, message_id, now)
     if caller.is_trusted or rules.keeps_sender:
-        return block
-    block = header.remove(block, frozenset({"sender"}))
-    if rules.checks_from and not _is_own(_from_address(block), caller.login, qualify_domain, rules):
-        block += f"Sender: {show_sender(full_name, own_address)}\n".encode()
-    return block
+        return add_missing(block, shown, message_id, now)
+    prefix = "Resent-" if _RESENT.search(block) is not None else ""
+    block = header.remove(block, frozenset({f"{prefix}sender".lower()}))
+    extra = ""
+    if rules.checks_from:
+        written = _last_address(block, f"{prefix}From", sender or own_address)
+        if not _is_own(written, caller.login, qualify_domain, rules):
+            extra = f"{prefix}Sender: {show_sender(full_name, own_address)}\n"
+    return add_missing(block, shown, message_id, now, extra)
+
+
+def _last_address(block: bytes, name: str, otherwise: str) -> str:
+    """Of the last field of this name, which counts where there are several; empty: it does not hold one address and nothing else."""
+    values = list(header.iterate(block, name))
+    if not values:
+        return otherwise
+    try:
+        return working_address(values[-1].decode("utf-8", "replace")).address
+    except AddressError:
+        return ""
 
 
 def complete_own_from(block: bytes, login: str, full_name: str, domain: str) -> bytes:

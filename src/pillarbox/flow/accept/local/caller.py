@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
-from pillarbox.language.regex import Regex
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -28,8 +26,4 @@ class LocalSenders(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ()
     """Of local parts, left out of the comparison; a `*` in front stands for anything."""
     suffixes: tuple[str, ...] = ()
-    separator: Regex | None = None
-    """What the line in front of a message from a UUCP or mailbox program looks like (`uucp_from_pattern`)."""
-    separator_sender: Template | None = None
-    """The sender that it names (`uucp_from_sender`)."""
     arguments_are_left_out: bool = True

@@ -17,9 +17,10 @@ from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
+from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
-from pillarbox.flow.accept.rejection import rejected_message
+from pillarbox.flow.accept.rejection import in_lines, rejected_message
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.acl.finding import ChosenAcl
@@ -30,17 +31,17 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.regex import search
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Settled
-from pillarbox.mail.taint import plain
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received
 
 __all__ = ["Caller", "Refused", "origin_of", "received_lines", "split_port", "submit"]
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
+BATCH = "local-bsmtp"
+"""`$received_protocol` of what came by `-bS`."""
 BY_ACL = "exim: message rejected by non-SMTP ACL: "
 BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
 _BRACKETED = re.compile(r"\[([^]]*)\]:(\d{1,5})")
@@ -86,7 +87,7 @@ async def submit(
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
     origin = origin_of(wish, caller)
-    wish, data = await _without_separator(wish, data, caller, policy, services)
+    wish, data = await _without_from_lines(wish, data, caller, policy, services)
     message = Message.parse(data)
     _check_size(data, wish, caller, message, policy, services)
     bad: tuple[tuple[str, str], ...] = ()
@@ -129,13 +130,17 @@ async def submit(
     envelope = Envelope(
         id=message_id,
         sender=facts.sender,
-        recipients=recipients,
+        recipients=_noted(recipients, wish.notify),
         origin=origin,
         received_at=facts.received_at,
         auth_sender=facts.auth_sender,
         acl_variables=facts.acl_variables,
         tainted_variables=facts.tainted_variables,
+        ret=wish.ret,
+        envid=wish.envid,
+        is_dry=wish.is_dry,
     )
+    reference = wish.about.get("m", "") if caller.is_trusted else ""
     if not recipients:
         _log_discarded(wish, envelope, message, state, services)
         return message_id
@@ -144,7 +149,7 @@ async def submit(
         services.spool.record(queued.id, [Settled(each, facts.received_at) for each in left_out])
     written = Arrival(written_sender=facts.written_sender, written_recipients=facts.written_recipients)
     style = services.log_style
-    services.journal.main(line_received(envelope, message, style=style, arrival=written))
+    services.journal.main(line_received(envelope, message, reference=reference, style=style, arrival=written))
     start = start_of(state.controls, policy, is_queue_only=wish.queue_only)
     if wish.queue_smtp and start is AT_ONCE:
         start = LOCAL_ONLY
@@ -152,6 +157,13 @@ async def submit(
     if bad:
         raise _bad_headers(bad, facts, Message(headers, message.body), is_taken=True)
     return message_id
+
+
+def _noted(recipients: tuple[Recipient, ...], notify: tuple[str, ...]) -> tuple[Recipient, ...]:
+    """What the caller wants to hear of each (`-oDSN N=…`)."""
+    if not notify:
+        return recipients
+    return tuple(msgspec.structs.replace(one, notify=notify) for one in recipients)
 
 
 def _log_discarded(
@@ -227,7 +239,7 @@ async def _checked_by_acl(
                 line += f"\n{rejected_message(state.facts.sender, recipients, message.headers)}"
             services.journal.reject(line)
             raise Refused(
-                f"{BY_ACL}{reason.peer or 'local configuration problem'}",
+                f"{BY_ACL}{in_lines(reason.peer) or 'local configuration problem'}",
                 message=state.facts.message,
                 message_id=state.facts.id,
             )
@@ -246,7 +258,7 @@ def _repaired(
 ) -> bytes:
     """`complain` gets what is wrong with addresses in them."""
     headers = policy.repairs.clean(headers)
-    full_name = wish.full_name or (caller.full_name if wish.sender is None else "")
+    full_name = wish.full_name or ("" if _chooses_sender(wish, caller) else caller.full_name)
     is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
     if not is_left_alone:
         headers = complete_own_from(headers, caller.login, full_name, policy.qualify_domain)
@@ -266,28 +278,19 @@ def _repaired(
     )
 
 
-async def _without_separator(
+async def _without_from_lines(
     wish: Submit, data: bytes, caller: Caller, policy: AcceptPolicy, services: AcceptServices
 ) -> tuple[Submit, bytes]:
-    """Without the `From ` line that UUCP and mailbox programs put in front; a trusted caller's names the sender, unless `-f` did (Exim 49)."""
-    pattern = policy.local_senders.separator
-    if pattern is None or not data.startswith(b"From "):
+    """A trusted caller's `From ` line names the sender, unless `-f` did. Batches are as other sessions: they need `ignore_fromline_local`."""
+    rules = policy.from_lines
+    if rules is None or not data.startswith(BEGINNING) or (is_batch(wish) and not rules.are_local):
         return wish, data
-    line, _, rest = data.partition(b"\n")
-    found = search(pattern, line.decode("utf-8", "surrogateescape"))
-    if found is None:
-        return wish, data
-    template = policy.local_senders.separator_sender
-    if wish.sender is None and template is not None and caller.is_trusted:
-        scope = Scope({}, services.expansion)
-        scope.captures = found
-        try:
-            wish = msgspec.structs.replace(wish, sender=plain(await template.expand(scope)))
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            services.journal.main(
-                f'expansion of "{template.source}" failed after matching "From " line: {error}'
-            )
-    return wish, rest
+    data, sender = await without_from_lines(
+        data, rules, services.expansion, services.journal, domain=policy.qualify_domain
+    )
+    if sender is not None and (wish.sender is None or is_batch(wish)) and caller.is_trusted:
+        wish = msgspec.structs.replace(wish, sender=sender)
+    return wish, data
 
 
 def _arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, ...]:
@@ -314,7 +317,7 @@ def _recipient(text: str, domain: str) -> Recipient:
     if working.domain_at:
         return Recipient(working.address)
     if not domain:
-        raise AddressError("unqualified recipient address")
+        raise AddressError("unqualified recipient address not allowed")
     return Recipient(f"{working.address}@{domain}")
 
 
@@ -328,7 +331,7 @@ def _extracted(
 ) -> tuple[tuple[Recipient, ...], tuple[tuple[str, str], ...], frozenset[str]]:
     """`-t`: those of the headers, without those named by the caller; the bad ones with what is wrong with them: they do no harm while
     there are good ones and their sender hears of them by mail; and those that the caller named, who must not get it by an alias either."""
-    domain = "" if wish.keeps_unqualified else policy.qualify_recipient
+    domain = policy.qualify_recipient
     named = _arguments(wish, original, domain) if wish.recipients else ()
     leaves_out = policy.local_senders.arguments_are_left_out
     left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
@@ -387,9 +390,16 @@ def _listed(headers: bytes) -> list[tuple[str, str]]:
     ]
 
 
+def is_batch(wish: Submit) -> bool:
+    """It came by `-bS`."""
+    return wish.about.get("r") == BATCH
+
+
 def origin_of(wish: Submit, caller: Caller) -> Origin:
     """Where it comes from: the caller, or what a trusted one says (`-oM…`)."""
     about = wish.about if caller.is_trusted else {}
+    if is_batch(wish) and not caller.is_trusted:
+        about = {"r": BATCH, "helo": wish.about.get("helo", "")}
     address, port = split_port(about.get("a", ""))
     interface, interface_port = split_port(about.get("i", ""))
     return Origin(
@@ -401,7 +411,7 @@ def origin_of(wish: Submit, caller: Caller) -> Origin:
         interface_address=interface,
         interface_port=interface_port,
         authenticator=about.get("aa", ""),
-        authenticated_id=about.get("ai", "" if wish.sender is not None else caller.login),
+        authenticated_id=about.get("ai", "" if _chooses_sender(wish, caller) else caller.login),
         ident=about.get("t", caller.login),
         caller_uid=caller.uid,
         caller_gid=caller.gid,
@@ -413,7 +423,12 @@ def _auth_sender(wish: Submit, caller: Caller, own_address: str) -> str:
     told = wish.about.get("as", "") if caller.is_trusted else ""
     if told:
         return told
-    return "" if wish.sender is not None else own_address
+    return "" if _chooses_sender(wish, caller) or is_batch(wish) else own_address
+
+
+def _chooses_sender(wish: Submit, caller: Caller) -> bool:
+    """`-f` of a trusted caller: the caller's name and login have nothing to do with it."""
+    return wish.sender is not None and caller.is_trusted
 
 
 def split_port(text: str) -> tuple[str, int]:
@@ -427,7 +442,7 @@ async def _sender(
 ) -> str | None:
     if wish.sender is None:
         return own_address
-    if wish.sender in ("", "<>"):
+    if wish.sender in ("", "<>") and (caller.is_trusted or not is_batch(wish)):
         return None
     may_be_set = policy.local_senders.may_be_set
     if not caller.is_trusted and may_be_set is None:

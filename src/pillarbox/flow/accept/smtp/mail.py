@@ -55,7 +55,7 @@ async def handle(session: Session, event: Mail) -> None:
             return
         sender = f"{sender}@{policy.qualify_domain}"
     local = session.local
-    if local is not None and not local.is_trusted and sender is not None:
+    if local is not None and not local.is_trusted and not await _may_be(session, sender):
         sender = f"{local.login}@{policy.qualify_domain}"
     if event.smtputf8 or session.origin.protocol.startswith("utf8"):
         session.update_origin(protocol=protocol_name(session, is_esmtp=True, is_utf8=event.smtputf8))
@@ -74,3 +74,16 @@ async def handle(session: Session, event: Mail) -> None:
     session.transaction = transaction
     session.live.prdr_requested = event.prdr
     session.reply(reply_to(verdict, PRDR_OK if event.prdr else OK))
+
+
+async def _may_be(session: Session, sender: str | None) -> bool:
+    """`untrusted_set_sender`: whether a program of somebody who is not trusted may name this sender."""
+    allowed = session.policy.local_senders.may_be_set
+    if allowed is None:
+        return False
+    scope = session.new_scope()
+    try:
+        return bool(await allowed.matches(sender or "", scope))
+    except (ExpansionDeferred, ExpansionFailed) as error:
+        session.services.journal.main(f"untrusted_set_sender: {error}")
+        return False
