@@ -60,7 +60,7 @@ async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
 def _wish(transaction: Transaction, options: AloneOptions) -> Submit:
     about = dict(options.about)
     about.setdefault("r", "local-bsmtp")
-    if transaction.helo:
+    if transaction.helo and "a" not in about:
         about["helo"] = transaction.helo
     return Submit(
         recipients=transaction.recipients,

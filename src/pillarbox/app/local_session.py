@@ -20,6 +20,8 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
     told = origin_of(Submit(about=dict(about)), caller)
     is_remote = told.host_address or stream.peer_address[0]
     session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
+    if told.ident != caller.login:
+        session.update_origin(ident=told.ident)
     if told.host_address:
         session.take_origin(
             msgspec.structs.replace(told, protocol="smtp", authenticated_id=about.get("ai", ""))

@@ -24,7 +24,7 @@ MAX_MESSAGE = 512 * 1024 * 1024
 
 def submit_message(config: Path, read: Arguments) -> int:
     """The exit code."""
-    _check_sender(read)
+    _check_sender(config, read)
     data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
     wish = _wish(read, len(data))
     spool = spool_directory(config)
@@ -83,7 +83,7 @@ def _ages(text: str) -> tuple[float, ...]:
         fail(f"exim: bad time value {text}: abandoned")
 
 
-def _check_sender(read: Arguments) -> None:
+def _check_sender(config: Path, read: Arguments) -> None:
     """Before anything is read."""
     from pillarbox.language.addresses import AddressError, working_address
 
@@ -93,6 +93,16 @@ def _check_sender(read: Arguments) -> None:
         working_address(read.sender or "")
     except AddressError as error:
         fail(f'exim: bad -f address "{read.sender}": {error}')
+    if (read.sender or "").rstrip(">").endswith("]") and not _takes_literals(config, read):
+        fail(f'exim: bad -f address "{read.sender}": domain literals not allowed')
+
+
+def _takes_literals(config: Path, read: Arguments) -> bool:
+    """`allow_domain_literals`."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.flow.settings import SmtpService
+
+    return load_config(config, read.macros, serving=False).main(SmtpService).allow_domain_literals
 
 
 def _wish(read: Arguments, size: int) -> Submit:

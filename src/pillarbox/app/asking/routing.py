@@ -136,7 +136,7 @@ class _Asking:
 
     async def ask_all(self, arguments: Iterable[str]) -> int:
         for argument in arguments:
-            for text in _addresses_of(argument):
+            for text in list(_addresses_of(argument)) or [""]:
                 await self._ask(text)
         return self._code
 
