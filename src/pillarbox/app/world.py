@@ -18,6 +18,7 @@ from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
 from pillarbox.app.services import lookup_settings
+from pillarbox.app.slow_lookups import timed
 from pillarbox.app.system_logins import with_system_logins
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
@@ -108,7 +109,8 @@ class World:
         self.user_files = JoinedUserFiles(own_files, self.local_work)
         self.identities = SystemIdentities(self.clock)
         servers = [parse_server(text) for text in config.main(Dns).nameservers.replace(",", " ").split()]
-        self.resolver = DnsResolver(NameServers(servers), self.clock)
+        resolver = DnsResolver(NameServers(servers), self.clock)
+        self.resolver = timed(resolver, config.main(Logging).slow_lookup_log, self.clock, self.journal)
         self.hosts = HostsFile(self.clock, os.devnull) if is_test_harness() else HostsFile(self.clock)
         self.text_files = LocalTextFiles()
         self.system_users = PasswdUsers(self.clock)

@@ -32,7 +32,7 @@ class Files(MainOptions):
     )
     process_log_path: str | None = option(
         default=None,
-        doc="The file for what exiwhat asks; unset: exim-process.info in the spool directory.",
+        doc="The file for what exiwhat asks; it asks the daemon itself here, so no file is needed.",
         inert="noted",
     )
     notifier_socket: Template = option(
@@ -85,7 +85,7 @@ class Logging(MainOptions):
     )
     print_topbitchars: bool = option(default=False, doc="Show bytes above 127 in logs as they are.")
     slow_lookup_log: int = option(
-        default=0, doc="Log DNS lookups that take more milliseconds than this; 0: none.", inert="noted"
+        default=0, doc="Log DNS lookups that take more milliseconds than this; 0: none."
     )
     syslog_duplication: bool = option(default=True, doc="Send to syslog too what belongs to two logs.")
     syslog_facility: str | None = option(default=None, doc="Which facility of syslog to use; unset: mail.")

@@ -24,7 +24,9 @@ class Queueing(MainOptions):
         default=None, doc="Above this load of the machine, queue runs stop."
     )
     queue_run_max: ExpandedInteger | None = option(
-        default="5", doc="Queue runners at once; a daemon has one for each queue.", inert="noted"
+        default="5",
+        doc="Queue runners at once; a daemon has one for each queue, which bounds its deliveries itself.",
+        inert="noted",
     )
     queue_run_in_order: bool = option(default=False, doc="Go through the queue by age, as is done anyway.")
     queue_run_order: str | None = option(
