@@ -24,13 +24,11 @@ OTHERWISE = {
     "limits-local-size-limit": "rejected-headers-too-big",
     "acls-host-vrfy": "etrn-in-the-daemon",
     "arrivals-host-prdr-no-acl": "prdr-without-acl",
-    "submitted-submit-qualified-headers": "header-fix-ups",
     "submitted-submit-nul": "header-fix-ups",
     "repaired-host-more-nul": "header-fix-ups",
     "submitted-submit-long-line": "header-fix-ups",
     "submitted-submit-about-a-host": "header-fix-ups",
     "submitted-submit-too-big": "rejected-headers-too-big",
-    "paths-host-percent-hack": "not supported yet",
 }
 """Scenario → the section of docs/exim-compatibility.md that says why: they are held, and nothing is compared but that both end."""
 

@@ -6,13 +6,13 @@ Also used for messages that come from local programs.
 from __future__ import annotations
 
 import re
-from email.utils import parseaddr
 
 import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.mail import header
+from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.date import format_date
 from pillarbox.mail.display_name import show_sender
 
@@ -59,11 +59,12 @@ def fix_up(
     own = show_sender(chosen.name, sender) if sender else shown
     if chosen.sender_retain:
         return Fixed(add_missing(block, own, message_id, now), sender)
-    block = header.remove(block, frozenset({"sender"}))
+    prefix = "Resent-" if _RESENT.search(block) is not None else ""
+    block = header.remove(block, frozenset({f"{prefix}sender".lower()}))
     if not true_sender:
         return Fixed(add_missing(block, own, message_id, now), sender)
-    from_address = _from_address(block) or sender or true_sender
-    extra = f"Sender: {shown}\n" if from_address.lower() != true_sender.lower() else ""
+    from_address = _last_address(block, f"{prefix}From", sender or true_sender)
+    extra = f"{prefix}Sender: {shown}\n" if from_address.lower() != true_sender.lower() else ""
     block = add_missing(block, own, message_id, now, extra)
     return Fixed(block, true_sender if sender is not None else None)
 
@@ -164,9 +165,4 @@ def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -
         return ""
     if options.domain == "" or (options.domain is None and "@" in authenticated_id):
         return authenticated_id
-    return f"{authenticated_id}@{options.domain or qualify_domain}"
-
-
-def _from_address(block: bytes) -> str:
-    value = header.first(block, "From")
-    return parseaddr(value.decode("utf-8", "replace"))[1] if value else ""
+    return f"{quote_local_part(authenticated_id)}@{options.domain or qualify_domain}"
