@@ -23,6 +23,7 @@ FILES = {
     "parts": "fred: part value\n",
     "senders": "s@x.test: sender value\n",
     "hosts": "192.0.2.1: host value\n",
+    "names": "".join(f"c{number}: c{number}\n" for number in range(400)),
 }
 _VARIABLE = re.compile(r"(?m)^--?acl[cm] \S+ \d+\n[^\n]*(?:\n(?!-|XX)[^\n]*)*\n")
 _RECEPTION = (

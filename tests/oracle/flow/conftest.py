@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 EVERY = {
+    "test_acl_matrix": 80,
     "test_acls": 12,
     "test_logins": 30,
     "test_mailboxes": 61,

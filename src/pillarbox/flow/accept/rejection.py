@@ -24,8 +24,10 @@ _CODES = re.compile(r"(\d\d\d)\s(?:(\d\.\d\d?\d?\.\d\d?\d?)\s)?")
 _ENHANCED = re.compile(r"([245]\.\d\d?\d?\.\d\d?\d?)\s")
 
 
-def reply_to(verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: str = "5.7.1") -> Reply:
-    """The reply for a verdict; `accepted` when it is favourable (a configured text replaces its own)."""
+def reply_to(
+    verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: str = "5.7.1", any_code: bool = False
+) -> Reply:
+    """The reply for a verdict; `accepted` when it is favourable (a configured text replaces its own). `any_code`: see `with_own_code`."""
     match verdict:
         case Accept(text=text):
             return with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
@@ -33,9 +35,12 @@ def reply_to(verdict: Verdict, accepted: Reply, *, code: int = 550, enhanced: st
             text = reason.peer
             return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted
         case Deny(reason=reason) | Drop(reason=reason):
-            return with_own_code(Reply(code, in_lines(reason.peer) or DENIED, enhanced))
-        case Defer(reason=reason):
-            return with_own_code(Reply(451, in_lines(reason.peer) or DEFERRED, "4.7.1"))
+            return with_own_code(Reply(code, in_lines(reason.peer) or DENIED, enhanced), any_code=any_code)
+        case Defer(reason=reason, is_mistake=is_mistake):
+            text = in_lines(reason.peer) or DEFERRED
+            if is_mistake and reason.peer:
+                text = f"{codes_of(text)}{DEFERRED}"
+            return with_own_code(Reply(451, text, "4.7.1"), any_code=any_code)
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -60,8 +65,9 @@ def _divided(line: str) -> Iterator[str]:
     yield line
 
 
-def with_own_code(reply: Reply) -> Reply:
-    """A message may begin with codes of its own (Exim 44.12): `550 5.1.1 no such user`. Codes of another class are taken off."""
+def with_own_code(reply: Reply, *, any_code: bool = False) -> Reply:
+    """A message may begin with codes of its own (Exim 44.12): `550 5.1.1 no such user`. Codes of another class are taken off, unless
+    `any_code` will do, as for VRFY."""
     own_class = str(reply.code)[0]
     found = _CODES.match(reply.text)
     if found is None:
@@ -70,10 +76,24 @@ def with_own_code(reply: Reply) -> Reply:
             return reply
         return Reply(reply.code, reply.text[only.end() :], only[1])
     text = reply.text[found.end() :]
-    if misfit(reply.text, reply.code):
+    if not any_code and misfit(reply.text, reply.code):
         return Reply(reply.code, text, reply.enhanced)
-    enhanced = found[2] or ""
-    return Reply(int(found[1]), text, enhanced if enhanced[:1] == own_class else reply.enhanced)
+    enhanced = found[2] or ("" if any_code else reply.enhanced)
+    return Reply(int(found[1]), text, enhanced if enhanced[:1] == found[1][0] else reply.enhanced)
+
+
+def without_code(text: str, code: int) -> str:
+    """For a reply that has a code already; an enhanced one stays, if it fits."""
+    found = _CODES.match(text)
+    if found is None:
+        return text
+    return text[found.end() :] if misfit(text, code) else text[4:]
+
+
+def codes_of(text: str) -> str:
+    """Those that it begins with, and the blank behind them."""
+    found = _CODES.match(text) or _ENHANCED.match(text)
+    return found[0] if found is not None else ""
 
 
 def misfit(text: str, code: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import TypeVar
 
@@ -47,6 +47,18 @@ E = TypeVar("E")
 
 HANDLERS: dict[type, Callable[[Session, object], Awaitable[None]]] = {}
 CLOSED_BY_DEFAULT: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn"})
+SAYS_ACCEPTED: Mapping[Where, int] = {
+    "connect": 220,
+    "etrn": 250,
+    "helo": 250,
+    "mail": 250,
+    "predata": 354,
+    "quit": 221,
+    "rcpt": 250,
+}
+"""Where the text of an ACL that accepts is told the client, and with what code."""
+VRFY_REFUSED = 252
+"""Texts for VRFY may have codes of any class."""
 DAWDLING = 512
 """Bytes. Fewer at once without the end of a line do not count as progress: `smtp_receive_timeout` is for a line, not for a byte."""
 LAST_WORDS = 10.0
@@ -335,15 +347,17 @@ class Session:
             state.memory = self.memory
         verdict = await acl.run(state)
         self.log_targets = state.targets
-        if isinstance(verdict, Accept) and verdict.text and where != "predata":
-            self._tell_misfit(verdict.text)
+        said = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
+        if said and where in SAYS_ACCEPTED and isinstance(verdict, Accept | Discard):
+            self.tell_misfit(said, SAYS_ACCEPTED[where], facts.id)
         if facts.variables:
             self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict
 
-    def _tell_misfit(self, text: str) -> None:
-        if trouble := misfit(text, 250):
-            self.services.journal.panic(trouble)
+    def tell_misfit(self, text: str, code: int, message_id: str) -> None:
+        """Of a configured text whose codes are of another class than `code`."""
+        if trouble := misfit(text, code):
+            self.services.journal.panic(f"{message_id} {trouble}" if message_id else trouble)
 
     async def is_in(self, hosts: HostList | None) -> bool:
         """Whether the client is in a host list; in none that is not set. Raises ExpansionDeferred."""
@@ -384,23 +398,30 @@ class Session:
         if isinstance(verdict, Discard):  # has no meaning here
             verdict = Deny(verdict.reason)
         self.is_dropped = isinstance(verdict, Drop)
-        enhanced = "2.5.2" if code == 252 else "5.7.1"
-        reply = reply_to(verdict, Reply(250, "OK"), code=code, enhanced=enhanced)
+        any_code = code == VRFY_REFUSED
+        enhanced = "2.5.2" if any_code else "5.7.1"
+        reply = reply_to(verdict, Reply(250, "OK"), code=code, enhanced=enhanced, any_code=any_code)
         if is_greeting:
             self.engine.greet(reply)
         else:
             self.reply(reply, close=isinstance(verdict, Drop))
 
     def describe_refusal(
-        self, what: str, verdict: Deny | Defer | Drop | Discard, sender: str | None = None, code: int = 550
+        self,
+        what: str,
+        verdict: Deny | Defer | Drop | Discard,
+        sender: str | None = None,
+        code: int = 550,
+        message_id: str = "",
     ) -> str:
         sender_part = "" if sender is None else f" F=<{sender}>"
         word = "temporarily rejected" if isinstance(verdict, Defer) else "rejected"
         why = verdict.reason.log or verdict.reason.peer
-        if why and why == verdict.reason.peer:
-            code = 451 if isinstance(verdict, Defer) else code
-            if trouble := misfit(why, code):
-                self.services.journal.panic(trouble)
+        any_code = code == VRFY_REFUSED
+        code = 451 if isinstance(verdict, Defer) else code
+        if verdict.reason.peer and not any_code:
+            self.tell_misfit(verdict.reason.peer, code, message_id)
+        if why and why == verdict.reason.peer and not any_code:
             why = fitting(why, code)
         why = why.partition("\n")[0]
         return f"{self.described()}{sender_part} {word} {what}{f': {why}' if why else ''}"

@@ -23,6 +23,8 @@ class Defer(msgspec.Struct, frozen=True, gc=False):
     """4xx."""
 
     reason: Reason
+    is_mistake: bool = False
+    """The configuration is at fault: the peer gets the generic text, with the codes of the configured one."""
 
 
 class Discard(msgspec.Struct, frozen=True, gc=False):

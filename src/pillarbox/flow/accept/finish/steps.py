@@ -208,7 +208,7 @@ async def run_mime_acl(state: Finish) -> Reply | None:
         transaction.recipients.clear()
         transaction.discarded_by, transaction.discard_text = "MIME", verdict.reason.log
         return None
-    _log_refusal(state, state.session.describe_refusal("during MIME ACL checks", verdict, state.sender or ""))
+    _log_verdict(state, "during MIME ACL checks", verdict)
     transaction.is_dropped = isinstance(verdict, Drop)
     return reply_to(verdict, OK)
 
@@ -233,7 +233,7 @@ async def run_data_acl(state: Finish) -> Reply | None:
         transaction.discarded_by, transaction.discard_text = "DATA", verdict.reason.log
         state.accepted_text = verdict.reason.peer
         return None
-    _log_refusal(state, session.describe_refusal("after DATA", verdict, state.sender or ""))
+    _log_verdict(state, "after DATA", verdict)
     transaction.is_dropped = isinstance(verdict, Drop)
     return reply_to(verdict, OK)
 
@@ -268,10 +268,11 @@ async def discard(state: Finish) -> Reply | None:
         return None
     journal.main(_received_line(state, state.envelope))
     where = transaction.discarded_by
+    reply = _accepted(state)
     why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
     journal.main(line_completed(state.id))
-    return _accepted(state)
+    return reply
 
 
 async def keep(state: Finish) -> Reply | None:
@@ -333,10 +334,17 @@ def _accepted(state: Finish) -> Reply:
     text = state.accepted_text
     if text:
         return with_own_code(Reply(250, in_lines(text), "2.0.0"))
+        state.session.tell_misfit(text, 250, state.id)
     return Reply(250, f"OK id={state.id}", "2.0.0")
 
 
 def _log_refusal(state: Finish, line: str) -> None:
+def _log_verdict(state: Finish, when: str, verdict: Deny | Defer | Drop) -> None:
+    _log_refusal(
+        state, state.session.describe_refusal(when, verdict, state.sender or "", message_id=state.id)
+    )
+
+
     """With envelope and headers in rejectlog, as Exim writes them."""
     more = ""
     if state.session.services.log_style.shows("rejected_header"):

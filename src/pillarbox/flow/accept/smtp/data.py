@@ -11,10 +11,10 @@ from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.transaction import Transaction
-from pillarbox.flow.check.verdict import Accept, Defer, Discard
+from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.reply import Reason, Reply
+from pillarbox.mail.reply import Reply
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
@@ -32,12 +32,8 @@ async def handle(session: Session, event: Data) -> None:
         session.reply(TOO_MANY)
         return
     verdict = await session.check("predata", transaction.scope, None, transaction)
-    if not isinstance(verdict, Accept | Discard):
+    if not isinstance(verdict, Accept):
         session.refuse("DATA", verdict)
-        return
-    if isinstance(verdict, Discard):
-        session.services.journal.panic('"discard" verb not allowed in PREDATA ACL')
-        session.refuse("DATA", Defer(Reason(verdict.reason.log)))
         return
     transaction.is_chunked = event.is_chunking
     session.reply(reply_to(verdict, GO_AHEAD))

@@ -5,6 +5,7 @@ Without `smtp_etrn_command` the argument is what `exim -R` takes, behind a `#`. 
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept, Deny
 from pillarbox.mail.reply import Reason, Reply
@@ -32,4 +33,4 @@ async def handle(session: Session, event: Etrn) -> None:
         session.reply(MALFORMED)
         return
     session.services.etrn(argument[1:].strip())
-    session.reply(OK)
+    session.reply(reply_to(verdict, OK))

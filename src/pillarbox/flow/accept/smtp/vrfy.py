@@ -5,7 +5,7 @@ Known gap: EXPN does not list the members of an alias.
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import VRFY_REFUSED, Session, verb
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.check.acl.state import CheckDeferred
 from pillarbox.flow.check.verdict import Accept
@@ -35,7 +35,7 @@ async def verify(session: Session, event: Vrfy) -> None:
     scope = session.new_scope().with_facet(Candidate, candidate)
     verdict = await session.check("vrfy", scope, candidate)
     if not isinstance(verdict, Accept):
-        session.refuse(f"VRFY {event.argument}", verdict, code=252)
+        session.refuse(f"VRFY {event.argument}", verdict, code=VRFY_REFUSED)
         return
     await _answer(session, candidate, scope, f"<{candidate.address}> is deliverable")
 

@@ -6,8 +6,9 @@ the log gets the peer's text. A text whose expansion fails is ignored.
 
 from __future__ import annotations
 
+from pillarbox.flow.check.acl.forbidden import takes_header_lines
 from pillarbox.flow.check.acl.header_lines import add_header_lines
-from pillarbox.flow.check.acl.state import AclState, Trouble
+from pillarbox.flow.check.acl.state import AclState, Trouble, place_name
 from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
@@ -39,36 +40,37 @@ class Discarded(Exception):
         self.reason = reason
 
 
-async def describe(state: AclState) -> Reason:
-    """The texts of the verdict that comes now."""
-    own = state.own or Reason("")
+async def describe(state: AclState, *, says_own: bool = True) -> Reason:
+    """The texts of the verdict that comes now. Not `says_own`: those of conditions are only for `$acl_verify_message`."""
+    own = (state.own if says_own else None) or Reason("")
     peer = await _expanded(state.message, state) or own.peer
     extra = await _expanded(state.log_message, state, is_for_log=True)
     log = f"{extra}: {own.log}" if extra and own.log else extra or own.log or peer
-    if state.memory.failed_sender is not None:
-        peer = state.memory.failed_sender.explain(peer, state)
     return Reason(log, peer)
 
 
-async def expand_message(state: AclState) -> str:
-    """`message` alone: what an acceptance says."""
-    return await _expanded(state.message, state)
-
-
-async def add_warning_headers(state: AclState) -> None:
-    """`message` of `warn`: header lines, the old way."""
-    text = await _expanded(state.message, state)
-    if text:
-        add_header_lines(text, state.headers)
-
-
-async def write_warning(state: AclState) -> None:
-    """`log_message` of `warn`."""
+async def warn(state: AclState) -> None:
+    """`log_message` to the log; `message` as header lines, the old way."""
+    fields = await _expanded(state.message, state)
     text = await _expanded(state.log_message, state, is_for_log=True)
-    if text and text not in state.memory.warned:
-        if len(state.memory.warned) < WARNINGS_MAX:
-            state.memory.warned.add(text)
-        state.log(f"{describe_caller(state.connection)} Warning: {printable(text)}", state.services.log.main)
+    if text:
+        _write_warning(f"{describe_caller(state.connection)} Warning: {printable(text)}", state)
+    if fields and takes_header_lines(state.where):
+        add_header_lines(fields, state.headers)
+    elif fields:
+        state.panic(
+            f'ACL "warn" with "message" setting found in a non-message ({place_name(state.where)}) ACL: '
+            "cannot specify header lines here: message ignored"
+        )
+
+
+def _write_warning(line: str, state: AclState) -> None:
+    """Once."""
+    warned = state.memory.warned
+    if line not in warned:
+        if len(warned) < WARNINGS_MAX:
+            warned.add(line)
+        state.log(line, state.services.log.main)
 
 
 async def _expanded(template: Template | None, state: AclState, *, is_for_log: bool = False) -> str:
@@ -84,5 +86,5 @@ async def _expanded(template: Template | None, state: AclState, *, is_for_log: b
     except ForcedFailure:
         return ""
     except (ExpansionFailed, ExpansionDeferred) as error:
-        state.services.log.panic(f'failed to expand ACL message "{template.source}": {error}')
+        state.panic(f'failed to expand ACL message "{template.source}": {error}')
         return ""

@@ -38,11 +38,11 @@ class AclFinder:
 
     def find(self, text: str) -> Acl:
         """Raises ExpansionFailed, in Exim's words where it has some."""
+        if is_tainted(text):
+            raise TaintedAcl(f'attempt to use tainted ACL text "{text}"')
         text = text.strip()
         found = self._acls.get(text) or self._kept.get(text)
         if found is None:
-            if is_tainted(text):
-                raise TaintedAcl(f'attempt to use tainted ACL text "{text}"')
             found = self._read(Path(text)) if text.startswith("/") else self._compile(text, "inline ACL")
             self._kept[text] = found
             if len(self._kept) > MAX_KEPT:
@@ -91,7 +91,7 @@ class ChosenAcl:
         except ForcedFailure:
             return Accept()
         except TaintedAcl as error:
-            state.services.log.panic(str(error))
+            state.panic(str(error))
             return Defer(Reason("internal configuration error"))
         except (ExpansionFailed, ExpansionDeferred) as error:
             return Defer(Reason(str(error)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import CheckFailed, place_name
+from pillarbox.flow.check.acl.state import AclState, CheckFailed, place_name
+from pillarbox.flow.check.verdict import Defer, Discard, Verdict
 
 _EARLY = frozenset({"connect", "helo"})
 _COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy"})
@@ -71,6 +72,22 @@ CONTROLS = {
     "submission": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
     "suppress_local_fixups": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
 }
+
+
+_DISCARDS = frozenset({"data", "data_prdr", "dkim", "mail", "mime", "not_smtp", "rcpt"})
+
+
+def permitted(verdict: Verdict, state: AclState) -> Verdict:
+    """The verdict; `discard` where there is nothing to throw away is a mistake."""
+    if not isinstance(verdict, Discard) or state.where in _DISCARDS:
+        return verdict
+    state.panic(f'"discard" verb not allowed in {place_name(state.where)} ACL')
+    return Defer(verdict.reason, is_mistake=True)
+
+
+def takes_header_lines(where: str) -> bool:
+    """There is a message, or will be, that `warn` may add to."""
+    return where not in _NO_MESSAGE | {"notquit"}
 
 
 def check_condition(name: str, where: str) -> None:

@@ -2,7 +2,8 @@
 
 Statements are tried in order. What a statement does depends on its verb and on whether all its conditions hold. Modifiers take effect as
 they are reached, but `message` and `log_message` are expanded only when the statement decides, so they may use what its conditions
-found out. At the end of the ACL stands an implicit `deny`. Which text goes where was asked of Exim 4.100.
+found out. At the end of the ACL stands an implicit `deny`; its texts are those that the last statement has left over. Which text goes where
+was asked of Exim 4.100.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from pillarbox.flow.check.acl.condition import Condition, Modifier
 from pillarbox.flow.check.acl.decision import (
     Discarded,
     Dropped,
-    add_warning_headers,
     describe,
-    expand_message,
-    write_warning,
+    warn,
 )
 from pillarbox.flow.check.acl.forbidden import CONDITIONS as FORBIDDEN_CONDITIONS
 from pillarbox.flow.check.acl.forbidden import MODIFIERS as FORBIDDEN_MODIFIERS
-from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier
+from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, permitted
+from pillarbox.flow.check.acl.sender_failure import tell_of_sender
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
@@ -75,16 +75,21 @@ class Acl(msgspec.Struct, frozen=True):
         state.depth += 1
         outer_name, state.acl_name = state.acl_name, self.name
         try:
-            for statement in self.statements:
-                verdict = await run_statement(statement, state)
-                if verdict is not None:
-                    return verdict
+            verdict = await self._decide(state)
+            return verdict if outermost is None else tell_of_sender(permitted(verdict, state), state)
         finally:
             state.depth -= 1
             state.acl_name = outer_name
             if outermost is not None:
                 state.scope = outermost
-        return Deny(_NOTHING)
+
+    async def _decide(self, state: AclState) -> Verdict:
+        state.left_over = None
+        for statement in self.statements:
+            verdict = await run_statement(statement, state)
+            if verdict is not None:
+                return verdict
+        return Deny(state.left_over or _NOTHING)
 
 
 class _Failed(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +102,7 @@ class _Failed(msgspec.Struct, frozen=True, gc=False):
 
 async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
     """What the statement decides; None: the next one is asked."""
-    state.message = state.log_message = state.own = None
+    state.message = state.log_message = state.own = state.left_over = None
     try:
         failed = await _test_lines(statement.lines, state)
         if failed is None:
@@ -106,7 +111,7 @@ async def run_statement(statement: Statement, state: AclState) -> Verdict | None
     except Discarded as discarded:
         return _discarded(statement, discarded)
     except CheckDeferred as error:
-        return _deferred(statement, state, error.reason)
+        return _deferred(statement, state, error.reason, shows_line=not error.is_called)
     except ExpansionDeferred as error:
         return _deferred(statement, state, Reason(str(error)))
     except (ExpansionFailed, CheckFailed) as error:
@@ -150,9 +155,11 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState) -> _Failed | Non
 async def _passed(statement: Statement, state: AclState) -> Verdict | None:
     match statement.verb:
         case "accept":
-            if state.message is None or any(isinstance(line, Endpass) for line in statement.lines):
-                return Accept()  # with endpass, `message` is for the denial
-            return Accept(await expand_message(state))
+            if state.message is None and state.log_message is None:
+                return Accept()
+            if any(isinstance(line, Endpass) for line in statement.lines):
+                state.message = None  # it is for the denial
+            return Accept((await describe(state, says_own=False)).peer)
         case "deny":
             return Deny(await describe(state))
         case "defer":
@@ -160,24 +167,27 @@ async def _passed(statement: Statement, state: AclState) -> Verdict | None:
         case "drop":
             return Drop(await describe(state))
         case "discard":
-            reason = await describe(state)
-            has_endpass = any(isinstance(line, Endpass) for line in statement.lines)
-            return Discard(Reason(reason.log) if has_endpass else reason)
+            if any(isinstance(line, Endpass) for line in statement.lines):
+                state.message = None
+            return Discard(await describe(state, says_own=False))
         case "warn":
-            await add_warning_headers(state)
-            await write_warning(state)
+            await warn(state)
             return None
         case "require":
+            state.left_over = state.own
             return None
         case _ as unreachable:
             assert_never(unreachable)
 
 
 async def _not_passed(statement: Statement, state: AclState, failed: _Failed) -> Verdict | None:
-    verb = statement.verb
-    if verb == "require" or (verb in ("accept", "discard") and failed.is_past_endpass):
-        reason = await describe(state)
+    if statement.verb not in ("accept", "discard", "require"):
+        state.left_over = None if statement.verb == "warn" else state.own
+        return None
+    reason = await describe(state)
+    if statement.verb == "require" or failed.is_past_endpass:
         return Drop(reason) if failed.is_drop else Deny(reason)
+    state.left_over = reason
     return None
 
 
@@ -191,12 +201,14 @@ def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
     )
 
 
-def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict | None:
+def _deferred(
+    statement: Statement, state: AclState, reason: Reason, *, shows_line: bool = True
+) -> Verdict | None:
     if statement.verb == "warn":
         if state.services.log_style.shows("acl_warn_skipped"):
             why = f": {reason.log}" if reason.log else ""
             file, _, number = statement.position.rpartition(":")
-            place = f"in ACL {state.acl_name} at line {number} of {file}"
+            place = f"in ACL {state.acl_name}{f' at line {number} of {file}' if shows_line else ''}"
             what = f"Warning: ACL 'warn' statement skipped ({place}): condition test deferred{why}"
             state.log(f"{describe_caller(state.connection)} {what}", state.services.log.main)
         return None

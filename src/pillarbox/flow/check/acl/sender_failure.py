@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.check.acl.state import AclState, VerifyFailure
 from pillarbox.flow.check.acl.telling import describe_caller
+from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
 from pillarbox.mail.reply import Reason
 
 SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
@@ -31,8 +34,6 @@ class FailedSender:
 
     def explain(self, peer: str, state: AclState) -> str:
         """The text for the peer, with the details in front, and the line in the log."""
-        if self.is_told:
-            return peer
         self.is_told = True
         note_sender_trouble(state, "fail", self.address, self.failure.log)
         details = self._details()
@@ -55,6 +56,18 @@ class FailedSender:
 
 def _is_about_bounces(details: str) -> bool:
     return "MAIL FROM:<>" in details or details.startswith("(result of")
+
+
+def tell_of_sender(verdict: Verdict, state: AclState) -> Verdict:
+    """A refusal, with what verification said of the sender, unless that has been told."""
+    failed = state.memory.failed_sender
+    if failed is None or failed.is_told or isinstance(verdict, Accept | Discard):
+        return verdict
+    reason = verdict.reason
+    told = failed.explain(reason.peer, state)
+    if isinstance(verdict, Defer):
+        return verdict
+    return msgspec.structs.replace(verdict, reason=Reason(reason.log or reason.peer, told))
 
 
 def note_sender_trouble(state: AclState, what: str, address: str, why: str) -> None:

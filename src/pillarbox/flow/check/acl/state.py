@@ -34,9 +34,11 @@ USUAL_TARGETS = frozenset({"main", "reject"})
 class CheckDeferred(Exception):
     """A condition cannot be decided now: the ACL's answer is a 4xx (Exim 44.4)."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, *, is_called: bool = False) -> None:
+        """`is_called`: an ACL that was called says so."""
         super().__init__(reason.log)
         self.reason = reason
+        self.is_called = is_called
 
 
 class CheckFailed(Exception):
@@ -227,6 +229,7 @@ class AclState:
         "depth",
         "facts",
         "headers",
+        "left_over",
         "log_message",
         "memory",
         "message",
@@ -262,6 +265,8 @@ class AclState:
         self.log_message: Template | None = None
         self.own: Reason | None = None
         """The texts of the statement's last condition that had any."""
+        self.left_over: Reason | None = None
+        """What the last statement would have said, had it decided: the texts of the implicit `deny`."""
         self.controls = {} if controls is None else controls
         self.headers = HeaderChanges() if headers is None else headers
         self.targets: frozenset[str] = USUAL_TARGETS
@@ -281,6 +286,10 @@ class AclState:
             known = self._connection = msgspec.structs.replace(known, host_name=client.name)
             self.scope = self.scope.with_facet(Origin, known)
         return known
+
+    def panic(self, line: str) -> None:
+        """For the administrator: the configuration is at fault."""
+        self.log(line, self.services.log.panic)
 
     def log(self, line: str, to: Callable[[str], None]) -> None:
         """With the message's id in front, once it has one."""

@@ -49,7 +49,7 @@ class NestedAcl(Condition, condition="acl"):
         try:
             acl = state.services.acls.find(await expand_argument(self._text, state))
         except TaintedAcl as error:
-            state.services.log.panic(str(error))
+            state.panic(str(error))
             raise CheckFailed("internal configuration error") from None
         arguments = [await expand_argument(argument, state) for argument in self._arguments]
         saved = state.message, state.log_message, state.own
@@ -68,7 +68,7 @@ class NestedAcl(Condition, condition="acl"):
             case Deny(reason=reason):
                 return reason
             case Defer(reason=reason):
-                raise CheckDeferred(reason)
+                raise CheckDeferred(reason, is_called=True)
             case Discard(reason=reason):
                 raise Discarded(reason)
             case Drop(reason=reason):

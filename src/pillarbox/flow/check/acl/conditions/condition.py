@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, expand_argument
 from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.mail.reply import Reason
 
 _FALSE = frozenset({"", "0", "no", "false"})
 _TRUE = frozenset({"yes", "true"})
@@ -17,7 +18,7 @@ def read_truth(text: str) -> bool:
         return False
     if word in _TRUE or word.lstrip("-").isdigit():
         return True
-    raise CheckFailed(f'invalid "condition" value "{text}"')
+    raise CheckDeferred(Reason(f'invalid "condition" value "{text}"'))
 
 
 class ExpandedCondition(TemplateCondition, condition="condition"):
