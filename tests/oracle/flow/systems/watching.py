@@ -59,8 +59,8 @@ _LEVEL = (
     SIZES,
     OFFERED_SIZES,
     ENHANCED_CODES,
-    *[_COLONS] * 2,
     *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
+    *[_COLONS] * 2,
 )
 _NOISE = (
     "qualify/rewrite: ",  # of malformed header lines; we do not read them where nothing is to be changed
