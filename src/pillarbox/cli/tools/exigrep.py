@@ -25,6 +25,30 @@ _LINE = re.compile(
     r"(?:([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}))(?= )|)(.*)"
 )
 _PARENT = re.compile(r" <= .*? R=(\S+)")
+USAGE = """\
+Usage:
+    exigrep [options] pattern [log] ...
+"""
+OPTIONS = """
+Options:
+    -l|--literal             the pattern is plain text, not a regular expression
+    -t|--queue-time SECONDS  only messages that were longer than this in the queue
+    -I|--sensitive           capital and small letters differ
+    -M|--related             also the messages that those found have caused
+    -v|--invert              the messages that do not match
+    -h|--help                this text
+"""
+LONG = ["sensitive", "literal", "related", "queue-time=", "pager", "no-pager", "invert", "help", "man"]
+_SHORT = {
+    "--sensitive": "-I",
+    "--literal": "-l",
+    "--related": "-M",
+    "--queue-time": "-t",
+    "--invert": "-v",
+    "--help": "-h",
+    "--man": "-h",
+    "-m": "-h",
+}
 
 
 class Selected:
@@ -87,8 +111,11 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     try:
-        pairs, words = getopt.getopt(arguments, "t:IlMv")
-        options = dict(pairs)
+        pairs, words = getopt.getopt(arguments, "t:IlMvhm", LONG)
+        options = {_SHORT.get(name, name): value for name, value in pairs}
+        if "-h" in options:
+            print(f"{USAGE}{OPTIONS}", end="")
+            return 0
         pattern, *files = words
         selected = Selected(
             _compiled(pattern, options),
@@ -96,18 +123,29 @@ def run(arguments: list[str]) -> int:
             with_related="-M" in options,
             seconds=int(options.get("-t", -1)),
         )
-    except (getopt.GetoptError, ValueError, RegexError) as error:
-        print(
-            f"usage: exigrep [-t<seconds>] [-I] [-l] [-M] [-v] <pattern> [<log file>] ... ({error})",
-            file=sys.stderr,
-        )
-        return 1
+    except getopt.GetoptError as error:
+        print(f"Unknown option: {error.opt}\n{USAGE}", file=sys.stderr)
+        return 2
+    except (ValueError, RegexError) as error:
+        print(f"{error}\n{USAGE}" if isinstance(error, RegexError) else USAGE, file=sys.stderr)
+        return 2
+    try:
+        _print_selected(selected, files)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        print(f"Unable to open {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _print_selected(selected: Selected, files: Iterable[str]) -> None:
+    """Raises OSError for a file that cannot be read."""
     for line in _lines(files):
         for text in selected.take(line):
             sys.stdout.write(text)
     for text in selected.rest():
         sys.stdout.write(text)
-    return 0
 
 
 def _compiled(pattern: str, options: dict[str, str]) -> Regex:
@@ -135,11 +173,8 @@ def _lines(files: Iterable[str]) -> Iterator[str]:
         yield from (line.rstrip("\n") for line in sys.stdin)
         return
     for name in files:
-        try:
-            with _open(name) as file:
-                yield from (line.rstrip("\n") for line in file)
-        except OSError as error:
-            print(f"exigrep: {name}: {error.strerror}", file=sys.stderr)
+        with _open(name) as file:
+            yield from (line.rstrip("\n") for line in file)
 
 
 if __name__ == "__main__":

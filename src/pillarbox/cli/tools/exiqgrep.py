@@ -78,9 +78,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _selects(options: dict[str, str]) -> bool:
-    return bool(
-        options.keys() & {"-f", "-r", "-s", "-y", "-o", "-z", "-x", "-c", "-G", "-i", "-b", "-l", "-a"}
-    )
+    return bool(options.keys() & {"-f", "-r", "-s", "-y", "-o", "-z", "-x", "-c"})
 
 
 def _entries(options: dict[str, str]) -> Iterator[QueueEntry]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getopt
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -52,12 +51,8 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    try:
-        pairs, _ = getopt.gnu_getopt(arguments, "acbfsx")
-    except getopt.GetoptError as error:
-        print(f"exiqsumm: {error}", file=sys.stderr)
-        return 1
-    flags = {name for name, _ in pairs}
+    flags = set(arguments)
+    # what is none of its options is passed over, as by Exim's
     totals: dict[str, Total] = {}
     total = Total()
     for one in waiting(sys.stdin, flags):
