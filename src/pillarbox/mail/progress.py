@@ -39,6 +39,14 @@ class SenderChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
     at: float
 
 
+class HeadersChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The system filter changed the header block, and the message waits: later attempts begin with what it made. The spool changes the
+    message itself."""
+
+    headers: bytes
+    at: float
+
+
 class Frozen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """No automatic attempts from now on."""
 
@@ -66,7 +74,7 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """When the earliest of them is due again."""
 
 
-Event = Settled | Added | SenderChanged | Frozen | Thawed | Warned | Attempted
+Event = Settled | Added | SenderChanged | HeadersChanged | Frozen | Thawed | Warned | Attempted
 
 
 class Replacement(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +122,7 @@ def _apply(state: Progress, event: Event) -> Progress:
             return replace(state, added=added, settled=state.settled - {event.address})
         case Added():
             return _with_replacement(state, event)
-        case SenderChanged():
+        case SenderChanged() | HeadersChanged():
             return state
         case Frozen(at=at):
             return replace(state, frozen_at=at, thawed_by_hand=False)

@@ -14,7 +14,7 @@ import msgspec
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Body, Message
-from pillarbox.mail.progress import Event, Progress, SenderChanged
+from pillarbox.mail.progress import Event, HeadersChanged, Progress, SenderChanged
 
 
 class SpoolFull(Exception):
@@ -42,6 +42,14 @@ def with_changed_sender(envelope: Envelope, events: Iterable[Event]) -> Envelope
         if isinstance(event, SenderChanged):
             envelope = msgspec.structs.replace(envelope, sender=event.sender or None)
     return envelope
+
+
+def with_changed_headers(message: Message, events: Iterable[Event]) -> Message:
+    """The same for `HeadersChanged`."""
+    for event in events:
+        if isinstance(event, HeadersChanged):
+            message = Message(event.headers, message.body)
+    return message
 
 
 class BodyWriter(Protocol):

@@ -35,6 +35,7 @@ from pillarbox.ports.spool import (
     Queued,
     QueueEntry,
     SpoolFull,
+    with_changed_headers,
     with_changed_sender,
 )
 from pillarbox.system.durable import Disk, GroupSync, OsDisk, WorkThread, file_system_sync, remove_file
@@ -251,7 +252,8 @@ class LocalSpool:
         held, events = self._require(message_id), list(events)
         queued = held.queued
         envelope = with_changed_sender(queued.envelope, events)
-        held.queued = Queued(envelope, queued.message, queued.progress.after(events))
+        message = with_changed_headers(queued.message, events)
+        held.queued = Queued(envelope, message, queued.progress.after(events))
         held.is_changed = True
         try:
             if held.segment is not None:

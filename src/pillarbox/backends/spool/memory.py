@@ -12,7 +12,15 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Body, MemoryBody, Message
 from pillarbox.mail.progress import Event, Progress
 from pillarbox.ports.clock import Clock
-from pillarbox.ports.spool import BodyWriter, MessageGone, Queued, QueueEntry, SpoolFull, with_changed_sender
+from pillarbox.ports.spool import (
+    BodyWriter,
+    MessageGone,
+    Queued,
+    QueueEntry,
+    SpoolFull,
+    with_changed_headers,
+    with_changed_sender,
+)
 from pillarbox.wire.exim.message_id import MessageIds
 
 
@@ -65,9 +73,10 @@ class MemorySpool:
         return queued
 
     def record(self, message_id: str, events: Iterable[Event]) -> None:
-        held = self._held_message(message_id)
+        held, events = self._held_message(message_id), list(events)
         envelope = with_changed_sender(held.envelope, events)
-        self._messages[message_id] = Queued(envelope, held.message, held.progress.after(events))
+        message = with_changed_headers(held.message, events)
+        self._messages[message_id] = Queued(envelope, message, held.progress.after(events))
 
     async def finish(self, message_id: str) -> None:
         self._used -= self._held_message(message_id).message.size

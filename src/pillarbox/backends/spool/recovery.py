@@ -13,7 +13,7 @@ from pillarbox.backends.spool.record import Kind, Record, read_records
 from pillarbox.backends.spool.segment import SUFFIX, Segment, open_segment, segment_records
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Event, Progress
-from pillarbox.ports.spool import Queued
+from pillarbox.ports.spool import Queued, with_changed_headers
 from pillarbox.system.durable import Disk
 
 
@@ -79,5 +79,6 @@ class Replay:
         _, record = next(records, (0, None))
         if record is None:
             raise OSError(f"{segment.path}: the record of {message_id} cannot be read again")
-        progress = Progress().after(self._events.get(message_id, ()))
-        return Queued(record.envelope(), Message(record.headers, MemoryBody(record.body)), progress), segment
+        events = self._events.get(message_id, [])
+        message = with_changed_headers(Message(record.headers, MemoryBody(record.body)), events)
+        return Queued(record.envelope(), message, Progress().after(events)), segment

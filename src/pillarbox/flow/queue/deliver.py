@@ -19,6 +19,7 @@ from pillarbox.flow.queue.holding import Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
+    by_router,
     replacements_of,
     without_settled,
 )
@@ -329,7 +330,10 @@ class Delivery:
             return assignments
         due: list[Assignment] = []
         for assignment in assignments:
-            if assignment.address in queued.progress.settled and assignment.candidate.parents:
+            settled = queued.progress.settled
+            if assignment.address in settled and assignment.candidate.parents:
+                continue
+            if by_router(assignment.address, assignment.router) in settled:
                 continue
             key = self._transports.local_key(assignment)
             waiting = None if urgency.is_forced or assignment.hosts else self._not_due((key,))

@@ -33,6 +33,9 @@ PAUSE = 0.005
 """Seconds of rest behind every ten messages of a long queue: looking at a hundred thousand must not slow down who accepts mail."""
 
 
+BY_FORCE = "Unfrozen by forced delivery"
+
+
 class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
     """What one run through the queue does (Exim 5, `-q<flags>`, `-R`, `-S`)."""
 
@@ -318,7 +321,8 @@ class QueueRunner:
                 await self._release(message_id, self._frozen_until(queued))
                 return
             self._journal.main(f"{message_id} {decision}")
-            events = (Thawed(self._clock.now(), by_hand=False),)
+            events = (Thawed(self._clock.now(), by_hand=decision == BY_FORCE),)
+            queued = msgspec.structs.replace(queued, progress=progress.after(events))
         elif urgency == AGAIN and not wish.is_by_hand and progress.next_at > self._clock.now():
             await self._release(message_id, progress.next_at)
             return
@@ -332,7 +336,7 @@ class QueueRunner:
         if 0 < rules.timeout_frozen_after < age:
             return "cancel"
         if wish.force_frozen or (urgency.is_forced and not wish.force):
-            return "Unfrozen by forced delivery"
+            return BY_FORCE
         if is_bounce and age > rules.ignore_bounce_errors_after:
             return "Unfrozen by errmsg timer"
         if not is_bounce and 0 < rules.auto_thaw < now - (queued.progress.frozen_at or now):

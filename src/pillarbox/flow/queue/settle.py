@@ -13,7 +13,7 @@ import msgspec
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.notices import Notices, recipients_of
-from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
+from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged, by_router
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT, Retries
 from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.job import BUSY, SKIPPED
@@ -234,6 +234,7 @@ class _Settling:
         "pending",
         "queued",
         "replacements",
+        "delivered",
         "settled",
         "settler",
         "told",
@@ -259,6 +260,7 @@ class _Settling:
         self.lines: list[str] = []
         self.events: list[Event] = []
         self.settled: dict[str, None] = {}
+        self.delivered: list[Delivered] = []
         """Addresses done, in order."""
         self.pending: list[Outcome] = []
         """What still waits."""
@@ -312,6 +314,7 @@ class _Settling:
         self._log(outcome)
         self.settler.forget_hints(outcome, self.queued.envelope.sender)
         self.settled[outcome.address] = None
+        self.delivered.append(outcome)
 
     async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
         """The failure that a deferral has become when its retry time is over; else nothing."""
@@ -418,6 +421,7 @@ class _Settling:
         waiting = dict.fromkeys((*(o.address for o in self.pending), *(o.recipient for o in self.pending)))
         known = recipients_of(self.queued)
         done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
+        done += [by_router(each.address, each.router) for each in self.delivered if each.address in waiting]
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
         events.extend(dict.fromkeys(self.replacements[a] for a in waiting if a in self.replacements))
         is_frozen = bool(self.events)

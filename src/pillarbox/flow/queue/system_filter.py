@@ -3,7 +3,8 @@
 It may add deliveries or put them in place of the recipients, change headers, or end the attempt. What it sets up for itself has the parent
 `system-filter`, as in Exim's log.
 
-Known gaps: header changes hold for the attempt and are not kept in the queue; `errors_to` of `deliver` is kept, DSN parameters are not.
+Known gaps: header lines that it removes go from the -H file too, where Exim keeps them with a `*`; `errors_to` of `deliver` is kept, DSN
+parameters are not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from pillarbox.flow.facets.delivering import ArrivalFacts
+from pillarbox.flow.facets.delivering import ArrivalFacts, DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.route.candidate import Candidate
@@ -97,6 +98,8 @@ class SystemFilter:
         candidates, assignments = await self._made(outcome, scope, queued)
         troubles = tuple(await self._write_logs(outcome))
         end = outcome.end
+        if end is not None and end.verb == "freeze" and queued.progress.thawed_by_hand:
+            end = None  # an administrator has seen it (Exim 45.7)
         state = FilterState(outcome.numbers)
         if end is not None:
             end, told = _divided(end)
@@ -140,6 +143,7 @@ class SystemFilter:
         envelope = queued.envelope
         facets: dict[type, object] = {
             **self._facets,
+            DeliveryFacts: DeliveryFacts(return_path=queued.envelope.sender or ""),
             Origin: envelope.origin,
             MessageFacts: MessageFacts.of(envelope, queued.message),
             ArrivalFacts: ArrivalFacts(recipients=tuple(recipients_of(queued))),

@@ -149,8 +149,10 @@ class Run:
                 case Declined(message=message, children=children):
                     visit.message = message or visit.message
                     if children:
-                        self._copy_on(task, visit, stage)
                         self._redirect(candidate, router, children)
+                        if self._is_last(stage):
+                            break
+                        self._copy_on(task, visit, stage)
                         return
                     try:
                         if await stage.has_no_more(visit):
@@ -180,7 +182,7 @@ class Run:
         candidate, router = task.candidate, stage.router
         match result:
             case Assigned(assignment=assignment, and_continue=and_continue):
-                if and_continue:
+                if and_continue and not self._is_last(stage):
                     self._copy_on(task, visit, stage)
                     twice = msgspec.structs.replace(
                         candidate,
@@ -192,7 +194,7 @@ class Run:
             case Redirected(children=children, and_continue=and_continue, new_domain=new_domain):
                 if new_domain:
                     self._findings.new_domains[candidate.domain] = new_domain
-                if and_continue:
+                if and_continue and not self._is_last(stage):
                     children = tuple(below_copy(child) for child in children)
                 self._redirect(candidate, router, children)
                 if and_continue:
@@ -210,9 +212,12 @@ class Run:
             case _:
                 assert_never(result)
 
+    def _is_last(self, stage: Stage) -> bool:
+        return stage.place + 1 == len(self._stages)
+
     def _copy_on(self, task: _Task, visit: Visit, stage: Stage) -> None:
         """`unseen`: a copy, child of the address, goes to the next router, without header changes, with address_data."""
-        if stage.place + 1 < len(self._stages):
+        if not self._is_last(stage):
             candidate = task.candidate
             clean = msgspec.structs.replace(
                 candidate,
