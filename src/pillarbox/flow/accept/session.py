@@ -149,7 +149,11 @@ class Session:
         )
         if local is not None:
             self.origin = Origin(
-                protocol="local-smtp", ident=local.login, caller_uid=local.uid, caller_gid=local.gid
+                protocol="local-smtp",
+                ident=local.login,
+                authenticated_id="" if local.is_trusted else local.login,
+                caller_uid=local.uid,
+                caller_gid=local.gid,
             )
         self.client.follow(self.origin.host_address, "")
         self.tls: TlsInFacts | None = None
@@ -294,7 +298,7 @@ class Session:
 
     # What verbs use
 
-    def reply(self, reply: Reply, *, close: bool = False) -> None:
+    def reply(self, reply: Reply, *, close: bool | None = None) -> None:
         if "no_multiline_responses" in self.memory.controls and "\n" in reply.text:
             reply = Reply(reply.code, reply.text.partition("\n")[0], reply.enhanced)
         self.engine.reply(reply, close=close)
@@ -367,8 +371,10 @@ class Session:
         scope = self.new_scope()
         return hosts.matches_now(subject, scope) if hosts.is_pure else await hosts.matches(subject, scope)
 
-    async def is_surely_in(self, hosts: HostList) -> bool:
+    async def is_surely_in(self, hosts: HostList | None) -> bool:
         """The same, where a list that cannot say now counts as one that the client is not in."""
+        if hosts is None:
+            return False
         try:
             return await self.is_in(hosts)
         except (ExpansionDeferred, ExpansionFailed) as error:
@@ -404,7 +410,7 @@ class Session:
         if is_greeting:
             self.engine.greet(reply)
         else:
-            self.reply(reply, close=isinstance(verdict, Drop))
+            self.reply(reply, close=isinstance(verdict, Drop) or None)
 
     def describe_refusal(
         self,

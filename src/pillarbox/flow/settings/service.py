@@ -59,7 +59,7 @@ class SmtpService(MainOptions):
     rfc1413_query_timeout: Duration = option(default="0s", doc="Wait so long for ident; 0: do not ask.")
     rfc1413_port: int = option(default=113, doc="Port of the ident protocol.", is_alias=True)
     smtp_return_error_details: bool = option(
-        default=False, doc="Say more in replies to RCPT than that an address failed.", inert="noted"
+        default=False, doc="Tell clients why a sender, a recipient or a header line could not be verified."
     )
     smtp_etrn_command: Template | None = option(default=None, doc="Command to run for ETRN.", inert="noted")
     smtp_etrn_serialize: bool = option(

@@ -101,24 +101,25 @@ async def clean(state: Finish) -> Reply | None:
     """The submission's own repairs, and no fields of an earlier final delivery."""
     session, policy = state.session, state.session.policy
     headers = policy.repairs.clean(state.headers)
-    local = session.local
-    options = state.transaction.controls.get("submission")
-    if "suppress_local_fixups" in state.transaction.controls:
-        options = None
-    elif options is None and local is not None:
+    local, controls = session.local, state.transaction.controls
+    is_left_alone = "suppress_local_fixups" in controls
+    options = None if is_left_alone or local is not None else controls.get("submission")
+    if local is not None:
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)
-        headers = fix_local(
-            headers,
-            local,
-            policy.local_senders,
-            sender=state.sender,
-            qualify_domain=policy.qualify_domain,
-            message_id=await _own_message_id(state),
-            now=state.received_at,
-        )
+        if not is_left_alone:
+            headers = fix_local(
+                headers,
+                local,
+                policy.local_senders,
+                sender=state.sender,
+                qualify_domain=policy.qualify_domain,
+                message_id=await _own_message_id(state),
+                now=state.received_at,
+                full_name="" if local.is_trusted else local.full_name,
+            )
     elif options is None:
         headers = await _qualified_for_client(state, headers)
-    if options is not None:
+    else:
         origin = session.origin
         fixed = fix_up(
             headers,
@@ -267,8 +268,8 @@ async def discard(state: Finish) -> Reply | None:
     if state.recipients or state.envelope is None:
         return None
     journal.main(_received_line(state, state.envelope))
-    where = transaction.discarded_by
     reply = _accepted(state)
+    where = transaction.discarded_by
     why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
     journal.main(line_completed(state.id))
@@ -333,18 +334,18 @@ def _accepted(state: Finish) -> Reply:
             return with_own_code(Reply(usual.code, text, usual.enhanced)) if text else usual
     text = state.accepted_text
     if text:
-        return with_own_code(Reply(250, in_lines(text), "2.0.0"))
         state.session.tell_misfit(text, 250, state.id)
+        return with_own_code(Reply(250, in_lines(text), "2.0.0"))
     return Reply(250, f"OK id={state.id}", "2.0.0")
 
 
-def _log_refusal(state: Finish, line: str) -> None:
 def _log_verdict(state: Finish, when: str, verdict: Deny | Defer | Drop) -> None:
     _log_refusal(
         state, state.session.describe_refusal(when, verdict, state.sender or "", message_id=state.id)
     )
 
 
+def _log_refusal(state: Finish, line: str) -> None:
     """With envelope and headers in rejectlog, as Exim writes them."""
     more = ""
     if state.session.services.log_style.shows("rejected_header"):

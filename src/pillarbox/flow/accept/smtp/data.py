@@ -62,7 +62,7 @@ async def handle_end(session: Session, event: DataEnd) -> None:
             transaction.body.discard()
     session.is_dropped = transaction.is_dropped
     for left in range(replies, 0, -1):
-        session.reply(reply, close=transaction.is_dropped and left == 1)
+        session.reply(reply, close=(transaction.is_dropped and left == 1) or None)
 
 
 async def _finish(session: Session, transaction: Transaction, data: bytes) -> Reply:

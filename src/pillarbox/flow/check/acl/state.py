@@ -111,7 +111,7 @@ class Verifier(Protocol):
 class CheckServices:
     """What checks ask, made once per configuration."""
 
-    __slots__ = ("acls", "host_names", "log", "log_style", "records", "verifier")
+    __slots__ = ("acls", "host_names", "log", "log_style", "records", "tells_details", "verifier")
 
     def __init__(
         self,
@@ -121,13 +121,17 @@ class CheckServices:
         log: Log,
         records: HintRecords,
         log_style: LogStyle = USUAL,
+        *,
+        tells_details: bool = False,
     ) -> None:
+        """`tells_details`: clients hear why a verification has failed (`smtp_return_error_details`)."""
         self.acls = acls
         self.verifier = verifier
         self.host_names = host_names
         self.log = log
         self.records = records
         self.log_style = log_style
+        self.tells_details = tells_details
 
 
 class Log(Protocol):

@@ -82,7 +82,7 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
             return await _verify_recipient(line, state)
         case "header_syntax":
             bad = first_bad_address_header(_headers(line, state))
-            return bad is None or Reason(bad)
+            return bad is None or _of_content(bad, state)
         case "header_sender":
             return await _verify_header_sender(line, state)
         case "header_names_ascii":
@@ -132,7 +132,8 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         text = (
             "Could not complete sender verify callout" if is_callout else "Could not complete sender verify"
         )
-        raise CheckDeferred(Reason(text, text if is_callout else "")) from error
+        details = f"{error.reason.log}\n{text}" if state.services.tells_details else ""
+        raise CheckDeferred(Reason(text, text if is_callout else details)) from error
     failed = FailedSender(address, failure) if failure is not None else None
     state.memory.sender_failure = failure.step if failure is not None else ""
     memory[key] = failed
@@ -145,9 +146,14 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     called: list[str] = []
     lists = state.memory.lists
     lists.domain = lists.local_part = lists.sender = ""  # as routing leaves them
-    failure = await state.services.verifier.verify(
-        state.recipient, state.scope, is_sender=False, wish=line.wish, called=called
-    )
+    try:
+        failure = await state.services.verifier.verify(
+            state.recipient, state.scope, is_sender=False, wish=line.wish, called=called
+        )
+    except CheckDeferred as error:
+        if state.services.tells_details and not error.reason.peer:
+            raise CheckDeferred(Reason(error.reason.log, error.reason.log)) from error
+        raise
     if failure is None:
         if line.wish.callout is not None and called:
             lists.domain, lists.local_part = state.recipient.domain, state.recipient.local_part
@@ -183,7 +189,12 @@ async def _verify_header_sender(line: VerifyLine, state: AclState) -> Answer:
             return True
     if deferred is not None:
         raise deferred
-    return Reason("there is no valid sender in any header line")
+    return _of_content("there is no valid sender in any header line", state)
+
+
+def _of_content(text: str, state: AclState) -> Reason:
+    told = f"Rejected after {place_name(state.where)}: {text}" if state.services.tells_details else ""
+    return Reason(text, told)
 
 
 def _headers(line: VerifyLine, state: AclState) -> bytes:
