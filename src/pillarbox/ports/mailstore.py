@@ -34,6 +34,10 @@ class OverQuota(Exception):
     """No room for the message: quota or disk (RFC 5530 OVERQUOTA)."""
 
 
+class StoreGone(OSError):
+    """Whoever served the store has gone: nothing of it can be used any more. Any method may raise it; open the store again."""
+
+
 class MailboxInfo(msgspec.Struct, frozen=True):
     """One line of LIST. Names are Unicode with `/` as hierarchy separator; INBOX in upper case."""
 

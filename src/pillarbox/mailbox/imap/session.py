@@ -28,6 +28,7 @@ from pillarbox.ports.mailstore import (
     MailStore,
     NoSuchMailbox,
     OverQuota,
+    StoreGone,
 )
 from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.ports.users import Account
@@ -122,6 +123,9 @@ class Session:
                 await self._try_goodbye(_STOPPING)
             if not self._is_stopping:
                 raise
+        except StoreGone as error:
+            self.services.journal.main(f"imap session with [{self.peer}] ended: {error.strerror}")
+            await self._try_goodbye("[UNAVAILABLE] The mailbox has become unavailable")
         except Exception as error:
             self.services.journal.panic(f"imap session with [{self.peer}] failed: {_describe(error)}")
             await self._try_goodbye("[SERVERBUG] Internal error")

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from pillarbox.mailbox.pop3 import login
 from pillarbox.mailbox.pop3.maildrop import Maildrop
 from pillarbox.mailbox.pop3.services import Services, Settings
-from pillarbox.ports.mailstore import Entry, NoSuchMailbox, OverQuota
+from pillarbox.ports.mailstore import Entry, NoSuchMailbox, OverQuota, StoreGone
 from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.ports.users import Account
 from pillarbox.wire.pop3.engine import Offer, ServerEngine, capabilities
@@ -61,6 +61,10 @@ class Session:
         except DialError as error:
             if error.error == "timeout":
                 await self._say_goodbye("Idle for too long")
+        except StoreGone as error:
+            peer = self.connection.peer_address[0]
+            self.services.journal.main(f"pop3 session with [{peer}] ended: {error.strerror}")
+            await self._say_goodbye("The maildrop has become unavailable")
         except Exception as error:
             peer = self.connection.peer_address[0]
             self.services.journal.panic(f"pop3 session with [{peer}] failed: {type(error).__name__}: {error}")

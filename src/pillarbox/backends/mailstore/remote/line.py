@@ -12,12 +12,13 @@ import msgspec
 from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
 from pillarbox.backends.mailstore.remote.requests import Forget, Request, encode, parse_answer
 from pillarbox.backends.mailstore.remote.server import ERRORS
+from pillarbox.ports.mailstore import StoreGone
 
 GONE = "the process that serves this user's mail has gone"
 
 
 class Line:
-    """Everything that is asked fails with OSError when the process has gone."""
+    """Everything that is asked fails with StoreGone when the process has gone."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
@@ -33,11 +34,11 @@ class Line:
         try:
             greeting = await frames.read()
             if greeting is None:
-                raise ConnectionResetError(0, GONE)
+                raise StoreGone(0, GONE)
             _value_of(greeting[1], None)
         except (BrokenFrames, msgspec.DecodeError):
             frames.close()
-            raise ConnectionResetError(0, GONE) from None
+            raise StoreGone(0, GONE) from None
         except BaseException:
             frames.close()
             raise
@@ -48,22 +49,24 @@ class Line:
         return self._reading.done()
 
     async def ask(self, request: Request, kind: object = None) -> Any:
-        """`kind`: what the answer is. Raises what the port's methods raise, OSError."""
+        """`kind`: what the answer is. Raises what the port's methods raise, StoreGone, OSError."""
         if self.is_broken:
-            raise ConnectionResetError(0, GONE)
+            raise StoreGone(0, GONE)
         self._number = number = self._number % 0xFFFF_FFFF + 1
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
             await self._frames.write(number, encode(request))
             data = await future
+        except OSError:
+            data = None
         except asyncio.CancelledError:
             self.tell(Forget(number))
             raise
         finally:
             self._waiting.pop(number, None)
         if data is None:
-            raise ConnectionResetError(0, GONE)
+            raise StoreGone(0, GONE)
         return _value_of(data, kind)
 
     def tell(self, request: Request) -> None:
