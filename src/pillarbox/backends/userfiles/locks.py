@@ -24,7 +24,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 @contextmanager
 def lock_file(work: FileWork) -> Iterator[None]:
-    """Holds `<path>.lock`: made elsewhere and linked, which is safe on NFS. Raises Stopped."""
+    """Holds `<path>.lock`. Raises Stopped."""
     locking = work.rules.locking
     if not locking.with_lockfile:
         yield
@@ -39,37 +39,25 @@ def lock_file(work: FileWork) -> Iterator[None]:
 
 
 def _take(name: str, work: FileWork, locking: Locking) -> None:
-    post = f"{name}.{work.host}.{int(time.time()):08x}.{os.getpid():08x}"
     try:
-        _make_post(post, locking.lockfile_mode)
+        if _make(name, locking.lockfile_mode):
+            return
+        if _remove_old(name, locking.lockfile_timeout) and _make(name, locking.lockfile_mode):
+            return
     except OSError as error:
+        post = f"{name}.{work.host}.{int(time.time()):08x}.{os.getpid():08x}"  # Exim's words
         ids = f"(euid={os.geteuid()} egid={os.getegid()})"
         reason = os.strerror(error.errno or 0)
         raise trouble(error, f"creating lock file hitching post {post} {reason} {ids}") from None
-    try:
-        if _link(post, name) or (_remove_old(name, locking.lockfile_timeout) and _link(post, name)):
-            return
-    finally:
-        with suppress(OSError):
-            os.unlink(post)
     raise Stopped(FileBusy(f"failed to lock mailbox {work.path} (lock file)", "lock file"))
 
 
-def _make_post(post: str, mode: int) -> None:
+def _make(name: str, mode: int) -> bool:
+    """False: somebody holds it. Exclusive creation is all it takes, on NFS too since its version 3; Exim makes the file under another name and
+    links it, which costs two changes of the directory more. Raises OSError."""
     try:
-        descriptor = os.open(post, _CREATE, mode)
+        os.close(os.open(name, _CREATE, mode))
     except FileExistsError:
-        os.unlink(post)
-        descriptor = os.open(post, _CREATE, mode)
-    os.close(descriptor)
-
-
-def _link(post: str, name: str) -> bool:
-    try:
-        os.link(post, name)
-    except OSError:
-        with suppress(OSError):
-            return os.stat(post).st_nlink == 2  # a file server may have done it and lost its answer
         return False
     return True
 

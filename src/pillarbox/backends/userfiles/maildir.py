@@ -35,8 +35,6 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
     shown = f"tmp/{prefix}{work.host}"
     temporary = f"{directory}/{shown}"
     before = _check(top, quota, work, shown) if quota is not None else -1
-    with suppress(FileNotFoundError):
-        os.unlink(temporary)  # of an attempt that was cut off: one process at a time has the message
     counted = Count()
     pieces = counted.through((work.head, *body.chunks(), work.tail))
     size, status = write_new(temporary, pieces, work, shown)
@@ -48,15 +46,17 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
 
 def _ensure(directory: str, work: FileWork) -> None:
     """tmp, new and cur, and `maildirfolder` where it belongs."""
-    if os.path.lexists(directory) and not os.path.isdir(directory):
-        raise stop(f"{directory} is not a directory")
     for part in _PARTS:
         path = f"{directory}/{part}"
         try:
             status = os.lstat(path)
         except FileNotFoundError:
+            if os.path.islink(directory) and not os.path.isdir(directory):
+                raise stop(f"{directory} is not a directory") from None
             _make(directory, path, work)
         except OSError as error:
+            if error.errno == errno.ENOTDIR and os.path.lexists(directory):
+                raise stop(f"{directory} is not a directory") from None
             raise trouble(error, f"stat() error for {path}: {os.strerror(error.errno or 0)}") from None
         else:
             if not stat.S_ISDIR(status.st_mode):

@@ -86,15 +86,15 @@ def _prepare(work: FileWork, path: str, first: str) -> None:
 def write_new(
     path: str, pieces: Iterable[bytes], work: FileWork, shown: str = ""
 ) -> tuple[int, os.stat_result]:
-    """A fresh file; on trouble none. `shown`: its name within a Maildir, for the log. Raises Stopped."""
+    """A fresh file: its size, and which it is (as it was when empty); on trouble none. `shown`: its name within a Maildir, for the log.
+    Raises Stopped."""
     try:
-        descriptor = _open_fresh(path, work.rules.mode)
+        descriptor, status = _open_fresh(path, work.rules.mode, is_ours=bool(shown))
     except OSError as error:
         text = f"failed to open {shown} (10 tries)" if shown else f"while creating file {path}"
         raise trouble(error, text) from None
     try:
-        size = write_all(descriptor, pieces)
-        return size, os.fstat(descriptor)
+        return write_all(descriptor, pieces), status
     except OSError as error:
         with suppress(OSError):
             os.unlink(path)
@@ -103,18 +103,25 @@ def write_new(
         os.close(descriptor)
 
 
-def _open_fresh(path: str, mode: int) -> int:
-    """A file of that name is left by an attempt that was cut off. Raises OSError, also when it is no such file."""
+def _open_fresh(path: str, mode: int, *, is_ours: bool) -> tuple[int, os.stat_result]:
+    """A file of that name is left by an attempt that was cut off (one process at a time has the message), surely where it `is_ours`: in a
+    Maildir's tmp. Raises OSError, also when it is no such file."""
     try:
         descriptor = os.open(path, _CREATE, mode)
     except FileExistsError:
-        if os.path.basename(path).startswith("temp.") and not os.path.islink(path):
+        if is_ours or (os.path.basename(path).startswith("temp.") and not os.path.islink(path)):
             os.unlink(path)
             descriptor = os.open(path, _CREATE, mode)
         else:
             raise
-    if os.fstat(descriptor).st_gid != os.getegid():  # a set-group directory gave it another
-        with suppress(OSError):
-            os.fchown(descriptor, -1, os.getegid())
-    os.fchmod(descriptor, mode)
-    return descriptor
+    try:
+        status = os.fstat(descriptor)
+        if status.st_gid != os.getegid():  # a set-group directory gave it another
+            with suppress(OSError):
+                os.fchown(descriptor, -1, os.getegid())
+        if status.st_mode & 0o7777 != mode:
+            os.fchmod(descriptor, mode)  # whatever the umask
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status
