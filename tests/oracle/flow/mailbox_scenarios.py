@@ -11,6 +11,13 @@ PLAIN = "directory = TOP/mail/$local_part_data\n"
 OLD = "printf 'From x Mon Jan  1 00:00:00 2001\\nSubject: old\\n\\nold\\n\\n' > $u; chown $u:$u $u; chmod 600 $u"
 LONG = MESSAGE + b"x" * 70 + b"\n"
 
+SUFFIXES = """\
+suffixed:
+  driver = accept
+  local_part_suffix = -*
+  check_local_user
+  transport = box
+"""
 REDIRECT = """\
 aliases:
   driver = redirect
@@ -26,6 +33,18 @@ aliases:
 
 def redirected(data: str, options: str = "", before: str = "", more: str = "") -> Scenario:
     return Scenario(options, before, routers=REDIRECT.format(data=data, more=more), recipients=("someone",))
+
+
+def comsat(options: str, routers: str = "", recipients: tuple[str, ...] = ("daemon",)) -> Scenario:
+    """Two messages, and somebody who hears of them."""
+    return Scenario(
+        options + "notify_comsat",
+        rounds=2,
+        routers=routers,
+        recipients=recipients,
+        meanwhile="cd ROOT; exec PYTHON -m tests.oracle.flow.biff TOP/ready TOP/mail/told",
+        is_apart=True,
+    )
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -235,4 +254,12 @@ SCENARIOS: dict[str, Scenario] = {
     "no-home": Scenario(MBOX, "rmdir home"),
     "home-shut": Scenario(MBOX, "chown root home; chmod 700 home"),
     "comsat": Scenario(MBOX + "notify_comsat"),
+    "comsat-mbox": comsat(MBOX),
+    "comsat-maildir": comsat(MAILDIR),
+    "comsat-mbx": comsat(MBOX + "mbx_format\nmessage_prefix =\nmessage_suffix =\n"),
+    "comsat-single": comsat(PLAIN),
+    "comsat-mailstore": comsat(STORE),
+    "comsat-full": comsat(MBOX + "quota = 500\n"),
+    "comsat-two": comsat(MBOX + "batch_max = 10\n", recipients=("daemon", "games")),
+    "comsat-suffix": comsat(MBOX, routers=SUFFIXES, recipients=("daemon-x",)),
 }

@@ -71,6 +71,8 @@ class Scenario(msgspec.Struct, frozen=True):
     """Options of tmpfs: `mail/disk` is a file system of its own, made before `before` runs on it, and seen by nobody else."""
     meanwhile: str = ""
     """A shell command in `mail` that runs while mail is sent, and says so by making the file `TOP/ready`."""
+    is_apart: bool = False
+    """With a loopback network of its own."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -122,6 +124,7 @@ def by_ours(top: Path, scenario: Scenario) -> None:
 
 _SCRIPT = """\
 umask 022; u={user}
+[ -z "$3" ] || ip link set lo up
 if [ -n "$1" ]; then
   mkdir disk; mount -t tmpfs -o "$1" none disk; chmod 1777 disk
 fi
@@ -133,7 +136,7 @@ set +e
   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -e ../ready ] && break; sleep 0.1; done
 }}
 {sends}
-[ -z "$holder" ] || kill $holder
+[ -z "$holder" ] || {{ kill $holder; wait $holder; }}
 [ -z "$1" ] || cp -a disk disk-then
 exit 0
 """
@@ -142,7 +145,11 @@ exit 0
 def _run(commands: list[list[str]], top: Path, scenario: Scenario) -> None:
     sends = "\n".join(f"{shlex.join(command)} <../message" for command in commands)
     script = _SCRIPT.format(user=USER, before=scenario.before, sends=sends)
-    words = ["/bin/sh", "-c", script, "sh", scenario.disk, scenario.meanwhile.replace("TOP", str(top))]
+    meanwhile = scenario.meanwhile.replace("TOP", str(top)).replace("PYTHON", sys.executable)
+    meanwhile = meanwhile.replace("ROOT", os.getcwd())
+    words = ["/bin/sh", "-c", script, "sh", scenario.disk, meanwhile, "apart" if scenario.is_apart else ""]
+    if scenario.is_apart:
+        words = ["unshare", "-n", *words]
     if scenario.disk:
         words = ["unshare", "-m", "--propagation", "private", *words]
     done = subprocess.run(words, cwd=top / "mail", capture_output=True, timeout=60, check=False)

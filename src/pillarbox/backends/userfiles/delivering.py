@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from pillarbox.backends.userfiles.comsat import tell_comsat
 from pillarbox.backends.userfiles.maildir import deliver_maildir
 from pillarbox.backends.userfiles.new_files import (
     remove_single,
@@ -26,12 +27,14 @@ def deliver_file(
     try:
         if not work.path.startswith("/") or "\0" in work.path:
             return NotWritten(f'appendfile: file or directory name "{work.path}" is not absolute'), 0
-        return _deliver(work, body, is_wanted)
+        result = _deliver(work, body, is_wanted)
     except Stopped as stopped:
         return stopped.result, 0
     except OSError as error:
-        result = writing_trouble(error, work.path).result
-        return result, 0
+        return writing_trouble(error, work.path).result, 0
+    if work.comsat_user and work.kind in ("maildir", "mailstore", "single"):
+        tell_comsat(work.comsat_user)
+    return result
 
 
 def _deliver(work: FileWork, body: Body, is_wanted: Callable[[], bool]) -> tuple[Written, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import select
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from itertools import chain, islice
 
 import msgspec
 
+from pillarbox.backends.userfiles.comsat import tell_comsat
 from pillarbox.backends.userfiles.existing import check_format, open_mailbox
 from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
 from pillarbox.backends.userfiles.mbx import file_header, mbx_lock, message_header
@@ -68,11 +68,10 @@ def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
         before = os.fstat(descriptor)
     known = work.quota.known_size if work.quota is not None else -1
     check_quota(work, known if known >= 0 else before.st_size, 0)
-    os.set_blocking(descriptor, True)
     with _put_back_on_trouble(descriptor, before, work.path):
         size = write_all(descriptor, _pieces(work, body, descriptor, before.st_size))
     if work.comsat_user:
-        _tell_comsat(work.comsat_user, before.st_size)
+        tell_comsat(work.comsat_user, before.st_size)
     return Written(work.path, before.st_ino, known if known >= 0 else before.st_size, size), before.st_dev
 
 
@@ -182,11 +181,3 @@ def _into_pipe(work: FileWork, body: Body, descriptor: int) -> Written:
             except OSError as error:
                 raise trouble(error, f"error while writing to {work.path}") from None
     return Written(work.path)
-
-
-def _tell_comsat(user: str, offset: int) -> None:
-    """It is told where the new message begins; nobody waits for it or minds its absence."""
-    with suppress(OSError):
-        port = socket.getservbyname("biff", "udp")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as to:
-            to.sendto(f"{user[:200]}@{offset}\n".encode("utf-8", "replace"), ("127.0.0.1", port))

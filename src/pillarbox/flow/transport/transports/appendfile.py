@@ -92,7 +92,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
                 path = services.user_files.deliver_maildir(delivery)
         except DeliveryFailure as failure:
             return [self._refused(assignment, failure) for assignment in job.assignments]
-        return [delivered(a, path=path, log_word=place.path if a.file else "") for a in job.assignments]
+        return [delivered(a, path=path, log_word=_word_of(a, place)) for a in job.assignments]
 
     async def _deliver(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -176,7 +176,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         is_additional: bool = False,
     ) -> Outcome:
         if isinstance(result, Written):
-            word = place.path if place is not None and assignment.file else ""
+            word = _word_of(assignment, place)
             return delivered(assignment, path=result.path, log_word=word, is_additional=is_additional)
         assert isinstance(result, NotWritten)
         if result.is_permanent:
@@ -195,6 +195,14 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         return self._outcome(
             assignment, NotWritten(str(failure), error=failure.error, is_permanent=failure.is_permanent)
         )
+
+
+def _word_of(assignment: Assignment, place: Place | None) -> str:
+    """For the log: the file that redirection named; the local part without affixes; empty: as every local delivery."""
+    if assignment.file:
+        return place.path if place is not None else ""
+    has_affix = assignment.local_part_prefix or assignment.local_part_suffix
+    return assignment.local_part if has_affix and assignment.logs_as_local else ""
 
 
 def _is_one_of_many(job: Job) -> bool:
