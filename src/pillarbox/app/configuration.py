@@ -92,6 +92,9 @@ class ConfigSource(NamedTuple):
     syslog_name: str = ""
     """`-L`: what is logged goes to syslog under that name."""
 
+    is_queue_only: bool = False
+    """`-odq` of a daemon: nothing is delivered when it comes."""
+
     def load(self, *, serving: bool = True) -> Config:
         """To serve with, unless it is only looked at. Raises ConfigError, OSError."""
         config = load_config(self.path, dict(self.macros), serving=serving)
@@ -99,6 +102,10 @@ class ConfigSource(NamedTuple):
             from pillarbox.app.log_directory import log_to_syslog
 
             log_to_syslog(config, self.syslog_name)
+        if self.is_queue_only:
+            from pillarbox.flow.settings import Queueing
+
+            config.change_main(Queueing, queue_only=True)
         return config
 
 

@@ -231,6 +231,7 @@ def _daemon(read: Arguments) -> int:
         is_quiet=True,
         is_tls_on_connect=read.is_tls_on_connect,
         syslog_name=read.syslog_name,
+        is_queue_only=read.delivery == "q",
         is_inetd=read.mode == "waiting_daemon",
         idle_end=read.idle_end,
     )

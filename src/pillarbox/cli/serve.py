@@ -67,12 +67,13 @@ def serve(
     is_quiet: bool = False,
     is_tls_on_connect: bool = False,
     syslog_name: str = "",
+    is_queue_only: bool = False,
     is_inetd: bool = False,
     idle_end: str = "",
 ) -> int:
     """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
     ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print;
-    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`; `is_inetd`: the only socket
+    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`; `is_queue_only`: `-odq`; `is_inetd`: the only socket
     is standard input, and we stop when nobody came for `idle_end` (`-bw1h`)."""
     start = None
     if config is None:
@@ -81,7 +82,7 @@ def serve(
         path = folder.configuration
     else:
         path = Path(config).absolute()
-    source = ConfigSource(path, tuple((macros or {}).items()), syslog_name)
+    source = ConfigSource(path, tuple((macros or {}).items()), syslog_name, is_queue_only)
     loaded = checked_config(source, is_exim=is_quiet)
     interval = _queue_interval(queue_interval)
     if interval is None and is_quiet and not _sets_interval(loaded):

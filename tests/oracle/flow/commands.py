@@ -139,7 +139,7 @@ class Side:
         if found is not None:
             number = int(found[1]) - 1
             return ids[number] if number < len(ids) else "1aaaaa-00000000000-0000"
-        return word.replace("{dir}", str(self.directory)).replace("''", "").replace("_", " ")
+        return word.replace("''", "").replace("_", " ").replace("{dir}", str(self.directory))
 
     def ids(self) -> list[str]:
         """In the order of reception."""

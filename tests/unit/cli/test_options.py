@@ -121,10 +121,49 @@ def test_unknown_options_are_refused_as_exim_does(text: str) -> None:
         ("-q10x", "bad time value -q10x: abandoned"),
         ("-R", "string expected after -R"),
         ("-oMr a -oMr b x", "received_protocol is set already"),
+        ("-oMa nonsense x", '"nonsense" is not an IP address'),
+        ("-oMi 10.2.3.4:25 x", '"10.2.3.4:25" is not an IP address'),
+        ("-oMm x y", "-oMm must be a valid message ID"),
+        ("-oDSN", "string expected after -oDSN"),
+        ("-oDSN X=1 y", "only subcases N,R,V expected for -oDSN"),
+        ("-oDSN N=never,delay y", "DSN NOTIFY=never may not be combined"),
+        ("-oDSN R=all y", "bad value for DSN RET"),
+        ("-q0s", "bad time value -q0s: abandoned"),
+        ("-q1d -bp", "incompatible command-line options or arguments"),
+        ("-qR", "string expected after -R"),
+        ("-bwx", "bad time value -bwx: abandoned"),
+        ("-bw -q10m", "incompatible command-line options or arguments"),
+        ("-atrn host", "host and domainlist expected after -atrn"),
+        ("-d+nosuch -bt x", "unknown debug_selector setting: +nosuch"),
     ],
 )
 def test_what_makes_no_sense(text: str, why: str) -> None:
     assert refusal(text) == why
+
+
+def test_status_notifications() -> None:
+    wish = read("-oDSN N=success,delay -oDSN R=hdrs -oDSN V=a=b x")
+    assert (wish.notify, wish.ret, wish.envid) == (("SUCCESS", "DELAY"), "HDRS", "a=b")
+
+
+def test_runs_for_senders_and_recipients_in_one_word() -> None:
+    wish = read("-qqRf joe").queue
+    assert (wish.is_two_stage, wish.force, wish.recipient) == (True, True, "joe")
+    wish = read("-qSr ^a@").queue
+    assert (wish.sender, wish.is_regular_sender) == ("^a@", True)
+
+
+def test_a_line_for_the_log_comes_before_everything() -> None:
+    assert read("-z hello -bp").mode == "log_line"
+
+
+def test_the_body_type_is_passed_over() -> None:
+    assert read("-B 8BITMIME joe").words == ["joe"]
+    assert read("-B8BITMIME joe").words == ["joe"]
+
+
+def test_inetd_listens_for_us() -> None:
+    assert (read("-bw1h").mode, read("-bw1h").idle_end) == ("waiting_daemon", "1h")
 
 
 def test_a_harness_may_set_message_ages(monkeypatch: pytest.MonkeyPatch) -> None:
