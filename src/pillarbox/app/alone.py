@@ -18,6 +18,7 @@ from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
+from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
@@ -186,6 +187,8 @@ async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd |
         except SlotInUse:
             await world.abandon()
             continue
+        if line := line_of_arguments(config, sys.argv):
+            world.journal.main(line)
         return world
     raise CannotWork("too many commands are at work on the queue; try again", EX_TEMPFAIL)
 

@@ -203,6 +203,7 @@ class Mta:
         )
         transport_services.note_host_failure = retries.note_soon
         style = config.main(Logging).style
+        transport_services.style = style
         transport_services.full_name_of = names_of_users(config.main(Trust), self.expansion)
         self.injection = Injection(world.spool, world.journal, style)
         transport_services.inject = self.injection

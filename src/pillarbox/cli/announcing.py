@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.listening import Place
 from pillarbox.app.services import quiet_services
 from pillarbox.app.world import open_journal
@@ -22,6 +24,8 @@ def log_start(
     config: Config, places: Sequence[Place], queue_interval: str, *, idle_end: str | None = None
 ) -> None:
     """`exim 4.100 daemon started: …`, as scripts look for it. `idle_end`: of `-bw`."""
+    if line := line_of_arguments(config, sys.argv):
+        log(config, line)
     if idle_end is not None:
         ending = f"terminating after {idle_end}" if idle_end else "with no wait timeout"
         log(

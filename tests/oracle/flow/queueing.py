@@ -418,6 +418,8 @@ class Side:
 
     def _plain(self, text: str) -> str:
         """Without what differs each time."""
+        for message_id in self.ids():  # a split spool's directory is of the second of reception
+            text = text.replace(f"/{message_id[5]}/{message_id}", f"/LETTER/{message_id}")
         return level(numbered(text.replace(str(self.directory), "DIR"), self.ids()), *_PLAIN)
 
 
@@ -433,7 +435,10 @@ _OWN = {
     r"load average [\d.]+": "load average N",
     r"\(load [\d.]+": "(load N",
     r"space=\d+ inodes=\d+": "space=N inodes=N",
-    r"\b([QD]T)=(\d+(\.\d+)?)s\b": r"\1=0s",
+    r"(?<= )\d+\.\dK (?=ID)": "N.NK ",
+    r"(?<=format error: size=)\d\d+|(?<=-H: size=)\d\d+": "N",
+    r"\bI=\[127\.0\.0\.1\]:\d+": "I=[127.0.0.1]:PORT",
+    r"\b([QDR]T)=(\d+(\.\d+)?)s\b": r"\1=0s",
 }
 """What only queues show."""
 _PLAIN = (
@@ -466,10 +471,13 @@ def _config(scenario: Scenario, directory: Path, ports: Ports) -> str:
     return text
 
 
+_STAMP = re.compile(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})? ")
+
+
 def _log_of_message(text: str) -> str:
     """The first line, and the others sorted: those of one attempt have no order."""
     first, *others = text.splitlines(keepends=True) or [""]
-    return first + "".join(sorted(line[20:] if line[:2] == "20" else line for line in others))
+    return first + "".join(sorted(_STAMP.sub("", line) for line in others))
 
 
 def _text(path: Path) -> str:

@@ -10,9 +10,11 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
-from pillarbox.wire.exim.log_line import line_received
+from pillarbox.wire.exim.log_line import Arrival, line_received
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_log import line_begin
+
+MADE_HERE = Arrival(elapsed=0.0)
 
 
 class Injection:
@@ -41,7 +43,8 @@ class Injection:
         if self.complete is not None:
             envelope, message = await self.complete(envelope, message)
         queued = await self._spool.accept(envelope, message)
-        self._journal.main(line_received(envelope, message, reference=parent_id, style=self._style))
+        line = line_received(envelope, message, reference=parent_id, style=self._style, arrival=MADE_HERE)
+        self._journal.main(line)
         self._journal.message(
             envelope.id, line_begin(envelope, message, reference=parent_id, style=self._style)
         )

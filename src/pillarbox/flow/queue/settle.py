@@ -225,6 +225,7 @@ class _Settling:
     """One message being settled."""
 
     __slots__ = (
+        "delivered",
         "errors_to",
         "events",
         "is_provisional",
@@ -234,7 +235,6 @@ class _Settling:
         "pending",
         "queued",
         "replacements",
-        "delivered",
         "settled",
         "settler",
         "told",
@@ -303,7 +303,7 @@ class _Settling:
         is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
         if outcome.is_unlogged or (is_early and self.queued.progress.attempts):
             return
-        for line in lines_outcome(outcome, self.settler.line(self.queued, outcome)):
+        for line in lines_outcome(outcome, self.settler.line(self.queued, outcome), self.settler.style):
             if not (line.startswith("H=") and line in self.lines):  # a host that was asked once
                 self.lines.append(line)
 

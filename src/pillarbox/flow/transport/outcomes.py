@@ -91,6 +91,7 @@ def deferred(
     host: RemoteHost | None = None,
     reply: Reply | None = None,
     security: Security = CLEAR,
+    interface: tuple[str, int] = ("", 0),
     elapsed: float = 0.0,
     is_frozen: bool = False,
     is_panic: bool = False,
@@ -117,6 +118,7 @@ def deferred(
         authenticator=security.authenticator,
         auth_sender=security.auth_sender,
         proxy=security.proxy,
+        interface=interface,
         elapsed=elapsed,
     )
 

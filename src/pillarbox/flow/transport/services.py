@@ -22,6 +22,7 @@ from pillarbox.ports.journal import Journal
 from pillarbox.ports.localwork import LocalWork, NoLocalWork
 from pillarbox.ports.network import Network
 from pillarbox.ports.userfiles import UserFiles
+from pillarbox.wire.exim.log_style import USUAL
 
 
 class Inject(Protocol):
@@ -73,6 +74,7 @@ class TransportServices:
         "retry_data_expire",
         "return_size_limit",
         "routing",
+        "style",
         "timezone",
         "transports",
         "user_files",
@@ -128,6 +130,8 @@ class TransportServices:
         """Login name → what the machine knows as its owner's name. The wiring sets it."""
         self.inject: Inject | None = None
         """Takes messages that transports make. The queue sets it."""
+        self.style = USUAL
+        """What log lines show. The wiring sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget
         """(deferral, sender, received at, now): keep the failure of a host whose addresses another host took. The queue sets it."""
 

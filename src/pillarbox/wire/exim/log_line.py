@@ -228,7 +228,7 @@ def line_outcome(
                 return f"{message_id} == {who} routing defer: retry time not reached"
             is_unrouted = not outcome.router and outcome.error in _BEFORE_ROUTING
             routing = " routing" if is_unrouted else ""
-            return f"{message_id} == {who}{routing} defer{_took(outcome, style)}{_why_deferred(outcome)}"
+            return f"{message_id} == {who}{routing} defer{_why_deferred(outcome, style)}"
         case _:
             raise TypeError("an outcome is Delivered, Deferred or Failed")
 
@@ -299,13 +299,11 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
     if outcome.size and style.shows("delivery_size"):
         line += f" S={outcome.size}"
     if outcome.host is not None:
-        port = f":{outcome.host.port}" if style.shows("outgoing_port") else ""
+        port = _port(outcome.host, style)
         line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
         if outcome.proxy[0] and style.shows("proxy"):
             line += f" PRX=[{outcome.proxy[0]}]{f':{outcome.proxy[1]}' if port else ''}"
-        if outcome.interface[0] and style.shows("incoming_interface") and style.shows("outgoing_interface"):
-            own_port = f":{outcome.interface[1]}" if style.shows("outgoing_port") else ""
-            line += f" I=[{outcome.interface[0]}]{own_port}"
+        line += _own_end(outcome, style)
     if outcome.tls_cipher and style.shows("tls_cipher"):
         line += f" X={outcome.tls_cipher}"
     if outcome.certificate and style.shows("tls_certificate_verified"):
@@ -319,14 +317,27 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
     return line
 
 
-def _why_deferred(outcome: Deferred) -> str:
+def _why_deferred(outcome: Deferred, style: LogStyle) -> str:
     """What a host said or did stands behind its name; what the operating system said of it, in brackets."""
-    text = printable(outcome.reason.log)
+    text, took = printable(outcome.reason.log), _took(outcome, style)
     if outcome.host is None or outcome.error == "auth_failed":
-        return f": {text}"
+        return f"{took}: {text}"
     if outcome.error in NOT_CONNECTED or not (outcome.error or outcome.reply):
-        return f" ({text})"
-    return f" H={remote_host(outcome.host)}: {text}"
+        return f" ({text}){took}"
+    return (
+        f" H={remote_host(outcome.host)}{_port(outcome.host, style)}{_own_end(outcome, style)}{took}: {text}"
+    )
+
+
+def _port(host: RemoteHost, style: LogStyle) -> str:
+    return f":{host.port}" if style.shows("outgoing_port") else ""
+
+
+def _own_end(outcome: Outcome, style: LogStyle) -> str:
+    address, port = outcome.interface
+    if not (address and style.shows("incoming_interface") and style.shows("outgoing_interface")):
+        return ""
+    return f" I=[{address}]:{port}" if style.shows("outgoing_port") else f" I=[{address}]"
 
 
 def remote_host(host: RemoteHost) -> str:
@@ -334,10 +345,12 @@ def remote_host(host: RemoteHost) -> str:
     return f"{printable(host.name)} [{host.address}]"
 
 
-def line_host_trouble(message_id: str, host: RemoteHost, text: str, error: str = "") -> str:
+def line_host_trouble(
+    message_id: str, host: RemoteHost, text: str, error: str = "", style: LogStyle = USUAL
+) -> str:
     """One host of several could not be used; the `==` line comes when none could. `error` as in Deferred."""
     colon = "" if error in NOT_CONNECTED else ":"
-    return f"{message_id} H={remote_host(host)}{colon} {printable(text)}"
+    return f"{message_id} H={remote_host(host)}{_port(host, style)}{colon} {printable(text)}"
 
 
 def line_completed(message_id: str, *, style: LogStyle = USUAL, age: float = 0.0) -> str:

@@ -8,21 +8,24 @@ from __future__ import annotations
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_received, printable, remote_host
+from pillarbox.wire.exim.log_line import line_host_trouble, line_received, printable, remote_host
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 BEGIN = "Received from "
+_FOR_WHOM = frozenset(("received_sender", "received_recipients"))
 UNSTAMPED = "*** "
 """Begins the lines that carry no time."""
 
 
 def line_begin(envelope: Envelope, message: Message, *, reference: str = "", style: LogStyle = USUAL) -> str:
-    """The first line: where the message came from."""
+    """The first line: where the message came from, but not for whom."""
+    if style.shows("received_sender") or style.shows("received_recipients"):
+        style = LogStyle(style.selected - _FOR_WHOM, is_default=False)
     line = line_received(envelope, message, reference=reference, style=style)
     return BEGIN + line.partition(" <= ")[2]
 
 
-def lines_outcome(outcome: Outcome, main_line: str) -> list[str]:
+def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> list[str]:
     """`main_line`: what the main log says of it."""
     if isinstance(outcome, Delivered):
         by = f"{outcome.transport} transport" if outcome.transport else f"{outcome.router} router"
@@ -35,8 +38,10 @@ def lines_outcome(outcome: Outcome, main_line: str) -> list[str]:
     if isinstance(outcome, Failed) and not outcome.router and not outcome.transport:
         line = f"routing failed for {line}"
     if isinstance(outcome, Deferred) and outcome.host is not None:
-        colon = "" if outcome.error == "rcpt_4xx" or outcome.error in NOT_CONNECTED else ":"
-        return [f"H={remote_host(outcome.host)}{colon} {printable(outcome.reason.log)}", line]
+        if outcome.error == "rcpt_4xx":
+            return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
+        told = line_host_trouble("", outcome.host, outcome.reason.log, outcome.error, style)
+        return [told.lstrip(), line]
     return [line]
 
 

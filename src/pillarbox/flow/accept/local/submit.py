@@ -142,12 +142,16 @@ async def submit(
     )
     reference = wish.about.get("m", "") if caller.is_trusted else ""
     if not recipients:
-        _log_discarded(wish, envelope, message, state, services)
+        _log_discarded(wish, envelope, message, checked, services)
         return message_id
     queued = await services.spool.accept(envelope, message)
     if left_out:
         services.spool.record(queued.id, [Settled(each, facts.received_at) for each in left_out])
-    written = Arrival(written_sender=facts.written_sender, written_recipients=facts.written_recipients)
+    written = Arrival(
+        written_sender=facts.written_sender,
+        written_recipients=facts.written_recipients,
+        elapsed=services.clock.now() - facts.received_at,
+    )
     style = services.log_style
     services.journal.main(line_received(envelope, message, reference=reference, style=style, arrival=written))
     start = start_of(state.controls, policy, is_queue_only=wish.queue_only)

@@ -69,7 +69,7 @@ class ManualRoute(Router, driver="manualroute"):
             items = parse_hosts(hosts_text)
         except ValueError as error:
             visit.log.append(LogLine(f"Error in {self.name} router: {error}"))
-            return self.postpone(visit, f"error in router: {error}")
+            return self.postpone(visit, f"error in router: {error}", error="expansion")
         return await self._deliver(hosts_text, items, options, visit)
 
     async def _rule(self, visit: Visit) -> tuple[str, str] | None:

@@ -305,6 +305,7 @@ class HostRun:
                 host=host,
                 reply=reply,
                 security=session.security,
+                interface=session.local_address,
                 error=verdict.error,
                 error_detail=str(reply.code),
                 elapsed=self._elapsed(),
@@ -360,7 +361,8 @@ class HostRun:
             return
         text = f"{trouble.text}: {trouble.os_error}" if trouble.os_error else trouble.text
         message_id = self._job.envelope.id
-        self._services.journal.main(line_host_trouble(message_id, target.remote, text, trouble.error))
+        style = self._services.style
+        self._services.journal.main(line_host_trouble(message_id, target.remote, text, trouble.error, style))
 
     def _fail(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
         security = session.security if session else CLEAR
