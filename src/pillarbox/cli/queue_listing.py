@@ -131,12 +131,12 @@ def _wanted(reader: QueueReader, ids: tuple[str, ...]) -> list[str]:
 
 
 def shown_age(seconds: float) -> str:
+    """Minutes to the 90th, hours to the 72nd, then days, each rounded from the one before."""
     minutes = int(max(0.0, seconds) // 60)
-    if minutes >= 48 * 60:
-        return f"{(minutes + 720) // 1440:2d}d"
-    if minutes >= 90:
-        return f"{(minutes + 30) // 60:2d}h"
-    return f"{minutes:2d}m"
+    if minutes <= 90:
+        return f"{minutes:2d}m"
+    hours = (minutes + 30) // 60
+    return f"{hours:2d}h" if hours <= 72 else f"{(hours + 12) // 24:2d}d"
 
 
 def shown_size(size: int) -> str:
