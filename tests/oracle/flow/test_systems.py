@@ -59,19 +59,37 @@ def place() -> Iterator[Path]:
 
 @pytest.mark.parametrize("system", _CHOSEN)
 def test_lives_alike(exim: str, place: Path, system: str) -> None:
+    _compare(exim, place, system, "", _STEPS)
+
+
+@pytest.mark.skipif(not _IS_LONG, reason="only with PILLARBOX_LONG=1")
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler for the clock")
+def test_days_pass_alike(exim: str, place: Path) -> None:
+    """Retries and warnings: Debian's usual configuration, mail that does not get out, and a clock that is moved for both."""
+    source = Path(__file__).parent / "queueing" / "later.c"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", place / "later.so", source, "-ldl"], check=True, timeout=30
+    )
+    clock = servers.install_clock(place / "later.so")
+    _compare(exim, place, "debian-internet", clock, town.DAYS, runs="")
+
+
+def _compare(
+    exim: str, place: Path, system: str, more: str, steps: tuple[town.Step, ...], runs: str = "-q30m"
+) -> None:
+    def live(name: str, install: str, logs: str) -> list[tuple[str, str]]:
+        with Machine(place / name, town.NAME, install + more) as machine:
+            watcher = Watcher(machine, place / name / logs)
+            return list(town.live(machine, watcher, steps, runs))
+
     real = f"{servers.install_real(exim)}\n{_configuration(system, is_real=True)}"
     ours = f"{servers.install_ours(exim)}\n{_configuration(system, is_real=False)}"
     with ThreadPoolExecutor(2) as both:
-        theirs = both.submit(_live, place / "real", real, _EXIM_LOGS)
-        mine = both.submit(_live, place / "ours", ours, _OUR_LOGS)
+        theirs = both.submit(live, "real", real, _EXIM_LOGS)
+        mine = both.submit(live, "ours", ours, _OUR_LOGS)
         pairs = list(zip(theirs.result(), mine.result(), strict=True))
-    different = {title: _difference(title, a, b) for (title, a), (_, b) in pairs if a != b}
-    assert not different, "\n".join(different.values())
-
-
-def _live(place: Path, install: str, logs: str) -> list[tuple[str, str]]:
-    with Machine(place, town.NAME, install) as machine:
-        return list(town.live(machine, Watcher(machine, place / logs), _STEPS))
+    different = [_difference(title, a, b) for (title, a), (_, b) in pairs if a != b]
+    assert not different, "\n".join(different)
 
 
 def _configuration(system: str, *, is_real: bool) -> str:

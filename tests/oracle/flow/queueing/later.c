@@ -1,16 +1,32 @@
-/* Moves the clock of a program ahead by $LATER seconds: preloaded, so that retry times, ages and time-outs can be compared without waiting. */
+/* Moves the clock of a program ahead by $LATER seconds, or by as many as /run/later says at the time (sixteen characters, for a whole
+   machine's processes): preloaded, so that retry times, ages and time-outs can be compared without waiting. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
+
+static const char *told;
+
+static void look(void)
+{
+    int file = open("/run/later", O_RDONLY | O_CLOEXEC);
+    void *map;
+    if (file < 0) return;
+    map = mmap(NULL, 16, PROT_READ, MAP_SHARED, file, 0);
+    close(file);
+    if (map != MAP_FAILED) told = map;
+}
 
 static time_t ahead(void)
 {
     static time_t by = -1;
     const char *text;
-    if (by == -1) { text = getenv("LATER"); by = text ? atol(text) : 0; }
-    return by;
+    if (by == -1) { text = getenv("LATER"); by = text ? atol(text) : 0; look(); }
+    return told ? atol(told) : by;
 }
 
 __attribute__((constructor)) static void begin(void) { ahead(); }

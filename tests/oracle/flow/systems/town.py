@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ ZONE = (
     "sexy.net A 192.0.2.2",
 )
 HOSTS = ("192.0.2.1", "192.0.2.2", "192.0.2.7", "192.168.2.1")
-_START = """exim -bd -q30m; code=$?  # our output is read to its end: a daemon must not keep it open
+_START = """exim -bd RUNS; code=$?  # our output is read to its end: a daemon must not keep it open
 for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do grep -q :0019 /proc/net/tcp && break; sleep 0.2; done
 exit $code"""
 BODY = "body line\nFrom here\n.\nmore\n"
@@ -98,7 +99,13 @@ class Order(NamedTuple):
     script: str
 
 
-Step = Letter | Client | Order
+class Later(NamedTuple):
+    """From here on the clock is so many hours ahead of the true one, on a machine with the clock of `servers.install_clock`."""
+
+    hours: int
+
+
+Step = Letter | Client | Order | Later
 SAMPLE: tuple[Step, ...] = (Letter("alist"), Letter("p1 psheer"), Letter("bad@b.test good@b.test"))
 _HEAD = "From: x@b.test\nTo: alice@cericon.cranzgot.co.za\nMessage-ID: <m1@b.test>\nDate: Mon, 23 Nov 2026 00:00:00 +0000\n"
 _HELLO = ("EHLO good.b.test", "MAIL FROM:<x@b.test>")
@@ -206,8 +213,25 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def live(machine: Machine, watcher: Watcher, steps: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
-    """What could be seen of each step."""
+_RETRIED: tuple[Step, ...] = (
+    Order("exim -q; sleep 1.5"),
+    Order("mailq"),
+    Order("exim_dumpdb /var/spool/exim4 retry | grep -v '^[0-9]' | sort"),
+)
+DAYS: tuple[Step, ...] = (
+    Letter("later@b.test"),
+    Letter("x@dead.test", user="bob"),
+    Letter("x@servfail.test bob"),
+    Letter("adefer", "waits here", user="dave"),
+    *(step for hours in (1, 3, 25, 49, 97, 122) for step in (Later(hours), *_RETRIED)),
+)
+"""Days of a machine whose mail does not get out: retries, warnings, the end of patience. The queue is run when the administrator says so."""
+
+
+def live(
+    machine: Machine, watcher: Watcher, steps: tuple[Step, ...], runs: str = "-q30m"
+) -> Iterator[tuple[str, str]]:
+    """What could be seen of each step. `runs`: the daemon's option for queue runs."""
     machine.zone(*ZONE)
     for address in HOSTS:
         machine.host(address)
@@ -217,15 +241,21 @@ def live(machine: Machine, watcher: Watcher, steps: tuple[Step, ...]) -> Iterato
         ("RCPT TO:<bad@", "550 5.1.1 no such user here", forever),
         ("RCPT TO:<later@", "451 4.2.0 try later", forever),
     )
-    begun = machine.shell(_START)
-    watcher.await_first_run()
+    begun = machine.shell(_START.replace("RUNS", runs))
+    if runs:
+        watcher.await_first_run()
     yield "start", f"{begun.code}\n{begun.out}{begun.error}"
     for step in steps:
         yield str(step), _take(machine, watcher, step)
     yield (
         "mailboxes",
-        "\n".join(f"== {name} {facts}\n{text}" for name, (facts, text) in watcher.files().items()),
+        "\n".join(f"== {name} {facts}\n{_sorted(text)}" for name, (facts, text) in watcher.files().items()),
     )
+
+
+def _sorted(text: str) -> str:
+    """The letters of a mailbox: those of one queue run come in no order."""
+    return "".join(sorted(re.split(r"(?m)^(?=From \S+ DATE$)", text)))
 
 
 def _take(machine: Machine, watcher: Watcher, step: Step) -> str:
@@ -238,6 +268,9 @@ def _take(machine: Machine, watcher: Watcher, step: Step) -> str:
             done = Done(0, "\n".join(machine.hear_client(step.source, step.lines)), "")
         case Order():
             done = machine.shell(step.script)
+        case Later():
+            number = f"{step.hours * 3600:<16d}"
+            done = machine.shell(f"printf '{number}' | dd of=/run/later conv=notrunc status=none")
     seen = [f"code {done.code}", shown(done.out), shown(done.error)]
     if not watcher.settle():
         seen.append("NOT SETTLED")

@@ -34,9 +34,10 @@ _OWN = {
     r"(?<=\]):\d{4,5}\b": ":PORT",
     r"\bDebian-(exim|MTA)\b": "mail",
     r"(\[[\d.]+\])\*": r"\1",
-    r"(?m)^( *)\d+[mh] +[\d.]+[KM]?(?= ID )": r"\1AGE SIZE",
+    r"(?m)^( *)\d+[mhd] +[\d.]+[KM]?(?= ID )": r"\1AGE SIZE",
     r"(host lookup did not complete): .*": r"\1",  # ours says what the name server said
-    r"(?m)^Status: 5\.\d\.\d": "Status: 5.x.x",  # ours tells the remote host's
+    r"(?m)^    Delay reason: host lookup did not complete\n": "",  # the same of our warnings
+    r"(?m)^Status: ([45])\.\d\.\d": r"Status: \1.x.x",  # ours tells the remote host's
     r"(?m)^    mail domain .* is syntactically invalid\n": "",  # our bounce tells why, Exim's does not
     r"(?m)^250-(?:STARTTLS|ENHANCEDSTATUSCODES)\n": "",  # Exim makes itself a certificate; we say the codes
     r"(?m)^(214 AUTH) STARTTLS": r"\1",
