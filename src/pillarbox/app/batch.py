@@ -16,6 +16,7 @@ from pillarbox.app.mta import Mta
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
 from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.submit import BY_ACL
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit
@@ -29,7 +30,7 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
             transaction = await _rewritten(written, mta)
             line = await take_in(_wish(transaction, options), transaction.data, caller, mta)
             if line.is_error:
-                raise BatchError(f"550 {line.text}", transaction.began_at, transaction.ended_at, "")
+                raise BatchError(f"550 {line.text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, "")
             taken += 1
     except BatchError as error:
         if error.lost:

@@ -38,6 +38,7 @@ from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.received import received_header
 from pillarbox.flow.accept.offering import everybody, kept_offers
+from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
@@ -331,7 +332,7 @@ class Mta:
             percent_hack=service.percent_hack_domains,
             recipients_max_reject=limits.recipients_max_reject,
             rewriting=self._rewriting,
-            not_smtp_acl=self._acl(config.main(AclNames).acl_not_smtp),
+            local_acls=self._local_acls(config.main(AclNames)),
             repairs=repairs_of(config),
         )
         if arrivals := arrivals_of(config):
@@ -427,6 +428,15 @@ class Mta:
 
 
 def _tls_rules(config: Config) -> TlsRules | None:
+    def _local_acls(self, names: AclNames) -> LocalAcls:
+        if not (names.acl_not_smtp_start or names.acl_not_smtp_mime or names.acl_not_smtp):
+            return NO_ACLS
+        return LocalAcls(
+            self._acl(names.acl_not_smtp_start),
+            self._acl(names.acl_not_smtp_mime),
+            self._acl(names.acl_not_smtp),
+        )
+
     if config.main(Tls).tls_certificate is None:
         return None
     return TlsRules(

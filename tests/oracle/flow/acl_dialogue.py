@@ -36,6 +36,7 @@ _RECEPTION = (
     "--local",
     "-spam_",
 )
+_SETTLED = re.compile(r" <= | rejected ")
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 
 
@@ -133,7 +134,7 @@ def _in_order(text: str) -> str:
 def _settle(place: Place) -> None:
     """A message of a local program may be taken in behind the command's back."""
     end = time.monotonic() + 2.0
-    while not place.log("main") and time.monotonic() < end:
+    while not _SETTLED.search(place.log("main")) and time.monotonic() < end:
         time.sleep(0.02)
 
 

@@ -19,6 +19,8 @@ KNOWN = {
     "conditions: header syntax": "no qualify/rewrite: lines",
     "conditions: the same without messages": "no qualify/rewrite: lines",
     "conditions: verify in data": "no qualify/rewrite: lines",
+    "local: mime defers a local message": "the real one loses it, and says nothing",
+    "local: mime denies a local message": "the same",
     "mime: parts of an attached message": "the real one does not look into it; meant",
     "modifiers: add_header in every place": "the letter of Resent-From: in a -H file",
 }

@@ -18,6 +18,7 @@ from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.offering import Kept
+from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
@@ -122,8 +123,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """`percent_hack_domains`; None: no local part means another address."""
     from_lines: FromLines | None = None
     """What `From ` lines look like; None: there are none."""
-    not_smtp_acl: Acl | ChosenAcl | None = None
-    """`acl_not_smtp`: for messages of local programs."""
+    local_acls: LocalAcls = NO_ACLS
+    """For messages of local programs."""
     receive_timeout: float = 300.0
     """Seconds for the next command, and for the next piece of data."""
     received_headers_max: int = 30

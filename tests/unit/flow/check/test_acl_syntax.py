@@ -104,7 +104,7 @@ def test_an_acl_that_is_not_there() -> None:
     assert "there is no ACL 'nowhere'" in complaint("acl = nowhere")
 
 
-@pytest.mark.parametrize("option", ["acl_not_smtp_mime = rcpt"])
+@pytest.mark.parametrize("option", ["acl_smtp_atrn = rcpt"])
 def test_options_that_would_be_ignored(option: str) -> None:
     assert build_config(f"{option}\n").unsupported
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal, assert_never
+from typing import Literal
 
 import msgspec
 
@@ -19,14 +19,12 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.checks import NO_ACLS, Checked, Rejected, check, run_start
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
-from pillarbox.flow.accept.rejection import in_lines, rejected_message
+from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
-from pillarbox.flow.check.acl.finding import ChosenAcl
-from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -96,16 +94,29 @@ async def submit(
         recipients = _arguments(wish, message, policy.qualify_recipient)
     own_address = f"{caller.login}@{policy.qualify_domain}"
     message_id = services.spool.new_id()
-    facts = MessageFacts(message_id, own_address, services.clock.now())
+    facts = MessageFacts("", own_address, services.clock.now())
     scope = Scope({Origin: origin, MessageFacts: facts}, services.expansion)
     facts.sender = await _sender(wish, caller, policy, own_address, scope)
     facts.auth_sender = _auth_sender(wish, caller, own_address)
+    state = AclState("not_smtp", scope, origin, facts, services.checks)
+    if policy.local_acls.start is not None:
+        await run_start(policy.local_acls.start, state)
+    facts.id = message_id
     own_id = await policy.repairs.message_id(message_id, policy.primary_hostname, scope, services.journal)
 
     def complain(text: str) -> None:
         services.journal.main(f"{message_id} {text}")
 
-    headers = _repaired(wish, message.headers, caller, policy, facts, own_id, complain)
+    headers = _repaired(
+        wish,
+        message.headers,
+        caller,
+        policy,
+        facts,
+        own_id,
+        complain,
+        is_left_alone="suppress_local_fixups" in state.controls,
+    )
     if wish.extract_recipients:
         recipients, bad, left_out = _extracted(
             wish, Message(headers, message.body), message, facts, policy, services
@@ -123,9 +134,10 @@ async def submit(
         facts.sender, headers = rewritten.sender, rewritten.headers
         recipients = tuple(rewritten.recipients)
     message = await _traced(wish, recipients, Message(headers, message.body), facts, policy, scope)
-    state = AclState("not_smtp", scope, origin, facts, services.checks)
-    if policy.not_smtp_acl is not None:
-        recipients = await _checked_by_acl(policy.not_smtp_acl, state, recipients, services)
+    checked = Checked(recipients)
+    if policy.local_acls is not NO_ACLS:
+        checked = await _checked(policy, state, message, recipients)
+        recipients = checked.recipients
         message = Message(apply_changes(message.headers, state.headers), message.body)
     envelope = Envelope(
         id=message_id,
@@ -171,12 +183,14 @@ def _noted(recipients: tuple[Recipient, ...], notify: tuple[str, ...]) -> tuple[
 
 
 def _log_discarded(
-    wish: Submit, envelope: Envelope, message: Message, state: AclState, services: AcceptServices
+    wish: Submit, envelope: Envelope, message: Message, checked: Checked, services: AcceptServices
 ) -> None:
     services.journal.main(line_received(envelope, message, style=services.log_style))
     if wish.recipients and not wish.extract_recipients:
-        why = f": {state.own.log}" if state.own is not None and state.own.log else ""
-        services.journal.main(f"{envelope.id} => blackhole (non-SMTP ACL discarded recipients){why}")
+        why = f": {checked.why}" if checked.why else ""
+        services.journal.main(
+            f"{envelope.id} => blackhole ({checked.discarded_by} ACL discarded recipients){why}"
+        )
     services.journal.main(line_completed(envelope.id))
 
 
@@ -222,33 +236,18 @@ def _check_size(
     )
 
 
-async def _checked_by_acl(
-    acl: Acl | ChosenAcl, state: AclState, recipients: tuple[Recipient, ...], services: AcceptServices
-) -> tuple[Recipient, ...]:
-    """What `acl_not_smtp` leaves of them. Raises Refused."""
-    state.facts.recipients = recipients
-    verdict = await acl.run(state)
-    match verdict:
-        case Accept():
-            return recipients
-        case Discard(reason=reason):
-            state.own = reason
-            return ()
-        case Deny(reason=reason) | Drop(reason=reason) | Defer(reason=reason):
-            why = reason.log or reason.peer
-            line = f"{state.facts.id} F=<{state.facts.sender or ''}> rejected by non-SMTP ACL{f': {why}' if why else ''}"
-            services.journal.main(line)
-            message = state.facts.message
-            if message is not None and services.log_style.shows("rejected_header"):
-                line += f"\n{rejected_message(state.facts.sender, recipients, message.headers)}"
-            services.journal.reject(line)
-            raise Refused(
-                f"{BY_ACL}{in_lines(reason.peer) or 'local configuration problem'}",
-                message=state.facts.message,
-                message_id=state.facts.id,
-            )
-        case _ as unreachable:
-            assert_never(unreachable)
+async def _checked(
+    policy: AcceptPolicy, state: AclState, message: Message, recipients: tuple[Recipient, ...]
+) -> Checked:
+    """Raises Refused."""
+    try:
+        return await check(policy.local_acls, state, message, recipients)
+    except Rejected as rejected:
+        raise Refused(
+            f"{BY_ACL}{in_lines(str(rejected)) or 'local configuration problem'}",
+            message=state.facts.message,
+            message_id=state.facts.id,
+        ) from None
 
 
 def _repaired(
@@ -259,11 +258,15 @@ def _repaired(
     facts: MessageFacts,
     own_id: str,
     complain: Callable[[str], None],
+    *,
+    is_left_alone: bool,
 ) -> bytes:
-    """`complain` gets what is wrong with addresses in them."""
+    """`is_left_alone`: an ACL says so (`control = suppress_local_fixups`). `complain` gets what is wrong with addresses in them."""
     headers = policy.repairs.clean(headers)
     full_name = wish.full_name or ("" if _chooses_sender(wish, caller) else caller.full_name)
-    is_left_alone = caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
+    is_left_alone = is_left_alone or (
+        caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
+    )
     if not is_left_alone:
         headers = complete_own_from(headers, caller.login, full_name, policy.qualify_domain)
     if not wish.keeps_unqualified:

@@ -57,7 +57,7 @@ async def warn(state: AclState) -> None:
         _write_warning(f"{describe_caller(state.connection)} Warning: {printable(text)}", state)
     if fields and takes_header_lines(state.where):
         add_header_lines(fields, state.headers)
-    elif fields:
+    elif fields and state.where != "not_smtp_start":
         state.panic(
             f'ACL "warn" with "message" setting found in a non-message ({place_name(state.where)}) ACL: '
             "cannot specify header lines here: message ignored"

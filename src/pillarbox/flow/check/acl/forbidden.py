@@ -69,8 +69,8 @@ CONTROLS = {
     "no_multiline_responses": _NOT_FOR_LOCAL,
     "no_pipelining": _NOT_FOR_LOCAL,
     "queue": _NO_MESSAGE | {"notquit"},
-    "submission": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
-    "suppress_local_fixups": _NO_MESSAGE | {"data", "notquit"} | _NOT_SMTP,
+    "submission": _NO_MESSAGE | {"data", "not_smtp", "notquit"},
+    "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp", "notquit"},
 }
 
 
@@ -87,7 +87,7 @@ def permitted(verdict: Verdict, state: AclState) -> Verdict:
 
 def takes_header_lines(where: str) -> bool:
     """There is a message, or will be, that `warn` may add to."""
-    return where not in _NO_MESSAGE | {"notquit"}
+    return where not in _NO_MESSAGE | {"not_smtp_start", "notquit"}
 
 
 def check_condition(name: str, where: str) -> None:
