@@ -77,11 +77,9 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from pillarbox.cli.serve import serve
+    from pillarbox.cli.serve import DaemonWish, serve
 
-    return serve(
-        data=arguments.data, config=arguments.config, listen=arguments.listen, workers=arguments.workers
-    )
+    return serve(DaemonWish(arguments.data, arguments.config, arguments.listen, arguments.workers))
 
 
 def _add_queue(commands: Commands) -> None:

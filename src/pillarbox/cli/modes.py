@@ -214,12 +214,12 @@ def _count(read: Arguments) -> int:
 
 
 def _daemon(read: Arguments) -> int:
-    from pillarbox.cli.serve import serve
+    from pillarbox.cli.serve import DaemonWish, serve
 
     foreground = (
         read.mode in ("daemon_foreground", "waiting_daemon") or read.is_verbose or read.debug is not None
     )
-    return serve(
+    wish = DaemonWish(
         config=str(_config(read)),
         foreground=foreground,
         queue_interval=read.queue.interval,
@@ -235,6 +235,7 @@ def _daemon(read: Arguments) -> int:
         is_inetd=read.mode == "waiting_daemon",
         idle_end=read.idle_end,
     )
+    return serve(wish)
 
 
 def _remove_pid_file(read: Arguments) -> int:

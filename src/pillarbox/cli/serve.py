@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +29,7 @@ from pillarbox.app.listening import (
     places_of,
 )
 from pillarbox.app.log_directory import log_targets
-from pillarbox.app.supervisor import Supervisor
+from pillarbox.app.supervisor import Listener, Supervisor
 from pillarbox.app.worker import work
 from pillarbox.cli.announcing import (
     log,
@@ -51,78 +53,82 @@ from pillarbox.system.tls import TlsFileError
 MAX_WORKERS = 64
 
 
-def serve(
-    *,
-    data: str | None = None,
-    config: str | None = None,
-    listen: Sequence[str] = (),
-    workers: int = 0,
-    foreground: bool = True,
-    queue_interval: str = "",
-    named_runs: Sequence[RegularRun] = (),
-    ports: str = "",
-    pid_file: str = "",
-    is_deaf: bool = False,
-    macros: Mapping[str, str] | None = None,
-    is_quiet: bool = False,
-    is_tls_on_connect: bool = False,
-    syslog_name: str = "",
-    is_queue_only: bool = False,
-    is_inetd: bool = False,
-    idle_end: str = "",
-) -> int:
-    """Until stopped; the exit code. With `config` nothing is made: the file must be there. `ports`, `pid_file`: `-oX`, `-oP`; `is_deaf`: no
-    ports at all, only the queue is run (`-q30m` without `-bd`); `macros`: of `-D`; `is_quiet`: nothing is printed that Exim does not print;
-    `is_tls_on_connect`: on every SMTP port; `syslog_name`: of `-L`; `is_queue_only`: `-odq`; `is_inetd`: the only socket
-    is standard input, and we stop when nobody came for `idle_end` (`-bw1h`)."""
-    start = None
-    if config is None:
-        folder = DataFolder(Path(data) if data else _default_folder())
-        start = _prepare(folder, is_system=data is None and os.geteuid() == 0)
-        path = folder.configuration
-    else:
-        path = Path(config).absolute()
-    source = ConfigSource(path, tuple((macros or {}).items()), syslog_name, is_queue_only)
-    loaded = checked_config(source, is_exim=is_quiet)
-    interval = _queue_interval(queue_interval)
-    if interval is None and is_quiet and not _sets_interval(loaded):
+class DaemonWish(NamedTuple):
+    """The command line."""
+
+    data: str | None = None
+    config: str | None = None
+    """With it nothing is made: the file must be there."""
+    listen: Sequence[str] = ()
+    workers: int = 0
+    foreground: bool = True
+    queue_interval: str = ""
+    named_runs: Sequence[RegularRun] = ()
+    ports: str = ""
+    """`-oX`."""
+    pid_file: str = ""
+    """`-oP`."""
+    is_deaf: bool = False
+    """No ports at all, only the queue is run (`-q30m` without `-bd`)."""
+    macros: Mapping[str, str] = MappingProxyType({})
+    """`-D`."""
+    is_quiet: bool = False
+    """Nothing is printed that Exim does not print."""
+    is_tls_on_connect: bool = False
+    """On every SMTP port."""
+    syslog_name: str = ""
+    """`-L`."""
+    is_queue_only: bool = False
+    """`-odq`."""
+    is_inetd: bool = False
+    """The only socket is standard input (`-bw`)."""
+    idle_end: str = ""
+    """With it: we stop when nobody came for so long (`-bw1h`)."""
+
+
+def serve(wish: DaemonWish) -> int:
+    """Until stopped; the exit code."""
+    start, path = _prepared(wish)
+    source = ConfigSource(path, tuple(wish.macros.items()), wish.syslog_name, wish.is_queue_only)
+    loaded = checked_config(source, is_exim=wish.is_quiet)
+    interval = _queue_interval(wish.queue_interval)
+    if interval is None and wish.is_quiet and not _sets_interval(loaded):
         interval = 0.0
-    places = [] if is_deaf or is_inetd else _places(loaded, listen, ports)
-    if is_tls_on_connect:
-        places = [
-            msgspec.structs.replace(place, is_tls=place.is_tls or place.role == "smtp") for place in places
-        ]
-    count = min(workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
+    places = _places(loaded, wish)
+    count = min(wish.workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
-    lock = take_lock(spool, may_be_further=is_quiet)
+    lock = take_lock(spool, may_be_further=wish.is_quiet)
     take_workers_lock(spool, lock.number)
-    try:
-        listeners = (inherited_listener(0, count),) if is_inetd else open_listeners(places, count)
-    except CannotListen as error:
-        fail(f"pillarbox: {error}", 69)
+    listeners = _listeners(places, count, wish)
     if start is not None:
         start = first_start.open_account(start)
-    waiting = None if foreground else _detach()
-    describe(lock, spool, path, macros or {})
-    pid_path = pid_file_of(loaded, pid_file, is_usual=not (ports or is_deaf))
-    _write_pid_file(pid_path, is_named=bool(pid_file))
-    helper = start_helper(loaded) if foreground else _start_unheard(loaded)
+    waiting = None if wish.foreground else _detach()
+    describe(lock, spool, path, wish.macros)
+    pid_path = pid_file_of(loaded, wish.pid_file, is_usual=not (wish.ports or wish.is_deaf))
+    _write_pid_file(pid_path, is_named=bool(wish.pid_file))
+    helper = start_helper(loaded) if wish.foreground else _start_unheard(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
+
+    def in_worker(seat: object) -> int:
+        return _work(
+            lock.descriptor, seat, source, interval, helper, wish.named_runs, is_heard=wish.foreground
+        )
+
     supervisor = Supervisor(
         listeners,
         count,
-        lambda seat: _work(lock.descriptor, seat, source, interval, helper, named_runs, is_heard=foreground),
+        in_worker,
         _check(source, loaded),
         _say,
         first_slot=lock.number * MAX_WORKERS,
-        idle_end=_queue_interval(idle_end) or 0.0,
+        idle_end=_queue_interval(wish.idle_end) or 0.0,
     )
 
     def ready() -> None:
         notify_systemd()
-        log_start(loaded, places, queue_interval, idle_end=idle_end if is_inetd else None)
-        if not is_quiet:
+        log_start(loaded, places, wish.queue_interval, idle_end=wish.idle_end if wish.is_inetd else None)
+        if not wish.is_quiet:
             _tell(start, places, path, count)
         if waiting is not None:
             _end_parent(waiting)
@@ -130,6 +136,23 @@ def serve(
     code = supervisor.run(ready)
     remove_pid_file(pid_path)
     return code
+
+
+def _prepared(wish: DaemonWish) -> tuple[first_start.Start | None, Path]:
+    """The first start in a data folder, and the configuration file."""
+    if wish.config is not None:
+        return None, Path(wish.config).absolute()
+    folder = DataFolder(Path(wish.data) if wish.data else _default_folder())
+    start = _prepare(folder, is_system=wish.data is None and os.geteuid() == 0)
+    return start, folder.configuration
+
+
+def _listeners(places: Sequence[Place], count: int, wish: DaemonWish) -> tuple[Listener, ...]:
+    """Ends the command when a port cannot be had."""
+    try:
+        return (inherited_listener(0, count),) if wish.is_inetd else open_listeners(places, count)
+    except CannotListen as error:
+        fail(f"pillarbox: {error}", 69)
 
 
 def _usual_workers() -> int:
@@ -185,11 +208,18 @@ def _prepare(folder: DataFolder, *, is_system: bool) -> first_start.Start:
         )
 
 
-def _places(config: Config, listen: Sequence[str], ports: str) -> list[Place]:
+def _places(config: Config, wish: DaemonWish) -> list[Place]:
+    if wish.is_deaf or wish.is_inetd:
+        return []
     try:
-        return [parse_listen(text) for text in listen] if listen else places_of(config, ports)
+        places = (
+            [parse_listen(text) for text in wish.listen] if wish.listen else places_of(config, wish.ports)
+        )
     except BadListen as error:
         fail(f"pillarbox: {error}", EX_CONFIG)
+    if not wish.is_tls_on_connect:
+        return places
+    return [msgspec.structs.replace(each, is_tls=each.is_tls or each.role == "smtp") for each in places]
 
 
 def _work(
