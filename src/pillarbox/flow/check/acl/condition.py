@@ -67,9 +67,12 @@ class Modifier(abc.ABC):
     __slots__ = ()
 
     name: ClassVar[str]
+    is_prompt: ClassVar[bool] = False
+    """`apply_now` does it all; it may stand in every ACL."""
 
     def __init_subclass__(cls, modifier: str = "", **rest: object) -> None:
         super().__init_subclass__(**rest)
+        cls.is_prompt = cls.apply_now is not Modifier.apply_now
         if modifier:
             cls.name = modifier
             MODIFIERS[modifier] = cls
@@ -79,9 +82,13 @@ class Modifier(abc.ABC):
     def parse(cls, text: str, named: NamedLists) -> Self:
         """Raises AclSyntaxError, ExpandSyntaxError."""
 
-    @abc.abstractmethod
+    def apply_now(self, state: AclState) -> None:
+        """For those that have nothing to wait for."""
+        raise NotImplementedError
+
     async def apply(self, state: AclState) -> None:
         """Raises ExpansionDeferred, ExpansionFailed."""
+        self.apply_now(state)
 
 
 @cache

@@ -45,15 +45,14 @@ class ListCondition(Condition, Generic[S]):
 
     def holds_now(self, state: AclState) -> bool:
         subject = self.subject(state)
-        return self._keep(None if subject is None else self._list.match_data_now(subject, state.scope), state)
+        data = None if subject is None else self._list.match_data_now(subject, state.scope)
+        if self.keeps_data:
+            setattr(state.memory.lists, self.keeps_data, data or "")
+        return data is not None
 
     async def holds(self, state: AclState) -> bool:
         subject = self.subject(state)
-        return self._keep(
-            None if subject is None else await self._list.match_data(subject, state.scope), state
-        )
-
-    def _keep(self, data: str | None, state: AclState) -> bool:
+        data = None if subject is None else await self._list.match_data(subject, state.scope)
         if self.keeps_data:
             setattr(state.memory.lists, self.keeps_data, data or "")
         return data is not None

@@ -9,5 +9,5 @@ from pillarbox.flow.check.acl.templated import TemplateModifier
 class LogMessage(TemplateModifier, modifier="log_message"):
     __slots__ = ()
 
-    async def apply(self, state: AclState) -> None:
+    def apply_now(self, state: AclState) -> None:
         state.log_message = self._template

@@ -9,5 +9,5 @@ from pillarbox.flow.check.acl.templated import TemplateModifier
 class Message(TemplateModifier, modifier="message"):
     __slots__ = ()
 
-    async def apply(self, state: AclState) -> None:
+    def apply_now(self, state: AclState) -> None:
         state.message = self._template
