@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TypeVar
 
 from pillarbox.app.log_directory import log_directory_of
@@ -16,7 +18,7 @@ from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.paths import PathRules, path_reader
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.slowing import Pace
-from pillarbox.flow.accept.space import DiskSpace, Place
+from pillarbox.flow.accept.space import DiskSpace, Place, remembering
 from pillarbox.flow.settings import (
     Files,
     Identity,
@@ -96,7 +98,8 @@ def _space_of(config: Config) -> DiskSpace:
         Place("log", str(log_directory_of(config)), files.check_log_space, files.check_log_inodes),
     )
     watched = tuple(place for place in places if place.octets or place.inodes)
-    return DiskSpace(places=watched, counts_size=files.smtp_check_spool_space)
+    ask = remembering(os.statvfs, time.monotonic)
+    return DiskSpace(places=watched, counts_size=files.smtp_check_spool_space, ask=ask)
 
 
 def repairs_of(config: Config) -> Repairs:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pillarbox.flow.accept.space import DiskSpace, Place
+from pillarbox.flow.accept.space import DiskSpace, Place, remembering
 
 
 def space(
@@ -43,3 +43,18 @@ def test_sizes_need_not_count_and_file_systems_need_not_count_inodes() -> None:
 
 def test_a_directory_that_cannot_be_asked_holds_nothing_up() -> None:
     assert DiskSpace(places=(Place("spool", "/nonexistent/anywhere", 1, 1),)).shortage() == ""
+
+
+def test_the_file_system_is_asked_ten_times_a_second_at_most() -> None:
+    now, asked = [0.0], []
+    usual = space(30 << 20, 1000).ask
+
+    def ask(directory: str) -> os.statvfs_result:
+        asked.append(directory)
+        return usual(directory)
+
+    answer = remembering(ask, lambda: now[0])
+    for at, directory in ((0.0, "/spool"), (0.05, "/spool"), (0.05, "/log"), (0.2, "/spool")):
+        now[0] = at
+        answer(directory)
+    assert asked == ["/spool", "/log", "/spool"]
