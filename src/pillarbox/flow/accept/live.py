@@ -18,12 +18,12 @@ _SHOWN_HISTORY = 20
 
 
 def longest_line(message: Message) -> int:
-    longest = max(map(len, message.headers.split(b"\n")), default=0)
+    longest = max(map(len, message.headers.split(b"\n")))
     rest = b""
     for chunk in message.body.chunks():
         lines = (rest + chunk).split(b"\n")
-        rest = lines.pop()
-        longest = max(longest, len(rest), *map(len, lines)) if lines else max(longest, len(rest))
+        longest = max(longest, max(map(len, lines)))
+        rest = lines[-1]
     return longest
 
 

@@ -6,6 +6,7 @@ Also used for messages that come from local programs.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -17,6 +18,8 @@ from pillarbox.mail.date import format_date
 from pillarbox.mail.display_name import show_sender
 
 _RESENT = re.compile(rb"^resent-", re.IGNORECASE | re.MULTILINE)
+_LOOKED_FOR = re.compile(rb"^(resent-[!-9;-~]+|message-id|from|date)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_WHOLE = {b"message-id", b"from", b"date"}
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -34,6 +37,7 @@ class Options(msgspec.Struct, frozen=True):
     name: str = ""
 
     @classmethod
+    @lru_cache(maxsize=64)
     def parse(cls, text: str) -> Options:
         before, has_name, name = text.partition("name=")
         parts = [part.strip() for part in before.split("/") if part.strip()]
@@ -55,7 +59,7 @@ def fix_up(
     unless the message is a bounce; `sender_retain` leaves both alone."""
     chosen = Options.parse(options)
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
-    shown = show_sender(chosen.name, true_sender)
+    shown = show_sender(chosen.name, true_sender) if true_sender else ""
     own = show_sender(chosen.name, sender) if sender else shown
     if chosen.sender_retain:
         return Fixed(add_missing(block, own, message_id, now), sender)
@@ -148,13 +152,14 @@ def _before(text: str, suffix: str) -> str:
 
 def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: str = "") -> bytes:
     """Message-ID:, From: (`sender`, unless empty) and Date: where they are missing, `extra` in front of the last; Bcc: is left alone."""
-    names = {field.name.lower() for field in header.parse_headers(block)}
-    prefix = "Resent-" if any(name.startswith("resent-") for name in names) else ""
-    message_id_line = (
-        f"{prefix}Message-Id: <{message_id}>\n" if f"{prefix}message-id".lower() not in names else ""
-    )
-    from_line = f"{prefix}From: {sender}\n" if f"{prefix}from".lower() not in names and sender else ""
-    date_line = f"{prefix}Date: {format_date(now)}\n" if f"{prefix}date".lower() not in names else ""
+    names = {name.lower() for name in _LOOKED_FOR.findall(block)}
+    if names == _WHOLE:
+        return block + extra.encode() if extra else block
+    prefix = "Resent-" if any(name.startswith(b"resent-") for name in names) else ""
+    own = prefix.lower().encode()
+    message_id_line = f"{prefix}Message-Id: <{message_id}>\n" if own + b"message-id" not in names else ""
+    from_line = f"{prefix}From: {sender}\n" if own + b"from" not in names and sender else ""
+    date_line = f"{prefix}Date: {format_date(now)}\n" if own + b"date" not in names else ""
     if prefix:  # those stand in front (RFC 5322 §3.6.6)
         return (date_line + message_id_line).encode() + block + (from_line + extra).encode()
     return block + (message_id_line + from_line + extra + date_line).encode()
