@@ -106,17 +106,12 @@ class Service:
             return
         task = self._loop.create_task(self._run(connection, address))
         self.tasks[task] = None
-        task.add_done_callback(self._forget)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self.tasks.pop(task, None)
 
     async def _run(self, connection: SocketConnection, address: str) -> None:
+        task = asyncio.current_task(self._loop)
+        assert task is not None
         try:
-            session = self._make(connection, self._is_tls)
-            task = asyncio.current_task()
-            if task is not None:
-                self.tasks[task] = session
+            session = self.tasks[task] = self._make(connection, self._is_tls)
             await session.run()
         except DialError:
             return
@@ -129,6 +124,7 @@ class Service:
         finally:
             connection.close()
             self._limits.give_back(address)
+            self.tasks.pop(task, None)
 
 
 class _Accepted(SocketConnection):

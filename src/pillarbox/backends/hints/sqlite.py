@@ -61,14 +61,17 @@ class SqliteHints:
 
     def retry(self, key: str) -> RetryHint | None:
         for changes in (self._pending, self._in_transaction):
-            if key in changes:
+            if changes and key in changes:
                 return changes[key]
-        self._notice_changes()
-        if key not in self._cache:
+        if self._clock.monotonic() - self._checked_at >= CHECK_INTERVAL:
+            self._notice_changes()
+        try:
+            return self._cache[key]
+        except KeyError:
             if len(self._cache) >= MAX_CACHED:
                 self._cache.clear()
-            self._cache[key] = self._find(key)
-        return self._cache[key]
+            found = self._cache[key] = self._find(key)
+            return found
 
     def put_retry(self, key: str, hint: RetryHint) -> None:
         self._change(key, hint)
@@ -116,10 +119,7 @@ class SqliteHints:
             self._wakes.notify_all()
 
     def _notice_changes(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._checked_at < CHECK_INTERVAL:
-            return
-        self._checked_at = now
+        self._checked_at = self._clock.monotonic()
         version = self._data_version()
         if version != self._version:
             self._version = version

@@ -63,6 +63,7 @@ class Lane:
         self._make_room = make_room
         self._thread = WorkThread("spool-commit")
         self._maker = WorkThread("spool-segments")
+        self._loop: asyncio.AbstractEventLoop
         self._current: Segment | None = None
         self._free: deque[Segment] = deque()
         self._full: deque[Segment] = deque()
@@ -82,6 +83,7 @@ class Lane:
 
         A first segment is made now, and one in reserve; when there is no room for them, `append` will try again.
         """
+        self._loop = asyncio.get_running_loop()
         self._generation = max((segment.generation for segment in old), default=0)
         self._number = max((_number_of(segment.path) for segment in old), default=0)
         self._full.extend(old)
@@ -103,7 +105,10 @@ class Lane:
 
     async def append(self, parts: Parts, message_id: str) -> Segment:
         """A message, durable on return. Raises SpoolFull; nothing was kept then."""
-        segment = await self._find_room(parts.size, is_mark=False)
+        size = parts.size
+        segment = self._take_room(size, is_mark=False)
+        if segment is None or self._is_closed:
+            segment = await self._find_room(size, is_mark=False)
         segment.live.add(message_id)
         try:
             await self._commit(segment, parts)
@@ -124,7 +129,7 @@ class Lane:
         await self._commit(segment, parts)
 
     async def _commit(self, segment: Segment, parts: Parts) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         group = self._open_group(segment)
         group.add(parts)
         group.waiters.append(future)
@@ -141,7 +146,7 @@ class Lane:
             return
         self._open_group(segment).add(parts)
         if self._writing is None and self._mark_timer is None:
-            self._mark_timer = asyncio.get_running_loop().call_later(MARK_DELAY, self._start_writing)
+            self._mark_timer = self._loop.call_later(MARK_DELAY, self._start_writing)
 
     def forget(self, segment: Segment, message_id: str) -> None:
         """The message is done or moved: its segment may be used again when it was the last."""
@@ -191,7 +196,7 @@ class Lane:
     def _prepare_soon(self) -> asyncio.Task[None]:
         """One preparation at a time; those who need room wait for the one that runs."""
         if self._preparing is None or self._preparing.done():
-            self._preparing = asyncio.create_task(self._prepare())
+            self._preparing = self._loop.create_task(self._prepare())
         return self._preparing
 
     async def _prepare(self) -> None:
@@ -256,7 +261,7 @@ class Lane:
             self._mark_timer.cancel()
             self._mark_timer = None
         if self._writing is None and self._groups:
-            self._writing = asyncio.create_task(self._write_groups())
+            self._writing = self._loop.create_task(self._write_groups())
 
     async def _write_groups(self) -> None:
         try:

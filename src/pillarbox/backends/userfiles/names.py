@@ -21,7 +21,7 @@ class Count:
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
         self.lines += chunk.count(b"\n")
-        self.has_cr = self.has_cr or b"\r" in chunk
+        self.has_cr = self.has_cr or chunk.find(b"\r") >= 0
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The chunks, counted as they pass."""

@@ -9,12 +9,22 @@ from pillarbox.flow.route.result import Assignment, Letter, LogLine, Postponed, 
 class Findings:
     """Lists in the order in which things came up."""
 
-    __slots__ = ("_found", "_history", "discarded", "letters", "log", "new_domains", "redirected")
+    __slots__ = (
+        "_found",
+        "_has_no_trouble",
+        "_history",
+        "discarded",
+        "letters",
+        "log",
+        "new_domains",
+        "redirected",
+    )
 
     def __init__(self) -> None:
         self._found: list[tuple[object, Assignment]] = []
         """With what tells duplicates."""
         self._history: list[Trouble | Assignment] = []
+        self._has_no_trouble = True
         self.discarded: list[tuple[Candidate, str, str]] = []
         self.redirected: list[tuple[Candidate, str]] = []
         self.log: list[LogLine] = []
@@ -27,15 +37,16 @@ class Findings:
         self._history.append(assignment)
 
     def trouble(self, candidate: Candidate, result: Refused | Postponed, router: str) -> None:
+        self._has_no_trouble = False
         self._history.append(Trouble(candidate, result, router))
 
     def answer(self, *, is_delivery: bool, goes_backwards: bool = False) -> Routed:
         """`is_delivery`: duplicates are left out (Exim 3.11, 22.7). Backwards, the last that was found counts, and goes first."""
-        troubles = [each for each in self._history if isinstance(each, Trouble)]
+        troubles = [] if self._has_no_trouble else [one for one in self._history if isinstance(one, Trouble)]
         return Routed(
             self._distinct(goes_backwards) if is_delivery else tuple(found for _, found in self._found),
-            tuple((c, result, router) for c, result, router in troubles if isinstance(result, Refused)),
-            tuple((c, result, router) for c, result, router in troubles if isinstance(result, Postponed)),
+            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Refused)]),
+            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Postponed)]),
             tuple(self.discarded),
             tuple(self.redirected),
             tuple(self._history),

@@ -136,11 +136,15 @@ class Transports:
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
         try:
-            limit = await transport.limit_of(job, self._services)
+            limit = transport.size_limit or await transport.limit_of(job, self._services)
             if 0 < limit < job.message.size:
                 text = f"message is too big (transport limit = {limit})"
                 return fail_all(job, Reason(text, text))
-            outcomes = await self._deliver(transport, job)
+            if not self._places or (place := self._places.get(name)) is None or job.is_shadow:
+                outcomes = await transport.deliver(job, self._services)
+            else:
+                async with place:
+                    outcomes = await transport.deliver(job, self._services)
             if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
                 outcomes = await self._shadow(transport, job, outcomes)
             events = (
@@ -157,13 +161,6 @@ class Transports:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
-
-    async def _deliver(self, transport: Transport, job: Job) -> list[Outcome]:
-        place = self._places.get(job.assignments[0].transport)
-        if place is None or job.is_shadow:
-            return await transport.deliver(job, self._services)
-        async with place:
-            return await transport.deliver(job, self._services)
 
     async def _shadow(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
         """Give what was delivered to the shadow transport too; what becomes of that is only told (Exim 24)."""
