@@ -81,7 +81,7 @@ class Channel:
         if not self._is_sending:
             self._is_sending = True
             self._loop.call_soon(self._send)
-        answer = await asyncio.shield(future)
+        answer = await future
         if answer is None:
             raise HelperGone(GONE)
         if isinstance(answer, Refusal):
