@@ -35,10 +35,11 @@ from pillarbox.app.world import World
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
+from pillarbox.flow.accept.etrn_command import EtrnCommand
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.received import received_header
-from pillarbox.flow.accept.offering import everybody, kept_offers
 from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
+from pillarbox.flow.accept.offering import everybody, kept_offers
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
 from pillarbox.flow.accept.securing import NoCertificate, TlsRules
 from pillarbox.flow.check.acl.calling import ExpansionCalls
@@ -122,10 +123,12 @@ class Mta:
         delivery_class: type[Delivery] = Delivery,
         transports_class: type[Transports] = Transports,
         chain_class: type[Chain] = Chain,
+        callouts_class: type[Callouts] = Callouts,
     ) -> None:
         """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's; the classes: for commands that tell what happens, or
         do as if. Raises ConfigError, TlsFileError."""
         self._delivery_class, self._transports_class = delivery_class, transports_class
+        self._callouts_class = callouts_class
         self._is_local_only = is_local_only
         self._is_queue_only = config.main(Queueing).queue_only if is_queue_only is None else is_queue_only
         self._queue_interval = (
@@ -134,6 +137,8 @@ class Mta:
         self.config = config
         self.world = world
         self._runs: set[asyncio.Task[None]] = set()
+        self._etrn: list[str] = []
+        """Arguments of ETRN that runs are at work for."""
         addresses = world.network.local_addresses() | own_addresses(config)
         self.local_host = local_host(config, addresses)
         facts = expansion_facts(config, addresses) | {Passwords: LatePasswords(world.local_work)}
@@ -355,6 +360,7 @@ class Mta:
             world.journal,
             world.records,
             config.main(Logging).style,
+            tells_details=service.smtp_return_error_details,
         )
         self.expansion.facts[NameFinder] = host_names
         self.expansion.facts[HostTable] = world.hosts
@@ -370,6 +376,7 @@ class Mta:
             network=world.network,
             host_name_of=host_names.name_of,
             etrn=self._begin_run_for,
+            etrn_command=self._etrn_command(),
             deliver=self.lane.first_delivery,
             deliver_local=self.lane.first_local_delivery,
             begin_log=self._begin_log,
@@ -389,19 +396,46 @@ class Mta:
             random_local_part=queueing.callout_random_local_part,
             transports=self.config.transports,
         )
-        return Callouts(settings, CalloutCache(world.records, lifetimes), world.network, world.clock)
+        return self._callouts_class(
+            settings, CalloutCache(world.records, lifetimes), world.network, world.clock
+        )
 
-    def _begin_run_for(self, text: str) -> None:
-        """ETRN: what `exim -R` does; it goes on behind the reply."""
+    def _begin_run_for(self, text: str) -> bool:
+        """ETRN: what `exim -R` does; it goes on behind the reply. False: the same is under way."""
+        if text in self._etrn and self.config.main(SmtpService).smtp_etrn_serialize:
+            return False
+        self._etrn.append(text)
         run = self.runner.run(QueueRun(is_by_hand=True, recipient=text))
         task = asyncio.get_running_loop().create_task(run)
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
+        task.add_done_callback(lambda _: self._etrn.remove(text))
+        return True
+
+    def _etrn_command(self) -> EtrnCommand | None:
+        service = self.config.main(SmtpService)
+        if service.smtp_etrn_command is None:
+            return None
+        return EtrnCommand(
+            service.smtp_etrn_command,
+            local_work(None),
+            self.world.journal,
+            is_serial=service.smtp_etrn_serialize,
+        )
 
     def _acls(self) -> dict[Where, Acl | ChosenAcl]:
         names = self.config.main(AclNames)
         found = {where: self._acl(getattr(names, option_name)) for where, option_name in WHERE.items()}
         return {where: acl for where, acl in found.items() if acl is not None}
+
+    def _local_acls(self, names: AclNames) -> LocalAcls:
+        if not (names.acl_not_smtp_start or names.acl_not_smtp_mime or names.acl_not_smtp):
+            return NO_ACLS
+        return LocalAcls(
+            self._acl(names.acl_not_smtp_start),
+            self._acl(names.acl_not_smtp_mime),
+            self._acl(names.acl_not_smtp),
+        )
 
     def _acl(self, template: Template | None) -> Acl | ChosenAcl | None:
         """What is plain to see is found now; the rest each time it is wanted."""
@@ -425,18 +459,11 @@ class Mta:
         """Finish what this configuration has begun."""
         await self.lane.drain()
         await self.runner.settle_down()
+        if self.accept_services.etrn_command is not None:
+            await self.accept_services.etrn_command.settle_down()
 
 
 def _tls_rules(config: Config) -> TlsRules | None:
-    def _local_acls(self, names: AclNames) -> LocalAcls:
-        if not (names.acl_not_smtp_start or names.acl_not_smtp_mime or names.acl_not_smtp):
-            return NO_ACLS
-        return LocalAcls(
-            self._acl(names.acl_not_smtp_start),
-            self._acl(names.acl_not_smtp_mime),
-            self._acl(names.acl_not_smtp),
-        )
-
     if config.main(Tls).tls_certificate is None:
         return None
     return TlsRules(

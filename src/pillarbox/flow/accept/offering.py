@@ -49,7 +49,12 @@ async def offer_of(session: Session, scope: Scope) -> Extensions:
     """What this client may use now."""
     policy, engine, origin = session.policy, session.engine, session.origin
     kept = policy.offers
-    if kept is None or origin.authenticator or session.memory.controls or engine.offer is not policy.engine.offer:
+    if (
+        kept is None
+        or origin.authenticator
+        or session.memory.controls
+        or engine.offer is not policy.engine.offer
+    ):
         return await _asked(session, scope)
     has_binding = bool(origin.tls_cipher and session.stream.channel_bindings())
     welcome = engine.is_early_pipelining_welcome

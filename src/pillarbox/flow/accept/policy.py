@@ -12,13 +12,14 @@ import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.crowding import Reserve
+from pillarbox.flow.accept.etrn_command import EtrnCommand
 from pillarbox.flow.accept.finish.repairs import Repairs
 from pillarbox.flow.accept.from_lines import FromLines
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
 from pillarbox.flow.accept.local.caller import LocalSenders
-from pillarbox.flow.accept.offering import Kept
 from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
+from pillarbox.flow.accept.offering import Kept
 from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
@@ -146,8 +147,10 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     """For `ident`."""
     host_name_of: Callable[[str], Awaitable[FoundName]]
     """Verified name of an address; for `host_lookup`. Raises ExpansionDeferred."""
-    etrn: Callable[[str], None] | None = None
-    """Begin to deliver what matches, as `exim -R` does. Returns at once."""
+    etrn: Callable[[str], bool] | None = None
+    """Begin to deliver what matches, as `exim -R` does. Returns at once; false: that is being done already (`smtp_etrn_serialize`)."""
+    etrn_command: EtrnCommand | None = None
+    """Run in the place of that."""
     deliver: Callable[[Queued], None]
     """Start the first delivery. Returns at once."""
     deliver_local: Callable[[Queued], None] = _unused

@@ -30,7 +30,9 @@ def reply_to(
     """The reply for a verdict; `accepted` when it is favourable (a configured text replaces its own). `any_code`: see `with_own_code`."""
     match verdict:
         case Accept(text=text):
-            return with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
+            return (
+                with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
+            )
         case Discard(reason=reason):
             text = reason.peer
             return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted

@@ -61,10 +61,8 @@ class SmtpService(MainOptions):
     smtp_return_error_details: bool = option(
         default=False, doc="Tell clients why a sender, a recipient or a header line could not be verified."
     )
-    smtp_etrn_command: Template | None = option(default=None, doc="Command to run for ETRN.", inert="noted")
-    smtp_etrn_serialize: bool = option(
-        default=True, doc="Run it only once at a time for the same argument.", inert="noted"
-    )
+    smtp_etrn_command: str | None = option(default=None, doc="Command to run for ETRN.")
+    smtp_etrn_serialize: bool = option(default=True, doc="Run it only once at a time for the same argument.")
     allow_domain_literals: bool = option(default=False, doc="Take addresses at [192.0.2.1].")
     allow_utf8_domains: bool = option(
         default=False, doc="Take domains with characters beyond ASCII without SMTPUTF8."

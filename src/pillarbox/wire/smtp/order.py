@@ -29,7 +29,9 @@ ONLY_RSET = Reply(503, "only RSET accepted now", "5.5.1")
 AUTH_IN_TRANSACTION = Reply(503, "not permitted in mail transaction", "5.5.1")
 ALL_RCPT_REFUSED = "All RCPT commands were rejected with this error:"
 
-_IN_TRANSACTION = {"MAIL": SENDER_ALREADY_GIVEN}
+ETRN_IN_TRANSACTION = Reply(503, "ETRN is not permitted inside a transaction", "5.5.1")
+
+_IN_TRANSACTION = {"MAIL": SENDER_ALREADY_GIVEN, "ETRN": ETRN_IN_TRANSACTION}
 
 CONNECTED = Phase(
     "no HELO yet",

@@ -5,14 +5,17 @@ Without `smtp_etrn_command` the argument is what `exim -R` takes, behind a `#`. 
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.etrn_command import EtrnCommand
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept, Deny
+from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Etrn
 
 OK = Reply(250, "OK", "2.0.0")
+FAILED = Reply(458, "Internal failure", "4.3.0")
 MALFORMED = Reply(501, "argument must begin with #", "5.5.4")
 
 
@@ -29,8 +32,26 @@ async def handle(session: Session, event: Etrn) -> None:
     if not isinstance(verdict, Accept):
         session.refuse(f"ETRN {argument}", verdict, code=458)
         return
+    command = session.services.etrn_command
+    if command is not None:
+        session.reply(await _run(session, command, argument))
+        return
     if session.services.etrn is None or not argument.startswith("#"):
         session.reply(MALFORMED)
         return
-    session.services.etrn(argument[1:].strip())
-    session.reply(reply_to(verdict, OK))
+    if session.services.etrn(argument[1:].strip()):
+        session.reply(reply_to(verdict, OK))
+    else:
+        session.reply(_already(argument))
+
+
+async def _run(session: Session, command: EtrnCommand, argument: str) -> Reply:
+    try:
+        return OK if await command.begin(argument, session.new_scope()) else _already(argument)
+    except CommandError as error:
+        session.services.journal.panic(f"failed to set up ETRN command: {error}")
+        return FAILED
+
+
+def _already(argument: str) -> Reply:
+    return Reply(458, f"Already processing {argument}", "4.5.0")
