@@ -15,7 +15,7 @@ from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
-from pillarbox.mail.progress import Added, Attempted, Frozen, Settled, Thawed, Warned
+from pillarbox.mail.progress import Added, Attempted, Frozen, HeadersChanged, Settled, Thawed, Warned
 from pillarbox.ports.spool import MessageGone, Spool, SpoolFull
 from pillarbox.system.durable import OsDisk
 from pillarbox.wire.exim.message_id import is_message_id
@@ -155,6 +155,20 @@ async def test_progress_survives_parking_and_release(spool: Spool, body: bytes) 
     spool.record(message_id, [Thawed(6.0, by_hand=True)])
     await spool.release(message_id)
     assert (await spool.claim(message_id)).progress.thawed_by_hand
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+async def test_changed_headers_are_there_after_parking_and_release(spool: Spool, body: bytes) -> None:
+    message_id = await accept(spool, body)
+    spool.record(message_id, [HeadersChanged(b"X-One: 1\n", 1.0)])
+    await spool.park(message_id)
+    claimed = await spool.claim(message_id)
+    assert claimed.message.headers == b"X-One: 1\n"
+    spool.record(message_id, [HeadersChanged(b"X-Two: \xff\n\t2\n", 2.0), Attempted(3.0, 903.0)])
+    await spool.release(message_id)
+    again = await spool.claim(message_id)
+    assert again.message.headers == b"X-Two: \xff\n\t2\n"
+    assert b"".join(again.message.body.chunks()) == body
 
 
 async def test_added_recipient_is_there_after_release(spool: Spool) -> None:

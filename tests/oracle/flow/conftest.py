@@ -14,7 +14,7 @@ EVERY = {
     "test_mailboxes": 61,
     "test_notices": 12,
     "test_pipes": 9,
-    "test_redirecting": 9,
+    "test_redirecting": 18,
     "test_commands": 25,
     "test_queueing": 40,
     "test_remote": 60,

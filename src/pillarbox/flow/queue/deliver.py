@@ -190,15 +190,16 @@ class Delivery:
         if filtered.candidates or filtered.assignments:
             came = await self._outcomes(queued, urgency, filtered)
         if verb == "fail" and filtered.end is not None:
-            reason = Reason(filtered.log[0], filtered.end.text or filtered.log[0])
+            reason = Reason(filtered.log[0], filtered.end.text or "delivery cancelled")
             came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
             return await self._settler.settle(queued, *came)
         if came.outcomes:
             await self._settler.settle(queued, *came)
         now = self._clock.now()
+        done = [Settled(each.address, now) for each in came.outcomes if not isinstance(each, Deferred)]
         if verb == "freeze":
-            return Settlement(False, False, float("inf"), (Attempted(now), Frozen(now)), filtered.log)
-        return Settlement(False, False, now, (Attempted(now, now),), filtered.log)
+            return Settlement(False, False, float("inf"), (*done, Attempted(now), Frozen(now)), filtered.log)
+        return Settlement(False, False, now, (*done, Attempted(now, now)), filtered.log)
 
     async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> _Came:
         """What became of every address that is not settled."""
@@ -324,7 +325,9 @@ class Delivery:
     ) -> list[Assignment]:
         """Without what is delivered already, and without local deliveries whose retry time has not come."""
         for assignment in assignments:
-            if assignment.errors_to is not None:
+            if assignment.ignores_errors or assignment.candidate.ignores_errors:
+                errors_to[assignment.address] = ""
+            elif assignment.errors_to is not None:
                 errors_to[assignment.address] = assignment.errors_to
         if urgency.is_first:
             return assignments

@@ -190,7 +190,8 @@ class SystemFilter:
                 case actions.Save(path=path, mode=mode):
                     kind: _Kind = "directory" if path.endswith("/") else "file"
                     saved = await self._delivery(kind, path, scope)
-                    assignments.append(msgspec.structs.replace(saved, mode=mode))
+                    saved = msgspec.structs.replace(saved, mode=mode, ignores_errors=action.ignores_errors)
+                    assignments.append(saved)
                 case actions.Pipe(command=command):
                     piped = await self._delivery("pipe", f"|{command}", scope)
                     assignments.append(
@@ -199,12 +200,13 @@ class SystemFilter:
                             expands_command=True,
                             captures=action.captures,
                             this_address=action.this_address,
+                            ignores_errors=action.ignores_errors,
                         )
                     )
                 case actions.Mail():
                     reply, to = addressed(action, scope)
                     answered = await self._delivery("reply", f">{to}", scope)
-                    assignments.append(msgspec.structs.replace(answered, reply=reply))
+                    assignments.append(msgspec.structs.replace(answered, reply=reply, ignores_errors=True))
                 case _:
                     continue
         return tuple(candidates), tuple(assignments)

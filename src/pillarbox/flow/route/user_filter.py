@@ -127,7 +127,7 @@ async def _one(generator: Generator, action: actions.Action, visit: Visit) -> Ca
         case actions.Mail():
             reply, to = addressed(action, visit.scope)
             answered = await generator.delivery("reply", f">{to}")
-            return msgspec.structs.replace(answered, reply=reply, ignores_errors=action.ignores_errors)
+            return msgspec.structs.replace(answered, reply=reply, ignores_errors=True)
         case (
             actions.MailIgnored()
             | actions.Add()

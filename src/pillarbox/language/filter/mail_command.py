@@ -31,15 +31,16 @@ _INTERVAL = re.compile(r"(?:\d{1,9}[wdhms])*(?:\d{1,9})?")
 
 
 def addressed(mail: Mail, scope: Scope) -> tuple[Mail, str]:
-    """The answer with a `to`, else `$reply_address`; and what its delivery is called: the first address there (`**bad-reply**` without
-    one, as Exim says)."""
+    """The answer with a `to`, else `$reply_address`; and what its delivery is called: the addresses there, those that are none left out
+    (`**bad-reply**` when none is left, as Exim says)."""
     text = mail.to if mail.to is not None else _reply_address().expand_now(scope)
-    try:
-        item = next(address_items(text), None)
-        address = plain(working_address(item.text).address) if item is not None else BAD_REPLY
-    except AddressError:
-        return mail, BAD_REPLY if mail.to is None else mail.to
-    return msgspec.structs.replace(mail, to=plain(text)), address
+    good: list[str] = []
+    for item in address_items(text, opens_groups=False):
+        try:
+            good.append(plain(working_address(item.text).address))
+        except AddressError:
+            continue
+    return msgspec.structs.replace(mail, to=plain(text)), ",".join(filter(None, good)) or BAD_REPLY
 
 
 @cache

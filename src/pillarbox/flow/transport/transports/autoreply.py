@@ -29,6 +29,7 @@ from pillarbox.flow.transport.transport import Prepared, Transport
 from pillarbox.language.addresses import AddressError
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.template import Template
+from pillarbox.language.filter.mail_command import BAD_REPLY
 from pillarbox.language.match.addresses import AddressList
 from pillarbox.mail.message import MemoryBody
 from pillarbox.mail.outcome import Outcome
@@ -66,6 +67,8 @@ class Autoreply(Transport, driver="autoreply"):
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         keys = (self.retry_key_of(job.assignments[0]),)
+        if job.assignments[0].file == f">{BAD_REPLY}":
+            return fail_all(job, Reason("filter autoreply generated syntactically invalid recipient"))
         try:
             await _Replying(self, job, await self.prepare(job, services), services).run()
         except BadAnswer as bad:

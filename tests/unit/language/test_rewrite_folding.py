@@ -1,0 +1,54 @@
+"""Header lines that rewriting makes longer: where Exim 4.100 was seen to divide them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillarbox.language.addresses import Working
+from pillarbox.language.rewrite.fields import Replacement, change_fields
+
+LONG = "p" * 40 + "@k.test"
+
+
+def _change(_: str, found: Working) -> Replacement | None:
+    match found.address.partition("@")[0]:
+        case "more":
+            return Replacement("more1@fold.test")
+        case "same":
+            return Replacement("emas@fold.test")
+        case "whole":
+            return Replacement("A much longer name <w@f.t>", is_whole=True)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (
+            "Cc: aaaaaaaaaa@k.test, more@fold.test, d@k.test",
+            "Cc: aaaaaaaaaa@k.test, more1@fold.test, d@k.test",
+        ),
+        (
+            "Cc: aaaaaaaaaaa@k.test, more@fold.test, d@k.test",
+            "Cc: aaaaaaaaaaa@k.test, more1@fold.test, \n\td@k.test",
+        ),
+        (f"Cc: {LONG}, more@fold.test", f"Cc: {LONG}, more1@fold.test"),
+        (f"Cc: {LONG}, more@fold.test,\n a@k.test", f"Cc: {LONG}, more1@fold.test,\n a@k.test"),
+        (f"Cc: {LONG}, same@fold.test, a@k.test", f"Cc: {LONG}, emas@fold.test, a@k.test"),
+        (f"Cc: {LONG},\n more@fold.test, a@k.test", f"Cc: {LONG},\n more1@fold.test, \n\ta@k.test"),
+        (f"Cc: {LONG}, G: more@fold.test;, a@k.test", f"Cc: {LONG}, G: more1@fold.test;, \n\ta@k.test"),
+        (f"Cc: {LONG}, more@fold.test (c, d), a@k.test", f"Cc: {LONG}, more1@fold.test (c, d), \n\ta@k.test"),
+        (
+            f"Cc: {LONG}, more@fold.test, more@fold.test, more@fold.test, a@k.test",
+            f"Cc: {LONG}, more1@fold.test, \n\tmore1@fold.test, more1@fold.test, a@k.test",
+        ),
+        (
+            f"Cc: {LONG}, <whole@k.test>, <whole@k.test>, a@k.test",
+            f"Cc: {LONG}, A much longer name <w@f.t>, A much longer name <w@f.t>, a@k.test",
+        ),
+        ("Resent-Reply-To: more@fold.test", "Resent-Reply-To: more@fold.test"),
+        ("Resent-To: more@fold.test", "Resent-To: more1@fold.test"),
+    ],
+)
+def test_where_lines_are_divided(before: str, behind: str) -> None:
+    assert change_fields(f"{before}\n".encode(), _change) == f"{behind}\n".encode()
