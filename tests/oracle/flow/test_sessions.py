@@ -18,8 +18,6 @@ pytestmark = [
 SCENARIOS = {scenario.name: scenario for scenario in sessions.scenarios()}
 OTHERWISE = {
     "limits-host-received-max": "received-loops",
-    "paths-host-mail-utf8": "non-ascii-in-logs",
-    "paths-host-utf8-domains": "non-ascii-in-logs",
     "limits-host-size-limit": "rejected-headers-too-big",
     "limits-local-size-limit": "rejected-headers-too-big",
     "acls-host-vrfy": "etrn-in-the-daemon",

@@ -82,6 +82,13 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 USUAL_ARRIVAL = Arrival()
 
 
+def _sender(sender: str | None) -> str:
+    """In this place alone letters beyond ASCII stand as they are."""
+    if not sender:
+        return "<>"
+    return sender if sender.isprintable() else printable(sender)
+
+
 def line_received(
     envelope: Envelope,
     message: Message,
@@ -94,7 +101,7 @@ def line_received(
     origin = envelope.origin
     arrival = arrival or USUAL_ARRIVAL
     parts = [
-        f"{envelope.id} {'(=' if arrival.is_fake else '<='} {printable(envelope.sender) if envelope.sender else '<>'}"
+        f"{envelope.id} {'(=' if arrival.is_fake else '<='} {_sender(envelope.sender)}"
     ]
     if reference:
         parts.append(f"R={reference}")
