@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 
 
+BY_ACL = "queued by ACL"
 LATCH = "queue_only_load_latch"
 """Among the controls of a connection: the machine was too busy once."""
 
@@ -42,7 +43,7 @@ def start_of(
     if controls:
         for name in ("queue", "queue_only"):
             if name in controls:
-                return Start(is_queued=True, why="queued by ACL")
+                return Start(is_queued=True, why=BY_ACL)
     if is_queue_only or policy.queue_only:
         return QUEUED
     if policy.wait_rules is None:
@@ -65,6 +66,8 @@ async def begin(queued: Queued, controls: Mapping[str, str], start: Start, servi
         return
     elif start.why and services.log_style.shows("delay_delivery"):
         services.journal.main(f"{queued.id} no immediate delivery: {start.why}")
+        if start.why == BY_ACL:
+            services.journal.message(queued.id, f"no immediate delivery: {start.why}")
     services.begin_log(queued)
     try:
         await services.spool.park(queued.id)
