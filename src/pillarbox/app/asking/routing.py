@@ -207,12 +207,8 @@ class _Asking:
         trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
         if trouble is None:
             yield f"{address} verified"
-        elif isinstance(trouble.result, Refused):
-            self._code = 2
-            yield f"{address} failed to verify: {trouble.result.reason.log}"
         else:
-            self._code = self._code or 1
-            yield f"{address} cannot be resolved at this time: {trouble.result.reason.log}"
+            yield self._sorry(address, trouble, "failed to verify")
 
     def _routes(self, address: str, routed: Routed) -> Iterator[str]:
         found: list[Assignment] = []
@@ -233,14 +229,16 @@ class _Asking:
                     yield from self._assigned(assignment)
 
     def _trouble(self, trouble: Trouble) -> Iterator[str]:
-        reason = trouble.result.reason.log
-        if isinstance(trouble.result, Refused):
-            self._code = 2
-            yield f"{trouble.candidate.address} is undeliverable: {reason}"
-        else:
-            self._code = self._code or 1
-            yield f"{trouble.candidate.address} cannot be resolved at this time: {reason}"
+        yield self._sorry(trouble.candidate.address, trouble, "is undeliverable")
         yield from _ancestry(trouble.candidate)
+
+    def _sorry(self, address: str, trouble: Trouble, refusal: str) -> str:
+        """The line, and the exit code."""
+        if isinstance(trouble.result, Refused):
+            self._code, said = 2, refusal
+        else:
+            self._code, said = self._code or 1, "cannot be resolved at this time"
+        return f"{address} {said}: {trouble.result.reason.log}"
 
     def _assigned(self, assignment: Assignment) -> Iterator[str]:
         candidate = assignment.candidate

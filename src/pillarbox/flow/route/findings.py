@@ -36,6 +36,9 @@ class Findings:
         self._found.append((key, assignment))
         self._history.append(assignment)
 
+    def has(self, key: object) -> bool:
+        return any(key == known for known, _ in self._found)
+
     def trouble(self, candidate: Candidate, result: Refused | Postponed, router: str) -> None:
         self._has_no_trouble = False
         self._history.append(Trouble(candidate, result, router))

@@ -86,7 +86,7 @@ class Run:
         while waiting:
             task = waiting.pop(0)
             if isinstance(task, _Generated):
-                self._findings.keep(task.key, task.assignment)
+                self._keep(task.key, task.assignment)
             else:
                 await self._route_one(task)
                 waiting[:0] = self._fresh
@@ -100,7 +100,7 @@ class Run:
             self._fresh = []
             for each in waiting:
                 if isinstance(each, _Generated):
-                    self._findings.keep(each.key, each.assignment)
+                    self._keep(each.key, each.assignment)
             for task in reversed(waiting):
                 if isinstance(task, _Task):
                     made, self._fresh = self._fresh, []
@@ -118,6 +118,11 @@ class Run:
 
     def _start(self, candidate: Candidate) -> int:
         return self._chain.index_of(candidate.start_router)
+
+    def _keep(self, key: object, assignment: Assignment) -> None:
+        if self._trace is not None and self._findings.has(key):
+            self._note(assignment.candidate, "a duplicate: it is delivered once")
+        self._findings.keep(key, assignment)
 
     def _note(self, candidate: Candidate, said: str, router: str = "") -> None:
         if self._trace is not None:
@@ -190,7 +195,7 @@ class Run:
                         redirected_by=(router.name, *candidate.redirected_by),
                     )
                     assignment = msgspec.structs.replace(assignment, candidate=twice)
-                self._findings.keep((*identity(candidate), task.copy), assignment)
+                self._keep((*identity(candidate), task.copy), assignment)
             case Redirected(children=children, and_continue=and_continue, new_domain=new_domain):
                 if new_domain:
                     self._findings.new_domains[candidate.domain] = new_domain

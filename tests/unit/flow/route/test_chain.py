@@ -225,6 +225,17 @@ async def test_the_trace_tells_descent_copies_and_ends() -> None:
     ]
 
 
+async def test_the_trace_tells_duplicates() -> None:
+    trace: Trace = []
+    world = RoutingWorld(LOCAL, main=MAIN, tables={"/aliases": {"both": "bob, twin", "twin": "bob"}})
+    await world.route("both@local.test", trace=trace)
+    assert list(narrate(trace))[-3:] == [
+        "  aliases: declined: no redirection data",
+        "  users: accepted for local",
+        "  a duplicate: it is delivered once",
+    ]
+
+
 async def test_system_user_brings_user_group_and_home() -> None:
     (assignment,) = (await RoutingWorld(PRECONDITIONS).route("carol@x.test")).assignments
     assert (assignment.user, assignment.group, assignment.home) == ("1000", "100", "/home/carol")
