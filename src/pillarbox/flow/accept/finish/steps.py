@@ -184,7 +184,10 @@ async def add_trace(state: Finish) -> Reply | None:
     try:
         text = await state.session.policy.received_header.expand(state.transaction.scope)
     except (ExpansionFailed, ExpansionDeferred) as error:
-        state.session.services.journal.panic(f"{state.id} received_header_text: {error}")
+        source = state.session.policy.received_header.source
+        state.session.services.journal.panic(
+            f'{state.id} Expansion of "{source}" (received_header_text) failed: {error}'
+        )
         return TROUBLE
     if text:
         state.with_headers(add_received(text, state.received_at) + state.headers)

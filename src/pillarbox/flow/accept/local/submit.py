@@ -133,7 +133,11 @@ async def submit(
         )
         facts.sender, headers = rewritten.sender, rewritten.headers
         recipients = tuple(rewritten.recipients)
-    message = await _traced(wish, recipients, Message(headers, message.body), facts, policy, scope)
+    try:
+        message = await _traced(wish, recipients, Message(headers, message.body), facts, policy, scope)
+    except Refused as error:
+        services.journal.panic(str(error))
+        raise
     checked = Checked(recipients)
     if policy.local_acls is not NO_ACLS:
         checked = await _checked(policy, state, message, recipients)
@@ -469,5 +473,7 @@ async def received_lines(scope: Scope, facts: MessageFacts, policy: AcceptPolicy
     try:
         text = await policy.received_header.expand(scope)
     except (ExpansionFailed, ExpansionDeferred) as error:
-        raise Refused(f"received_header_text: {error}") from error
+        source = policy.received_header.source
+        line = f'Expansion of "{source}" (received_header_text) failed: {error}'
+        raise Refused(f"{facts.id} {line}" if facts.id else line) from error
     return add_received(text, facts.received_at) if text else b""
