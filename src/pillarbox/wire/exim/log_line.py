@@ -82,11 +82,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 USUAL_ARRIVAL = Arrival()
 
 
-def _sender(sender: str | None) -> str:
-    """In this place alone letters beyond ASCII stand as they are."""
-    if not sender:
-        return "<>"
-    return sender if sender.isprintable() else printable(sender)
+def _address(address: str) -> str:
+    """Letters beyond ASCII stand as they are in arrivals' senders and the addresses of deliveries; elsewhere they are escaped."""
+    return address if address.isprintable() else printable(address)
 
 
 def line_received(
@@ -100,9 +98,7 @@ def line_received(
     """`<=`: a message has come. `reference`: id of the message that a bounce is about (`R=`)."""
     origin = envelope.origin
     arrival = arrival or USUAL_ARRIVAL
-    parts = [
-        f"{envelope.id} {'(=' if arrival.is_fake else '<='} {_sender(envelope.sender)}"
-    ]
+    parts = [f"{envelope.id} {'(=' if arrival.is_fake else '<='} {_address(envelope.sender or '<>')}"]
     if reference:
         parts.append(f"R={reference}")
     if origin.host_address:
@@ -241,13 +237,13 @@ def line_outcome(
 
 
 def _from(sender: str | None, style: LogStyle) -> str:
-    return f" F=<{printable(sender or '')}>" if style.shows("sender_on_delivery") else ""
+    return f" F=<{_address(sender or '')}>" if style.shows("sender_on_delivery") else ""
 
 
 def _return_path(outcome: Outcome, style: LogStyle) -> str:
     if outcome.return_path is None or not style.shows("return_path_on_delivery"):
         return ""
-    return f" P=<{printable(outcome.return_path)}>"
+    return f" P=<{_address(outcome.return_path)}>"
 
 
 def _took(outcome: Outcome, style: LogStyle) -> str:
@@ -282,13 +278,13 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
     """`word <recipient>`, as far as they differ; all parents between when the style asks for them, the nearest of files, pipes and
     answers."""
     if word == outcome.recipient:
-        return printable(word)
+        return _address(word)
     if word in _NOWHERE:
-        return f"{word} <{printable(outcome.address)}>"
+        return f"{word} <{_address(outcome.address)}>"
     count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
     shown = outcome.parents[:count]
-    parents = f" ({', '.join(map(printable, shown))})" if shown else ""
-    return f"{printable(word)}{parents} <{printable(outcome.recipient)}>"
+    parents = f" ({', '.join(map(_address, shown))})" if shown else ""
+    return f"{_address(word)}{parents} <{_address(outcome.recipient)}>"
 
 
 def named(outcome: Outcome, style: LogStyle) -> str:
