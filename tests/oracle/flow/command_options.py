@@ -17,6 +17,7 @@ def each(*words: str) -> list[Step]:
 
 
 SCENARIOS: dict[str, list[Step]] = {
+    "full-name-phrase": [Step('-F Joe_(x)_"y" -odi fred', MAIL)],
     "option-dashes": [*each("-- fred", "-bt -- fred", "-bp --", "--foo", "-bt - x")],
     "option-sendmail-A": [Step("-Ac -odi fred", MAIL), Step("-Am -odi fred", MAIL), *each("-atrn")],
     "option-body-type": [Step("-B7BIT -odi fred", MAIL), Step("-B 8BITMIME -odi fred", MAIL)],
@@ -431,7 +432,7 @@ SCENARIOS: dict[str, list[Step]] = {
         *each("-bpc", "-bs -odi"),
         Step("-bs -odi", "HELO x\n"),
         Step("-bs", "FOO\nQUIT\n"),
-        Step("-bs", "EHLO x\nVRFY fred\nEXPN x\nETRN x\nHELP\nNOOP\nQUIT\n"),
+        Step("-bs", "HELO x\nVRFY fred\nEXPN x\nETRN x\nNOOP\nQUIT\n"),
     ],
     "option-dsn": [
         Step("-oDSN N=foo -odi fred", MAIL),
