@@ -15,7 +15,7 @@ from pillarbox.config.declare import main_options
 from pillarbox.config.model import Config
 from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.facets.installation import Installation
-from pillarbox.flow.settings import Dns, ExpansionLimits, Files, Identity, Listening, LocalMail
+from pillarbox.flow.settings import ExpansionLimits, Files, Identity, Listening, LocalMail
 from pillarbox.language.expand.budget import Budget
 from pillarbox.language.expand.headers import HeaderCoding
 from pillarbox.language.expand.scope import Services
@@ -33,17 +33,15 @@ class LateResolver:
     """A resolver that is made when the first question comes: most questions to a configuration need no DNS."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
-        self._servers = config.main(Dns).nameservers
+        self._config = config
         self._clock = clock
         self._made: Resolver | None = None
 
     async def query(self, name: str, kind: RecordType) -> Answer:
         if self._made is None:
-            from pillarbox.system.dns.resolver import DnsResolver
-            from pillarbox.system.dns.servers import NameServers, parse_server
+            from pillarbox.app.resolving import dns_resolver
 
-            servers = [parse_server(text) for text in self._servers.replace(",", " ").split()]
-            self._made = DnsResolver(NameServers(servers), self._clock)
+            self._made = dns_resolver(self._config, self._clock)
         return await self._made.query(name, kind)
 
 

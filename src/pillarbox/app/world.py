@@ -17,6 +17,7 @@ from typing import Protocol
 from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
+from pillarbox.app.resolving import dns_resolver
 from pillarbox.app.services import lookup_settings
 from pillarbox.app.slow_lookups import timed
 from pillarbox.app.system_logins import with_system_logins
@@ -34,7 +35,7 @@ from pillarbox.backends.userfiles.joined import JoinedUserFiles
 from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.settings import Dns, Files, Logging
+from pillarbox.flow.settings import Files, Logging
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
@@ -44,8 +45,6 @@ from pillarbox.ports.spool import Spool
 from pillarbox.system.clock import SystemClock
 from pillarbox.system.dial import SystemNetwork
 from pillarbox.system.dns.hosts import HostsFile
-from pillarbox.system.dns.resolver import DnsResolver
-from pillarbox.system.dns.servers import NameServers, parse_server
 from pillarbox.system.durable import WorkThread
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.identities import SystemIdentities
@@ -108,8 +107,7 @@ class World:
         own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
         self.user_files = JoinedUserFiles(own_files, self.local_work)
         self.identities = SystemIdentities(self.clock)
-        servers = [parse_server(text) for text in config.main(Dns).nameservers.replace(",", " ").split()]
-        resolver = DnsResolver(NameServers(servers), self.clock)
+        resolver = dns_resolver(config, self.clock)
         self.resolver = timed(resolver, config.main(Logging).slow_lookup_log, self.clock, self.journal)
         self.hosts = HostsFile(self.clock, os.devnull) if is_test_harness() else HostsFile(self.clock)
         self.text_files = LocalTextFiles()

@@ -44,14 +44,14 @@ class Dns(MainOptions):
     dns_ipv4_lookup: DomainList | None = option(
         default=None, doc="Domains whose hosts are looked up for IPv4 only."
     )
-    dns_retrans: Duration = option(default="0s", doc="Time-out of one query; 0: five seconds.", inert="noted")
+    dns_retrans: Duration = option(
+        default="0s", doc="Wait for the first answer of a server, at most a minute; 0: 2.5 seconds."
+    )
     dns_retry: int = option(
-        default=0, doc="How often a query is repeated; 0: the resolver's own.", inert="noted"
+        default=0, doc="Rounds over all servers, each twice as patient, at most ten; 0: two."
     )
     dns_trust_aa: DomainList | None = option(
         default=None, doc="Domains whose authoritative answers count as validated.", inert="noted"
     )
-    dns_use_edns0: int = option(
-        default=-1, doc="Use EDNS0: 1 yes, 0 no, -1 as the system does.", inert="noted"
-    )
+    dns_use_edns0: int = option(default=-1, doc="Use EDNS0: 0 no; else for servers that know it.")
     disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.", inert="noted")

@@ -46,6 +46,8 @@ class ResolverSettings(msgspec.Struct, frozen=True, kw_only=True):
     tcp_timeout: float = 5.0
     max_in_flight: int = 1_000
     cache_size: int = 20_000
+    edns: bool = True
+    """Questions have an OPT record (RFC 6891)."""
 
 
 class DnsResolver:
@@ -153,11 +155,12 @@ class DnsResolver:
         self, server: NameServer, question: bytes, name: str, kind: RecordType, timeout: float
     ) -> Response:
         pool = self._pool(server)
-        packet = await pool.ask(question, timeout)
-        if packet[3] & 15 == FORMERR:  # a server from before EDNS0 (RFC 6891 §6.2.2)
+        edns = self._settings.edns
+        packet = await pool.ask(question, timeout, edns=edns)
+        if edns and packet[3] & 15 == FORMERR:  # a server from before EDNS0 (RFC 6891 §6.2.2)
             packet = await pool.ask(question, timeout, edns=False)
         if is_truncated(packet):
-            packet = await ask_over_tcp(server, question, self._settings.tcp_timeout)
+            packet = await ask_over_tcp(server, question, self._settings.tcp_timeout, edns=edns)
         return decode(packet, question, name, kind)
 
     def _in_order(self) -> list[NameServer]:

@@ -11,13 +11,13 @@ from pillarbox.system.dns.servers import NameServer
 from pillarbox.system.dns.udp import ServerSilent
 
 
-async def ask_over_tcp(server: NameServer, question: bytes, timeout: float) -> bytes:
+async def ask_over_tcp(server: NameServer, question: bytes, timeout: float, *, edns: bool = True) -> bytes:
     """The packet that answers `question`, at most 65,535 bytes. Raises ServerSilent. `timeout` is for all of it."""
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(server.address, server.port)
             try:
-                return await _exchange(reader, writer, question)
+                return await _exchange(reader, writer, question, edns)
             finally:
                 writer.close()
     except TimeoutError:
@@ -26,8 +26,10 @@ async def ask_over_tcp(server: NameServer, question: bytes, timeout: float) -> b
         raise ServerSilent(f"failed over TCP: {error}") from None
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: bytes) -> bytes:
-    query = encode_query(secrets.randbits(16), question)
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: bytes, edns: bool
+) -> bytes:
+    query = encode_query(secrets.randbits(16), question, edns=edns)
     writer.write(len(query).to_bytes(2, "big") + query)
     length = int.from_bytes(await reader.readexactly(2), "big")
     packet = await reader.readexactly(length)
