@@ -264,6 +264,7 @@ def _verify(read: Arguments) -> int:
         read.macros,
         are_senders=are_senders,
         is_verbose=read.is_verbose,
+        shows_routers=read.debug is not None,
     )
 
 

@@ -76,10 +76,12 @@ def verify_addresses(
     *,
     are_senders: bool = False,
     is_verbose: bool = False,
+    shows_routers: bool = False,
 ) -> int:
     """`-bv` and, for senders, `-bvs`; `is_verbose`: good addresses are told as `-bt` does."""
     purpose: Purpose = "verify_sender" if are_senders else "verify"
-    return test_addresses(path, addresses, macros, Question(purpose, tells_routes=is_verbose))
+    question = Question(purpose, shows_routers=shows_routers, tells_routes=is_verbose)
+    return test_addresses(path, addresses, macros, question)
 
 
 def _give_back(config: Config) -> None:
