@@ -351,12 +351,26 @@ class Session:
             state.memory = self.memory
         verdict = await acl.run(state)
         self.log_targets = state.targets
+        if self.memory.controls:
+            self._obey(self.memory.controls)
         said = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
         if said and where in SAYS_ACCEPTED and isinstance(verdict, Accept | Discard):
             self.tell_misfit(said, SAYS_ACCEPTED[where], facts.id)
         if facts.variables:
             self.variables = {n: value for n, value in facts.variables.items() if n.startswith("acl_c")}
         return verdict
+
+    def _obey(self, controls: set[str]) -> None:
+        """Those of `control` that are about the protocol."""
+        settings = self.engine.settings
+        changed = msgspec.structs.replace(
+            settings,
+            enforce_sync="enforce_sync" in controls
+            or (settings.enforce_sync and "no_enforce_sync" not in controls),
+            auth_unadvertised="allow_auth_unadvertised" in controls,
+        )
+        if changed != settings:
+            self.engine.change(changed)
 
     def tell_misfit(self, text: str, code: int, message_id: str) -> None:
         """Of a configured text whose codes are of another class than `code`."""

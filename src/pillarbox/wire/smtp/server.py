@@ -135,6 +135,11 @@ class ServerEngine(ServerReader):
         self._is_synchronizing = settings.enforce_sync
         self._session.start()
 
+    def change(self, settings: ServerSettings) -> None:
+        """Other habits from the next command on."""
+        self._settings = self._session.settings = settings
+        self._is_synchronizing = self._is_synchronizing and settings.enforce_sync
+
     @property
     def offer(self) -> Extensions:
         """What this client may be offered at most."""

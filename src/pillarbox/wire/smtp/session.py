@@ -33,6 +33,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `ehlo_reply` offers unless told otherwise; its `size` limits the messages [message_size_limit]."""
     enforce_sync: bool = True
     """[smtp_enforce_sync]"""
+    auth_unadvertised: bool = False
+    """AUTH may be used although it was not offered."""
     early_pipelining: bool = False
     """This client may send before the banner [pipelining_connect_advertise_hosts]."""
     command_line_max: int = 16384

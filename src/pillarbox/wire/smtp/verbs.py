@@ -113,7 +113,7 @@ def _start_tls(session: Session, argument: str) -> StartTls:
 
 
 def _auth(session: Session, argument: str) -> Auth:
-    if not session.offer.auth:
+    if not session.offer.auth and not session.settings.auth_unadvertised:
         raise Refused(Problem.NOT_OFFERED, order.AUTH_NOT_OFFERED)
     if session.is_authenticated:
         raise Refused(Problem.SEQUENCE, order.ALREADY_AUTHENTICATED)
@@ -121,7 +121,7 @@ def _auth(session: Session, argument: str) -> Auth:
         raise Refused(Problem.SEQUENCE, order.AUTH_IN_TRANSACTION)
     name, _, text = argument.partition(" ")
     mechanism, text = name.upper(), text.strip(" ")
-    if mechanism not in session.offer.auth:
+    if mechanism not in session.offer.auth and not session.settings.auth_unadvertised:
         reply = Reply(504, f"{name[:64]} authentication mechanism not supported", "5.5.4")
         raise Refused(Problem.NOT_OFFERED, reply)
     if not text:

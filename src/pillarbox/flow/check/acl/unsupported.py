@@ -44,6 +44,7 @@ class UnsupportedCondition(Condition):
     """It cannot be decided."""
 
     __slots__ = ("_what",)
+    name = ""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -61,6 +62,7 @@ class UnsupportedModifier(Modifier):
     """It does nothing."""
 
     __slots__ = ()
+    name = ""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:

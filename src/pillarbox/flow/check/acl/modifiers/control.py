@@ -27,7 +27,14 @@ OF_MESSAGE = (
     "submission",
     "suppress_local_fixups",
 )
-OF_CONNECTION = ("no_multiline_responses", "no_pipelining")
+OF_CONNECTION = (
+    "allow_auth_unadvertised",
+    "enforce_sync",
+    "no_enforce_sync",
+    "no_multiline_responses",
+    "no_pipelining",
+)
+OPPOSITES = {"enforce_sync": "no_enforce_sync", "no_enforce_sync": "enforce_sync"}
 OF_ADDRESS = ("caseful_local_part", "caselower_local_part")
 NEEDLESS = (
     "dkim_disable_verify",
@@ -39,12 +46,9 @@ NEEDLESS = (
 )
 """They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
 NOT_YET = (
-    "allow_auth_unadvertised",
     "cutthrough_delivery",
     "debug",
     "dscp",
-    "enforce_sync",
-    "no_enforce_sync",
     "utf8_downconvert",
     "wellknown",
 )
@@ -75,7 +79,9 @@ class Control(Modifier, modifier="control"):
         if name in OF_ADDRESS:
             _change_case(state, is_caseful=name == "caseful_local_part")
         elif name in OF_CONNECTION:
-            state.memory.connection.controls.add(name)
+            controls = state.memory.connection.controls
+            controls.discard(OPPOSITES.get(name, ""))
+            controls.add(name)
         elif name in OF_MESSAGE:
             state.controls[name] = await expand_argument(self._options, state)
 
