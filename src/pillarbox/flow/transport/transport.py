@@ -46,7 +46,7 @@ from pillarbox.flow.transport.surroundings import Surroundings, Unfit, surroundi
 from pillarbox.flow.transport.writing import Copy
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.expand.template import Template
+from pillarbox.language.expand.template import Template, expanded
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.outcome import Outcome
@@ -324,8 +324,8 @@ class Transport(Driver, family="transport"):
         first = job.assignments[0]
         if not (self.changes_headers or first.headers_add or first.headers_remove):
             return job.message.headers
-        added = await _expanded(self.headers_add, scope)
-        removed = await _expanded(self.headers_remove, scope)
+        added = await expanded(self.headers_add, scope)
+        removed = await expanded(self.headers_remove, scope)
         block = headers.without_removed(job.message.headers, job, removed)
         if self.headers_rewrite is not None and services is not None:
 
@@ -334,15 +334,6 @@ class Transport(Driver, family="transport"):
 
             block = await rewritten(block, self.headers_rewrite, scope, services.qualify_domain, complain)
         return headers.with_added(block, job, headers.header_lines(added))
-
-
-async def _expanded(template: Template | None, scope: Scope) -> str:
-    if template is None:
-        return ""
-    try:
-        return await template.expand(scope)
-    except ForcedFailure:
-        return ""
 
 
 def scope_of(job: Job, services: TransportServices) -> Scope:

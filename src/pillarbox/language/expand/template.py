@@ -6,7 +6,7 @@ made, so that configuration errors come at load.
 
 from __future__ import annotations
 
-from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.errors import ExpandSyntaxError, ForcedFailure
 from pillarbox.language.expand.nodes import Node
 from pillarbox.language.expand.parser import Observer, Parser
 from pillarbox.language.expand.registry import load_families
@@ -43,3 +43,13 @@ class Template:
 
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
+
+
+async def expanded(template: Template | None, scope: Scope) -> str:
+    """The text of an option that may not be set; a forced failure means the same. Raises ExpansionFailed, ExpansionDeferred."""
+    if template is None:
+        return ""
+    try:
+        return await template.expand(scope)
+    except ForcedFailure:
+        return ""

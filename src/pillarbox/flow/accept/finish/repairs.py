@@ -6,9 +6,9 @@ import re
 
 import msgspec
 
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.expand.template import Template
+from pillarbox.language.expand.template import Template, expanded
 from pillarbox.mail import header
 from pillarbox.ports.journal import Journal
 
@@ -54,12 +54,9 @@ def remove_delivery_fields(block: bytes, names: frozenset[str] = DELIVERY_FIELDS
 
 
 async def _expanded(template: Template | None, scope: Scope, journal: Journal, name: str) -> str:
-    if template is None:
-        return ""
     try:
-        return await template.expand(scope)
-    except ForcedFailure:
-        return ""
+        return await expanded(template, scope)
     except (ExpansionFailed, ExpansionDeferred) as error:
-        journal.panic(f'expansion of "{template.source}" ({name}) failed: {error}')
+        source = "" if template is None else template.source
+        journal.panic(f'expansion of "{source}" ({name}) failed: {error}')
         return ""
