@@ -131,6 +131,7 @@ def failed(
     reply: Reply | None = None,
     security: Security = CLEAR,
     is_reused: bool = False,
+    return_path: str | None = None,
     output: bytes = b"",
 ) -> Failed:
     candidate = assignment.candidate
@@ -152,6 +153,7 @@ def failed(
         auth_sender=security.auth_sender,
         proxy=security.proxy,
         is_reused=is_reused,
+        return_path=return_path,
     )
 
 

@@ -222,7 +222,8 @@ def line_outcome(
                 line += f" QT={show_elapsed(age, style)}"
             return line + _took(outcome, style)
         case Failed():
-            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{_from(sender, style)}{where}"
+            about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
+            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{about}"
             why = f"{_how(outcome, style)} : {printable(outcome.reason.log)}"
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():

@@ -297,6 +297,7 @@ class HostRun:
                 reply=reply,
                 security=session.security,
                 is_reused=session.messages > 1,
+                return_path=carried.sender,
             )
         else:
             deferral = self._deferred[index] = deferred(
@@ -311,7 +312,7 @@ class HostRun:
                 elapsed=self._elapsed(),
             )
             with_sender = self._habits.retry_with_sender and not verdict.is_of_content
-            sender = f":<{self._job.sender or ''}>" if with_sender else ""
+            sender = f":<{self._job.envelope.sender or ''}>" if with_sender else ""
             key = f"R:{assignment.address}{sender}"
             self._keys[index].append(key)
             self._message_notes[key] = deferral
