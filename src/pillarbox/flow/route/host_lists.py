@@ -70,7 +70,7 @@ class HostFinder:
                     self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
                 )
             case "ignored" | "none":
-                if found.status == "none" and method.use_hosts_file and self.visit.services.tells_unknown_hosts:
+                if found.status == "none" and method.use_hosts_file and self._tells_unknown_hosts:
                     self.visit.log.append(LogLine(f"no IP address found for host {item.name}"))
                 return self._not_found(item.name)
             case "found":
@@ -108,6 +108,11 @@ class HostFinder:
                 return await self._find_one(plain, method, is_first=is_first)
             case "null" | "none" | "no_name":
                 return self._not_found(item.name)
+
+    @property
+    def _tells_unknown_hosts(self) -> bool:
+        """Not where `-bt` asks."""
+        return self.visit.services.tells_unknown_hosts and self.visit.purpose != "test"
 
     def _not_found(self, name: str) -> list[Host] | RouteResult:
         if self.find_failed == "ignore":

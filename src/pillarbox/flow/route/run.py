@@ -154,10 +154,10 @@ class Run:
                 case Declined(message=message, children=children):
                     visit.message = message or visit.message
                     if children:
-                        self._redirect(candidate, router, children)
                         if self._is_last(stage):
-                            break
+                            await self._unrouteable(visit, router)
                         self._copy_on(task, visit, stage)
+                        self._redirect(candidate, router, children)
                         return
                     try:
                         if await stage.has_no_more(visit):
