@@ -111,8 +111,8 @@ class HostFinder:
 
     @property
     def _tells_unknown_hosts(self) -> bool:
-        """Not where `-bt` asks."""
-        return self.visit.services.tells_unknown_hosts and self.visit.purpose != "test"
+        """Not where `-bt` or `-bv` ask. Known gap: Exim tells it of verification in SMTP sessions too."""
+        return self.visit.services.tells_unknown_hosts and self.visit.purpose == "deliver"
 
     def _not_found(self, name: str) -> list[Host] | RouteResult:
         if self.find_failed == "ignore":
