@@ -226,7 +226,8 @@ async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Lin
 
 async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> Line:
     """By mail, or on standard error (`-oep`, `-oeq`); `-oee` ends with 0 when the mail is on its way (Exim 5.3)."""
-    log = f"{_now()} {refused.log}\n" if refused.log else ""
+    is_told = mta.world.is_alone  # then the journal has said it on standard error
+    log = f"{_now()} {refused.log}\n" if refused.log and not is_told else ""
     if request.errors in ("p", "q") or request.sender in ("", "<>"):
         return Line(f"{log}{refused}", True, True, 1)
     to = f"{caller.login}@{mta.policy.qualify_domain}"
