@@ -66,7 +66,7 @@ _OWN = {
     r"\bCi=\w+ ": "",
     r"(?m)^TIME \[\d+\]": "TIME [pid]",
     r"(?m)^\[\d+\]": "pid",
-    r"(?<=SMTP connection from )(NULL|(\(\w+\) )?\[192\.0\.2\.1\](:4711)?)": "CLIENT",
+    r"(?<=SMTP connection from )(NULL|(\([\w.]+\) )?\[192\.0\.2\.1\](:4711)?)": "CLIENT",
     r"lost while reading message data \(\w+( \w+)?\)": "lost while reading message data",
     r"(?m)(^|(?<=\] ))ID\d* (?=notquit|SMTP connection from)": "",
     r"(?<=connection count = )\d+": "N",
