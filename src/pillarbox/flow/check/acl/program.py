@@ -86,7 +86,10 @@ class Acl(msgspec.Struct, frozen=True):
     async def _decide(self, state: AclState) -> Verdict:
         state.left_over = None
         for statement in self.statements:
-            verdict = await run_statement(statement, state)
+            failed = _ask(statement, state)
+            if failed is _FAILED and _is_silent(statement, state):
+                continue
+            verdict = await _decided(statement, state, failed)
             if verdict is not None:
                 return verdict
         return Deny(state.left_over or _NOTHING)
@@ -103,11 +106,30 @@ class _Failed(msgspec.Struct, frozen=True, gc=False):
 _FAILED = _Failed(is_past_endpass=False)
 
 
-async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
-    """What the statement decides; None: the next one is asked."""
+def _ask(statement: Statement, state: AclState) -> _Failed | int | None:
+    """As `_test_now`. What goes wrong is asked again by `_decided`, which knows what to say."""
     state.message = state.log_message = state.own = state.left_over = None
     try:
-        failed = _test_now(statement.lines, state)
+        return _test_now(statement.lines, state)
+    except (Discarded, CheckDeferred, ExpansionDeferred, ExpansionFailed, CheckFailed):
+        return 0
+
+
+def _is_silent(statement: Statement, state: AclState) -> bool:
+    """A statement that does not decide leaves no texts over."""
+    if state.own is not None or statement.verb == "require":
+        return False
+    return statement.verb not in ("accept", "discard") or (state.message or state.log_message) is None
+
+
+async def run_statement(statement: Statement, state: AclState) -> Verdict | None:
+    """What the statement decides; None: the next one is asked."""
+    return await _decided(statement, state, _ask(statement, state))
+
+
+async def _decided(statement: Statement, state: AclState, failed: _Failed | int | None) -> Verdict | None:
+    """`failed`: what `_ask` has found."""
+    try:
         if isinstance(failed, int):
             failed = await _test_lines(statement.lines, state, failed)
         if failed is None:
