@@ -42,11 +42,16 @@ class Counts:
         self._cells[self._row : self._row + _ROW] = memoryview(bytes(_ROW * 4)).cast("I")
 
     def in_all(self) -> int:
-        return sum(self._cells[row + _ALL] for row in self._rows)
+        return self._sum(_ALL)
 
     def of(self, address: str) -> int:
-        bucket = _bucket(address)
-        return sum(self._cells[row + bucket] for row in self._rows)
+        return self._sum(_bucket(address))
+
+    def _sum(self, column: int) -> int:
+        cells, count = self._cells, 0
+        for row in self._rows:
+            count += cells[row + column]
+        return count
 
     def add(self, address: str) -> None:
         self._cells[self._row + _ALL] += 1

@@ -270,9 +270,10 @@ class SocketConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """What was written still goes out."""
-        self._stop_timer()
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            self._stop_timer()
+            transport.close()
 
     def refuse(self, words: bytes) -> None:
         """Say one thing, hear nothing, and close."""
