@@ -207,8 +207,9 @@ async def _traced(
     scope: Scope,
 ) -> Message:
     """The message with its Received: line, which tells of the envelope as rewriting has left it."""
+    others = facts.recipients_count if wish.extract_recipients else len(wish.recipients) - 1
+    is_only = len(recipients) == 1 and not others
     facts.recipients, facts.recipients_count = recipients, len(recipients)
-    is_only = len(recipients) == 1 and (wish.extract_recipients or len(wish.recipients) == 1)
     facts.received_for = recipients[0].address if is_only else ""
     traced = Message(await received_lines(scope, facts, policy) + message.headers, message.body)
     facts.message, facts.size = traced, traced.size
@@ -354,7 +355,9 @@ def _extracted(
         except AddressError as error:
             bad.append((rest, str(error)))
             continue
-        if found.address not in left_out:
+        if found.address in left_out:
+            facts.recipients_count += 1
+        else:
             good.append(found)
     if bad:
         services.journal.panic(f"{facts.id} bad addresses found in headers")
