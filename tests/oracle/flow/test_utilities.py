@@ -41,7 +41,8 @@ SEARCHES = (
     "-v -M fred LOG", "-x fred LOG", "--invert joe LOG", "--literal a.b LOG", "--related nosuch LOG", "--sensitive JOE LOG",
 )  # fmt: skip
 LOCKS = (
-    "BOX true", "-q BOX true", "-fcntl BOX true", "-flock BOX false", "-lockfile BOX true", "-mbx BOX true", "-q -fcntl /nosuch/box true", "-x BOX",
+    "BOX true", "-q BOX true", "-fcntl BOX true",
+    "-flock BOX false", "-lockfile BOX true", "-mbx BOX true", "-q -fcntl /nosuch/box true", "-x BOX",
     "-lockfile NEW exit$IFS''3", "", "-restore-times BOX true",
 )  # fmt: skip
 
