@@ -61,7 +61,9 @@ def _ignored(addresses: str) -> object:
 
 def _is_primary_hostname(domain: str, scope: Scope) -> str | None:
     host = scope.facet(LocalHost)
-    if host is None or fold(domain) != fold(host.primary_hostname):
+    if host is None or len(domain) != len(host.primary_hostname):
+        return None  # most often: folding changes no length
+    if fold(domain) != fold(host.primary_hostname):
         return None
     scope.captures = [fold(domain)]
     return host.primary_hostname
