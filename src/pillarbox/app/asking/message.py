@@ -89,7 +89,7 @@ def read_message(data: bytes, sender: str | None, config: Config) -> Test:
     origin = _caller(is_sender=sender is None)
     identity = config.main(Identity)
     now = time.time()
-    facts = MessageFacts(MessageIds(time.time, run=0, slot=0).new(), None, now)
+    facts = MessageFacts(MessageIds(time.time, run=0).new(), None, now)
     own = f"{origin.ident}@{identity.sender_domain}"
     facts.sender = _bare(sender) if sender is not None else taken or own
     facts.auth_sender = own if sender is None else ""

@@ -103,7 +103,7 @@ class LocalSpool:
         self._report = report
         self._say = say
         self._in_memory = min(in_memory, segment_size // 4) if has_journal else 0
-        self._ids = MessageIds(clock.now, slot=slot)
+        self._ids = MessageIds(clock.now)
         self._keep_malformed = keep_malformed
         self._queue = queue
         self._rooms = Rooms(directory, self._disk, is_split=is_split)

@@ -1,12 +1,12 @@
 """Message ids: `1vMXYZ-000000001Lk-1abc`, 23 characters (Exim 4.97 and later, specification 3.4).
 
 Six base-62 digits of seconds since the epoch, eleven for the process, four for the microseconds within the second, so that ids
-sort by time as plain text. Exim relies on the operating system's process ids and waits for the clock to tick. We have several workers,
-restarts and clocks that are set back, so the process field holds three numbers that are never together twice: the *run* (counted durably
-at every start of a worker slot), the slot and the process id. Within a run the time only moves forward: when the clock jumps back
-ids go on from the last one, a microsecond at a time.
+sort by time as plain text. Exim has the process id alone in the middle, and ids of one second sort by it: its queue runs (`-q FIRST LAST`) and
+listings take processes that begin later for later messages. Here several processes live long, so the field holds the microseconds once more in
+front of what tells processes apart, the *run* (drawn at every start) and the process id: ids of all processes are in the order of the clock.
+Within a process the time only moves forward: when the clock jumps back ids go on from the last one, a microsecond at a time.
 
-Known gap: `exim_msgdate -p` shows the combined number instead of the process id.
+Known gap: `exim_msgdate --pid` shows the combined number instead of the process id.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from collections.abc import Callable
 import msgspec
 
 LENGTH = 23
-MAX_SLOT = 1023
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _MESSAGE_ID = re.compile(r"[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}")
 _MICROSECONDS = 1_000_000
-_RUN_SHIFT, _SLOT_SHIFT = 32, 22
-_RUN_MASK, _PID_MASK = (1 << 32) - 1, (1 << 22) - 1
+_PID_BITS, RUN_BITS = 22, 19
+"""Linux has process ids of 22 bits at most; both together fit into seven digits."""
+_RUN_MASK, _PID_MASK = (1 << RUN_BITS) - 1, (1 << _PID_BITS) - 1
 
 
 class MessageIdParts(msgspec.Struct, frozen=True, gc=False):
@@ -58,24 +58,22 @@ def decode(message_id: str) -> MessageIdParts:
     return MessageIdParts(_number(message_id[:6]), _number(message_id[7:18]), _number(message_id[19:]))
 
 
-def process_number(run: int, slot: int, pid: int) -> int:
-    """The number for the process field: different whenever run, slot or process is."""
-    return (run & _RUN_MASK) << _RUN_SHIFT | (slot & MAX_SLOT) << _SLOT_SHIFT | pid & _PID_MASK
+def process_number(run: int, pid: int) -> int:
+    """What the last seven digits of the process field say: different whenever run or process is."""
+    return (run & _RUN_MASK) << _PID_BITS | pid & _PID_MASK
 
 
 class MessageIds:
-    """Makes ids for one worker. `now`: seconds since the epoch; `run`: 32 bits, random when not given."""
+    """Makes ids for one process. `now`: seconds since the epoch; `run`: 19 bits, random when not given."""
 
     __slots__ = ("_last", "_now", "_prefix_second", "_prefix_text", "_process")
 
-    def __init__(
-        self, now: Callable[[], float], *, run: int | None = None, slot: int = 0, pid: int | None = None
-    ) -> None:
+    def __init__(self, now: Callable[[], float], *, run: int | None = None, pid: int | None = None) -> None:
         number = process_number(
-            secrets.randbits(32) if run is None else run, slot, os.getpid() if pid is None else pid
+            secrets.randbits(RUN_BITS) if run is None else run, os.getpid() if pid is None else pid
         )
         self._now = now
-        self._process = f"-{_base62(number, 11)}-"
+        self._process = f"{_base62(number, 7)}-"
         self._last = 0
         self._prefix_second = -1
         self._prefix_text = ""
@@ -86,9 +84,10 @@ class MessageIds:
         second, fraction = divmod(now, _MICROSECONDS)
         if second != self._prefix_second:
             self._prefix_second = second
-            self._prefix_text = _base62(second, 6) + self._process
+            self._prefix_text = f"{_base62(second, 6)}-"
         high, low = divmod(fraction, 3844)
-        return self._prefix_text + _PAIRS[high] + _PAIRS[low]
+        within = _PAIRS[high] + _PAIRS[low]
+        return self._prefix_text + within + self._process + within
 
 
 def _base62(number: int, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillarbox.wire.exim.message_id import (
+    RUN_BITS,
     MessageIdParts,
     MessageIds,
     decode,
@@ -42,15 +43,19 @@ def test_clock_that_jumps_back_gives_new_ids() -> None:
     assert decode(made[5]).time == pytest.approx(2000.5)
 
 
-def test_workers_and_runs_never_meet() -> None:
-    numbers = {
-        process_number(run, slot, pid)
-        for run in (0, 1, 2**32 - 1)
-        for slot in (0, 1, 1023)
-        for pid in (1, 2**22 - 1)
-    }
-    assert len(numbers) == 18
-    assert all(decode(encode(MessageIdParts(1, number, 0))).process == number for number in numbers)
+def test_processes_and_runs_never_meet() -> None:
+    numbers = {process_number(run, pid) for run in (0, 1, 2**RUN_BITS - 1) for pid in (1, 2**22 - 1)}
+    assert len(numbers) == 6
+    assert max(numbers) < 62**7
+
+
+def test_ids_of_all_processes_are_in_the_order_of_the_clock() -> None:
+    """Whatever their process ids: `-q FIRST LAST` compares ids."""
+    clock = ListClock(7.1, 7.100001, 7.2, 7.3, 8.0)
+    makers = [MessageIds(clock.now, pid=pid) for pid in (900, 1, 2**22 - 1)]
+    made = [makers[number % 3].new() for number in range(5)]
+    assert made == sorted(made)
+    assert [decode(each).fraction for each in made] == [100000, 100001, 200000, 300000, 0]
 
 
 def test_restarts_draw_another_run() -> None:
