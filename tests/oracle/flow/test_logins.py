@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the real one believes -C of root only"),
 ]
 OTHERWISE = {
+    "conditions-host-longest-line": "logins",
     "dovecot-host-temporary": "logins",
     "dovecot-host-empty": "logins",
     "external-host-forced-no": "logins",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.authenticators.authenticator import says_yes
 from pillarbox.flow.accept.rejection import host_and_ident
 from pillarbox.flow.check.verdict import Accept, Defer, Discard, Drop
 from pillarbox.flow.facts import MessageFacts
@@ -18,8 +19,6 @@ from pillarbox.wire.exim.log_line import printable
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
-NO = frozenset({"", "0", "no", "false"})
-"""Everything else is yes."""
 BY_CONDITION = "server_mail_auth_condition failed"
 
 
@@ -57,7 +56,7 @@ async def _forbidden_by_condition(session: Session, facts: MessageFacts) -> str:
     if condition is None:
         return ""
     try:
-        if (await condition.expand(session.new_scope(facts))).strip().lower() not in NO:
+        if says_yes(await condition.expand(session.new_scope(facts))):
             return ""
     except ForcedFailure:
         return BY_CONDITION

@@ -102,10 +102,22 @@ async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
         condition = driver.server_advertise_condition
         key = condition.source if condition is not None else ""
         if key not in decided:
-            decided[key] = await driver.is_offered(session.origin, scope)
+            decided[key] = await _is_offered(driver, session, scope)
         if decided[key]:
             offered.append(driver.mechanism)
     return tuple(offered)
+
+
+async def _is_offered(driver: Authenticator, session: Session, scope: Scope) -> bool:
+    try:
+        return await driver.is_offered(session.origin, scope)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        condition = driver.server_advertise_condition
+        source = condition.source if condition is not None else ""
+        session.services.journal.panic(
+            f'failed to expand condition "{source}" for {driver.name} authenticator: {error}'
+        )
+        return False
 
 
 async def _includes(session: Session, hosts: HostList | None) -> bool:

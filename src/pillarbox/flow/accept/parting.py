@@ -35,6 +35,8 @@ async def hung_up(session: Session) -> None:
     """The client has closed its side."""
     journal, style = session.services.journal, session.services.log_style
     transaction = session.transaction
+    if session.exchange is not None:
+        await session.end_login()
     if session.engine.is_reading_message:
         who = session.who()
         journal.main(f"SMTP connection from {who} lost while reading message data")
@@ -83,6 +85,8 @@ async def lost(session: Session, error: DialError) -> None:
             journal.main(f"SMTP connection from {who} lost while reading message data: {error}")
             await not_quit(session, "connection-lost", "")
         case _:
+            if session.exchange is not None:
+                await session.end_login()
             if session.services.log_style.shows("lost_incoming_connection"):
                 journal.main(f"SMTP connection lost from {who}: {error}")
             await not_quit(session, "connection-lost", "")

@@ -61,6 +61,8 @@ VRFY_REFUSED = 252
 """Texts for VRFY may have codes of any class."""
 DAWDLING = 512
 """Bytes. Fewer at once without the end of a line do not count as progress: `smtp_receive_timeout` is for a line, not for a byte."""
+LINES_OF_A_LOGIN = 8
+"""More are not made up for a client that has gone in the middle of one."""
 LAST_WORDS = 10.0
 """Seconds that a peer has to take the last reply."""
 
@@ -241,6 +243,18 @@ class Session:
                 return
             else:
                 await HANDLERS[type(event)](self, event)
+
+    async def end_login(self) -> None:
+        """The client has gone in the middle of AUTH: what it said last counts as a line, and empty ones follow, so that the login fails,
+        and is logged as those are that guessers see to their end."""
+        for _ in range(LINES_OF_A_LOGIN):
+            if self.exchange is None:
+                return
+            self.engine.receive(b"\r\n")
+            event = self.engine.next_event()
+            if isinstance(event, Need | Closed):
+                return
+            await HANDLERS[type(event)](self, event)
 
     async def flush(self) -> None:
         """Write what waits, before something that takes time or changes the connection."""

@@ -13,9 +13,7 @@ import msgspec
 
 from pillarbox.config.declare import Driver, Unready, option
 from pillarbox.config.errors import CombinationError
-from pillarbox.flow.check.acl.conditions.condition import read_truth
-from pillarbox.flow.check.acl.state import CheckFailed
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
@@ -23,6 +21,8 @@ from pillarbox.ports.logins import Exchange, Failure, Logins, Step, Success
 from pillarbox.ports.users import Account
 
 LOOPBACK = ("127.", "::1")
+_NO = frozenset({"", "0", "no", "false"})
+_YES = frozenset({"1", "yes", "true"})
 
 
 class AuthItems(msgspec.Struct, frozen=True):
@@ -31,13 +31,18 @@ class AuthItems(msgspec.Struct, frozen=True):
     items: tuple[str, ...]
 
 
+def says_yes(text: str) -> bool:
+    """How conditions other than `server_condition` are read: all that is not no is yes."""
+    return text.lower() not in _NO
+
+
 def judged(text: str, login: str) -> Step:
     """What `server_condition` has come to. Words that are neither yes nor no are for the client too."""
-    try:
-        is_good = read_truth(text)
-    except CheckFailed:
+    if text.lower() in _YES:
+        return Success(Account(login, ""), login)
+    if says_yes(text):
         return Failure("temporary", text, login, text)
-    return Success(Account(login, ""), login) if is_good else Failure("credentials", "refused", login)
+    return Failure("credentials", "refused", login)
 
 
 class Authenticator(Driver, family="authenticator"):
@@ -93,7 +98,7 @@ class Authenticator(Driver, family="authenticator"):
         """What a client sends, and its name for the log (`client_set_id`); None: it is not to be used with this host. Unset templates are empty.
         Raises ExpansionFailed, ExpansionDeferred."""
         try:
-            if self.client_condition and not read_truth(await self.client_condition.expand(scope)):
+            if self.client_condition and not says_yes(await self.client_condition.expand(scope)):
                 return None
             items = [await template.expand(scope) if template else "" for template in templates]
             return items, await self.client_set_id.expand(scope) if self.client_set_id else ""
@@ -106,13 +111,14 @@ class Authenticator(Driver, family="authenticator"):
         return all(template is None or template.is_constant for template in parts)
 
     async def is_offered(self, origin: Origin, scope: Scope) -> bool:
-        """Whether this client may use it now; -PLUS mechanisms need a channel to bind to besides."""
+        """Whether this client may use it now; -PLUS mechanisms need a channel to bind to besides. Raises ExpansionFailed,
+        ExpansionDeferred."""
         condition = self.server_advertise_condition
         if condition is None:
             return bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK)
         try:
-            return read_truth(await condition.expand(scope))
-        except (ExpansionFailed, ExpansionDeferred, CheckFailed):
+            return says_yes(await condition.expand(scope))
+        except ForcedFailure:
             return False
 
     def begin_in(

@@ -23,6 +23,8 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
             _too_big(session, event)
         case Problem.BAD_BASE64:
             session.log_failed_login(event.line, event.reply)
+        case _ if session.exchange is not None:  # a line that is none, in the middle of AUTH
+            session.log_failed_login("", event.reply)
         case _:
             _tell(session, event)
     if session.engine.is_closed:
