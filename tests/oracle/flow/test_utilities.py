@@ -6,9 +6,11 @@ Lines are compared sorted where Exim's come in the order of a hash.
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,6 +47,43 @@ LOCKS = (
     "-flock BOX false", "-lockfile BOX true", "-mbx BOX true", "-q -fcntl /nosuch/box true", "-x BOX",
     "-lockfile NEW exit$IFS''3", "", "-restore-times BOX true",
 )  # fmt: skip
+DATES = (
+    "", "NEW", "-u NEW", "-z NEW", "-l NEW", "--pid NEW", "-u OLD", "-u -p NEW 1vMXYZ-000000001Lk-1abd", "-z -l -u NEW", "x", "1vMXYZ",
+    "-u xNEW", "-u NEW-H", "-u NEW-D", "-b 36 -u NEW", "-b 36 -u 1VMXYZ-00001L-1A", "-b 36 -u --pid 1VMXYZ-0000000001L-001A",
+    "-b 7 NEW", "-u x 1xVBlU", "--localhost_number none -u OLD", "--localhost_number 5 -u OLD", "--localhost_number 1 -u NEW",
+    "--localhost_number 0 -u 1xVBlU-000000002vd-1Fbs", "--localhost_number 1 -u 1xVBlU-00002v-3s", "--localhost_number 17 -u NEW",
+    "--localhost_number x NEW", "-UTC NEW", "--gmt NEW", "-u -pid -z NEW", "--b36 --b62 x", "--b36 -u NEW", "-localh 1 -u NEW", "--bogus",
+    "-u --nolocalhost_number NEW",
+)  # fmt: skip
+ALIASES = """\
+root: fred
+# c
+foo: bar,
+
+  baz
+"a b": quoted
+Foo: dup
+nocolon value   more
+  cont
+: empty
+"q\\"uo\\tte" : y
+"unfin: z
+alone
+  contline
+long: a
+# c
+ b
+A@b.c: x:y"""
+BUILDS = (
+    "", "SOURCE", "SOURCE new", "-nolc SOURCE new", "-nozero SOURCE new", "-lastdup SOURCE new", "-noduperr SOURCE new",
+    "-nowarn -noduperr SOURCE new", "-nowarn SOURCE new", "- new", "SOURCE /nosuch/new", "/nosuch new", "-x SOURCE new",
+    "SOURCE new more", "ODD new", "EMPTY new",
+)  # fmt: skip
+KEYED = (
+    ("exim_dumpdb", "-L FILE", ""), ("exim_dumpdb", "-L -k FILE", ""), ("exim_dumpdb", "-L /nosuch", ""), ("exim_dumpdb", "-L", ""),
+    ("exim_dumpdb", "-L -z FILE", ""), ("exim_fixdb", "-L FILE", "q\n"), ("exim_fixdb", "-L", ""),
+    ("exim_fixdb", "-L FILE", "root\n0 xx\nroot\nd\nroot\nfoo\n0\n1 y\nd\nfoo\nq\n"), ("exim_fixdb", "-L /nosuch", "root\nq\n"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +101,8 @@ def side() -> Iterator[Side]:
 def compared(side: Side, tool: str, words: list[str], typed: str = "") -> tuple[object, object]:
     """Exim's answer and ours."""
     found = []
-    for program in ([str(REAL / tool)], [sys.executable, "-m", f"pillarbox.cli.tools.{tool}"]):
+    perl = ["perl", "-T"] if tool == "exim_msgdate" else []
+    for program in ([*perl, str(REAL / tool)], [sys.executable, "-m", f"pillarbox.cli.tools.{tool}"]):
         ended = subprocess.run(
             [*program, *words],
             input=typed,
@@ -105,3 +145,77 @@ def test_exim_lock(side: Side, words: str) -> None:
     names = {"BOX": str(side.directory / "box"), "NEW": str(side.directory / "new")}
     expected, found = compared(side, "exim_lock", [names.get(word, word) for word in words.split()])
     assert found == expected
+
+
+@pytest.mark.parametrize("words", DATES)
+def test_exim_msgdate(side: Side, words: str) -> None:
+    filled = words.replace("NEW", "1xVBlU-000000002vd-3Fbs").replace("OLD", "1vMXYZ-00001L-1a")
+    expected, found = dates(side, filled.split())
+    assert found == expected
+
+
+def dates(side: Side, words: list[str]) -> tuple[object, object]:
+    found = []
+    for program in (["perl", "-T", str(REAL / "exim_msgdate")], [*OURS, "pillarbox.cli.tools.exim_msgdate"]):
+        ended = subprocess.run(
+            [*program, "-C", str(side.config), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "TZ": "Europe/Berlin"},
+        )
+        said = ended.stderr.partition(" at /")[0].partition("Usage")[0].strip()
+        found.append((ended.returncode, ended.stdout, said))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("words", BUILDS)
+def test_exim_dbmbuild(words: str, tmp_path: Path) -> None:
+    """What is said, and what stands in the file."""
+    expected, found = (built(words.split(), tmp_path / name, program) for name, program in DBMBUILD.items())
+    assert found == expected
+
+
+OURS = (sys.executable, "-m")
+DBMBUILD = {"real": [str(REAL / "exim_dbmbuild")], "mine": [*OURS, "pillarbox.cli.tools.exim_dbmbuild"]}
+
+
+def built(words: list[str], directory: Path, program: list[str]) -> object:
+    directory.mkdir()
+    (directory / "SOURCE").write_text(ALIASES)
+    (directory / "ODD").write_text(" x: y\nz: 1\nz: 2\nz: 3\n")
+    (directory / "EMPTY").write_text("")
+    ended = subprocess.run(
+        [*program, *words],
+        input=ALIASES,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=directory,
+    )
+    rows: list[tuple[bytes, bytes]] = []
+    if (directory / "new").exists():
+        with closing(sqlite3.connect(directory / "new")) as file:
+            rows = sorted(file.execute("select * from tblblob"))
+    names = sorted(path.name for path in directory.iterdir())
+    return ended.returncode, ended.stdout, ended.stderr, rows, names
+
+
+@pytest.mark.parametrize(("tool", "words", "typed"), KEYED)
+def test_tools_on_a_keyed_file(tool: str, words: str, typed: str, tmp_path: Path) -> None:
+    told = []
+    for name, program in {"real": [str(REAL / tool)], "mine": [*OURS, f"pillarbox.cli.tools.{tool}"]}.items():
+        built(["SOURCE", "new"], tmp_path / name, DBMBUILD["real"])
+        ended = subprocess.run(
+            [*program, *words.replace("FILE", "new").split()],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=tmp_path / name,
+        )
+        told.append((ended.returncode, ended.stdout))
+    assert told[1] == told[0]

@@ -1,5 +1,7 @@
 """`exim_dumpdb [-z] [-k] SPOOL NAME`: what is known of hosts and addresses that failed, of senders, of callouts (Exim 54.11.1).
 
+`exim_dumpdb -L FILE` shows what `exim_dbmbuild` has made.
+
 Of Exim's data bases `retry`, `callout`, `ratelimit` and `seen` exist here: who waits for which host is in the queue, and what `misc` and `tls`
 keep is known to the daemon alone.
 """
@@ -11,8 +13,10 @@ import sys
 from pathlib import Path
 
 from pillarbox.cli.tools.check_records import KINDS, records_of, shown
+from pillarbox.cli.tools.dbm_file import DbmFile
 from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of, stamp
 
+KEYED_USAGE = "Usage: exim_dumpdb -L <database-path>\n"
 USAGE = """\
 Usage: exim_dumpdb [-kz]  <spool-directory> <database-name>
   <database-name> = retry | misc | wait-<transport-name> | callout | ratelimit | tls | seen
@@ -25,13 +29,15 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     try:
-        pairs, words = getopt.getopt(arguments, "zk")
+        pairs, words = getopt.getopt(arguments, "zkL")
     except getopt.GetoptError:
         words, pairs = [], []
+    flags = {name for name, _ in pairs}
+    if "-L" in flags:
+        return _show_keyed(words, flags)
     if len(words) != 2 or not is_name(words[1]):
         print(USAGE, end="")
         return 1
-    flags = {name for name, _ in pairs}
     spool, name = Path(words[0]), words[1]
     try:
         if name in KINDS:
@@ -40,6 +46,19 @@ def run(arguments: list[str]) -> int:
         else:
             for entry in entries(path_of(spool, name)):
                 print(f"  {entry.key}" if "-k" in flags else _lines(entry, in_utc="-z" in flags))
+    except NoHints as error:
+        print(error)
+        return 1
+    return 0
+
+
+def _show_keyed(words: list[str], flags: set[str]) -> int:
+    if len(words) != 1:
+        print(f"{KEYED_USAGE}\n{USAGE}", end="")
+        return 1
+    try:
+        for key, data in DbmFile(Path(words[0])).entries():
+            print(f"  {key}" if "-k" in flags else f"{key}\t{data}")
     except NoHints as error:
         print(error)
         return 1

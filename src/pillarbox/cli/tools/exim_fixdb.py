@@ -1,7 +1,8 @@
 """`exim_fixdb [-z] SPOOL NAME`: look at hint records one by one, change their fields, delete them (Exim 54.11.3).
 
-At the prompt: the key of a record shows it; then `d` deletes it, a field's number with a value changes that field; `q` ends. Error numbers of
-retry records cannot be changed: names are kept here, not numbers.
+`exim_fixdb -L FILE` does it with what `exim_dbmbuild` has made; such a record has field 0 alone.
+
+At the prompt: the key of a record shows it; then `d` deletes it, a field's number with a value changes that field; `q` ends.
 """
 
 from __future__ import annotations
@@ -19,10 +20,21 @@ import msgspec
 
 from pillarbox.backends.hints.records import SqliteRecords
 from pillarbox.cli.tools.check_records import KINDS, shown
-from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, missing, path_of, stamp
+from pillarbox.cli.tools.dbm_file import DbmFile
+from pillarbox.cli.tools.hints_files import (
+    Entry,
+    NoHints,
+    entries,
+    error_name,
+    is_name,
+    missing,
+    path_of,
+    stamp,
+)
 from pillarbox.flow.check import rate
 from pillarbox.ports.hint_records import Database, HintRecord
 
+KEYED_USAGE = "Usage: exim_fixdb -L <database-path>\n"
 USAGE = """\
 Usage: exim_fixdb [-z]  <spool-directory> <database-name>
   <database-name> = retry | misc | wait-<transport-name> | callout | ratelimit | tls | seen
@@ -32,6 +44,10 @@ _FIELD = re.compile(r"(\d+)(?:\s+(.*))?")
 
 class BadValue(Exception):
     """`str()` is the complaint."""
+
+
+class NoField(BadValue):
+    """There is no such field: the record is not shown again."""
 
 
 class Base(Protocol):
@@ -54,7 +70,9 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     try:
-        pairs, words = getopt.getopt(arguments, "z")
+        pairs, words = getopt.getopt(arguments, "zL")
+        if ("-L", "") in pairs:
+            return _run_keyed(words)
         spool, name = words
         if not is_name(name):
             raise ValueError
@@ -62,12 +80,26 @@ def run(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 1
     print(f"Modifying Exim hints database {spool}/db/{name}")
-    base = _open(Path(spool), name, in_utc=("-z", "") in pairs)
+    return _converse(_open(Path(spool), name, in_utc=("-z", "") in pairs), missing(Path(spool), name))
+
+
+def _run_keyed(words: list[str]) -> int:
+    if len(words) != 1:
+        print(f"{KEYED_USAGE}\n{USAGE}", end="")
+        return 1
+    print(f"Modifying Exim dbm database {words[0]}")
+    try:
+        return _converse(_Keyed(Path(words[0])), NoHints())
+    except NoHints as absent:
+        return _converse(None, absent)
+
+
+def _converse(base: Base | None, absent: NoHints) -> int:
     key = ""
     for line in _typed():
         if line == "q":
             return 0
-        key = _obey(base, missing(Path(spool), name), key, line)
+        key = _obey(base, absent, key, line)
     print()
     return 0
 
@@ -113,12 +145,17 @@ def _show(base: Base, key: str) -> str:
 
 def _set_field(base: Base, key: str, line: str) -> None:
     found = _FIELD.fullmatch(line)
+    if found is None:
+        print("field number or d expected")
+        return
+    if not found[2]:
+        print("value missing")
+        return
     try:
-        if found is None:
-            raise BadValue("field number or d expected")
-        if not found[2]:
-            raise BadValue("value missing")
         base.change(key, int(found[1]), found[2])
+    except NoField as why:
+        print(why)
+        return
     except BadValue as bad:
         print(bad)
     print("\n".join(base.lines(key) or []))
@@ -140,6 +177,21 @@ def read_time(text: str) -> float:
         return time.mktime(time.strptime(text.replace(":", ""), "%y%m%d%H%M"))
     except ValueError:
         raise BadValue("bad time value") from None
+
+
+def read_number(text: str) -> int:
+    """What stands in front; 0 for no number at all."""
+    found = re.match(r"\s*[+-]?\d+", text)
+    return int(found[0]) if found is not None else 0
+
+
+def renamed(error: str, field: int, number: int) -> str:
+    """The name of an error whose number (field 0) or further data (field 1) is set. Raises BadValue."""
+    entry = Entry("", 0, 0, 0, False, error, "")
+    name = error_name(number, entry.further) if field == 0 else error_name(entry.number, number)
+    if name is None:
+        raise BadValue(f"no error has further data {number}")
+    return name
 
 
 class _Retry:
@@ -175,8 +227,12 @@ class _Retry:
             self._write("UPDATE retry SET is_expired = ? WHERE key = ?", (value == "yes", key))
         elif field in columns:
             self._write(f"UPDATE retry SET {columns[field]} = ? WHERE key = ?", (read_time(value), key))
+        elif field in (0, 1):
+            entry = self._entry(key)
+            error = renamed(entry.error if entry is not None else "", field, read_number(value))
+            self._write("UPDATE retry SET error = ? WHERE key = ?", (error, key))
         else:
-            raise BadValue("this field cannot be changed" if field < 2 else "unknown field number")
+            raise NoField("unknown field number")
 
     def delete(self, key: str) -> None:
         self._write("DELETE FROM retry WHERE key = ?", (key,))
@@ -221,6 +277,25 @@ class _Records:
         self._records.forget(self._name, [key])
 
 
+class _Keyed:
+    """What `exim_dbmbuild` has made."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises NoHints."""
+        self._file = DbmFile(path)
+
+    def lines(self, key: str) -> list[str] | None:
+        data = self._file.get(key)
+        return None if data is None else [f"0 value:  {data}"]
+
+    def change(self, key: str, field: int, value: str) -> None:
+        """Any number will do."""
+        self._file.change(key, value)
+
+    def delete(self, key: str) -> None:
+        self._file.delete(key)
+
+
 def _changed_rate(record: HintRecord, field: int, value: str) -> HintRecord:
     """Raises BadValue."""
     try:
@@ -233,7 +308,7 @@ def _changed_rate(record: HintRecord, field: int, value: str) -> HintRecord:
                 measure = rate.read(record) or rate.Measure(0.0)
                 return rate.written(msgspec.structs.replace(measure, rate=float(value)), record.at)
             case _:
-                raise BadValue("unknown field number")
+                raise NoField("unknown field number")
     except ValueError:
         raise BadValue("number expected") from None
 

@@ -34,6 +34,8 @@ _NUMBERS = {
     "": 0,
 }
 _LETTERS = {"MX": 77, "A": 65}
+_UNNAMED = "number"
+"""`number_117`: an error that somebody has set and that has no name here."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -51,6 +53,8 @@ class Entry(msgspec.Struct, frozen=True):
     def number(self) -> int:
         """Exim's error number; -1 for what has none, 0 for a refusal by the host itself."""
         name, _, letter = self.error.rpartition("_")
+        if name == _UNNAMED:
+            return int(letter)
         if not name and letter in ("A", "MX"):
             return 0
         return _NUMBERS.get(self.error, _NUMBERS.get(name, -1))
@@ -62,6 +66,19 @@ class Entry(msgspec.Struct, frozen=True):
         if "_4xx_" in self.error and detail.isdecimal():
             return int(detail) % 100 << 8 | _LETTERS["A"]
         return _LETTERS.get(detail, 0)
+
+
+def error_name(number: int, further: int) -> str | None:
+    """The name that has them as `Entry` tells them; None: there is none with such further data."""
+    name = next((name for name, known in _NUMBERS.items() if known == number), f"{_UNNAMED}_{number}")
+    candidates = [name, *(f"{name}_{letter}" if name else letter for letter in _LETTERS)]
+    if name.endswith("_4xx"):
+        candidates.append(f"{name}_{further >> 8:02d}")
+    for candidate in candidates:
+        entry = Entry("", 0, 0, 0, False, candidate, "")
+        if (entry.number, entry.further) == (number, further):
+            return candidate
+    return None
 
 
 class NoHints(Exception):
