@@ -178,7 +178,7 @@ class Mta:
         world, config = self.world, self.config
         queueing = config.main(Queueing)
         hostname = self.local_host.primary_hostname
-        transport_services = TransportServices(
+        transport_services = self._transport_services = TransportServices(
             expansion=self.expansion,
             network=world.network,
             user_files=world.user_files,
@@ -384,7 +384,7 @@ class Mta:
         )
 
     def _callouts(self) -> Callouts:
-        world, queueing, identity = self.world, self.config.main(Queueing), self.config.main(Identity)
+        world, queueing = self.world, self.config.main(Queueing)
         lifetimes = Lifetimes(
             queueing.callout_positive_expire,
             queueing.callout_negative_expire,
@@ -392,13 +392,11 @@ class Mta:
             queueing.callout_domain_negative_expire,
         )
         settings = CalloutSettings(
-            hostname=identity.primary_hostname,
             random_local_part=queueing.callout_random_local_part,
             transports=self.config.transports,
         )
-        return self._callouts_class(
-            settings, CalloutCache(world.records, lifetimes), world.network, world.clock
-        )
+        cache = CalloutCache(world.records, lifetimes)
+        return self._callouts_class(settings, cache, self._transport_services)
 
     def _begin_run_for(self, text: str) -> bool:
         """ETRN: what `exim -R` does; it goes on behind the reply. False: the same is under way."""

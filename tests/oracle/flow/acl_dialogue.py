@@ -9,7 +9,9 @@ line; without `-oM…` the client is `[192.0.2.1]:1234`, with `-local` a program
 from __future__ import annotations
 
 import re
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -36,6 +38,9 @@ _RECEPTION = (
     "--local",
     "-spam_",
 )
+_AT = re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d")
+_RANDOM = re.compile(r"(?<=mx\.example)-\d{10}(?=-testing)")
+_TLS_ERROR = re.compile(r"(?<=TLS session: )\(.*(?=: callout)")
 _SETTLED = re.compile(r" <= | rejected ")
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 
@@ -46,6 +51,7 @@ class Scenario(msgspec.Struct, frozen=True):
     config: str
     script: str
     file: str = ""
+    peers: dict[str, list[str]] = {}
 
     @property
     def says(self) -> bytes:
@@ -63,6 +69,10 @@ class Seen(msgspec.Struct, frozen=True):
     paniclog: list[str]
     spool: dict[str, str]
     """`1-H` → text."""
+    heard: Mapping[str, list[list[str]]] = {}
+    """By peers: address → connections → lines."""
+    callouts: list[str] = []
+    """As `exim_dumpdb` tells them."""
 
 
 def scenarios(path: Path) -> list[Scenario]:
@@ -70,10 +80,16 @@ def scenarios(path: Path) -> list[Scenario]:
     found = []
     for title, text in zip(parts[::2], parts[1::2], strict=True):
         name, _, options = title.partition(" -")
-        config, _, script = text.partition("---\n")
+        config, script, peers = [*re.split(r"(?m)^---\n", text), ""][:3]
         words = f"-{options}".split() if options else []
-        found.append(Scenario(name.strip(), words, _merged(common, config), script, path.stem))
+        made = _merged(common, config)
+        found.append(Scenario(name.strip(), words, made, script, path.stem, _peers(peers)))
     return found
+
+
+def _peers(text: str) -> dict[str, list[str]]:
+    pieces = re.split(r"(?m)^@(\S+)\n", text)
+    return {place: script.splitlines() for place, script in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
 def _merged(*texts: str) -> str:
@@ -87,14 +103,14 @@ def _merged(*texts: str) -> str:
                 parts.setdefault(part, "")
             elif line.strip():
                 parts[part] += line
-    if "acl" in parts:
-        parts["acl"] = _latest(parts["acl"])
+    for part in {"acl", "routers", "transports", "authenticators"} & parts.keys():
+        parts[part] = _latest(parts[part])
     return parts.pop("main") + "".join(f"begin {name}\n{text}" for name, text in parts.items())
 
 
-def _latest(acls: str) -> str:
-    """Of several ACLs with one name the last."""
-    pieces = re.split(r"(?m)^(\w+:)\n", acls)
+def _latest(part: str) -> str:
+    """Of several ACLs or drivers with one name the last."""
+    pieces = re.split(r"(?m)^(\w+:)\n", part)
     named = dict(zip(pieces[1::2], pieces[2::2], strict=True))
     return "".join(f"{name}\n{text}" for name, text in named.items())
 
@@ -108,17 +124,49 @@ def play(town: Town, scenario: Scenario, program: str, directory: Path) -> Seen:
     is_queued = not any(word.startswith("-od") for word in options)
     mode = [] if any(word in ("-bS", "-bm", "-t", "-bh") for word in options) else ["-bs"]
     words = [program, "-C", str(place.file), *(["-odq"] if is_queued else []), *options, *mode]
-    ended = town.run([word.replace("{dir}", str(directory)) for word in words], scenario.says)
+    words = [word.replace("{dir}", str(directory)) for word in words]
+    ended = town.run(words, scenario.says, peers=scenario.peers)
     if scenario.options != options:
         _settle(place)
     seen = place.see("")
 
     def lines(data: bytes) -> list[str]:
-        return place.plain(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")).splitlines()
+        text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+        return _RANDOM.sub("", place.plain(text)).splitlines()
 
     spool = {name: _in_order(text) for name, text in seen.spool.items()}
     reject = [level(line, OWN_IDS) for line in seen.reject]
-    return Seen(lines(ended.out), ended.code, lines(ended.error), seen.main, reject, seen.panic, spool)
+    heard = {
+        address: [[_RANDOM.sub("", place.plain(line)) for line in talk] for talk in talks]
+        for address, talks in ended.heard.items()
+    }
+    callouts = _callouts(town, program, place) if scenario.peers else []
+    return Seen(
+        lines(ended.out),
+        ended.code,
+        lines(ended.error),
+        _plain(seen.main),
+        _plain(reject),
+        seen.panic,
+        spool,
+        heard,
+        callouts,
+    )
+
+
+def _plain(lines: list[str]) -> list[str]:
+    return [_TLS_ERROR.sub("", _RANDOM.sub("", line)) for line in lines]
+
+
+def _callouts(town: Town, program: str, place: Place) -> list[str]:
+    dump = [str(Path(program).with_name("exim_dumpdb"))]
+    if program == "pillarbox:exim":
+        dump = [sys.executable, "-m", "pillarbox.cli.tools.exim_dumpdb"]
+    told = town.run([*dump, str(place.directory / "spool"), "callout"]).out.decode()
+    if told.startswith("** Failed to open"):
+        return []
+    told = told.replace("reject_mfnull", "unknown")  # the real one has no word for it
+    return sorted(_AT.sub("", line) for line in told.splitlines())
 
 
 def _in_order(text: str) -> str:

@@ -75,4 +75,6 @@ def compared(seen: Seen, theirs: Seen) -> dict[str, object]:
         "rejectlog": seen.rejectlog,
         "paniclog": seen.paniclog,
         "spool": seen.spool,
+        "heard": seen.heard,
+        "callouts": seen.callouts,
     }

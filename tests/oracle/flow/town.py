@@ -5,8 +5,8 @@ Started by `Town()` as `unshare -mn python -m tests.oracle.flow.town`; requests 
 Commands of ours run in a child that has everything imported already: a start costs a tenth of the usual.
 
 All of 10.0.0.0/8 and 192.0.2.0/24 are addresses of the namespace. A host of `PEERS` answers on port 25 by its table: start of a command → reply
-(`(close)` hangs up, `(wait)` says nothing more); one whose address has a port is a content scanner (scanner_peers.py).
-What peers heard stands in the file named in the request for them.
+(`(close)` hangs up, `(wait)` says nothing more); one whose address has a port is a content scanner (scanner_peers.py). A request
+may bring peers of its own, which live as long as the command: address or `address:port` → script (scripted.py); the answer has what they heard.
 """
 
 from __future__ import annotations
@@ -15,25 +15,33 @@ import asyncio
 import contextlib
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.oracle.flow import scanner_peers
+from tests.oracle.flow.scripted import ScriptedPeer
 from tests.support.dns_server import DnsServer
 
 ROOT = Path(__file__).parents[3]
 READY = "ready"
+LONGEST = 60.0
+"""Seconds that a command may take: then it is killed."""
 
 
 class Ended(NamedTuple):
     code: int
     out: bytes
     error: bytes
+    heard: Mapping[str, list[list[str]]] = {}
+    """By the request's own peers: address → connections → lines."""
 
 
 class Town:
@@ -65,15 +73,27 @@ class Town:
         self._world.close()
 
     def run(
-        self, words: list[str], text: bytes = b"", env: Mapping[str, str] | None = None, uid: int = 0
+        self,
+        words: list[str],
+        text: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        uid: int = 0,
+        peers: Mapping[str, list[str]] | None = None,
     ) -> Ended:
-        """`words[0]` is a program's path, or `pillarbox:exim` (or another of our commands) for ours. At most a minute."""
+        """`words[0]` is a program's path, or `pillarbox:exim` (or another of our commands) for ours. At most `LONGEST`; code -9 then."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        request = {"words": words, "text": text.decode("latin-1"), "env": dict(env or {}), "uid": uid}
+        request = {
+            "words": words,
+            "text": text.decode("latin-1"),
+            "env": dict(env or {}),
+            "uid": uid,
+            "peers": dict(peers or {}),
+        }
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return Ended(answer["code"], answer["out"].encode("latin-1"), answer["error"].encode("latin-1"))
+        out, error = (answer[name].encode("latin-1") for name in ("out", "error"))
+        return Ended(answer["code"], out, error, answer["heard"])
 
 
 def main(world: str) -> None:
@@ -111,13 +131,15 @@ def _work() -> None:
     for line in os.fdopen(os.dup(0)):  # the children read theirs by sys.stdin
         request = json.loads(line)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
-            code = _run(request, out.fileno(), error.fileno())
+            with _Peers(request["peers"]) as peers:
+                code = _run(request, out.fileno(), error.fileno())
             out.seek(0)
             error.seek(0)
             answer = {
                 "code": code,
                 "out": out.read().decode("latin-1"),
                 "error": error.read().decode("latin-1"),
+                "heard": peers.heard,
             }
         print(json.dumps(answer), flush=True)
 
@@ -134,10 +156,80 @@ def _run(request: dict[str, object], out: int, error: int) -> int:
         os.environ.update(env)
         _become(words, int(str(request["uid"])))
     os.close(reading)
-    with open(writing, "wb") as pipe, contextlib.suppress(BrokenPipeError):
-        pipe.write(str(request["text"]).encode("latin-1"))
+    end = time.monotonic() + LONGEST
+    ended = os.pidfd_open(child)
+    _feed(writing, str(request["text"]).encode("latin-1"), ended, end)
+    if not select.select([ended], [], [], max(end - time.monotonic(), 0.0))[0]:
+        os.kill(child, signal.SIGKILL)
+    os.close(ended)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def _feed(pipe: int, data: bytes, ended: int, end: float) -> None:
+    """Until it is read, or nobody is there to read it, or the time is over."""
+    os.set_blocking(pipe, False)
+    with contextlib.suppress(BrokenPipeError):
+        while data and (left := end - time.monotonic()) > 0:
+            over, ready, _ = select.select([ended], [pipe], [], left)
+            if ready:
+                data = data[os.write(pipe, data[:4096]) :]
+            elif over:
+                break
+    os.close(pipe)
+
+
+class _Peers:
+    """Peers of one request, in a process of their own."""
+
+    def __init__(self, scripts: Mapping[str, list[str]]) -> None:
+        self._scripts = scripts
+        self.heard: dict[str, list[list[str]]] = {}
+
+    def __enter__(self) -> _Peers:
+        if self._scripts:
+            (asked, self._ask), (self._answer, answering) = os.pipe(), os.pipe()
+            self._child = os.fork()
+            if self._child == 0:
+                os.close(self._ask)
+                _be_peers(self._scripts, asked, answering)
+            os.close(asked)
+            os.close(answering)
+            assert os.read(self._answer, 1) == b"+", "no peers"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._scripts:
+            os.close(self._ask)
+            with open(self._answer, "rb") as answer:
+                self.heard = json.loads(answer.read())
+            os.waitpid(self._child, 0)
+
+
+def _be_peers(scripts: Mapping[str, list[str]], asked: int, answering: int) -> None:
+    """Until `asked` is closed."""
+    try:
+        peers = {place: _peer(place, script) for place, script in scripts.items()}
+        os.write(answering, b"+")
+        os.read(asked, 1)
+        for peer in peers.values():
+            peer.close()
+        with open(answering, "wb") as answer:
+            answer.write(json.dumps({place: peer.heard for place, peer in peers.items()}).encode())
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _peer(place: str, script: list[str]) -> ScriptedPeer:
+    address, _, port = place.partition(":")
+    context = None
+    if any("tls" in line.split() for line in script):
+        from tests.oracle.flow.remote import tls_of
+
+        context = tls_of("mx", " ".join(script))
+    return ScriptedPeer(address, script, context, int(port or 25))
 
 
 def _become(words: list[str], uid: int) -> None:

@@ -47,7 +47,7 @@ def test_dump_has_exims_lines(spool: Path, capsys: pytest.CaptureFixture[str]) -
     ]
     assert dumped(spool, "seen", capsys) == [f"joe\t{when}"]
     assert dumped(spool, "callout", capsys) == [
-        f"{when} example.org callout=accept postmaster=reject ({when})",
+        f"{when} example.org callout=accept postmaster=reject ({when}) random=unknown",
         f"{when} joe@example.org callout=reject",
     ]
     assert dumped(spool, "seen", capsys, "-k") == ["  joe"]

@@ -64,11 +64,8 @@ def _callout(key: str, record: HintRecord, at: str) -> Iterator[str]:
     except msgspec.DecodeError:
         domain = DomainRecord()
     yield f"callout={_WORDS.get(domain.result, domain.result)}"
-    yield f"postmaster={domain.postmaster or 'unknown'}"
-    if domain.postmaster:
-        yield f"({at})"
-    if domain.random:
-        yield f"random={domain.random} ({at})"
+    for name, word in (("postmaster", domain.postmaster), ("random", domain.random)):
+        yield f"{name}={word} ({at})" if word else f"{name}=unknown"
 
 
 _WORDS = {"": "unknown", "reject_null": "reject_mfnull"}

@@ -1,46 +1,39 @@
 """Callouts: ask the servers of an address whether they would take mail for it, by the beginning of a message (Exim 44.22).
 
-The hosts that routing found are asked one after the other until one says yes or no. Nothing is ever sent behind RCPT. Known gaps: no
-authentication, `hold` keeps no connection.
+The hosts that routing found, or the transport's own, are asked one after the other until one says yes or no, in the manners of the transport:
+port, interface, name, TLS, logging in. Nothing is ever sent behind RCPT. Known gap: `hold` keeps no connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
 from pillarbox.flow.check.callout_cache import CalloutCache, DomainRecord
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
-from pillarbox.flow.transport.attempt.habits import Habits, Manners
+from pillarbox.flow.transport.attempt.habits import Habits
 from pillarbox.flow.transport.attempt.opening import open_session
 from pillarbox.flow.transport.attempt.session import Session
-from pillarbox.flow.transport.attempt.target import Target, targets_of
+from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.smtp_hosts import NoHosts
+from pillarbox.flow.transport.transport import bare_address
+from pillarbox.flow.transport.transports.smtp import Smtp, Unfit
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.address import split_address
 from pillarbox.mail.reply import Reply
-from pillarbox.ports.clock import Clock
-from pillarbox.ports.network import Network
 from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.smtp.commands import Command
 from pillarbox.wire.smtp.events import Mail, Rcpt, Rset
 
-_PORTS = {"smtps": 465, "submission": 587, "submissions": 465, "lmtp": 24}
 Step = Literal["route", "mail", "recipient", "postmaster", "random"]
-
-
-class RemoteTransport(Protocol):
-    """What a callout wants to know of a transport."""
-
-    @property
-    def port(self) -> Template | None: ...
-
-    @property
-    def helo_data(self) -> Template | None: ...
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,63 +50,67 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalloutSettings(msgspec.Struct, frozen=True, kw_only=True):
-    hostname: str
     random_local_part: Template | None
     transports: Mapping[str, object]
-
-
-async def _port_of(transport: object, scope: Scope) -> int:
-    """Where its deliveries go to. Raises ExpansionDeferred, ExpansionFailed."""
-    template: Template | None = getattr(transport, "port", None)
-    text = (await template.expand(scope)).strip() if template is not None else ""
-    return int(text) if text.isdigit() else _PORTS.get(text, 25)
 
 
 class Callouts:
     """Made once per configuration."""
 
-    def __init__(
-        self, settings: CalloutSettings, cache: CalloutCache, network: Network, clock: Clock
-    ) -> None:
+    def __init__(self, settings: CalloutSettings, cache: CalloutCache, services: TransportServices) -> None:
         self._settings = settings
         self._cache = cache
-        self._network = network
-        self._clock = clock
+        self._services = services
+        self._clock = services.clock
+
+    def can_ask(self, assignment: Assignment) -> bool:
+        """There are hosts to ask."""
+        transport = self._settings.transports.get(assignment.transport)
+        return isinstance(transport, Smtp) and bool(assignment.hosts or transport.hosts)
 
     async def ask(
         self, assignment: Assignment, address: str, wish: CalloutWish, scope: Scope, sender: str
     ) -> Answer:
         """`sender`: for MAIL. Accepts what has no hosts to ask."""
-        if not assignment.hosts:
+        transport = self._settings.transports.get(assignment.transport)
+        if not self.can_ask(assignment) or not isinstance(transport, Smtp):
             return Answer(outcome="accept")
+        here = scope.with_facets({Assignment: assignment, Candidate: assignment.candidate})
         now = self._clock.now()
         domain = split_address(address)[1].lower()
-        key = f"{address}/<{sender}>" if sender else address
-        known = DomainRecord() if wish.has_no_cache else self._cache.domain(domain, now)
-        if not wish.has_no_cache:
-            found = _known(known, self._cache.address(key, now), wish, sender)
-            if found is not None:
-                return found
         try:
-            probe = _Probe(address, domain, sender, wish, await self._random(wish, scope), known)
-            answer = await self._call(probe, assignment, scope)
-        except (ExpansionDeferred, ExpansionFailed) as error:
+            if wish.uses_return_path:
+                sender = await _return_path(transport, sender, here)
+            key = f"{address}/<{sender}>" if sender else address
+            known = DomainRecord() if wish.has_no_cache else self._cache.domain(domain, now)
+            if not wish.has_no_cache:
+                found = _known(known, self._cache.address(key, now), wish, sender)
+                if found is not None:
+                    return found
+            told = bare_address(assignment, with_affixes=transport.rcpt_include_affixes)
+            random = await self._random(wish, known, scope)
+            probe = _Probe(told, domain, sender, wish, random, _kept(known, wish))
+            answer = await self._call(probe, *await transport.calling(assignment.hosts, here, self._services))
+        except (ExpansionDeferred, ExpansionFailed, NoHosts, Unfit) as error:
             return Answer(outcome="defer", log=str(error))
         if not wish.has_no_cache:
             self._keep(probe, key, answer, now)
         return answer
 
-    async def _random(self, wish: CalloutWish, scope: Scope) -> str:
+    async def _random(self, wish: CalloutWish, known: DomainRecord, scope: Scope) -> str:
+        """Empty: it is not to be asked, or the answer is known."""
         template = self._settings.random_local_part
-        return await template.expand(scope) if wish.is_random and template is not None else ""
+        if not wish.is_random or known.random == "reject" or template is None:
+            return ""
+        return await template.expand(scope)
 
-    async def _call(self, probe: _Probe, assignment: Assignment, scope: Scope) -> Answer:
-        transport = self._settings.transports.get(assignment.transport)
-        port = await _port_of(transport, scope)
-        habits = await self._habits(transport, probe.wish, scope)
+    async def _call(self, probe: _Probe, targets: list[Target], habits: Habits) -> Answer:
+        habits = msgspec.structs.replace(
+            habits, connect_timeout=probe.wish.connect, command_timeout=probe.wish.timeout
+        )
         end = self._clock.monotonic() + probe.wish.maxwait
         answer = Answer(outcome="defer")
-        for target in targets_of(assignment.hosts, port):
+        for target in targets:
             if self._clock.monotonic() >= end:
                 break
             answer = await self._call_one(target, probe, habits)
@@ -121,39 +118,58 @@ class Callouts:
                 break
         return answer
 
-    async def _habits(self, transport: object, wish: CalloutWish, scope: Scope) -> Habits:
-        """Raises ExpansionDeferred, ExpansionFailed."""
-        helo: Template | None = getattr(transport, "helo_data", None)
-
-        async def manners_for(target: Target) -> Manners:
-            return Manners(pipelining=False)
-
-        return Habits(
-            helo=self._settings.hostname if helo is None else await helo.expand(scope),
-            manners_for=manners_for,
-            transport="callout",
-            lmtp=getattr(transport, "speaks", "smtp") == "lmtp",
-            connect_timeout=wish.connect,
-            command_timeout=wish.timeout,
-        )
-
     async def _call_one(self, target: Target, probe: _Probe, habits: Habits) -> Answer:
-        opened = await open_session(target, await habits.manners_for(target), habits, self._network)
-        if isinstance(opened, Trouble):
-            return _not_opened(opened, target)
-        try:
-            return await probe.run(opened, target)
-        finally:
-            await opened.quit()
+        while True:
+            opened = await self._open(target, habits)
+            if isinstance(opened, Trouble):
+                return _not_opened(opened, target)
+            try:
+                return await probe.run(opened, target)
+            except _Again:
+                continue
+            finally:
+                await opened.quit()
+
+    async def _open(self, target: Target, habits: Habits) -> Session | Trouble:
+        """Raises ExpansionDeferred, ExpansionFailed."""
+        manners = await habits.manners_for(target)
+        opened = await open_session(target, manners, habits, self._services.network)
+        if isinstance(opened, Trouble) or habits.log_in is None or manners.auth == "no":
+            return opened
+        trouble = await habits.log_in(opened, manners.auth == "require")
+        if trouble is None:
+            return opened
+        await opened.quit()
+        return trouble
 
     def _keep(self, probe: _Probe, key: str, answer: Answer, now: float) -> None:
         domain = probe.domain
-        if probe.known != probe.learned:
+        if probe.learned.result:
             self._cache.keep_domain(domain, probe.learned, now)
         if answer.step == "recipient" and answer.outcome != "defer":
             self._cache.keep_address(key, answer.outcome, now)
         elif answer.step == "postmaster":
             self._cache.keep_address(key, "accept", now)
+
+
+def _kept(known: DomainRecord, wish: CalloutWish) -> DomainRecord:
+    """What a callout leaves of what was known of the domain: only what it has to do with."""
+    postmaster = known.postmaster if wish.postmaster_sender is not None else ""
+    return DomainRecord(postmaster=postmaster, random=known.random if wish.is_random else "")
+
+
+class _Again(Exception):
+    """The host is willing, and yet has hung up: what was learned from it counts, and it is called once more."""
+
+
+async def _return_path(transport: Smtp, sender: str, scope: Scope) -> str:
+    """Raises ExpansionDeferred, ExpansionFailed."""
+    if transport.return_path is None:
+        return sender
+    try:
+        return await transport.return_path.expand(scope)
+    except ForcedFailure:
+        return sender
 
 
 class _Probe:
@@ -174,31 +190,68 @@ class _Probe:
         self.wish = wish
         self.known = self.learned = known
         self._random = random_local_part
+        self._stage = ""
+        """What was said last."""
 
     def learn(self, **facts: str) -> None:
         self.learned = msgspec.structs.replace(self.learned, **facts)
 
     async def run(self, session: Session, target: Target) -> Answer:
-        stage = f"MAIL FROM:<{self.sender}>"
+        first = f"{self._random}@{self.domain}" if self._random else self.address
         try:
-            [mail] = await session.ask(Mail(self.sender or None))
-            if not mail.reply.is_positive:
-                return self._refused_mail(mail.reply, target)
+            mail, rcpt = await self._begin(session, first)
+            if not mail.is_positive:
+                return self._refused_mail(mail, target)
             self.learn(result="accept")
+            assert rcpt is not None
             if self._random:
-                stage = f"RCPT TO:<{self._random}@{self.domain}>"
-                if await self._accepts_anything(session):
-                    return Answer(outcome="accept", step="random")
-            stage = f"RCPT TO:<{self.address}>"
-            [rcpt] = await session.ask(Rcpt(self.address))
-            if not rcpt.reply.is_positive:
-                return _refusal(stage, rcpt.reply, target, "recipient")
-            stage = f"RCPT TO:<postmaster@{self.domain}>"
+                if not rcpt.is_permanent:
+                    return self._of_random(rcpt, target)
+                self.learn(random="reject")
+                self._random = ""
+                rcpt = await self._begin_again(session, self.address)
+            if not rcpt.is_positive:
+                return _refusal(f"RCPT TO:<{self.address}>", rcpt, target, "recipient")
+            self._stage = f"RCPT TO:<postmaster@{self.domain}>"
             if self.wish.postmaster_sender is not None and self.known.postmaster != "accept":
                 return await self._ask_postmaster(session, target, self.wish.postmaster_sender)
         except Lost as lost:
-            return _lost(lost, stage, target)
+            return _lost(lost, self._stage, target)
         return Answer(outcome="accept")
+
+    async def _begin(self, session: Session, address: str) -> tuple[Reply, Reply | None]:
+        """What is said to MAIL, and to RCPT, which is not sent when MAIL is known to be refused. Raises Lost."""
+        commands: tuple[Command, Command] = (Mail(self.sender or None), Rcpt(address))
+        self._stage = f"MAIL FROM:<{self.sender}>"
+        if session.engine.is_pipelining:
+            mail, rcpt = await session.ask(*commands)
+            return mail.reply, rcpt.reply
+        [mail] = await session.ask(commands[0])
+        if not mail.reply.is_positive:
+            return mail.reply, None
+        self._stage = f"RCPT TO:<{address}>"
+        [rcpt] = await session.ask(commands[1])
+        return mail.reply, rcpt.reply
+
+    async def _begin_again(self, session: Session, address: str) -> Reply:
+        """What is said to RCPT of the next transaction. Raises Lost, _Again."""
+        try:
+            await session.ask(Rset())
+            mail, rcpt = await self._begin(session, address)
+        except Lost as lost:
+            if lost.error == "timeout":
+                raise
+            raise _Again from None
+        if rcpt is None or not mail.is_positive:
+            raise _Again
+        return rcpt
+
+    def _of_random(self, reply: Reply, target: Target) -> Answer:
+        """Taken, or put off."""
+        if not reply.is_positive:
+            return _refusal(f"RCPT TO:<{self._random}@{self.domain}>", reply, target, "random")
+        self.learn(random="accept")
+        return Answer(outcome="accept", step="random")
 
     def _refused_mail(self, reply: Reply, target: Target) -> Answer:
         stage = f"MAIL FROM:<{self.sender}>"
@@ -208,18 +261,6 @@ class _Probe:
             self.learn(result="reject_null")
         log = f'{_where(target)} : response to "{stage}" was: {printable(reply.as_said)}'
         return msgspec.structs.replace(_refusal(stage, reply, target, "mail"), log=log)
-
-    async def _accepts_anything(self, session: Session) -> bool:
-        """Raises Lost. Afterwards a transaction is open in which no recipient was named."""
-        [rcpt] = await session.ask(Rcpt(f"{self._random}@{self.domain}"))
-        if rcpt.reply.is_positive:
-            self.learn(random="accept")
-            return True
-        if rcpt.reply.is_permanent:
-            self.learn(random="reject")
-        await session.ask(Rset())
-        await session.ask(Mail(self.sender or None))
-        return False
 
     async def _ask_postmaster(self, session: Session, target: Target, sender: str) -> Answer:
         """Raises Lost."""

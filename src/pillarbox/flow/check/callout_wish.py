@@ -15,7 +15,7 @@ _FLAGS = {
     "random": "is_random",
     "use_postmaster": "uses_postmaster",
     "use_sender": "uses_sender",
-    "use_tptsender": "uses_sender",
+    "use_tptsender": "uses_return_path",
 }
 
 
@@ -29,6 +29,8 @@ class CalloutWish(msgspec.Struct, frozen=True, kw_only=True):
     has_no_cache: bool = False
     is_random: bool = False
     uses_sender: bool = False
+    uses_return_path: bool = False
+    """The sender, or what the transport's `return_path` makes of it."""
     uses_postmaster: bool = False
     mailfrom: str = ""
     postmaster_sender: str | None = None

@@ -60,7 +60,7 @@ class RoutingVerifier:
         if wish.callout is None or self._callouts is None:
             return None
         if called is not None:
-            called += [each.address for each in routed.assignments if each.hosts]
+            called += [each.address for each in routed.assignments if self._callouts.can_ask(each)]
         return await self._call(routed, wish, wish.callout, scope, is_sender=is_sender)
 
     async def _rewritten(
@@ -99,7 +99,8 @@ class RoutingVerifier:
         if callout.uses_postmaster:
             return f"postmaster@{self._qualify_domain}"
         facts = scope.facet(MessageFacts)
-        return (facts.sender or "") if callout.uses_sender and facts is not None else ""
+        is_told = callout.uses_sender or callout.uses_return_path
+        return (facts.sender or "") if is_told and facts is not None else ""
 
 
 def _deferred(answer: Answer, *, is_sender: bool) -> Reason:

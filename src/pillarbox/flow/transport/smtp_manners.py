@@ -5,7 +5,10 @@ What is the same for every host is settled when the configuration is loaded; a l
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Literal
+
+import msgspec
 
 from pillarbox.flow.transport.attempt.habits import Manners
 from pillarbox.flow.transport.attempt.target import Target
@@ -77,6 +80,23 @@ async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_
         is_in[name] = hosts is not None and (_is_all(hosts) or await hosts.matches(subject, here))
     texts = {name: await _text(getattr(options, name), here, name) for name in _TEMPLATES}
     return _manners(options, is_in, texts, is_tls_first=is_tls_first)
+
+
+def less_tls(
+    usual: Callable[[Target], Awaitable[Manners]], avoided: HostList, scope: Scope
+) -> Callable[[Target], Awaitable[Manners]]:
+    """The manners of a callout: no STARTTLS with these hosts (`hosts_verify_avoid_tls`)."""
+
+    async def manners(target: Target) -> Manners:
+        found = await usual(target)
+        subject = HostSubject(target.address, lambda: target.name)
+        if found.tls == "try" and await avoided.matches(
+            subject, scope.with_facet(Outbound, target.outbound())
+        ):
+            return msgspec.structs.replace(found, tls="avoid")
+        return found
+
+    return manners
 
 
 async def _text(template: Template | None, scope: Scope, name: str) -> str:

@@ -106,9 +106,7 @@ class SmtpOptions(Transport):
     # TLS
     hosts_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these.")
     hosts_require_tls: HostList | None = option(default=None, doc="Only by TLS to these.")
-    hosts_verify_avoid_tls: HostList | None = option(
-        default=None, doc="No STARTTLS with these for callouts.", inert="noted"
-    )
+    hosts_verify_avoid_tls: HostList | None = option(default=None, doc="No STARTTLS with these for callouts.")
     hosts_nopass_tls: HostList | None = option(
         default=None, doc="Close TLS with these behind each message.", inert="noted"
     )

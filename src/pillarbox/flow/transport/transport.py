@@ -269,7 +269,7 @@ class Transport(Driver, family="transport"):
 
     def addresses_of(self, job: Job) -> tuple[str, ...]:
         """The recipients as the next program sees them: without affixes unless `rcpt_include_affixes` is set."""
-        return tuple(_bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments)
+        return tuple(bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments)
 
     async def copy_of(self, job: Job, prepared: Prepared, services: TransportServices) -> Copy:
         """The message as it leaves, in LF form. Raises FilterFailed, CommandError, ExpansionFailed, ExpansionDeferred."""
@@ -370,7 +370,8 @@ def _in_common(assignments: tuple[Assignment, ...]) -> Assignment:
     )
 
 
-def _bare_address(assignment: Assignment, *, with_affixes: bool) -> str:
+def bare_address(assignment: Assignment, *, with_affixes: bool) -> str:
+    """The recipient as the next program sees it."""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if has_affix and not with_affixes:
         return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from pillarbox.flow.check.acl.state import VerifyWish
@@ -22,6 +24,13 @@ WHAT = (
     "sender",
 )
 TAKES_OPTIONS = frozenset({"header_sender", "recipient", "reverse_host_lookup", "sender"})
+
+
+_OLD: Mapping[str, Mapping[str, object]] = {
+    "callout_defer_ok": {"is_defer_ok": True},
+    "check_postmaster": {"postmaster_sender": ""},
+}
+"""Words of Exim before 4.20 that wish for a callout too."""
 
 
 class VerifyMistake(ValueError):
@@ -53,6 +62,8 @@ def read_verify(text: str) -> VerifyLine:
         name, has_value, value = (part.strip() for part in option.partition("="))
         if name == "callout":
             callout = _callout(value, text)
+        elif name in _OLD and not has_value:
+            callout = msgspec.structs.replace(callout or CalloutWish(), **_OLD[name])
         elif name == "quota":
             raise NotYet(f"verify = {what}/quota", "refused")
         elif has_value or not _take_flag(what, name, found):

@@ -73,5 +73,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """`event_action`."""
     note: Callable[[str], None] | None = None
     """Writes a line about this job's message into the main log."""
+    in_clear: str = "delivering unencrypted to H="
+    """What such a line says, in front of the host, where TLS has failed."""
     retry_with_sender: bool = True
     """`address_retry_include_sender`."""

@@ -31,8 +31,8 @@ async def open_session(
         and manners.clear_after_tls_failure
     ):
         if habits.note is not None:
-            where = f"H={remote_host(target.remote)} (not in hosts_require_tls)"
-            habits.note(f"{opened.text}: delivering unencrypted to {where}")
+            where = f"{habits.in_clear}{remote_host(target.remote)} (not in hosts_require_tls)"
+            habits.note(f"{opened.text}: {where}")
         return await _try_to_open(target, msgspec.structs.replace(manners, tls="avoid"), habits, network)
     return opened
 

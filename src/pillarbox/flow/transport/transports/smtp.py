@@ -18,6 +18,7 @@ import msgspec
 from pillarbox.config.declare import Unready, derived
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import fixed_integer, parse_integer
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.downconversion import Downconversion, read_downconversion
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
@@ -34,7 +35,7 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
-from pillarbox.flow.transport.smtp_manners import constant, manners_for, usual_manners
+from pillarbox.flow.transport.smtp_manners import constant, less_tls, manners_for, usual_manners
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.flow.transport.surroundings import Unfit as UnfitUser
 from pillarbox.flow.transport.transport import ReturnPathFailed, scope_of
@@ -132,7 +133,9 @@ class Smtp(SmtpOptions, driver="smtp"):
         try:
             speaks = self.speaks or await self._protocol(scope)
             targets = await self._targets(job, scope, services, speaks)
-            habits = await self._habits(job, scope, services, speaks)
+            habits = await self._habits(job.envelope.id, scope, services, speaks)
+            if self.event_action is not None:
+                habits = msgspec.structs.replace(habits, events=self.events_of(job, scope, services))
             pack = await make_parcel(
                 self,
                 job,
@@ -165,21 +168,24 @@ class Smtp(SmtpOptions, driver="smtp"):
         """Raises NoHosts, Unfit, ExpansionDeferred."""
         first = job.assignments[0]
         port = await self._port(scope, speaks)
-        hosts: tuple[Host, ...] = first.hosts
-        if self.hosts is not None and (self.hosts_override or not hosts):
-            hosts = await self._own(self.hosts, scope, services)
-        elif not hosts:
-            raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
-        targets = targets_of(hosts, port)
+        targets = targets_of(await self._hosts(first.hosts, scope, services), port)
         if first.fallback_hosts:
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
                 hosts = await self._own(self.fallback_hosts, scope, services)
                 targets += targets_of(hosts, port, is_fallback=True)
-        if self.interface is None and self.retry_include_ip_address is True:
-            return targets
-        return [await self._placed(target, scope) for target in targets]
+        return await self._all_placed(targets, scope)
+
+    async def _hosts(
+        self, found: tuple[Host, ...], scope: Scope, services: TransportServices
+    ) -> tuple[Host, ...]:
+        """Those that routing has found, or our own. Raises NoHosts, Unfit, ExpansionDeferred."""
+        if self.hosts is not None and (self.hosts_override or not found):
+            return await self._own(self.hosts, scope, services)
+        if not found:
+            raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
+        return found
 
     async def _own(self, template: Template, scope: Scope, services: TransportServices) -> tuple[Host, ...]:
         if services.routing is None:
@@ -187,6 +193,11 @@ class Smtp(SmtpOptions, driver="smtp"):
         is_random = await _is_true(self.hosts_randomize, scope)
         wishes = HostWishes(self.name, is_random, self.allow_localhost)
         return await listed_hosts(template, wishes, scope, services.routing)
+
+    async def _all_placed(self, targets: list[Target], scope: Scope) -> list[Target]:
+        if self.interface is None and self.retry_include_ip_address is True:
+            return targets
+        return [await self._placed(target, scope) for target in targets]
 
     async def _placed(self, target: Target, scope: Scope) -> Target:
         """With our own address, and how its retry time is kept. Raises Unfit, ExpansionDeferred."""
@@ -265,13 +276,30 @@ class Smtp(SmtpOptions, driver="smtp"):
 
     # How
 
-    async def _habits(self, job: Job, scope: Scope, services: TransportServices, speaks: Protocol) -> Habits:
-        """Raises ExpansionFailed, ExpansionDeferred."""
-        message_id, journal = job.envelope.id, services.journal
+    async def calling(
+        self, hosts: tuple[Host, ...], scope: Scope, services: TransportServices
+    ) -> tuple[list[Target], Habits]:
+        """Where a callout goes to, and how it talks there. Raises NoHosts, Unfit, ExpansionFailed, ExpansionDeferred."""
+        speaks = self.speaks or await self._protocol(scope)
+        port = await self._port(scope, speaks)
+        targets = targets_of(await self._hosts(hosts, scope, services), port)
+        facts = scope.facet(MessageFacts)
+        habits = await self._habits(facts.id if facts is not None else "", scope, services, speaks)
+        if self.hosts_verify_avoid_tls is not None:
+            manners = less_tls(habits.manners_for, self.hosts_verify_avoid_tls, scope)
+            habits = msgspec.structs.replace(habits, manners_for=manners)
+        habits = msgspec.structs.replace(habits, in_clear="callout unencrypted to ")
+        return await self._all_placed(targets, scope), habits
+
+    async def _habits(
+        self, message_id: str, scope: Scope, services: TransportServices, speaks: Protocol
+    ) -> Habits:
+        """Raises Unfit, ExpansionFailed, ExpansionDeferred."""
+        journal = services.journal
         is_tls_first = speaks in ("smtps", "submissions")
 
         def note(text: str) -> None:
-            journal.main(f"{message_id} {text}")
+            journal.main(f"{message_id} {text}" if message_id else text)
 
         async def log_in(session: Session, is_required: bool) -> Trouble | None:
             return await authenticate(session, services.authenticators, scope, note, is_required=is_required)
@@ -299,7 +327,6 @@ class Smtp(SmtpOptions, driver="smtp"):
             retry_with_sender=self.address_retry_include_sender,
             note=note,
             proxies=await self._proxies(scope),
-            events=self.events_of(job, scope, services),
             log_in=log_in if has_login else None,
             login_key="" if is_shared else message_id,
         )

@@ -31,9 +31,7 @@ def _split(text: str, state: AclState) -> tuple[set[str], str]:
     targets = set()
     for name in names.split(","):
         if name.strip() not in LOGS:
-            state.panic(
-                f'unknown log name in "{text}" in "logwrite" in {state.where.upper()} ACL'
-            )
+            state.panic(f'unknown log name in "{text}" in "logwrite" in {state.where.upper()} ACL')
             return set(), ""
         targets.add(name.strip())
     return targets, rest.lstrip(" \t")
