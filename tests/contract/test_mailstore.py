@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
+from pillarbox.backends.mailstore.mbox.store import MboxStore, PlacedStores
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.backends.mailstore.remote.server import serve_channel
 from pillarbox.backends.mailstore.remote.store import RemoteStores
 from pillarbox.ports.localwork import Actor
+from pillarbox.ports.mailplace import MailPlace
 from pillarbox.ports.mailstore import (
     Mailbox,
     MailboxExists,
@@ -26,6 +28,7 @@ from pillarbox.ports.mailstore import (
 )
 
 MESSAGE = b"Subject: one\r\n\r\n.dot\r\nlast line without end"
+WHOLE = MESSAGE + b"\r\n"
 NASTY = [
     MESSAGE,
     b"",
@@ -76,7 +79,17 @@ class ByAnother:
         await asyncio.gather(*self._serving)
 
 
-@pytest.fixture(params=["memory", "maildir", "remote"])
+class WithMbox:
+    """INBOX is an mbox."""
+
+    def __init__(self) -> None:
+        self.own = PlacedStores(TestClock(), host="test")
+
+    async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
+        return await self.own.open_store(str(MailPlace(home, home + ".mbox")))
+
+
+@pytest.fixture(params=["memory", "maildir", "remote", "mbox"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
     if request.param == "memory":
         yield MemoryStores(TestClock())
@@ -85,6 +98,11 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
         beside = ByAnother()
         yield beside
         await beside.close()
+        return
+    if request.param == "mbox":
+        with_mbox = WithMbox()
+        yield with_mbox
+        with_mbox.own.close()
         return
     stores = MaildirStores(TestClock(), host="test")
     yield stores
@@ -129,6 +147,8 @@ async def test_new_store_has_the_usual_mailboxes(store: MailStore) -> None:
 @pytest.mark.parametrize("data", NASTY)
 async def test_content_is_byte_for_byte(store: MailStore, data: bytes) -> None:
     appended = await store.append("INBOX", [NewMessage(data, SEEN, 1_700_000_000.0)])
+    if isinstance(store, MboxStore) and data and not data.endswith(b"\n"):
+        data += b"\r\n"  # the format has no other way
     mailbox = await store.open("inbox")
     (entry,) = mailbox.entries()
     assert (entry.uid,) == appended.uids
@@ -219,7 +239,7 @@ async def test_expunge_takes_only_deleted_and_given(store: MailStore) -> None:
 
 async def test_copy_keeps_flags_dates_and_bytes(store: MailStore) -> None:
     marks = frozenset({"\\Seen", "work"})
-    (uid,) = (await store.append("INBOX", [NewMessage(MESSAGE, marks, 1_600_000_000.0)])).uids
+    (uid,) = (await store.append("INBOX", [NewMessage(WHOLE, marks, 1_600_000_000.0)])).uids
     inbox = await store.open("INBOX")
     inbox.put_cached(uid, "envelope", b"cached")
     copied = await inbox.copy_to([uid, 777], "Archive")
@@ -227,8 +247,8 @@ async def test_copy_keeps_flags_dates_and_bytes(store: MailStore) -> None:
     assert (copied.source, copied.uid_validity) == ((uid,), archive.uid_validity)
     (entry,) = archive.entries()
     assert (entry.uid,) == copied.target
-    assert (entry.flags, entry.internal_date, entry.size) == (marks, 1_600_000_000.0, len(MESSAGE))
-    assert await archive.content(entry.uid) == MESSAGE
+    assert (entry.flags, entry.internal_date, entry.size) == (marks, 1_600_000_000.0, len(WHOLE))
+    assert await archive.content(entry.uid) == WHOLE
     assert archive.cached(entry.uid, "envelope") in (b"cached", None)
     assert uids(inbox) == [uid]
     with pytest.raises(NoSuchMailbox):

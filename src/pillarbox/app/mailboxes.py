@@ -9,7 +9,7 @@ from __future__ import annotations
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
 from pillarbox.backends.mailstore.joined import JoinedStores
-from pillarbox.backends.mailstore.maildir.store import MaildirStores
+from pillarbox.backends.mailstore.mbox.store import PlacedStores
 from pillarbox.backends.mailstore.remote.store import RemoteStores
 from pillarbox.mailbox.imap.services import Services as ImapServices
 from pillarbox.mailbox.imap.services import Settings as ImapSettings
@@ -28,7 +28,7 @@ class Mailboxes:
     def __init__(self, world: World) -> None:
         work = world.local_work
         users = RemoteStores(work.open_mail) if isinstance(work, HelperWork) else None
-        self._stores = JoinedStores(MaildirStores(world.clock), users)
+        self._stores = JoinedStores(PlacedStores(world.clock), users)
         self._imap = ImapServices(world.logins, self._stores, world.clock, world.journal)
         self._pop3 = Pop3Services(world.logins, self._stores, self._stores, world.clock, world.journal)
 

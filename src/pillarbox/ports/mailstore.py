@@ -34,6 +34,10 @@ class OverQuota(Exception):
     """No room for the message: quota or disk (RFC 5530 OVERQUOTA)."""
 
 
+class MailboxBusy(Exception):
+    """Another program holds the lock of the mailbox's file for too long: try again later."""
+
+
 class StoreGone(OSError):
     """Whoever served the store has gone: nothing of it can be used any more. Any method may raise it; open the store again."""
 
@@ -164,7 +168,7 @@ class Mailbox(Protocol):
     ) -> StoreResult: ...
 
     async def expunge(self, uids: Collection[int] | None = None) -> tuple[int, ...]:
-        """Remove messages flagged \\Deleted (of `uids` only, when given); the uids removed."""
+        """Remove messages flagged \\Deleted (of `uids` only, when given); the uids removed. Raises MailboxBusy."""
         ...
 
     async def copy_to(self, uids: Collection[int], target: str) -> Copied:
@@ -222,6 +226,6 @@ class MailStore(Protocol):
 
 class MailStores(Protocol):
     async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
-        """The store whose Maildir root is `home`, made with INBOX and the usual special-use mailboxes on first use.
+        """The store at `home` (ports.mailplace), made with INBOX and the usual special-use mailboxes on first use.
         `actor`: whose rights it takes; None: ours. Raises OSError."""
         ...

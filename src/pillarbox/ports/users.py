@@ -17,7 +17,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     home: str
-    """Directory of the account's mail: the Maildir root."""
+    """Where the account's mail is (ports.mailplace): usually a Maildir."""
     is_enabled: bool = True
     actor: Actor | None = None
     """Whose rights their mail is read with; None: ours."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
-from pillarbox.backends.mailstore.maildir.store import MaildirStores
+from pillarbox.backends.mailstore.mbox.store import PlacedStores
 from pillarbox.backends.mailstore.remote.store import RemoteStores
 from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import MailStore
@@ -14,7 +14,7 @@ from pillarbox.ports.mailstore import MailStore
 class JoinedStores:
     """ports.mailstore.MailStores, and mailbox.pop3's `MaildropLocks`."""
 
-    def __init__(self, own: MaildirStores, users: RemoteStores | None) -> None:
+    def __init__(self, own: PlacedStores, users: RemoteStores | None) -> None:
         """`users` None: without the root helper everything is read as ourselves."""
         self._own = own
         self._users = users

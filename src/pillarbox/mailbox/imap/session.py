@@ -23,6 +23,7 @@ from pillarbox.mailbox.imap.selected import Dialect, Selected
 from pillarbox.mailbox.imap.services import Services, Settings
 from pillarbox.mailbox.view import NoSuchMessage
 from pillarbox.ports.mailstore import (
+    MailboxBusy,
     MailboxExists,
     MailboxNameInvalid,
     MailStore,
@@ -245,6 +246,8 @@ class Session:
             return Answer("NO", f"[CANNOT] Invalid mailbox name: {error}")
         except OverQuota:
             return Answer("NO", "[OVERQUOTA] Not enough room")
+        except MailboxBusy:
+            return Answer("NO", "[INUSE] Another program has the mailbox locked; try again later")
         except NoSuchMessage as error:
             return Answer("BAD", str(error))
 

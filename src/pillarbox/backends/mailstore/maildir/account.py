@@ -66,6 +66,9 @@ class Account:
                 identity = adopt(self.index, directory, self.clock.now())
         else:
             identity = found[0]
+        return self._make_folder(identity, name, directory)
+
+    def _make_folder(self, identity: int, name: str, directory: str) -> Folder:
         return Folder(self.index, identity, name, self.path_of(directory))
 
     def locate(self, name: str) -> tuple[str, str]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import apsw
 
@@ -76,6 +78,12 @@ class Folder:
         self._is_relettered = False
         self._scanning = asyncio.Lock()
         self._entries: tuple[Entry, ...] | None = None
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """What changes when another program does something to the mailbox."""
+        root = Path(os.fsdecode(self.path))
+        return root / "new", root / "cur"
 
     def entries(self) -> tuple[Entry, ...]:
         """Ascending by uid: rows are added in that order and replaced in place."""

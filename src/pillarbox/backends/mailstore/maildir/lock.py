@@ -6,6 +6,8 @@ import fcntl
 import os
 from collections.abc import Callable
 
+from pillarbox.ports.mailplace import parse_place
+
 FILE = "pillarbox.pop3.lock"
 
 
@@ -14,6 +16,7 @@ class FileLocks:
 
     def take(self, home: str) -> Callable[[], None] | None:
         """How to give the lock back; None when it is held. A Maildir that is not there yet is made. Raises OSError."""
+        home = parse_place(home).root
         os.makedirs(home, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(os.path.join(home, FILE), flags, 0o600)

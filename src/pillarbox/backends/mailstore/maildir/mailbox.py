@@ -185,18 +185,24 @@ class MaildirMailbox:
 
     async def expunge(self, uids: Collection[int] | None = None) -> tuple[int, ...]:
         rows = self._folder.rows
-        gone: list[int] = []
         with self._account.mending(self._name):
-            for batch in _batches(sorted(rows if uids is None else rows.keys() & set(uids))):
-                async with self._folder.changing():
-                    doomed = [uid for uid in batch if uid in rows and "\\Deleted" in rows[uid].entry.flags]
-                    for uid in doomed:
-                        with contextlib.suppress(FileNotFoundError):
-                            os.unlink(self._file(rows[uid]))
-                    self._folder.remove(doomed)
-                gone += doomed
+            gone = await self._remove(sorted(rows if uids is None else rows.keys() & set(uids)), _is_deleted)
         self._look()
         return tuple(gone)
+
+    async def _remove(self, uids: Sequence[int], is_doomed: Callable[[Entry], bool]) -> list[int]:
+        """Those of them that are there and doomed, for good."""
+        rows = self._folder.rows
+        gone: list[int] = []
+        for batch in _batches(uids):
+            async with self._folder.changing():
+                doomed = [uid for uid in batch if uid in rows and is_doomed(rows[uid].entry)]
+                for uid in doomed:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(self._file(rows[uid]))
+                self._folder.remove(doomed)
+            gone += doomed
+        return gone
 
     async def copy_to(self, uids: Collection[int], target: str) -> Copied:
         return await self._transfer(uids, target, is_move=False)
@@ -225,7 +231,8 @@ class MaildirMailbox:
         """Look, then wait for one event, at most as long as a session may go without looking."""
         self._changed.clear()
         folder, watches = self._folder, self._account.watches
-        is_watched = watches.listen(folder.path, self._changed)
+        watched = folder.watched
+        is_watched = watches.listen(watched, self._changed)
         try:
             if await self._has_changed():
                 return True
@@ -235,7 +242,7 @@ class MaildirMailbox:
         except TimeoutError:
             return False
         finally:
-            watches.forget(folder.path, self._changed)
+            watches.forget(watched, self._changed)
 
     async def _has_changed(self) -> bool:
         try:
@@ -252,6 +259,10 @@ class MaildirMailbox:
     def close(self) -> None:
         self._folder.cache.flush()
         self._folder.changed.discard(self._changed)
+
+
+def _is_deleted(entry: Entry) -> bool:
+    return "\\Deleted" in entry.flags
 
 
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -14,9 +14,9 @@ from typing import TypeVar
 import apsw
 
 from pillarbox.backends.mailstore import marking, names
-from pillarbox.backends.mailstore.maildir import filename, files, folders, scan, subscriptions
+from pillarbox.backends.mailstore.maildir import folders, subscriptions
 from pillarbox.backends.mailstore.maildir.account import Account, complete, is_incomplete
-from pillarbox.backends.mailstore.maildir.folder import Folder
+from pillarbox.backends.mailstore.maildir.appending import append_all
 from pillarbox.backends.mailstore.maildir.mailbox import MaildirMailbox
 from pillarbox.backends.mailstore.maildir.transfer import Route, transfer
 from pillarbox.backends.mailstore.maildir.watch import Watches
@@ -50,19 +50,23 @@ class MaildirStores:
     async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
         """As ourselves, whoever the actor is (`joined`). Raises OSError when the directory cannot be made or written."""
         root = os.path.normpath(home)
+        account = await self._enter(root, lambda: Account(root, self._clock, self._host, self._watches))
+        return MaildirStore(account, self._leave)
+
+    async def _enter(self, root: str, make: Callable[[], Account], key: str = "") -> Account:
+        """Used by one more. `key`: what the account is known by, unless that is its root."""
         if is_incomplete(root):
             await asyncio.to_thread(complete, root)
-        account = self._accounts.get(root)
+        account = self._accounts.get(key or root)
         if account is None:
-            account = Account(root, self._clock, self._host, self._watches)
-            self._accounts[root] = account
+            account = self._accounts[key or root] = make()
         account.users += 1
-        return MaildirStore(account, self._leave)
+        return account
 
     def _leave(self, account: Account) -> None:
         account.users -= 1
         if account.users == 0:
-            self._accounts.pop(os.path.normpath(account.root), None)
+            self._accounts = {key: other for key, other in self._accounts.items() if other is not account}
             account.close()
 
     def close(self) -> None:
@@ -184,27 +188,7 @@ class MaildirStore:
         return await self._steadily(name, lambda: self._append(name, messages))
 
     async def _append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
-        folder = await self._account.folder(name)
-        now = self._account.clock.now()
-        flags = [marking.keepable(message.flags) for message in messages]
-        folder.keywords.learn(frozenset().union(*flags))
-        drafts = [self._draft(folder, message, now) for message in messages]
-        written = await asyncio.to_thread(files.write_all, folder.path, drafts)
-        found = [
-            scan.Found(file, False, size, draft.internal_date, now)
-            for (file, size), draft in zip(written, drafts, strict=True)
-        ]
-        async with folder.changing():
-            uids = folder.insert(found, flags)
-        return Appended(folder.uid_validity, tuple(uids))
-
-    def _draft(self, folder: Folder, message: NewMessage, now: float) -> files.Draft:
-        return files.Draft(
-            filename.unique(now, self._account.host),
-            folder.keywords.letters(marking.keepable(message.flags)),
-            message.data,
-            now if message.internal_date is None else message.internal_date,
-        )
+        return await append_all(self._account, await self._account.folder(name), messages)
 
     def close(self) -> None:
         if not self._is_closed:

@@ -1,4 +1,4 @@
-"""Waking sessions that wait for a mailbox, by inotify on its `new` and `cur`.
+"""Waking sessions that wait for a mailbox, by inotify on the directories or the file that it consists of.
 
 Watches are one-shot and set again by the next wait: a flood of deliveries costs one event, not thousands. Their number is bounded;
 without one (limit reached, no inotify) the waiting session looks every few seconds instead.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from asyncinotify import Inotify, Mask, Watch
 
-_MASK = Mask.CREATE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.ONESHOT
+_OF_DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE
+_OF_FILES = Mask.MODIFY | Mask.MOVE_SELF | Mask.DELETE_SELF
+_MASK = _OF_DIRECTORIES | _OF_FILES | Mask.ONESHOT
 
 
 class Watches:
@@ -26,32 +29,32 @@ class Watches:
         self._listeners: dict[Path, set[asyncio.Event]] = {}
         self._armed: dict[Path, Watch] = {}
 
-    def listen(self, path: bytes, event: asyncio.Event) -> bool:
-        """Set `event` once, when something happens in the Maildir; False: this cannot be watched, look from time to time."""
+    def listen(self, paths: Sequence[Path], event: asyncio.Event) -> bool:
+        """Set `event` once, when something happens in the directories or to the files; False: this cannot be watched, look from time to time."""
         if 2 * self._limit <= len(self._listeners) or not self._start():
             return False
         with contextlib.suppress(OSError):
-            for directory in _directories(path):
-                self._listeners.setdefault(directory, set()).add(event)
-                self._arm(directory)
+            for path in paths:
+                self._listeners.setdefault(path, set()).add(event)
+                self._arm(path)
             return True
-        self.forget(path, event)
+        self.forget(paths, event)
         return False
 
-    def forget(self, path: bytes, event: asyncio.Event) -> None:
-        for directory in _directories(path):
-            listeners = self._listeners.get(directory, set())
+    def forget(self, paths: Sequence[Path], event: asyncio.Event) -> None:
+        for path in paths:
+            listeners = self._listeners.get(path, set())
             listeners.discard(event)
             if not listeners:
-                self._listeners.pop(directory, None)
-                self._disarm(directory)
+                self._listeners.pop(path, None)
+                self._disarm(path)
 
-    def _arm(self, directory: Path) -> None:
-        if directory not in self._armed and self._inotify is not None:
-            self._armed[directory] = self._inotify.add_watch(directory, _MASK)
+    def _arm(self, path: Path) -> None:
+        if path not in self._armed and self._inotify is not None:
+            self._armed[path] = self._inotify.add_watch(path, _MASK)
 
-    def _disarm(self, directory: Path) -> None:
-        watch = self._armed.pop(directory, None)
+    def _disarm(self, path: Path) -> None:
+        watch = self._armed.pop(path, None)
         if watch is not None and self._inotify is not None:
             with contextlib.suppress(OSError):
                 self._inotify.rm_watch(watch)
@@ -73,9 +76,9 @@ class Watches:
                 del self._armed[watch.path]
                 self._wake([watch.path])
 
-    def _wake(self, directories: list[Path]) -> None:
-        for directory in directories:
-            for listener in self._listeners.get(directory, ()):
+    def _wake(self, paths: list[Path]) -> None:
+        for path in paths:
+            for listener in self._listeners.get(path, ()):
                 listener.set()
 
     def close(self) -> None:
@@ -84,8 +87,3 @@ class Watches:
         if self._inotify is not None:
             self._inotify.close()
         self._reader = self._inotify = None
-
-
-def _directories(path: bytes) -> tuple[Path, Path]:
-    root = Path(path.decode("utf-8", "surrogateescape"))
-    return root / "new", root / "cur"

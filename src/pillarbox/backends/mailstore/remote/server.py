@@ -1,4 +1,4 @@
-"""The end that is the user: carries out requests on the Maildir, and ends with the socket.
+"""The end that is the user: carries out requests on the mail store, and ends with the socket.
 
 It runs in a process of its own that has given up root for good. Requests that may take their time (`Wait`) hold up no others.
 """
@@ -14,12 +14,13 @@ from typing import Any, assert_never
 import msgspec
 
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
-from pillarbox.backends.mailstore.maildir.store import MaildirStores
+from pillarbox.backends.mailstore.mbox.store import PlacedStores
 from pillarbox.backends.mailstore.remote import requests as ask
 from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.mailstore import (
     Mailbox,
+    MailboxBusy,
     MailboxExists,
     MailboxNameInvalid,
     MailStore,
@@ -27,13 +28,15 @@ from pillarbox.ports.mailstore import (
     OverQuota,
 )
 
-ERRORS = {kind.__name__: kind for kind in (MailboxExists, MailboxNameInvalid, NoSuchMailbox, OverQuota)}
+ERRORS = {
+    kind.__name__: kind for kind in (MailboxBusy, MailboxExists, MailboxNameInvalid, NoSuchMailbox, OverQuota)
+}
 _MOST_TASKS = 1000
 """Requests under way: more are not read."""
 
 
 def serve(channel: socket.socket, home: str, clock: Clock) -> None:
-    """Until the other end closes. `home`: the root of the Maildir."""
+    """Until the other end closes. `home`: where the mail is (ports.mailplace)."""
     os.umask(0o077)
     asyncio.run(serve_channel(channel, home, clock))
 
@@ -41,7 +44,7 @@ def serve(channel: socket.socket, home: str, clock: Clock) -> None:
 async def serve_channel(channel: socket.socket, home: str, clock: Clock) -> None:
     channel.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=channel)
-    frames, stores = Frames(reader, writer), MaildirStores(clock)
+    frames, stores = Frames(reader, writer), PlacedStores(clock)
     try:
         try:
             store = await stores.open_store(home)

@@ -20,7 +20,7 @@ from pillarbox.ports.mailstore import (
 )
 
 OpenChannel = Callable[[Actor, str], socket.socket]
-"""(user, root of the Maildir) → our end of the socket of a fresh process. Raises OSError."""
+"""(user, where the mail is: ports.mailplace) → our end of the socket of a fresh process. Raises OSError."""
 _Key = tuple[Actor, str]
 
 
