@@ -30,9 +30,20 @@ def reserved_group() -> Iterator[bool]:
 
 
 def group_of(directory: str) -> int:
-    """Whose members may make files there, by its permissions; -1: root's, or nobody's in particular. Raises OSError."""
+    """Whose members may make files there, by its permissions; -1: root's, or nobody's in particular. Only of directories that root alone
+    could have put there, so that nobody leads us elsewhere. Raises OSError."""
+    above = "/"
+    for part in directory.split("/")[1:-1]:
+        above = os.path.join(above, part)
+        if not _is_roots(os.lstat(above)):
+            return -1
+    if os.lstat(directory).st_uid != 0:
+        return -1
     facts = os.stat(directory)
-    is_for_group = (
-        stat.S_ISDIR(facts.st_mode) and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
-    )
-    return facts.st_gid if is_for_group and facts.st_gid > 0 else -1
+    is_for_group = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
+    return facts.st_gid if is_for_group and facts.st_uid == 0 and facts.st_gid > 0 else -1
+
+
+def _is_roots(facts: os.stat_result) -> bool:
+    is_open = not stat.S_ISLNK(facts.st_mode) and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return facts.st_uid == 0 and not is_open

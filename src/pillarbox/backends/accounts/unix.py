@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import math
+import os
+import stat
 from collections.abc import Callable
 
 import msgspec
@@ -15,7 +17,8 @@ import msgspec
 from pillarbox.backends.accounts.throttle import Throttle
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.clock import Clock
-from pillarbox.ports.localwork import Actor, LocalWork, WorkRefused
+from pillarbox.ports.localwork import Actor, FoundFile, LocalWork, WorkRefused
+from pillarbox.ports.mailplace import MailPlace, parse_place
 from pillarbox.ports.users import (
     Account,
     LoginsBroken,
@@ -27,6 +30,9 @@ from pillarbox.ports.users import (
 
 MAX_WAITING = 40
 _STEP = 0.5
+FOLDERS = "Maildir"
+"""In the home of a user whose INBOX is an mbox: the other mailboxes."""
+SPOOLS = ("/var/mail", "/var/spool/mail")
 
 
 class SystemLogins(msgspec.Struct, frozen=True):
@@ -37,7 +43,7 @@ class SystemLogins(msgspec.Struct, frozen=True):
     lowest_uid: int
     never: frozenset[int]
     place_of: Callable[[SystemUser], str]
-    """Where the user's mail is."""
+    """Where the user's mail is (ports.mailplace)."""
 
     def admits(self, user: SystemUser) -> bool:
         return user.uid > 0 and user.uid >= self.lowest_uid and user.uid not in self.never
@@ -102,21 +108,32 @@ class UnixUsers:
         finally:
             self._waiting -= 1
         if is_right and user is not None and self._rules.admits(user):
-            place = self._rules.place_of(user)
-            return Account(name=user.name, home=place, actor=await self._reader_of(place, user))
+            place, actor = await self._place_of(user)
+            return Account(name=user.name, home=str(place), actor=actor)
         await self._throttle.punish(name, peer_address)
         return None
 
-    async def _reader_of(self, place: str, user: SystemUser) -> Actor | None:
-        """The user reads what is the user's, and what is yet to be made in the user's home; everything else is read as ourselves."""
-        if not self._work.acts_as_users:
-            return None
-        actor = Actor(user.uid, user.gid)
+    async def _place_of(self, user: SystemUser) -> tuple[MailPlace, Actor | None]:
+        """Where the mail is and who reads it: the user reads what is the user's, an mbox always, and what is yet to be made in the user's home;
+        everything else is read as ourselves."""
+        below = user.home.rstrip("/") + "/"
+        place = parse_place(self._rules.place_of(user), below + FOLDERS)
+        actor = Actor(user.uid, user.gid) if self._work.acts_as_users else None
+        if place.inbox:
+            return place, actor
         try:
-            found = await self._work.look(place, actor)
+            found = await self._work.look(place.root, actor)
         except WorkRefused as refused:
             raise LoginsBroken(str(refused)) from None
-        if found.facts is not None:
-            return actor if found.facts.uid == user.uid else None
-        is_below = place.startswith(user.home.rstrip("/") + "/")
-        return actor if found.error == errno.ENOENT and is_below else None
+        if _is_mbox(place.root, found):
+            return MailPlace(below + FOLDERS, place.root), actor
+        is_theirs = found.facts is not None and found.facts.uid == user.uid
+        is_to_be_theirs = found.error == errno.ENOENT and place.root.startswith(below)
+        return place, actor if is_theirs or is_to_be_theirs else None
+
+
+def _is_mbox(path: str, found: FoundFile) -> bool:
+    """A file, or nothing yet where the system keeps such files."""
+    if found.facts is not None:
+        return stat.S_ISREG(found.facts.mode)
+    return found.error == errno.ENOENT and os.path.dirname(path) in SPOOLS

@@ -22,8 +22,9 @@ class Logins(MainOptions):
     )
     system_mail_directory: Template | None = option(
         default=None,
-        doc="The Maildir of `$local_part`, a login whose `$home` is known; read as the user when it is the user's, else as the mail user; "
-        "unset: a directory of that name below `mail_directory`.",
+        doc="The Maildir of `$local_part`, a login whose `$home` is known; read as the user when it is the user's, else as the mail user. "
+        "`mbox:/var/mail/$local_part`, or a path that is a regular file: INBOX is that mbox, read as the user, and other mailboxes are in "
+        "`$home/Maildir`, or in DIRECTORY with `mbox:DIRECTORY:INBOX=FILE`. Unset: a Maildir of that name below `mail_directory`.",
         extension=True,
     )
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
+from pillarbox.ports.mailplace import parse_place
+from pillarbox.system.filegroup import group_of
 from pillarbox.system.helper.identity import Bounds, become_for_good
 from pillarbox.system.helper.requests import (
     LENGTH,
@@ -20,7 +23,7 @@ from pillarbox.system.helper.requests import (
 )
 
 ServeMail = Callable[[socket.socket, str], None]
-"""(channel, root of the mail). Until the other end closes."""
+"""(channel, where the mail is: ports.mailplace). Until the other end closes."""
 LoadServer = Callable[[], ServeMail]
 """Called while still root: the user may not be able to read our code."""
 
@@ -41,9 +44,19 @@ def serve_mail(channel: socket.socket, bounds: Bounds, load: LoadServer) -> None
         raise FrameTooLong
     bounds.check(request.actor)
     serve = load()
-    become_for_good(request.actor)
+    become_for_good(request.actor, _lock_group(request.home))
     os.chdir("/")
     serve(channel, request.home)
+
+
+def _lock_group(home: str) -> int:
+    """For the lock file beside an mbox in /var/mail: see system.filegroup."""
+    inbox = parse_place(home).inbox
+    if not inbox:
+        return -1
+    with suppress(OSError):
+        return group_of(os.path.dirname(inbox))
+    return -1
 
 
 def _exactly(channel: socket.socket, count: int) -> bytes:

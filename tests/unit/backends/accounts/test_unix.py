@@ -38,6 +38,9 @@ class Machine(NoLocalWork):
         self.asked.append((login, service))
         return password == "right"
 
+    async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        return FoundFile(errno.ENOENT)
+
 
 @pytest.fixture(scope="module")
 def row() -> Row:
@@ -45,13 +48,13 @@ def row() -> Row:
 
 
 def world(
-    tmp_path: Path, row: Row, work: NoLocalWork | None = None
+    tmp_path: Path, row: Row, work: NoLocalWork | None = None, place: str = ""
 ) -> tuple[AccountLogins, Machine, JumpClock]:
     path = tmp_path / "accounts"
     edit(path, "alice", lambda _: row)
     clock, machine = JumpClock(), Machine()
     accounts = FileUsers(path, tmp_path / "mail", clock, None)  # type: ignore[arg-type]
-    rules = SystemLogins("exim", 1000, frozenset({1002}), lambda user: f"{user.home}/Maildir")
+    rules = SystemLogins("exim", 1000, frozenset({1002}), lambda user: place or f"{user.home}/Maildir")
     users = UnixUsers(accounts, machine, work or machine, clock, rules)
     return AccountLogins(users, has_scram=False), machine, clock
 
@@ -95,6 +98,38 @@ async def test_mail_is_read_as_its_owner(
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
     assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
+
+
+FILE = FoundFile(0, FileFacts(1001, 8, 0o100660, 0, 0.0))
+FOLDER = FoundFile(0, FileFacts(1001, 8, 0o40770, 0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "home"),
+    [
+        ("mbox:/var/mail/pat", None, "mbox:/home/pat/Maildir:INBOX=/var/mail/pat"),
+        ("mbox:/srv/pat:INBOX=/var/mail/pat", None, "mbox:/srv/pat:INBOX=/var/mail/pat"),
+        ("/srv/mail/pat", FILE, "mbox:/home/pat/Maildir:INBOX=/srv/mail/pat"),
+        ("/var/mail/pat", FoundFile(errno.ENOENT), "mbox:/home/pat/Maildir:INBOX=/var/mail/pat"),
+        ("/var/mail/pat", FOLDER, "/var/mail/pat"),
+    ],
+)
+async def test_an_mbox_is_read_as_its_owner(
+    tmp_path: Path, row: Row, said: str, found: FoundFile | None, home: str
+) -> None:
+    class Found(Machine):
+        acts_as_users = True
+
+        async def look(
+            self, path: str, actor: Actor | None = None, *, follows_links: bool = True
+        ) -> FoundFile:
+            assert found is not None
+            return found
+
+    logins, _, _ = world(tmp_path, row, Found(), said)
+    done = await logins.password("pat", "right", "192.0.2.1")
+    assert isinstance(done, Success)
+    assert (done.account.home, done.account.actor) == (home, Actor(1001, 1001))
 
 
 @pytest.mark.parametrize("name", ["root", "daemon", "never", "nobody-here"])
