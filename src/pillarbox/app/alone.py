@@ -97,7 +97,9 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         if is_batch:
             return await take_batch(sys.stdin.buffer, caller_of(uid, gid, mta), mta, options)
         stream = StandardStream()
-        await local_session(stream, mta, caller_of(uid, gid, mta), dict(options.about)).run()
+        session = local_session(stream, mta, caller_of(uid, gid, mta), dict(options.about))
+        session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
+        await session.run()
         return 0 if stream.has_said(b"221 ") else 1
 
     return _foreground(config_path, options, talk)

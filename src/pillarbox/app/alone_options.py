@@ -25,6 +25,8 @@ class AloneOptions(NamedTuple):
     """The named queue to work on (`-qG`)."""
     ages: tuple[float, ...] = ()
     """`-Tqt`: seconds, of the messages in the order in which they are tried."""
+    smtp_receive_timeout: float = 0.0
+    """`-os`; 0: as the configuration has it."""
 
     @property
     def needs_own_process(self) -> bool:

@@ -117,6 +117,10 @@ class Arguments:
         """`-bnq`."""
         self.suppresses_fixups = False
         """`-G`."""
+        self.receive_timeout = ""
+        """`-or`."""
+        self.smtp_receive_timeout = ""
+        """`-os`."""
         self.is_verbose = False
         self.is_dry = False
         """`-N`: no transport runs."""

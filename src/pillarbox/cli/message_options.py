@@ -109,7 +109,11 @@ def batch(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 
 def receive_timeout(attached: str, rest: Words, read: Arguments, word: str) -> None:
-    check_time(attached, rest, word)
+    read.receive_timeout = check_time(attached, rest, word)
+
+
+def smtp_receive_timeout(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    read.smtp_receive_timeout = check_time(attached, rest, word)
 
 
 def protocol(attached: str, rest: Words, read: Arguments, word: str) -> None:

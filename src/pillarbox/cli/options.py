@@ -35,6 +35,7 @@ from pillarbox.cli.message_options import (
     receive_timeout,
     reference,
     sender,
+    smtp_receive_timeout,
     status_notifications,
 )
 from pillarbox.cli.mode_options import (
@@ -260,7 +261,7 @@ _PREFIXED: tuple[tuple[str, Handle], ...] = (
     ("-oM", about),
     ("-oP", _pid_file),
     ("-or", receive_timeout),
-    ("-os", receive_timeout),
+    ("-os", smtp_receive_timeout),
     ("-A", _optional_sendmail),
     ("-B", body_type),
     ("-C", text("config")),

@@ -6,17 +6,18 @@ else hands the message to the daemon, or leaves it for its next start.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.control_client import DaemonAway, ask, converse, drop_offline
 from pillarbox.cli.daemon_lock import runs_on_another
 from pillarbox.cli.places import EX_TEMPFAIL, fail, spool_directory
+from pillarbox.cli.standard_input import Abandoned, TooBig, read_input
 from pillarbox.wire.control import Submit
 
 MAX_MESSAGE = 512 * 1024 * 1024
@@ -25,7 +26,7 @@ MAX_MESSAGE = 512 * 1024 * 1024
 def submit_message(config: Path, read: Arguments) -> int:
     """The exit code."""
     _check_sender(config, read)
-    data = read_message(sys.stdin.buffer, dot_ends=read.dot_ends)
+    data = _read_message(config, read)
     wish = _wish(read, len(data))
     spool = spool_directory(config)
     options = alone_options(read, is_other_configuration=runs_on_another(spool, config, read.macros))
@@ -69,7 +70,15 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         ages=_ages(read.test_ages),
         queue=read.queue.name,
         syslog_name=read.syslog_name,
+        smtp_receive_timeout=_seconds(read.smtp_receive_timeout),
     )
+
+
+def _seconds(text: str) -> float:
+    """`1m30s`; nothing is 0."""
+    from pillarbox.config.kinds import parse_duration
+
+    return parse_duration(text) if text else 0.0
 
 
 def _ages(text: str) -> tuple[float, ...]:
@@ -170,11 +179,47 @@ def _leave(spool: Path, wish: Submit, data: bytes) -> int:
     return 0
 
 
-def read_message(source: BinaryIO, *, dot_ends: bool) -> bytes:
-    """Standard input to its end, or to a line with a single dot (not with `-i`); line ends made LF."""
-    data = source.read(MAX_MESSAGE + 1)
-    if len(data) > MAX_MESSAGE:
+def _read_message(config: Path, read: Arguments) -> bytes:
+    """Standard input, line ends made LF. Ends the command when it breaks off."""
+    try:
+        data = read_input(0, lambda: _patience(config, read), dot_ends=read.dot_ends, limit=MAX_MESSAGE)
+    except TooBig:
         fail("exim: message is too big")
+    except Abandoned as abandoned:
+        _log_abandoned(config, read, abandoned)
+        fail(str(abandoned))
+    return message_of(data, dot_ends=read.dot_ends)
+
+
+def _patience(config: Path, read: Arguments) -> float:
+    """Seconds for the whole message: `-or`, or `receive_timeout`."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.config.errors import ConfigError
+    from pillarbox.flow.settings import SmtpLimits
+
+    if read.receive_timeout:
+        return _seconds(read.receive_timeout)
+    try:
+        return load_config(config, read.macros, serving=False).main(SmtpLimits).receive_timeout
+    except ConfigError:  # who takes the message says so
+        return 0.0
+
+
+def _log_abandoned(config: Path, read: Arguments, abandoned: Abandoned) -> None:
+    """Where the caller may write the log."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.cli.announcing import log
+    from pillarbox.config.errors import ConfigError
+    from pillarbox.system.clock import SystemClock
+    from pillarbox.wire.exim.message_id import MessageIds
+
+    message_id = f"{MessageIds(SystemClock().now).new()} " if abandoned.has_header else ""
+    with contextlib.suppress(ConfigError):
+        log(load_config(config, read.macros, serving=False), f"{message_id}{abandoned.log}")
+
+
+def message_of(data: bytes, *, dot_ends: bool) -> bytes:
+    """To its end, or to a line with a single dot."""
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if dot_ends:
         if data.startswith(b".\n"):

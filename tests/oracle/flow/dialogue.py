@@ -19,6 +19,7 @@ loopback port, and any number of scripts are held with it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import os
 import re
@@ -154,6 +155,7 @@ def plain_transcript(text: str) -> str:
     return _OFFERED_CODES.sub("", _SAID_CODES.sub(r"\1", text))
 
 
+_SAID_PLAINLY = re.compile(r"(?m)(^250-ENHANCEDSTATUSCODES\r?\n|(?<=^\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} )")
 _STDERR_LOG = re.compile(r"\nE: \d{4}-\d\d-\d\d \S+ .*")
 """Exim tells panics there too."""
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC", "LC_ALL": "C"}
@@ -201,6 +203,34 @@ def submit(program: Program, place: Place, arguments: Sequence[str], message: st
     )
     said = (ended.stdout + ended.stderr).decode("utf-8", "surrogateescape")
     return place.see(f"exit {ended.returncode}\n{_STDERR_LOG.sub('', said)}")
+
+
+EXIMS_DAWDLING = 2.5
+"""Seconds after which the input ends for the real one: it does not see that its time is over before something comes."""
+
+
+def submit_slowly(program: Program, place: Place, arguments: Sequence[str], message: str) -> Seen:
+    """As `submit`, but the input does not end; times in `arguments` are of one second."""
+    words = [*program.words, "-C", str(place.file), "-odq", *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=_ENVIRONMENT) as process:
+        assert process.stdin and process.stdout and process.stderr
+        try:
+            process.stdin.write(_meant(message.replace("\\\n", "")))
+            process.stdin.flush()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE if program.is_ours else EXIMS_DAWDLING)
+            process.stdin.close()
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+        said = (process.stdout.read() + process.stderr.read()).decode("utf-8", "surrogateescape")
+    return place.see(f"exit {process.returncode}\n{_STDERR_LOG.sub('', plain_said(said))}")
+
+
+def plain_said(text: str) -> str:
+    """As `plain_transcript`, of what only one side said."""
+    return _SAID_PLAINLY.sub("", text)
 
 
 class Daemon:

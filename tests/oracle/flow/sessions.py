@@ -8,6 +8,7 @@ A file is blocks, each below a line that begins with `==`:
     == daemon NAME     held with a listening daemon, which all of them below one configuration share
     == submit NAME     a message given to a command: its arguments in the first line, the message below, with \\r, \\t, \\0 and \\xNN
                        meant and {A*500} standing for 500 times A; a line end that is not meant has a backslash in front
+    == slow NAME       the same as submit, but the input does not end
     == anybody NAME    the same as submit, by a user whom nobody trusts
     == daemonproxy NAME    the same, but the client speaks first
 
@@ -20,7 +21,15 @@ import re
 from pathlib import Path
 
 import msgspec
-from tests.oracle.flow.dialogue import Daemon, Program, free_ports, submit, submit_as_anybody, talk
+from tests.oracle.flow.dialogue import (
+    Daemon,
+    Program,
+    free_ports,
+    submit,
+    submit_as_anybody,
+    submit_slowly,
+    talk,
+)
 from tests.oracle.flow.places import Place, Seen
 
 FOLDER = Path(__file__).parent / "sessions"
@@ -31,7 +40,7 @@ AS_HOST = ("-oMa", "[192.0.2.1]:4711", "-oMt", "")
 class Scenario(msgspec.Struct, frozen=True):
     name: str
     kind: str
-    """`host`, `local`, `submit`, `anybody`, `daemon` or `daemonproxy`."""
+    """`host`, `local`, `submit`, `slow`, `anybody`, `daemon` or `daemonproxy`."""
     configuration: str
     scripts: tuple[tuple[str, str], ...]
     """(name, script): one, but for a daemon."""
@@ -61,11 +70,13 @@ def read(path: Path) -> list[Scenario]:
     return found
 
 
+_WAYS_TO_SUBMIT = {"submit": submit, "slow": submit_slowly, "anybody": submit_as_anybody}
+
+
 def hold(scenario: Scenario, program: Program, directory: Path) -> Seen:
     place = Place(directory, scenario.configuration)
-    if scenario.kind in ("submit", "anybody"):
+    if (give := _WAYS_TO_SUBMIT.get(scenario.kind)) is not None:
         arguments, _, message = scenario.scripts[0][1].partition("\n")
-        give = submit if scenario.kind == "submit" else submit_as_anybody
         return give(program, place, arguments.split(), message)
     if not scenario.kind.startswith("daemon"):
         return talk(program, place, scenario.scripts[0][1], AS_HOST if scenario.kind == "host" else ())

@@ -49,7 +49,7 @@ class SmtpLimits(MainOptions):
         default="5m", doc="Wait so long for a client's next line."
     )
     receive_timeout: Duration = option(
-        default="0s", doc="Wait so long for a message on standard input; 0: for ever.", inert="noted"
+        default="0s", doc="Wait so long for a message on standard input; 0: for ever."
     )
     recipients_max: ExpandedInteger | None = option(
         default="50000", doc="Recipients of one message; 0: no limit."
