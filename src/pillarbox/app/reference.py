@@ -24,24 +24,29 @@ HEAD = "<!-- Made by `make reference` from the declarations in the code. Do not 
 
 def pages() -> dict[str, str]:
     """File name in docs/reference → text."""
-    declare_all()
-    load_all()
-    load_families()
+    declare()
     made = {"main.md": _main_page(), "acl.md": _acl_page(), "expansion.md": _expansion_page()}
-    for family, base in sorted(_ours(Driver.families).items()):
-        drivers = sorted(_ours(base.registry).items())
+    for family, base in sorted(ours(Driver.families).items()):
+        drivers = sorted(ours(base.registry).items())
         made[f"{family}s.md"] = _family_page(family, base, drivers)
         made |= {f"{family}-{name}.md": _driver_page(family, base, name, driver) for name, driver in drivers}
     return {name: HEAD + text for name, text in sorted(made.items())}
 
 
-def _is_ours(kind: type) -> bool:
+def declare() -> None:
+    """Read everything that declares something."""
+    declare_all()
+    load_all()
+    load_families()
+
+
+def is_ours(kind: type) -> bool:
     """Not declared by a test or by somebody's extension."""
     return kind.__module__.startswith("pillarbox.")
 
 
-def _ours(registry: Mapping[str, type[D]]) -> dict[str, type[D]]:
-    return {name: kind for name, kind in registry.items() if _is_ours(kind)}
+def ours(registry: Mapping[str, type[D]]) -> dict[str, type[D]]:
+    return {name: kind for name, kind in registry.items() if is_ours(kind)}
 
 
 _LEGEND = """**[P]** marks Pillarbox's own; the others are Exim's. *Expanded* means that the text may hold `$` and is expanded when it is
@@ -52,8 +57,8 @@ goes keeps the server from starting, though `-bt`, `-be` and their like can stil
 
 def _main_page() -> str:
     lines = ["# Main options", "", _LEGEND]
-    for settings in sorted(filter(_is_ours, MainOptions.registry), key=lambda kind: kind.__module__):
-        lines += [f"## {_first_line(settings)}", "", *_table(settings.options()), ""]
+    for settings in sorted(filter(is_ours, MainOptions.registry), key=lambda kind: kind.__module__):
+        lines += [f"## {first_line(settings)}", "", *_table(settings.options()), ""]
     return "\n".join(lines)
 
 
@@ -62,14 +67,14 @@ def _family_page(family: str, base: type[Driver], drivers: list[tuple[str, type[
     for name, driver in drivers:
         link = f"[{name}]({family}-{name}.md)"
         mark = "**[P]** " if driver.extension else ""
-        lines.append(f"| {link} | {INERT[driver.inert]} | {mark}{_first_line(driver)} |")
+        lines.append(f"| {link} | {INERT[driver.inert]} | {mark}{first_line(driver)} |")
     return "\n".join([*lines, "", f"## Options of all {family}s", "", *_table(base.options()), ""])
 
 
 def _driver_page(family: str, base: type[Driver], name: str, driver: type[Driver]) -> str:
     generic = base.options()
     own = {key: option for key, option in driver.options().items() if key not in generic}
-    lines = [f"# {family.capitalize()}: driver = {name}", "", _first_line(driver), ""]
+    lines = [f"# {family.capitalize()}: driver = {name}", "", first_line(driver), ""]
     if driver.inert:
         lines += [
             "**It cannot run yet**: its options are read, and a server that is to use it does not start.",
@@ -81,25 +86,45 @@ def _driver_page(family: str, base: type[Driver], name: str, driver: type[Driver
     )
 
 
+def acl_words() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Conditions and modifiers: title, then names with what they are."""
+    tables: tuple[tuple[str, Mapping[str, type]], ...] = (
+        ("Conditions", CONDITIONS),
+        ("Modifiers", MODIFIERS),
+    )
+    return [
+        (title, [(name, _story(kind)) for name, kind in sorted(table.items())]) for title, table in tables
+    ]
+
+
 def _acl_page() -> str:
-    lines = ["# ACL conditions and modifiers", "", "## Conditions", "", "| name | |", "|---|---|"]
-    lines += [f"| `{name}` | {_story(kind)} |" for name, kind in sorted(CONDITIONS.items())]
-    lines += ["", "## Modifiers", "", "| name | |", "|---|---|"]
-    lines += [f"| `{name}` | {_story(kind)} |" for name, kind in sorted(MODIFIERS.items())]
+    lines = ["# ACL conditions and modifiers"]
+    for title, pairs in acl_words():
+        lines += ["", f"## {title}", "", "| name | |", "|---|---|"]
+        lines += [f"| `{name}` | {_cell(text)} |" for name, text in pairs]
     return "\n".join([*lines, ""])
+
+
+def variables() -> list[tuple[str, str]]:
+    """Names with what they are."""
+    return [(name, found[0].doc) for name, found in sorted(VARIABLES.items())]
+
+
+def expansion_words() -> list[tuple[str, list[str]]]:
+    """Items, operators, conditions: title, then names."""
+    return [
+        ("Items", sorted(ITEMS)),
+        ("Operators", sorted(OPERATORS)),
+        ("Conditions", sorted(EXPANSION_CONDITIONS)),
+    ]
 
 
 def _expansion_page() -> str:
     lines = ["# String expansion", "", "## Variables", "", "| name | | tainted |", "|---|---|---|"]
-    for name, found in sorted(VARIABLES.items()):
-        first = found[0]
-        lines.append(f"| `${name}` | {first.doc} | {'yes' if first.tainted else ''} |")
-    for title, names in (
-        ("Items", ITEMS),
-        ("Operators", OPERATORS),
-        ("Conditions", EXPANSION_CONDITIONS),
-    ):
-        lines += ["", f"## {title}", "", ", ".join(f"`{name}`" for name in sorted(names))]
+    for name, text in variables():
+        lines.append(f"| `${name}` | {text} | {'yes' if VARIABLES[name][0].tainted else ''} |")
+    for title, names in expansion_words():
+        lines += ["", f"## {title}", "", ", ".join(f"`{name}`" for name in names)]
     return "\n".join([*lines, ""])
 
 
@@ -109,11 +134,11 @@ def _table(options: Mapping[str, Option], inert: Inert = "") -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for name, declared in sorted(options.items()):
         mark = "**[P]** " if declared.extension else ""
-        cells = (f"`{name}`", declared.kind.word, _default(declared), INERT[declared.inert or inert])
+        cells = (f"`{name}`", declared.kind.word, shown_default(declared), INERT[declared.inert or inert])
         yield f"| {' | '.join(cells)} | {mark}{_cell(declared.doc)} |"
 
 
-def _default(declared: Option) -> str:
+def shown_default(declared: Option) -> str:
     if declared.default_factory is not MISSING:
         return "*the machine's*"
     if declared.default is MISSING:
@@ -131,7 +156,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _first_line(kind: type) -> str:
+def first_line(kind: type) -> str:
     return (inspect.getdoc(kind) or kind.__name__).splitlines()[0]
 
 
@@ -139,7 +164,7 @@ def _story(kind: type) -> str:
     """What the file of a condition or modifier says of itself, behind its colon."""
     module = inspect.getmodule(kind)
     first = (inspect.getdoc(module) or "").splitlines()[:1] if module is not None else []
-    return _cell(first[0].partition(": ")[2] or first[0]) if first else ""
+    return first[0].partition(": ")[2] or first[0] if first else ""
 
 
 def write(folder: Path) -> list[str]:

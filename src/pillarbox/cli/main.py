@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """The command; ends the process."""
     carry_bytes()
-    arguments = _parser().parse_args()
+    arguments = make_parser().parse_args()
     try:
         sys.exit(arguments.handle(arguments))
     except BrokenPipeError:
@@ -30,7 +30,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pillarbox", description="The whole mail server in one package.")
     parser.add_argument("--version", action="version", version=f"pillarbox {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
