@@ -16,13 +16,9 @@ from tests.oracle.real_exim import MISSING, find_exim
 pytestmark = pytest.mark.oracle
 KNOWN = {
     "callouts: words of a server that refuses to talk": "we tell what was sent, and each reply once",
-    "conditions: header syntax": "no qualify/rewrite: lines",
-    "conditions: the same without messages": "no qualify/rewrite: lines",
-    "conditions: verify in data": "no qualify/rewrite: lines",
     "local: mime defers a local message": "the real one loses it, and says nothing",
     "local: mime denies a local message": "the same",
     "mime: parts of an attached message": "the real one does not look into it; meant",
-    "modifiers: add_header in every place": "the letter of Resent-From: in a -H file",
 }
 """Scenarios that differ, and in what; docs/exim-compatibility.md has those that are meant."""
 _FILES = sorted((Path(__file__).parent / "acls").glob("*.txt"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillarbox.language.addresses import Working
-from pillarbox.language.rewrite.fields import Replacement, change_fields
+from pillarbox.language.rewrite.fields import Replacement, change_fields, may_be_malformed
 
 LONG = "p" * 40 + "@k.test"
 
@@ -52,3 +52,19 @@ def _change(_: str, found: Working) -> Replacement | None:
 )
 def test_where_lines_are_divided(before: str, behind: str) -> None:
     assert change_fields(f"{before}\n".encode(), _change) == f"{behind}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_odd"),
+    [
+        (b"From: Fred <fred@example.com>\n", False),
+        (b'To: a@b.example,\n =?utf-8?q?x?= <a.b@c.d>, "Q R" <x@y.z>\n', False),
+        (b"Subject: a@b..c\n", False),
+        (b"From: fred\n", True),
+        (b"TO: a@b..c\n", True),
+        (b"Resent-Cc: x@y, <a@b\n", True),
+        (b"To: a@b\n c\n", True),
+    ],
+)
+def test_usual_address_fields_need_no_second_look(line: bytes, is_odd: bool) -> None:
+    assert may_be_malformed(b"X: y\n" + line + b"Subject: x\n") is is_odd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +12,16 @@ from pillarbox.mail.header import parse_headers
 
 ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
 """Also with `Resent-` in front, but for Reply-To:, where that is no field of RFC 5322 and Exim leaves it alone."""
+
+
+_ATOM = rb"[\w!#$%&'*+/=?^`{|}~-]+"
+_ADDRESS = rb"%s(?:\.%s)*@[A-Za-z0-9][\w-]*(?:\.[\w-]+)*" % (_ATOM, _ATOM)
+_ITEM = rb"(?:(?:[\w '=?!*+/-]*|\"[^\"\\\n]*\" ?)<%s>|%s)" % (_ADDRESS, _ADDRESS)
+_UNUSUAL = re.compile(
+    rb"^(?:resent-)?(?:from|sender|reply-to|to|cc|bcc):(?! ?%s(?:,[ \t]*(?:\n[ \t]+)?%s)*\n(?![ \t]))"
+    % (_ITEM, _ITEM),
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class Replacement(NamedTuple):
@@ -24,6 +35,11 @@ Change = Callable[[str, Working], "Replacement | None"]
 """(kind of field in lower case without `resent-`, address) → replacement, None: leave it."""
 
 Complain = Callable[[str], None]
+
+
+def may_be_malformed(block: bytes) -> bool:
+    """An address field is not of the usual forms, which are right for sure: quick to say, for every message."""
+    return _UNUSUAL.search(block) is not None
 
 
 def change_fields(block: bytes, change: Change, complain: Complain | None = None) -> bytes:

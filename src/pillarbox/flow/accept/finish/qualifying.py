@@ -10,6 +10,11 @@ from pillarbox.language.rewrite.fields import Replacement, change_fields
 _OF_SENDERS = frozenset(("from", "sender", "reply-to"))
 
 
+def tell_malformed(headers: bytes, complain: Callable[[str], None]) -> None:
+    """Lines for the log about addresses that are none."""
+    qualify_headers(headers, "", "", complain)
+
+
 def qualify_headers(
     headers: bytes,
     sender_domain: str,

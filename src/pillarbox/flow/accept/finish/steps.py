@@ -13,7 +13,7 @@ import msgspec
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.mime import ask_about_parts, forget_files
-from pillarbox.flow.accept.finish.qualifying import qualify_headers
+from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
@@ -24,6 +24,7 @@ from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.rewrite.fields import may_be_malformed
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
@@ -102,6 +103,8 @@ async def clean(state: Finish) -> Reply | None:
     session, policy = state.session, state.session.policy
     headers = policy.repairs.clean(state.headers)
     local, controls = session.local, state.transaction.controls
+    if local is None and may_be_malformed(headers):
+        tell_malformed(headers, lambda text: session.services.journal.main(f"{state.id} {text}"))
     is_left_alone = "suppress_local_fixups" in controls
     options = None if is_left_alone or local is not None else controls.get("submission")
     if local is not None:
