@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 EVERY = {
-    "test_acl_matrix": 80,
-    "test_acls": 12,
+    "test_acl_matrix": 100,
+    "test_acls": 15,
     "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,
