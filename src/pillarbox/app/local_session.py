@@ -24,6 +24,11 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
         session.update_origin(ident=told.ident)
     if told.host_address:
         session.take_origin(
-            msgspec.structs.replace(told, protocol="smtp", authenticated_id=about.get("ai", ""))
+            msgspec.structs.replace(
+                told,
+                protocol="smtp",
+                authenticated_id=about.get("ai", ""),
+                connection_id=session.origin.connection_id,
+            )
         )
     return session

@@ -38,6 +38,8 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Name of the authenticator driver's instance (`A=` in the log)."""
     tls_cipher: str = ""
     """`TLS1.3:TLS_AES_256_GCM_SHA384:256` (`X=` in the log); empty: no TLS."""
+    tls_resumed: bool = False
+    """The session goes on from an earlier one."""
     tls_sni: str = ""
     tls_verified: bool = False
     """The client's certificate is good (`CV=` in the log)."""
@@ -47,6 +49,8 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """RFC 1413 name, or the login name of a local caller (`U=` in the log)."""
     caller_uid: int = -1
     caller_gid: int = -1
+    connection_id: str = ""
+    """`Ci=` in the log; a message that has been spooled has none."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

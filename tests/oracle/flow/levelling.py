@@ -74,6 +74,7 @@ SPANS = _leveller(r"\b(DT|RT|QT|DP|D)=[\d.hms]+", r"\1=TIME")
 
 PIDS = _leveller(r"\bpid[= ]\d+", "pid")
 PROGRAM = _leveller(r"(?i)\((exim|pillarbox)\b[^)\n]*\)", "(MTA)")
+CONNECTIONS = _leveller(r"\bCi=\d+(n\d+)?\b", "Ci=N")
 CLIENT_PORTS = _leveller(r"(?<=127\.0\.0\.1\]):\d{4,5}|(?<=::1\]):\d{4,5}", ":PORT")
 ENHANCED_CODES = _leveller(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ", r"\1")
 """We send them always (RFC 2034), Exim only where a text has them."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tests.oracle.flow.levelling import (
     CLIENT_PORTS,
+    CONNECTIONS,
     ENHANCED_CODES,
     FROZEN_AT,
     LOG_STAMPS,
@@ -63,10 +64,9 @@ box:
 """
 """Behind a configuration that has no routers."""
 _OWN = {
-    r"\bCi=\w+ ": "",
     r"(?m)^TIME \[\d+\]": "TIME [pid]",
     r"(?m)^\[\d+\]": "pid",
-    r"(?<=SMTP connection from )(NULL|(\([\w.]+\) )?\[192\.0\.2\.1\](:4711)?)": "CLIENT",
+    r"(?<=SMTP connection)( Ci=N)? from (NULL|(\([\w.]+\) )?\[192\.0\.2\.1\](:4711)?)": r"\1 from CLIENT",
     r"lost while reading message data \(\w+( \w+)?\)": "lost while reading message data",
     r"(?m)(^|(?<=\] ))ID\d* (?=notquit|SMTP connection from)": "",
     r"(?<=connection count = )\d+": "N",
@@ -78,6 +78,7 @@ _PLAIN = (
     LOG_TIMES,
     MAIL_DATES,
     PIDS,
+    CONNECTIONS,
     CLIENT_PORTS,
     SPANS,
     *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
@@ -94,6 +95,13 @@ _ONLY_EXIMS = (
     "-max_received_linelength",
     "-allow_unqualified_",
     "-active_hostname",
+    "-tls_ourcert",
+    "-tls_ver",
+    "-tls_peercert",
+    "--tls_peercert",
+    "--tls_peerdn",
+    "-tls_peerdn",
+    "-tls_certificate_verified",
     "-host_lookup_failed",
     "-local",
 )

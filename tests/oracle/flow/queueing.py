@@ -35,6 +35,7 @@ from typing import NamedTuple
 import msgspec
 from tests.oracle.flow.levelling import (
     BOUNDARIES,
+    CONNECTIONS,
     ENHANCED_CODES,
     FROZEN_AT,
     HEADER_LENGTHS,
@@ -54,7 +55,7 @@ from tests.oracle.flow.world import USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "queueing"
 CONFIG = """\
-keep_environment = LATER : LD_PRELOAD
+keep_environment = LATER : LOAD : LD_PRELOAD
 primary_hostname = mx.example
 qualify_domain = example.com
 exim_user = Debian-exim
@@ -233,7 +234,8 @@ _SPACE = [
     'set -e; rm -rf "$3/over"; mkdir "$3/over"\n'
     + layers('"$3/over"')
     + machine_exim('"$1"', '"$3/exim.conf"')
-    + 'echo "$2" >/etc/ld.so.preload; shift 3; exec /usr/sbin/exim4 "$@"',
+    + 'echo "$2" >/etc/ld.so.preload'
+    + '; echo "$LOAD $LOAD $LOAD 1/1 1" >"$3/load"; mount --bind "$3/load" /proc/loadavg; shift 3; exec /usr/sbin/exim4 "$@"',
     "sh",
 ]
 """Then the real exim, the clock it is given, the sandbox; then its words."""
@@ -375,7 +377,7 @@ class Side:
 
     def _environment(self) -> dict[str, str]:
         preload = {"LD_PRELOAD": self.tools.preload} if self.tools.preload else {}
-        return {**os.environ, **preload, "TZ": "UTC", "LC_ALL": "C", "LATER": str(self.later)}
+        return {**os.environ, **preload, "TZ": "UTC", "LC_ALL": "C", "LATER": str(self.later), "LOAD": "0.50"}
 
     def _filled(self, text: str) -> str:
         ids = self.ids()
@@ -444,6 +446,7 @@ _OWN = {
 _PLAIN = (
     *TIMES,
     PIDS,
+    CONNECTIONS,
     ENHANCED_CODES,
     FROZEN_AT,
     RECEIVED_AT,

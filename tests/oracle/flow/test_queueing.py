@@ -32,7 +32,7 @@ OTHERWISE: dict[str, str] = {
     "logs-arguments": "log-arguments",
 }
 """Meant: sections of docs/exim-compatibility.md."""
-NOT_YET: dict[str, str] = {"logs-connection-id": "log_selector = +connection_id"}
+NOT_YET: dict[str, str] = {}
 """What does not act."""
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.authenticators.authenticator import says_yes
-from pillarbox.flow.accept.rejection import host_and_ident
 from pillarbox.flow.check.verdict import Accept, Defer, Discard, Drop
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
-from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.log_line import host_and_ident, printable
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session

@@ -8,7 +8,7 @@ from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.interval import show_interval
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
-from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.log_line import connection, login, printable, security
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -34,7 +34,6 @@ def commands(session: Session) -> str:
 async def hung_up(session: Session) -> None:
     """The client has closed its side."""
     journal, style = session.services.journal, session.services.log_style
-    transaction = session.transaction
     if session.exchange is not None:
         await session.end_login()
     if session.engine.is_reading_message:
@@ -43,14 +42,14 @@ async def hung_up(session: Session) -> None:
         await session.last_reply(Reply(421, "Lost incoming connection", "4.4.2"))
         await not_quit(session, "connection-lost", "")
         return
+    incomplete(session, "connection lost")
     text = f"{session.hostname} lost input connection"
     text = await not_quit(session, "connection-lost", text) or text
-    if transaction is not None:
-        incomplete(session, "connection lost")
-        if style.shows("lost_incoming_connection"):
-            journal.main(
-                f"unexpected disconnection while reading SMTP command from {session.who()} {took(session)}"
-            )
+    if session.transaction is None:
+        ended(session, "lost")
+    elif style.shows("lost_incoming_connection"):
+        what = "EOF" if session.local is not None else "disconnection"
+        journal.main(f"unexpected {what} while reading SMTP command from {session.who()} {took(session)}")
     await session.last_reply(Reply(421, text, "4.4.2"))
 
 
@@ -118,12 +117,18 @@ def incomplete(session: Session, what: str) -> None:
 
 
 def ended(session: Session, how: str) -> None:
-    """The lines of `smtp_connection` and `smtp_no_mail`. `how`: `closed by QUIT`, `lost`."""
-    journal, style = session.services.journal, session.services.log_style
+    """The lines of `smtp_connection` and `smtp_no_mail`. `how`: `closed by QUIT`, `lost D=…`."""
+    journal, style, origin = session.services.journal, session.services.log_style, session.origin
     if style.shows("smtp_connection") and session.is_logged and how:
-        journal.main(f"SMTP connection from {session.connection_name(is_known=True)} {took(session)} {how}")
-    if style.shows("smtp_no_mail") and not session.messages and session.local is None:
+        who = f"{connection(origin, style)} from {session.connection_name(is_known=True)}"
+        journal.main(
+            f"SMTP connection{who} {how} {took(session)}"
+            if how == "lost"
+            else f"SMTP connection{who} {took(session)} {how}"
+        )
+    if style.shows("smtp_no_mail") and not session.messages:
         history = session.engine.history
         dots = "..." if len(history) >= _FULL_HISTORY else ""
         said = f" C={dots}{','.join(history)}" if history else ""
-        journal.main(f"no MAIL in SMTP connection from {session.who()} {took(session)}{said}")
+        about = f"{took(session)}{login(origin)}{security(origin, style)}{said}"
+        journal.main(f"no MAIL in SMTP connection from {session.who()} {about}")

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
-from pillarbox.mail.envelope import Origin, Recipient
+from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.header_lines import shown_headers
-from pillarbox.wire.exim.log_line import printable, sending_host
-from pillarbox.wire.exim.log_style import USUAL, LogStyle
 
 LOGGED_HEADERS = 8192
 """Bytes of a refused message's headers that go to rejectlog."""
@@ -119,19 +117,3 @@ def rejected_message(sender: str | None, recipients: Sequence[Recipient], header
     if shown:
         lines.append(f"Envelope-to: {f'{chr(10)}    '.join(shown)}")
     return "\n".join([*lines, shown_headers(headers[:LOGGED_HEADERS])])
-
-
-def describe_host(origin: Origin, style: LogStyle = USUAL) -> str:
-    """Exim's `H=name (helo) [address]`, with `X=` and `A=` as far as they are known."""
-    tls = f" X={origin.tls_cipher}" if origin.tls_cipher else ""
-    who = f" A={origin.authenticator}:{origin.authenticated_id}" if origin.authenticator else ""
-    return f"{host_and_ident(origin, style)}{tls}{who}"
-
-
-def host_and_ident(origin: Origin, style: LogStyle = USUAL) -> str:
-    """`H=name (helo) [address] U=ident`, as far as they are known."""
-    ident = f"U={printable(origin.ident)}" if origin.ident else ""
-    if not origin.host_address:
-        return ident
-    host = f"H={sending_host(origin, style)}"
-    return f"{host} {ident}" if ident else host

@@ -166,7 +166,7 @@ async def secure(session: Session) -> None:
     rules, address = session.policy.tls_rules, session.origin.host_address
     if rules is None:
         await session.stream.start_tls_server(HANDSHAKE_TIMEOUT)
-        take_up(session, session.stream.tls_session() or TlsSession(), is_verified=False)
+        take_up(session, session.stream.tls_session() or TlsSession())
         return
     verify = await _verification(session, rules)
     scope = session.new_scope()
@@ -186,7 +186,7 @@ async def secure(session: Session) -> None:
     take_up(session, found, is_verified=verify != "no" and bool(found.peer_certificate))
 
 
-def take_up(session: Session, found: TlsSession, *, is_verified: bool) -> None:
+def take_up(session: Session, found: TlsSession, *, is_verified: bool = False) -> None:
     peer_name = name_of(found.peer_certificate) if found.peer_certificate else ""
     session.tls = TlsInFacts(
         bits=found.bits,
@@ -197,7 +197,11 @@ def take_up(session: Session, found: TlsSession, *, is_verified: bool) -> None:
         peerdn=peer_name,
     )
     session.update_origin(
-        tls_cipher=found.cipher, tls_sni=found.sni, tls_verified=is_verified, tls_peer_name=peer_name
+        tls_cipher=found.cipher,
+        tls_resumed=found.is_resumed,
+        tls_sni=found.sni,
+        tls_verified=is_verified,
+        tls_peer_name=peer_name,
     )
 
 

@@ -18,15 +18,16 @@ import msgspec
 from pillarbox.flow.accept.live import LiveFacts
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.naming import note_name
-from pillarbox.flow.accept.parting import hung_up, lost, not_quit
+from pillarbox.flow.accept.parting import ended, hung_up, lost, not_quit
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
-from pillarbox.flow.accept.rejection import describe_host, fitting, misfit, reply_to
-from pillarbox.flow.accept.securing import log_in_by_certificate, secure
+from pillarbox.flow.accept.rejection import fitting, misfit, reply_to
+from pillarbox.flow.accept.securing import log_in_by_certificate, secure, take_up
 from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.welcome import welcome
 from pillarbox.flow.check.acl.state import USUAL_TARGETS, AclState, CheckMemory
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
+from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facets.session import ProxyFacts, SessionFacts, TlsInFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
@@ -38,8 +39,16 @@ from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.ports.logins import Exchange
-from pillarbox.ports.network import DialError, ServedConnection
-from pillarbox.wire.exim.log_line import printable, sending_host
+from pillarbox.ports.network import DialError, ServedConnection, TlsSession
+from pillarbox.wire.exim.log_line import (
+    host_and_ident,
+    interface,
+    login,
+    peer,
+    printable,
+    security,
+    sending_host,
+)
 from pillarbox.wire.smtp.events import Closed, Need
 from pillarbox.wire.smtp.server import ServerEngine
 
@@ -99,6 +108,7 @@ class Session:
         "hostname",
         "is_dropped",
         "is_logged",
+        "is_tls_on_connect",
         "live",
         "local",
         "log_targets",
@@ -138,6 +148,7 @@ class Session:
         self.services = services
         self.engine = ServerEngine(policy.engine, is_tls=is_tls)
         self.client = ClientName(partial(note_name, self))
+        connection_id = new_connection_id()
         address, port = stream.peer_address
         local_address, local_port = stream.local_address
         self.origin = Origin(
@@ -148,6 +159,7 @@ class Session:
             interface_port=local_port,
             tls_cipher=stream.tls_cipher,
             tls_sni=stream.tls_sni,
+            connection_id=connection_id,
         )
         if local is not None:
             self.origin = Origin(
@@ -156,12 +168,15 @@ class Session:
                 authenticated_id="" if local.is_trusted else local.login,
                 caller_uid=local.uid,
                 caller_gid=local.gid,
+                connection_id=connection_id,
             )
         self.client.follow(self.origin.host_address, "")
         self.tls: TlsInFacts | None = None
         """What is known of the TLS session besides."""
         self.begins_with_tls = is_tls and not stream.tls_cipher
+        self.is_tls_on_connect = is_tls
         self.live = LiveFacts(self.engine, self.client)
+        self.live.connection_id = connection_id
         self.hostname = policy.primary_hostname
         """Ours: `smtp_active_hostname`."""
         self.own_name: LocalHost | None = None
@@ -203,6 +218,8 @@ class Session:
             if self.begins_with_tls:
                 await secure(self)
                 await log_in_by_certificate(self)
+            elif self.is_tls_on_connect:
+                take_up(self, self.stream.tls_session() or TlsSession(cipher=self.stream.tls_cipher))
             await welcome(self)
             await self._converse()
         except DialError as error:
@@ -239,6 +256,7 @@ class Session:
             elif type(event) is Closed:
                 if self.is_dropped:
                     await not_quit(self, "acl-drop", "")
+                    ended(self, "closed by DROP in ACL")
                 await stream.write(engine.outgoing(), LAST_WORDS)
                 return
             else:
@@ -292,11 +310,11 @@ class Session:
 
     def who(self) -> str:
         """`name (helo) [address]`, or the local user."""
-        return sending_host(self.origin, self.services.log_style) if self.local is None else self.local.login
+        return peer(self.origin, self.services.log_style)
 
     def described(self) -> str:
-        """`H=…`, with what is known besides."""
-        return describe_host(self.origin, self.services.log_style)
+        """`H=… U=…`, as far as they are known."""
+        return host_and_ident(self.origin, self.services.log_style)
 
     def connection_name(self, *, is_known: bool = False) -> str:
         """`[address]`; with what it has said of itself when it `is_known`."""
@@ -306,9 +324,7 @@ class Session:
         if not is_known:
             origin = msgspec.structs.replace(origin, helo="", host_name="")
         shown = sending_host(origin, style)
-        if style.shows("incoming_interface") and origin.interface_address:
-            shown += f" I=[{origin.interface_address}]:{origin.interface_port}"
-        return shown
+        return f"{shown}{interface(origin, style)}"
 
     # What verbs use
 
@@ -449,6 +465,7 @@ class Session:
         message_id: str = "",
     ) -> str:
         sender_part = "" if sender is None else f" F=<{sender}>"
+        who = f"{self.described()}{security(self.origin, self.services.log_style)}{sender_part}{login(self.origin)}"
         word = "temporarily rejected" if isinstance(verdict, Defer) else "rejected"
         why = verdict.reason.log or verdict.reason.peer
         any_code = code == VRFY_REFUSED
@@ -458,7 +475,7 @@ class Session:
         if why and why == verdict.reason.peer and not any_code:
             why = fitting(why, code)
         why = why.partition("\n")[0]
-        return f"{self.described()}{sender_part} {word} {what}{f': {why}' if why else ''}"
+        return f"{who} {word} {what}{f': {why}' if why else ''}"
 
     def log_rejection(self, line: str, more: str = "") -> None:
         """In mainlog and rejectlog, or where the last ACL's `log_reject_target` says; `more` in the latter only."""

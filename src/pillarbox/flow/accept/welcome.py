@@ -17,6 +17,7 @@ from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import connection
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -30,8 +31,7 @@ async def welcome(session: Session) -> None:
         hosts = policy.habits.nolog_hosts
         session.is_logged = hosts is None or not await session.is_surely_in(hosts)
         if session.is_logged:
-            count = f" (TCP/IP connection count = {session.connections})" if session.connections else ""
-            session.services.journal.main(f"SMTP connection from {session.connection_name()}{count}")
+            session.services.journal.main(_beginning(session))
     if policy.proxies is not None:
         await hear_proxy(session, policy.proxies)
     if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
@@ -64,6 +64,14 @@ async def welcome(session: Session) -> None:
         engine.greet(reply_to(verdict, banner) if verdict.text else banner)
         return
     session.refuse('connection in "connect" ACL', verdict, is_greeting=True)
+
+
+def _beginning(session: Session) -> str:
+    name = connection(session.origin, session.services.log_style)
+    if session.connections:
+        count = f"(TCP/IP connection count = {session.connections})"
+        return f"SMTP connection from {session.connection_name()}{name} {count}"
+    return f"SMTP connection{name} from {session.connection_name()}"
 
 
 async def _take_name(session: Session) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.ports.journal import Journal
@@ -40,6 +41,9 @@ class Injection:
         """Durable on return. `queue`: the parent's. Raises SpoolFull."""
         if queue:
             envelope = msgspec.structs.replace(envelope, queue=queue)
+        if self._style.shows("connection_id"):
+            origin = msgspec.structs.replace(envelope.origin, connection_id=new_connection_id())
+            envelope = msgspec.structs.replace(envelope, origin=origin)
         if self.complete is not None:
             envelope, message = await self.complete(envelope, message)
         queued = await self._spool.accept(envelope, message)

@@ -101,16 +101,16 @@ def line_received(
     parts = [f"{envelope.id} {'(=' if arrival.is_fake else '<='} {_address(envelope.sender or '<>')}"]
     if reference:
         parts.append(f"R={reference}")
-    if origin.host_address:
-        parts.append(f"H={sending_host(origin, style)}")
-        if style.shows("incoming_interface") and origin.interface_address:
-            parts.append(f"I=[{origin.interface_address}]:{origin.interface_port}")
-    if origin.ident:
-        parts.append(f"U={printable(origin.ident)}")
+    if who := host_and_ident(origin, style):
+        parts.append(who)
     parts.append(f"P={origin.protocol}")
     if arrival.pipelining and style.shows("pipelining"):
         parts.append(arrival.pipelining)
-    parts += _secured(envelope, style)
+    if origin.tls_cipher or origin.authenticator:
+        secured = f"{security(origin, style)}{login(origin)}"
+        if origin.authenticator and envelope.auth_sender and style.shows("smtp_mailauth"):
+            secured += f":{printable(envelope.auth_sender)}"
+        parts += [secured[1:]] if secured else []
     if arrival.is_prdr:
         parts.append("PRDR")
     if arrival.proxy and style.shows("proxy"):
@@ -128,26 +128,29 @@ def line_received(
     )
 
 
-def _secured(envelope: Envelope, style: LogStyle) -> list[str]:
-    """TLS, and who logged in."""
-    origin = envelope.origin
-    parts: list[str] = []
-    if origin.tls_cipher and style.shows("tls_cipher"):
-        parts.append(f"X={origin.tls_cipher}")
-    if origin.tls_cipher and style.shows("tls_certificate_verified"):
-        parts.append(f"CV={'yes' if origin.tls_verified else 'no'}")
+def security(origin: Origin, style: LogStyle = USUAL) -> str:
+    """` X=… CV=… DN="…" SNI=…`, as far as they are known and wanted. `CV` is about a certificate that was shown."""
+    if not origin.tls_cipher:
+        return ""
+    text = ""
+    if style.shows("tls_cipher"):
+        resumed = "*" if origin.tls_resumed and style.shows("tls_resumption") else ""
+        text = f" X={origin.tls_cipher}{resumed}"
+    if (origin.tls_verified or origin.tls_peer_name) and style.shows("tls_certificate_verified"):
+        text += f" CV={'yes' if origin.tls_verified else 'no'}"
     if origin.tls_peer_name and style.shows("tls_peerdn"):
-        parts.append(f'DN="{printable(origin.tls_peer_name)}"')
+        text += f' DN="{printable(origin.tls_peer_name)}"'
     if origin.tls_sni and style.shows("tls_sni"):
-        parts.append(f"SNI={printable(origin.tls_sni)}")
-    if origin.authenticator:
-        names = [origin.authenticator]
-        if origin.authenticated_id:
-            names.append(printable(origin.authenticated_id))
-        if envelope.auth_sender and style.shows("smtp_mailauth"):
-            names.append(printable(envelope.auth_sender))
-        parts.append(f"A={':'.join(names)}")
-    return parts
+        text += f" SNI={printable(origin.tls_sni)}"
+    return text
+
+
+def login(origin: Origin) -> str:
+    """` A=authenticator:who`."""
+    if not origin.authenticator:
+        return ""
+    who = f":{printable(origin.authenticated_id)}" if origin.authenticated_id else ""
+    return f" A={origin.authenticator}{who}"
 
 
 def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arrival) -> list[str]:
@@ -196,6 +199,35 @@ def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:
     shown = f"{printable(name)} " if name else ""
     port = f":{origin.host_port}" if origin.host_port and style.shows("incoming_port") else ""
     return f"{shown}({printable(helo)}) [{address}]{port}" if helo else f"{shown}[{address}]{port}"
+
+
+def host_and_ident(origin: Origin, style: LogStyle = USUAL) -> str:
+    """`H=name (helo) [address] I=[address]:port U=ident Ci=connection`, as far as they are known and wanted."""
+    host = f"H={sending_host(origin, style)}" if origin.host_address else ""
+    ident = f"U={printable(origin.ident)}" if origin.ident else ""
+    if not style.is_default:
+        host += interface(origin, style) if host else ""
+        ident = f"{ident}{connection(origin, style)}" if ident else connection(origin, style)[1:]
+    return f"{host} {ident}" if host and ident else host or ident
+
+
+def peer(origin: Origin, style: LogStyle = USUAL) -> str:
+    """`name (helo) [address] I=[address]:port Ci=connection`; for a program on this machine, its user."""
+    if not origin.host_address:
+        return f"{printable(origin.ident)}{connection(origin, style)}"
+    return f"{sending_host(origin, style)}{interface(origin, style)}{connection(origin, style)}"
+
+
+def interface(origin: Origin, style: LogStyle) -> str:
+    """` I=[address]:port`, our end of it, where it is wanted."""
+    if not (origin.interface_address and style.shows("incoming_interface")):
+        return ""
+    return f" I=[{origin.interface_address}]:{origin.interface_port}"
+
+
+def connection(origin: Origin, style: LogStyle) -> str:
+    """` Ci=…`, where it is wanted."""
+    return f" Ci={origin.connection_id}" if origin.connection_id and style.shows("connection_id") else ""
 
 
 def line_outcome(

@@ -353,6 +353,7 @@ class ServerReader:
             return self._refuse(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT, line)
         if name == "RCPT" and session.phase is not order.CHUNKS:
             session.note_rcpt_refusal(f"{refusal.code} {refusal.text}")
+            session.is_rcpt_refused = session.is_mail_refused  # without MAIL it is a mistake, and DATA behind it is one more
             session.is_behind_rcpt = session.is_mail_refused and session.offer.pipelining
         elif name != "DATA":
             session.is_behind_rcpt = False

@@ -19,7 +19,7 @@ from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
-from pillarbox.flow.accept.rejection import describe_host, in_lines, rejected_message, reply_to, with_own_code
+from pillarbox.flow.accept.rejection import in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
@@ -93,7 +93,7 @@ async def refuse_loops(state: Finish) -> Reply | None:
     hops = lowered.count(b"\nreceived:") + lowered.startswith(b"received:")
     if hops <= state.session.policy.received_headers_max:
         return None
-    host = describe_host(state.session.origin)
+    host = state.session.described()
     _log_refusal(state, f"{host} F=<{state.sender or ''}> rejected after DATA: {LOOP.text}")
     return LOOP
 

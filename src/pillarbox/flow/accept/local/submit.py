@@ -25,6 +25,7 @@ from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -84,7 +85,7 @@ async def submit(
     if policy.space is not None and (short := policy.space.shortage()):
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
-    origin = origin_of(wish, caller)
+    origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
     wish, data = await _without_from_lines(wish, data, caller, policy, services)
     message = Message.parse(data)
     _check_size(data, wish, caller, message, policy, services)

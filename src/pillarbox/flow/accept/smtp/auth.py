@@ -7,7 +7,6 @@ from typing import assert_never
 import msgspec
 
 from pillarbox.flow.accept.judging import JudgedExchange
-from pillarbox.flow.accept.rejection import describe_host
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
 from pillarbox.flow.check.verdict import Accept
@@ -80,7 +79,7 @@ def _fail(session: Session, failure: Failure) -> None:
     why = f": {failure.log}" if failure.kind not in ("credentials", "malformed") else ""
     who = f" (set_id={failure.name})" if failure.name else ""
     session.log_rejection(
-        f"{session.exchange_name} authenticator failed for {describe_host(session.origin)}: "
+        f"{session.exchange_name} authenticator failed for {session.described()}: "
         f"{answer.code} {answer.text}{who}{why}"
     )
     session.reply(

@@ -83,5 +83,7 @@ def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) ->
         base = f"local-{base}"
     if is_utf8:
         base = f"utf8{base}"
-    tls = "s" if session.origin.tls_cipher else ""
-    return f"{base}{tls}{'a' if is_esmtp and session.origin.authenticator else ''}"
+    login = "a" if is_esmtp and session.origin.authenticator else ""
+    if session.is_tls_on_connect and session.services.log_style.shows("tls_on_connect"):
+        return f"essmtp{login}"  # of HELO too, whatever the specification says
+    return f"{base}{'s' if session.origin.tls_cipher else ''}{login}"

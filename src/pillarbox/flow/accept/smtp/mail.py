@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.auth_sender import believed
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
@@ -27,7 +27,7 @@ async def handle(session: Session, event: Mail) -> None:
     policy = session.policy
     session.messages += 1
     if 0 < session.messages_max < session.messages:
-        line = f"rejected MAIL command {describe_host(session.origin)}: too many messages in one connection"
+        line = f"rejected MAIL command {session.described()}: too many messages in one connection"
         session.log_rejection(line)
         session.reply(TOO_MANY, close=False)  # it may say QUIT
         return

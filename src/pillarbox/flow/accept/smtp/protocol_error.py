@@ -6,7 +6,7 @@ from pillarbox.flow.accept.parting import commands, not_quit
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Problem, ProtocolError
-from pillarbox.wire.smtp.order import BAD_BDAT
+from pillarbox.wire.smtp.order import BAD_BDAT, TOO_MANY_ERRORS
 
 SHOWN_INPUT = 128
 _ENDS = frozenset({Problem.TOO_MANY_NONMAIL, Problem.SYNCHRONIZATION, Problem.INPUT_OVERFLOW})
@@ -53,9 +53,8 @@ def _tell(session: Session, event: ProtocolError) -> None:
         ):
             return
         kind = "protocol" if is_protocol else "syntax"
-        text = event.detail or (
-            reply.text.partition("\n")[0] if reply.code != 503 else reply.text.rsplit("\n", 1)[-1]
-        )
+        said = reply.text.removesuffix(f"\n{TOO_MANY_ERRORS}")
+        text = event.detail or (said.rpartition("\n")[2] if reply.code == 503 else said.partition("\n")[0])
         shown = printable(line).replace('"', '\\"')
         session.services.journal.main(f'SMTP {kind} error in "{shown}" {session.described()} {text}')
 

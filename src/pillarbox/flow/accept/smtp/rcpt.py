@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
-from pillarbox.flow.accept.rejection import describe_host, reply_to
+from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
@@ -79,7 +79,7 @@ async def _meant(
 
 def _note_discarded(session: Session, transaction: Transaction, address: str, why: str) -> None:
     line = (
-        f"{describe_host(session.origin)} F=<{transaction.sender or ''}> RCPT <{address}>: "
+        f"{session.described()} F=<{transaction.sender or ''}> RCPT <{address}>: "
         f"discarded by {transaction.discarded_by} ACL"
     )
     session.log_rejection(f"{line}: {why}" if why else line)

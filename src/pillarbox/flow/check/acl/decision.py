@@ -9,12 +9,11 @@ from __future__ import annotations
 from pillarbox.flow.check.acl.forbidden import takes_header_lines
 from pillarbox.flow.check.acl.header_lines import add_header_lines
 from pillarbox.flow.check.acl.state import AclState, Trouble, place_name
-from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.registry import variable
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.reply import Reason
-from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.log_line import host_and_ident, printable
 
 WARNINGS_MAX = 1000
 
@@ -54,7 +53,9 @@ async def warn(state: AclState) -> None:
     fields = await _expanded(state.message, state)
     text = await _expanded(state.log_message, state, is_for_log=True)
     if text:
-        _write_warning(f"{describe_caller(state.connection)} Warning: {printable(text)}", state)
+        _write_warning(
+            f"{host_and_ident(state.connection, state.services.log_style)} Warning: {printable(text)}", state
+        )
     if fields and takes_header_lines(state.where):
         add_header_lines(fields, state.headers)
     elif fields and state.where != "not_smtp_start":

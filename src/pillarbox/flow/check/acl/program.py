@@ -24,11 +24,11 @@ from pillarbox.flow.check.acl.forbidden import MODIFIERS as FORBIDDEN_MODIFIERS
 from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, permitted
 from pillarbox.flow.check.acl.sender_failure import tell_of_sender
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
-from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.log_line import host_and_ident
 
 Verb = Literal["accept", "defer", "deny", "discard", "drop", "require", "warn"]
 VERBS: tuple[Verb, ...] = ("accept", "defer", "deny", "discard", "drop", "require", "warn")
@@ -260,6 +260,9 @@ def _deferred(
             file, _, number = statement.position.rpartition(":")
             place = f"in ACL {state.acl_name}{f' at line {number} of {file}' if shows_line else ''}"
             what = f"Warning: ACL 'warn' statement skipped ({place}): condition test deferred{why}"
-            state.log(f"{describe_caller(state.connection)} {what}", state.services.log.main)
+            state.log(
+                f"{host_and_ident(state.connection, state.services.log_style)} {what}",
+                state.services.log.main,
+            )
         return None
     return Defer(reason)

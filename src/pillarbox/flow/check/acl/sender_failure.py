@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.check.acl.state import AclState, VerifyFailure
-from pillarbox.flow.check.acl.telling import describe_caller
 from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
 from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.log_line import host_and_ident
 
 SENDER_FAILED = Reason("Sender verify failed", "Sender verify failed")
 _NO_BOUNCES = """\
@@ -74,8 +74,6 @@ def note_sender_trouble(state: AclState, what: str, address: str, why: str) -> N
     """`sender verify fail for <…>`, `sender verify defer for <…>`."""
     if not state.services.log_style.shows("sender_verify_fail"):
         return
-    line = (
-        f"{describe_caller(state.connection)} sender verify {what} for <{address}>{f': {why}' if why else ''}"
-    )
+    line = f"{host_and_ident(state.connection, state.services.log_style)} sender verify {what} for <{address}>{f': {why}' if why else ''}"
     state.log(line, state.services.log.main)
     state.log(line, state.services.log.reject)
