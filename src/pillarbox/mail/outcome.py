@@ -83,6 +83,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
     """The transport only pretended (`*>`)."""
     is_dsn_passed_on: bool = False
     """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
+    host_list: str = ""
+    """Of a local delivery: the hosts that its router found or named all the same (`H=`)."""
     shadow: str = ""
     """The shadow transport that got it too, and in parentheses why it failed (`ST=`)."""
 

@@ -219,13 +219,12 @@ def see(top: Path, said: str) -> Seen:
         if path.is_file()
     }
     waiting = sorted((top / "spool/input").rglob("*-H")) if (top / "spool/input").exists() else []
-    log = [re.sub(r" H=[\w.]+$", "", line) for line in log]
     log = [re.sub(r"^(TIME ID <= <> R=ID) U=\S+", r"\1", line) for line in log]
     return Seen(
         [
             line.removeprefix("TIME ")
             for line in (_level(line, top) for line in said.splitlines())
-            if not line.startswith("TIME ID ")
+            if not line.startswith(("TIME ID ", " TFO mode "))
         ],
         sorted(log),
         {
@@ -253,11 +252,14 @@ def _messages(text: str) -> str:
     return "".join(sorted(re.split(r"(?m)^(?=From \S* *DATE$)", text)))
 
 
+_DONE = re.compile(r"(?m)^[YN]{2} (\S+)\n")
+"""Of the tree of those that have had it."""
 _REMOVED = re.compile(r"(?m)^\d{3}\* .*\n(?:[ \t].*\n)*")
 """Header lines that Exim keeps though they have gone; we do not."""
 
 
 def _header(text: str) -> str:
     """What of a `-H` file does not tell of its time."""
-    text = _REMOVED.sub("", text)
-    return level(_OURS_ALONE.sub("", text), HEADER_LENGTHS)
+    text = level(_OURS_ALONE.sub("", _REMOVED.sub("", text)), HEADER_LENGTHS)
+    done = sorted(_DONE.findall(text))
+    return "".join([*(f"done {one}\n" for one in done), _DONE.sub("", text)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment, Letter, LogLine, Postponed, Refused, Routed, Trouble
 
@@ -10,7 +12,9 @@ class Findings:
     """Lists in the order in which things came up."""
 
     __slots__ = (
+        "_again",
         "_found",
+        "_generated",
         "_has_no_trouble",
         "_history",
         "discarded",
@@ -23,6 +27,9 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[tuple[object, Assignment]] = []
         """With what tells duplicates."""
+        self._generated: set[object] = set()
+        self._again: list[tuple[object, Assignment]] = []
+        """What redirection generated once more: the first counts."""
         self._history: list[Trouble | Assignment] = []
         self._has_no_trouble = True
         self.discarded: list[tuple[Candidate, str, str]] = []
@@ -35,6 +42,15 @@ class Findings:
         """Equal `key`: the same delivery."""
         self._found.append((key, assignment))
         self._history.append(assignment)
+
+    def keep_generated(self, key: object, assignment: Assignment) -> None:
+        """A file, pipe or reply: the first that was found is the one that counts, unlike with addresses."""
+        if key in self._generated:
+            self._again.append((key, assignment))
+            self._history.append(assignment)
+        else:
+            self._generated.add(key)
+            self.keep(key, assignment)
 
     def has(self, key: object) -> bool:
         return any(key == known for known, _ in self._found)
@@ -62,4 +78,13 @@ class Findings:
         seen: dict[object, Assignment] = {}
         for key, assignment in reversed(self._found) if goes_backwards else self._found:
             seen.setdefault(key, assignment)
-        return tuple(seen.values())
+        if len(seen) == len(self._found) and not self._again:
+            return tuple(seen.values())
+        also: dict[object, tuple[str, ...]] = {}
+        for key, assignment in (*self._found, *self._again):
+            if assignment is not seen[key]:
+                also[key] = (*also.get(key, ()), assignment.candidate.recipient.address)
+        return tuple(
+            msgspec.structs.replace(kept, also_for=also[key]) if key in also else kept
+            for key, kept in seen.items()
+        )

@@ -89,6 +89,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """`r_…` as routers' `set` left them."""
     unusable: tuple[Host, ...] = ()
     """Hosts that were found without an address: only shown."""
+    also_for: tuple[str, ...] = ()
+    """Envelope recipients of duplicates: other ways led to the same delivery."""
     host_data: str = ""
     """The host list of manualroute as it is written, for local transports (`$host`)."""
 

@@ -86,7 +86,7 @@ class Run:
         while waiting:
             task = waiting.pop(0)
             if isinstance(task, _Generated):
-                self._keep(task.key, task.assignment)
+                self._keep_generated(task)
             else:
                 await self._route_one(task)
                 waiting[:0] = self._fresh
@@ -100,7 +100,7 @@ class Run:
             self._fresh = []
             for each in waiting:
                 if isinstance(each, _Generated):
-                    self._keep(each.key, each.assignment)
+                    self._keep_generated(each)
             for task in reversed(waiting):
                 if isinstance(task, _Task):
                     made, self._fresh = self._fresh, []
@@ -120,9 +120,16 @@ class Run:
         return self._chain.index_of(candidate.start_router)
 
     def _keep(self, key: object, assignment: Assignment) -> None:
+        self._note_duplicate(key, assignment)
+        self._findings.keep(key, assignment)
+
+    def _keep_generated(self, made: _Generated) -> None:
+        self._note_duplicate(made.key, made.assignment)
+        self._findings.keep_generated(made.key, made.assignment)
+
+    def _note_duplicate(self, key: object, assignment: Assignment) -> None:
         if self._trace is not None and self._findings.has(key):
             self._note(assignment.candidate, "a duplicate: it is delivered once")
-        self._findings.keep(key, assignment)
 
     def _note(self, candidate: Candidate, said: str, router: str = "") -> None:
         if self._trace is not None:

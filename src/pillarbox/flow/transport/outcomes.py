@@ -60,6 +60,7 @@ def delivered(
         path=path,
         log_word=log_word or word_of(assignment),
         host=host,
+        host_list="" if host is not None else _hosts_of(assignment),
         reply=reply,
         tls_cipher=security.cipher,
         certificate=security.certificate,
@@ -79,6 +80,11 @@ def delivered(
         is_dsn_passed_on=is_dsn_passed_on,
         elapsed=elapsed,
     )
+
+
+def _hosts_of(assignment: Assignment) -> str:
+    """As `$host` of a local transport is."""
+    return assignment.host_data or (assignment.hosts[0].name if assignment.hosts else "")
 
 
 def deferred(
@@ -178,6 +184,12 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
 def redirected_word(assignment: Assignment) -> str:
     """How the log names what redirection made of an address: `|command`, a path, `>address`; empty for an address."""
     return f"|{assignment.file}" if assignment.target == "pipe" else assignment.file
+
+
+def caseful_word(assignment: Assignment) -> str:
+    """The local part where its case counts (`caseful_local_part`); empty elsewhere."""
+    is_caseful = assignment.local_part != assignment.candidate.local_part
+    return assignment.local_part if is_caseful else ""
 
 
 def word_of(assignment: Assignment) -> str:

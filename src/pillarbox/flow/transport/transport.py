@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
+from itertools import chain
 from typing import ClassVar, Literal
 
 import msgspec
@@ -314,7 +315,8 @@ class Transport(Driver, family="transport"):
         if self.return_path_add:
             prefix = headers.return_path(sender)
         if self.envelope_to_add:
-            prefix += headers.envelope_to([a.candidate.recipient.address for a in job.assignments])
+            told = [(*a.also_for, a.candidate.recipient.address) for a in job.assignments]
+            prefix += headers.envelope_to(chain.from_iterable(told))
         if self.delivery_date_add:
             prefix += headers.delivery_date(now)
         return prefix

@@ -340,6 +340,8 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
         if outcome.proxy[0] and style.shows("proxy"):
             line += f" PRX=[{outcome.proxy[0]}]{f':{outcome.proxy[1]}' if port else ''}"
         line += _own_end(outcome, style)
+    elif isinstance(outcome, Delivered) and outcome.host_list:
+        line += f" H={printable(outcome.host_list)}"
     if outcome.tls_cipher and style.shows("tls_cipher"):
         line += f" X={outcome.tls_cipher}"
     if outcome.certificate and style.shows("tls_certificate_verified"):

@@ -24,7 +24,7 @@ from pillarbox.flow.transport.appending.warning import warn_of_quota
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.flow.transport.job import Job
-from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, failed
+from pillarbox.flow.transport.outcomes import caseful_word, defer_all, deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import Prepared, Transport
@@ -202,7 +202,9 @@ def _word_of(assignment: Assignment, place: Place | None) -> str:
     if assignment.file:
         return place.path if place is not None else ""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
-    return assignment.local_part if has_affix and assignment.logs_as_local else ""
+    if has_affix:
+        return assignment.local_part if assignment.logs_as_local else ""
+    return caseful_word(assignment)
 
 
 def _is_one_of_many(job: Job) -> bool:
