@@ -188,17 +188,10 @@ class _Asking:
         return self._question.purpose == "verify_sender"
 
     def _tell_log(self, lines: Iterable[LogLine]) -> None:
+        """What a delivery would write to the logs; a question leaves them alone, as Exim's do."""
         sys.stdout.flush()
         for line in lines:
-            if line.is_debug:
-                print(line.text, file=sys.stderr)
-                continue
-            journal = self._mta.world.journal
-            if line.is_panic:
-                (journal.panic if line.is_main else journal.panic_only)(line.text)
-            elif line.is_main:
-                journal.main(line.text)
-            if self._is_test:
+            if self._is_test and not line.is_debug:
                 where = f"{' MAIN' if line.is_main else ''}{' PANIC' if line.is_panic else ''}"
                 print(f"LOG:{where}\n  {line.text}", file=sys.stderr)
             else:

@@ -12,9 +12,10 @@ from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Duration
 from pillarbox.flow.route.redirection import Address, parse_address
-from pillarbox.flow.route.result import Declined, Passed, Redirected, RouteResult
+from pillarbox.flow.route.result import Declined, LogLine, Passed, Redirected, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.taint import plain
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
@@ -59,20 +60,28 @@ class IpLookup(Router, driver="iplookup"):
         address = f"{quote_local_part(visit.local_part)}@{visit.domain}"
         query = f"{address} {address}"
         if self.query is not None:
-            query = plain(await visit.expand(self.query))
+            query = await self._expanded(self.query, visit)
         answer = await self._ask_all(query, visit)
         if answer is None:
             if self.optional:
                 return Passed()
-            return self.postpone(visit, f"{self.name} router failed to get anything from any host")
+            return self.postpone(visit, f"{self.name} router: failed to communicate with any host")
         captures = self._captures(answer, address)
         if captures is None:
             return Declined("the answer is not to the point")
         visit.scope.captures = captures
         text = answer.split(None, 1)[0] if answer.split() else ""
         if self.reroute is not None:
-            text = plain(await visit.expand(self.reroute))
+            text = await self._expanded(self.reroute, visit)
         return self._rerouted(text, visit)
+
+    async def _expanded(self, template: Template, visit: Visit) -> str:
+        """Raises ExpansionFailed, ExpansionDeferred."""
+        try:
+            return plain(await visit.expand(template))
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
+            raise kind(f"{self.name} router: failed to expand {template.source}: {error}") from None
 
     async def _ask_all(self, query: str, visit: Visit) -> str | None:
         """The first answer of any host."""
@@ -108,7 +117,9 @@ class IpLookup(Router, driver="iplookup"):
     def _rerouted(self, text: str, visit: Visit) -> RouteResult:
         found = parse_address(text)
         if not isinstance(found, Address) or not found.domain:
-            return self.postpone(visit, f'{self.name} router did not get an address: "{text}"')
+            problem = f"{self.name} router: reroute string {text} is not of the form user@domain"
+            visit.log.append(LogLine(problem))
+            return self.postpone(visit, problem)
         child = visit.candidate.child(f"{found.local_part}@{found.domain}", self.name)
         child = msgspec.structs.replace(
             child, start_router=self.redirect_router, address_data=visit.address_data

@@ -123,15 +123,13 @@ class QueryProgram(Router, driver="queryprogram"):
     def _problem(self, end: CommandEnd, visit: Visit) -> Postponed | None:
         """Something other than a command that ran to its end well."""
         if end.is_timed_out:
-            return self.postpone(visit, f"{self.name} router: command timed out", is_frozen=True)
+            return self.postpone(visit, f"{self.name} router: command timed out")
         if end.failed_to == "exec":
             return self.postpone(visit, self._returned(_NOT_FOUND))
         if end.failed_to:
             return self.postpone(visit, f"{self.name} router couldn't create child process: {end.failed_to}")
         if end.signal:
-            return self.postpone(
-                visit, f"{self.name} router: command terminated by signal {end.signal}", is_frozen=True
-            )
+            return self.postpone(visit, f"{self.name} router: command killed by signal {end.signal}")
         if end.code:
             return self.postpone(visit, self._returned(end.code))
         return None
