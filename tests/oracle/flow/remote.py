@@ -452,8 +452,12 @@ def _hints(top: Path, dump: list[str]) -> list[str]:
 
 def _bounce(text: str) -> str:
     """What it tells the sender: the part that people read, behind the opening words; another message as it is."""
-    found = re.search(r"(?s)\n\n\s*(\S+@\S+\n    .*?)\n+--", text)
-    return found.group(1) if found else re.sub(r"(?m)^(Message-Id|Date|X-Mailer): .*\n", "", text)[:3000]
+    found = re.search(r"(?s)\n\n  (\S.*?)\n+--", text)
+    return (
+        found.group(1).rstrip()
+        if found
+        else re.sub(r"(?m)^(Message-Id|Date|X-Mailer): .*\n", "", text)[:3000]
+    )
 
 
 def compared(seen: Seen, scenario: Scenario) -> dict[str, object]:

@@ -23,6 +23,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import NOT_CONNECTED
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -96,6 +97,8 @@ class Texts(msgspec.Struct, frozen=True):
 
 USUAL_TEXTS = Texts()
 HIDDEN = "an undisclosed address"
+UNBLAMED = NOT_CONNECTED | {"auth_failed"}
+"""Errors with which notices do not name the host: nothing was said there about the message."""
 _WAYS = {"|": "pipe to", "/": "save to", ">": "autoreply to"}
 _ROUNDING = 8192
 """`bounce_return_size_limit` is rounded up to a multiple of this, as Exim does."""
@@ -287,8 +290,8 @@ def _paragraph(outcome: Outcome) -> str:
 
 
 def whose_words(outcome: Outcome) -> list[str]:
-    """A line for the host whose reply follows."""
-    if outcome.reply is None or outcome.host is None:
+    """A line for the host that was reached."""
+    if outcome.host is None or (isinstance(outcome, Deferred) and outcome.error in UNBLAMED):
         return []
     return [f"    host {outcome.host.name} [{outcome.host.address}]\n"]
 
@@ -327,12 +330,8 @@ def _break(line: str) -> str:
 
 
 def public_reason(outcome: Failed | Deferred) -> str:
-    """The reason as the sender, perhaps a stranger, may read it. A local transport's log text names our files: it stays here.
-    Where a command succeeded and only what it wrote is returned there is none."""
-    if outcome.reason.peer or (isinstance(outcome, Failed) and outcome.output):
-        return outcome.reason.peer
-    is_ours = outcome.transport and outcome.host is None and outcome.reply is None
-    return "local delivery failed" if is_ours else outcome.reason.log
+    """The reason as the sender, perhaps a stranger, may read it; empty: none. What only the log has names our files and hosts."""
+    return outcome.reason.peer
 
 
 def _delivery_status(notice: Notice, style: Style, parent: Envelope) -> str:

@@ -137,7 +137,7 @@ class Retries:
         if rule is None:
             return RetryState(now, True)
         is_overdue = now - received_at > rule.final_cutoff
-        if old is not None and now < old.next_try and deferred.host is not None:
+        if old is not None and deferred.host is not None and (now < old.next_try or _has_no_interval(old)):
             # A host that was passed over, or whose failure was noted when it happened.
             return RetryState(old.next_try, old.is_expired or is_overdue)
         first_failed = now if old is None else old.first_failed
@@ -155,6 +155,11 @@ class Retries:
         hint = RetryHint(first_failed, now, next_try.at, next_try.is_expired, error, deferred.reason.log)
         self._hints.put_retry(key, hint)
         return RetryState(next_try.at, next_try.is_expired)
+
+
+def _has_no_interval(hint: RetryHint) -> bool:
+    """Of a rule that never lets wait."""
+    return hint.is_expired and hint.next_try == hint.last_tried
 
 
 def _subjects(key: str, address: str) -> list[str]:

@@ -466,17 +466,13 @@ def _expired(outcome: Deferred) -> Failed:
         parents=outcome.parents,
         router=outcome.router,
         transport=outcome.transport,
-        host=outcome.host,
+        host=None if outcome.error in bounce.UNBLAMED else outcome.host,
         reply=reply,
         reason=Reason(log, _public_timeout(outcome)),
     )
 
 
 def _public_timeout(outcome: Deferred) -> str:
-    """What the sender reads: what the operating system said of a host is left out, and what went wrong in a local delivery is not their
-    business."""
-    if outcome.transport and outcome.host is None:
-        return f"local delivery failed: {RETRY_TIMEOUT}"
-    if outcome.error in NOT_CONNECTED or not outcome.reason.peer:
-        return RETRY_TIMEOUT
-    return f"{outcome.reason.peer}: {RETRY_TIMEOUT}"
+    """What the sender reads: what the operating system said of a host is left out."""
+    peer = "" if outcome.error in NOT_CONNECTED else outcome.reason.peer
+    return f"{peer}: {RETRY_TIMEOUT}" if peer else RETRY_TIMEOUT

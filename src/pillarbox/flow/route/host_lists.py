@@ -19,7 +19,8 @@ from pillarbox.flow.route.own_host import routed_to_self
 from pillarbox.flow.route.result import Declined, Host, LogLine, Passed, Refused, RouteResult
 from pillarbox.flow.route.route_rules import Divider, HostItem
 from pillarbox.flow.route.router import Router
-from pillarbox.flow.route.visit import Visit, plain_reason
+from pillarbox.flow.route.visit import Visit
+from pillarbox.mail.reply import Reason
 
 OnFailure = Literal["decline", "defer", "fail", "freeze", "ignore", "pass"]
 
@@ -126,7 +127,8 @@ class HostFinder:
             case "pass":
                 return Passed(self.router.pass_router)
             case "fail":
-                return Refused(plain_reason(text))
+                is_delivery = self.visit.purpose == "deliver"
+                return Refused(Reason(text, "" if is_delivery else text))  # clients hear it, senders do not
             case "defer":
                 return self.router.postpone(self.visit, text, error="lookup")
             case "freeze":

@@ -139,7 +139,7 @@ class Transports:
             limit = transport.size_limit or await transport.limit_of(job, self._services)
             if 0 < limit < job.message.size:
                 text = f"message is too big (transport limit = {limit})"
-                return fail_all(job, Reason(text, text))
+                return fail_all(job, Reason(text))
             if not self._places or (place := self._places.get(name)) is None or job.is_shadow:
                 outcomes = await transport.deliver(job, self._services)
             else:

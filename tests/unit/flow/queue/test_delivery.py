@@ -470,7 +470,7 @@ async def test_local_log_texts_do_not_reach_the_sender():
     [bounce] = Scripted.carried
     text = b"".join(bounce.body.chunks())
     assert b"permission denied" not in text
-    assert b"mailbox is not available" in text
+    assert b"\n  bob@local.example\n\n" in text
     assert any("permission denied" in line for line in w.journal.lines)
 
 

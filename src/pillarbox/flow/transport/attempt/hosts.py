@@ -388,13 +388,13 @@ class HostRun:
             self._message_notes[key] = _noted(deferral, key, "Connection timed out")
 
     def _defer(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
-        is_of_system = trouble.error in NOT_CONNECTED
+        told = trouble.text if trouble.reply is not None else ""
         for index in indexes:
             if not trouble.tries_next:
                 self._failed[index] = None
             self._deferred[index] = deferred(
                 self._job.assignments[index],
-                Reason(trouble.text, "" if is_of_system else trouble.text),
+                Reason(trouble.text, told),
                 host=target.remote,
                 reply=trouble.reply,
                 security=session.security if session is not None else CLEAR,

@@ -59,13 +59,17 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             if self.is_simple and place.is_directory and prepared.surroundings.actor is None:
                 return await self._deliver_own(job, prepared, place, services)
             result = await self._deliver(job, prepared, place, services)
-        except (ExpansionDeferred, BadName, Unfit) as error:
+        except (BadName, Unfit) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(key,))
-        except (ExpansionFailed, BadPlace, BadLimit, CommandError) as error:
+        except ExpansionDeferred as error:
+            return defer_all(job, Reason(str(error)))
+        except (ExpansionFailed, BadPlace, BadLimit) as error:  # no hint: an administrator mends it, not time
+            return defer_all(job, Reason(str(error)), is_panic=True)
+        except CommandError as error:
             reason = Reason(str(error))
             return [deferred(a, reason, retry_keys=(key,), is_panic=True) for a in job.assignments]
         except (WorkRefused, FilterFailed) as error:
-            return defer_all(job, Reason(str(error), "mailbox is not available"), retry_keys=(key,))
+            return defer_all(job, Reason(str(error)), retry_keys=(key,))
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)
         return [self._outcome(a, result, place, number > 0) for number, a in enumerate(job.assignments)]
@@ -180,10 +184,10 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             return delivered(assignment, path=result.path, log_word=word, is_additional=is_additional)
         assert isinstance(result, NotWritten)
         if result.is_permanent:
-            return failed(assignment, Reason(result.text, "mailbox is not available"))
+            return failed(assignment, Reason(result.text))
         return deferred(
             assignment,
-            Reason(result.text, "mailbox is full" if result.error == "quota" else "mailbox is not available"),
+            Reason(result.text, "mailbox is full" if result.error == "quota" else ""),
             error=result.error,
             retry_keys=(self.retry_key_of(assignment),),
             is_frozen=result.is_frozen,
