@@ -63,6 +63,9 @@ class RoutingVerifier:
             called += [each.address for each in routed.assignments if self._callouts.can_ask(each)]
         return await self._call(routed, wish, wish.callout, scope, is_sender=is_sender)
 
+    async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
+        return await self._chain.route(candidate, "expn", scope)
+
     async def _rewritten(
         self, rewriting: Rewriting, candidate: Candidate, scope: Scope, *, is_sender: bool
     ) -> Candidate:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pillarbox.flow.check.acl.state import CheckServices, VerifyFailure, VerifyWish
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Routed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.nowhere import StillClock
@@ -51,6 +52,9 @@ class _Quiet(StillClock):
         called: list[str] | None = None,
     ) -> VerifyFailure | None:
         return None
+
+    async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
+        return Routed()
 
     async def name_of(self, address: str) -> FoundName:
         return FoundName()

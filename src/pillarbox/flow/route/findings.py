@@ -20,6 +20,7 @@ class Findings:
         "discarded",
         "letters",
         "log",
+        "made",
         "new_domains",
         "redirected",
     )
@@ -34,6 +35,7 @@ class Findings:
         self._has_no_trouble = True
         self.discarded: list[tuple[Candidate, str, str]] = []
         self.redirected: list[tuple[Candidate, str]] = []
+        self.made: list[Candidate | Assignment] = []
         self.log: list[LogLine] = []
         self.letters: list[Letter] = []
         self.new_domains: dict[str, str] = {}
@@ -72,6 +74,7 @@ class Findings:
             tuple(self.log),
             tuple(self.letters),
             tuple(self.new_domains.items()),
+            tuple(self.made),
         )
 
     def _distinct(self, goes_backwards: bool) -> tuple[Assignment, ...]:

@@ -226,3 +226,5 @@ class Routed(msgspec.Struct, frozen=True):
     letters: tuple[Letter, ...] = ()
     new_domains: tuple[tuple[str, str], ...] = ()
     """(old, new): domains that routing completed, to be changed in the message's headers."""
+    made: tuple[Candidate | Assignment, ...] = ()
+    """For `purpose="expn"`: what the first redirection led to, which ends it."""

@@ -251,6 +251,9 @@ class Run:
             self._note(candidate, f"failed: {text}", router.name)
             self._findings.trouble(candidate, Refused(Reason(text)), router.name)
             return
+        if self._purpose == "expn":
+            self._findings.made += children
+            return
         if self._purpose in ("verify", "verify_sender") and (
             len(children) != 1 or isinstance(children[0], Assignment)
         ):

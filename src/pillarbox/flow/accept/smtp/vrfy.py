@@ -1,6 +1,6 @@
 """VRFY and EXPN (RFC 5321 §3.5; Exim 49.7): for those whom an ACL lets, else 252 and 550, which tell nothing.
 
-Known gap: EXPN does not list the members of an alias.
+EXPN tells what the first redirection leads to, not where all of it ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.check.acl.state import CheckDeferred
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Routed
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Recipient
@@ -42,7 +43,7 @@ async def verify(session: Session, event: Vrfy) -> None:
 
 @verb(Expn)
 async def expand(session: Session, event: Expn) -> None:
-    address = event.argument.strip().strip("<>")
+    address = event.argument.strip()
     if "@" not in address:
         address = f"{address}@{session.policy.qualify_recipient}"
     candidate = Candidate.first(Recipient(address))
@@ -51,7 +52,22 @@ async def expand(session: Session, event: Expn) -> None:
     if not isinstance(verdict, Accept):
         session.refuse(f"EXPN {event.argument}".rstrip(), verdict)
         return
-    await _answer(session, candidate, scope, f"<{candidate.address}>")
+    session.reply(
+        _members(candidate.address, await session.services.checks.verifier.expand(candidate, scope))
+    )
+
+
+def _members(address: str, routed: Routed) -> Reply:
+    if routed.made:
+        made = (each if isinstance(each, Candidate) else each.candidate for each in routed.made)
+        return Reply(250, "\n".join(f"<{each.address}>" for each in made), "2.1.5")
+    if routed.refused:
+        return Reply(553, f"{address} is undeliverable", "5.1.1")
+    if routed.postponed:
+        return Reply(553, f"{address} cannot be resolved at this time", "5.3.0")
+    if routed.discarded:
+        return Reply(250, f"mail to <{address}> is discarded", "2.1.5")
+    return Reply(250, f"<{address}>", "2.1.5")
 
 
 async def _answer(session: Session, candidate: Candidate, scope: Scope, good: str) -> None:

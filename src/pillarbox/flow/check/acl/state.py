@@ -11,6 +11,7 @@ from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Routed
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -105,6 +106,10 @@ class Verifier(Protocol):
         called: list[str] | None = ...,
     ) -> VerifyFailure | None:
         """None: deliverable. `called` gets the addresses that hosts were asked about. Raises CheckDeferred."""
+        ...
+
+    async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
+        """For EXPN: as far as the first redirection."""
         ...
 
 
