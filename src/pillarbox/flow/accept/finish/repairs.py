@@ -13,9 +13,8 @@ from pillarbox.mail import header
 from pillarbox.ports.journal import Journal
 
 DELIVERY_FIELDS = frozenset({"return-path", "delivery-date", "envelope-to"})
-_HAS_DELIVERY_FIELDS = re.compile(
-    rb"^(?:return-path|delivery-date|envelope-to)[ \t]*:", re.IGNORECASE | re.MULTILINE
-)
+_HAS_DELIVERY_FIELDS = re.compile(rb"\n(?:return-path|delivery-date|envelope-to)[ \t]*:", re.IGNORECASE)
+"""Looked for behind a newline put in front: a search for `^` would try each character."""
 _BLANK_ENDS = re.compile(rb"(?:\n[ \t]+)+\n(?![ \t])")
 """Lines of nothing but blanks that a field ends with."""
 _NOT_IN_TEXT = re.compile(r"[\x00-\x20()<>@,;:\\\".\[\]\x7f]")
@@ -31,9 +30,9 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
 
     def clean(self, block: bytes) -> bytes:
         """Without what a final delivery would have put there, lines that say nothing, and binary zeros."""
-        if b"\0" in block:
+        if block.find(b"\0") >= 0:
             block = block.replace(b"\0", b"?")
-        if _BLANK_ENDS.search(block) is not None:
+        if block.find(b" \n") >= 0 or block.find(b"\t\n") >= 0:
             block = _BLANK_ENDS.sub(b"\n", block)
         return remove_delivery_fields(block, self.removed)
 
@@ -48,7 +47,7 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def remove_delivery_fields(block: bytes, names: frozenset[str] = DELIVERY_FIELDS) -> bytes:
-    if not names or _HAS_DELIVERY_FIELDS.search(block) is None:
+    if not names or _HAS_DELIVERY_FIELDS.search(b"\n" + block) is None:
         return block
     return header.remove(block, names)
 

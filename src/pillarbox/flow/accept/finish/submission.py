@@ -18,7 +18,8 @@ from pillarbox.mail.date import format_date
 from pillarbox.mail.display_name import show_sender
 
 _RESENT = re.compile(rb"^resent-", re.IGNORECASE | re.MULTILINE)
-_LOOKED_FOR = re.compile(rb"^(resent-[!-9;-~]+|message-id|from|date)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_LOOKED_FOR = re.compile(rb"\n(resent-[!-9;-~]+|message-id|from|date)[ \t]*:", re.IGNORECASE)
+"""Behind a newline put in front: a search for `^` would try each character."""
 _WHOLE = {b"message-id", b"from", b"date"}
 
 
@@ -152,7 +153,7 @@ def _before(text: str, suffix: str) -> str:
 
 def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: str = "") -> bytes:
     """Message-ID:, From: (`sender`, unless empty) and Date: where they are missing, `extra` in front of the last; Bcc: is left alone."""
-    names = {name.lower() for name in _LOOKED_FOR.findall(block)}
+    names = {name.lower() for name in _LOOKED_FOR.findall(b"\n" + block)}
     if names == _WHOLE:
         return block + extra.encode() if extra else block
     prefix = "Resent-" if any(name.startswith(b"resent-") for name in names) else ""
