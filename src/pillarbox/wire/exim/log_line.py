@@ -20,12 +20,11 @@ from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteH
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
 
 _MESSAGE_ID = re.compile(
-    rb'^message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
-    re.IGNORECASE | re.MULTILINE,
+    rb'\nmessage-id[ \t]*:[ \t]*(?:\n[ \t]+)?(?:<([^<>\s"]{1,512})>|([^<>()\s"@]{1,256}@[^<>()\s"]{1,256}))',
+    re.IGNORECASE,
 )
-_RESENT_ID = re.compile(
-    rb'^resent-message-id[ \t]*:[ \t]*(?:\n[ \t]+)?<([^<>\s"]{1,512})>', re.IGNORECASE | re.MULTILINE
-)
+"""Behind a newline put in front: a search for `^` would try each character."""
+_RESENT_ID = re.compile(rb'\nresent-message-id[ \t]*:[ \t]*(?:\n[ \t]+)?<([^<>\s"]{1,512})>', re.IGNORECASE)
 NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"})
 """Errors whose text is the operating system's, or our own configuration's."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
@@ -118,7 +117,7 @@ def line_received(
     if arrival.is_chunked:
         parts.append("K")
     parts.append(f"S={message.size}")
-    if style.shows("8bitmime"):
+    if not style.is_default and style.shows("8bitmime"):
         parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
     if envelope.queue:
         parts.append(f"Q={envelope.queue}")
@@ -156,10 +155,10 @@ def login(origin: Origin) -> str:
 def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arrival) -> list[str]:
     """How long it took, and its own name."""
     parts: list[str] = []
-    if style.shows("receive_time") and arrival.elapsed >= 0:
+    if arrival.elapsed >= 0 and style.shows("receive_time"):
         parts.append(f"RT={show_elapsed(arrival.elapsed, style)}")
-    pattern = _RESENT_ID if b"esent-" in message.headers else _MESSAGE_ID
-    found = pattern.search(message.headers) if style.shows("msg_id") else None
+    pattern = _RESENT_ID if message.headers.find(b"esent-") >= 0 else _MESSAGE_ID
+    found = pattern.search(b"\n" + message.headers) if style.shows("msg_id") else None
     name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
     if name.startswith((f"E{envelope.id}@", f"E{envelope.id}.")):  # that one is ours
         if style.shows("msg_id_created"):
@@ -197,7 +196,8 @@ def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:
     if name and (helo.lower() == name.lower() or helo == f"[{address}]"):
         helo = ""
     shown = f"{printable(name)} " if name else ""
-    port = f":{origin.host_port}" if origin.host_port and style.shows("incoming_port") else ""
+    shows_port = not style.is_default and origin.host_port and style.shows("incoming_port")
+    port = f":{origin.host_port}" if shows_port else ""
     return f"{shown}({printable(helo)}) [{address}]{port}" if helo else f"{shown}[{address}]{port}"
 
 
@@ -248,6 +248,8 @@ def line_outcome(
     match outcome:
         case Delivered():
             flag = "*>" if outcome.is_dry else "->" if is_additional or outcome.is_additional else "=>"
+            if style.is_default:  # none of the rest is in the usual selection
+                return _line_delivered(message_id, outcome, flag, style, where)
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
             line = _line_delivered(message_id, outcome, flag, style, about)
             if style.shows("queue_time"):
@@ -314,9 +316,11 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
         return _address(word)
     if word in _NOWHERE:
         return f"{word} <{_address(outcome.address)}>"
-    count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
-    shown = outcome.parents[:count]
-    parents = f" ({', '.join(map(_address, shown))})" if shown else ""
+    parents = ""
+    if outcome.parents:
+        count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
+        shown = outcome.parents[:count]
+        parents = f" ({', '.join(map(_address, shown))})" if shown else ""
     return f"{_address(word)}{parents} <{_address(outcome.recipient)}>"
 
 
