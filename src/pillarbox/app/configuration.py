@@ -129,17 +129,17 @@ def builtin_macros() -> BuiltinMacros:
 
 
 def _acl_conditions() -> Iterable[str]:
-    from pillarbox.flow.check.acl import condition, unsupported
+    from pillarbox.flow.check.acl import condition
 
     condition.load_all()
     return sorted({*condition.CONDITIONS, *unsupported.CONDITIONS_NOT_YET}, reverse=True)
 
 
 def _acl_modifiers() -> Iterable[str]:
-    from pillarbox.flow.check.acl import condition, unsupported
+    from pillarbox.flow.check.acl import condition
 
     condition.load_all()
-    return sorted({*condition.MODIFIERS, *unsupported.MODIFIERS_NOT_YET, "endpass"}, reverse=True)
+    return sorted({*condition.MODIFIERS, "endpass"}, reverse=True)
 
 
 def mistakes(config: Config) -> tuple[Problem, ...]:

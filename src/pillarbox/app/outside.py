@@ -57,6 +57,11 @@ class LateSockets:
 
         return await SystemSockets().ask(wish, timeout=timeout, limit=limit)
 
+    async def tell(self, host: str, port: int, data: bytes) -> None:
+        from pillarbox.system.sockets import SystemSockets
+
+        await SystemSockets().tell(host, port, data)
+
     async def open(self, path: str, *, timeout: float, lifetime: float) -> Talk:
         from pillarbox.system.sockets import SystemSockets
 

@@ -47,6 +47,10 @@ class Sockets(Protocol):
         """A UNIX socket. `timeout` bounds the connecting and each line, `lifetime` the whole (seconds). Raises SocketTrouble."""
         ...
 
+    async def tell(self, host: str, port: int, data: bytes) -> None:
+        """By one datagram, which may get lost. Raises SocketTrouble when no address is found for the host."""
+        ...
+
     async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
         """All that the server says. Raises SocketTrouble."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -12,6 +13,8 @@ from pillarbox.ports.sockets import SocketTrouble, SocketWish, Talk
 _PIECE = 64 * 1024
 _LINE = 16 * 1024
 """Bytes of a line, at most."""
+_LOOKUP = 30.0
+"""Seconds for the address of a name."""
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -25,6 +28,19 @@ class SystemSockets:
         except (OSError, ValueError) as error:
             raise SocketTrouble(f"failed to connect to socket {path}: {_reason(error)}") from None
         return _SystemTalk(reader, writer, timeout, lifetime)
+
+    async def tell(self, host: str, port: int, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_LOOKUP):
+                [(family, *_, address), *_] = await loop.getaddrinfo(
+                    host, port % 65536, type=socket.SOCK_DGRAM
+                )
+        except (OSError, UnicodeError, TimeoutError):
+            raise SocketTrouble(f"no IP address found for host {host}") from None
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            sender.sendto(data, address)
 
     async def ask(self, wish: SocketWish, *, timeout: float, limit: int) -> bytes:
         """`timeout` bounds each of connecting and the exchange."""

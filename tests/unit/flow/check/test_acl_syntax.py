@@ -7,7 +7,7 @@ from tests.support.world import build_config
 
 from pillarbox.config.errors import ConfigError
 from pillarbox.flow.check.acl.modifiers.control import NOT_YET as CONTROLS
-from pillarbox.flow.check.acl.unsupported import CONDITIONS_NOT_YET, MODIFIERS_NOT_YET
+from pillarbox.flow.check.acl.unsupported import CONDITIONS_NOT_YET
 
 
 def complaint(line: str, verb: str = "accept") -> str:
@@ -37,10 +37,8 @@ def test_conditions_that_are_missing_are_refused_when_serving(name: str) -> None
     assert not noted
 
 
-@pytest.mark.parametrize(
-    "line", [*(f"{name} = x" for name in MODIFIERS_NOT_YET), *(f"control = {n}" for n in CONTROLS)]
-)
-def test_modifiers_and_controls_that_are_missing_are_mentioned(line: str) -> None:
+@pytest.mark.parametrize("line", [f"control = {name}" for name in CONTROLS])
+def test_controls_that_are_missing_are_mentioned(line: str) -> None:
     refused, noted = told(line)
     assert len(noted) == 1 and "has no effect yet" in noted[0]
     assert not refused

@@ -18,11 +18,9 @@ from pillarbox.flow.check.acl.condition import (
 from pillarbox.flow.check.acl.program import VERBS, Acl, Endpass, Line, Statement, Test, Verb
 from pillarbox.flow.check.acl.unsupported import (
     CONDITIONS_NOT_YET,
-    MODIFIERS_NOT_YET,
     Inert,
     NotYet,
     UnsupportedCondition,
-    UnsupportedModifier,
 )
 from pillarbox.language.expand.errors import ExpandSyntaxError
 from pillarbox.language.match.errors import ListSyntaxError
@@ -146,21 +144,17 @@ def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Co
 def _parse_modifier(
     name: str, negation: str, equals: str, value: str, named: NamedLists, note: Note
 ) -> Modifier:
-    if name not in MODIFIERS and name not in MODIFIERS_NOT_YET:
-        known = [*CONDITIONS, *CONDITIONS_NOT_YET, *MODIFIERS, *MODIFIERS_NOT_YET, "endpass"]
+    if name not in MODIFIERS:
+        known = [*CONDITIONS, *CONDITIONS_NOT_YET, *MODIFIERS, "endpass"]
         raise AclSyntaxError(f'unknown ACL condition/modifier in "{_WHOLE}"', _meant(name, known))
     if negation:
         raise AclSyntaxError(f'ACL error: negation is not allowed with "{name}"')
     if not equals:
         raise AclSyntaxError(f'"=" missing after ACL "{name}" modifier')
-    if name in MODIFIERS_NOT_YET:
-        note(f"the modifier {name}", MODIFIERS_NOT_YET[name])
-        return UnsupportedModifier.parse(value, named)
-    try:
-        return MODIFIERS[name].parse(value, named)
-    except NotYet as found:
-        note(str(found), found.inert)
-        return UnsupportedModifier()
+    modifier = MODIFIERS[name].parse(value, named)
+    if modifier.not_yet:
+        note(modifier.not_yet, "noted")
+    return modifier
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

@@ -1,15 +1,13 @@
 """Lines of an ACL that Exim knows and this program does not act on yet.
 
-They are read, their strings checked, and the configuration can be looked at. A condition may be what keeps mail out, so serving refuses it;
-a modifier that only says how is passed over, and mentioned.
+They are read, their strings checked, and the configuration can be looked at. A condition may be what keeps mail out, so serving refuses it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, Self
 
-from pillarbox.flow.check.acl.condition import Condition, Modifier
+from pillarbox.flow.check.acl.condition import Condition
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
@@ -27,10 +25,6 @@ CONDITIONS_NOT_YET = frozenset(
         "spf_guess",
     ]
 )
-MODIFIERS_NOT_YET: Mapping[str, Inert] = {
-    "udpsend": "noted",
-}
-
 
 class NotYet(Exception):
     """A line that is right, but not acted on. `str()` is how it begins: `verify = csa`."""
@@ -56,18 +50,3 @@ class UnsupportedCondition(Condition):
 
     async def holds(self, state: AclState) -> bool:
         raise CheckDeferred(Reason(f"{self._what} is not supported yet"))
-
-
-class UnsupportedModifier(Modifier):
-    """It does nothing."""
-
-    __slots__ = ()
-    name = ""
-
-    @classmethod
-    def parse(cls, text: str, named: NamedLists) -> Self:
-        Template.parse(text)
-        return cls()
-
-    async def apply(self, state: AclState) -> None:
-        return None

@@ -1,10 +1,12 @@
 """`control` (Exim 44.13): how the message or the connection is treated from now on.
 
-What else Exim has (`NOT_YET`) is mentioned when the configuration is loaded, never silently ignored.
+What else Exim has (`NOT_YET`) is mentioned when the configuration is loaded, never silently ignored. An unknown control is a mistake of the
+configuration then, unless it is expanded; mistakes in options show when the line is reached, as with Exim.
 """
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Self
 
@@ -12,8 +14,7 @@ import msgspec
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
-from pillarbox.flow.check.acl.state import AclState, expand_argument
-from pillarbox.flow.check.acl.unsupported import NotYet
+from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
@@ -52,30 +53,45 @@ NOT_YET = (
     "utf8_downconvert",
     "wellknown",
 )
-KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS)
+KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
+TAKES_OPTIONS = frozenset(
+    {"fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", *NOT_YET}
+)
+_NO_TELL = "no_tell"
+_SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
 
 
 class Control(Modifier, modifier="control"):
-    __slots__ = ("_name", "_options")
+    __slots__ = ("_name", "_template")
 
-    def __init__(self, name: str, options: Template) -> None:
+    def __init__(self, template: Template, name: str) -> None:
+        self._template = template
         self._name = name
-        self._options = options
+        """Empty: it is to be expanded."""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
-        name, _, options = text.strip().partition("/")
-        name = name.strip()
-        if name in NOT_YET:
-            raise NotYet(f"control = {name}", "noted")
+        template = Template.parse(text.strip())
+        name = text.partition("/")[0].strip()
+        if "$" in name:
+            return cls(template, "")
         if name not in KNOWN:
-            close = get_close_matches(name, [*KNOWN, *NOT_YET], 1)
+            close = get_close_matches(name, KNOWN, 1)
             raise AclSyntaxError(f'unknown control "{name}"', f"did you mean {close[0]}?" if close else "")
-        return cls(name, Template.parse(options))
+        return cls(template, name)
+
+    @property
+    def not_yet(self) -> str:
+        return f"control = {self._name}" if self._name in NOT_YET else ""
 
     async def apply(self, state: AclState) -> None:
-        name = "queue" if self._name == "queue_only" else self._name
+        text = await expand_argument(self._template, state)
+        name, slash, options = text.partition("/")
+        name = name.strip()
+        if name not in KNOWN or (slash and name not in TAKES_OPTIONS):
+            raise CheckFailed(f'syntax error in "control={text}"')
         check_control(name, state.where)
+        _check_options(name, options, text)
         if name in OF_ADDRESS:
             _change_case(state, is_caseful=name == "caseful_local_part")
         elif name in OF_CONNECTION:
@@ -83,7 +99,24 @@ class Control(Modifier, modifier="control"):
             controls.discard(OPPOSITES.get(name, ""))
             controls.add(name)
         elif name in OF_MESSAGE:
-            state.controls[name] = await expand_argument(self._options, state)
+            state.controls["queue" if name == "queue_only" else name] = options
+
+
+def _check_options(name: str, options: str, text: str) -> None:
+    """Raises CheckFailed."""
+    match name:
+        case "freeze":
+            is_good = options in ("", _NO_TELL)
+        case "submission":
+            is_good = _SUBMISSION.fullmatch(f"/{options}" if options else "") is not None
+        case "utf8_downconvert":
+            if options and not options.startswith(("0", "1", "-1")):
+                raise CheckFailed("bad option value for control=utf8_downconvert")
+            return
+        case _:
+            return
+    if not is_good:
+        raise CheckFailed(f'syntax error in "control={text}"')
 
 
 def _change_case(state: AclState, *, is_caseful: bool) -> None:
