@@ -15,7 +15,7 @@ from pillarbox.wire.control import Submit
 
 def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Mapping[str, str]) -> Session:
     """`about`: of `-oM…`, for a trusted caller; with a host's address, or on a socket that inetd gave us, it is that host's session."""
-    engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
+    engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False, has_socket=False)
     policy = msgspec.structs.replace(mta.policy, engine=engine)
     told = origin_of(Submit(about=dict(about)), caller)
     is_remote = told.host_address or stream.peer_address[0]

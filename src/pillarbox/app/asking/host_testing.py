@@ -71,7 +71,7 @@ def test_host(
 
 async def _talk(mta: Mta, address: str, port: int, about: Mapping[str, str]) -> int:
     policy = msgspec.structs.replace(
-        mta.policy, engine=msgspec.structs.replace(mta.policy.engine, enforce_sync=False)
+        mta.policy, engine=msgspec.structs.replace(mta.policy.engine, enforce_sync=False, has_socket=False)
     )
     services = msgspec.structs.replace(mta.accept_services, deliver=_forget)
     interface, interface_port = split_port(about.get("i", ""))

@@ -395,8 +395,8 @@ class Session:
         settings = self.engine.settings
         changed = msgspec.structs.replace(
             settings,
-            enforce_sync="enforce_sync" in controls
-            or (settings.enforce_sync and "no_enforce_sync" not in controls),
+            enforce_sync=settings.has_socket
+            and ("enforce_sync" in controls or (settings.enforce_sync and "no_enforce_sync" not in controls)),
             auth_unadvertised="allow_auth_unadvertised" in controls,
         )
         if changed != settings:

@@ -33,6 +33,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `ehlo_reply` offers unless told otherwise; its `size` limits the messages [message_size_limit]."""
     enforce_sync: bool = True
     """[smtp_enforce_sync]"""
+    has_socket: bool = True
+    """False: standard input, where everything may have been written in advance; `enforce_sync` does not come to be true then."""
     auth_unadvertised: bool = False
     """AUTH may be used although it was not offered."""
     early_pipelining: bool = False
