@@ -78,10 +78,11 @@ class SocketConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         is_first = self._transport is None
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = transport  # type: ignore[assignment]  # a cast is a call
         if is_first:
-            self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
-            self._note_tls()
+            self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)  # type: ignore[union-attr]
+            if transport.get_extra_info("ssl_object") is not None:
+                self._note_tls()
 
     def data_received(self, data: bytes) -> None:
         self._buffer.append(data)
@@ -124,7 +125,7 @@ class SocketConnection(asyncio.Protocol):
 
     @property
     def tls_sni(self) -> str:
-        tls = self._tls_object()
+        tls = self._tls_object() if self.tls_cipher else None
         return getattr(tls, "pillarbox_sni", "") if tls is not None else ""
 
     def pending(self) -> bool:
@@ -150,7 +151,8 @@ class SocketConnection(asyncio.Protocol):
             if self._timed_out:
                 self._timed_out = False
                 raise DialError("timeout", f"no data for {timeout:.0f} s")
-        return self._take()
+        buffer = self._buffer
+        return buffer.pop() if len(buffer) == 1 and not self._is_paused else self._take()
 
     def unread(self, data: bytes) -> None:
         if data:

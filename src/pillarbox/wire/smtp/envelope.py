@@ -96,9 +96,9 @@ def _take_parameters(text: str, known: frozenset[str]) -> tuple[str, dict[str, s
     given: dict[str, str | None] = {}
     while known:
         rest = text.rstrip(" \t")
-        cut = max(rest.rfind(" "), rest.rfind("\t"))
-        if cut < 0:
+        if rest.find(" ") < 0 and rest.find("\t") < 0:
             break
+        cut = max(rest.rfind(" "), rest.rfind("\t"))
         word = rest[cut + 1 :]
         name, equals, value = word.rpartition("=")
         keyword = (name if equals else value).upper()

@@ -16,7 +16,6 @@ MAX_REPLY_LINES = 256
 MAX_REPLY_SIZE = 65536
 _MAX_TEXT = 900
 
-_PLAIN = re.compile(r"[ -~]{0,900}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
@@ -29,7 +28,7 @@ class BadReply(Exception):
 def render_reply(reply: Reply) -> bytes:
     """`250 2.1.5 Accepted\\r\\n`; one line per line of the text."""
     text = reply.text
-    if _PLAIN.fullmatch(text):
+    if text.isascii() and text.isprintable() and len(text) <= _MAX_TEXT:
         if reply.enhanced:
             return f"{reply.code} {reply.enhanced} {text}\r\n".encode("ascii")
         return f"{reply.code} {text}\r\n".encode("ascii")

@@ -212,9 +212,9 @@ class ServerEngine(ServerReader):
 
     def reply(self, reply: Reply, *, close: bool | None = None) -> None:
         """Answer the last event. 221 to Quit closes the connection, and any 421 unless `close` is false; so does `close` (Exim's `drop`)."""
-        self._answer(reply, render_reply(reply), close=close)
+        self._answer(reply, render_reply(reply), close)
 
-    def _answer(self, reply: Reply, rendered: bytes, *, close: bool | None = None) -> None:
+    def _answer(self, reply: Reply, rendered: bytes, close: bool | None = None) -> None:
         event = self._owed
         if event is None:
             if self._mode is Mode.CLOSED:  # while the session was thinking

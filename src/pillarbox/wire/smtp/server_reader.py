@@ -28,7 +28,7 @@ from pillarbox.wire.smtp.events import (
     ProtocolError,
 )
 from pillarbox.wire.smtp.replies import make_printable, render_reply
-from pillarbox.wire.smtp.session import ServerSettings, Session
+from pillarbox.wire.smtp.session import HISTORY, ServerSettings, Session
 from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
 
 _CLOSED = Closed()
@@ -206,7 +206,10 @@ class ServerReader:
             return self._begin_chunk(argument.strip(" \t"), refusal)
         if refusal is not None:
             return self._refuse_at_once(name, argument, refusal, line)
-        session.note_verb(name)
+        history = session.history
+        history.append(name)
+        if len(history) > HISTORY:
+            session.shorten_history()
         session.is_behind_rcpt = name == "RCPT"
         try:
             event = verb.parse(session, argument.strip(" \t"))
@@ -353,7 +356,9 @@ class ServerReader:
             return self._refuse(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT, line)
         if name == "RCPT" and session.phase is not order.CHUNKS:
             session.note_rcpt_refusal(f"{refusal.code} {refusal.text}")
-            session.is_rcpt_refused = session.is_mail_refused  # without MAIL it is a mistake, and DATA behind it is one more
+            session.is_rcpt_refused = (
+                session.is_mail_refused
+            )  # without MAIL it is a mistake, and DATA behind it is one more
             session.is_behind_rcpt = session.is_mail_refused and session.offer.pipelining
         elif name != "DATA":
             session.is_behind_rcpt = False

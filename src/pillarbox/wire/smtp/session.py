@@ -138,7 +138,10 @@ class Session:
     def note_verb(self, name: str) -> None:
         self.history.append(name)
         if len(self.history) > HISTORY:
-            del self.history[: HISTORY // 2]
+            self.shorten_history()
+
+    def shorten_history(self) -> None:
+        del self.history[: HISTORY // 2]
 
     def is_one_nonmail_too_many(self, allowance: str) -> bool:
         """Count a nonmail command, unless its `allowance` is still there."""
