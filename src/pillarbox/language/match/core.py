@@ -42,7 +42,16 @@ class Compiled(NamedTuple, Generic[S]):
 class MatchList(Generic[S]):
     """Base of the list kinds. They implement `compile_item` and `key_of`."""
 
-    __slots__ = ("_caseful", "_initial", "_kept", "_named", "_now", "_template", "is_pure", "source")
+    __slots__ = (
+        "_caseful",
+        "_initial",
+        "_kept",
+        "_named",
+        "_template",
+        "is_pure",
+        "match_data_now",
+        "source",
+    )
 
     kind: ClassVar[str] = ""
     """For messages: `domain`, `host`, `address`, `local part`, `string`."""
@@ -67,10 +76,12 @@ class MatchList(Generic[S]):
         constant = self._template.node.constant
         if constant is not None:
             compiled = self._compile(constant)
-            self._now: Matcher[S] = compiled.match
+            self.match_data_now: Matcher[S] = compiled.match
+            """The data of the item that matched, None when nothing did. Raises BlockingIOError when it must wait (never if `is_pure`),
+            ExpansionDeferred when it cannot be said."""
             self.is_pure = compiled.is_pure
         else:
-            self._now = self._expand_and_match
+            self.match_data_now = self._expand_and_match
             self.is_pure = False
 
     @classmethod
@@ -85,19 +96,14 @@ class MatchList(Generic[S]):
             self._caseful = type(self)(self.source, self._named, self._initial._replace(is_caseful=True))
         return self._caseful
 
-    def match_data_now(self, subject: S, scope: Scope) -> str | None:
-        """The data of the item that matched, None when nothing did. Raises BlockingIOError when it must wait (never if `is_pure`),
-        ExpansionDeferred when it cannot be said."""
-        return self._now(subject, scope)
-
     async def match_data(self, subject: S, scope: Scope) -> str | None:
         """The same, waiting where needed."""
         if self.is_pure:
-            return self._now(subject, scope)
-        return await replay(scope, lambda run: self._now(subject, run))
+            return self.match_data_now(subject, scope)
+        return await replay(scope, lambda run: self.match_data_now(subject, run))
 
     def matches_now(self, subject: S, scope: Scope) -> bool:
-        return self._now(subject, scope) is not None
+        return self.match_data_now(subject, scope) is not None
 
     async def matches(self, subject: S, scope: Scope) -> bool:
         """Raises ExpansionDeferred when it cannot be said."""
