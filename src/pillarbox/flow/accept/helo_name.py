@@ -28,6 +28,6 @@ async def looks_like_ours(session: Session, name: str) -> bool:
         return False
     scope = session.new_scope()
     try:
-        return bool(await domains.matches(name, scope))
+        return domains.matches_now(name, scope) if domains.is_pure else await domains.matches(name, scope)
     except (ExpansionDeferred, ExpansionFailed):
         return False

@@ -373,12 +373,13 @@ class Session:
         if acl is None:
             return Deny(Reason("")) if where in CLOSED_BY_DEFAULT else Accept()
         facts = scope.facet(MessageFacts) or MessageFacts()
-        state = AclState(where, scope, self.origin, facts, self.services.checks, recipient)
-        if transaction is not None:
-            state.controls, state.headers = transaction.controls, transaction.changes
-            state.memory = transaction.memory = transaction.memory or CheckMemory(self.memory)
+        checks, memory = self.services.checks, self.memory
+        if transaction is None:
+            state = AclState(where, scope, self.origin, facts, checks, recipient, memory=memory)
         else:
-            state.memory = self.memory
+            memory = transaction.memory = transaction.memory or CheckMemory(memory)
+            controls, changes = transaction.controls, transaction.changes
+            state = AclState(where, scope, self.origin, facts, checks, recipient, controls, changes, memory)
         verdict = await acl.run(state)
         self.log_targets = state.targets
         if self.memory.controls:

@@ -187,12 +187,12 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState, start: int) -> _
                     state.own = answer
                 if (answer is True) == line.is_negated:
                     return _Failed(is_past_endpass)
-            elif isinstance(line, Modifier):
+            elif isinstance(line, Endpass):
+                is_past_endpass = True
+            else:
                 if line.name in FORBIDDEN_MODIFIERS:
                     check_modifier(line.name, state.where)
                 await line.apply(state)
-            else:
-                is_past_endpass = True
         except Dropped as dropped:
             state.own = dropped.reason
             if not (isinstance(line, Test) and line.is_negated):
