@@ -33,11 +33,11 @@ from pillarbox.mail.message import Message
 class Chain:
     """The routers of one configuration, ready to run."""
 
-    __slots__ = ("_index", "_services", "_stages", "companions")
+    __slots__ = ("_index", "_stages", "companions", "services")
 
     def __init__(self, routers: Sequence[Router], services: RouteServices) -> None:
         """Raises ConfigError when a router names another that does not exist or, for `pass_router`, does not stand below."""
-        self._services = services
+        self.services = services
         self.companions = Companions()
         self._index = {router.name: index for index, router in enumerate(routers)}
         _check_names(routers, self._index)
@@ -66,7 +66,7 @@ class Chain:
     ) -> list[Routed]:
         """Answers that together tell of all candidates; of what several lead to there is one assignment. `filter_state`: the system
         filter's numbers."""
-        scope = base_scope(self._services, envelope.origin, MessageFacts.of(envelope, message))
+        scope = base_scope(self.services, envelope.origin, MessageFacts.of(envelope, message))
         if filter_state is not None:
             scope = scope.with_facet(FilterState, filter_state)
         run = Run(self, "deliver", scope, None)
@@ -79,10 +79,6 @@ class Chain:
     def index_of(self, router: str) -> int:
         """0 for the empty name: the first router."""
         return self._index[router] if router else 0
-
-    @property
-    def services(self) -> RouteServices:
-        return self._services
 
 
 def _check_names(routers: Sequence[Router], index: dict[str, int]) -> None:

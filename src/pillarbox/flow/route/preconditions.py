@@ -81,22 +81,10 @@ def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-class _list_of:
+def _list_deferred(name: str, visit: Visit, error: Exception) -> ExpansionDeferred:
     """What a list cannot tell postpones the address, in Exim's words; the log is told why."""
-
-    __slots__ = ("_name", "_visit")
-
-    def __init__(self, name: str, visit: Visit) -> None:
-        self._name = name
-        self._visit = visit
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ExpansionDeferred | ExpansionFailed):
-            self._visit.log.append(LogLine(str(error), is_panic=True))
-            raise ExpansionDeferred(f"{self._name} check lookup or other defer") from None
+    visit.log.append(LogLine(str(error), is_panic=True))
+    return ExpansionDeferred(f"{name} check lookup or other defer")
 
 
 def _affix_check(router: Router) -> Check:
@@ -131,8 +119,10 @@ def _domains_check(router: Router) -> Check:
     find, is_pure = domains.match_data_now, domains.is_pure
 
     def check(visit: Visit) -> str | None:
-        with _list_of("domains", visit):
+        try:
             data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            raise _list_deferred("domains", visit, error) from None
         if data is None:
             return Skip.DOMAINS
         if data:
@@ -149,8 +139,10 @@ def _local_parts_check(router: Router) -> Check:
     find, is_pure = local_parts.match_data_now, local_parts.is_pure
 
     def check(visit: Visit) -> str | None:
-        with _list_of("local_parts", visit):
+        try:
             data = find(visit.local_part, visit.scope_now if is_pure else visit.scope)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            raise _list_deferred("local_parts", visit, error) from None
         if data is None:
             return Skip.LOCAL_PARTS
         if data:
@@ -231,8 +223,10 @@ def _senders_check(router: Router) -> Check:
     find = senders.match_data_now
 
     def check(visit: Visit) -> str | None:
-        with _list_of("senders", visit):
+        try:
             data = find(visit.sender, visit.scope)
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            raise _list_deferred("senders", visit, error) from None
         return None if data is not None else Skip.SENDERS
 
     return check

@@ -27,26 +27,30 @@ class Stage(NamedTuple):
         if candidate.parents and (why := skipped_as_loop(candidate, router)) is not None:
             return why
         try:
-            return await self._answer(visit)
+            visit.enter(router.name, is_caseful=router.caseful_local_part)
+            try:
+                for check in self.checks:
+                    skipped = check(visit)
+                    if skipped is not None:
+                        return skipped
+            except BlockingIOError:
+                skipped = await self._check_waiting(visit)
+                if skipped is not None:
+                    return skipped
+            if router.settings or router.address_data is not None:
+                answer = await self._set(visit)
+                if answer is not None:
+                    return answer
+            return await router.route(visit)
         except UnknownLogin as error:
             visit.log.append(LogLine(str(error), is_panic=True))
             return router.postpone(visit, str(error))
         except (ExpansionDeferred, ExpansionFailed) as error:
             return router.postpone(visit, str(error))
 
-    async def _answer(self, visit: Visit) -> RouteResult | str:
-        """Raises ExpansionFailed, ExpansionDeferred."""
+    async def _set(self, visit: Visit) -> RouteResult | str | None:
+        """`set` and `address_data`; an answer where they end the router's turn. Raises ExpansionFailed, ExpansionDeferred."""
         router = self.router
-        visit.enter(router.name, is_caseful=router.caseful_local_part)
-        try:
-            for check in self.checks:
-                why = check(visit)
-                if why is not None:
-                    return why
-        except BlockingIOError:
-            why = await self._check_waiting(visit)
-            if why is not None:
-                return why
         if router.settings:
             answer = await router.set_variables(visit)
             if answer is not None:
@@ -60,7 +64,7 @@ class Stage(NamedTuple):
                 text = f'expansion of "{router.address_data.source}" failed in {router.name} router: {error}'
                 return router.postpone(visit, text)
             visit.is_stale = True
-        return await router.route(visit)
+        return None
 
     async def _check_waiting(self, visit: Visit) -> str | None:
         """All tests again, waiting for what is not in memory; each is plain code that is replayed with the answer at hand."""
