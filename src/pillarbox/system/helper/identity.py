@@ -65,8 +65,9 @@ def become_for_good(actor: Actor, reserved_group: int = -1) -> str:
     """All ids, with no way back. `reserved_group`: kept as the saved one (system.filegroup); -1: none.
     The name of the call that failed, its error raised as OSError; empty when all is well."""
     os.setgroups(actor.groups or (actor.gid,))
-    os.setresgid(actor.gid, actor.gid, actor.gid if reserved_group < 0 else reserved_group)
+    groups = actor.gid, actor.gid, actor.gid if reserved_group < 0 else reserved_group
+    os.setresgid(*groups)
     os.setresuid(actor.uid, actor.uid, actor.uid)
-    if os.getresuid() != (actor.uid,) * 3 or os.getresgid() != (actor.gid,) * 3:
+    if os.getresuid() != (actor.uid,) * 3 or os.getresgid() != groups:
         raise PermissionError("ids were not set")
     return ""

@@ -198,7 +198,7 @@ async def test_two_processes_give_the_same_uids(box: Path, tmp_path: Path) -> No
     await asyncio.gather(inbox.store_flags([1, 5], "add", DELETED), other.store_flags([8], "add", DELETED))
     await inbox.refresh()
     gone = await asyncio.gather(inbox.expunge([1, 5]), other.expunge([8]))
-    assert gone == [(1, 5), (8,)]
+    assert list(gone) == [(1, 5), (8,)]
     await inbox.refresh()
     await other.refresh()
     assert await subjects(inbox) == await subjects(other) == {2: "b", 3: "c", 4: "d", 6: "f", 7: "g"}
