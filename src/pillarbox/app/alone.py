@@ -11,6 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from pillarbox.app.ageing import AgedSpool
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.asking.loading import stamped
@@ -97,7 +99,10 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         if is_batch:
             return await take_batch(sys.stdin.buffer, caller_of(uid, gid, mta), mta, options)
         stream = StandardStream()
-        session = local_session(stream, mta, caller_of(uid, gid, mta), dict(options.about))
+        caller = msgspec.structs.replace(
+            caller_of(uid, gid, mta), suppresses_fixups=options.suppresses_fixups
+        )
+        session = local_session(stream, mta, caller, dict(options.about))
         session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
         await session.run()
         return 0 if stream.has_said(b"221 ") else 1

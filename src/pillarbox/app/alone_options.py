@@ -25,6 +25,8 @@ class AloneOptions(NamedTuple):
     """The named queue to work on (`-qG`)."""
     ages: tuple[float, ...] = ()
     """`-Tqt`: seconds, of the messages in the order in which they are tried."""
+    suppresses_fixups: bool = False
+    """`-G`, of a trusted caller."""
     smtp_receive_timeout: float = 0.0
     """`-os`; 0: as the configuration has it."""
 
@@ -36,6 +38,7 @@ class AloneOptions(NamedTuple):
             or self.is_verbose
             or self.is_dry
             or self.about
+            or self.suppresses_fixups
             or self.has_own_configuration
             or self.queue
             or self.syslog_name

@@ -69,6 +69,7 @@ def _wish(transaction: Transaction, options: AloneOptions) -> Submit:
         errors="p",
         about=about,
         size=len(transaction.data),
+        suppresses_fixups=options.suppresses_fixups,
     )
 
 

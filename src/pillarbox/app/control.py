@@ -19,6 +19,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from pillarbox.app.asking.caller import is_trusted, may_administer
 from pillarbox.app.full_names import full_name_of
 from pillarbox.app.harness import is_test_harness
@@ -89,6 +91,9 @@ class ControlServer:
                 request = decode_request(await reader.readline())
             caller = self._caller(writer)
             if isinstance(request, Converse):
+                caller = msgspec.structs.replace(
+                    caller, suppresses_fixups=caller.is_trusted and request.suppresses_fixups
+                )
                 await local_session(HandedOver(reader, writer), self._mta(), caller, request.about).run()
                 return
             async for line in self._answer(request, reader, caller):

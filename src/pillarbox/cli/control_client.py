@@ -35,11 +35,11 @@ def ask(spool: Path, request: Request, data: bytes = b"") -> Iterator[Line]:
         yield from _lines(connection)
 
 
-def converse(spool: Path, about: dict[str, str]) -> int:
+def converse(spool: Path, about: dict[str, str], *, suppresses_fixups: bool) -> int:
     """Let the daemon hold an SMTP session with our standard input and output (`-bs`): 0 when it ended with 221. Raises DaemonAway."""
     with contextlib.closing(_connect(spool)) as connection:
         connection.settimeout(None)
-        connection.sendall(encode(Converse(about=about)))
+        connection.sendall(encode(Converse(about=about, suppresses_fixups=suppresses_fixups)))
         threading.Thread(target=_pump, args=(connection,), daemon=True).start()
         last = b""
         while piece := connection.recv(65536):

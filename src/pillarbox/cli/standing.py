@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.app.harness import is_test_harness
 from pillarbox.cli.arguments import CHANGES, VIEWS, Arguments
 from pillarbox.cli.places import fail
+
+if TYPE_CHECKING:
+    from pillarbox.config.model import Config
 
 ENVIRONMENT = "PILLARBOX_CONFIG"
 _ASKING = frozenset(
@@ -62,20 +65,15 @@ def check_rights(config: Path, read: Arguments) -> None:
     if (read.pid_file or read.mode == "remove_pid_file") and os.getuid() != 0:
         _check_pid_file(config, read)
     is_loading = read.loaded_id is not None
+    if read.suppresses_fixups and os.getuid() != 0 and read.mode != "list":
+        _check_trust(config, read)
     is_free = read.mode not in _FOR_ADMINISTRATORS and not is_loading and not read.syslog_name
     if is_free or os.getuid() == 0:
         return
     from pillarbox.app.asking.caller import is_admin
-    from pillarbox.app.configuration import load_config
-    from pillarbox.config.errors import ConfigError
     from pillarbox.flow.settings import Files, Trust
 
-    try:
-        loaded = load_config(config, read.macros, serving=False)
-    except ConfigError as error:
-        from pillarbox.app.asking.loading import stamped
-
-        fail(stamped(error.problems[0].exim_form))
+    loaded = _loaded(config, read)
     trust = loaded.main(Trust)
     if is_admin(loaded) or _owns(loaded.main(Files).spool_directory):
         return
@@ -84,6 +82,31 @@ def check_rights(config: Path, read: Arguments) -> None:
     if read.mode in _LISTS and not trust.queue_list_requires_admin:
         return
     _refuse(read, is_loading=is_loading)
+
+
+def _loaded(config: Path, read: Arguments) -> Config:
+    """Ends the command when it cannot be loaded."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.config.errors import ConfigError
+
+    try:
+        return load_config(config, read.macros, serving=False)
+    except ConfigError as error:
+        from pillarbox.app.asking.loading import stamped
+
+        fail(stamped(error.problems[0].exim_form))
+
+
+def _check_trust(config: Path, read: Arguments) -> None:
+    """Only trusted users may say `-G`: what is mended tells who sends."""
+    from pillarbox.app.asking.caller import is_trusted
+    from pillarbox.cli.submission import login_name
+    from pillarbox.flow.settings import Files
+
+    loaded = _loaded(config, read)
+    is_owner = _owns(loaded.main(Files).spool_directory)
+    if not (is_owner or is_trusted(loaded, os.getuid(), os.getgid(), login_name())):
+        fail("exim: permission denied (-G requires a trusted user)")
 
 
 def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:

@@ -52,7 +52,7 @@ def submit_smtp(config: Path, read: Arguments, *, is_batch: bool) -> int:
     if is_batch:
         fail("exim: batched SMTP needs root or the mail user here", 1)
     try:
-        return converse(spool_directory(config), read.about)
+        return converse(spool_directory(config), read.about, suppresses_fixups=read.suppresses_fixups)
     except DaemonAway as away:
         print(f"421 4.3.2 the mail server is not running: {away}")
         return 69
@@ -66,6 +66,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         is_verbose=read.is_verbose or read.debug is not None,
         is_dry=read.is_dry,
         about=tuple(read.about.items()),
+        suppresses_fixups=read.suppresses_fixups,
         has_own_configuration=is_other_configuration,
         ages=_ages(read.test_ages),
         queue=read.queue.name,

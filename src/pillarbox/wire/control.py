@@ -88,6 +88,7 @@ class Converse(msgspec.Struct, frozen=True, kw_only=True, tag="converse"):
 
     about: dict[str, str] = {}
     """`-oM…`, as in Submit."""
+    suppresses_fixups: bool = False
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):

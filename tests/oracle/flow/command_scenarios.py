@@ -276,6 +276,18 @@ SCENARIOS: dict[str, list[Step]] = {
         Step(f"-oM{letter}") for letter in ("a", "aa", "ai", "as", "i", "m", "r", "s", "t", "z", "")
     ],
     "bad-files": [Step("-C /nosuch -bt x")],
+    # -G
+    "suppress": [
+        Step("-bs -G -odi", LETTER),
+        Step("-bs -odi", LETTER),
+        Step("-bS -G -odi", "MAIL FROM:<a@b.example>\nRCPT TO:<fred>\nDATA\nSubject: x\n\nb\n.\n"),
+        Step("-G -odi fred", MAIL),
+        Step("-bs -G -f a@b.example", LETTER),
+        *(
+            Step(f"-G {words}", LETTER, user="mail")
+            for words in ("-bs", "fred", "-bt fred", "-be x", "-bp", "-bh 10.1.2.3")
+        ),
+    ],
     # Others than root
     **{
         f"ordinary-{name}": [Step(words, user="games")]

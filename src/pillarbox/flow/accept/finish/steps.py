@@ -105,7 +105,7 @@ async def clean(state: Finish) -> Reply | None:
     local, controls = session.local, state.transaction.controls
     if local is None and may_be_malformed(headers):
         tell_malformed(headers, lambda text: session.services.journal.main(f"{state.id} {text}"))
-    is_left_alone = "suppress_local_fixups" in controls
+    is_left_alone = "suppress_local_fixups" in controls or (local is not None and local.suppresses_fixups)
     options = None if is_left_alone or local is not None else controls.get("submission")
     if local is not None:
         headers = qualify_headers(headers, policy.qualify_domain, policy.qualify_recipient)

@@ -14,6 +14,8 @@ class Caller(msgspec.Struct, frozen=True):
     is_trusted: bool
     full_name: str = ""
     """Of the password file, for From:."""
+    suppresses_fixups: bool = False
+    """Asked to, being trusted (`-G`): nothing is mended in what comes by SMTP from this program."""
 
 
 class LocalSenders(msgspec.Struct, frozen=True, kw_only=True):
