@@ -54,6 +54,8 @@ class _Came(NamedTuple):
     """What takes the place of addresses that wait."""
     told: Set[int]
     """Identities of outcomes that have been logged."""
+    headers: bytes | None = None
+    """With the domains that routing completed; None: as they were."""
 
 
 class RouterChain(Protocol):
@@ -149,13 +151,18 @@ class Delivery:
             settlement = await self._end(queued, filtered, urgency)
         else:
             settlement = await self._attempt(_as_filtered(queued, filtered), urgency, filtered)
-        return _keeping_headers(settlement, queued, filtered, self._clock.now())
+        if any(isinstance(event, HeadersChanged) for event in settlement.events):
+            return settlement
+        return _keeping_headers(settlement, queued, filtered.message.headers, self._clock.now())
 
     async def _attempt(self, queued: Queued, urgency: Urgency, filtered: Filtered | None) -> Settlement:
         came = await self._outcomes(queued, urgency, filtered)
         if not urgency.is_first and await self._is_overdue(queued, came.outcomes):
             came = await self._outcomes(queued, FORCED, filtered)
-        return await self._settler.settle(queued, *came, is_provisional=urgency.is_provisional)
+        settlement = await self._settler.settle(queued, *came[:4], is_provisional=urgency.is_provisional)
+        if came.headers is None:
+            return settlement
+        return _keeping_headers(settlement, queued, came.headers, self._clock.now())
 
     async def _is_overdue(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
         """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
@@ -192,9 +199,9 @@ class Delivery:
         if verb == "fail" and filtered.end is not None:
             reason = Reason(filtered.log[0], filtered.end.text or "delivery cancelled")
             came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
-            return await self._settler.settle(queued, *came)
+            return await self._settler.settle(queued, *came[:4])
         if came.outcomes:
-            await self._settler.settle(queued, *came)
+            await self._settler.settle(queued, *came[:4])
         now = self._clock.now()
         done = [Settled(each.address, now) for each in came.outcomes if not isinstance(each, Deferred)]
         if verb == "freeze":
@@ -208,6 +215,7 @@ class Delivery:
         candidates: list[Candidate] = []
         assignments: list[Assignment] = []
         replacements: Mapping[str, Added] = NO_REPLACEMENTS
+        headers = None
         if filtered is None or not filtered.replaces:
             candidates = self._candidates(queued, urgency, outcomes)
         if filtered is not None:
@@ -227,6 +235,7 @@ class Delivery:
                 self._say(queued.id, routed.log)
                 if routed.new_domains:
                     queued = with_new_domains(queued, dict(routed.new_domains))
+                    headers = queued.message.headers
                 for letter in routed.letters:
                     await self._settler.send(queued, letter)
                 if routed.refused or routed.postponed or routed.discarded:
@@ -242,7 +251,7 @@ class Delivery:
                 queued, assignments, outcomes, is_first=urgency.is_first
             )
         told = await self._carry(queued, assignments, urgency, outcomes) if assignments else frozenset()
-        return _Came(outcomes, errors_to, replacements, told)
+        return _Came(outcomes, errors_to, replacements, told, headers)
 
     async def _carry(
         self, queued: Queued, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]
@@ -371,10 +380,9 @@ class Delivery:
         return None
 
 
-def _keeping_headers(settlement: Settlement, before: Queued, filtered: Filtered, now: float) -> Settlement:
-    """What the system filter made of the header is kept with a message that waits whenever its -H file has to change anyway, as Exim does:
-    at the first attempt, and when something is done or frozen."""
-    headers = filtered.message.headers
+def _keeping_headers(settlement: Settlement, before: Queued, headers: bytes, now: float) -> Settlement:
+    """What the system filter or routing made of the header is kept with a message that waits whenever its -H file has to change anyway,
+    as Exim does: at the first attempt, and when something is done or frozen."""
     if settlement.is_complete or headers is before.message.headers:
         return settlement
     is_written = any(isinstance(event, Settled | Added | Frozen) for event in settlement.events)

@@ -212,7 +212,7 @@ class FakeSockets:
         (b"x@x.test a@d.test\n", "", "x@x.test -> local"),
         (b"x@x.test other@d.test", "", "a@d.test -> local"),
         (b"y.test", "  response_pattern = ^([^@]+)$\n  reroute = $local_part@$1\n", "a@y.test -> local"),
-        (None, "", "a@d.test ? r router failed to get anything from any host"),
+        (None, "", "a@d.test ? r router: failed to communicate with any host"),
         (None, "  optional\n", "a@d.test -> local"),
     ],
 )
