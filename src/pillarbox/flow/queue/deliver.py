@@ -403,6 +403,9 @@ def _without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> l
     kept: list[Assignment] = []
     for assignment in assignments:
         candidate = assignment.candidate
+        if not assignment.trouble and assignment.file != "/dev/null":
+            kept.append(assignment)
+            continue
         recipient, parents = candidate.recipient.address, candidate.parent_addresses[:-1]
         if assignment.trouble:
             outcomes.append(

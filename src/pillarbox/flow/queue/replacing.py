@@ -33,10 +33,8 @@ def replacements_of(every: Sequence[Routed], clock: Clock) -> Mapping[str, Added
 
 
 def _candidates(routed: Routed) -> list[Candidate]:
-    return [
-        *(assignment.candidate for assignment in routed.assignments if assignment.candidate.parents),
-        *(candidate for candidate, _, _ in routed.postponed),
-    ]
+    found = [assignment.candidate for assignment in routed.assignments if assignment.candidate.parents]
+    return found + [candidate for candidate, _, _ in routed.postponed] if routed.postponed else found
 
 
 def by_router(address: str, router: str) -> str:

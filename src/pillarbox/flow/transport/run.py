@@ -136,7 +136,9 @@ class Transports:
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
         try:
-            limit = transport.size_limit or await transport.limit_of(job, self._services)
+            limit = transport.size_limit
+            if not limit and transport.message_size_limit is not None:
+                limit = await transport.limit_of(job, self._services)
             if 0 < limit < job.message.size:
                 text = f"message is too big (transport limit = {limit})"
                 return fail_all(job, Reason(text))

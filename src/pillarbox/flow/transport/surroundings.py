@@ -57,7 +57,9 @@ async def surroundings_of(
     creator: tuple[int, int] | None = None,
 ) -> Surroundings:
     """`creator`: uid and gid that submitted the message, where the transport wants to run as them. Raises Unfit, ExpansionDeferred."""
-    actor = await _actor(transport, assignment, scope, services, creator)
+    actor = None
+    if assignment.user or assignment.group or transport.user or transport.group or creator is not None:
+        actor = await _actor(transport, assignment, scope, services, creator)
     home = assignment.home
     if transport.home_directory is not None:
         home = await _directory("home", transport.home_directory, scope, transport.name)

@@ -244,7 +244,7 @@ class Transport(Driver, family="transport"):
                 services,
                 creator=creator if self.runs_as_creator and creator[0] >= 0 else None,
             )
-            sender = await self._own_sender_of(job, scope)
+            sender = job.sender if self.return_path is None else await self._own_sender_of(job, scope)
         except Unfit as error:
             services.journal.panic(f"{job.envelope.id} {error}")
             raise
@@ -277,7 +277,11 @@ class Transport(Driver, family="transport"):
         block = b""
         if not self.body_only:
             block = self.prefix_of(job, prepared.sender, services.clock.now())
-            block += await self.headers_of(job, prepared.scope, services)
+            first = job.assignments[0]
+            if self.changes_headers or first.headers_add or first.headers_remove:
+                block += await self.headers_of(job, prepared.scope, services)
+            else:
+                block += job.message.headers
         body = () if self.headers_only else job.message.body.chunks()
         copy = Copy(block, body, has_headers=not self.body_only)
         if self.filter_line is None:
