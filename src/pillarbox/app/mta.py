@@ -342,13 +342,6 @@ class Mta:
         )
         if arrivals := arrivals_of(config):
             self.policy = msgspec.structs.replace(self.policy, **arrivals)
-        self.injection.complete = OwnMessages(
-            identity.sender_domain,
-            identity.recipient_domain,
-            self.policy.rewriting,
-            self.expansion,
-            world.journal,
-        ).complete
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )
@@ -362,6 +355,7 @@ class Mta:
             config.main(Logging).style,
             tells_details=service.smtp_return_error_details,
         )
+        self.injection.complete = OwnMessages(self.policy, checks, self.expansion, world.journal).complete
         self.expansion.facts[NameFinder] = host_names
         self.expansion.facts[HostTable] = world.hosts
         self.expansion.facts[Acls] = ExpansionCalls(checks)

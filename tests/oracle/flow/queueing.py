@@ -41,6 +41,7 @@ from tests.oracle.flow.levelling import (
     HEADER_LENGTHS,
     ID,
     OFFERED_SIZES,
+    OWN_IDS,
     PIDS,
     PROGRAM,
     RECEIVED_AT,
@@ -445,6 +446,7 @@ _OWN = {
 """What only queues show."""
 _PLAIN = (
     *TIMES,
+    OWN_IDS,
     PIDS,
     CONNECTIONS,
     ENHANCED_CODES,

@@ -7,15 +7,18 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from pillarbox.flow.connection_id import new_connection_id
+from pillarbox.flow.own_message import NotTaken, OwnMessage
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
+from pillarbox.mail.progress import Frozen
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
-from pillarbox.wire.exim.log_line import Arrival, line_received
+from pillarbox.wire.exim.log_line import Arrival, line_completed, line_frozen, line_received
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_log import line_begin
 
 MADE_HERE = Arrival(elapsed=0.0)
+WAITS = "no immediate delivery: queued by ACL"
 
 
 class Injection:
@@ -28,8 +31,8 @@ class Injection:
         self._spool = spool
         self._style = style
         self._journal = journal
-        self.complete: Callable[[Envelope, Message], Awaitable[tuple[Envelope, Message]]] | None = None
-        """What reception does with messages of this machine's programs: domains where there are none, rewriting."""
+        self.complete: Callable[[Envelope, Message], Awaitable[OwnMessage]] | None = None
+        """What reception does with messages of this machine's programs."""
         self.first_delivery: Callable[[Queued], None] | None = None
 
     def new_id(self) -> str:
@@ -38,21 +41,51 @@ class Injection:
     async def __call__(
         self, envelope: Envelope, message: Message, parent_id: str, *, queue: str = ""
     ) -> None:
-        """Durable on return. `queue`: the parent's. Raises SpoolFull."""
+        """Durable on return. `queue`: the parent's. Raises SpoolFull, NotTaken."""
         if queue:
             envelope = msgspec.structs.replace(envelope, queue=queue)
         if self._style.shows("connection_id"):
             origin = msgspec.structs.replace(envelope.origin, connection_id=new_connection_id())
             envelope = msgspec.structs.replace(envelope, origin=origin)
+        own = OwnMessage(envelope, message)
         if self.complete is not None:
-            envelope, message = await self.complete(envelope, message)
+            own = await self.complete(envelope, message)
+        self._stop_unwanted(own, parent_id)
+        envelope, message = own.envelope, own.message
         queued = await self._spool.accept(envelope, message)
-        line = line_received(envelope, message, reference=parent_id, style=self._style, arrival=MADE_HERE)
-        self._journal.main(line)
+        self._journal.main(self._line(own, parent_id))
         self._journal.message(
             envelope.id, line_begin(envelope, message, reference=parent_id, style=self._style)
         )
-        if self.first_delivery is None:
+        if own.is_frozen:
+            self._spool.record(envelope.id, [Frozen(envelope.received_at)])
+            self._journal.main(line_frozen(envelope.id, "ACL"))
+            self._journal.message(envelope.id, "frozen by ACL")
+        elif own.is_queued:
+            self._journal.main(f"{envelope.id} {WAITS}")
+            self._journal.message(envelope.id, WAITS)
+        if own.is_frozen or own.is_queued or self.first_delivery is None:
             await self._spool.park(envelope.id)
         else:
             self.first_delivery(queued)
+
+    def _line(self, own: OwnMessage, parent_id: str) -> str:
+        return line_received(
+            own.envelope, own.message, reference=parent_id, style=self._style, arrival=MADE_HERE
+        )
+
+    def _stop_unwanted(self, own: OwnMessage, parent_id: str) -> None:
+        """Raises NotTaken."""
+        mark, journal = own.envelope.id, self._journal
+        if own.rejected:
+            why = f"rejected by non-SMTP ACL: {own.rejected}"
+            journal.main(
+                f"{mark} Error while reading message with no usable sender address (R={parent_id}): {why}"
+            )
+            raise NotTaken(why)
+        if own.discarded_by:
+            what = f"({own.discarded_by} ACL discarded recipients)"
+            journal.main(self._line(own, parent_id))
+            journal.main(f"{mark} => blackhole {what}")
+            journal.main(line_completed(mark))
+            raise NotTaken(what)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import msgspec
 
+from pillarbox.flow.own_message import NOT_SENT, NotTaken
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.notices import Notices, recipients_of
@@ -158,7 +159,7 @@ class Settler:
     async def send(self, queued: Queued, letter: Letter) -> None:
         try:
             await self._notices.letter(queued, letter)
-        except SpoolFull as full:
+        except NOT_SENT as full:
             self._journal.main(f"{queued.id} letter to {letter.to} not sent: {full}")
 
     async def tell_frozen_by_acl(self, queued: Queued) -> None:
@@ -167,7 +168,7 @@ class Settler:
             return
         try:
             await self._notices.tell_frozen(queued, to, "", (), is_on_arrival=True)
-        except SpoolFull as full:
+        except NOT_SENT as full:
             self._journal.main(f"{queued.id} {', '.join(to)} not told of freezing: {full}")
 
     def complete(self, message_id: str) -> None:
@@ -353,7 +354,7 @@ class _Settling:
     async def _report_success(self, outcomes: Sequence[Outcome]) -> None:
         try:
             await self.settler._notices.success(self.queued, outcomes)
-        except SpoolFull as full:
+        except NOT_SENT as full:
             self._say(f"success notification not sent: {full}")
 
     async def _report_failures(self, failures: Sequence[Failed]) -> None:
@@ -382,6 +383,11 @@ class _Settling:
     async def _bounce(self, to: str, group: list[Failed]) -> None:
         try:
             await self.settler._notices.bounce(self.queued, to, group)
+        except NotTaken:
+            self.pending.extend(group)
+            self.events.append(Frozen(self.now))
+            self._say(f"Process failed (1) when writing error message to {to} (frozen)")
+            return
         except SpoolFull as full:
             self._say(f"bounce to {to} not sent: {full}")
             for failure in group:
@@ -406,7 +412,7 @@ class _Settling:
         to = self.settler._ending.freeze_tell
         try:
             await self.settler._notices.tell_frozen(self.queued, to, why, self.pending)
-        except SpoolFull as full:
+        except NOT_SENT as full:
             self._say(f"{', '.join(to)} not told of freezing: {full}")
 
     def _ignore(self, failure: Failed, why: str = "") -> None:
@@ -442,6 +448,8 @@ class _Settling:
     async def _warnings(self) -> list[Event]:
         try:
             sent = await self.settler._notices.warn(self.queued, self.pending)
+        except NotTaken:
+            return []
         except SpoolFull as full:
             self._say(f"delay warning not sent: {full}")
             return []

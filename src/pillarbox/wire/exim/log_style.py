@@ -15,14 +15,14 @@ DEFAULT = frozenset(
 )  # fmt: skip
 ACTED_ON = frozenset(
     (
-        "8bitmime", "acl_warn_skipped", "all_parents", "arguments", "connection_reject", "delay_delivery", "deliver_time", "delivery_size",
+        "8bitmime", "acl_warn_skipped", "address_rewrite", "all_parents", "arguments", "connection_id", "connection_reject", "delay_delivery", "deliver_time", "delivery_size",
         "dnslist_defer", "etrn", "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
         "lost_incoming_connection", "millisec", "msg_id", "msg_id_created", "outgoing_interface", "outgoing_port", "pid",
         "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time", "received_recipients",
         "received_sender", "rejected_header", "retry_defer", "return_path_on_delivery", "sender_on_delivery",
         "sender_verify_fail", "size_reject", "skip_delivery", "smtp_confirmation", "smtp_connection",
         "smtp_incomplete_transaction", "smtp_mailauth", "smtp_no_mail", "smtp_protocol_error", "smtp_syntax_error", "subject",
-        "tls_certificate_verified", "tls_cipher", "tls_peerdn", "tls_sni",
+        "tls_certificate_verified", "tls_cipher", "tls_on_connect", "tls_peerdn", "tls_resumption", "tls_sni",
     )
 )  # fmt: skip
 """The others are read, and change nothing yet."""

@@ -213,7 +213,7 @@ async def _traced(
     facts.recipients, facts.recipients_count = recipients, len(recipients)
     facts.received_for = recipients[0].address if is_only else ""
     traced = Message(await received_lines(scope, facts, policy) + message.headers, message.body)
-    facts.message, facts.size = traced, traced.size
+    facts.message, facts.size, facts.received_for = traced, message.size, ""  # as ACLs see it
     return traced
 
 

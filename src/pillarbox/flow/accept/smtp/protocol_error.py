@@ -28,9 +28,11 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         case _:
             _tell(session, event)
     if session.engine.is_closed:
+        why = _why_dropped(event, session)
+        reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
         is_sync = event.problem is Problem.SYNCHRONIZATION
-        await not_quit(session, "synchronization-error" if is_sync else "bad-commands", "")
-        session.log_rejection(_why_dropped(event, session))
+        await not_quit(session, "synchronization-error" if is_sync else reason, "")
+        session.log_rejection(why)
 
 
 def _tell(session: Session, event: ProtocolError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pillarbox.flow.own_message import NOT_SENT
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.replying.composing import received_line
 from pillarbox.flow.transport.services import TransportServices
@@ -15,7 +16,6 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import parse_headers, unfold
 from pillarbox.mail.message import Message
 from pillarbox.mail.mime_addresses import Mailbox, parse_addresses
-from pillarbox.ports.spool import SpoolFull
 
 
 async def warn_of_quota(template: Template, job: Job, scope: Scope, services: TransportServices) -> None:
@@ -44,7 +44,7 @@ async def warn_of_quota(template: Template, job: Job, scope: Scope, services: Tr
     )
     try:
         await services.inject(envelope, message, about)
-    except SpoolFull as full:
+    except NOT_SENT as full:
         journal.main(f"{about} quota warning not sent: {full}")
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from pillarbox.config.declare import option
 from pillarbox.config.kinds import Octal
+from pillarbox.flow.own_message import NotTaken
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.flow.transport.job import Job
@@ -168,7 +169,12 @@ class _Replying:
         envelope, message = composing.compose(
             answer, body, recipients, services.inject.new_id(), self._job.message, author, self._now
         )
-        await services.inject(envelope, message, self._job.envelope.id)
+        try:
+            await services.inject(envelope, message, self._job.envelope.id)
+        except NotTaken:
+            raise BadAnswer(
+                f"Failed to send message from {self._options.name} transport (1)", is_permanent=False
+            ) from None
 
     async def _body(self, answer: Answer) -> bytes:
         body = answer.text.encode("utf-8", "surrogateescape")
