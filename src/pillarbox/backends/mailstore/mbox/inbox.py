@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import msgspec
 
-from pillarbox.backends.mailstore.maildir.folder import Folder, text_of
+from pillarbox.backends.mailstore.maildir.folder import Folder, Row, text_of
 from pillarbox.backends.mailstore.maildir.index import Index
 from pillarbox.backends.mailstore.maildir.keywords import Keywords
 from pillarbox.backends.mailstore.mbox import access
@@ -36,6 +36,8 @@ _PATIENCE = 30.0
 _AGAIN = 0.1
 _TRIES = 5
 _BATCH = 500
+_UNKEPT = 256 * 1024
+"""Bytes at the end that need not be remembered."""
 _Result = TypeVar("_Result")
 
 
@@ -47,11 +49,18 @@ class Marks(msgspec.Struct, frozen=True, gc=False):
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
-    """A scan, and what is said of the messages that were not known."""
+    """A scan, matched with the rows of the index as of `modseq`."""
 
     snapshot: Snapshot
-    fresh: dict[bytes, Marks]
-    """By digest."""
+    modseq: int
+    spans: dict[int, Span]
+    """By uid."""
+    fresh: Sequence[Span]
+    gone: list[int]
+    marks: dict[bytes, Marks]
+    """Of the fresh ones, by digest."""
+    is_whole: bool
+    """False: what is not in `spans` is where it was."""
 
 
 class InIndexOnly(Keywords):
@@ -75,7 +84,7 @@ class Inbox(Folder):
         self._clock = clock
         self._snapshot: Snapshot | None = None
         self._placed_at = -1
-        self._is_kept = False
+        self._kept = Snapshot()
         self.scanning = asyncio.Lock()
 
     @property
@@ -134,42 +143,56 @@ class Inbox(Folder):
         )
 
     async def _take_in(self, is_forced: bool, is_patient: bool) -> None:
+        before = Snapshot() if is_forced else self._snapshot
         for _ in range(_TRIES):
-            seen = await self._see(Snapshot() if is_forced else self._snapshot, is_patient)
+            seen = await self._see(before, is_patient)
             if await self._note(seen):
                 break
-            is_forced = False
-        if self._snapshot is not None and not self._is_kept:
-            self._is_kept = True
+            before = seen.snapshot
+        if self._snapshot is not None and self._is_worth_keeping(self._snapshot):
+            self._kept = self._snapshot
             await asyncio.to_thread(_keep, self.place.root, self.place.inbox, self._snapshot)
 
+    def _is_worth_keeping(self, snapshot: Snapshot) -> bool:
+        """What is added at the end is quickly found again."""
+        kept = self._kept
+        is_growth = snapshot.spans[: len(kept.spans) - 1] == kept.spans[:-1] and snapshot.inode == kept.inode
+        return not is_growth or snapshot.size - kept.size > _UNKEPT + kept.size // 16
+
     async def _see(self, before: Snapshot | None, is_patient: bool) -> Look:
-        known = frozenset(_digest_of(row.name) for row in self.rows.values())
+        rows, modseq = list(self.rows.values()), self.modseq
+        is_placed = before is not None and before is self._snapshot and self._placed_at == modseq
 
-        def scan_now() -> Look:
-            begin = _kept(self.place.root, self.place.inbox) if before is None else before
-            seen = _look(self.place, begin, known)
-            self._is_kept = seen.snapshot is begin and (before is None or self._is_kept)
-            return seen
+        def see() -> Look:
+            begin = before
+            if begin is None:
+                begin = self._kept = _kept(self.place.root, self.place.inbox)
+            with access.reading(self.place) as descriptor:
+                snapshot = Snapshot() if descriptor is None else scan(descriptor, begin)
+                grown = _grown(begin, snapshot) if is_placed else None
+                spans, fresh, gone = grown or _match(rows, snapshot)
+                marks = {} if descriptor is None else _marks_of(descriptor, fresh, snapshot.modified_ns)
+            return Look(snapshot, modseq, spans, fresh, gone, marks, grown is None)
 
-        return await (self.patiently(scan_now) if is_patient else asyncio.to_thread(scan_now))
+        return await (self.patiently(see) if is_patient else asyncio.to_thread(see))
 
     async def _note(self, seen: Look) -> bool:
         """False: the file has changed since, or another process has been faster; look again."""
-        spans, fresh, gone = await asyncio.to_thread(self._match, seen.snapshot)
-        decided_at = self.modseq
-        for start in range(0, max(len(fresh), 1), _BATCH):
-            if start == 0 and not (fresh or gone):
-                break
+        spans, modseq = seen.spans, seen.modseq
+        for start in range(0, len(seen.fresh) or len(seen.gone[:1]), _BATCH):
             async with self.changing():
-                if self.modseq != decided_at or self._look_at_file() != seen.snapshot.seen:
+                if self.modseq != modseq or self._look_at_file() != seen.snapshot.seen:
                     return False
                 if start == 0:
-                    self.remove(gone)
-                spans.update(self._add(fresh[start : start + _BATCH], seen))
-            decided_at = self.modseq
-        self.settle(seen.snapshot, spans)
-        return self.modseq == decided_at
+                    self.remove(seen.gone)
+                spans.update(self._add(seen.fresh[start : start + _BATCH], seen.marks))
+            modseq += 1
+        if self.modseq != modseq:
+            return False
+        if not seen.is_whole:
+            spans = self.spans | spans
+        self._snapshot, self.spans, self._placed_at = seen.snapshot, spans, modseq
+        return True
 
     @property
     def snapshot(self) -> Snapshot:
@@ -177,7 +200,7 @@ class Inbox(Folder):
 
     def know(self, snapshot: Snapshot) -> None:
         """What the file is now, of our own doing; uids follow with the next refresh."""
-        self._snapshot, self._placed_at, self._is_kept = snapshot, -1, False
+        self._snapshot, self._placed_at = snapshot, -1
 
     def newest(self, digests: Sequence[bytes]) -> list[int]:
         """Uids of messages that have just been added, in that order. Raises OSError when one has gone already."""
@@ -189,30 +212,12 @@ class Inbox(Folder):
         except (KeyError, IndexError):
             raise OSError(errno.EIO, "another program has removed what was added") from None
 
-    def settle(self, snapshot: Snapshot, spans: dict[int, Span]) -> None:
-        """All that the file holds has its uid."""
-        self._snapshot, self.spans, self._placed_at = snapshot, spans, self.modseq
-
-    def _match(self, snapshot: Snapshot) -> tuple[dict[int, Span], list[Span], list[int]]:
-        """(uid → span, spans without a uid, uids without a span)."""
-        uids: dict[bytes, list[int]] = {}
-        for uid in sorted(self.rows, reverse=True):
-            uids.setdefault(_digest_of(self.rows[uid].name), []).append(uid)
-        spans: dict[int, Span] = {}
-        fresh: list[Span] = []
-        for span in snapshot.spans:
-            if equal := uids.get(span.digest):
-                spans[equal.pop()] = span
-            else:
-                fresh.append(span)
-        return spans, fresh, [uid for left in uids.values() for uid in left]
-
-    def _add(self, fresh: Sequence[Span], seen: Look) -> dict[int, Span]:
+    def _add(self, fresh: Sequence[Span], known: dict[bytes, Marks]) -> dict[int, Span]:
         """Inside `changing`."""
         modseq, now, first = self.modseq + 1, self._clock.now(), self.uid_next
         rows = []
         for uid, span in enumerate(fresh, first):
-            marks = seen.fresh.get(span.digest, Marks(frozenset(), now))
+            marks = known.get(span.digest, Marks(frozenset(), now))
             name = b"%b.%d" % (span.digest, uid)
             date = marks.date or now
             rows.append((self.id, uid, modseq, name, False, text_of(marks.flags), span.size, date, now))
@@ -227,18 +232,35 @@ def _digest_of(name: bytes) -> bytes:
     return name.partition(b".")[0]
 
 
-def _look(place: MailPlace, before: Snapshot, known: frozenset[bytes]) -> Look:
-    """Raises MailboxBusy, OSError."""
-    with access.reading(place) as descriptor:
-        if descriptor is None:
-            return Look(Snapshot(), {})
-        snapshot = scan(descriptor, before)
-        fresh = {
-            span.digest: _marks(descriptor, span, snapshot.modified_ns)
-            for span in snapshot.spans
-            if span.digest not in known
-        }
-        return Look(snapshot, fresh)
+_Matched = tuple[dict[int, Span], Sequence[Span], list[int]]
+"""(uid → span, spans without a uid, uids without a span)."""
+
+
+def _match(rows: Sequence[Row], snapshot: Snapshot) -> _Matched:
+    """`rows`: ascending by uid."""
+    uids: dict[bytes, list[int]] = {}
+    for row in reversed(rows):
+        uids.setdefault(_digest_of(row.name), []).append(row.entry.uid)
+    spans: dict[int, Span] = {}
+    fresh: list[Span] = []
+    for span in snapshot.spans:
+        if equal := uids.get(span.digest):
+            spans[equal.pop()] = span
+        else:
+            fresh.append(span)
+    return spans, fresh, [uid for left in uids.values() for uid in left]
+
+
+def _grown(before: Snapshot, now: Snapshot) -> _Matched | None:
+    """What is new at the end, when that is all."""
+    known = len(before.spans)
+    if known and now.spans[:known] == before.spans:
+        return {}, now.spans[known:], []
+    return None
+
+
+def _marks_of(descriptor: int, fresh: Sequence[Span], modified_ns: int) -> dict[bytes, Marks]:
+    return {span.digest: _marks(descriptor, span, modified_ns) for span in fresh}
 
 
 def _marks(descriptor: int, span: Span, modified_ns: int) -> Marks:
