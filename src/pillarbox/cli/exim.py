@@ -11,7 +11,7 @@ import sys
 
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
 from pillarbox.cli.options import parse
-from pillarbox.cli.quick import delay_imports
+from pillarbox.cli.quick import delay_imports, import_msgspec
 from pillarbox.cli.standing import give_up_borrowed_root
 from pillarbox.cli.streams import carry_bytes
 
@@ -41,6 +41,7 @@ def run(arguments: list[str], program: str) -> int:
     give_up_borrowed_root(read)
     if read.mode in _QUESTIONS:
         delay_imports()
+    import_msgspec()
     from pillarbox.cli import modes
 
     if read.mode not in modes.MODES:

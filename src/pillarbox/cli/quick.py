@@ -36,11 +36,10 @@ def delay_imports() -> None:
             late = LateModule(name)
             late.__spec__ = importlib.util.find_spec(name)
             sys.modules[name] = late
-    _import_msgspec()
 
 
-def _import_msgspec() -> None:
-    """Without typing_extensions, of which it takes one name that `typing` has too, but which is slow to import."""
+def import_msgspec() -> None:
+    """Before anything else does: without typing_extensions, of which it takes one name that `typing` has too, but which is slow to import."""
     if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
         return
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]
