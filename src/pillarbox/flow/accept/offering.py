@@ -45,7 +45,7 @@ def everybody(hosts: HostList | None) -> HostList | None:
     return None if hosts is None or hosts.source.strip() == "*" else hosts
 
 
-async def offer_of(session: Session, scope: Scope) -> Extensions:
+async def offer_of(session: Session) -> Extensions:
     """What this client may use now."""
     policy, engine, origin = session.policy, session.engine, session.origin
     kept = policy.offers
@@ -55,7 +55,7 @@ async def offer_of(session: Session, scope: Scope) -> Extensions:
         or session.memory.controls
         or engine.offer is not policy.engine.offer
     ):
-        return await _asked(session, scope)
+        return await _asked(session)
     has_binding = bool(origin.tls_cipher and session.stream.channel_bindings())
     welcome = engine.is_early_pipelining_welcome
     key = (origin.host_address, origin.tls_cipher, has_binding, welcome, policy.tls_available)
@@ -63,17 +63,17 @@ async def offer_of(session: Session, scope: Scope) -> Extensions:
     if offer is None:
         if len(kept) >= KEPT:
             kept.clear()
-        offer = kept[key] = await _asked(session, scope)
+        offer = kept[key] = await _asked(session)
     return offer
 
 
-async def _asked(session: Session, scope: Scope) -> Extensions:
+async def _asked(session: Session) -> Extensions:
     policy = session.policy
     can_start_tls = policy.tls_available and not session.engine.is_tls
     offer = msgspec.structs.replace(
         session.engine.offer,
         starttls=can_start_tls and await _includes(session, policy.tls_hosts),
-        auth=await _mechanisms(session, scope),
+        auth=await _mechanisms(session, session.new_scope()),
         vrfy="vrfy" in policy.acls,
         expn="expn" in policy.acls,
         etrn="etrn" in policy.acls,

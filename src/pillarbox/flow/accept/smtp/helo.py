@@ -7,7 +7,7 @@ from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.offering import offer_of
 from pillarbox.flow.accept.rejection import without_code
 from pillarbox.flow.accept.session import Session, verb
-from pillarbox.flow.check.verdict import Accept
+from pillarbox.flow.check.verdict import Accept, Verdict
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Helo
@@ -25,14 +25,15 @@ async def handle(session: Session, event: Helo) -> None:
     )
     if not await _is_itself(session, event):
         return
-    scope = session.new_scope()
-    verdict = await session.check("helo", scope)
+    verdict: Verdict = Accept()
+    if "helo" in session.policy.acls:
+        verdict = await session.check("helo", session.new_scope())
     if not isinstance(verdict, Accept):
         session.refuse(f"EHLO or HELO {event.name}", verdict)
         session.update_origin(helo="")
         return
     policy = session.policy
-    offer = await offer_of(session, scope) if event.is_esmtp else policy.engine.offer
+    offer = await offer_of(session) if event.is_esmtp else policy.engine.offer
     text = verdict.text
     if "\n" in text:
         session.services.journal.panic(
