@@ -233,6 +233,7 @@ class AclState:
     __slots__ = (
         "_connection",
         "acl_name",
+        "client",
         "command_rates",
         "controls",
         "depth",
@@ -266,6 +267,7 @@ class AclState:
         """`connect`, `helo`, `mail`, `rcpt`, `data`, …: for checks of what may stand where, and for the log."""
         self.scope = scope
         self._connection = connection
+        self.client = scope.facet(ClientName)
         self.facts = facts
         self.services = services
         self.recipient = recipient
@@ -290,7 +292,7 @@ class AclState:
     @property
     def connection(self) -> Origin:
         """With the client's name as soon as a condition has found it out."""
-        client, known = self.scope.facet(ClientName), self._connection
+        client, known = self.client, self._connection
         if client is not None and client.is_shown and client.name != known.host_name:
             known = self._connection = msgspec.structs.replace(known, host_name=client.name)
             self.scope = self.scope.with_facet(Origin, known)
