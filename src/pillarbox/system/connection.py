@@ -40,6 +40,7 @@ class SocketConnection(asyncio.Protocol):
         "_is_write_paused",
         "_loop",
         "_lost",
+        "_peer_address",
         "_server_tls",
         "_timed_out",
         "_timer",
@@ -67,6 +68,7 @@ class SocketConnection(asyncio.Protocol):
         self._lost: Exception | None = None
         self._is_paused = False
         self._is_write_paused = False
+        self._peer_address: tuple[str, int] | None = None
         self._wish: TlsWish | None = None
         self._is_trusted: bool | None = None
         self._certificate = self._certificate_digest = b""
@@ -121,7 +123,9 @@ class SocketConnection(asyncio.Protocol):
 
     @property
     def peer_address(self) -> tuple[str, int]:
-        return self._address("peername")
+        if self._peer_address is None:
+            self._peer_address = self._address("peername")
+        return self._peer_address
 
     @property
     def tls_sni(self) -> str:
