@@ -266,7 +266,9 @@ class LocalSpool:
             self._report(f"spool: progress of {message_id} is kept in memory only: {error}")
 
     async def finish(self, message_id: str) -> None:
-        held = await self._settle_down(message_id)
+        held = self._require(message_id)
+        if held.moving is not None:
+            held = await self._settle_down(message_id)
         segment = held.segment
         if segment is not None:
             self._lane.append_mark(mark_parts(Kind.DONE, message_id))

@@ -86,7 +86,9 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
         """Append the record's pieces, without copying headers and body."""
         facts, headers, body = self.facts, self.headers, self.body
         fields = _FIELDS.pack(key, len(facts), len(headers), len(body), self.kind)
-        checksum = zlib.crc32(body, zlib.crc32(headers, zlib.crc32(facts, zlib.crc32(fields))))
+        checksum = zlib.crc32(facts, zlib.crc32(fields))
+        if self.kind is Kind.MESSAGE:
+            checksum = zlib.crc32(body, zlib.crc32(headers, checksum))
         into += (_CHECKSUM.pack(checksum), fields, facts, headers, body)
 
 
