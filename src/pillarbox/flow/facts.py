@@ -68,10 +68,11 @@ class MessageFacts:
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
         facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""
-        tainted = envelope.tainted_variables
-        facts.variables = {
-            name: Tainted(value) if name in tainted else value for name, value in envelope.acl_variables
-        }
+        if envelope.acl_variables:
+            tainted = envelope.tainted_variables
+            facts.variables = {
+                name: Tainted(value) if name in tainted else value for name, value in envelope.acl_variables
+            }
         return facts
 
     def keep_written(self, sender: str | None, recipients: Sequence[Recipient] = ()) -> None:

@@ -128,8 +128,7 @@ class LocalUserFiles:
         """(what a repeat looks for, the file name)."""
         prefix = prefix_of(delivery.unique, delivery.received_at)
         count = Count()
-        for chunk in chunks:
-            count.add(chunk)
+        count.add(*chunks)
         return prefix, count.name(f"{prefix}{self._host}")
 
     def _maildir(self, delivery: MaildirDelivery) -> _Maildir:

@@ -18,10 +18,11 @@ class Count:
         self.size = self.lines = 0
         self.has_cr = False
 
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        self.lines += chunk.count(b"\n")
-        self.has_cr = self.has_cr or chunk.find(b"\r") >= 0
+    def add(self, *chunks: bytes) -> None:
+        for chunk in chunks:
+            self.size += len(chunk)
+            self.lines += len(chunk) - len(chunk.replace(b"\n", b""))  # count() looks at every byte
+            self.has_cr = self.has_cr or chunk.find(b"\r") >= 0
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The chunks, counted as they pass."""

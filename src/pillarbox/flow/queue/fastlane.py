@@ -139,11 +139,11 @@ class FastLane:
         self._running[queued.envelope.id] = self._clock.monotonic()
         self._start(self._deliver(queued, urgency))
         if self._ticker is None:
-            self._ticker = asyncio.create_task(self._tick())
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
             self._tasks.add(self._ticker)
 
     def _start(self, work: Coroutine[object, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.get_running_loop().create_task(work)  # asyncio.create_task names it besides
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

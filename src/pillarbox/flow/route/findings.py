@@ -66,8 +66,12 @@ class Findings:
         troubles = [] if self._has_no_trouble else [one for one in self._history if isinstance(one, Trouble)]
         return Routed(
             self._distinct(goes_backwards) if is_delivery else tuple(found for _, found in self._found),
-            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Refused)]),
-            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Postponed)]),
+            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Refused)])
+            if troubles
+            else (),
+            tuple([(c, result, router) for c, result, router in troubles if isinstance(result, Postponed)])
+            if troubles
+            else (),
             tuple(self.discarded),
             tuple(self.redirected),
             tuple(self._history),

@@ -270,7 +270,7 @@ class Transport(Driver, family="transport"):
 
     def addresses_of(self, job: Job) -> tuple[str, ...]:
         """The recipients as the next program sees them: without affixes unless `rcpt_include_affixes` is set."""
-        return tuple(bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments)
+        return tuple([bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments])
 
     async def copy_of(self, job: Job, prepared: Prepared, services: TransportServices) -> Copy:
         """The message as it leaves, in LF form. Raises FilterFailed, CommandError, ExpansionFailed, ExpansionDeferred."""
