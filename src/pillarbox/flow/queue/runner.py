@@ -18,6 +18,7 @@ from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.turns import Turns
 from pillarbox.language.regex import compile_regex
 from pillarbox.mail.progress import Event, Thawed
 from pillarbox.ports.clock import Clock
@@ -118,6 +119,7 @@ class QueueRunner:
         "_queue",
         "_settler",
         "_spool",
+        "_turns",
         "_under_way",
         "_user_files",
     )
@@ -141,6 +143,7 @@ class QueueRunner:
         self._spool = spool
         self._delivery = delivery
         self._settler = settler
+        self._turns = Turns(lambda key: settler.retries.look(key, clock.now()) is not None)
         self._due = due
         self._user_files = user_files
         self._journal = journal
@@ -326,7 +329,12 @@ class QueueRunner:
         elif urgency == AGAIN and not wish.is_by_hand and progress.next_at > self._clock.now():
             await self._release(message_id, progress.next_at)
             return
-        await self._conclude(message_id, await self._delivery.attempt(queued, urgency), events)
+        if urgency.is_forced or self._limits.parallel == 1:
+            settlement = await self._delivery.attempt(queued, urgency)
+        else:
+            async with self._turns.of(queued):
+                settlement = await self._delivery.attempt(queued, urgency)
+        await self._conclude(message_id, settlement, events)
 
     def _thaw(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> str:
         """Why a frozen message is tried after all, in the log's words; `cancel` to give it up; empty: it stays frozen."""

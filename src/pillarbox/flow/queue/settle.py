@@ -71,10 +71,10 @@ class Settler:
         "_ending",
         "_journal",
         "_notices",
-        "_retries",
         "_user_files",
         "frozen_directory",
         "keeps_logs",
+        "retries",
         "style",
     )
 
@@ -89,7 +89,7 @@ class Settler:
         style: LogStyle = USUAL,
     ) -> None:
         self._journal = journal
-        self._retries = retries
+        self.retries = retries
         self._notices = notices
         self._user_files = user_files
         self._clock = clock
@@ -219,7 +219,7 @@ class Settler:
         address = outcome.address
         domain = split_address(address)[1].lower()
         own = (f"T:{address}", f"T:{domain}") if outcome.host is None else (f"R:{address}:<{sender or ''}>",)
-        self._retries.forget(f"R:{domain}", f"R:{address}", *own)
+        self.retries.forget(f"R:{domain}", f"R:{address}", *own)
 
 
 class _Settling:
@@ -335,7 +335,7 @@ class _Settling:
             if outcome.is_frozen and outcome.error == "routing"
             else outcome
         )
-        state = await settler._retries.note_waiting(told, envelope.sender, envelope.received_at, self.now)
+        state = await settler.retries.note_waiting(told, envelope.sender, envelope.received_at, self.now)
         if outcome.is_frozen:
             self.pending.append(outcome)
             return []
