@@ -201,7 +201,7 @@ def folders(daemon: Daemon) -> None:
     imap.select("INBOX")
     assert imap.create("Work")[0] == "OK"
     assert imap.copy("1", "Work")[0] == "OK"
-    assert imap.append("INBOX", "(\\Flagged)", "", b"Subject: seven\r\n\r\nFrom here\r\n")[0] == "OK"  # type: ignore[arg-type]
+    assert imap.append("INBOX", "(\\Flagged)", "", b"Subject: seven\r\n\r\nFrom here\r\n")[0] == "OK"
     imap.noop()
     assert imap._simple_command("MOVE", "2", "Work")[0] == "OK"
     print("inbox", subjects(imap), imap.search(None, "FLAGGED")[1])

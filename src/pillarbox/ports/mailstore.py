@@ -38,6 +38,10 @@ class MailboxBusy(Exception):
     """Another program holds the lock of the mailbox's file for too long: try again later."""
 
 
+class MailboxReadOnly(Exception):
+    """What is there can be read and not changed: permissions. `str()` is for the log."""
+
+
 class StoreGone(OSError):
     """Whoever served the store has gone: nothing of it can be used any more. Any method may raise it; open the store again."""
 
@@ -168,7 +172,8 @@ class Mailbox(Protocol):
     ) -> StoreResult: ...
 
     async def expunge(self, uids: Collection[int] | None = None) -> tuple[int, ...]:
-        """Remove messages flagged \\Deleted (of `uids` only, when given); the uids removed. Raises MailboxBusy."""
+        """Remove messages flagged \\Deleted (of `uids` only, when given); the uids removed. Raises MailboxBusy,
+        MailboxReadOnly."""
         ...
 
     async def copy_to(self, uids: Collection[int], target: str) -> Copied:

@@ -26,6 +26,7 @@ from pillarbox.ports.mailstore import (
     MailboxBusy,
     MailboxExists,
     MailboxNameInvalid,
+    MailboxReadOnly,
     MailStore,
     NoSuchMailbox,
     OverQuota,
@@ -246,6 +247,9 @@ class Session:
             return Answer("NO", f"[CANNOT] Invalid mailbox name: {error}")
         except OverQuota:
             return Answer("NO", "[OVERQUOTA] Not enough room")
+        except MailboxReadOnly as error:
+            self.services.journal.main(f"imap session with [{self.peer}]: {error}")
+            return Answer("NO", "[NOPERM] The mailbox cannot be changed")
         except MailboxBusy:
             return Answer("NO", "[INUSE] Another program has the mailbox locked; try again later")
         except NoSuchMessage as error:

@@ -15,7 +15,14 @@ from collections.abc import Awaitable, Callable
 from pillarbox.mailbox.pop3 import login
 from pillarbox.mailbox.pop3.maildrop import Maildrop
 from pillarbox.mailbox.pop3.services import Services, Settings
-from pillarbox.ports.mailstore import Entry, MailboxBusy, NoSuchMailbox, OverQuota, StoreGone
+from pillarbox.ports.mailstore import (
+    Entry,
+    MailboxBusy,
+    MailboxReadOnly,
+    NoSuchMailbox,
+    OverQuota,
+    StoreGone,
+)
 from pillarbox.ports.network import DialError, ServedConnection
 from pillarbox.ports.users import Account
 from pillarbox.wire.pop3.engine import Offer, ServerEngine, capabilities
@@ -151,7 +158,7 @@ class Session:
             except BaseException:
                 store.close()
                 raise
-        except (OSError, MailboxBusy, NoSuchMailbox, OverQuota) as error:
+        except (OSError, MailboxBusy, MailboxReadOnly, NoSuchMailbox, OverQuota) as error:
             unlock()
             self._cannot_open(account, error)
             return
@@ -200,7 +207,7 @@ class Session:
     async def _update(self) -> bool:
         try:
             return await self.maildrop.update()
-        except (OSError, MailboxBusy, NoSuchMailbox, OverQuota) as error:
+        except (OSError, MailboxBusy, MailboxReadOnly, NoSuchMailbox, OverQuota) as error:
             self.services.journal.main(f"pop3 update failed: {error}")
             return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from pillarbox.backends.mailstore.mbox import inbox as inbox_module
 from pillarbox.backends.mailstore.mbox import scan as scanning
 from pillarbox.backends.mailstore.mbox.store import PlacedStores
 from pillarbox.ports.mailplace import MailPlace
-from pillarbox.ports.mailstore import Mailbox, MailboxBusy, MailStore, NewMessage
+from pillarbox.ports.mailstore import Mailbox, MailboxBusy, MailboxReadOnly, MailStore, NewMessage
 
 DELETED = frozenset({"\\Deleted"})
 
@@ -232,3 +233,33 @@ async def test_what_is_remembered_may_be_rubbish(store: MailStore, box: Path, tm
     (tmp_path / "root" / inbox_module.CACHE).write_bytes(b"\x00rubbish")
     box.write_bytes(message("a"))
     assert await subjects(await store.open("INBOX")) == {1: "a"}
+
+
+async def test_what_cannot_be_read_is_told_at_once(stores: PlacedStores, box: Path, tmp_path: Path) -> None:
+    box.symlink_to("/etc/passwd")
+    place = str(MailPlace(str(tmp_path / "root"), str(box)))
+    with pytest.raises(OSError, match="symbolic links"):
+        await stores.open_store(place)
+    box.unlink()
+    box.mkdir()
+    with pytest.raises(OSError, match="not a regular file"):
+        await stores.open_store(place)
+
+
+async def test_a_file_that_may_not_be_changed_can_be_read(
+    store: MailStore, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.write_bytes(message("a"))
+    inbox = await store.open("INBOX")
+    await inbox.store_flags([1], "add", DELETED)
+
+    def refuse(path: str, flags: int, mode: int = 0o777) -> int:
+        if path.endswith(".lock"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, flags, mode)
+
+    real = os.open
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(MailboxReadOnly):
+        await inbox.expunge()
+    assert await subjects(inbox) == {1: "a"}

@@ -22,13 +22,14 @@ from pillarbox.backends.userfiles.single_file import append as append_to_file
 from pillarbox.backends.userfiles.stopping import Stopped
 from pillarbox.mail.message import Body
 from pillarbox.ports.mailplace import MailPlace
-from pillarbox.ports.mailstore import MailboxBusy, OverQuota
+from pillarbox.ports.mailstore import MailboxBusy, MailboxReadOnly, OverQuota
 from pillarbox.ports.userfiles import FileBusy, FileRules, FileWork, Locking, NotWritten
 from pillarbox.system.filegroup import reserved_group
 
 _STALE = 1800.0
 """Seconds: `lockfile_timeout`'s default."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _RULES = FileRules(locking=Locking(lockfile_timeout=_STALE), checks_owner=False, fails_when_narrower=False)
 
@@ -75,7 +76,7 @@ def opened(place: MailPlace) -> Iterator[int | None]:
 
 @contextmanager
 def changing(place: MailPlace) -> Iterator[int | None]:
-    """For reading and writing, with all locks. Raises MailboxBusy, OSError."""
+    """For reading and writing, with all locks. Raises MailboxBusy, MailboxReadOnly, OSError."""
     with _lock_file(place), _exclusively(place) as descriptor:
         yield descriptor
 
@@ -83,7 +84,8 @@ def changing(place: MailPlace) -> Iterator[int | None]:
 @contextmanager
 def _exclusively(place: MailPlace) -> Iterator[int | None]:
     try:
-        descriptor = _open(place.inbox, os.O_RDWR)
+        with _plainly():
+            descriptor = _open(place.inbox, os.O_RDWR)
     except FileNotFoundError:
         removal.finish(place, None)
         yield None
@@ -98,12 +100,13 @@ def _exclusively(place: MailPlace) -> Iterator[int | None]:
 
 
 def append(place: MailPlace, body: Body) -> None:
-    """All of it or nothing, durable on return, made when it is not there. Raises MailboxBusy, OverQuota, OSError."""
+    """All of it or nothing, durable on return, made when it is not there. Raises MailboxBusy, MailboxReadOnly,
+    OverQuota, OSError."""
     with _lock_file(place):
         with _exclusively(place) as descriptor:
             gap = b"" if descriptor is None else _gap(descriptor)
         if descriptor is None:
-            with suppress(FileExistsError):
+            with suppress(FileExistsError), _plainly():
                 _make(place.inbox)
         _append(place, gap, body)
 
@@ -175,5 +178,15 @@ def _plainly() -> Iterator[None]:
             case FileBusy(text=text):
                 raise MailboxBusy(text) from None
             case NotWritten(text=text, code=code):
-                raise (OverQuota(text) if code in _FULL else OSError(code or errno.EIO, text)) from None
+                raise _trouble(code, text) from None
         raise
+    except OSError as error:
+        if error.errno in _CLOSED:
+            raise MailboxReadOnly(str(error)) from None
+        raise
+
+
+def _trouble(code: int, text: str) -> Exception:
+    if code in _FULL:
+        return OverQuota(text)
+    return MailboxReadOnly(text) if code in _CLOSED else OSError(code or errno.EIO, text)

@@ -134,6 +134,8 @@ class Inbox(Folder):
             except MailboxBusy:
                 if must:
                     raise
+            except OSError as error:
+                raise NoSuchMailbox(self.name) from error
 
     def _is_current(self) -> bool:
         return (

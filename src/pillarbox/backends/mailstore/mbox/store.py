@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 
 from pillarbox.backends.mailstore.maildir.account import Account
 from pillarbox.backends.mailstore.maildir.store import MaildirStore, MaildirStores
+from pillarbox.backends.mailstore.mbox import access
 from pillarbox.backends.mailstore.mbox.account import MboxAccount
 from pillarbox.backends.mailstore.mbox.inbox import Inbox
 from pillarbox.backends.mailstore.mbox.mailbox import BesideMbox, MboxMailbox, deposit
@@ -19,11 +21,13 @@ class PlacedStores(MaildirStores):
     """All accounts of this process, whichever kind of INBOX they have. One per event loop."""
 
     async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
-        """As ourselves. Raises OSError when the Maildir cannot be made or written."""
+        """As ourselves. Raises OSError when the Maildir cannot be made or written, or the mbox not read."""
         place = parse_place(home)
         if not place.inbox:
             return await super().open_store(home, actor)
         place = MailPlace(os.path.normpath(place.root), os.path.normpath(place.inbox))
+
+        await asyncio.to_thread(_check, place)
 
         def make() -> MboxAccount:
             return MboxAccount(place, self._clock, self._host, self._watches)
@@ -31,6 +35,12 @@ class PlacedStores(MaildirStores):
         account = await self._enter(place.root, make, str(place))
         assert isinstance(account, MboxAccount)
         return MboxStore(account, self._leave)
+
+
+def _check(place: MailPlace) -> None:
+    """What cannot be read, now that it can still be told. Raises OSError."""
+    with access.opened(place):
+        pass
 
 
 class MboxStore(MaildirStore):

@@ -23,13 +23,15 @@ from pillarbox.ports.mailstore import (
     MailboxBusy,
     MailboxExists,
     MailboxNameInvalid,
+    MailboxReadOnly,
     MailStore,
     NoSuchMailbox,
     OverQuota,
 )
 
 ERRORS = {
-    kind.__name__: kind for kind in (MailboxBusy, MailboxExists, MailboxNameInvalid, NoSuchMailbox, OverQuota)
+    kind.__name__: kind
+    for kind in (MailboxBusy, MailboxExists, MailboxNameInvalid, MailboxReadOnly, NoSuchMailbox, OverQuota)
 }
 _MOST_TASKS = 1000
 """Requests under way: more are not read."""
