@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
+import subprocess
+import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.process.daemon import Daemon, wait_until
-from tests.process.prepared import LATER, command, edit, prepared
+from tests.process.daemon import COMMAND, Daemon, wait_until
+from tests.process.prepared import LATER, command, configuration, edit, prepared
 
 pytestmark = pytest.mark.process
-STALLED = """begin routers
+MESSAGES = 6
+WAITING = """begin routers
+
+waits:
+  driver = redirect
+  condition = ${if !exists{BEGUN}}
+  allow_defer
+  data = :defer: before the run
 
 stalled:
   domains = stalled.test
@@ -31,7 +43,9 @@ def test_files_that_go_by_hand_are_gone_and_nothing_else() -> None:
     with prepared("--workers", "2", edits=[("begin routers\n", LATER)]) as daemon:
         for number in range(4):
             daemon.send(b"Subject: waits\n\nx\n", to=f"u{number}@later.test", sender=daemon.admin.address)
-        pair, lone_header, lone_data, whole = wait_until(lambda: _four(daemon), "four messages in the queue")
+        pair, lone_header, lone_data, whole = wait_until(
+            lambda: _so_many(daemon, 4), "four messages in the queue"
+        )
         for name in (f"{pair}-H", f"{pair}-D", f"{lone_header}-D", f"{lone_data}-H"):
             (_input(daemon) / name).unlink()
         assert sorted(_listed(daemon)) == sorted([lone_header, whole])
@@ -40,45 +54,67 @@ def test_files_that_go_by_hand_are_gone_and_nothing_else() -> None:
         daemon.await_log(f"{lone_header} Spool file {lone_header}-D not found")
         assert command(daemon, "exim", "-Mrm", lone_header).returncode == 1
         assert command(daemon, "exim", "-Mrm", whole).returncode == 0
-        wait_until(lambda: not _listed(daemon), "an empty queue")
+        wait_until(lambda: not list(_input(daemon).glob("*-H")), "an empty queue")
         daemon.send(b"Subject: on it goes\n\nx\n", to=daemon.admin.address)
         wait_until(lambda: daemon.delivered(daemon.admin), "new mail")
         assert daemon.panics == ""
 
 
-def test_a_kill_while_one_host_dawdles_does_not_repeat_the_other_deliveries() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+def test_a_kill_in_a_queue_run_loses_nothing_and_repeats_nothing_on_record() -> None:
+    """Messages to two mailboxes and to a host that never answers; all is killed in the middle of a run."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, tempfile.TemporaryDirectory() as folder:
+        begun = Path(folder) / "begun"
+        Path(folder).chmod(0o755)
+        routers = WAITING.replace("BEGUN", str(begun))
         transport = TRANSPORT.format(port=silent.getsockname()[1])
-        edits = [("begin routers\n", STALLED), ("begin transports\n", transport)]
+        edits = [("begin routers\n", routers), ("begin transports\n", transport)]
         with prepared("--workers", "1", edits=edits) as daemon:
+            wanted = {user.address: user for user in (daemon.admin, daemon.add_user())}
             with daemon.smtp() as client:
-                client.sendmail(
-                    "",
-                    [daemon.admin.address, f"{daemon.admin.name}@stalled.test"],
-                    b"Subject: both\r\n\r\nx\r\n",
-                )
-            line = daemon.await_log("=> ")
-            message_id = line.split()[2]
-            wait_until(lambda: _is_on_record(daemon, message_id), "the local delivery is on record")
-            daemon.kill()
+                for number in range(MESSAGES):
+                    letter = f"Subject: {number}\r\n\r\nx\r\n".encode()
+                    client.sendmail("", [*wanted, f"{daemon.admin.name}@stalled.test"], letter)
+            ids = wait_until(lambda: _so_many(daemon, MESSAGES), "all in the queue")
+            begun.touch()
+            words = [str(COMMAND.with_name("exim")), "-qf"]
+            with subprocess.Popen(
+                words, env=os.environ | {"PILLARBOX_CONFIG": str(configuration(daemon))}
+            ) as run:
+                wait_until(lambda: len(_deliveries(daemon)) > MESSAGES // 2, "deliveries of the run")
+                run.kill()
+                daemon.kill()
+            recorded = {
+                (each, address) for each in ids for address in wanted if _is_on_record(daemon, each, address)
+            }
             edit(daemon, "driver = manualroute\n  route_list = * 127.0.0.1\n  transport = stalled_smtp\n  self = send",
                  "driver = redirect\n  data = :blackhole:")  # fmt: skip
             daemon.start()
-            daemon.await_log(f"{message_id} Completed")
-            lines = [
-                each for each in daemon.log.splitlines() if f"{message_id} => {daemon.admin.name}" in each
-            ]
-            assert len(lines) == 1, daemon.log
-            assert len(daemon.delivered(daemon.admin)) == 1
+            command(daemon, "exim", "-qf")
+            wait_until(lambda: daemon.log.count(" Completed") == MESSAGES, "the end of all messages")
+            made = Counter(_deliveries(daemon))
+            assert set(made) == {(each, user.name) for each in ids for user in wanted.values()}, daemon.log
+            repeated = {(each, address) for each, address in recorded if made[each, wanted[address].name] > 1}
+            assert not repeated, daemon.log
+            for user in wanted.values():  # a repeated delivery finds its own file
+                assert len(daemon.delivered(user)) == MESSAGES
+            assert daemon.panics == ""
 
 
-def _is_on_record(daemon: Daemon, message_id: str) -> bool:
+def _deliveries(daemon: Daemon) -> list[tuple[str, str]]:
+    """Message and mailbox of each local delivery that the log tells of."""
+    return re.findall(r"(?m) (\S{23}) => (\w+) <\S+@localhost>", daemon.log)
+
+
+def _is_on_record(daemon: Daemon, message_id: str, recipient: str) -> bool:
     """In -J, or in the tree of -H, once the message has been shown in the queue."""
-    address = daemon.admin.address.encode()
+    address = recipient.encode()
     journal, header = (_input(daemon) / f"{message_id}{suffix}" for suffix in ("-J", "-H"))
-    if journal.exists():
-        return address in journal.read_bytes().splitlines()
-    return header.exists() and b"NN " + address in header.read_bytes().splitlines()
+    if journal.exists() and address in journal.read_bytes().splitlines():
+        return True
+    return (
+        header.exists()
+        and re.search(rb"(?m)^[NY]{2} " + re.escape(address) + rb"$", header.read_bytes()) is not None
+    )
 
 
 def _input(daemon: Daemon) -> Path:
@@ -89,6 +125,6 @@ def _listed(daemon: Daemon) -> list[str]:
     return command(daemon, "exim", "-bpi").stdout.decode().split()
 
 
-def _four(daemon: Daemon) -> list[str]:
-    found = _listed(daemon)
-    return found if len(found) == 4 else []
+def _so_many(daemon: Daemon, count: int) -> list[str]:
+    found = [path.name[:-2] for path in _input(daemon).glob("*-H")]
+    return found if len(found) == count else []
