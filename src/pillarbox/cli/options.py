@@ -271,6 +271,7 @@ _PREFIXED: tuple[tuple[str, Handle], ...] = (
     ("-e", errors),
     ("-F", text("full_name")),
     ("-f", sender),
+    ("-G", flag("suppresses_fixups", True)),
     ("-h", hops),
     ("-L", _syslog_name),
     ("-O", expected("")),

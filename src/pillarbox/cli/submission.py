@@ -100,7 +100,7 @@ def _check_sender(config: Path, read: Arguments) -> None:
     if read.sender in (None, "", "<>"):
         return
     try:
-        working_address(read.sender or "")
+        working_address(read.sender or "", utf8_domain=True)
     except AddressError as error:
         fail(f'exim: bad -f address "{read.sender}": {error}')
     if (read.sender or "").rstrip(">").endswith("]") and not _takes_literals(config, read):

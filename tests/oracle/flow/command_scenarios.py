@@ -138,6 +138,9 @@ SCENARIOS: dict[str, list[Step]] = {
     "submit-fixups": [
         Step("-G -odi fred", MAIL),
         Step("-G -f a@b.example -odi fred", "From: x\n\nbody\n"),
+        Step("-G8 -odi fred", MAIL),
+        Step("-odi -f jö@grün.example fred", MAIL),
+        Step("-odi -f <jö@grün.example> fred", MAIL),
     ],
     "submit-names": [
         Step("-F A_B -odi fred", MAIL),

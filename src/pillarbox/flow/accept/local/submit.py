@@ -463,7 +463,7 @@ async def _sender(
     if not caller.is_trusted and may_be_set is None:
         return own_address
     try:
-        found = working_address(wish.sender)
+        found = working_address(wish.sender, utf8_domain=True)
     except AddressError as error:
         raise Refused(f'exim: bad -f address "{wish.sender}": {error}') from error
     sender = found.address if found.domain_at else f"{found.address}@{policy.qualify_domain}"
