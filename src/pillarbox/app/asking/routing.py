@@ -191,6 +191,8 @@ class _Asking:
         """What a delivery would write to the logs; a question leaves them alone, as Exim's do."""
         sys.stdout.flush()
         for line in lines:
+            if line.is_debug and self._question.shows_routers:
+                continue  # it stands with its router
             if self._is_test and not line.is_debug:
                 where = f"{' MAIN' if line.is_main else ''}{' PANIC' if line.is_panic else ''}"
                 print(f"LOG:{where}\n  {line.text}", file=sys.stderr)

@@ -15,7 +15,7 @@ def skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
         if redirected_by == router.name and (
             not router.may_repeat or parent.address.lower() == candidate.address.lower()
         ):
-            return f"already redirected {parent.address}"
+            return f"a loop: it has redirected {parent.address} before"
     return None
 
 

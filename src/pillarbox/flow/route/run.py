@@ -152,8 +152,12 @@ class Run:
         while index < end:
             stage = self._stages[index]
             last = router = stage.router
+            logged = len(findings.log)
             result = await stage.result(visit)
             if self._trace is not None:
+                for line in findings.log[logged:]:
+                    if line.is_debug:
+                        self._note(candidate, f"says: {line.text}", router.name)
                 self._note(candidate, describe(result, router, visit), router.name)
             match result:
                 case str():

@@ -217,7 +217,7 @@ async def test_the_trace_tells_descent_copies_and_ends() -> None:
         "  aliases: redirected to loop1@local.test",
         "routing loop1@local.test, from loop2@local.test by aliases, from loop1@local.test by aliases",
         '  copies: skipped: local_parts: loop1 is not in "alice"',
-        "  aliases: skipped: already redirected loop1@local.test",
+        "  aliases: skipped: a loop: it has redirected loop1@local.test before",
         "  users: skipped: check_account: loop1@local.test is not an account",
         "  last: declined: :unknown:",
         "  last: no_more: no router below is asked",
