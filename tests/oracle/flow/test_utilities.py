@@ -5,6 +5,7 @@ Lines are compared sorted where Exim's come in the order of a hash.
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 import subprocess
@@ -219,3 +220,53 @@ def test_tools_on_a_keyed_file(tool: str, words: str, typed: str, tmp_path: Path
         )
         told.append((ended.returncode, ended.stdout))
     assert told[1] == told[0]
+
+
+LOGS = {"mainlog": "m\n", "rejectlog": "r\n", "paniclog": "p\n"}
+CYCLES: tuple[tuple[str, dict[str, str], int], ...] = (
+    ("-l LOG", LOGS, 1),
+    ("-l LOG", LOGS, 4),
+    ("-k 2 -l LOG", {**LOGS, "mainlog.01": "old", "mainlog.02.gz": "older"}, 1),
+    ("-l LOG -k 2", {"rejectlog": "r", "rejectlog.01": "x"}, 1),
+    ("-l LOG -k 120", LOGS, 3),
+    ("-l LOG -k 3", {"mainlog": "m", "mainlog.1": "z", "mainlog.03.gz": "3", "mainlog.02": "2"}, 2),
+    ("-l LOG -k 1", {"mainlog": "m", "mainlog.01": "z"}, 1),
+    ("-l LOG", {"paniclog": "p"}, 1),
+    ("-l LOG", {"mainlog": ""}, 2),
+    ("-x", LOGS, 1),
+    ("more -l LOG", LOGS, 1),
+)
+
+
+@pytest.mark.parametrize(("words", "files", "times"), CYCLES)
+def test_exicyclog(words: str, files: dict[str, str], times: int, tmp_path: Path) -> None:
+    """Names, contents, modes and owners of the logs afterwards."""
+    told = []
+    for program in ([str(REAL / "exicyclog")], [*OURS, "pillarbox.cli.tools.exicyclog"]):
+        directory = tmp_path / str(len(told))
+        directory.mkdir()
+        for name, text in files.items():
+            path = directory / name
+            path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+            path.chmod(0o640)
+            os.chown(path, 8, 8)
+        filled = words.replace("LOG", str(directory / "%slog")).split()
+        for _ in range(times):
+            ended = subprocess.run(
+                [*program, *filled],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+                cwd=directory,
+            )
+        told.append(
+            (ended.returncode, ended.stdout, {path.name: _seen(path) for path in directory.iterdir()})
+        )
+    assert told[1] == told[0]
+
+
+def _seen(path: Path) -> tuple[str, int, int]:
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return data.decode(), path.stat().st_mode & 0o777, path.stat().st_uid

@@ -78,5 +78,5 @@ def test_exicyclog_shifts_and_drops(log: Path) -> None:
     for number in range(4):
         log.write_text(f"{number}\n")
         exicyclog.cycle(log, 2)
-    assert sorted(path.name for path in log.parent.iterdir()) == ["mainlog.01", "mainlog.02.gz"]
+    assert sorted(path.name for path in log.parent.iterdir()) == ["mainlog", "mainlog.01", "mainlog.02.gz"]
     assert (log.parent / "mainlog.01").read_text() == "3\n"
