@@ -15,7 +15,7 @@ from pillarbox.backends.spool.body import IN_MEMORY, SpoolBodyWriter
 from pillarbox.backends.spool.local import LocalSpool, SlotInUse
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.progress import Settled
+from pillarbox.mail.progress import Added, Settled
 from pillarbox.ports.spool import MessageGone, SpoolFull
 from pillarbox.system.durable import OsDisk, WorkThread
 
@@ -243,6 +243,32 @@ async def test_progress_of_a_claimed_message_survives_kill(tmp_path: Path) -> No
     assert not (tmp_path / "input" / f"{message_id}-J").exists()
     assert b"\nNN c@d\n" in (tmp_path / "input" / f"{message_id}-H").read_bytes()
     await again.stop()
+
+
+@pytest.mark.parametrize("is_claimed", [False, True])
+async def test_replaced_addresses_and_their_children_are_never_apart(is_claimed: bool) -> None:
+    """`one_time`: whenever the power goes, either the list is open or all that it led to is there."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk)
+    await spool.start()
+    message_id = await accept(spool)
+    if is_claimed:
+        await spool.park(message_id)
+        await spool.claim(message_id)
+    begun = len(disk.log)
+    children = [Added(f"{n}@list", 2.0, "c@d", "c@d") for n in range(3)]
+    spool.record(message_id, [Settled("done@list", 2.0), *children])
+    await (spool.release(message_id) if is_claimed else spool.park(message_id))
+    await spool.stop()
+    states = set()
+    for cut in range(begun, len(disk.log) + 1):
+        again = open_spool(disk.survivors(cut, keep_all))
+        await again.start()
+        progress = (await again.claim(message_id)).progress
+        await again.release(message_id)
+        await again.stop()
+        states.add(("c@d" in progress.settled, len(progress.added)))
+    assert states == {(False, 0), (True, 3)}
 
 
 async def test_text_that_is_no_unicode_is_kept(tmp_path: Path) -> None:
