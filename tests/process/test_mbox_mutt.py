@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -36,11 +37,11 @@ async def read(place: MailPlace) -> dict[int, bytes | None]:
     return found
 
 
-async def test_what_mutt_leaves_is_what_it_was(tmp_path: Path) -> None:
+def test_what_mutt_leaves_is_what_it_was(tmp_path: Path) -> None:
     box = tmp_path / "box"
     box.write_bytes(b"".join(map(message, range(5))))
     place = MailPlace(str(tmp_path / "root"), str(box))
-    before = await read(place)
+    before = asyncio.run(read(place))
     (tmp_path / "Mail").mkdir()
     (tmp_path / "muttrc").write_text("set quit=yes delete=yes mark_old=yes\n")
     mutt = f"mutt -n -F {tmp_path}/muttrc -f {box} -e 'push \"{KEYS}\"'"
@@ -53,4 +54,4 @@ async def test_what_mutt_leaves_is_what_it_was(tmp_path: Path) -> None:
     )
     assert b"\nContent-Length: " in box.read_bytes(), "mutt has written nothing"
     assert len(before) == 5
-    assert await read(place) == {uid: text for uid, text in before.items() if uid != 2}
+    assert asyncio.run(read(place)) == {uid: text for uid, text in before.items() if uid != 2}
