@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.scope import Services
-from pillarbox.language.match.host_names import NO_NAME, FoundName, first_verified, name_by_dns
+from pillarbox.language.match.host_names import FoundName, first_verified, names_by_dns
 from pillarbox.system.dns.hosts import HostsFile
 
 
 class HostNames:
-    """`order`: `bydns` and `byaddr` (/etc/hosts), the first answer counts."""
+    """`order`: `bydns` and `byaddr`, as the machine finds names (/etc/hosts, else the DNS); the first way that knows any counts."""
 
     def __init__(self, services: Services, hosts: HostsFile, order: str) -> None:
         self._services = services
@@ -18,24 +18,21 @@ class HostNames:
 
     async def name_of(self, address: str) -> FoundName:
         """Verified and in lower case. Raises ExpansionDeferred when the DNS could not say."""
-        trouble: ExpansionDeferred | None = None
-        found = FoundName(why=NO_NAME)
+        return await first_verified(address, await self._names(address), self._services)
+
+    async def _names(self, address: str) -> list[str]:
+        has_asked, trouble = False, None
         for way in self._order:
+            if way == "byaddr" and (known := self._hosts.name(address)):
+                return [known]
+            if has_asked:
+                continue
+            has_asked = True
             try:
-                answer = await self._ask(way, address)
+                if names := await names_by_dns(address, self._services):
+                    return names
             except ExpansionDeferred as error:
                 trouble = error
-                continue
-            if answer.name:
-                return answer
-            if found.why == NO_NAME:
-                found = answer
         if trouble is not None:
             raise trouble
-        return found
-
-    async def _ask(self, way: str, address: str) -> FoundName:
-        if way != "byaddr":
-            return await name_by_dns(address, self._services)
-        known = self._hosts.name(address)
-        return await first_verified(address, [known] if known else [], self._services)
+        return []

@@ -10,6 +10,7 @@ import pytest
 EVERY = {
     "test_acl_matrix": 100,
     "test_acls": 15,
+    "test_callers": 20,
     "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,

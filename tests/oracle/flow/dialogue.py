@@ -262,7 +262,7 @@ class Daemon:
         """Asks the kernel's table, since a connection would be logged."""
         wanted = f":{self._port:04X} 00000000:0000 0A"
         end = time.monotonic() + 2 * PATIENCE
-        while wanted not in Path("/proc/net/tcp").read_text():
+        while wanted not in Path("/proc/thread-self/net/tcp").read_text():
             if self._process.poll() is not None or time.monotonic() > end:
                 errors = b""
                 if self._process.poll() is not None and self._process.stderr:

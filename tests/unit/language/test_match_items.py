@@ -101,10 +101,15 @@ async def test_a_host_without_a_name(source: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("+ignore_defer : *.x : 192.0.2.9", True),
-        ("+ignore_defer : *.x : 192.0.2.8", False),
-        ("+include_defer : *.x", True),
+        ("+ignore_defer : a.x : 192.0.2.9", True),
+        ("+ignore_defer : a.x : 192.0.2.8", False),
+        ("+include_defer : a.x", True),
+        ("192.0.2.9 : a.x", True),
         ("192.0.2.9 : *.x", True),
+        ("*.x : 192.0.2.9", False),
+        ("+include_defer : *.x", False),
+        ("+ignore_unknown : *.x : 192.0.2.9", True),
+        ("+include_unknown : *.x", True),
     ],
 )
 async def test_a_dns_that_cannot_say(source: str, expected: bool) -> None:
@@ -114,7 +119,7 @@ async def test_a_dns_that_cannot_say(source: str, expected: bool) -> None:
 
 async def test_a_dns_that_cannot_say_defers() -> None:
     with pytest.raises(ExpansionDeferred):
-        await HostList.parse("*.x : 192.0.2.9", NamedLists()).matches(HostSubject("192.0.2.9"), nowhere())
+        await HostList.parse("a.x : 192.0.2.9", NamedLists()).matches(HostSubject("192.0.2.9"), nowhere())
 
 
 async def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:

@@ -9,14 +9,16 @@ import msgspec
 
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.network import DialError
-from pillarbox.wire.exim.log_line import sending_host
+from pillarbox.wire.exim.log_line import printable, sending_host
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
-LONGEST = 256
+LONGEST = 127
 """Characters of a name that count (Exim cuts there too)."""
-_ANSWER = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*:\s*USERID\s*:[^:]*:\s*([^\r\n]*)")
+LONGEST_ANSWER = 1024
+"""Bytes."""
+_ANSWER = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*:\s*USERID\s*:[^:]*:\s*([^\r\n]*)\r?\n")
 
 
 class IdentRule(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ async def ask_ident(session: Session, rule: IdentRule) -> None:
     try:
         await connection.write(question, rule.patience)
         answer = b""
-        while b"\n" not in answer and len(answer) < 4 * LONGEST:
+        while b"\n" not in answer and len(answer) < LONGEST_ANSWER:
             piece = await connection.read(rule.patience)
             if not piece:
                 break
@@ -57,4 +59,4 @@ async def ask_ident(session: Session, rule: IdentRule) -> None:
         connection.close()
     found = _ANSWER.match(answer.decode("utf-8", "surrogateescape"))
     if found and (int(found[1]), int(found[2])) == (origin.host_port, origin.interface_port):
-        session.update_origin(ident=found[3][:LONGEST])
+        session.update_origin(ident=printable(found[3][:LONGEST]))

@@ -18,10 +18,8 @@ async def look_up_name(session: Session) -> None:
         return
     try:
         client.learn(await session.services.host_name_of(client.address))
-    except (ExpansionDeferred, ExpansionFailed) as error:
+    except (ExpansionDeferred, ExpansionFailed):
         client.is_deferred = True
-        if session.services.log_style.shows("host_lookup_failed"):
-            session.services.journal.main(f"host name lookup deferred for {client.address}: {error}")
 
 
 def note_name(session: Session, found: FoundName) -> None:

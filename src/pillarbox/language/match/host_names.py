@@ -97,7 +97,11 @@ class ClientName:
 def client_name(client: ClientName, scope: Scope) -> str:
     """The name, looked up if nobody has yet; empty: there is none. Raises ExpansionDeferred."""
     if not client.is_known:
-        client.learn(scope.ask(NameOf(client.address)))
+        try:
+            client.learn(scope.ask(NameOf(client.address)))
+        except ExpansionDeferred:
+            client.is_deferred = True
+            raise
     return client.name
 
 
@@ -144,14 +148,19 @@ class NameOf(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 async def name_by_dns(address: str, services: Services) -> FoundName:
     """Raises ExpansionDeferred."""
+    return await first_verified(address, await names_by_dns(address, services), services)
+
+
+async def names_by_dns(address: str, services: Services) -> list[str]:
+    """What its PTR records say, in lower case. Raises ExpansionDeferred."""
     try:
         pointer = ipaddress.ip_address(address).reverse_pointer
     except ValueError:
-        return FoundName(why=NO_NAME)
+        return []
     answer = await services.resolver.query(pointer, "PTR")
     if answer.status == "again":
         raise ExpansionDeferred(f"host name lookup of {address} failed: {answer.detail}")
-    return await first_verified(address, [record.data.lower() for record in answer.records], services)
+    return [record.data.lower() for record in answer.records]
 
 
 async def first_verified(address: str, names: Sequence[str], services: Services) -> FoundName:

@@ -163,15 +163,18 @@ def _by_name_or_lookup(item: Item) -> Matcher[HostSubject]:
 
 
 def _client_name(host: HostSubject, scope: Scope) -> str:
-    """Raises _Unknown when there is none."""
+    """Raises _Unknown when there is none, also where the DNS cannot say (Exim's `+ignore_defer` is for addresses of names)."""
     if host.is_address_only:
         raise _Unknown
     client = scope.facet(ClientName)
-    if client is not None and client.address == host.address:
-        name = client_name(client, scope)
-    else:
-        known = host.name()
-        name = scope.ask(NameOf(str(host.address))).name if known is None else known
+    try:
+        if client is not None and client.address == host.address:
+            name = client_name(client, scope)
+        else:
+            known = host.name()
+            name = scope.ask(NameOf(str(host.address))).name if known is None else known
+    except ExpansionDeferred:
+        raise _Unknown from None
     if not name:
         raise _Unknown
     return name

@@ -1,0 +1,40 @@
+"""Names and users of clients, found as the real exim finds them (Exim 14: host_lookup, host_lookup_order, rfc1413_hosts)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.oracle.flow import callers, dialogue
+from tests.oracle.flow.world import NoWorld
+from tests.oracle.real_exim import MISSING, find_exim
+
+EXIM = find_exim()
+pytestmark = [
+    pytest.mark.skipif(EXIM is None, reason=MISSING),
+    pytest.mark.skipif(os.geteuid() != 0, reason="the real one believes -C of root only"),
+]
+OTHERWISE = {"deferring-host-192.0.2.5 included-unknown": "included-unknown"}
+"""Scenario → the section of docs/exim-compatibility.md that says why."""
+
+
+@pytest.mark.parametrize("name", list(callers.scenarios()))
+def test_as_the_real_one(name: str) -> None:
+    assert EXIM is not None
+    scenario = callers.scenarios()[name]
+    with tempfile.TemporaryDirectory(prefix="pillarbox-callers-") as folder:
+        Path(folder).chmod(0o755)
+        try:
+            real = callers.hold(scenario, dialogue.real(EXIM), Path(folder) / "real")
+            ours = callers.hold(scenario, dialogue.ours(), Path(folder) / "ours")
+        except NoWorld as error:
+            pytest.skip(str(error))
+    assert ours.replies == real.replies
+    if name in OTHERWISE:
+        pytest.xfail(OTHERWISE[name])
+    assert ours.main == real.main
+    assert ours.reject == real.reject
+    assert ours.panic == real.panic
+    assert ours.spool == real.spool
