@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.flow.check.verdict import Accept
+from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.mail.interval import show_interval
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
@@ -101,7 +101,15 @@ async def not_quit(session: Session, reason: str, text: str) -> str:
     except Exception as error:  # it is over anyway
         session.services.journal.panic(f"ACL for not-QUIT returned ERROR: {error}")
         return ""
-    return verdict.text if isinstance(verdict, Accept) and text else ""
+    tell_failure(session, "not-QUIT", verdict)
+    said = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
+    return said if text else ""
+
+
+def tell_failure(session: Session, what: str, verdict: Verdict) -> None:
+    """It is over in any case, so a statement that denies is a mistake of the configuration."""
+    if isinstance(verdict, Defer) and verdict.is_mistake:
+        session.services.journal.panic(f"ACL for {what} returned ERROR: {verdict.reason.log}")
 
 
 def incomplete(session: Session, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.parting import ended, incomplete
+from pillarbox.flow.accept.parting import ended, incomplete, tell_failure
 from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.check.verdict import Accept
@@ -10,7 +10,6 @@ from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Help, Noop, Quit, Rset
 
 OK = Reply(250, "OK", "2.0.0")
-MAY_NOT_FAIL = "QUIT or not-QUIT toplevel ACL may not fail ('deny' verb used incorrectly)"
 RESET = Reply(250, "Reset OK", "2.0.0")
 ALWAYS_KNOWN = "HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP"
 
@@ -42,8 +41,7 @@ async def quit_session(session: Session, event: Quit) -> None:
     bye = Reply(221, f"{session.hostname} closing connection", "2.0.0")
     if "quit" in session.policy.acls:
         verdict = await session.check("quit", session.new_scope())
-        if not isinstance(verdict, Accept):
-            session.services.journal.panic(f"ACL for QUIT returned ERROR: {MAY_NOT_FAIL}")
+        tell_failure(session, "QUIT", verdict)
         text = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
         bye = Reply(221, in_lines(text), bye.enhanced) if text else bye
     session.reply(bye)

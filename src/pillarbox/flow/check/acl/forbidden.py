@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pillarbox.flow.check.acl.state import AclState, CheckFailed, place_name
-from pillarbox.flow.check.verdict import Defer, Discard, Verdict
+from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
+from pillarbox.mail.reply import Reason
 
 _EARLY = frozenset({"connect", "helo"})
 _COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy"})
-_NO_MESSAGE = _EARLY | _COMMANDS
+_ENDING = frozenset({"notquit", "quit"})
+_NO_MESSAGE = _EARLY | _COMMANDS | _ENDING
 _NOT_A_RECIPIENT = frozenset(
     {
         "auth",
@@ -19,13 +21,13 @@ _NOT_A_RECIPIENT = frozenset(
         "mail",
         "mime",
         "not_smtp",
-        "notquit",
         "predata",
         "starttls",
     }
+    | _ENDING
 )
 _NOT_SMTP = frozenset({"not_smtp", "not_smtp_start"})
-_NO_CONTENT = _NO_MESSAGE | {"mail", "notquit", "predata", "rcpt"}
+_NO_CONTENT = _NO_MESSAGE | {"mail", "predata", "rcpt"}
 _NOT_MIME = _NO_CONTENT | {"data", "data_prdr", "not_smtp", "not_smtp_start"}
 
 CONDITIONS = {
@@ -39,38 +41,42 @@ CONDITIONS = {
     "malware": _NO_CONTENT | {"mime"},
     "recipients": _NOT_A_RECIPIENT | {"vrfy"},
     "regex": _NO_CONTENT,
-    "sender_domains": _NO_MESSAGE,
-    "senders": _NO_MESSAGE,
+    "sender_domains": _NO_MESSAGE - {"notquit"},
+    "senders": _NO_MESSAGE - {"notquit"},
     "spam": _NO_CONTENT | {"mime"},
 }
 MODIFIERS = {
-    "add_header": _NO_MESSAGE | {"notquit"},
+    "add_header": _NO_MESSAGE,
     "delay": frozenset({"notquit"}),
     "queue": frozenset({"data"}) | _NOT_SMTP,
-    "remove_header": _NO_MESSAGE | {"notquit"},
+    "remove_header": _NO_MESSAGE,
 }
 _NOT_FOR_LOCAL = _NOT_SMTP
 CONTROLS = {
     "allow_auth_unadvertised": frozenset(
-        {"auth", "data", "etrn", "expn", "mail", "mime", "notquit", "predata", "rcpt", "starttls", "vrfy"}
+        {"auth", "data", "etrn", "expn", "mail", "mime", "predata", "rcpt", "starttls", "vrfy"}
     )
-    | _NOT_SMTP,
+    | _NOT_SMTP
+    | _ENDING,
     "caseful_local_part": _NOT_A_RECIPIENT | {"vrfy"},
     "caselower_local_part": _NOT_A_RECIPIENT | {"vrfy"},
     "dkim_disable_verify": frozenset({"data"}) | _NOT_SMTP,
     "dscp": frozenset({"notquit"}) | _NOT_SMTP,
     "enforce_sync": _NOT_FOR_LOCAL,
-    "fakedefer": _NO_MESSAGE | {"notquit"} | _NOT_SMTP,
-    "fakereject": _NO_MESSAGE | {"notquit"} | _NOT_SMTP,
-    "freeze": _NO_MESSAGE | {"notquit"},
+    "fakedefer": _NO_MESSAGE | _NOT_SMTP,
+    "fakereject": _NO_MESSAGE | _NOT_SMTP,
+    "freeze": _NO_MESSAGE,
     "no_callout_flush": _NOT_FOR_LOCAL,
     "no_delay_flush": _NOT_FOR_LOCAL,
     "no_enforce_sync": _NOT_FOR_LOCAL,
+    "no_mbox_unspool": _NO_MESSAGE | _NOT_SMTP,
     "no_multiline_responses": _NOT_FOR_LOCAL,
     "no_pipelining": _NOT_FOR_LOCAL,
-    "queue": _NO_MESSAGE | {"notquit"},
-    "submission": _NO_MESSAGE | {"data", "not_smtp", "notquit"},
-    "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp", "notquit"},
+    "queue": _NO_MESSAGE,
+    "submission": _NO_MESSAGE | {"data", "not_smtp"},
+    "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp"},
+    "utf8_downconvert": _NOT_A_RECIPIENT - {"vrfy"} | _NOT_SMTP,
+    "wellknown": _NOT_A_RECIPIENT | {"rcpt", "vrfy"} | _NOT_SMTP,
 }
 
 
@@ -79,15 +85,25 @@ _DISCARDS = frozenset({"data", "data_prdr", "dkim", "mail", "mime", "not_smtp", 
 
 def permitted(verdict: Verdict, state: AclState) -> Verdict:
     """The verdict; `discard` where there is nothing to throw away is a mistake."""
-    if not isinstance(verdict, Discard) or state.where in _DISCARDS:
+    if not isinstance(verdict, Discard) or state.where in _DISCARDS or state.where in _ENDING:
         return verdict
     state.panic(f'"discard" verb not allowed in {place_name(state.where)} ACL')
     return Defer(verdict.reason, is_mistake=True)
 
 
+def permitted_of(verb: str, verdict: Verdict, state: AclState) -> Verdict:
+    """The verdict; at the end of a session it may be good only."""
+    if state.where not in _ENDING or isinstance(verdict, Accept):
+        return verdict
+    if (isinstance(verdict, Defer) and verdict.is_mistake) or state.depth > 1:
+        return verdict
+    text = f"QUIT or not-QUIT toplevel ACL may not fail ('{verb}' verb used incorrectly)"
+    return Defer(Reason(text, verdict.reason.peer), is_mistake=True)
+
+
 def takes_header_lines(where: str) -> bool:
     """There is a message, or will be, that `warn` may add to."""
-    return where not in _NO_MESSAGE | {"not_smtp_start", "notquit"}
+    return where not in _NO_MESSAGE | {"not_smtp_start"}
 
 
 def check_condition(name: str, where: str) -> None:

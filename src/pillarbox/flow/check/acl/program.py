@@ -21,7 +21,7 @@ from pillarbox.flow.check.acl.decision import (
 )
 from pillarbox.flow.check.acl.forbidden import CONDITIONS as FORBIDDEN_CONDITIONS
 from pillarbox.flow.check.acl.forbidden import MODIFIERS as FORBIDDEN_MODIFIERS
-from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, permitted
+from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, permitted, permitted_of
 from pillarbox.flow.check.acl.sender_failure import tell_of_sender
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
@@ -91,7 +91,7 @@ class Acl(msgspec.Struct, frozen=True):
                 continue
             verdict = await _decided(statement, state, failed)
             if verdict is not None:
-                return verdict
+                return permitted_of(statement.verb, verdict, state)
         return Deny(state.left_over or _NOTHING)
 
 
@@ -142,7 +142,7 @@ async def _decided(statement: Statement, state: AclState, failed: _Failed | int 
     except ExpansionDeferred as error:
         return _deferred(statement, state, Reason(str(error)))
     except (ExpansionFailed, CheckFailed) as error:
-        return Defer(Reason(str(error)))
+        return Defer(Reason(str(error)), is_mistake=True)
 
 
 def _test_now(lines: tuple[Line, ...], state: AclState) -> _Failed | int | None:

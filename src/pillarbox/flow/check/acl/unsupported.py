@@ -26,6 +26,7 @@ CONDITIONS_NOT_YET = frozenset(
     ]
 )
 
+
 class NotYet(Exception):
     """A line that is right, but not acted on. `str()` is how it begins: `verify = csa`."""
 

@@ -34,7 +34,7 @@ from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
 
 _CONTENT = frozenset({"data", "data_prdr", "mime", "not_smtp", "dkim"})
-_SENDER_KNOWN = frozenset({"mail", "rcpt", "predata", "notquit", "quit"}) | _CONTENT
+_SENDER_KNOWN = frozenset({"mail", "rcpt", "predata"}) | _CONTENT
 
 
 class Verify(Condition, condition="verify"):
@@ -141,7 +141,7 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
 
 
 async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
-    if state.recipient is None:
+    if state.recipient is None or state.where != "rcpt":
         raise CheckFailed(f"cannot verify recipient in ACL for {place_name(state.where)}")
     called: list[str] = []
     lists = state.memory.lists
@@ -198,6 +198,8 @@ def _of_content(text: str, state: AclState) -> Reason:
 
 
 def _headers(line: VerifyLine, state: AclState) -> bytes:
+    if state.where in ("quit", "notquit"):
+        return b""
     if state.facts.message is None or state.where not in _CONTENT:
         raise CheckFailed(f"cannot verify {line.what} in ACL for {place_name(state.where)}")
     return state.facts.message.headers
@@ -220,7 +222,7 @@ async def _verify_host(state: AclState) -> Answer:
         client.learn(await state.services.host_names.name_of(client.address))
     except ExpansionDeferred:
         client.is_deferred = True
-        raise
+        raise CheckDeferred(Reason("host lookup deferred for reverse lookup check", "")) from None
     if client.name:
         return True
     return Reason(f"host lookup failed{'' if had_failed else ' for reverse lookup check'} ({client.why})", "")

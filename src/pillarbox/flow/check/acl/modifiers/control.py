@@ -90,6 +90,7 @@ class Control(Modifier, modifier="control"):
         name = name.strip()
         if name not in KNOWN or (slash and name not in TAKES_OPTIONS):
             raise CheckFailed(f'syntax error in "control={text}"')
+        name = "queue" if name == "queue_only" else name
         check_control(name, state.where)
         _check_options(name, options, text)
         if name in OF_ADDRESS:
@@ -99,7 +100,7 @@ class Control(Modifier, modifier="control"):
             controls.discard(OPPOSITES.get(name, ""))
             controls.add(name)
         elif name in OF_MESSAGE:
-            state.controls["queue" if name == "queue_only" else name] = options
+            state.controls[name] = options
 
 
 def _check_options(name: str, options: str, text: str) -> None:
