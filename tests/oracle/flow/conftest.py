@@ -20,7 +20,7 @@ EVERY = {
     "test_queueing": 40,
     "test_remote": 60,
     "test_sessions": 110,
-    "test_utilities": 20,
+    "test_utilities": 100,
 }
 """File → one in so many."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.oracle.flow.commands import Side, Step
+from tests.oracle.flow.commands import Side, Step, ours
+from tests.oracle.flow.levelling import BOUNCE_SIZES, LOG_STAMPS, Leveller, level
 
 EXIM = os.environ.get("PILLARBOX_EXIM", "")
 REAL = Path(__file__).parents[3] / ".cache/peers/exim-current/root/usr/sbin"
@@ -270,3 +272,72 @@ def test_exicyclog(words: str, files: dict[str, str], times: int, tmp_path: Path
 def _seen(path: Path) -> tuple[str, int, int]:
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return data.decode(), path.stat().st_mode & 0o777, path.stat().st_uid
+
+
+PICKS = (
+    "", "-i", "-c", "-bp", "-bpa", "-bpu", "-bpr", "-bpi", "-z", "-x", "-f b.example", "-r defer", "$sender_address eq a@b.example",
+    "$deliver_freeze", "$recipients_count > 1", "$received_protocol eq local", "--flatq", "--sort message_size -i",
+    "-l --show-vars sender_address,message_size", "$h_subject: eq hi", "$recipients_del", "--caseful -f B@", "$body_linecount == 1",
+    "-unsorted -i",
+)  # fmt: skip
+STATISTICS = (
+    "-nr -nt",
+    "-h0 -t5",
+    "-ne",
+    "-byhost -bydomain -byemail",
+    "-txt",
+    "-html",
+    "-q0 -nr",
+    "-ne -pattern x /fred/",
+)
+
+
+@pytest.fixture(scope="module")
+def sides() -> Iterator[tuple[Side, Side]]:
+    """The same commands given to the real one and to ours."""
+    with TemporaryDirectory(prefix="utilities-") as name:
+        Path(name).chmod(0o755)
+        made = Side(Path(name) / "real", [EXIM], EXIM), Side(Path(name) / "mine", ours(), EXIM)
+        for each in made:
+            for words in WAITING:
+                each.run(Step(words, MAIL))
+            each.run(Step("-Mf {2}"))
+        yield made
+
+
+def perl(side: Side, script: str, *words: str) -> tuple[int, list[str]]:
+    ended = subprocess.run(
+        ["perl", str(REAL / script), *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "TZ": "UTC", "PERL_HASH_SEED": "0"},
+        stdin=subprocess.DEVNULL,
+    )
+    return ended.returncode, sorted(level(side.plain(ended.stdout + ended.stderr), AGES).splitlines())
+
+
+@pytest.mark.parametrize("words", PICKS)
+def test_exipick_reads_our_queue(sides: tuple[Side, Side], words: str) -> None:
+    told = []
+    for side in sides:
+        criteria = [words] if words.startswith("$") else words.split()
+        told.append(perl(side, "exipick", "-spool", str(side.directory / "spool"), *criteria))
+    assert told[1] == told[0]
+
+
+@pytest.mark.parametrize("words", STATISTICS)
+def test_eximstats_reads_our_log(sides: tuple[Side, Side], words: str, tmp_path: Path) -> None:
+    """Bounces have one size, ours and theirs."""
+    told = []
+    for side in sides:
+        log = tmp_path / "mainlog"
+        log.write_text(level((side.directory / "log" / "mainlog").read_text(), BOUNCES, STAMPS))
+        told.append(perl(side, "eximstats", *words.split(), str(log)))
+    assert told[1] == told[0]
+
+
+BOUNCES = BOUNCE_SIZES._replace(put=r"\g<1>1000")
+STAMPS = LOG_STAMPS._replace(put="2026-11-23 04:05:06 ")
+AGES = Leveller(re.compile(r"(?m)^ *\d+[smh] "), "AGE ")
