@@ -19,7 +19,7 @@ from pillarbox.app.host_names import HostNames
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.noticing import holding, last_hops, notice_choice, remote_order, told_of_freezing
 from pillarbox.app.outside import LatePasswords
-from pillarbox.app.queueing import runner_limits, wait_rules
+from pillarbox.app.queueing import main_events, runner_limits, wait_rules
 from pillarbox.app.reception import (
     arrivals_of,
     engine_settings,
@@ -52,6 +52,7 @@ from pillarbox.flow.check.verify import RoutingVerifier
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.events import TellingSettler
 from pillarbox.flow.queue.fastlane import FastLane
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
@@ -223,7 +224,11 @@ class Mta:
         ending = Ending(
             queueing.ignore_bounce_errors_after, self._queue_interval or 1800.0, told_of_freezing(config)
         )
-        settler = Settler(world.journal, retries, notices, world.user_files, world.clock, ending, style)
+        events = main_events(config, self.expansion, world.journal)
+        settler_class = Settler if events is None else TellingSettler
+        settler = settler_class(world.journal, retries, notices, world.user_files, world.clock, ending, style)
+        if events is not None and isinstance(settler, TellingSettler):
+            settler.events = events
         settler.keeps_logs = config.main(Logging).preserve_message_logs
         self._begin_log, self._tell_frozen = settler.begin_log, settler.tell_frozen_by_acl
         if queueing.move_frozen_messages:
@@ -270,7 +275,7 @@ class Mta:
             limits=runner_limits(config, self._queue_interval or 1800.0, is_alone=world.is_alone),
             queue=world.queue,
         )
-        self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue)
+        self.admin = QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue, events)
 
     @property
     def sender_line(self) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.wait_rules import WaitRules
+from pillarbox.flow.queue.events import MainEvents
 from pillarbox.flow.queue.runner import Order, RunnerLimits
 from pillarbox.flow.settings import Queueing, SmtpLimits
+from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.items import split
+from pillarbox.ports.journal import Journal
 
 _PER_CONNECTION = "smtp_accept_queue_per_connection"
 """Its default, 10, is for those who start a process for each message; we do what it says where it is set."""
@@ -45,3 +48,9 @@ def runner_limits(config: Config, interval: float, *, is_alone: bool) -> RunnerL
         order=Order(is_reversed=is_reversed),
         load_max=queueing.deliver_queue_load_max,
     )
+
+
+def main_events(config: Config, services: Services, journal: Journal) -> MainEvents | None:
+    """None without an `event_action` of the main section."""
+    action = config.main(Queueing).event_action
+    return None if action is None else MainEvents(action, services, journal)

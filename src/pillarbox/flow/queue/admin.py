@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.events import MainEvents
 from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.mail.progress import Added, Event, Frozen, Progress, SenderChanged, Settled, Thawed
@@ -58,10 +59,19 @@ def _qualified(text: str) -> _Found:
 class QueueAdmin:
     """Acts on one spool; `caller` in its methods is the login name for the log (`by mail`)."""
 
-    __slots__ = ("_clock", "_due", "_journal", "_late", "_queue", "_spool")
+    __slots__ = ("_clock", "_due", "_events", "_journal", "_late", "_queue", "_spool")
 
-    def __init__(self, spool: Spool, due: DueTable, journal: Journal, clock: Clock, queue: str = "") -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        due: DueTable,
+        journal: Journal,
+        clock: Clock,
+        queue: str = "",
+        events: MainEvents | None = None,
+    ) -> None:
         """`queue`: the name of the queue that `spool` is; empty: the usual one."""
+        self._events = events
         self._queue = queue
         self._spool = spool
         self._due = due
@@ -213,11 +223,14 @@ class QueueAdmin:
 
     async def remove(self, message_id: str, caller: str) -> Answer:
         """`-Mrm`: no bounce is sent. Of a message that is not whole every file goes."""
+        queued = await self.show(message_id) if self._events is not None else None
         try:
             await self._spool.remove(message_id)
         except MessageGone as gone:
             return self._removed_half(message_id, gone, caller)
         self._due.forget(message_id)
+        if self._events is not None and queued is not None:
+            await self._events.removed(queued, caller)
         self._journal.main(line_removed(message_id, caller))
         self._journal.main(line_completed(message_id))
         return Answer(f"Message {message_id} has been removed", True)

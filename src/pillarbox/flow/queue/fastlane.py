@@ -159,7 +159,7 @@ class FastLane:
                 self._gather(message_id)
             elif settlement.is_complete:
                 await self._spool.finish(message_id)
-                self._settler.complete(message_id)
+                await self._settler.complete(message_id)
             else:
                 self._settler.begin_log(queued)
                 await self._keep(queued, settlement)
@@ -247,6 +247,6 @@ class FastLane:
     async def _finish(self, message_ids: Iterable[str]) -> None:
         for count, message_id in enumerate(message_ids):
             await self._spool.finish(message_id)
-            self._settler.complete(message_id)
+            await self._settler.complete(message_id)
             if count % 64 == 63:
                 await asyncio.sleep(0)  # others want the loop too

@@ -283,7 +283,7 @@ class QueueRunner:
             self._journal.main(f"{message_id} Unfrozen by forced delivery")
         if queued.envelope.sender is None:
             await self._spool.finish(message_id)
-            self._settler.complete(message_id)
+            await self._settler.complete(message_id)
             return Answer("", True)
         settlement = await self._delivery.give_up(queued)
         await self._conclude(message_id, settlement, ())
@@ -368,7 +368,7 @@ class QueueRunner:
         self._journal.main(f"{queued.id} cancelled by timeout_frozen_after")
         if queued.envelope.sender is None:
             await self._spool.finish(queued.id)
-            self._settler.complete(queued.id)
+            await self._settler.complete(queued.id)
             return
         await self._conclude(queued.id, await self._delivery.give_up(queued), ())
 
@@ -379,7 +379,7 @@ class QueueRunner:
             if settlement.needs_sync:
                 await self._user_files.sync()
             await self._spool.finish(message_id)
-            self._settler.complete(message_id)
+            await self._settler.complete(message_id)
             return
         self._spool.record(message_id, (*events, *settlement.events))
         for line in settlement.lines:

@@ -171,7 +171,7 @@ class Settler:
         except NOT_SENT as full:
             self._journal.main(f"{queued.id} {', '.join(to)} not told of freezing: {full}")
 
-    def complete(self, message_id: str) -> None:
+    async def complete(self, message_id: str) -> None:
         """The last log line of a message, once it has left the spool."""
         age = self._clock.now() - decode(message_id).time if self.style.shows("queue_time_overall") else 0.0
         self._journal.main(line_completed(message_id, style=self.style, age=age))

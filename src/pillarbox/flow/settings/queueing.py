@@ -87,8 +87,7 @@ class Queueing(MainOptions):
     )
     event_action: Template | None = option(
         default=None,
-        doc="Expanded at every event of a delivery; what it gives can change what happens.",
-        inert="refused",
+        doc="Expanded when a message ends (`msg:complete`) and when an address fails without a transport (`msg:fail:internal`).",
     )
     system_filter: Template | None = option(
         default=None, doc="Filter for every message, before it is routed."
