@@ -135,6 +135,12 @@ class Run:
         if self._trace is not None:
             self._trace.append(Met(candidate, router, said))
 
+    def _note_said(self, candidate: Candidate, router: Router, logged: int) -> None:
+        """Its `debug_print`, behind the first `logged` lines."""
+        for line in self._findings.log[logged:]:
+            if line.is_debug:
+                self._note(candidate, f"says: {line.text}", router.name)
+
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with more findings, or new tasks."""
         findings = self._findings
@@ -155,9 +161,7 @@ class Run:
             logged = len(findings.log)
             result = await stage.result(visit)
             if self._trace is not None:
-                for line in findings.log[logged:]:
-                    if line.is_debug:
-                        self._note(candidate, f"says: {line.text}", router.name)
+                self._note_said(candidate, router, logged)
                 self._note(candidate, describe(result, router, visit), router.name)
             match result:
                 case str():
