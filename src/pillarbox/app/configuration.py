@@ -129,7 +129,7 @@ def builtin_macros() -> BuiltinMacros:
 
 
 def _acl_conditions() -> Iterable[str]:
-    from pillarbox.flow.check.acl import condition
+    from pillarbox.flow.check.acl import condition, unsupported
 
     condition.load_all()
     return sorted({*condition.CONDITIONS, *unsupported.CONDITIONS_NOT_YET}, reverse=True)
