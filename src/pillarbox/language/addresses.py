@@ -21,6 +21,13 @@ _LITERAL = re.compile(r"\[[A-Za-z0-9.:]*\]")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT_CHARACTER = re.compile(r"[^()\\]+|\\[\s\S]")
 
+_PLAIN_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_ADDRESS = (
+    rf"({_PLAIN_WORD}(?:\.{_PLAIN_WORD})*)@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*"
+)
+_PLAIN = re.compile(rf"[ \t\r\n]*(?:({_PLAIN_ADDRESS})|(?:{_PLAIN_WORD} )+<({_PLAIN_ADDRESS})>)[ \t\r\n]*")
+"""What nearly all addresses look like: `a@b.example`, or in angle brackets behind words."""
+
 
 class Working(NamedTuple):
     """`address` between `start` and `end` of the text it was taken from; `domain_at` is the domain's place in `address`, 0: none."""
@@ -37,6 +44,10 @@ class AddressError(Exception):
 
 def working_address(text: str, *, allow_null: bool = False, utf8_domain: bool = False) -> Working:
     """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError."""
+    plain = _PLAIN.fullmatch(text) if len(text) <= MAX_ADDRESS else None
+    if plain is not None:
+        group = 1 if plain[1] is not None else 3
+        return Working(plain[group], len(plain[group + 1]) + 1, *plain.span(group))
     found = _Reader(text, allow_null=allow_null, utf8_domain=utf8_domain).read()
     if not found.address and not allow_null:
         raise AddressError("empty address")
@@ -251,6 +262,9 @@ def address_items(text: str, *, opens_groups: bool = True) -> Iterator[AddressIt
 
     Only a phrase in front of the colon makes a group. In an item that begins with `@`, a route, commas do not count up to the colon.
     """
+    if text.find(",") < 0 and text.find(":") < 0 and text.find(";") < 0:
+        yield AddressItem(text, 0)
+        return
     at, begin = 0, 0
     end = len(text)
     in_group, is_phrase, in_route = False, True, _begins_route(text, 0)

@@ -41,9 +41,28 @@ def test_length_is_bounded() -> None:
         working_address("x" * MAX_ADDRESS + "@b")
 
 
+@pytest.mark.parametrize("comment", ["", "()"])
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("a.b@c.example", (0, 13)),
+        (" \ta@b-c.d\n", (2, 9)),
+        ("Load Gen <a@b>", (10, 13)),
+        (" A  B <a@b>", (7, 10)),
+        (" o'neil x <$1%2@3.d>\n", (11, 19)),
+    ],
+)
+def test_plain_addresses_are_read_as_all_others(text: str, span: tuple[int, int], comment: str) -> None:
+    found = working_address(text + comment)
+    assert (found.start, found.end) == span
+    assert found.address == text[slice(*span)]
+    assert found.address[found.domain_at - 1] == "@"
+
+
 def test_items_of_a_list() -> None:
     found = [item.text.strip() for item in address_items('"a, b" <c@d>, g: e@f, (x, y) h@i;, j@k')]
     assert found == ['"a, b" <c@d>', "e@f", "(x, y) h@i", "", "j@k"]
+    assert [tuple(item) for item in address_items(" A <@x> (y)\n")] == [(" A <@x> (y)\n", 0)]
 
 
 def test_only_the_working_part_changes() -> None:
