@@ -16,7 +16,7 @@ from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.looks import Companions
-from pillarbox.flow.route.preconditions import compile_checks
+from pillarbox.flow.route.preconditions import compile_checks, shared_domains
 from pillarbox.flow.route.result import Routed
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.run import Run
@@ -41,9 +41,11 @@ class Chain:
         self.companions = Companions()
         self._index = {router.name: index for index, router in enumerate(routers)}
         _check_names(routers, self._index)
+        shared = shared_domains(routers)
         self._stages: dict[Purpose, tuple[Stage, ...]] = {
             purpose: tuple(
-                Stage(index, router, compile_checks(router, purpose)) for index, router in enumerate(routers)
+                Stage(index, router, compile_checks(router, purpose, shared))
+                for index, router in enumerate(routers)
             )
             for purpose in ("deliver", "verify", "verify_sender", "expn", "test")
         }

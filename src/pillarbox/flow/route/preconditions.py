@@ -6,7 +6,8 @@ them when the answer is there. What depends on the purpose alone is settled when
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from pillarbox.flow.route.affixes import find_prefix, find_suffix
@@ -17,6 +18,7 @@ from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.steps import Matcher
 
 Check = Callable[[Visit], "str | None"]
 """The reason to skip the router, for `-bt`; None: the test holds."""
@@ -52,8 +54,16 @@ def purpose_skips(router: Router, purpose: Purpose) -> str | None:
     return None
 
 
-def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
-    """The tests of one router in order; one that always skips when the purpose rules it out."""
+def shared_domains(routers: Sequence[Router]) -> frozenset[str]:
+    """Lists that several routers have, and that depend on nothing but the domain: each is asked once for an address."""
+    counts = Counter(r.domains.source for r in routers if r.domains is not None and r.domains.is_pure)
+    return frozenset(source for source, count in counts.items() if count > 1)
+
+
+def compile_checks(
+    router: Router, purpose: Purpose, shared: frozenset[str] = frozenset()
+) -> tuple[Check, ...]:
+    """The tests of one router in order; one that always skips when the purpose rules it out. `shared`: see `shared_domains`."""
     why = purpose_skips(router, purpose)
     if why is not None:
         return (lambda visit: why,)
@@ -61,7 +71,7 @@ def compile_checks(router: Router, purpose: Purpose) -> tuple[Check, ...]:
     if router.prefixes or router.suffixes:
         checks.append(_affix_check(router))
     if router.domains is not None:
-        checks.append(_domains_check(router))
+        checks.append(_domains_check(router, is_shared=router.domains.source in shared))
     if router.local_parts is not None:
         checks.append(_local_parts_check(router))
     if router.check_local_user:
@@ -113,14 +123,18 @@ def _affix_check(router: Router) -> Check:
     return check
 
 
-def _domains_check(router: Router) -> Check:
+def _domains_check(router: Router, *, is_shared: bool) -> Check:
     domains = router.domains
     assert domains is not None
-    find, is_pure = domains.match_data_now, domains.is_pure
+    match, is_pure = domains.match_data_now, domains.is_pure
+    find = _remembering(domains.source, match)
 
     def check(visit: Visit) -> str | None:
         try:
-            data = find(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
+            if is_shared:
+                data = find(visit)
+            else:
+                data = match(visit.candidate.domain, visit.scope_now if is_pure else visit.scope)
         except (ExpansionDeferred, ExpansionFailed) as error:
             raise _list_deferred("domains", visit, error) from None
         if data is None:
@@ -131,6 +145,21 @@ def _domains_check(router: Router) -> Check:
         return None
 
     return check
+
+
+def _remembering(source: str, match: Matcher[str]) -> Callable[[Visit], str | None]:
+    """The list's answer for the domain of a visit, with what it leaves in `$0 $1 …`."""
+
+    def find(visit: Visit) -> str | None:
+        known, scope = visit.domains_known.get(source), visit.scope_now
+        if known is None:
+            data = match(visit.candidate.domain, scope)
+            visit.domains_known[source] = data, scope.captures
+            return data
+        data, scope.captures = known
+        return data
+
+    return find
 
 
 def _local_parts_check(router: Router) -> Check:

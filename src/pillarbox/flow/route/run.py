@@ -175,7 +175,7 @@ class Run:
                         self._redirect(candidate, router, children)
                         return
                     try:
-                        if router.more is not True and await stage.has_no_more(visit):
+                        if await stage.has_no_more(visit):
                             self._note(candidate, "no_more: no router below is asked", router.name)
                             break
                     except (ExpansionDeferred, ExpansionFailed) as error:

@@ -32,6 +32,7 @@ class Visit:
         "address_data",
         "candidate",
         "domain_data",
+        "domains_known",
         "group",
         "home",
         "is_stale",
@@ -73,6 +74,8 @@ class Visit:
         self.address_data = candidate.address_data
         self.router_variables = candidate.router_variables
         self.self_hostname = candidate.self_hostname
+        self.domains_known: dict[str, tuple[str | None, list[str]]] = {}
+        """What lists of domains that several routers have say of this one, and leave in `$0 $1 …`."""
         self.message = ""
         """What a router that declined had to say."""
         self.router = ""

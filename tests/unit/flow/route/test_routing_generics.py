@@ -221,3 +221,13 @@ async def test_what_a_host_says(answer: bytes | None, options: str, expected: st
     answers = {} if answer is None else {"192.0.2.8": answer}
     world.services.language.facts[Sockets] = FakeSockets(answers)
     assert summary(await world.route("a@d.test")) == [expected]
+
+
+async def test_routers_with_the_same_domains_see_the_same_captures() -> None:
+    """The list is asked once for an address; what another list of domains has left is not what this one leaves."""
+    first = "a:\n  driver = redirect\n  domains = *.d.test\n  data =\n"
+    other = "b:\n  driver = redirect\n  domains = ^x[.](d)\n  data =\n"
+    last = "c:\n  driver = redirect\n  domains = *.d.test\n  data = ${lc:$1}@found.test\nd:\n  driver = accept\n  transport = local\n"
+    world = RoutingWorld(first + other + last)
+    (assignment,) = (await world.route("u@x.d.test")).assignments
+    assert assignment.candidate.address == "x@found.test"
