@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillarbox.flow.accept.finish.repairs import Repairs
-from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
+from pillarbox.flow.accept.finish.submission import add_missing, complete_own_from, fix_local
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 
 CALLER = Caller("joe", 1000, 1000, is_trusted=False, full_name="Joe D")
@@ -60,3 +60,12 @@ def test_a_from_of_the_login_name_goes_to_the_end_with_the_name() -> None:
 def test_lines_of_blanks_and_zeros_go() -> None:
     block = b"A: b\n \t\nC: d\n \n e\nF: g\0\n"
     assert Repairs().clean(block) == b"A: b\nC: d\n \n e\nF: g?\n"
+
+
+def test_fields_are_found_at_the_beginning_and_behind_it() -> None:
+    clean = Repairs().clean
+    assert clean(b"RETURN-PATH : <x>\nSubject: a\nenvelope-to: b\n c\n") == b"Subject: a\n"
+    assert clean(b"Subject: return-path:\n") == b"Subject: return-path:\n"
+    assert clean(b"A: b\n\t\n \nC: d \n e\n") == b"A: b\nC: d \n e\n"
+    added = add_missing(b"Message-ID: <x@y>\nX: date:\n", "me@a.example", "i@a", 0.0)
+    assert added.startswith(b"Message-ID: <x@y>\nX: date:\nFrom: me@a.example\nDate: ")
