@@ -288,7 +288,7 @@ def _kept(root: str, path: str) -> Snapshot:
 
 
 def _keep(root: str, path: str, snapshot: Snapshot) -> None:
-    draft = os.path.join(root, f"{CACHE}.{os.getpid()}")
+    draft = os.path.join(root, f"{CACHE}.new")
     with suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(draft, flags, 0o600), "wb") as file:
