@@ -29,6 +29,12 @@ acl_smtp_rcpt = accept
 smtp_banner = SERVER
 .endif
 begin routers
+away:
+  driver = manualroute
+  domains = away.test
+  route_list = * 127.0.0.1 byname
+  self = send
+  transport = away
 all:
   driver = accept
   transport = file
@@ -37,6 +43,9 @@ file:
   driver = appendfile
   file = {folder}/mail/inbox
   user = {user}
+away:
+  driver = smtp
+  port = 1
 """
 
 
@@ -62,16 +71,23 @@ def daemons(folder: Path) -> Iterator[list[int]]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         for number, port in enumerate(ports):
-            words = [COMMAND.with_name("exim"), "-C", folder / "conf", f"-DSERVER=server {number}"]
-            started.append(
-                subprocess.Popen([*words, "-bdf", "-oX", str(port)], stderr=subprocess.PIPE, cwd=folder)
-            )
-            wait_until(lambda port=port: _banner(port), "the banner")  # type: ignore[misc]
+            started.append(_start(folder, port, f"-DSERVER=server {number}"))
         yield ports
     finally:
         for process in started:
-            process.terminate()
-            assert b"Traceback" not in process.communicate(timeout=30)[1]
+            _end(process)
+
+
+def _start(folder: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
+    words = [COMMAND.with_name("exim"), "-C", folder / "conf", *options, "-bdf", "-oX", str(port)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, cwd=folder)
+    wait_until(lambda: _banner(port), "the banner")
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    assert b"Traceback" not in process.communicate(timeout=30)[1]
 
 
 def _free_port() -> int:
@@ -103,3 +119,24 @@ def test_pillarbox_serve_does_not_join(folder: Path, daemons: list[int]) -> None
         [COMMAND, "serve", "--config", folder / "conf"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 69 and "serves" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["-odq", "-odqs"])
+def test_a_daemon_that_only_queues(folder: Path, option: str) -> None:
+    """`-odqs` delivers what stays here; a queue run of a command delivers the rest."""
+    port, inbox, log = _free_port(), folder / "mail" / "inbox", folder / "log" / "mainlog"
+    process = _start(folder, port, option)
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+            client.sendmail("a@x.test", ["b@x.test", "b@away.test"], "Subject: waits\n\nx\n")
+        if option == "-odqs":
+            wait_until(lambda: "== b@away.test" in log.read_text(), "the deferral")
+            assert "SMTP delivery explicitly queued" in log.read_text()
+            wait_until(inbox.exists, "what stays here")
+        assert inbox.exists() == (option == "-odqs")
+        assert "Connection refused" not in log.read_text()
+        subprocess.run([COMMAND.with_name("exim"), "-C", folder / "conf", "-q"], check=True, timeout=60)
+        wait_until(lambda: "Connection refused" in log.read_text(), "an attempt")
+        wait_until(inbox.exists, "the message")
+    finally:
+        _end(process)

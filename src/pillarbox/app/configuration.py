@@ -94,6 +94,8 @@ class ConfigSource(NamedTuple):
 
     is_queue_only: bool = False
     """`-odq` of a daemon: nothing is delivered when it comes."""
+    is_local_only: bool = False
+    """`-odqs` of a daemon: what goes to other hosts waits for a queue run."""
 
     def load(self, *, serving: bool = True) -> Config:
         """To serve with, unless it is only looked at. Raises ConfigError, OSError."""

@@ -99,7 +99,7 @@ class Worker:
         self.world = World(config, seat.slot, helper=helper)
         self._mailboxes = Mailboxes(self.world)
         self._queue_interval = queue_interval
-        self.mta = Mta(config, self.world, queue_interval)
+        self.mta = Mta(config, self.world, queue_interval, is_local_only=source.is_local_only)
         self._services: list[Service] = []
         self._servers: list[asyncio.Server] = []
         self._stopping = asyncio.Event()
@@ -256,7 +256,12 @@ class Worker:
     def _reload(self) -> None:
         """The supervisor has checked it, but it may have changed since."""
         try:
-            fresh = Mta(self._source.load(), self.world, self._queue_interval)
+            fresh = Mta(
+                self._source.load(),
+                self.world,
+                self._queue_interval,
+                is_local_only=self._source.is_local_only,
+            )
         except (ConfigError, TlsFileError) as error:
             words = f"configuration not reloaded, the old one stays: {error}"
             self.world.journal.panic(words)

@@ -232,6 +232,7 @@ def _daemon(read: Arguments) -> int:
         is_tls_on_connect=read.is_tls_on_connect,
         syslog_name=read.syslog_name,
         is_queue_only=read.delivery == "q",
+        is_local_only=read.delivery == "qs",
         is_inetd=read.mode == "waiting_daemon",
         idle_end=read.idle_end,
     )

@@ -80,6 +80,8 @@ class DaemonWish(NamedTuple):
     """`-L`."""
     is_queue_only: bool = False
     """`-odq`."""
+    is_local_only: bool = False
+    """`-odqs`."""
     is_inetd: bool = False
     """The only socket is standard input (`-bw`)."""
     idle_end: str = ""
@@ -89,7 +91,9 @@ class DaemonWish(NamedTuple):
 def serve(wish: DaemonWish) -> int:
     """Until stopped; the exit code."""
     start, path = _prepared(wish)
-    source = ConfigSource(path, tuple(wish.macros.items()), wish.syslog_name, wish.is_queue_only)
+    source = ConfigSource(
+        path, tuple(wish.macros.items()), wish.syslog_name, wish.is_queue_only, wish.is_local_only
+    )
     loaded = checked_config(source, is_exim=wish.is_quiet)
     interval = _queue_interval(wish.queue_interval)
     if interval is None and wish.is_quiet and not _sets_interval(loaded):
