@@ -68,7 +68,7 @@ def _field(found: x509.Certificate, name: str, modifiers: list[str]) -> str | No
         case "subj_altname":
             return _listed(_other_names(found, modifiers), modifiers)
         case "ocsp_uri":
-            return _listed(_responders(found), modifiers)
+            return _listed(_responders(found), modifiers) or ""  # it is there with nothing in it, as in Exim
         case "crl_uri":
             return _listed(_revocation_lists(found), modifiers)
     raise ExpansionFailed(f'bad field selector "{name}" for certextract')

@@ -103,7 +103,7 @@ def apply(
 def _applied_to_one(function: Callable[..., str], only: Evaluate, *, carries: bool) -> Evaluate:
     def evaluate(scope: Scope) -> str:
         text = only(scope)
-        if type(text) is str:
+        if type(text) is str or not isinstance(text, Tainted):  # a certificate stays one
             return function(text)
         result = function(str(text))
         return Tainted(result) if carries else result
