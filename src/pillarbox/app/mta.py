@@ -38,6 +38,7 @@ from pillarbox.flow.accept.authenticators.tls import Tls as TlsAuthenticator
 from pillarbox.flow.accept.etrn_command import EtrnCommand
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.received import received_header
+from pillarbox.flow.accept.finish.steps import steps_of
 from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
 from pillarbox.flow.accept.offering import everybody, kept_offers
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
@@ -347,6 +348,7 @@ class Mta:
         )
         if arrivals := arrivals_of(config):
             self.policy = msgspec.structs.replace(self.policy, **arrivals)
+        self.policy = msgspec.structs.replace(self.policy, steps=steps_of(self.policy))
         self.lmtp_policy = msgspec.structs.replace(
             self.policy, engine=msgspec.structs.replace(self.policy.engine, lmtp=True)
         )

@@ -6,7 +6,7 @@ A session keeps the policy it began with, so a reload never changes the rules of
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.match.hosts import HostList
+from pillarbox.mail.reply import Reply
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.logins import Logins
@@ -60,6 +61,11 @@ Where = Literal[
     "quit",
     "notquit",
 ]
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.finish.state import Finish
+
+Step = Callable[["Finish"], Awaitable[Reply | None]]
 
 
 def _unused(_: Queued) -> None:
@@ -131,6 +137,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     received_headers_max: int = 30
     rewriting: Rewriting | None = None
     """None: nothing to rewrite."""
+    steps: tuple[Step, ...] = ()
+    """At the end of the data: those of `finish/steps.py` that have anything to do here. Empty: all."""
 
 
 class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ there for the `data` ACL to see; what that one adds comes behind (Exim 44.15).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +18,7 @@ from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
+from pillarbox.flow.accept.policy import AcceptPolicy, Step
 from pillarbox.flow.accept.rejection import in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
@@ -34,8 +34,6 @@ from pillarbox.wire.exim.log_style import LogStyle
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
-
-Step = Callable[[Finish], Awaitable[Reply | None]]
 
 OK = Reply(250, "OK")
 TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
@@ -66,7 +64,7 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     facts.size = message.size
     session.live.message = message
     try:
-        for step in STEPS:
+        for step in session.policy.steps or STEPS:
             reply = await step(state)
             if reply is not None:
                 return reply
@@ -376,3 +374,17 @@ STEPS: tuple[Step, ...] = (
     discard,
     keep,
 )
+
+
+def steps_of(policy: AcceptPolicy) -> tuple[Step, ...]:
+    """Without those that would find at each message that a configuration gives them nothing to do."""
+    idle: set[Step] = set()
+    if not policy.header_line_max:
+        idle.add(refuse_long_header_lines)
+    if policy.rewriting is None:
+        idle.add(rewrite)
+    if "mime" not in policy.acls:
+        idle.add(run_mime_acl)
+    if "data_prdr" not in policy.acls:
+        idle.add(ask_for_each)
+    return tuple(step for step in STEPS if step not in idle)
