@@ -105,7 +105,7 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         session = local_session(stream, mta, caller, dict(options.about))
         session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
         await session.run()
-        return 0 if stream.has_said(b"221 ") else 1
+        return 0 if stream.has_said(b"221 ") or stream.was_refused else 1
 
     return _foreground(config_path, options, talk)
 

@@ -65,6 +65,8 @@ class StandardStream(LocalProgram):
         self._pending: asyncio.Future[bytes] | None = None
         self._lines = ProgramLines()
         self._last = b""
+        self.was_refused = False
+        """The first reply was no welcome."""
         self._is_closed = False
 
     def has_said(self, start: bytes) -> bool:
@@ -111,6 +113,8 @@ class StandardStream(LocalProgram):
 
     async def write(self, data: bytes, timeout: float) -> None:
         lines = data.rstrip(b"\r\n").rsplit(b"\n", 1)
+        if not self._last:
+            self.was_refused = not lines[0].startswith(b"2")
         self._last = lines[-1]
         try:
             await asyncio.wait_for(asyncio.to_thread(_write_all, self._writing, data), timeout)

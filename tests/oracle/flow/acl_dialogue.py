@@ -37,6 +37,8 @@ _RECEPTION = (
     "-local",
     "--local",
     "-spam_",
+    "-debug_selector",
+    "-debuglog_name",
 )
 _AT = re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d")
 _RANDOM = re.compile(r"(?<=mx\.example)-\d{10}(?=-testing)")
@@ -188,7 +190,9 @@ def _settle(place: Place) -> None:
 
 def without_our_codes(ours: list[str], theirs: list[str]) -> list[str]:
     """Our replies, less the enhanced status codes (RFC 2034) that the real one does not send: it has them only where a text has."""
-    made = []
+    made: list[str] = []
+    if not any(line.endswith("ENHANCEDSTATUSCODES") for line in theirs):
+        ours = [line for line in ours if not line.endswith("ENHANCEDSTATUSCODES")]
     for number, line in enumerate(ours):
         has_one = number < len(theirs) and bool(ENHANCED_CODES.pattern.match(theirs[number]))
         made.append(line if has_one else level(line, ENHANCED_CODES))

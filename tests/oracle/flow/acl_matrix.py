@@ -89,8 +89,106 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
         "",
         "MAIL FROM:<{name}@x.test>\nRCPT TO:<a@example.com>\nDATA\nSubject: x\n\nx\n.\n",
     ),
+    "expn": (
+        "acl_smtp_expn = ${NAMED ${local_part:$smtp_command_argument}}",
+        "",
+        "EXPN {name}@example.com\n",
+    ),
 }
 """Place → (main options, what is said first, what is said for each ACL). `${NAMED text}`: looked up in the file of names."""
+ALONE: Mapping[str, tuple[str, str, str]] = {
+    "connect": ("acl_smtp_connect = c", "", ""),
+    "quit": ("acl_smtp_quit = c", "", ""),
+    "notquit": ("acl_smtp_notquit = c", "", "MAIL FROM:<a@b>\n"),
+    "mime": (
+        "acl_smtp_mime = c\nacl_smtp_rcpt = accepts_all",
+        "",
+        "MAIL FROM:<a@x.test>\nRCPT TO:<a@example.com>\nDATA\nMIME-Version: 1.0\n\nx\n.\n",
+    ),
+    "not_smtp": ("acl_not_smtp = c", "", "Subject: x\n\nx\n"),
+    "not_smtp_start": ("acl_not_smtp_start = c", "", "Subject: x\n\nx\n"),
+}
+"""Places where a session asks once."""
+CONTROLS = (
+    "allow_auth_unadvertised",
+    "caseful_local_part",
+    "caselower_local_part",
+    "cutthrough_delivery",
+    "debug/opts=+acl",
+    "dkim_disable_verify",
+    "dscp/ef",
+    "dscp/nonsense",
+    "enforce_sync",
+    "fakedefer/later",
+    "fakereject",
+    "freeze",
+    "freeze/no_tell",
+    "freeze/nonsense",
+    "no_callout_flush",
+    "no_delay_flush",
+    "no_enforce_sync",
+    "no_mbox_unspool",
+    "no_multiline_responses",
+    "no_pipelining",
+    "queue",
+    "queue_only",
+    "queue/first_pass_route",
+    "submission",
+    "submission/nonsense",
+    "submission/domain=",
+    "suppress_local_fixups",
+    "suppress_local_fixups/x",
+    "utf8_downconvert",
+    "utf8_downconvert/1",
+    "utf8_downconvert/x",
+    "wellknown//dev/null",
+)
+MODIFIERS = (
+    "add_header = X-Y: z",
+    "remove_header = X-Y",
+    "delay = 0s",
+    "delay = nonsense",
+    "queue = other",
+    "logwrite = :main,panic: said",
+    "log_reject_target =",
+    "set acl_m_x = 1",
+    "set acl_c_x = 1",
+    "continue = 1",
+    "udpsend = 127.0.0.1:9:x",
+    "udpsend = nonsense",
+)
+CONDITIONS = (
+    "authenticated = *",
+    "decode = /tmp/x/",
+    "dnslists = bl.test",
+    "domains = example.com",
+    "encrypted = *",
+    "hosts = 192.0.2.1",
+    "local_parts = a : c*",
+    "malware = *",
+    "mime_regex = x",
+    "ratelimit = 1000 / 1h / per_conn / k",
+    "ratelimit = 1000 / 1h / per_mail / k",
+    "ratelimit = 1000 / 1h / per_rcpt / k",
+    "ratelimit = 1000 / 1h / per_addr / k",
+    "ratelimit = 1000 / 1h / per_byte / k",
+    "recipients = a@example.com",
+    "regex = x",
+    "seen = 5m",
+    "sender_domains = x.test",
+    "senders = *@x.test",
+    "spam = nobody",
+    "verify = sender",
+    "verify = recipient",
+    "verify = header_syntax",
+    "verify = header_sender",
+    "verify = header_names_ascii",
+    "verify = not_blind",
+    "verify = certificate",
+    "verify = helo",
+    "verify = reverse_host_lookup",
+    "verify = csa",
+)
 _NAMED = re.compile(r"\$\{NAMED (.*)\}$", re.MULTILINE)
 
 
@@ -117,6 +215,30 @@ def _statements() -> Iterator[str]:
         text = f"  message = {TEXTS[message]}\n" if message != "none" else ""
         yield f"  {verb} {lines[0]}\n  {lines[1]}\n{text}"
         yield f"  {verb} {lines[0]}\n{text}  {lines[1]}\n  accept\n"
+
+
+def everything(place: str) -> Iterator[Scenario]:
+    """Every condition, modifier and control there."""
+    lines = [*(f"control = {control}" for control in CONTROLS), *MODIFIERS, *CONDITIONS]
+    if place in ("helo", "data"):
+        lines.remove("verify = helo")  # not yet: the name that it finds out is shown from the next HELO on
+    cases = [f"  warn {line}\n       logwrite = behind it\n  accept\n" for line in lines]
+    if place in PLACES:
+        yield _session(place, cases, f"{place} everything")
+        return
+    for line, acl in zip(lines, cases, strict=True):
+        if line.startswith("seen") and place.startswith("not_smtp"):
+            continue  # the real one's end: a segmentation fault
+        options, _, said = ALONE[place]
+        config = f"{QUIET}{options}\nbegin acl\naccepts_all:\n  accept\nc:\n{acl}"
+        name = f"{place} {line.replace('/', ' ')}"
+        if place.startswith("not_smtp"):
+            yield Scenario(
+                name, ["-bm", "-oep", "-f", "s@x.test", "-local", "a@example.com"], config, said, "matrix"
+            )
+        else:
+            end = "" if place == "notquit" else "QUIT\n"
+            yield Scenario(name, [], config, f"HELO client\n{said}{end}", "matrix")
 
 
 def _statement(verb: str, condition: str, message: str, log: str, order: str) -> str:

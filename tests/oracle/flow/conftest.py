@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 EVERY = {
-    "test_acl_matrix": 100,
-    "test_acls": 15,
+    "test_acl_matrix": 130,
+    "test_acls": 18,
     "test_callers": 20,
     "test_logins": 30,
     "test_mailboxes": 61,

@@ -26,16 +26,16 @@ _NOT_A_RECIPIENT = frozenset(
     }
     | _ENDING
 )
-_NOT_SMTP = frozenset({"not_smtp", "not_smtp_start"})
+NOT_SMTP = frozenset({"not_smtp", "not_smtp_start"})
 _NO_CONTENT = _NO_MESSAGE | {"mail", "predata", "rcpt"}
 _NOT_MIME = _NO_CONTENT | {"data", "data_prdr", "not_smtp", "not_smtp_start"}
 
 CONDITIONS = {
-    "authenticated": _EARLY | _NOT_SMTP,
+    "authenticated": _EARLY | NOT_SMTP,
     "decode": _NOT_MIME,
     "domains": _NOT_A_RECIPIENT,
-    "encrypted": frozenset({"connect"}) | _NOT_SMTP,
-    "hosts": _NOT_SMTP,
+    "encrypted": frozenset({"connect"}) | NOT_SMTP,
+    "hosts": NOT_SMTP,
     "local_parts": _NOT_A_RECIPIENT,
     "mime_regex": _NOT_MIME,
     "malware": _NO_CONTENT | {"mime"},
@@ -48,35 +48,35 @@ CONDITIONS = {
 MODIFIERS = {
     "add_header": _NO_MESSAGE,
     "delay": frozenset({"notquit"}),
-    "queue": frozenset({"data"}) | _NOT_SMTP,
+    "queue": frozenset({"data"}) | NOT_SMTP,
     "remove_header": _NO_MESSAGE,
 }
-_NOT_FOR_LOCAL = _NOT_SMTP
+_NOT_FOR_LOCAL = NOT_SMTP
 CONTROLS = {
     "allow_auth_unadvertised": frozenset(
         {"auth", "data", "etrn", "expn", "mail", "mime", "predata", "rcpt", "starttls", "vrfy"}
     )
-    | _NOT_SMTP
+    | NOT_SMTP
     | _ENDING,
     "caseful_local_part": _NOT_A_RECIPIENT | {"vrfy"},
     "caselower_local_part": _NOT_A_RECIPIENT | {"vrfy"},
-    "dkim_disable_verify": frozenset({"data"}) | _NOT_SMTP,
-    "dscp": frozenset({"notquit"}) | _NOT_SMTP,
+    "dkim_disable_verify": frozenset({"data"}) | NOT_SMTP,
+    "dscp": frozenset({"notquit"}) | NOT_SMTP,
     "enforce_sync": _NOT_FOR_LOCAL,
-    "fakedefer": _NO_MESSAGE | _NOT_SMTP,
-    "fakereject": _NO_MESSAGE | _NOT_SMTP,
+    "fakedefer": _NO_MESSAGE | NOT_SMTP,
+    "fakereject": _NO_MESSAGE | NOT_SMTP,
     "freeze": _NO_MESSAGE,
     "no_callout_flush": _NOT_FOR_LOCAL,
     "no_delay_flush": _NOT_FOR_LOCAL,
     "no_enforce_sync": _NOT_FOR_LOCAL,
-    "no_mbox_unspool": _NO_MESSAGE | _NOT_SMTP,
+    "no_mbox_unspool": _NO_MESSAGE | NOT_SMTP,
     "no_multiline_responses": _NOT_FOR_LOCAL,
     "no_pipelining": _NOT_FOR_LOCAL,
     "queue": _NO_MESSAGE,
     "submission": _NO_MESSAGE | {"data", "not_smtp"},
     "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp"},
-    "utf8_downconvert": _NOT_A_RECIPIENT - {"vrfy"} | _NOT_SMTP,
-    "wellknown": _NOT_A_RECIPIENT | {"rcpt", "vrfy"} | _NOT_SMTP,
+    "utf8_downconvert": _NOT_A_RECIPIENT - {"vrfy"} | NOT_SMTP,
+    "wellknown": _NOT_A_RECIPIENT | {"rcpt", "vrfy"} | NOT_SMTP,
 }
 
 

@@ -6,7 +6,8 @@ from typing import Self
 
 from pillarbox.flow.check import dnsbl
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Condition
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred, expand_argument
+from pillarbox.flow.check.acl.forbidden import NOT_SMTP
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, expand_argument, place_name
 from pillarbox.flow.check.dnsbl import DnslistsError, Item, Listing, Undecided
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.registry import variable
@@ -58,6 +59,9 @@ class DnsLists(Condition, condition="dnslists"):
         items = self._items
         if items is None:
             items = _parse_late(await expand_argument(self._template, state))
+
+        if state.where in NOT_SMTP and not all(item.keys for item in items):
+            raise CheckFailed(f"cannot test auto-keyed dnslists condition in {place_name(state.where)} ACL")
 
         def note(selector: str, line: str) -> None:
             if not selector or state.services.log_style.shows(selector):
