@@ -30,7 +30,9 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
             transaction = await _rewritten(written, mta)
             line = await take_in(_wish(transaction, options), transaction.data, caller, mta)
             if line.is_error:
-                raise BatchError(f"550 {line.text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, "")
+                raise BatchError(
+                    f"550 {line.text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, ""
+                )
             taken += 1
     except BatchError as error:
         if error.lost:
