@@ -15,7 +15,7 @@ from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fail_all
 from pillarbox.flow.transport.plan import Limited, plan_jobs
 from pillarbox.flow.transport.services import TransportServices
-from pillarbox.flow.transport.transport import Transport, scope_of
+from pillarbox.flow.transport.transport import ReturnPathFailed, Transport, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
@@ -156,6 +156,8 @@ class Transports:
             )
             if events is not None:
                 await tell_of_outcomes(events, job, outcomes)
+            if transport.is_local and self._services.style.shows("return_path_on_delivery"):
+                outcomes = await self._with_paths(transport, job, outcomes)
             return _as_told(transport, job, outcomes)
         except (ExpansionFailed, ExpansionDeferred) as error:
             return defer_all(job, Reason(str(error)))
@@ -163,6 +165,14 @@ class Transports:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
+
+    async def _with_paths(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
+        """With the return path, for logs that show it; local deliveries do not carry it through otherwise."""
+        try:
+            path = await transport.sender_of(job, scope_of(job, self._services)) or ""
+        except ReturnPathFailed:
+            return outcomes
+        return [msgspec.structs.replace(one, return_path=path) for one in outcomes]
 
     async def _shadow(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
         """Give what was delivered to the shadow transport too; what becomes of that is only told (Exim 24)."""
