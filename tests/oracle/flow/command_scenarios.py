@@ -139,8 +139,8 @@ SCENARIOS: dict[str, list[Step]] = {
         Step("-G -odi fred", MAIL),
         Step("-G -f a@b.example -odi fred", "From: x\n\nbody\n"),
         Step("-G8 -odi fred", MAIL),
-        Step("-odi -f jö@grün.example fred", MAIL),
-        Step("-odi -f <jö@grün.example> fred", MAIL),
+        Step("-odi -f jö@grün.example fred", f"From: x@b.example\n{MAIL}"),
+        Step("-odi -f <jö@grün.example> fred", f"From: x@b.example\n{MAIL}"),
     ],
     "submit-names": [
         Step("-F A_B -odi fred", MAIL),

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from tests.oracle.flow import command_options, command_scenarios
 from tests.oracle.flow.commands import Side, Step, ours
+from tests.oracle.real_exim import MISSING, find_exim
 
-EXIM = os.environ.get("PILLARBOX_EXIM", "")
-pytestmark = pytest.mark.skipif(
-    not EXIM or os.geteuid() != 0, reason="PILLARBOX_EXIM names no exim, or we are not root"
-)
+EXIM = find_exim() or ""
+pytestmark = pytest.mark.skipif(not EXIM or os.geteuid() != 0, reason=f"{MISSING}; and root")
 MAIL = "Subject: hi\n\nbody\n"
 WAITING = Step("-odi joe@defer.example", MAIL)
 TWO = Step("-odi fred@example.com joe@defer.example Ann@defer.example", MAIL)
