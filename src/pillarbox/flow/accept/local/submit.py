@@ -356,10 +356,10 @@ def _extracted(
         except AddressError as error:
             bad.append((rest, str(error)))
             continue
-        if found.address in left_out:
-            facts.recipients_count += 1
-        else:
+        if found.address not in left_out:
             good.append(found)
+        elif "@" not in text:  # Exim counts it until it has its domain
+            facts.recipients_count += 1
     if bad:
         services.journal.panic(f"{facts.id} bad addresses found in headers")
         if not good or wish.errors in ("p", "q"):
