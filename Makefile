@@ -42,8 +42,9 @@ crash: dev ## kill -9 at random under load: nothing accepted may be lost
 oracle: dev ## compare with the real Exim: everything written by hand, and generated strings
 	$(PY) -m tests.oracle
 
-reference: dev ## write docs/reference from the declarations
+reference: dev ## write docs/reference and docs/man from the declarations
 	$(PY) -m pillarbox.app.reference docs/reference
+	$(PY) -m pillarbox.cli.manual.pages docs/man
 
 clean: ## remove what the build made (never ./var)
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
