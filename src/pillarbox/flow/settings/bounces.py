@@ -25,9 +25,7 @@ class Bounces(MainOptions):
     bounce_charset: Template = option(
         default="us-ascii", doc="Character set named in bounces: us-ascii or UTF-8."
     )
-    bounce_sender_authentication: str | None = option(
-        default=None, doc="AUTH= address of bounces."
-    )
+    bounce_sender_authentication: str | None = option(default=None, doc="AUTH= address of bounces.")
     dsn_from: Template = option(
         default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."
     )

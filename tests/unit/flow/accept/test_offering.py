@@ -10,8 +10,12 @@ from pillarbox.flow.accept.offering import everybody, kept_offers
 from pillarbox.language.match.hosts import HostList
 from pillarbox.language.match.named import NamedLists
 
-LOGIN = "begin authenticators\nlogin:\n driver = accounts\n public_name = LOGIN\n server_advertise_condition = "
-STEADY = "${if or{{def:tls_in_cipher}{match_ip{$sender_host_address}{<; 127.0.0.0/8 ; 192.0.2.0/24}}}{yes}{no}}"
+LOGIN = (
+    "begin authenticators\nlogin:\n driver = accounts\n public_name = LOGIN\n server_advertise_condition = "
+)
+STEADY = (
+    "${if or{{def:tls_in_cipher}{match_ip{$sender_host_address}{<; 127.0.0.0/8 ; 192.0.2.0/24}}}{yes}{no}}"
+)
 
 
 def conditioned(condition: str, main: str = "") -> AcceptWorld:
