@@ -490,16 +490,6 @@ class Session:
         if "reject" in targets:
             journal.reject(f"{line}\n{more}" if more else line)
 
-    def log_failed_login(self, line: str, reply: Reply) -> None:
-        """An exchange that broke off. `line`: the AUTH command, when it is the one that is wrong."""
-        name = self.exchange_name
-        mechanism = line.split()[1].upper() if line[:5].upper() == "AUTH " and len(line.split()) > 1 else ""
-        for driver in self.policy.authenticators if mechanism else ():
-            if driver.mechanism == mechanism:
-                name = driver.name
-        self.exchange = None
-        self.log_rejection(f"{name} authenticator failed for {self.described()}: {reply.code} {reply.text}")
-
     def forget_transaction(self) -> None:
         transaction = self.transaction
         if transaction is not None:

@@ -6,6 +6,7 @@ there for the `data` ACL to see; what that one adds comes behind (Exim 44.15).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -256,6 +257,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         received_at=state.received_at,
         body_type=mail.body,
         smtputf8=mail.smtputf8,
+        utf8_downconvert=_downconversion(transaction.controls),
         ret=mail.ret,
         envid=mail.envid,
         auth_sender=transaction.facts.auth_sender,
@@ -264,6 +266,12 @@ async def fix_envelope(state: Finish) -> Reply | None:
         queue=state.session.memory.queue,
     )
     return None
+
+
+def _downconversion(controls: Mapping[str, str]) -> str:
+    """`control = utf8_downconvert`: 1, unless it says otherwise."""
+    said = controls.get("utf8_downconvert")
+    return "" if said is None else said or "1"
 
 
 async def discard(state: Finish) -> Reply | None:

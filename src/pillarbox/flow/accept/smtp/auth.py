@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.flow.accept.smtp.helo import protocol_name
@@ -52,7 +53,7 @@ async def handle_response(session: Session, event: AuthResponse) -> None:
 async def handle_cancelled(session: Session, event: AuthCancelled) -> None:
     if isinstance(session.exchange, JudgedExchange):
         session.exchange.abandon()
-    session.log_failed_login("", CANCELLED)
+    log_failed_login(session, "", CANCELLED)
 
 
 async def _step(session: Session, response: bytes | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.parting import commands, not_quit
 from pillarbox.flow.accept.session import Session, verb
 from pillarbox.wire.exim.log_line import printable
@@ -22,9 +23,9 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         case Problem.TOO_BIG:
             _too_big(session, event)
         case Problem.BAD_BASE64:
-            session.log_failed_login(event.line, event.reply)
+            log_failed_login(session, event.line, event.reply)
         case _ if session.exchange is not None:  # a line that is none, in the middle of AUTH
-            session.log_failed_login("", event.reply)
+            log_failed_login(session, "", event.reply)
         case _:
             _tell(session, event)
     if session.engine.is_closed:
