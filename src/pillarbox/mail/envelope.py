@@ -80,3 +80,5 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the queue that it waits in; empty: the usual one."""
     is_dry: bool = False
     """Submitted with `-N`: transports only pretend."""
+    utf8_downconvert: str = ""
+    """`control = utf8_downconvert`: `1`, `0` or `-1`, as the option of transports has them; empty: nothing was said."""

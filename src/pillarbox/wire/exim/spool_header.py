@@ -34,6 +34,7 @@ _HOST_PORT = re.compile(r"\[(.+)\](?::(\d{1,5}))?")
 _OLD_HOST_PORT = re.compile(r"(.+)\.(\d{1,5})")
 _RET = {"FULL": b"1", "HDRS": b"2"}
 _RET_NAMES = {"1": "FULL", "2": "HDRS"}
+_DOWNCONVERSION = {"1": b"utf8_downcvt", "-1": b"utf8_optdowncvt"}
 
 
 class SpoolFormatError(Exception):
@@ -180,6 +181,8 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
         yield b"-spool_file_wireformat\n"
     if envelope.smtputf8:
         yield b"-smtputf8\n"
+    if envelope.utf8_downconvert in _DOWNCONVERSION:
+        yield b"-%b\n" % _DOWNCONVERSION[envelope.utf8_downconvert]
     yield from _item(b"-dsn_envid", envelope.envid)
     if envelope.ret in _RET:
         yield b"-dsn_ret %b\n" % _RET[envelope.ret]
@@ -279,6 +282,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         acl_variables=acl_variables,
         tainted_variables=tainted_variables,
         is_dry="N" in items,
+        utf8_downconvert=_downconversion(items),
     )
     return SpoolHeader(
         envelope=envelope,
@@ -287,6 +291,13 @@ def _decode(reader: _Reader) -> SpoolHeader:
         body_lines=_count(items, "body_linecount"),
         is_wire_format="spool_file_wireformat" in items,
     )
+
+
+def _downconversion(items: dict[str, str]) -> str:
+    """`utf8_downconvert` of the envelope: 0, like nothing, is not written, as with Exim."""
+    if "utf8_downcvt" in items:
+        return "1"
+    return "-1" if "utf8_optdowncvt" in items else ""
 
 
 def _expect_name(line: bytes) -> str:

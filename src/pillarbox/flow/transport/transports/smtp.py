@@ -43,6 +43,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed,
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
+from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.network import SocketWish
@@ -145,7 +146,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 login=await self._login(job, scope, services),
                 login_is_forced=self.authenticated_sender_force,
                 ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
-                downconversion=await self._downconversion(scope),
+                downconversion=await self._downconversion(job.envelope, scope),
             )
         except NoHosts as error:
             keys = (error.retry_key,) if error.retry_key else ()
@@ -253,13 +254,15 @@ class Smtp(SmtpOptions, driver="smtp"):
                 return ""
         return job.envelope.auth_sender
 
-    async def _downconversion(self, scope: Scope) -> Downconversion:
-        """Raises ExpansionFailed, ExpansionDeferred."""
+    async def _downconversion(self, envelope: Envelope, scope: Scope) -> Downconversion:
+        """Ours; where that is empty what an ACL said of the message. Raises ExpansionFailed, ExpansionDeferred."""
         if self.utf8_downconvert is None:
-            return "never"
+            return read_downconversion(envelope.utf8_downconvert)
         if self.utf8_downconvert.is_constant:
-            return read_downconversion(constant(self.utf8_downconvert))
-        return read_downconversion(await self.utf8_downconvert.expand(scope))
+            own = constant(self.utf8_downconvert)
+        else:
+            own = await self.utf8_downconvert.expand(scope)
+        return read_downconversion(own.strip() or envelope.utf8_downconvert)
 
     async def _proxies(self, scope: Scope) -> tuple[Proxy, ...]:
         """Raises Unfit, ExpansionFailed, ExpansionDeferred."""

@@ -27,6 +27,7 @@ OF_MESSAGE = (
     "queue_only",
     "submission",
     "suppress_local_fixups",
+    "utf8_downconvert",
 )
 OF_CONNECTION = (
     "allow_auth_unadvertised",
@@ -50,12 +51,11 @@ NOT_YET = (
     "cutthrough_delivery",
     "debug",
     "dscp",
-    "utf8_downconvert",
     "wellknown",
 )
 KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
 TAKES_OPTIONS = frozenset(
-    {"fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", *NOT_YET}
+    {"fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", "utf8_downconvert", *NOT_YET}
 )
 _NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
