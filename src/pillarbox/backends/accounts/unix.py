@@ -11,6 +11,7 @@ import math
 import os
 import stat
 from collections.abc import Callable
+from pathlib import PurePath
 
 import msgspec
 
@@ -114,8 +115,8 @@ class UnixUsers:
         return None
 
     async def _place_of(self, user: SystemUser) -> tuple[MailPlace, Actor | None]:
-        """Where the mail is and who reads it: the user reads what is the user's, an mbox always, and what is yet to be made in the user's home;
-        everything else is read as ourselves."""
+        """Where the mail is and who reads it: the user reads what is the user's, an mbox always, what is yet to be made in the user's home, and
+        what the user may put there; everything else is read as ourselves."""
         below = user.home.rstrip("/") + "/"
         place = parse_place(self._rules.place_of(user), below + FOLDERS)
         actor = Actor(user.uid, user.gid) if self._work.acts_as_users else None
@@ -123,13 +124,25 @@ class UnixUsers:
             return place, actor
         try:
             found = await self._work.look(place.root, actor)
+            above = [str(directory) for directory in PurePath(os.path.normpath(place.root)).parents]
+            around = await self._work.look_at_all(above, actor) if actor is not None else ()
         except WorkRefused as refused:
             raise LoginsBroken(str(refused)) from None
         if _is_mbox(place.root, found):
             return MailPlace(below + FOLDERS, place.root), actor
         is_theirs = found.facts is not None and found.facts.uid == user.uid
         is_to_be_theirs = found.error == errno.ENOENT and place.root.startswith(below)
-        return place, actor if is_theirs or is_to_be_theirs else None
+        is_led = actor is not None and any(_is_open_to(actor, each) for each in around)
+        return place, actor if is_theirs or is_to_be_theirs or is_led else None
+
+
+def _is_open_to(actor: Actor, directory: FoundFile) -> bool:
+    """Whether the user may make entries there: a symbolic link among them would lead us, who may read everybody's mail, to that of others."""
+    facts = directory.facts
+    if facts is None:
+        return False
+    is_for_group = facts.gid in (actor.gid, *actor.groups) and facts.mode & stat.S_IWGRP
+    return facts.uid == actor.uid or bool(is_for_group or facts.mode & stat.S_IWOTH)
 
 
 def _is_mbox(path: str, found: FoundFile) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ class Machine(NoLocalWork):
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return FoundFile(errno.ENOENT)
+
+    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+        return [FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0)) for _ in paths]
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +99,33 @@ async def test_mail_is_read_as_its_owner(
     tmp_path: Path, row: Row, found: FoundFile, is_as_user: bool
 ) -> None:
     logins, _, _ = world(tmp_path, row, Looking(found))
+    done = await logins.password("pat", "right", "192.0.2.1")
+    assert isinstance(done, Success)
+    assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
+
+
+@pytest.mark.parametrize(
+    ("open_directory", "facts", "is_as_user"),
+    [
+        ("/home/pat", FileFacts(1001, 1001, 0o40755, 0, 0.0), True),
+        ("/home", FileFacts(0, 1001, 0o40775, 0, 0.0), True),
+        ("/home", FileFacts(0, 0, 0o41777, 0, 0.0), True),
+        ("/home", FileFacts(0, 8, 0o42775, 0, 0.0), False),
+    ],
+)
+@pytest.mark.parametrize(
+    "found", [FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), FoundFile(errno.EACCES)]
+)
+async def test_a_link_of_the_users_leads_the_mail_user_nowhere(
+    tmp_path: Path, row: Row, found: FoundFile, open_directory: str, facts: FileFacts, is_as_user: bool
+) -> None:
+    class Led(Looking):
+        async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+            assert actor == Actor(1001, 1001)
+            roots = FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0))
+            return [FoundFile(0, facts) if path == open_directory else roots for path in paths]
+
+    logins, _, _ = world(tmp_path, row, Led(found))
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
     assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
