@@ -26,7 +26,18 @@ Record = Callable[[str, Sequence[Event]], None]
 class Following:
     """Of one message's attempt. `tell` logs an outcome, `record` keeps events of a message, `sync` makes local deliveries durable."""
 
-    __slots__ = ("_clock", "_delivered", "_id", "_open", "_recipients", "_record", "_sync", "_tell", "told")
+    __slots__ = (
+        "_clock",
+        "_delivered",
+        "_id",
+        "_open",
+        "_recipients",
+        "_record",
+        "_served",
+        "_sync",
+        "_tell",
+        "told",
+    )
 
     def __init__(
         self,
@@ -48,6 +59,8 @@ class Following:
         """Deliveries that each recipient still waits for."""
         self._delivered: list[str] = []
         """By local transports, not yet on record."""
+        self._served: list[str] = []
+        """Recipients whom a local transport has served: not durable yet."""
         self.told: set[int] = set()
         """Identities of the outcomes that have been logged."""
 
@@ -65,15 +78,18 @@ class Following:
     def local_ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             self._delivered += self._close(outcome)
+            if isinstance(outcome, Delivered):
+                self._served.append(outcome.recipient)
 
     async def before_remote(self) -> None:
         """Other hosts may take their time."""
-        if not self._delivered:
+        if not self._served:
             return
         try:
             await self._sync()
-        except (OSError, DeliveryFailure):
-            return  # whoever syncs at the end tells of it
+        except (OSError, DeliveryFailure):  # whoever syncs at the end tells of it
+            self._open.update(self._served)  # and what others take is not all of theirs
+            return
         self._keep(self._delivered)
         self._delivered = []
 

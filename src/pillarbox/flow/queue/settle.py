@@ -294,8 +294,14 @@ class _Settling:
 
     def _complete_with_remote(self, outcomes: Sequence[Outcome]) -> Settlement:
         """What other servers have taken is noted before the sync that the local deliveries wait for: a crash meanwhile must not send it
-        again."""
-        taken = [o.address for o in outcomes if isinstance(o, Delivered) and o.host is not None]
+        again. Where an address goes to this machine as well, only the way to the other is noted."""
+        here = [o for o in outcomes if isinstance(o, Delivered) and o.host is None]
+        local = {o.address for o in here} | {o.recipient for o in here}
+        taken = [
+            by_router(o.address, o.router) if o.address in local else o.address
+            for o in outcomes
+            if isinstance(o, Delivered) and o.host is not None
+        ]
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from tests.support.delivery_world import QueueSettings, World, assigned
 from tests.support.scripted_peer import ScriptedNetwork
 
 from pillarbox.flow.queue.admin import QueueAdmin
-from pillarbox.flow.queue.deliver import AGAIN, FORCED
+from pillarbox.flow.queue.deliver import AGAIN, FIRST, FORCED
 from pillarbox.flow.queue.fastlane import LaneLimits
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun
 from pillarbox.flow.route.candidate import Candidate
@@ -114,6 +114,21 @@ async def test_local_mail_is_synced_before_the_spool_forgets_it():
     ]
     assert waiting(w) == [] and not w.spool._held
     assert not w.journal.panics
+
+
+@pytest.mark.parametrize("copy", ["bob@both.example", "copies@local.example"])
+async def test_what_goes_to_two_places_is_not_settled_before_the_local_one_is_synced(copy: str):
+    def answer_twice(candidate: Candidate) -> Routed:
+        other = candidate if copy == candidate.address else candidate.child(copy, "copy")
+        both = assigned(other, "maildir"), assigned(candidate, "scripted")
+        here, there = (each.assignments[0] for each in both)
+        return Routed(assignments=(msgspec.structs.replace(here, router="copy"), there))
+
+    w = World(answer_twice, TRANSPORTS)
+    queued = await w.accept("bob@both.example")
+    settlement = await w.side.delivery.attempt(queued, FIRST)
+    assert settlement.is_complete and settlement.needs_sync
+    assert [event.address for event in settlement.events] == ["bob@both.example/r"]
 
 
 async def test_remote_mail_needs_no_sync_and_shares_a_copy():

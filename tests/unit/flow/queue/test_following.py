@@ -57,6 +57,40 @@ async def test_local_deliveries_are_on_record_before_other_hosts_are_asked():
     assert seen.recorded == ["a@here.example", "b@far.example"]
 
 
+async def test_the_local_part_of_a_recipient_is_synced_before_its_remote_part_settles_both():
+    seen = Seen("a@x.example")
+    seen.following.begin(
+        assigned("a@x.example") + assigned("a@x.example", "copy@y.example"), [], tells_skipped=True
+    )
+    seen.following.local_ended([done("a@x.example")])
+    await seen.following.before_remote()
+    assert (seen.syncs, seen.recorded) == (1, [])
+    seen.following.remote_ended([done("copy@y.example", "a@x.example")])
+    assert seen.recorded == ["copy@y.example", "a@x.example"]
+
+
+async def test_what_could_not_be_synced_keeps_its_recipient_off_the_record():
+    seen = Seen("a@x.example", "b@x.example")
+
+    async def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    seen.following = Following(
+        "id",
+        ("a@x.example", "b@x.example"),
+        tell=seen.tell,
+        record=seen.record,
+        sync=fail,
+        clock=JumpClock(),
+    )
+    both = assigned("a@x.example") + assigned("a@x.example", "copy@y.example")
+    seen.following.begin(both + assigned("b@x.example"), [], tells_skipped=True)
+    seen.following.local_ended([done("a@x.example")])
+    await seen.following.before_remote()
+    seen.following.remote_ended([done("copy@y.example", "a@x.example"), done("b@x.example")])
+    assert seen.recorded == ["copy@y.example", "b@x.example"]
+
+
 def test_a_recipient_with_parts_under_way_is_not_settled():
     seen = Seen("list@x.example")
     seen.following.begin(assigned("list@x.example", "a@y.example", "b@y.example"), [], tells_skipped=True)
