@@ -26,8 +26,12 @@ _UMASK = 0o077
 class FilterFailed(Exception):
     """`str()` is for the log."""
 
-    def __init__(self, text: str, *, is_permanent: bool = False, is_timed_out: bool = False) -> None:
+    def __init__(
+        self, text: str, *, is_permanent: bool = False, is_timed_out: bool = False, is_panic: bool = False
+    ) -> None:
+        """`is_panic`: an administrator must mend it, and no retry time counts for it."""
         super().__init__(text)
+        self.is_panic = is_panic
         self.is_permanent = is_permanent
         self.is_timed_out = is_timed_out
 
@@ -78,7 +82,7 @@ def _check(end: CommandEnd) -> None:
     if end.is_too_talkative:
         raise FilterFailed("transport filter wrote too much")
     if end.signal or end.code:
-        raise FilterFailed(f"Transport filter process failed ({-end.signal or end.code})")
+        raise FilterFailed(f"Transport filter process failed ({-end.signal or end.code})", is_panic=True)
 
 
 def _cannot_run() -> FilterFailed:

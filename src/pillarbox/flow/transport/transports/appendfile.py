@@ -68,7 +68,12 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         except CommandError as error:
             reason = Reason(str(error))
             return [deferred(a, reason, retry_keys=(key,), is_panic=True) for a in job.assignments]
-        except (WorkRefused, FilterFailed) as error:
+        except FilterFailed as error:
+            if not error.is_panic:
+                return defer_all(job, Reason(str(error)), retry_keys=(key,))
+            text = f"transport{str(error).removeprefix('Transport')} while writing to {place.path}"
+            return defer_all(job, Reason(text), is_panic=True)
+        except WorkRefused as error:
             return defer_all(job, Reason(str(error)), retry_keys=(key,))
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)

@@ -158,6 +158,8 @@ class Pipe(Batching, driver="pipe"):
         try:
             return await self._deliver(job, services)
         except FilterFailed as failure:
+            if failure.is_panic:
+                return defer_all(job, Reason(str(failure)), is_panic=True)
             is_final = not self.timeout_defer if failure.is_timed_out else failure.is_permanent
             return _all(
                 job, Judgement("failed" if is_final else "deferred", str(failure)), keys, peer=_UNTOLD
@@ -354,7 +356,7 @@ def _all(
                 reason = Reason(judgement.text, peer)
                 outcomes.append(failed(assignment, reason, output=b"" if number else output))
             case "deferred" | "frozen" as result:
-                reason = Reason(judgement.text)
+                reason = Reason(judgement.text, peer)
                 is_frozen = result == "frozen"
                 outcomes.append(deferred(assignment, reason, is_frozen=is_frozen, retry_keys=keys))
     return outcomes
