@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pillarbox.flow.queue.ending import done_before_end
 from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import Holding, waiting
@@ -200,10 +201,8 @@ class Delivery:
             reason = Reason(filtered.log[0], filtered.end.text or "delivery cancelled")
             came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
             return await self._settler.settle(queued, *came[:4])
-        if came.outcomes:
-            await self._settler.settle(queued, *came[:4])
         now = self._clock.now()
-        done = [Settled(each.address, now) for each in came.outcomes if not isinstance(each, Deferred)]
+        done = await done_before_end(self._settler, queued, came[:4], now) if came.outcomes else []
         if verb == "freeze":
             return Settlement(False, False, float("inf"), (*done, Attempted(now), Frozen(now)), filtered.log)
         return Settlement(False, False, now, (*done, Attempted(now, now)), filtered.log)

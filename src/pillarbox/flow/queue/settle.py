@@ -123,6 +123,10 @@ class Settler:
                 self._journal.message(queued.id, line)
         return settlement
 
+    async def sync(self) -> None:
+        """Make local deliveries durable. Raises OSError, DeliveryFailure."""
+        await self._user_files.sync()
+
     def begin_log(self, queued: Queued) -> None:
         """Most messages need no log of their own, so it begins when one has to stay. Of our own messages it has begun (`inject`)."""
         envelope = queued.envelope

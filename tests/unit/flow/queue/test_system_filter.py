@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import pytest
 from tests.support.clock import JumpClock
+from tests.support.delivery_world import World, assigned
 from tests.support.routing import FakeLookup, FakeLookups
 
+from pillarbox.flow.queue.deliver import FIRST
 from pillarbox.flow.queue.system_filter import Filtered, Plan, SystemFilter
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Refused, Routed
+from pillarbox.flow.transport.transports.appendfile import Appendfile
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.filter.actions import End
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
-from pillarbox.mail.progress import Progress
+from pillarbox.mail.progress import Progress, Settled
+from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import Actor, FileFacts, FoundFile, NoLocalWork
-from pillarbox.ports.spool import Queued
+from pillarbox.ports.spool import Queued, SpoolFull
 
 
 class OneFile(NoLocalWork):
@@ -78,3 +85,45 @@ async def test_headers_change() -> None:
 )
 async def test_what_the_log_says(text: str, log: str) -> None:
     assert (await filtered(text)).log == (log,)
+
+
+MAILDIR = Appendfile(name="maildir", directory=Template.parse("/mail/$local_part_data"), maildir_format=True)
+
+
+class Freezing:
+    """A filter that delivers to some, then freezes."""
+
+    def __init__(self, *to: str) -> None:
+        self.candidates = tuple(Candidate.first(Recipient(address)) for address in to)
+
+    async def run(self, queued: Queued, *, is_first: bool) -> Filtered:
+        return Filtered(
+            message=queued.message, candidates=self.candidates, replaces=True, end=End("freeze", "")
+        )
+
+
+def answer(candidate: Candidate) -> Routed:
+    if candidate.domain == "local.example":
+        return assigned(candidate, "maildir")
+    return Routed(refused=((candidate, Refused(Reason("Unrouteable address")), ""),))
+
+
+async def test_what_was_delivered_before_freezing_is_synced_before_it_is_settled() -> None:
+    w = World(answer, {"maildir": MAILDIR})
+    w.side.delivery._system_filter = Freezing("copy@local.example")  # type: ignore[assignment]
+    settlement = await w.side.delivery.attempt(await w.accept("a@x.example"), FIRST)
+    assert [each.address for each in settlement.events if isinstance(each, Settled)] == ["copy@local.example"]
+    assert (w.files.syncs, w.files.durable) == (1, 1)
+
+
+async def test_what_could_not_be_bounced_before_freezing_is_not_settled() -> None:
+    w = World(answer, {"maildir": MAILDIR})
+    w.side.delivery._system_filter = Freezing("copy@local.example", "no@x.example")  # type: ignore[assignment]
+    queued = await w.accept("a@x.example")
+
+    async def full(*_: object) -> None:
+        raise SpoolFull("no room")
+
+    w.spool.accept = full  # type: ignore[method-assign, assignment]
+    settlement = await w.side.delivery.attempt(queued, FIRST)
+    assert [each.address for each in settlement.events if isinstance(each, Settled)] == ["copy@local.example"]
