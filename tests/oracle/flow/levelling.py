@@ -80,6 +80,8 @@ ENHANCED_CODES = _leveller(r"^(\d{3}[ -])[245]\.\d{1,3}\.\d{1,3} ", r"\1")
 """We send them always (RFC 2034), Exim only where a text has them."""
 CIPHERS = _leveller(r"\bTLS1\.[23]:\S+", "TLS")
 """GnuTLS and OpenSSL prefer different ones."""
+LOADS = _leveller(r"\bload average( =)? [\d.]+", r"load average\1 LOAD")
+"""Of the machine, which has other things to do."""
 
 # The spool
 

@@ -15,6 +15,7 @@ from tests.oracle.flow.levelling import (
     CONNECTIONS,
     ENHANCED_CODES,
     FROZEN_AT,
+    LOADS,
     LOG_STAMPS,
     LOG_TIMES,
     MAIL_DATES,
@@ -81,6 +82,7 @@ _PLAIN = (
     CONNECTIONS,
     CLIENT_PORTS,
     SPANS,
+    LOADS,
     *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
 )
 _TIMES = re.compile(r"^(-received_time_usec|-received_time_complete|-pillarbox) .*\n", re.MULTILINE)
