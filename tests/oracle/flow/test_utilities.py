@@ -19,12 +19,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from tests.oracle.flow.commands import Side, Step, ours
 from tests.oracle.flow.levelling import BOUNCE_SIZES, LOG_STAMPS, Leveller, level
+from tests.oracle.real_exim import MISSING, find_exim
 
-EXIM = os.environ.get("PILLARBOX_EXIM", "")
+EXIM = find_exim() or ""
 REAL = Path(__file__).parents[3] / ".cache/peers/exim-current/root/usr/sbin"
 pytestmark = pytest.mark.skipif(
     not EXIM or os.geteuid() != 0 or not (REAL / "exiqgrep").exists(),
-    reason="PILLARBOX_EXIM names no exim, or we are not root, or its utilities are not here",
+    reason=f"{MISSING}; its utilities, and root",
 )
 MAIL = "Subject: hi\n\nbody\n"
 WAITING = (
