@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -138,8 +139,10 @@ def within(uids: tuple[int, ...] | list[int], wanted: SequenceSet | None) -> lis
     """Those of ascending `uids` that a set names; all without a set."""
     if wanted is None or not uids:
         return list(uids)
-    ranges = wanted.resolve(uids[-1])
-    return [uid for uid in uids if any(low <= uid <= high for low, high in ranges)]
+    found: list[int] = []
+    for low, high in wanted.resolve(uids[-1]):
+        found += uids[bisect_left(uids, low) : bisect_right(uids, high)]
+    return found
 
 
 def _first_unseen(selected: Selected) -> list[bytes]:
