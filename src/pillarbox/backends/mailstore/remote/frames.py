@@ -10,6 +10,8 @@ import struct
 
 _HEADER = struct.Struct("<IIB")
 _PIECE = 1 << 18
+_KEPT_BESIDE = 256
+"""Bytes that holding a piece costs, however short it is."""
 MOST = 1 << 28
 """Bytes of one message, and of all that are unfinished."""
 
@@ -26,6 +28,7 @@ class Frames:
         self._writer = writer
         self._begun: dict[int, list[bytes]] = {}
         self._held = 0
+        """Bytes of what is begun."""
 
     async def read(self) -> tuple[int, bytes] | None:
         """(number, the whole message); None at the end. Raises BrokenFrames, OSError."""
@@ -39,10 +42,10 @@ class Frames:
                 return None
             pieces = self._begun.setdefault(number, [])
             pieces.append(piece)
-            self._held += length
+            self._held += length + _KEPT_BESIDE
             if not more:
                 whole = b"".join(self._begun.pop(number))
-                self._held -= len(whole)
+                self._held -= len(whole) + _KEPT_BESIDE * len(pieces)
                 return number, whole
 
     async def write(self, number: int, data: bytes) -> None:

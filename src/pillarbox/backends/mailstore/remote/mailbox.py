@@ -3,20 +3,25 @@
 Every answer brings what has changed since the last, so the mirror is as of the last `refresh` or change. What was expunged before it was
 opened it does not know: `changes_since` an older modseq tells of every uid that is not there, which the port permits.
 
+The index is the user's to write: no number in it may make the worker count without end.
+
 Known gap: ENVELOPE and BODYSTRUCTURE are remembered as long as the mailbox is open, not in the user's index.
 """
 
 from __future__ import annotations
 
+import errno
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 
 from pillarbox.backends.mailstore.remote import requests as ask
 from pillarbox.backends.mailstore.remote.line import Line
-from pillarbox.ports.mailstore import Changes, Copied, Entry, FlagAction, StoreResult
+from pillarbox.ports.mailstore import Changes, Copied, Entry, FlagAction, StoreGone, StoreResult
 
 _MOST_CACHED = 32 * 1024 * 1024
 """Bytes of derivations."""
+_MOST_COUNTED = 2_000_000
+"""Uids that may have gone before the mailbox was opened."""
 
 
 class RemoteMailbox:
@@ -72,6 +77,8 @@ class RemoteMailbox:
             return Changes((), (), self._modseq)
         changed = tuple(entry for entry in self._entries if entry.modseq > modseq)
         if modseq < self._known_from:
+            if self._uid_next > _MOST_COUNTED:
+                raise StoreGone(errno.EOVERFLOW, "too many uids to tell which have gone")
             gone = tuple(uid for uid in range(1, self._uid_next) if uid not in self._by_uid)
         else:
             later = self._gone[bisect_right(self._gone, modseq, key=lambda each: each[0]) :]

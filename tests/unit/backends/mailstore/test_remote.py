@@ -1,0 +1,45 @@
+"""What comes from a user's process is hostile: it costs neither memory nor time without end."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+import pytest
+
+from pillarbox.backends.mailstore.remote import frames
+from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
+from pillarbox.backends.mailstore.remote.mailbox import RemoteMailbox
+from pillarbox.backends.mailstore.remote.requests import Opened
+from pillarbox.ports.mailstore import Entry, StoreGone
+
+
+async def test_empty_pieces_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MOST", 100_000)
+    reader = asyncio.StreamReader()
+    for number in range(1000):
+        reader.feed_data(struct.pack("<IIB", 0, number, 1))
+    reader.feed_eof()
+    with pytest.raises(BrokenFrames):
+        await Frames(reader, None).read()  # type: ignore[arg-type]
+
+
+async def test_what_is_whole_is_counted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MOST", 2000)
+    reader = asyncio.StreamReader()
+    for number in range(100):
+        reader.feed_data(struct.pack("<IIB", 1, number, 1) + b"a" + struct.pack("<IIB", 1, number, 0) + b"b")
+    reader.feed_eof()
+    ours = Frames(reader, None)  # type: ignore[arg-type]
+    assert [await ours.read() for _ in range(101)] == [*((number, b"ab") for number in range(100)), None]
+
+
+def opened(uid_next: int) -> RemoteMailbox:
+    entry = Entry(2, 3, frozenset(), 0.0, 10, 0.0)
+    return RemoteMailbox(None, Opened(1, "INBOX", "P", 1, uid_next, 5, (entry,)))  # type: ignore[arg-type]
+
+
+def test_who_says_that_uids_are_beyond_counting_is_left() -> None:
+    assert opened(5).changes_since(1).expunged == (1, 3, 4)
+    with pytest.raises(StoreGone):
+        opened(1 << 62).changes_since(1)
