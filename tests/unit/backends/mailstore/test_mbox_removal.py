@@ -207,6 +207,28 @@ def test_what_was_to_stay_is_put_aside_when_another_has_rewritten_the_file(
     assert rescued.read_bytes() == WHOLE[2] + WHOLE[4] + WHOLE[5]
 
 
+def test_what_came_after_another_has_shortened_the_file_is_not_cut(place: MailPlace, disk: Disk) -> None:
+    """Killed before the cut; then mutt takes out what it sees twice, and something is delivered."""
+    for step in numbers():
+        fill(disk)
+        assert dies(disk, step, place, is_finishing=False), "there is a cut"
+        journal = disk.root / removal.FILE
+        if journal.exists() and journal.read_bytes()[:1] == b"2" and disk.box.stat().st_size == disk_size():
+            break
+    data = disk.box.read_bytes()
+    with open(disk.box, "r+b") as file:
+        file.truncate(len(data) - len(WHOLE[5]))
+        file.seek(0, os.SEEK_END)
+        file.write(message(8, 8))
+    assert disk.box.stat().st_size < disk_size()
+    finish(place)
+    assert disk.box.read_bytes().endswith(message(8, 8))
+
+
+def disk_size() -> int:
+    return sum(map(len, WHOLE))
+
+
 def test_a_full_disk_changes_nothing(place: MailPlace, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(disk)
 

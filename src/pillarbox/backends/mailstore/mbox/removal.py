@@ -9,7 +9,7 @@ right file, and we need no right to make files in its directory. Beneath the loc
 4. the mbox is cut behind what was copied; synced; the journal is removed.
 
 Whoever opens the mbox next finds the journal and goes on. In phase 1 nothing was cut yet: step 2 is done (again) from the journal. In phase 2
-everything is in its place, and the mark tells whether step 4 is still to be done. Mail that a delivery has added meanwhile stands behind the
+everything is in its place, and the mark and the old end tell whether step 4 is still to be done. Mail that a delivery has added meanwhile stands behind the
 old end: it joins a new journal first. When another program has rewritten the file instead, its work stays, and what the journal holds
 is put aside as `pillarbox.mbox.rescued.*` in the Maildir, an mbox. Where nothing is kept behind the first removed message, cutting is all.
 """
@@ -196,13 +196,13 @@ def _finish_copying(root: str, journal: int, descriptor: int, plan: Plan) -> Non
 def _finish_cutting(root: str, descriptor: int | None, plan: Plan) -> None:
     if (
         descriptor is None
-        or not _is_same_file(descriptor, plan)
+        or not _is_untouched(descriptor, plan)
         or os.pread(descriptor, _MARK_SIZE, plan.new_end) != plan.mark
     ):
         _forget(root)
         return
     size = os.fstat(descriptor).st_size
-    if size <= plan.old_size:
+    if size == plan.old_size:
         _cut(root, descriptor, plan)
         return
     added = _plan(descriptor, plan.new_end, size - plan.old_size)
