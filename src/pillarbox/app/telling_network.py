@@ -12,6 +12,7 @@ import sys
 from pillarbox.ports.network import Connection, DialError, Network, SocketWish, TlsWish
 
 _END_OF_DATA = b"\r\n.\r\n"
+_ENDS_LOGIN = re.compile(r"[245]\d\d[ -]")
 
 
 def say(text: str) -> None:
@@ -103,7 +104,9 @@ class TellingConnection:
         for line in data.decode("utf-8", "replace").splitlines():
             say(f"{'         ' if is_further else '  SMTP<< '}{line}")
             is_further = line[3:4] == "-"
-            if self._is_login and not line.startswith("334"):
+            if self._is_login and _ENDS_LOGIN.match(
+                line
+            ):  # and not the rest of a challenge that came in pieces
                 self._is_login = False
             if self._awaits_data_reply and line[3:4] != "-" and line[:1] in "345":
                 self._is_message = line.startswith("354")

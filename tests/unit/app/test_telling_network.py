@@ -83,6 +83,14 @@ def test_a_login_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  SMTP>> NOOP\n" in err
 
 
+def test_a_login_is_not_told_when_a_challenge_comes_in_pieces(capsys: pytest.CaptureFixture[str]) -> None:
+    line = Line(b"33", b"4 UGFzc3dvcmQ6\r\n", b"235 ok\r\n")
+    asyncio.run(played(line, b"AUTH LOGIN aGVsbG8=\r\n", b"", b"", b"c2VjcmV0\r\n", b"", b"NOOP\r\n"))
+    err = capsys.readouterr().err
+    assert "c2VjcmV0" not in err
+    assert "  SMTP>> NOOP\n" in err
+
+
 def test_a_chunk_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     line = Line(b"250 ok\r\n")
     asyncio.run(played(line, b"MAIL FROM:<>\r\nBDAT 12 LAST\r\nhello", b" world\r", b"", b"QUIT\r\n"))
