@@ -9,9 +9,10 @@ right file, and we need no right to make files in its directory. Beneath the loc
 4. the mbox is cut behind what was copied; synced; the journal is removed.
 
 Whoever opens the mbox next finds the journal and goes on. In phase 1 nothing was cut yet: step 2 is done (again) from the journal. In phase 2
-everything is in its place, and the mark and the old end tell whether step 4 is still to be done. Mail that a delivery has added meanwhile stands behind the
-old end: it joins a new journal first. When another program has rewritten the file instead, its work stays, and what the journal holds
-is put aside as `pillarbox.mbox.rescued.*` in the Maildir, an mbox. Where nothing is kept behind the first removed message, cutting is all.
+everything is in its place, and the mark and the old end tell whether step 4 is still to be done. Mail that a delivery has added meanwhile
+stands behind the old end: it joins a new journal first. When another program has rewritten the file instead, its work stays, and what the
+journal holds is put aside as `pillarbox.mbox.rescued.*` in the Maildir, an mbox. Where nothing is kept behind the first removed message, cutting
+is all.
 """
 
 from __future__ import annotations
