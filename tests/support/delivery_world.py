@@ -14,6 +14,7 @@ from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.deliver import Delivery, RouterChain
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.events import MainEvents, TellingSettler
 from pillarbox.flow.queue.fastlane import FastLane, LaneLimits
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
@@ -26,6 +27,7 @@ from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.scope import Services
+from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -139,6 +141,7 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     runner: RunnerLimits = RunnerLimits()
     remote_max_parallel: int = 6
     retry_interval_max: float = 86400.0
+    event_action: str = ""
 
 
 class DeliverySide(msgspec.Struct, frozen=True):
@@ -174,9 +177,13 @@ class DeliverySide(msgspec.Struct, frozen=True):
         )
         services.note_host_failure = retries.note
         ending = Ending(settings.frozen.ignore_bounce_errors_after, settings.runner.interval)
-        settler = Settler(
+        settler_class = TellingSettler if settings.event_action else Settler
+        settler = settler_class(
             journal, retries, Notices(inject, style, settings.warnings, clock), files, clock, ending
         )
+        if isinstance(settler, TellingSettler):
+            action = Template.parse(settings.event_action)
+            settler.events = MainEvents(action, services.expansion, journal)
         carriers = Transports(transports, services, remote_max_parallel=settings.remote_max_parallel)
         delivery = Delivery(chain, carriers, retries, settler, clock)
         lane = FastLane(
