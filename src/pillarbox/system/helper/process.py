@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
+from pillarbox.system.helper.crowding import make_room
 from pillarbox.system.helper.desk import CheckLogin, DeliverFile, Desk
 from pillarbox.system.helper.identity import Bounds, Identity, Refused
 from pillarbox.system.helper.keeper import keep
@@ -153,8 +154,11 @@ def _listen(end: socket.socket, serve: Callable[[socket.socket, bytes], None]) -
 
 
 def _has_room(children: dict[int, bytes], kind: bytes) -> bool:
-    if kind == MAIL and sum(each == MAIL for each in children.values()) >= MAX_MAIL:
-        return False
+    if kind == MAIL:
+        serving = [process for process, each in children.items() if each == MAIL]
+        if len(serving) >= MAX_MAIL:
+            make_room(serving)
+            return False
     return len(children) < MAX_CHANNELS
 
 
