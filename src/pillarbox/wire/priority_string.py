@@ -76,7 +76,7 @@ _FIELD_OF = {
 _SWITCHES = frozenset(
     (
         "%COMPAT", "%DUMBFW", "%NO-EXTENSIONS", "%NO-STATUS-REQUEST", "%NO-TICKETS", "%NO-TICKETS-TLS12", "%SERVER-PRECEDENCE",
-        "%SSL3-RECORD-VERSION", "%LATEST-RECORD-VERSION", "%STATELESS-COMPRESSION", "%DISABLE-WILDCARDS", "%NO-ETM", "%FORCE-ETM",
+        "%SSL3-RECORD-VERSION", "%LATEST-RECORD-VERSION", "%STATELESS-COMPRESSION", "%DISABLE-WILDCARDS", "%NO-ETM",
         "%DISABLE-SAFE-RENEGOTIATION", "%UNSAFE-RENEGOTIATION", "%PARTIAL-RENEGOTIATION", "%SAFE-RENEGOTIATION",
         "%FALLBACK-SCSV", "%DISABLE-TLS13-COMPAT-MODE", "%PROFILE-LOW", "%PROFILE-LEGACY", "%PROFILE-MEDIUM",
         "%VERIFY-ALLOW-SIGN-RSA-MD5", "%VERIFY-ALLOW-SIGN-WITH-SHA1", "%VERIFY-ALLOW-X509-V1-CA-CRT", "%VERIFY-DISABLE-CRL-CHECKS",
@@ -84,6 +84,8 @@ _SWITCHES = frozenset(
     )
 )  # fmt: skip
 """Manners of GnuTLS itself: they are passed over."""
+_ONLY_ETM = "%FORCE-ETM"
+"""CBC only with encrypt-then-MAC, which OpenSSL cannot insist on: no CBC."""
 _PASSED_OVER = (
     "COMP-",
     "CTYPE-",
@@ -107,7 +109,10 @@ def read_priority_string(text: str) -> Priority:
     known = _KEYWORDS[keyword]
     sets = {field: set[str](getattr(known, field)) for field in _FIELDS}
     for word in filter(None, words):
-        _follow(word, sets)
+        if word != _ONLY_ETM:
+            _follow(word, sets)
+    if _ONLY_ETM in words:
+        sets["ciphers"] = {name for name in sets["ciphers"] if not name.endswith("-CBC")}
     return Priority(**{field: frozenset(names) for field, names in sets.items()})
 
 

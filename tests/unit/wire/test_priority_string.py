@@ -50,3 +50,8 @@ def test_levels() -> None:
 def test_a_word_that_cannot_be_followed_is_named(word: str) -> None:
     with pytest.raises(ValueError, match=re.escape(word)):
         read_priority_string(f"NORMAL:{word}")
+
+
+def test_without_encrypt_then_mac_there_is_no_cbc() -> None:
+    for text in ("NORMAL:%FORCE_ETM", "NORMAL:%FORCE_ETM:+AES-128-CBC"):
+        assert not [name for name in read_priority_string(text).ciphers if name.endswith("-CBC")]
