@@ -376,7 +376,7 @@ CONVERSE = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from pillarbox.cli.control_client import converse
-sys.exit(converse(Path(sys.argv[2]), {"a": "192.0.2.9"}))
+sys.exit(converse(Path(sys.argv[2]), {"a": "192.0.2.9"}, suppresses_fixups=False))
 """
 
 
