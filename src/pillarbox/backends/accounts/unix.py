@@ -132,17 +132,23 @@ class UnixUsers:
             return MailPlace(below + FOLDERS, place.root), actor
         is_theirs = found.facts is not None and found.facts.uid == user.uid
         is_to_be_theirs = found.error == errno.ENOENT and place.root.startswith(below)
-        is_led = actor is not None and any(_is_open_to(actor, each) for each in around)
+        steps = zip(around, (found, *around), strict=False)
+        is_led = actor is not None and any(_is_open_to(actor, each, next_one) for each, next_one in steps)
         return place, actor if is_theirs or is_to_be_theirs or is_led else None
 
 
-def _is_open_to(actor: Actor, directory: FoundFile) -> bool:
-    """Whether the user may make entries there: a symbolic link among them would lead us, who may read everybody's mail, to that of others."""
+def _is_open_to(actor: Actor, directory: FoundFile, step: FoundFile) -> bool:
+    """Whether the user may put something in the place of `step`, the path's next one in it: a symbolic link there would lead us, who may read
+    everybody's mail, to that of others. Where the sticky bit is set (/tmp) what others have made stays."""
     facts = directory.facts
     if facts is None:
         return False
+    if facts.uid == actor.uid:
+        return True
     is_for_group = facts.gid in (actor.gid, *actor.groups) and facts.mode & stat.S_IWGRP
-    return facts.uid == actor.uid or bool(is_for_group or facts.mode & stat.S_IWOTH)
+    if facts.mode & stat.S_ISVTX and step.facts is not None and step.facts.uid != actor.uid:
+        return False
+    return bool(is_for_group or facts.mode & stat.S_IWOTH)
 
 
 def _is_mbox(path: str, found: FoundFile) -> bool:

@@ -109,7 +109,8 @@ async def test_mail_is_read_as_its_owner(
     [
         ("/home/pat", FileFacts(1001, 1001, 0o40755, 0, 0.0), True),
         ("/home", FileFacts(0, 1001, 0o40775, 0, 0.0), True),
-        ("/home", FileFacts(0, 0, 0o41777, 0, 0.0), True),
+        ("/home", FileFacts(0, 0, 0o40777, 0, 0.0), True),
+        ("/home", FileFacts(0, 0, 0o41777, 0, 0.0), False),
         ("/home", FileFacts(0, 8, 0o42775, 0, 0.0), False),
     ],
 )
@@ -126,6 +127,26 @@ async def test_a_link_of_the_users_leads_the_mail_user_nowhere(
             return [FoundFile(0, facts) if path == open_directory else roots for path in paths]
 
     logins, _, _ = world(tmp_path, row, Led(found))
+    done = await logins.password("pat", "right", "192.0.2.1")
+    assert isinstance(done, Success)
+    assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_as_user"),
+    [(FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), False), (FoundFile(errno.EACCES), True)],
+)
+async def test_where_everybody_may_write_what_is_not_there_may_be_anybodys(
+    tmp_path: Path, row: Row, found: FoundFile, is_as_user: bool
+) -> None:
+    """In a directory like /tmp."""
+
+    class Open(Looking):
+        async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
+            sticky, roots = FileFacts(0, 0, 0o41777, 0, 0.0), FileFacts(0, 0, 0o40755, 0, 0.0)
+            return [FoundFile(0, roots if number else sticky) for number, _ in enumerate(paths)]
+
+    logins, _, _ = world(tmp_path, row, Open(found))
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
     assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
