@@ -229,6 +229,15 @@ def disk_size() -> int:
     return sum(map(len, WHOLE))
 
 
+def test_a_fifo_in_the_place_of_the_journal_keeps_nobody_waiting(place: MailPlace, disk: Disk) -> None:
+    fill(disk)
+    os.mkfifo(disk.root / f"{removal.FILE}.new")
+    with pytest.raises(OSError):
+        remove(place)
+    assert disk.box.read_bytes() == b"".join(WHOLE)
+    assert not Path(f"{place.inbox}.lock").exists()
+
+
 def test_a_full_disk_changes_nothing(place: MailPlace, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(disk)
 

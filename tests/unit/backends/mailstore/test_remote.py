@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 
 import pytest
 
-from pillarbox.backends.mailstore.remote import frames
+from pillarbox.backends.mailstore.remote import frames, line
 from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
+from pillarbox.backends.mailstore.remote.line import Line
 from pillarbox.backends.mailstore.remote.mailbox import RemoteMailbox
-from pillarbox.backends.mailstore.remote.requests import Opened
+from pillarbox.backends.mailstore.remote.requests import Answer, Listing, Opened, encode
 from pillarbox.ports.mailstore import Entry, StoreGone
 
 
@@ -43,3 +45,26 @@ def test_who_says_that_uids_are_beyond_counting_is_left() -> None:
     assert opened(5).changes_since(1).expunged == (1, 3, 4)
     with pytest.raises(StoreGone):
         opened(1 << 62).changes_since(1)
+
+
+async def test_who_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "PATIENCE", 0.01)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs:
+        greeting = encode(Answer())
+        theirs.sendall(struct.pack("<IIB", len(greeting), 0, 0) + greeting)
+        asked = await Line.open(ours)
+        with pytest.raises(StoreGone):
+            await asked.ask(Listing())
+        assert asked.is_broken
+        with pytest.raises(StoreGone):
+            await asked.ask(Listing())
+
+
+async def test_who_does_not_even_greet_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "PATIENCE", 0.01)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs, pytest.raises(OSError):
+        await Line.open(ours)

@@ -279,7 +279,8 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 def _kept(root: str, path: str) -> Snapshot:
     """What the last process knew. Whatever it says: who reads a message looks whether it is that message."""
     with suppress(OSError, msgspec.DecodeError):
-        descriptor = os.open(os.path.join(root, CACHE), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO is as good as nothing
+        descriptor = os.open(os.path.join(root, CACHE), flags)
         with open(descriptor, "rb") as file:
             kept = msgspec.msgpack.decode(file.read(), type=_Kept)
         if kept.path == path:
@@ -290,7 +291,7 @@ def _kept(root: str, path: str) -> Snapshot:
 def _keep(root: str, path: str, snapshot: Snapshot) -> None:
     draft = os.path.join(root, f"{CACHE}.new")
     with suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(draft, flags, 0o600), "wb") as file:
             file.write(msgspec.msgpack.encode(_Kept(path, snapshot)))
         os.rename(draft, os.path.join(root, CACHE))

@@ -102,7 +102,7 @@ def _carry_out(root: str, descriptor: int, plan: Plan, content: Iterable[bytes])
 def _write_journal(root: str, plan: Plan, content: Iterable[bytes]) -> None:
     draft = os.path.join(root, FILE + ".new")
     encoded = msgspec.msgpack.encode(plan)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     journal = os.open(draft, flags, 0o600)
     try:
         position = _put(journal, _COPYING + len(encoded).to_bytes(_HEAD) + encoded, 0)

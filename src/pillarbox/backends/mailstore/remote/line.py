@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
-from pillarbox.backends.mailstore.remote.requests import Forget, Request, encode, parse_answer
+from pillarbox.backends.mailstore.remote.requests import Forget, Request, Wait, encode, parse_answer
 from pillarbox.backends.mailstore.remote.server import ERRORS
 from pillarbox.ports.mailstore import StoreGone
 
 GONE = "the process that serves this user's mail has gone"
+PATIENCE = 600.0
+"""Seconds: whose process does not answer (the user may have stopped it) does not keep a session for ever."""
 
 
 class Line:
@@ -32,7 +34,8 @@ class Line:
         reader, writer = await asyncio.open_unix_connection(sock=channel)
         frames = Frames(reader, writer)
         try:
-            greeting = await frames.read()
+            async with asyncio.timeout(PATIENCE):
+                greeting = await frames.read()
             if greeting is None:
                 raise StoreGone(0, GONE)
             _value_of(greeting[1], None)
@@ -46,7 +49,7 @@ class Line:
 
     @property
     def is_broken(self) -> bool:
-        return self._reading.done()
+        return self._reading.done() or bool(self._reading.cancelling())
 
     async def ask(self, request: Request, kind: object = None) -> Any:
         """`kind`: what the answer is. Raises what the port's methods raise, StoreGone, OSError."""
@@ -56,8 +59,12 @@ class Line:
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            await self._frames.write(number, encode(request))
-            data = await future
+            async with asyncio.timeout(PATIENCE + (request.timeout if isinstance(request, Wait) else 0)):
+                await self._frames.write(number, encode(request))
+                data = await future
+        except TimeoutError:
+            self.close()
+            data = None
         except OSError:
             data = None
         except asyncio.CancelledError:
