@@ -125,6 +125,7 @@ def full_header() -> SpoolHeader:
             received_at=1_800_000_000.25,
             body_type="8BITMIME",
             smtputf8=True,
+            utf8_downconvert="-1",
             ret="FULL",
             envid="e+20",
             acl_variables=(("acl_c0", ""), ("acl_m_x", "1\n-frozen 1\n")),
