@@ -124,31 +124,51 @@ class UnixUsers:
             return place, actor
         try:
             found = await self._work.look(place.root, actor)
-            above = [str(directory) for directory in PurePath(os.path.normpath(place.root)).parents]
-            around = await self._work.look_at_all(above, actor) if actor is not None else ()
+            is_led = actor is not None and await self._is_led(place.root, actor)
         except WorkRefused as refused:
             raise LoginsBroken(str(refused)) from None
         if _is_mbox(place.root, found):
             return MailPlace(below + FOLDERS, place.root), actor
         is_theirs = found.facts is not None and found.facts.uid == user.uid
         is_to_be_theirs = found.error == errno.ENOENT and place.root.startswith(below)
-        steps = zip(around, (found, *around), strict=False)
-        is_led = actor is not None and any(_is_open_to(actor, each, next_one) for each, next_one in steps)
         return place, actor if is_theirs or is_to_be_theirs or is_led else None
 
+    async def _is_led(self, root: str, actor: Actor) -> bool:
+        """Whether the user may put something in the place of a step of this path: a symbolic link there would lead us, who may read everybody's
+        mail, to that of others. Where the sticky bit is set (/tmp) what others have made stays. Raises WorkRefused."""
+        path = PurePath(os.path.normpath(root))
+        above = [str(directory) for directory in path.parents]
+        around = await self._work.look_at_all(above, actor)
+        for step, directory in zip((str(path), *above), around, strict=False):
+            if not _is_open_to(actor, directory):
+                continue
+            if _is_sticky_for(actor, directory):
+                made = await self._work.look(step, actor, follows_links=False)
+                if _stays(actor, made):
+                    continue
+            return True
+        return False
 
-def _is_open_to(actor: Actor, directory: FoundFile, step: FoundFile) -> bool:
-    """Whether the user may put something in the place of `step`, the path's next one in it: a symbolic link there would lead us, who may read
-    everybody's mail, to that of others. Where the sticky bit is set (/tmp) what others have made stays."""
+
+def _is_open_to(actor: Actor, directory: FoundFile) -> bool:
     facts = directory.facts
     if facts is None:
         return False
-    if facts.uid == actor.uid:
-        return True
     is_for_group = facts.gid in (actor.gid, *actor.groups) and facts.mode & stat.S_IWGRP
-    if facts.mode & stat.S_ISVTX and step.facts is not None and step.facts.uid != actor.uid:
+    return facts.uid == actor.uid or bool(is_for_group or facts.mode & stat.S_IWOTH)
+
+
+def _is_sticky_for(actor: Actor, directory: FoundFile) -> bool:
+    facts = directory.facts
+    return facts is not None and facts.uid != actor.uid and bool(facts.mode & stat.S_ISVTX)
+
+
+def _stays(actor: Actor, made: FoundFile) -> bool:
+    """It is somebody else's, and no link but root's. `made`: itself, not what a link points to."""
+    facts = made.facts
+    if facts is None or facts.uid == actor.uid:
         return False
-    return bool(is_for_group or facts.mode & stat.S_IWOTH)
+    return not stat.S_ISLNK(facts.mode) or facts.uid == 0
 
 
 def _is_mbox(path: str, found: FoundFile) -> bool:

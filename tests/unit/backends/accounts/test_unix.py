@@ -77,11 +77,14 @@ class Looking(Machine):
 
     acts_as_users = True
 
-    def __init__(self, found: FoundFile) -> None:
+    def __init__(self, found: FoundFile, itself: FoundFile | None = None) -> None:
         super().__init__()
         self.found = found
+        self.itself = itself or FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0))
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        if not follows_links:
+            return self.itself
         assert (path, actor) == ("/home/pat/Maildir", Actor(1001, 1001))
         return self.found
 
@@ -133,20 +136,28 @@ async def test_a_link_of_the_users_leads_the_mail_user_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("found", "is_as_user"),
-    [(FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), False), (FoundFile(errno.EACCES), True)],
+    ("itself", "is_as_user"),
+    [
+        (FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), False),
+        (FoundFile(0, FileFacts(0, 0, 0o120777, 0, 0.0)), False),
+        (FoundFile(0, FileFacts(1001, 1001, 0o120777, 0, 0.0)), True),
+        (FoundFile(0, FileFacts(1003, 1003, 0o120777, 0, 0.0)), True),
+        (FoundFile(errno.EACCES), True),
+        (FoundFile(errno.ENOENT), True),
+    ],
 )
 async def test_where_everybody_may_write_what_is_not_there_may_be_anybodys(
-    tmp_path: Path, row: Row, found: FoundFile, is_as_user: bool
+    tmp_path: Path, row: Row, itself: FoundFile, is_as_user: bool
 ) -> None:
-    """In a directory like /tmp."""
+    """In a directory like /tmp; the place itself, with links followed, is the mail user's."""
+    found = FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0))
 
     class Open(Looking):
         async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
             sticky, roots = FileFacts(0, 0, 0o41777, 0, 0.0), FileFacts(0, 0, 0o40755, 0, 0.0)
             return [FoundFile(0, roots if number else sticky) for number, _ in enumerate(paths)]
 
-    logins, _, _ = world(tmp_path, row, Open(found))
+    logins, _, _ = world(tmp_path, row, Open(found, itself))
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
     assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
