@@ -60,7 +60,7 @@ sink_smtp:
 """
 SETTLE_SECONDS = 90.0
 REPEAT_WINDOW = 1.0
-"""A kill so long after a delivery may make it happen again (seconds): marks are written with the next group, which takes as long as the disk does."""
+"""A kill so long after a delivery may make it happen again (seconds): marks are written with the next group, as fast as the disk is."""
 
 
 class Load:
