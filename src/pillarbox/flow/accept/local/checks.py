@@ -50,7 +50,6 @@ class Rejected(Exception):
 
 async def run_start(acl: Acl | ChosenAcl, state: AclState) -> None:
     await acl.run(in_place(state, "not_smtp_start"))
-    state.controls.pop("freeze", None)  # Exim forgets it as the message comes
 
 
 async def check(

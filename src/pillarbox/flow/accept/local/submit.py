@@ -156,6 +156,7 @@ async def submit(
         ret=wish.ret,
         envid=wish.envid,
         is_dry=wish.is_dry,
+        queue=state.memory.connection.queue,
     )
     reference = wish.about.get("m", "") if caller.is_trusted else ""
     if not recipients:

@@ -34,7 +34,7 @@ async def handle(session: Session, event: Etrn) -> None:
         return
     command = session.services.etrn_command
     if command is not None:
-        session.reply(await _run(session, command, argument))
+        session.reply(await _run(session, command, argument, reply_to(verdict, OK)))
         return
     if session.services.etrn is None or not argument.startswith("#"):
         session.reply(MALFORMED)
@@ -45,9 +45,9 @@ async def handle(session: Session, event: Etrn) -> None:
         session.reply(_already(argument))
 
 
-async def _run(session: Session, command: EtrnCommand, argument: str) -> Reply:
+async def _run(session: Session, command: EtrnCommand, argument: str, good: Reply) -> Reply:
     try:
-        return OK if await command.begin(argument, session.new_scope()) else _already(argument)
+        return good if await command.begin(argument, session.new_scope()) else _already(argument)
     except CommandError as error:
         session.services.journal.panic(f"failed to set up ETRN command: {error}")
         return FAILED

@@ -48,7 +48,7 @@ CONDITIONS = {
 MODIFIERS = {
     "add_header": _NO_MESSAGE,
     "delay": frozenset({"notquit"}),
-    "queue": frozenset({"data"}) | NOT_SMTP,
+    "queue": frozenset({"data", "not_smtp"}),
     "remove_header": _NO_MESSAGE,
 }
 _NOT_FOR_LOCAL = NOT_SMTP
@@ -58,22 +58,22 @@ CONTROLS = {
     )
     | NOT_SMTP
     | _ENDING,
-    "caseful_local_part": _NOT_A_RECIPIENT | {"vrfy"},
-    "caselower_local_part": _NOT_A_RECIPIENT | {"vrfy"},
+    "caseful_local_part": _NOT_A_RECIPIENT | {"not_smtp_start", "vrfy"},
+    "caselower_local_part": _NOT_A_RECIPIENT | {"not_smtp_start", "vrfy"},
     "dkim_disable_verify": frozenset({"data"}) | NOT_SMTP,
     "dscp": frozenset({"notquit"}) | NOT_SMTP,
     "enforce_sync": _NOT_FOR_LOCAL,
     "fakedefer": _NO_MESSAGE | NOT_SMTP,
     "fakereject": _NO_MESSAGE | NOT_SMTP,
-    "freeze": _NO_MESSAGE,
+    "freeze": _NO_MESSAGE | {"not_smtp_start"},
     "no_callout_flush": _NOT_FOR_LOCAL,
     "no_delay_flush": _NOT_FOR_LOCAL,
     "no_enforce_sync": _NOT_FOR_LOCAL,
     "no_mbox_unspool": _NO_MESSAGE | NOT_SMTP,
     "no_multiline_responses": _NOT_FOR_LOCAL,
     "no_pipelining": _NOT_FOR_LOCAL,
-    "queue": _NO_MESSAGE,
-    "submission": _NO_MESSAGE | {"data", "not_smtp"},
+    "queue": _NO_MESSAGE | {"not_smtp_start"},
+    "submission": _NO_MESSAGE | {"data"} | NOT_SMTP,
     "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp"},
     "utf8_downconvert": _NOT_A_RECIPIENT - {"vrfy"} | NOT_SMTP,
     "wellknown": _NOT_A_RECIPIENT | {"rcpt", "vrfy"} | NOT_SMTP,
