@@ -77,8 +77,7 @@ class Session:
             self.services.journal.panic(f"pop3 session with [{peer}] failed: {type(error).__name__}: {error}")
             await self._say_goodbye("Internal error")
         finally:
-            if self._maildrop is not None:
-                self._maildrop.close()
+            self._release()
             self.connection.close()
 
     async def next_event(self) -> Event:
@@ -199,10 +198,17 @@ class Session:
     async def leave(self) -> None:
         """QUIT: the UPDATE state when there is a maildrop."""
         self._is_over = True
-        if self._maildrop is None or await self._update():
+        is_done = self._maildrop is None or await self._update()
+        self._release()  # a client that has heard the answer may come again at once
+        if is_done:
             self.engine.ok("Goodbye")
         else:
             self.engine.err("Some deleted messages not removed", "SYS/PERM")
+
+    def _release(self) -> None:
+        if self._maildrop is not None:
+            self._maildrop.close()
+            self._maildrop = None
 
     async def _update(self) -> bool:
         try:

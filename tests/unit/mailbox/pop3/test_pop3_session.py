@@ -254,6 +254,21 @@ async def test_one_session_a_maildrop(services: Services) -> None:
     assert (await talk(services, LOGIN))[2].startswith("+OK"), "a lost connection gives the lock back"
 
 
+async def test_who_has_heard_goodbye_may_come_again(services: Services) -> None:
+    """At once, while the connection before is still being closed."""
+    is_free = False
+
+    class Watched(ScriptedConnection):
+        async def write(self, data: bytes, timeout: float) -> None:
+            nonlocal is_free
+            await super().write(data, timeout)
+            if b"Goodbye" in data:
+                is_free = await services.locks.take(ALICE.home) is not None
+
+    await Session(Watched(LOGIN, script("QUIT")), services).run()
+    assert is_free
+
+
 async def test_no_passwords_in_the_clear(services: Services) -> None:
     said = await talk(
         services, script("CAPA", "USER alice", "AUTH CHALLENGE", "AUTH PLAIN AGE=", "QUIT"), peer="192.0.2.1"
