@@ -60,6 +60,8 @@ def configurations() -> Iterator[str]:
     for folder in ("redirecting", "routing", "pipes"):
         yield from (path.read_text() for path in sorted((HERE / folder).glob("*.conf")))
     yield from (commands.CONFIG, queueing.CONFIG)
+    for waiting in queueing.scenarios().values():
+        yield "begin transports\nsmtp:\n  driver = smtp\n" + "".join(f"  {line}\n" for line in waiting.smtp)
     with tempfile.TemporaryDirectory() as name:
         for scenario in remote.scenarios().values():
             if not scenario.not_yet:
