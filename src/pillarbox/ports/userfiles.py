@@ -180,6 +180,8 @@ class FileBusy(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True)
 
     text: str
     by: str
+    is_repeat: bool = False
+    """A try before this one may have written, and lost its answer: the next one must look for it first."""
 
 
 class OtherFormat(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):

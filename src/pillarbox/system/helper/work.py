@@ -20,7 +20,7 @@ import msgspec
 
 from pillarbox.mail.message import Body
 from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile, WorkRefused
-from pillarbox.ports.userfiles import FileResult, FileWork
+from pillarbox.ports.userfiles import FileBusy, FileResult, FileWork
 from pillarbox.system.helper.channel import GONE, Channel, HelperGone
 from pillarbox.system.helper.commands import Starter, run_command
 from pillarbox.system.helper.conversation import Conversation, converse
@@ -94,6 +94,10 @@ class HelperWork:
             raise _out_of_order(answer)
         if answer.device:
             self._places.setdefault(answer.device, _directory_of(work.path))
+        if work.is_repeat and isinstance(answer.result, FileBusy):
+            return msgspec.structs.replace(
+                answer.result, is_repeat=True
+            )  # a killed desk leaves its lock file, too
         return answer.result
 
     async def _deliver(self, work: FileWork, body: Body, actor: Actor | None) -> Answer:

@@ -18,7 +18,7 @@ from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed
-from pillarbox.ports.userfiles import DeliveryFailure
+from pillarbox.ports.userfiles import DeliveryFailure, FileBusy
 
 
 def maildirs(**options: object) -> Appendfile:
@@ -159,3 +159,21 @@ async def test_a_repeat_looks_for_its_field_as_it_was_written():
         box = Appendfile(name="box", file=Template.parse("/mail/box"), **options)
         await box.deliver(job, world.services)
     assert looked_for == [b"Subject: x\r\n", b"Subject: x\r\n", b"Subject: x\n"]
+
+
+async def test_behind_a_lock_that_a_killed_desk_left_the_message_is_looked_for():
+    asked: list[bool] = []
+
+    class Killed(ScriptedWork):
+        async def deliver(self, work, body, actor=None):
+            asked.append(work.is_repeat)
+            if len(asked) < 3:
+                return FileBusy("failed to lock mailbox", "lock file", is_repeat=len(asked) == 1)
+            return await super().deliver(work, body, actor)
+
+    world = World(lambda c: assigned(c, "box"), {})
+    world.services.local_work = Killed()
+    box = Appendfile(name="box", file=Template.parse("/mail/box"))
+    [outcome] = await box.deliver(job_for("bob@local.example"), world.services)
+    assert isinstance(outcome, Delivered)
+    assert asked == [False, True, True]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from pillarbox.flow.transport.appending.options import MailboxOptions
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Prepared
@@ -24,6 +26,8 @@ async def write(
     if not isinstance(result, FileBusy):
         return result
     async for _ in _tries(options, result, services):
+        if result.is_repeat and not work.is_repeat:
+            work = msgspec.structs.replace(work, is_repeat=True)
         result = await services.local_work.deliver(work, body, actor)
         if not isinstance(result, FileBusy):
             return result
