@@ -98,15 +98,16 @@ class Watcher:
         while "End queue run" not in self._text("mainlog") and time.monotonic() < end:
             time.sleep(0.05)
 
-    def settle(self, seconds: float = 15.0) -> bool:
-        """Wait until every message that came is delivered, waits or is frozen, and nothing has been logged for a while."""
+    def settle(self, seconds: float = 60.0) -> bool:
+        """Wait until every message that came is delivered, waits or is frozen, and nothing has been logged for a while. procmail sleeps eight
+        seconds at a time when another has the mailbox's lock."""
         end = time.monotonic() + seconds
         last, since = "", time.monotonic()
         while time.monotonic() < end:
             text = self._text("mainlog")
             if text != last:
                 last, since = text, time.monotonic()
-            elif time.monotonic() - since > 0.4 and not _unsettled(text):
+            elif time.monotonic() - since > 0.4 and not _unsettled(text) and not _is_running("procmail"):
                 return True
             time.sleep(0.05)
         return False
@@ -129,6 +130,17 @@ class Watcher:
             for top in ("mail", "home")
             for path in _walk(place / top)
         }
+
+
+def _is_running(name: str) -> bool:
+    """On either machine: of a message that waits for one recipient, another's delivery may still be under way, unseen in the log."""
+    for place in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if place.read_text().strip() == name:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _unsettled(log: str) -> bool:
