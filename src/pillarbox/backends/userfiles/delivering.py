@@ -14,7 +14,7 @@ from pillarbox.backends.userfiles.new_files import (
     write_single,
 )
 from pillarbox.backends.userfiles.single_file import append
-from pillarbox.backends.userfiles.stopping import Stopped, writing_trouble
+from pillarbox.backends.userfiles.stopping import Stopped, check_wanted, writing_trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileResult, FileWork, NotWritten, Written
 
@@ -23,10 +23,11 @@ def deliver_file(
     work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: True
 ) -> tuple[FileResult, int]:
     """The result, and the device that it lies on (0: nothing to be made durable). Never waits for a lock. `is_wanted`: whether the asker
-    is still there, asked when the lock of a shared file is held."""
+    is still there, asked before anything is made, and again when the lock of a shared file is held."""
     try:
         if not work.path.startswith("/") or "\0" in work.path:
             return NotWritten(f'appendfile: file or directory name "{work.path}" is not absolute'), 0
+        check_wanted(is_wanted)
         result = _deliver(work, body, is_wanted)
     except Stopped as stopped:
         return stopped.result, 0

@@ -22,7 +22,7 @@ from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
 from pillarbox.backends.userfiles.mbx import file_header, mbx_lock, message_header
 from pillarbox.backends.userfiles.places import make_parents
 from pillarbox.backends.userfiles.quota import check_quota
-from pillarbox.backends.userfiles.stopping import stop, trouble, writing_trouble
+from pillarbox.backends.userfiles.stopping import check_wanted, stop, trouble, writing_trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileWork, Written
 
@@ -46,8 +46,7 @@ def append(work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: T
             with mbx_lock(work, descriptor):
                 if not work.rules.locking.as_mbx:
                     lock_descriptor(descriptor, work)
-                if not is_wanted():
-                    raise stop("nobody waits for this delivery any more")
+                check_wanted(is_wanted)
                 return _append(work, body, descriptor)
         finally:
             os.close(descriptor)

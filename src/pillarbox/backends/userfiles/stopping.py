@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from pillarbox.ports.userfiles import FileResult, NotWritten
 
@@ -18,6 +19,12 @@ class Stopped(Exception):
 def stop(text: str, *, is_frozen: bool = False) -> Stopped:
     """Wait, with Exim's words."""
     return Stopped(NotWritten(text, is_frozen=is_frozen))
+
+
+def check_wanted(is_wanted: Callable[[], bool]) -> None:
+    """Nothing is written for an asker who is gone: its successor has taken the message over, and writes it itself. Raises Stopped."""
+    if not is_wanted():
+        raise stop("nobody waits for this delivery any more")
 
 
 def trouble(error: OSError, text: str) -> Stopped:

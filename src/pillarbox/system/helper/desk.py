@@ -72,11 +72,6 @@ class DescriptorBody:
             yield piece
 
 
-class Gone(Exception):
-    """The asker died. Its successor has the message, and does not know of requests that still lie in our socket: written now, it would be there
-    twice."""
-
-
 class Desk:
     def __init__(self, identity: Identity, deliver: DeliverFile, check: CheckLogin) -> None:
         self._identity = identity
@@ -93,15 +88,13 @@ class Desk:
             data = self._receive(channel)
             if not data:
                 return
-            try:
-                answers = [frame_of(self._answer(frame)) for frame in frames.take(data)]
-            except Gone:
-                return
+            answers = [frame_of(self._answer(frame)) for frame in frames.take(data)]
             if answers:
                 channel.sendall(b"".join(answers))
 
     def _is_wanted(self) -> bool:
-        """Seen at once when the other end closes, whatever there is still to be read."""
+        """Seen at once when the other end closes, whatever there is still to be read: its successor has the messages then, and does not know
+        of requests that lie in our socket."""
         return not self._watch.poll(0)
 
     def _receive(self, channel: socket.socket) -> bytes:
@@ -119,8 +112,6 @@ class Desk:
             return self._do(parse_request(frame))
         except Refused as refused:
             return Refusal(str(refused))
-        except Gone:
-            raise
         except Exception as error:  # a fault in one piece of work is not the end of the others
             return Refusal(f"{type(error).__name__}: {error}")
 
@@ -164,8 +155,6 @@ class Desk:
         return None
 
     def _write(self, request: Deliver) -> Answer:
-        if not self._is_wanted():
-            raise Gone
         if request.size < 0:
             self._as(request.actor)
             stopped = self._go_to(request.work.directory)
