@@ -8,9 +8,9 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
+from pillarbox.app import generated
 from pillarbox.app.configuration import declare_all
 from pillarbox.config.declare import MISSING, Driver, Inert, MainOptions, Option
 from pillarbox.flow.check.acl.condition import CONDITIONS, MODIFIERS, load_all
@@ -167,31 +167,9 @@ def _story(kind: type) -> str:
     return first[0].partition(": ")[2] or first[0] if first else ""
 
 
-def write(folder: Path) -> list[str]:
-    """Write all pages and remove others; their names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = pages()
-    for path in folder.glob("*.md"):
-        if path.name not in made:
-            path.unlink()
-    for name, text in made.items():
-        (folder / name).write_text(text, "utf-8")
-    return sorted(made)
-
-
-def old_pages(folder: Path) -> list[str]:
-    """Names of pages that are missing, superfluous or not what the code declares."""
-    found = {path.name: path.read_text("utf-8") for path in folder.glob("*.md")}
-    made = pages()
-    return sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
-
-
 def main() -> int:
     """`python -m pillarbox.app.reference [--check] FOLDER`."""
-    folder = Path(sys.argv[-1])
-    names = old_pages(folder) if "--check" in sys.argv else write(folder)
-    print("\n".join(names))
-    return 1 if names and "--check" in sys.argv else 0
+    return generated.run(sys.argv[1:], pages(), "*.md")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
+from pillarbox.app import generated
 from pillarbox.cli.manual import exim_options
 from pillarbox.cli.manual.pillarbox_command import command_page
 from pillarbox.cli.manual.roff import Item, Page, Section, written
@@ -52,34 +52,8 @@ def pages() -> dict[str, str]:
     return dict(sorted(made.items()))
 
 
-def write(folder: Path) -> list[str]:
-    """Write all pages and remove others; their names."""
-    made = pages()
-    for name in _found(folder) - made.keys():
-        (folder / name).unlink()
-    for name, text in made.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "ascii")
-    return list(made)
-
-
-def old_pages(folder: Path) -> list[str]:
-    """Names of pages that are missing, superfluous or not what the code declares."""
-    made = pages()
-    found = {name: (folder / name).read_text("ascii") for name in _found(folder)}
-    return sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
-
-
-def _found(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.glob("man*/*")}
-
-
 def main() -> int:
-    folder = Path(sys.argv[-1])
-    names = old_pages(folder) if "--check" in sys.argv else write(folder)
-    print("\n".join(names))
-    return 1 if names and "--check" in sys.argv else 0
+    return generated.run(sys.argv[1:], pages(), "man*/*", "ascii")
 
 
 if __name__ == "__main__":
