@@ -34,6 +34,7 @@ from typing import NamedTuple
 
 from tests.oracle.flow.places import Place, Seen
 from tests.oracle.flow.wires import PATIENCE, Wire
+from tests.oracle.flow.world import MOUNTS_APART, layers, machine_configuration, machine_exim
 
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}")
 _BASE64 = re.compile(r"\{64:([^}]*)\}")
@@ -298,18 +299,6 @@ def free_ports() -> Iterator[int]:
             yield sock.getsockname()[1]
 
 
-SET_UID = """
-set -e
-mount -t tmpfs none TOP/over
-mkdir TOP/over/etc TOP/over/etc.work TOP/over/sbin TOP/over/sbin.work
-mount -t overlay none -o lowerdir=/etc,upperdir=TOP/over/etc,workdir=TOP/over/etc.work /etc
-mount -t overlay none -o lowerdir=/usr/sbin,upperdir=TOP/over/sbin,workdir=TOP/over/sbin.work /usr/sbin
-mkdir -p /etc/exim4
-cp TOP/exim.conf /etc/exim4/exim4.conf
-if [ -n "$EXIM" ]; then cp "$EXIM" /usr/sbin/exim4; chmod 4755 /usr/sbin/exim4; fi
-exec "$@"
-"""
-"""A machine of its own with the place's configuration as that of the system, and with the real one set-uid where `EXIM` names it."""
 ANYBODY = ("games", 5, 60)
 """A user whom nobody trusts: login, uid, gid."""
 _BEHIND_SET_UID = (
@@ -325,30 +314,17 @@ def submit_as_anybody(program: Program, place: Place, arguments: Sequence[str], 
     _, uid, gid = ANYBODY
     if program.is_ours:
         code = _BEHIND_SET_UID.format(uid=uid, gid=gid)
-        words, exim = [sys.executable, "-c", code], ""
+        words = [sys.executable, "-c", code]
+        put_up = machine_configuration(f"{place.directory}/exim.conf")
     else:
-        words, exim = (
-            ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "/usr/sbin/exim4"],
-            program.words[0],
-        )
-    script = SET_UID.replace("TOP", str(place.directory))
+        words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "/usr/sbin/exim4"]
+        put_up = machine_exim(program.words[0], f"{place.directory}/exim.conf")
+    script = f'set -e\n{layers(f"{place.directory}/over")}{put_up}exec "$@"'
     ended = subprocess.run(
-        [
-            "unshare",
-            "-m",
-            "--propagation",
-            "private",
-            "/bin/sh",
-            "-c",
-            script,
-            "sh",
-            *words,
-            "-odq",
-            *arguments,
-        ],
+        [*MOUNTS_APART, script, "sh", *words, "-odq", *arguments],
         input=_meant(text),
         capture_output=True,
-        env={**_ENVIRONMENT, "EXIM": exim},
+        env=_ENVIRONMENT,
         timeout=2 * PATIENCE,
         check=False,
     )

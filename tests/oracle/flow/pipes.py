@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 from tests.oracle.flow.levelling import IDS, LOG_STAMPS, PROGRAM, TIMES, level
-from tests.oracle.flow.world import USER, layers, machine_exim
+from tests.oracle.flow.world import MOUNTS_APART, USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "pipes"
 MAIN = """\
@@ -85,18 +85,7 @@ def prepare(top: Path, name: str) -> list[str]:
 def by_real(exim: str, top: Path, name: str) -> Seen:
     sends = prepare(top, name)
     script = "set -e\n" + layers("TOP/over") + machine_exim('"$1"', "TOP/conf") + SENDS
-    command = [
-        "unshare",
-        "-m",
-        "--propagation",
-        "private",
-        "/bin/sh",
-        "-c",
-        script.replace("TOP", str(top)),
-        "sh",
-        exim,
-        *sends,
-    ]
+    command = [*MOUNTS_APART, script.replace("TOP", str(top)), "sh", exim, *sends]
     subprocess.run(command, cwd=top, capture_output=True, timeout=120, check=False)
     return see(top)
 

@@ -53,7 +53,7 @@ from tests.oracle.flow.levelling import (
     level,
     numbered,
 )
-from tests.oracle.flow.world import USER, layers, machine_exim
+from tests.oracle.flow.world import MOUNTS_APART, USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "queueing"
 CONFIG = """\
@@ -227,12 +227,7 @@ class Tools(NamedTuple):
 
 
 _SPACE = [
-    "unshare",
-    "-m",
-    "--propagation",
-    "private",
-    "/bin/sh",
-    "-c",
+    *MOUNTS_APART,
     'set -e; rm -rf "$3/over"; mkdir "$3/over"\n'
     + layers('"$3/over"')
     + machine_exim('"$1"', '"$3/exim.conf"')

@@ -29,6 +29,10 @@ USER = "Debian-exim"
 """Whom Debian's exim gives its files to."""
 
 
+MOUNTS_APART = ("unshare", "-m", "--propagation", "private", "/bin/sh", "-c")
+"""In front of a script, and of the words behind it, which mounts what nobody else sees."""
+
+
 def may_mount() -> bool:
     """Whether a child can have mounts of its own."""
     try:
@@ -49,13 +53,18 @@ done
 """
 
 
+def machine_configuration(file: str) -> str:
+    """Shell, behind `layers`: what Exim of Debian looks for."""
+    return f"""
+mkdir -p /etc/exim4
+cp {file} /etc/exim4/exim4.conf
+"""
+
+
 def machine_exim(program: str, configuration: str) -> str:
     """Shell, behind `layers`: the real exim as a machine has it, set-uid with /etc/exim4/exim4.conf. It starts itself again for bounces
     and the like, and would not believe `-C` from another user than root then. Both are words for the shell."""
-    return f"""
-mkdir -p /etc/exim4
-cp {configuration} /etc/exim4/exim4.conf
-cp {program} /usr/sbin/exim4
+    return f"""{machine_configuration(configuration)}cp {program} /usr/sbin/exim4
 chmod 4755 /usr/sbin/exim4
 ln -sf exim4 /usr/sbin/exim
 """
