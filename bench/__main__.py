@@ -214,10 +214,11 @@ def settings(options: argparse.Namespace, server: str) -> dict[str, str]:
 
 def measure_all(options: argparse.Namespace, names: list[str], folder: Path) -> list[Cell]:
     cells: list[Cell] = []
+    mark = folder.name[-8:]
     for turn in range(1, options.rounds + 1):
         for scenario, measure in plan(options):
             for name in names:
-                place = folder / f"{len(cells)}-{name}"
+                place = folder / f"{len(cells)}-{name}-{mark}"
                 say(f"round {turn}/{options.rounds}, {scenario}, {name} …", end=" ")
                 try:
                     cell = measure(SERVERS[name], Setup(place, options=settings(options, name)), turn)

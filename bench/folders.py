@@ -3,7 +3,8 @@
 ext4 does not give out an inode again for minutes after it was freed, and making a file in a block group with many such inodes costs
 ten times the CPU (it looks at each). A server that follows one which deleted its queue files would pay for them. So every server's
 folder gets block groups of its own (the "top of directory hierarchies" flag, `chattr +T`, on the run's folder), and nothing is removed before
-the last round has ended.
+the last round has ended. The place follows from a hash of the folder's name, so each run needs names of its own, lest it meets what the
+run before it removed.
 """
 
 import contextlib
