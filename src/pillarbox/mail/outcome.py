@@ -19,6 +19,26 @@ class RemoteHost(msgspec.Struct, frozen=True, gc=False):
     port: int = 25
 
 
+class Security(msgspec.Struct, frozen=True, gc=False):
+    """How the session with that host was protected, and who we were there."""
+
+    cipher: str = ""
+    """`X=`; empty without TLS."""
+    certificate: str = ""
+    """`yes`: the host's certificate was verified; `no`: it was not (`CV=`); empty without TLS."""
+    authenticator: str = ""
+    """The client authenticator used, `name` or `name:client_set_id` (`A=`)."""
+    auth_sender: str = ""
+    """Who vouched for the message there: AUTH= of MAIL (RFC 4954 §5)."""
+    peer_name: str = ""
+    """Subject of the host's certificate (`DN=`)."""
+    proxy: tuple[str, int] = ("", 0)
+    """The SOCKS proxy on the way (`PRX=`): address and port."""
+
+
+CLEAR = Security()
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The facts all outcomes share; always one of the three subclasses."""
 
@@ -33,13 +53,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     host: RemoteHost | None = None
     reply: Reply | None = None
     """The remote host's last words about this address."""
-    tls_cipher: str = ""
-    authenticator: str = ""
-    """The client authenticator used (`A=`)."""
-    auth_sender: str = ""
-    """Who vouched for the message there: AUTH= of MAIL (RFC 4954 §5)."""
-    proxy: tuple[str, int] = ("", 0)
-    """The SOCKS proxy on the way (`PRX=`): address and port."""
+    security: Security = CLEAR
     is_reused: bool = False
     """The connection had carried another message before (`*` behind the address in `H=`)."""
     chunking: bool = False
@@ -56,10 +70,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The steps with which the session began, a letter for each (`PS=`)."""
     is_prdr: bool = False
     """The host has said of each recipient what it thinks of the message (`PRDR`)."""
-    certificate: str = ""
-    """`yes`: TLS, and the host's certificate was verified; `no`: TLS without that (`CV=`); empty: no TLS."""
-    peer_name: str = ""
-    """Subject of the host's certificate (`DN=`)."""
     elapsed: float = 0.0
     """Seconds the attempt took (`DT=`)."""
     log_word: str = ""

@@ -61,7 +61,7 @@ async def tell_of_outcomes(events: Events, job: Job, outcomes: Sequence[Outcome]
     for assignment, outcome in zip(job.assignments, outcomes, strict=False):
         at = None
         if outcome.host is not None:
-            at = Outbound(outcome.host.name, outcome.host.address, outcome.host.port, outcome.tls_cipher)
+            at = Outbound(outcome.host.name, outcome.host.address, outcome.host.port, outcome.security.cipher)
         match outcome:
             case Delivered():
                 said = outcome.reply.as_said if outcome.reply is not None else ""

@@ -6,8 +6,7 @@ a transport changes nothing the message's own header block is passed through unt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable
 
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail import header
@@ -29,11 +28,6 @@ def envelope_to(recipients: Iterable[str]) -> bytes:
 
 def delivery_date(now: float) -> bytes:
     return f"Delivery-date: {format_date(now)}\n".encode()
-
-
-def local_chunks(prefix: bytes, headers: bytes, body: Iterator[bytes]) -> Iterator[bytes]:
-    """The copy in LF form. Nothing is joined: the writer gathers."""
-    return chain((prefix, headers, BLANK_LINE), body)
 
 
 def without_removed(block: bytes, job: Job, remove: str) -> bytes:

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail.address import quote_local_part
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost, Security
 from pillarbox.mail.reply import Reason, Reply
-
-
-class Security(msgspec.Struct, frozen=True, gc=False):
-    """How a session is protected and led, for the log."""
-
-    cipher: str = ""
-    certificate: str = ""
-    """`yes`, `no`; empty without TLS."""
-    authenticator: str = ""
-    """`name` or `name:client_set_id`."""
-    auth_sender: str = ""
-    """AUTH= of MAIL."""
-    peer_name: str = ""
-    """Of the peer's certificate (`DN=`)."""
-    proxy: tuple[str, int] = ("", 0)
-    """`socks_proxy`: the one that was used."""
-
-
-CLEAR = Security()
 
 
 def delivered(
@@ -62,12 +41,7 @@ def delivered(
         host=host,
         host_list="" if host is not None else _hosts_of(assignment),
         reply=reply,
-        tls_cipher=security.cipher,
-        certificate=security.certificate,
-        peer_name=security.peer_name,
-        authenticator=security.authenticator,
-        auth_sender=security.auth_sender,
-        proxy=security.proxy,
+        security=security,
         is_reused=is_reused,
         chunking=chunking,
         is_prdr=is_prdr,
@@ -118,12 +92,7 @@ def deferred(
         retry_keys=retry_keys,
         host=host,
         reply=reply,
-        tls_cipher=security.cipher,
-        certificate=security.certificate,
-        peer_name=security.peer_name,
-        authenticator=security.authenticator,
-        auth_sender=security.auth_sender,
-        proxy=security.proxy,
+        security=security,
         interface=interface,
         elapsed=elapsed,
     )
@@ -152,12 +121,7 @@ def failed(
         reason=reason,
         host=host,
         reply=reply,
-        tls_cipher=security.cipher,
-        certificate=security.certificate,
-        peer_name=security.peer_name,
-        authenticator=security.authenticator,
-        auth_sender=security.auth_sender,
-        proxy=security.proxy,
+        security=security,
         is_reused=is_reused,
         return_path=return_path,
     )

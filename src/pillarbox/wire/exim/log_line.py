@@ -16,7 +16,7 @@ from pillarbox.mail.encoded_words import decoded_words
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost, Security
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
 
 _MESSAGE_ID = re.compile(
@@ -335,27 +335,32 @@ def _drivers(outcome: Outcome) -> str:
 
 
 def _how(outcome: Outcome, style: LogStyle) -> str:
-    line = _drivers(outcome)
+    line, security = _drivers(outcome), outcome.security
     if outcome.size and style.shows("delivery_size"):
         line += f" S={outcome.size}"
     if outcome.host is not None:
         port = _port(outcome.host, style)
         line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
-        if outcome.proxy[0] and style.shows("proxy"):
-            line += f" PRX=[{outcome.proxy[0]}]{f':{outcome.proxy[1]}' if port else ''}"
+        if security.proxy[0] and style.shows("proxy"):
+            line += f" PRX=[{security.proxy[0]}]{f':{security.proxy[1]}' if port else ''}"
         line += _own_end(outcome, style)
     elif isinstance(outcome, Delivered) and outcome.host_list:
         line += f" H={printable(outcome.host_list)}"
-    if outcome.tls_cipher and style.shows("tls_cipher"):
-        line += f" X={outcome.tls_cipher}"
-    if outcome.certificate and style.shows("tls_certificate_verified"):
-        line += f" CV={outcome.certificate}"
-    if outcome.peer_name and style.shows("tls_peerdn"):
-        line += f' DN="{_quoted(outcome.peer_name)}"'
-    if outcome.authenticator:
-        line += f" A={outcome.authenticator}"
-        if outcome.auth_sender and ":" in outcome.authenticator and style.shows("smtp_mailauth"):
-            line += f":{printable(outcome.auth_sender)}"
+    return line if security is CLEAR else line + _secured(security, style)
+
+
+def _secured(security: Security, style: LogStyle) -> str:
+    line = ""
+    if security.cipher and style.shows("tls_cipher"):
+        line += f" X={security.cipher}"
+    if security.certificate and style.shows("tls_certificate_verified"):
+        line += f" CV={security.certificate}"
+    if security.peer_name and style.shows("tls_peerdn"):
+        line += f' DN="{_quoted(security.peer_name)}"'
+    if security.authenticator:
+        line += f" A={security.authenticator}"
+        if security.auth_sender and ":" in security.authenticator and style.shows("smtp_mailauth"):
+            line += f":{printable(security.auth_sender)}"
     return line
 
 

@@ -43,10 +43,6 @@ class Proof(msgspec.Struct, frozen=True):
     """NT response, 24 bytes."""
 
 
-def is_request(message: bytes) -> bool:
-    return len(message) >= 12 and message[:12] == SIGNATURE + b"\1\0\0\0"
-
-
 def request(user: str, domain: str) -> bytes:
     """Type 1."""
     name, texts = user.encode("ascii", "replace"), domain.encode("ascii", "replace")

@@ -315,7 +315,7 @@ async def test_starttls_is_used_when_offered_and_ehlo_said_again():
     [outcome] = await send(world, job_for("bob@example.net"))
     world.services.network.finish()
     assert isinstance(outcome, Delivered)
-    assert outcome.tls_cipher.startswith("TLS1.3:")
+    assert outcome.security.cipher.startswith("TLS1.3:")
     [wish] = world.services.network.opened[0].wishes
     assert wish.verify == "try"
 
@@ -323,7 +323,7 @@ async def test_starttls_is_used_when_offered_and_ehlo_said_again():
 async def test_a_failed_handshake_is_followed_by_a_try_in_clear():
     world = world_with({"192.0.2.1": [TLS + "S: 220 go\nC: (tls fails)", PIPELINED + ONE_MESSAGE + NO_QUIT]})
     [outcome] = await send(world, job_for("bob@example.net"))
-    assert isinstance(outcome, Delivered) and not outcome.tls_cipher
+    assert isinstance(outcome, Delivered) and not outcome.security.cipher
 
 
 @pytest.mark.parametrize(
@@ -516,7 +516,7 @@ async def test_smtps_begins_with_tls_and_has_its_own_port():
     talk = PIPELINED + ONE_MESSAGE + NO_QUIT
     world = world_with({"192.0.2.1": ["C: (tls)" + talk]})
     [outcome] = await send(world, job_for("bob@example.net"), protocol=Template.parse("smtps"))
-    assert isinstance(outcome, Delivered) and outcome.tls_cipher
+    assert isinstance(outcome, Delivered) and outcome.security.cipher
     assert world.services.network.dialled == [("192.0.2.1", 465)]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost, Security
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.wire.exim.log_line import (
     line_frozen,
@@ -111,8 +111,7 @@ def test_remote_delivery() -> None:
         transport="rsmtp",
         host=HOST,
         reply=Reply(250, 'Ok: "q"\nas 12345', "2.0.0"),
-        tls_cipher="TLS1.3:X:256",
-        authenticator="plain",
+        security=Security("TLS1.3:X:256", authenticator="plain"),
         is_reused=True,
         chunking=True,
     )

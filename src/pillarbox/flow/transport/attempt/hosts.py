@@ -19,10 +19,10 @@ from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdic
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
 from pillarbox.flow.transport.keep import Crowded
-from pillarbox.flow.transport.outcomes import CLEAR, deferred, delivered, failed
+from pillarbox.flow.transport.outcomes import deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import Deferred, Failed, Outcome
+from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
 from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_host_trouble, printable, remote_host

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost
-from pillarbox.flow.transport.outcomes import CLEAR, Security
+from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.wire.smtp.client import Answer, ClientEngine
 from pillarbox.wire.smtp.commands import Command
