@@ -23,8 +23,9 @@ from tests.support.fake_dns import FakeDns
 from tests.support.routing import FakeFiles, FakeLookup, FakeLookups, FakeSystemUsers
 
 import pillarbox.app
+from pillarbox.app.accepting import WHERE
 from pillarbox.app.configuration import declare_all, mistakes
-from pillarbox.app.mta import WHERE, Mta
+from pillarbox.app.mta import Mta
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.hints.records import MemoryRecords
 from pillarbox.backends.journal.memory import MemoryJournal

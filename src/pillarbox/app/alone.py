@@ -20,6 +20,7 @@ from pillarbox.app.background import Report, Tell, in_background
 from pillarbox.app.batch import take_batch
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import caller_of, make_offline_folder, perform, take_in, take_in_offline
+from pillarbox.app.foundation import Kinds
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session
@@ -154,8 +155,10 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             world,
             is_queue_only=_is_queue_only(config, options),
             is_local_only=options.delivery == "qs",
-            delivery_class=_delivery_class(options),
-            transports_class=DryTransports if options.is_dry else Transports,
+            kinds=Kinds(
+                delivery=_delivery_class(options),
+                transports=DryTransports if options.is_dry else Transports,
+            ),
         )
         make_offline_folder(world.spool_directory)
         code = await job(mta, world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.queue.events import MainEvents
-from pillarbox.flow.queue.runner import Order, RunnerLimits
+from pillarbox.flow.queue.runner import FrozenRules, Order, RunnerLimits
 from pillarbox.flow.settings import Queueing, SmtpLimits
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.items import split
@@ -47,6 +47,15 @@ def runner_limits(config: Config, interval: float, *, is_alone: bool) -> RunnerL
         parallel=1 if is_alone else 20,
         order=Order(is_reversed=is_reversed),
         load_max=queueing.deliver_queue_load_max,
+    )
+
+
+def frozen_rules(config: Config) -> FrozenRules:
+    queueing = config.main(Queueing)
+    return FrozenRules(
+        ignore_bounce_errors_after=queueing.ignore_bounce_errors_after,
+        timeout_frozen_after=queueing.timeout_frozen_after,
+        auto_thaw=queueing.auto_thaw,
     )
 
 

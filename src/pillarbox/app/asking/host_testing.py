@@ -15,6 +15,7 @@ import msgspec
 
 from pillarbox.app.asking.commentary import TellingChain, speak
 from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.foundation import Kinds
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import PretendWorld
 from pillarbox.config.errors import ConfigError
@@ -61,7 +62,7 @@ def test_host(
     speak(config)
     callouts = Callouts if makes_callouts else NoCallouts
     try:
-        mta = Mta(config, PretendWorld(config, TEST_SLOT), chain_class=TellingChain, callouts_class=callouts)
+        mta = Mta(config, PretendWorld(config, TEST_SLOT), kinds=Kinds(chain=TellingChain, callouts=callouts))
     except (ConfigError, TlsFileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

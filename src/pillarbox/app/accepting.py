@@ -1,0 +1,229 @@
+"""One configuration's reception: the policy that sessions follow and the services they use, made over a Foundation and its queue."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.app.delivering import Deliveries
+from pillarbox.app.etrn_runs import EtrnRuns, etrn_command
+from pillarbox.app.foundation import Foundation
+from pillarbox.app.host_names import HostNames
+from pillarbox.app.queueing import wait_rules
+from pillarbox.app.reception import (
+    arrivals_of,
+    engine_settings,
+    from_lines_of,
+    habits_of,
+    local_senders,
+    offer_hosts,
+    repairs_of,
+)
+from pillarbox.config.kinds import parse_duration, parse_integer
+from pillarbox.flow.accept.finish.own_messages import OwnMessages
+from pillarbox.flow.accept.finish.received import received_header
+from pillarbox.flow.accept.finish.steps import steps_of
+from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
+from pillarbox.flow.accept.offering import everybody, kept_offers
+from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices, Where
+from pillarbox.flow.accept.securing import TlsRules
+from pillarbox.flow.check.acl.calling import ExpansionCalls
+from pillarbox.flow.check.acl.finding import ChosenAcl
+from pillarbox.flow.check.acl.program import Acl
+from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.callout import Callouts, CalloutSettings
+from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
+from pillarbox.flow.check.verify import RoutingVerifier
+from pillarbox.flow.settings import AclNames, Identity, Logging, Queueing, SmtpLimits, SmtpService, Tls
+from pillarbox.flow.transport.services import TransportServices
+from pillarbox.language.expand.acls import Acls
+from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import NameFinder
+from pillarbox.ports.dns import HostTable
+from pillarbox.system.server_tls import ServerTls
+
+WHERE: dict[Where, str] = {
+    "connect": "acl_smtp_connect",
+    "helo": "acl_smtp_helo",
+    "starttls": "acl_smtp_starttls",
+    "auth": "acl_smtp_auth",
+    "mail": "acl_smtp_mail",
+    "mailauth": "acl_smtp_mailauth",
+    "rcpt": "acl_smtp_rcpt",
+    "predata": "acl_smtp_predata",
+    "data": "acl_smtp_data",
+    "data_prdr": "acl_smtp_data_prdr",
+    "mime": "acl_smtp_mime",
+    "vrfy": "acl_smtp_vrfy",
+    "expn": "acl_smtp_expn",
+    "etrn": "acl_smtp_etrn",
+    "quit": "acl_smtp_quit",
+    "notquit": "acl_smtp_notquit",
+}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What a command wants of the mail it takes."""
+
+    is_queue_only: bool = False
+    """Nothing is delivered at once."""
+    is_local_only: bool = False
+    """`-odqs`: nothing to other hosts."""
+
+
+def accept_policy(
+    base: Foundation, rules: TlsRules | None, tls: ServerTls | None, waiting: Waiting
+) -> AcceptPolicy:
+    """Raises ConfigError."""
+    config = base.config
+    identity, service, limits = config.main(Identity), config.main(SmtpService), config.main(SmtpLimits)
+    policy = AcceptPolicy(
+        primary_hostname=identity.primary_hostname,
+        qualify_domain=identity.sender_domain,
+        qualify_recipient=identity.recipient_domain,
+        banner=service.smtp_banner,
+        received_header=received_header(service.received_header_text),
+        acls=_acls(base),
+        engine=engine_settings(config, base.expansion),
+        tls_available=rules is not None and (tls is not None or not rules.is_constant),
+        tls_rules=rules,
+        receive_timeout=_duration(base, limits.smtp_receive_timeout, 300.0),
+        received_headers_max=limits.received_headers_max,
+        host_reject_connection=service.host_reject_connection,
+        host_lookup=service.host_lookup,
+        sender_unqualified_hosts=service.sender_unqualified_hosts,
+        recipient_unqualified_hosts=service.recipient_unqualified_hosts,
+        messages_max=_size(base, limits.smtp_accept_max_per_connection),
+        header_line_max=limits.header_line_maxsize,
+        habits=habits_of(config),
+        queue_only=waiting.is_queue_only,
+        wait_rules=wait_rules(config, is_local_only=waiting.is_local_only),
+        local_senders=local_senders(config),
+        from_lines=from_lines_of(config),
+        percent_hack=service.percent_hack_domains,
+        recipients_max_reject=limits.recipients_max_reject,
+        rewriting=base.rewriting,
+        local_acls=_local_acls(base),
+        repairs=repairs_of(config),
+    )
+    policy = msgspec.structs.replace(policy, **_offers(base), **arrivals_of(config))
+    return msgspec.structs.replace(policy, steps=steps_of(policy))
+
+
+def _offers(base: Foundation) -> dict[str, object]:
+    """Fields of AcceptPolicy that say who is offered what."""
+    config = base.config
+    service = config.main(SmtpService)
+    servers = tuple(one for one in config.authenticators if one.is_server)
+    auth_hosts = everybody(service.auth_advertise_hosts)
+    tls_hosts = everybody(config.main(Tls).tls_advertise_hosts)
+    offered = offer_hosts(service)
+    return {
+        "authenticators": servers,
+        "auth_hosts": auth_hosts,
+        "tls_hosts": tls_hosts,
+        "offer_hosts": offered,
+        "offers": kept_offers(servers, auth_hosts, tls_hosts, offered),
+    }
+
+
+def as_lmtp(policy: AcceptPolicy) -> AcceptPolicy:
+    return msgspec.structs.replace(policy, engine=msgspec.structs.replace(policy.engine, lmtp=True))
+
+
+def accept_services(base: Foundation, policy: AcceptPolicy, deliveries: Deliveries) -> AcceptServices:
+    """Lets expansion ask ACLs and host names, too, and our own messages in."""
+    world, config = base.world, base.config
+    service, expansion, settler = config.main(SmtpService), base.expansion, deliveries.settler
+    host_names = HostNames(expansion, world.hosts, service.host_lookup_order)
+    checks = _check_services(base, host_names, deliveries.transport_services)
+    deliveries.injection.complete = OwnMessages(policy, checks, expansion, world.journal).complete
+    expansion.facts[NameFinder] = host_names
+    expansion.facts[HostTable] = world.hosts
+    expansion.facts[Acls] = ExpansionCalls(checks)
+    runs = EtrnRuns(deliveries.runner, is_serial=service.smtp_etrn_serialize)
+    return AcceptServices(
+        clock=world.clock,
+        spool=world.spool,
+        journal=world.journal,
+        logins=world.logins,
+        checks=checks,
+        expansion=expansion,
+        log_style=config.main(Logging).style,
+        network=world.network,
+        host_name_of=host_names.name_of,
+        etrn=runs.begin,
+        etrn_command=etrn_command(config, world.journal),
+        deliver=deliveries.lane.first_delivery,
+        deliver_local=deliveries.lane.first_local_delivery,
+        begin_log=settler.begin_log,
+        tell_frozen=settler.tell_frozen_by_acl,
+    )
+
+
+def _check_services(base: Foundation, host_names: HostNames, services: TransportServices) -> CheckServices:
+    config = base.config
+    callouts = _callouts(base, services)
+    return CheckServices(
+        base.acls,
+        RoutingVerifier(base.chain, callouts, config.main(Identity).sender_domain, base.rewriting),
+        host_names,
+        base.world.journal,
+        base.world.records,
+        config.main(Logging).style,
+        tells_details=config.main(SmtpService).smtp_return_error_details,
+    )
+
+
+def _callouts(base: Foundation, services: TransportServices) -> Callouts:
+    queueing = base.config.main(Queueing)
+    lifetimes = Lifetimes(
+        queueing.callout_positive_expire,
+        queueing.callout_negative_expire,
+        queueing.callout_domain_positive_expire,
+        queueing.callout_domain_negative_expire,
+    )
+    settings = CalloutSettings(
+        random_local_part=queueing.callout_random_local_part,
+        transports=base.config.transports,
+    )
+    return base.kinds.callouts(settings, CalloutCache(base.world.records, lifetimes), services)
+
+
+def _acls(base: Foundation) -> dict[Where, Acl | ChosenAcl]:
+    names = base.config.main(AclNames)
+    found = {where: _acl(base, getattr(names, option_name)) for where, option_name in WHERE.items()}
+    return {where: acl for where, acl in found.items() if acl is not None}
+
+
+def _local_acls(base: Foundation) -> LocalAcls:
+    names = base.config.main(AclNames)
+    if not (names.acl_not_smtp_start or names.acl_not_smtp_mime or names.acl_not_smtp):
+        return NO_ACLS
+    return LocalAcls(
+        _acl(base, names.acl_not_smtp_start),
+        _acl(base, names.acl_not_smtp_mime),
+        _acl(base, names.acl_not_smtp),
+    )
+
+
+def _acl(base: Foundation, template: Template | None) -> Acl | ChosenAcl | None:
+    """What is plain to see is found now; the rest each time it is wanted."""
+    if template is None or template.source == "":
+        return None
+    name = template.node.constant
+    return (base.acls.named(name) if name is not None else None) or ChosenAcl(template, base.acls)
+
+
+def _expanded(base: Foundation, template: Template | None) -> str:
+    return template.expand_now(Scope({}, base.expansion)).strip() if template is not None else ""
+
+
+def _size(base: Foundation, template: Template | None) -> int:
+    text = _expanded(base, template)
+    return parse_integer(text) if text else 0
+
+
+def _duration(base: Foundation, template: Template | None, default: float) -> float:
+    text = _expanded(base, template)
+    return (parse_duration(text) if text else 0.0) or default
