@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.authenticators.authenticator import says_yes
+from pillarbox.flow.accept.refusing import refuse
 from pillarbox.flow.check.verdict import Accept, Defer, Discard, Drop
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -27,13 +29,13 @@ async def believed(session: Session, claimed: str) -> str | None:
     facts.variables = dict(session.variables)
     facts.auth_sender = claimed
     if "mailauth" in session.policy.acls:
-        verdict = await session.check("mailauth", session.new_scope(facts), None)
+        verdict = await run_acl(session, "mailauth", session.new_scope(facts), None)
         if isinstance(verdict, Drop | Discard):
             verb = "drop" if isinstance(verdict, Drop) else "discard"
             session.services.journal.panic(f'"{verb}" verb not allowed in MAILAUTH ACL')
             verdict = Defer(Reason(verdict.reason.log, ""))
         if isinstance(verdict, Defer):
-            session.refuse(f"MAILAUTH {session.engine.line[10:].strip()}", verdict)
+            refuse(session, f"MAILAUTH {session.engine.line[10:].strip()}", verdict)
             return None
         why = "" if isinstance(verdict, Accept) else "rejected by ACL"
     else:

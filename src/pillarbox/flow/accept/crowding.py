@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.membership import is_in
 from pillarbox.flow.accept.waiting import machine_load
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.hosts import HostList
@@ -48,7 +49,7 @@ async def refusal(session: Session, reserve: Reserve) -> Reply | None:
 
 async def _is_kept_for(session: Session, hosts: HostList | None) -> tuple[bool, str]:
     try:
-        return await session.is_in(hosts), ""
+        return await is_in(session, hosts), ""
     except (ExpansionDeferred, ExpansionFailed):
         return False, " (lookup deferred)"
 

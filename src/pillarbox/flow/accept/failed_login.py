@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.refusing import log_rejection
 from pillarbox.mail.reply import Reply
 
 if TYPE_CHECKING:
@@ -18,4 +19,6 @@ def log_failed_login(session: Session, line: str, reply: Reply) -> None:
         if driver.mechanism == mechanism:
             name = driver.name
     session.exchange = None
-    session.log_rejection(f"{name} authenticator failed for {session.described()}: {reply.code} {reply.text}")
+    log_rejection(
+        session, f"{name} authenticator failed for {session.described()}: {reply.code} {reply.text}"
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.config.kinds import parse_duration, parse_integer
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.paths import PathRules
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.template import Template
@@ -71,17 +72,17 @@ async def take_up(session: Session) -> None:
     """Give the session the settings of its client."""
     habits, settings = session.policy.habits, session.policy.engine
     changes: dict[str, object] = {}
-    if habits.helo_accept_junk_hosts is not None and await session.is_surely_in(
-        habits.helo_accept_junk_hosts
+    if habits.helo_accept_junk_hosts is not None and await is_surely_in(
+        session, habits.helo_accept_junk_hosts
     ):
         changes["helo_accept_junk"] = True
     if habits.helo_hosts is not None:
-        changes["helo_required"] = await session.is_surely_in(habits.helo_hosts)
-    if habits.nonmail_hosts is not None and not await session.is_surely_in(habits.nonmail_hosts):
+        changes["helo_required"] = await is_surely_in(session, habits.helo_hosts)
+    if habits.nonmail_hosts is not None and not await is_surely_in(session, habits.nonmail_hosts):
         changes["nonmail_max"] = -1
     if habits.pipeconnect and session.local is None:
         hosts = habits.pipeconnect_hosts
-        changes["early_pipelining"] = hosts is None or await session.is_surely_in(hosts)
+        changes["early_pipelining"] = hosts is None or await is_surely_in(session, hosts)
     if habits.size_limit is not None:
         size = await _number(session, habits.size_limit, "message_size_limit")
         changes["offer"] = msgspec.structs.replace(settings.offer, size=size)

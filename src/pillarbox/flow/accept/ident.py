@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.network import DialError
 from pillarbox.wire.exim.log_line import printable, sending_host
@@ -30,7 +31,7 @@ class IdentRule(msgspec.Struct, frozen=True):
 async def ask_ident(session: Session, rule: IdentRule) -> None:
     """Who they say it is; nobody when they do not say."""
     origin = session.origin
-    if not origin.host_address or origin.ident or not await session.is_surely_in(rule.hosts):
+    if not origin.host_address or origin.ident or not await is_surely_in(session, rule.hosts):
         return
     network = session.services.network
     if network is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.accept.membership import is_in
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
@@ -123,7 +124,7 @@ async def _is_offered(driver: Authenticator, session: Session, scope: Scope) -> 
 async def _includes(session: Session, hosts: HostList | None) -> bool:
     """Whether the client is offered something; when the list cannot say now, it is not."""
     try:
-        return hosts is None or await session.is_in(hosts)
+        return hosts is None or await is_in(session, hosts)
     except (ExpansionDeferred, ExpansionFailed) as error:
         session.services.journal.main(f"EHLO from [{session.origin.host_address}]: {error}")
         return False

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.verbs import HANDLERS
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.mail.interval import show_interval
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
 from pillarbox.wire.exim.log_line import connection, login, printable, security
+from pillarbox.wire.smtp.events import Closed, Need
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
 _SHOWN_HISTORY = 20
 _FULL_HISTORY = 40
+LINES_OF_A_LOGIN = 8
+"""More are not made up for a client that has gone in the middle of one."""
 
 
 def took(session: Session) -> str:
@@ -35,7 +40,9 @@ async def hung_up(session: Session) -> None:
     """The client has closed its side."""
     journal, style = session.services.journal, session.services.log_style
     if session.exchange is not None:
-        await session.end_login()
+        await end_login(
+            session,
+        )
     if session.engine.is_reading_message:
         who = session.who()
         journal.main(f"SMTP connection from {who} lost while reading message data")
@@ -85,10 +92,25 @@ async def lost(session: Session, error: DialError) -> None:
             await not_quit(session, "connection-lost", "")
         case _:
             if session.exchange is not None:
-                await session.end_login()
+                await end_login(
+                    session,
+                )
             if session.services.log_style.shows("lost_incoming_connection"):
                 journal.main(f"SMTP connection lost from {who}: {error}")
             await not_quit(session, "connection-lost", "")
+
+
+async def end_login(session: Session) -> None:
+    """The client has gone in the middle of AUTH: what it said last counts as a line, and empty ones follow, so that the login fails,
+    and is logged as those are that guessers see to their end."""
+    for _ in range(LINES_OF_A_LOGIN):
+        if session.exchange is None:
+            return
+        session.engine.receive(b"\r\n")
+        event = session.engine.next_event()
+        if isinstance(event, Need | Closed):
+            return
+        await HANDLERS[type(event)](session, event)
 
 
 async def not_quit(session: Session, reason: str, text: str) -> str:
@@ -97,7 +119,7 @@ async def not_quit(session: Session, reason: str, text: str) -> str:
         return ""
     session.live.notquit_reason = reason
     try:
-        verdict = await session.check("notquit", session.new_scope())
+        verdict = await run_acl(session, "notquit", session.new_scope())
     except Exception as error:  # it is over anyway
         session.services.journal.panic(f"ACL for not-QUIT returned ERROR: {error}")
         return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.facets.session import ProxyFacts
 from pillarbox.language.match.hosts import HostList
@@ -30,7 +31,7 @@ class Proxies(msgspec.Struct, frozen=True):
 
 async def hear_proxy(session: Session, proxies: Proxies) -> None:
     """Take the client for what the proxy says."""
-    if session.local is not None or not await session.is_surely_in(proxies.hosts):
+    if session.local is not None or not await is_surely_in(session, proxies.hosts):
         return
     proxied = await _read(session, proxies.patience)
     origin = session.origin

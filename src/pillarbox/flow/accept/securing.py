@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.facets.session import TlsInFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
@@ -233,4 +234,4 @@ async def _verification(session: Session, rules: TlsRules) -> Literal["no", "try
 
 
 async def _is_in(session: Session, hosts: HostList | None) -> bool:
-    return hosts is not None and await session.is_surely_in(hosts)
+    return hosts is not None and await is_surely_in(session, hosts)

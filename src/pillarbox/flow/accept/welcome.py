@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.crowding import refusal
 from pillarbox.flow.accept.habits import take_up
 from pillarbox.flow.accept.ident import ask_ident
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.proxying import hear_proxy
+from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.check.verdict import Accept
@@ -29,17 +32,17 @@ async def welcome(session: Session) -> None:
     policy, engine = session.policy, session.engine
     if session.services.log_style.shows("smtp_connection"):
         hosts = policy.habits.nolog_hosts
-        session.is_logged = hosts is None or not await session.is_surely_in(hosts)
+        session.is_logged = hosts is None or not await is_surely_in(session, hosts)
         if session.is_logged:
             session.services.journal.main(_beginning(session))
     if policy.proxies is not None:
         await hear_proxy(session, policy.proxies)
-    if policy.host_lookup is not None and await session.is_surely_in(policy.host_lookup):
+    if policy.host_lookup is not None and await is_surely_in(session, policy.host_lookup):
         await look_up_name(session)
-    if policy.host_reject_connection is not None and await session.is_surely_in(
-        policy.host_reject_connection
+    if policy.host_reject_connection is not None and await is_surely_in(
+        session, policy.host_reject_connection
     ):
-        session.log_rejection(f"refused connection from {session.who()} (host_reject_connection)")
+        log_rejection(session, f"refused connection from {session.who()} (host_reject_connection)")
         engine.greet(UNWELCOME)
         return
     if policy.ident is not None:
@@ -49,21 +52,21 @@ async def welcome(session: Session) -> None:
     if policy.reserve is not None and (full := await refusal(session, policy.reserve)) is not None:
         engine.greet(full)
         return
-    if policy.slowed_hosts is not None and await session.is_surely_in(policy.slowed_hosts):
+    if policy.slowed_hosts is not None and await is_surely_in(session, policy.slowed_hosts):
         clock = session.services.clock
         session.mail_brake = Brake(policy.mail_pace, clock) if policy.mail_pace else None
         session.rcpt_brake = Brake(policy.rcpt_pace, clock) if policy.rcpt_pace else None
     if not policy.habits.are_usual:
         await take_up(session)
     scope = session.new_scope()
-    verdict = await session.check("connect", scope)
+    verdict = await run_acl(session, "connect", scope)
     if isinstance(verdict, Accept):
         if session.stream.pending():
             engine.receive(await session.stream.read(session.receive_timeout))
         banner = Reply(220, await policy.banner.expand(scope))
         engine.greet(reply_to(verdict, banner) if verdict.text else banner)
         return
-    session.refuse('connection in "connect" ACL', verdict, is_greeting=True)
+    refuse(session, 'connection in "connect" ACL', verdict, is_greeting=True)
 
 
 def _beginning(session: Session) -> str:

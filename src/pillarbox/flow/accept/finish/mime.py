@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.check.scan.parts import PartInHand, parts_of
 from pillarbox.flow.check.verdict import Accept, Verdict
@@ -22,7 +23,7 @@ async def ask_about_parts(state: Finish) -> Verdict | None:
     for found in await asyncio.to_thread(parts_of, data):
         last = found.facts.part_count
         inner = scope.with_facets({MimeFacts: found.facts, PartInHand: PartInHand(found)})
-        verdict = await session.check("mime", inner, None, transaction)
+        verdict = await run_acl(session, "mime", inner, None, transaction)
         if not isinstance(verdict, Accept):
             return verdict
     transaction.scope = transaction.scope.with_facet(MimeFacts, MimeFacts(part_count=last))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.check.verdict import Accept, Defer, Discard
 from pillarbox.flow.route.candidate import Candidate
@@ -42,7 +43,7 @@ async def _answer(state: Finish, recipient: Recipient) -> None:
     session, transaction = state.session, state.transaction
     candidate = Candidate.first(recipient)
     scope = transaction.scope.with_facet(Candidate, candidate)
-    verdict = await session.check("data_prdr", scope, candidate, transaction)
+    verdict = await run_acl(session, "data_prdr", scope, candidate, transaction)
     code, word = 550, "refusal"
     if isinstance(verdict, Accept | Discard):
         code, word = 250, "acceptance"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.mime import ask_about_parts, forget_files
 from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
@@ -19,7 +20,9 @@ from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.policy import AcceptPolicy, Step
+from pillarbox.flow.accept.refusing import describe_refusal, log_rejection, tell_misfit
 from pillarbox.flow.accept.rejection import in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
@@ -152,8 +155,8 @@ async def _qualified_for_client(state: Finish, headers: bytes) -> bytes:
     senders, recipients = policy.sender_unqualified_hosts, policy.recipient_unqualified_hosts
     if senders is None and recipients is None:
         return headers
-    sender_domain = policy.qualify_domain if senders and await session.is_surely_in(senders) else ""
-    domain = policy.qualify_recipient if recipients and await session.is_surely_in(recipients) else ""
+    sender_domain = policy.qualify_domain if senders and await is_surely_in(session, senders) else ""
+    domain = policy.qualify_recipient if recipients and await is_surely_in(session, recipients) else ""
     return qualify_headers(headers, sender_domain, domain) if sender_domain or domain else headers
 
 
@@ -229,7 +232,7 @@ async def run_data_acl(state: Finish) -> Reply | None:
     session, transaction = state.session, state.transaction
     if not state.recipients:
         return None
-    verdict = await session.check("data", transaction.scope, None, transaction)
+    verdict = await run_acl(session, "data", transaction.scope, None, transaction)
     if isinstance(verdict, Accept):
         if not state.is_prdr:
             state.accepted_text = verdict.text
@@ -346,14 +349,14 @@ def _accepted(state: Finish) -> Reply:
             return with_own_code(Reply(usual.code, text, usual.enhanced)) if text else usual
     text = state.accepted_text
     if text:
-        state.session.tell_misfit(text, 250, state.id)
+        tell_misfit(state.session, text, 250, state.id)
         return with_own_code(Reply(250, in_lines(text), "2.0.0"))
     return Reply(250, f"OK id={state.id}", "2.0.0")
 
 
 def _log_verdict(state: Finish, when: str, verdict: Deny | Defer | Drop) -> None:
     _log_refusal(
-        state, state.session.describe_refusal(when, verdict, state.sender or "", message_id=state.id)
+        state, describe_refusal(state.session, when, verdict, state.sender or "", message_id=state.id)
     )
 
 
@@ -364,7 +367,7 @@ def _log_refusal(state: Finish, line: str) -> None:
         changes = state.transaction.changes
         headers = apply_changes(state.headers, changes) if changes.added or changes.removed else state.headers
         more = rejected_message(state.sender, state.recipients, headers)
-    state.session.log_rejection(f"{state.id} {line}", more)
+    log_rejection(state.session, f"{state.id} {line}", more)
 
 
 STEPS: tuple[Step, ...] = (

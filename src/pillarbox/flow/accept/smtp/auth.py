@@ -6,10 +6,13 @@ from typing import assert_never
 
 import msgspec
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.judging import JudgedExchange
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.refusing import log_rejection, refuse
+from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.helo import protocol_name
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.logins import Challenge, Failure, Success
@@ -26,9 +29,9 @@ CANCELLED = Reply(501, "Authentication cancelled")
 
 @verb(Auth)
 async def handle(session: Session, event: Auth) -> None:
-    verdict = await session.check("auth", session.new_scope())
+    verdict = await run_acl(session, "auth", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.refuse(f"AUTH {event.mechanism}", verdict, code=503)
+        refuse(session, f"AUTH {event.mechanism}", verdict, code=503)
         return
     driver = next((a for a in session.policy.authenticators if a.mechanism == event.mechanism), None)
     bindings = session.stream.channel_bindings()
@@ -79,9 +82,10 @@ def _fail(session: Session, failure: Failure) -> None:
     answer = ANSWERS[failure.kind]
     why = f": {failure.log}" if failure.kind not in ("credentials", "malformed") else ""
     who = f" (set_id={failure.name})" if failure.name else ""
-    session.log_rejection(
+    log_rejection(
+        session,
         f"{session.exchange_name} authenticator failed for {session.described()}: "
-        f"{answer.code} {answer.text}{who}{why}"
+        f"{answer.code} {answer.text}{who}{why}",
     )
     session.reply(
         msgspec.structs.replace(answer, text=f"{answer.text}: {failure.peer}") if failure.peer else answer

@@ -6,11 +6,15 @@ rest of the message is swallowed and answered 452, and the session goes on.
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.steps import finish_message
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
+from pillarbox.flow.accept.membership import is_surely_in
+from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
@@ -31,9 +35,9 @@ async def handle(session: Session, event: Data) -> None:
     if transaction.has_too_many and session.policy.recipients_max_reject:
         session.reply(TOO_MANY)
         return
-    verdict = await session.check("predata", transaction.scope, None, transaction)
+    verdict = await run_acl(session, "predata", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept):
-        session.refuse("DATA", verdict)
+        refuse(session, "DATA", verdict)
         return
     transaction.is_chunked = event.is_chunking
     session.reply(reply_to(verdict, GO_AHEAD))
@@ -91,9 +95,10 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
     settings = session.engine.settings
     match event.problem:
         case Problem.TOO_BIG if session.services.log_style.shows("size_reject"):
-            session.log_rejection(
+            log_rejection(
+                session,
                 f"{session.services.spool.new_id()} rejected from <{sender or ''}> {session.described()}: "
-                f"message too big: read={event.size} max={settings.offer.size}"
+                f"message too big: read={event.size} max={settings.offer.size}",
             )
         case Problem.TOO_BIG:
             pass
@@ -104,7 +109,7 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
             )
         case _:
             why = event.problem.value
-            session.log_rejection(f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
+            log_rejection(session, f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
     session.forget_transaction()
 
 
@@ -113,7 +118,7 @@ async def _without_from_lines(session: Session, transaction: Transaction, data: 
     rules, local = session.policy.from_lines, session.local
     if rules is None or transaction.headers or transaction.body is not None or transaction.trouble:
         return data
-    is_welcome = rules.are_local if local is not None else await session.is_surely_in(rules.hosts)
+    is_welcome = rules.are_local if local is not None else await is_surely_in(session, rules.hosts)
     if not is_welcome:
         return data
     services = session.services

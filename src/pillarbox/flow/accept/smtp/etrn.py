@@ -5,9 +5,12 @@ Without `smtp_etrn_command` the argument is what `exim -R` takes, behind a `#`. 
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.etrn_command import EtrnCommand
+from pillarbox.flow.accept.refusing import refuse
 from pillarbox.flow.accept.rejection import reply_to
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept, Deny
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.mail.reply import Reason, Reply
@@ -25,12 +28,12 @@ async def handle(session: Session, event: Etrn) -> None:
     if session.services.log_style.shows("etrn"):
         session.services.journal.main(f"ETRN {printable(argument)} received from {session.who()}")
     verdict = (
-        await session.check("etrn", session.new_scope())
+        await run_acl(session, "etrn", session.new_scope())
         if "etrn" in session.policy.acls
         else Deny(Reason(""))
     )
     if not isinstance(verdict, Accept):
-        session.refuse(f"ETRN {argument}", verdict, code=458)
+        refuse(session, f"ETRN {argument}", verdict, code=458)
         return
     command = session.services.etrn_command
     if command is not None:

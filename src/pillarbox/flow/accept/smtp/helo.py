@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.offering import offer_of
+from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import without_code
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept, Verdict
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable
@@ -27,9 +31,9 @@ async def handle(session: Session, event: Helo) -> None:
         return
     verdict: Verdict = Accept()
     if "helo" in session.policy.acls:
-        verdict = await session.check("helo", session.new_scope())
+        verdict = await run_acl(session, "helo", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.refuse(f"EHLO or HELO {event.name}", verdict)
+        refuse(session, f"EHLO or HELO {event.name}", verdict)
         session.update_origin(helo="")
         return
     policy = session.policy
@@ -52,17 +56,18 @@ async def _is_itself(session: Session, event: Helo) -> bool:
     verb_name = "EHLO" if event.is_esmtp else "HELO"
     if habits.helo_lookup_domains is not None and await looks_like_ours(session, event.name):
         await look_up_name(session)
-    is_must = habits.helo_verify_hosts is not None and await session.is_surely_in(habits.helo_verify_hosts)
-    is_tried = habits.helo_try_verify_hosts is not None and await session.is_surely_in(
-        habits.helo_try_verify_hosts
+    is_must = habits.helo_verify_hosts is not None and await is_surely_in(session, habits.helo_verify_hosts)
+    is_tried = habits.helo_try_verify_hosts is not None and await is_surely_in(
+        session, habits.helo_try_verify_hosts
     )
     if not is_must and not is_tried:
         return True
     found = await has_its_name(session)
     if found or not is_must:
         return True
-    session.log_rejection(
-        f'{"temporarily " if found is None else ""}rejected "{verb_name} {event.name}" from {session.who()}'
+    log_rejection(
+        session,
+        f'{"temporarily " if found is None else ""}rejected "{verb_name} {event.name}" from {session.who()}',
     )
     if found is None:
         session.reply(Reply(451, "Temporary local problem - please try later", "4.3.0"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.auth_sender import believed
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
+from pillarbox.flow.accept.membership import may_leave_unqualified
+from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.helo import protocol_name
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -28,7 +32,7 @@ async def handle(session: Session, event: Mail) -> None:
     session.messages += 1
     if 0 < session.messages_max < session.messages:
         line = f"rejected MAIL command {session.described()}: too many messages in one connection"
-        session.log_rejection(line)
+        log_rejection(session, line)
         session.reply(TOO_MANY, close=False)  # it may say QUIT
         return
     if session.mail_brake is not None:
@@ -49,7 +53,7 @@ async def handle(session: Session, event: Mail) -> None:
         session.reply(NO_SPACE)
         return
     if sender is not None and "@" not in sender:
-        if not await session.may_leave_unqualified(policy.sender_unqualified_hosts):
+        if not await may_leave_unqualified(session, policy.sender_unqualified_hosts):
             log_unqualified(session, "sender", sender)
             session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
             return
@@ -64,9 +68,9 @@ async def handle(session: Session, event: Mail) -> None:
     facts.auth_sender = auth_sender
     facts.variables = dict(session.variables)
     transaction = Transaction(event, facts, session.new_scope(facts))
-    verdict = await session.check("mail", transaction.scope, None, transaction)
+    verdict = await run_acl(session, "mail", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept | Discard):
-        session.refuse(f"MAIL <{sender or ''}>", verdict)
+        refuse(session, f"MAIL <{sender or ''}>", verdict)
         return
     if isinstance(verdict, Discard):
         transaction.discarded_by = "MAIL"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.parting import commands, not_quit
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.refusing import log_rejection
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Problem, ProtocolError
 from pillarbox.wire.smtp.order import BAD_BDAT, TOO_MANY_ERRORS
@@ -33,7 +35,7 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
         is_sync = event.problem is Problem.SYNCHRONIZATION
         await not_quit(session, "synchronization-error" if is_sync else reason, "")
-        session.log_rejection(why)
+        log_rejection(session, why)
 
 
 def _tell(session: Session, event: ProtocolError) -> None:
@@ -41,11 +43,12 @@ def _tell(session: Session, event: ProtocolError) -> None:
     verb_name = line.partition(" ")[0].upper()
     if verb_name in ("HELO", "EHLO") and event.problem is Problem.SYNTAX:
         argument = line.partition(" ")[2].strip() or "(no argument given)"
-        session.log_rejection(
-            f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {argument}"
+        log_rejection(
+            session,
+            f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {argument}",
         )
     elif verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
-        session.log_rejection(f"rejected MAIL from {session.who()}: no HELO/EHLO given")
+        log_rejection(session, f"rejected MAIL from {session.who()}: no HELO/EHLO given")
     style = session.services.log_style
     is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
     if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
@@ -65,7 +68,7 @@ def _tell(session: Session, event: ProtocolError) -> None:
 def log_unqualified(session: Session, what: str, address: str) -> None:
     """An address without a domain where the client may not leave it out. `what`: `sender`, `recipient`, `verify`."""
     if session.services.log_style.shows("smtp_syntax_error"):
-        session.log_rejection(f"unqualified {what} rejected: <{address}> {session.described()}")
+        log_rejection(session, f"unqualified {what} rejected: <{address}> {session.described()}")
 
 
 def _too_many_recipients(session: Session) -> None:
@@ -75,8 +78,8 @@ def _too_many_recipients(session: Session) -> None:
         return
     transaction.has_too_many = True
     what = "message rejected" if session.policy.recipients_max_reject else "excess temporarily rejected"
-    session.log_rejection(
-        f"too many recipients: {what}: sender=<{transaction.sender or ''}> {session.described()}"
+    log_rejection(
+        session, f"too many recipients: {what}: sender=<{transaction.sender or ''}> {session.described()}"
     )
 
 
@@ -88,7 +91,7 @@ def _too_big(session: Session, event: ProtocolError) -> None:
     limit = session.engine.size_limit
     size = found[-1] if found else ""
     shown = f"size>={2**31 - 1}" if size.isdigit() and int(size) >= 2**31 else f"size={size}"
-    session.log_rejection(f"rejected {path}> {session.described()}: message too big: {shown} max={limit}")
+    log_rejection(session, f"rejected {path}> {session.described()}: message too big: {shown} max={limit}")
 
 
 def _why_dropped(event: ProtocolError, session: Session) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
+from pillarbox.flow.accept.membership import may_leave_unqualified
+from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.percent_hack import meant_by
@@ -37,8 +41,8 @@ async def handle(session: Session, event: Rcpt) -> None:
             session.reply(TROUBLE)
             return
     if "@" not in address:
-        if address.lower() != "postmaster" and not await session.may_leave_unqualified(
-            policy.recipient_unqualified_hosts
+        if address.lower() != "postmaster" and not await may_leave_unqualified(
+            session, policy.recipient_unqualified_hosts
         ):
             log_unqualified(session, "recipient", address)
             session.reply(Reply(501, f"<{address}>: recipient address must contain a domain", "5.1.3"))
@@ -53,7 +57,7 @@ async def handle(session: Session, event: Rcpt) -> None:
     if policy.percent_hack is not None and "%" in candidate.local_part:
         candidate = await _meant(session, transaction, candidate, policy.percent_hack)
     scope = transaction.scope.with_facet(Candidate, candidate)
-    verdict = await session.check("rcpt", scope, candidate, transaction)
+    verdict = await run_acl(session, "rcpt", scope, candidate, transaction)
     if isinstance(verdict, Accept):
         transaction.recipients.append(recipient)
         transaction.facts.recipients_count += 1
@@ -63,7 +67,7 @@ async def handle(session: Session, event: Rcpt) -> None:
         _note_discarded(session, transaction, event.address, verdict.reason.log)
         session.reply(reply_to(verdict, OK))
     else:
-        session.refuse(f"RCPT <{event.address}>", verdict, sender=transaction.sender or "")
+        refuse(session, f"RCPT <{event.address}>", verdict, sender=transaction.sender or "")
 
 
 async def _meant(
@@ -82,4 +86,4 @@ def _note_discarded(session: Session, transaction: Transaction, address: str, wh
         f"{session.described()} F=<{transaction.sender or ''}> RCPT <{address}>: "
         f"discarded by {transaction.discarded_by} ACL"
     )
-    session.log_rejection(f"{line}: {why}" if why else line)
+    log_rejection(session, f"{line}: {why}" if why else line)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.parting import ended, incomplete, tell_failure
 from pillarbox.flow.accept.rejection import in_lines
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Help, Noop, Quit, Rset
@@ -40,7 +42,7 @@ async def quit_session(session: Session, event: Quit) -> None:
     session.forget_transaction()
     bye = Reply(221, f"{session.hostname} closing connection", "2.0.0")
     if "quit" in session.policy.acls:
-        verdict = await session.check("quit", session.new_scope())
+        verdict = await run_acl(session, "quit", session.new_scope())
         tell_failure(session, "QUIT", verdict)
         text = verdict.text if isinstance(verdict, Accept) else verdict.reason.peer
         bye = Reply(221, in_lines(text), bye.enhanced) if text else bye

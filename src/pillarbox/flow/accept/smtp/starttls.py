@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.refusing import refuse
 from pillarbox.flow.accept.securing import log_in_by_certificate, secure
-from pillarbox.flow.accept.session import Session, verb
+from pillarbox.flow.accept.session import Session
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import StartTls
@@ -17,9 +20,9 @@ async def handle(session: Session, event: StartTls) -> None:
     if not session.policy.tls_available:
         session.reply(Reply(454, "TLS currently unavailable", "4.7.0"))
         return
-    verdict = await session.check("starttls", session.new_scope())
+    verdict = await run_acl(session, "starttls", session.new_scope())
     if not isinstance(verdict, Accept):
-        session.refuse("STARTTLS ", verdict)  # as the real one has it
+        refuse(session, "STARTTLS ", verdict)  # as the real one has it
         return
     session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))

@@ -5,8 +5,12 @@ EXPN tells what the first redirection leads to, not where all of it ends.
 
 from __future__ import annotations
 
-from pillarbox.flow.accept.session import VRFY_REFUSED, Session, verb
+from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.membership import may_leave_unqualified
+from pillarbox.flow.accept.refusing import VRFY_REFUSED, refuse
+from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
+from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.acl.state import CheckDeferred
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.flow.route.candidate import Candidate
@@ -27,16 +31,16 @@ async def verify(session: Session, event: Vrfy) -> None:
         return
     policy = session.policy
     if "@" not in address:
-        if not await session.may_leave_unqualified(policy.recipient_unqualified_hosts):
+        if not await may_leave_unqualified(session, policy.recipient_unqualified_hosts):
             log_unqualified(session, "verify", address)
             session.reply(Reply(501, f"{address}: recipient address must contain a domain", "5.1.3"))
             return
         address = f"{address}@{policy.qualify_recipient}"
     candidate = Candidate.first(Recipient(address))
     scope = session.new_scope().with_facet(Candidate, candidate)
-    verdict = await session.check("vrfy", scope, candidate)
+    verdict = await run_acl(session, "vrfy", scope, candidate)
     if not isinstance(verdict, Accept):
-        session.refuse(f"VRFY {event.argument}", verdict, code=VRFY_REFUSED)
+        refuse(session, f"VRFY {event.argument}", verdict, code=VRFY_REFUSED)
         return
     await _answer(session, candidate, scope, f"<{candidate.address}> is deliverable")
 
@@ -48,9 +52,9 @@ async def expand(session: Session, event: Expn) -> None:
         address = f"{address}@{session.policy.qualify_recipient}"
     candidate = Candidate.first(Recipient(address))
     scope = session.new_scope().with_facet(Candidate, candidate)
-    verdict = await session.check("expn", scope, candidate)
+    verdict = await run_acl(session, "expn", scope, candidate)
     if not isinstance(verdict, Accept):
-        session.refuse(f"EXPN {event.argument}".rstrip(), verdict)
+        refuse(session, f"EXPN {event.argument}".rstrip(), verdict)
         return
     session.reply(
         _members(candidate.address, await session.services.checks.verifier.expand(candidate, scope))
