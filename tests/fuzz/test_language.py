@@ -6,8 +6,8 @@ import contextlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.configuration_texts import load_text
 
-from pillarbox.config.build import load_text
 from pillarbox.config.errors import ConfigError
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.template import Template

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 from tests.support.clock import JumpClock
+from tests.support.configuration_texts import load_text
 from tests.support.delivery_world import DictHints, MemoryUserFiles, NoNetwork
 from tests.support.fake_dns import FakeDns
 from tests.support.routing import FakeFiles, FakeLookup, FakeLookups, FakeSystemUsers
@@ -30,7 +31,6 @@ from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.hints.records import MemoryRecords
 from pillarbox.backends.journal.memory import MemoryJournal
 from pillarbox.backends.spool.memory import MemorySpool
-from pillarbox.config.build import load_text
 from pillarbox.config.errors import ConfigError
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.acl.syntax import compile_acl

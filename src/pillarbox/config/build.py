@@ -72,12 +72,6 @@ def load(
     return build(parse(reader.read(path), reader), acl_compiler=acl_compiler, find_driver=find_driver)
 
 
-def load_text(text: str, *, name: str = "configuration", acl_compiler: AclCompiler = _no_acls) -> Config:
-    """The same for a text in memory. Raises ConfigError."""
-    reader = Reader()
-    return build(parse(reader.read_text(text, name), reader), acl_compiler=acl_compiler)
-
-
 def build(
     raw: Raw, *, acl_compiler: AclCompiler = _no_acls, find_driver: DriverFinder | None = None
 ) -> Config:

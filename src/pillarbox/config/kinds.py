@@ -158,7 +158,9 @@ def _parse_ciphers(text: str, named: NamedLists) -> Template:
 
 def _parse_rewriting(text: str, named: NamedLists) -> RewriteRules:
     try:
-        return RewriteRules(tuple(parse_rewrite_rule(rule, named) for rule, _ in split(text)))
+        return RewriteRules(
+            tuple(parse_rewrite_rule(rule, named, is_for_transport=True) for rule, _ in split(text))
+        )
     except (RewriteSyntaxError, ExpandSyntaxError, ListSyntaxError) as error:
         raise OptionError(str(error)) from None
 

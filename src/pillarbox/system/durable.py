@@ -22,9 +22,6 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-OUT_OF_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM})
-"""No space, quota, descriptors or memory: it may work again later."""
-
 _ZEROS = bytes(1 << 20)
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock, 64-bit off_t
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -212,22 +209,6 @@ def remove_file(disk: Disk, path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def replace_file(disk: Disk, path: str, data: bytes, mode: int = 0o640) -> None:
-    """The file has all of `data` or is as it was, whatever happens; durable on return. Blocks: call it in a thread. Raises OSError."""
-    temporary = f"{path}.new"
-    fd = disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        disk.pwrite(fd, data, 0)
-        disk.fdatasync(fd)
-    except OSError:
-        remove_file(disk, temporary)
-        raise
-    finally:
-        disk.close(fd)
-    disk.rename(temporary, path)
-    disk.sync_directory(os.path.dirname(path) or ".")
 
 
 class WorkThread:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from tests.support.configuration_texts import load_text
 
 from pillarbox.app.configuration import declare_all
-from pillarbox.config.build import Report, load_text
+from pillarbox.config.build import Report
 from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.config.show import show_drivers, show_list, show_main_option
 from pillarbox.flow.settings import Identity, Queueing, SmtpLimits, SmtpService, port_list
@@ -64,7 +65,7 @@ def test_builds() -> None:
     assert config.routers[0].domains.matches_now("example.org", empty_scope())
     assert list(config.transports) == ["smtp"]
     assert config.retry.find("x@y") is not None
-    assert config.rewrite.rewrite_now("a@b.example.org", "F", empty_scope()) == "a@example.org"
+    assert config.rewrite.result_now("a@b.example.org", "F", empty_scope()).address == "a@example.org"
     assert config.named in config.main_facets.values()
 
 
@@ -199,3 +200,9 @@ def test_what_is_named_and_not_there_stands_in_the_way_of_serving() -> None:
         (8, "there is no transport 'smpt'", "did you mean smtp?"),
         (1, "there is no ACL 'check'", "did you mean chekc?"),
     ]
+
+
+def test_a_transport_rewrites_headers_alone() -> None:
+    text = "begin transports\nt:\n  driver = appendfile\n  file = /x\n  headers_rewrite = a@b c@d {}\n"
+    load_text(text.format("h"))
+    assert "non-header rewrite" in str(problems_of(text.format("E"))[0])

@@ -42,7 +42,7 @@ async def test_rewrites(lines: list[str], kind: Kind, address: str, result: str)
 
 
 def test_rules_that_grow_an_address_end() -> None:
-    grown = rules("*@b x$local_part@b R").rewrite_now("a@b", "F", empty_scope())
+    grown = rules("*@b x$local_part@b R").result_now("a@b", "F", empty_scope()).address
     assert grown == "x" * 11 + "a@b"
 
 

@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.support.simulated_disk import SimulatedDisk, drop_all, keep_all, keep_some
 
 from pillarbox.system.durable import (
     GroupSync,
@@ -17,38 +16,13 @@ from pillarbox.system.durable import (
     file_system_sync,
     read_file,
     remove_file,
-    replace_file,
     write_file,
 )
 
 
-def test_replaced_file_is_old_or_new_at_every_cut() -> None:
-    disk = SimulatedDisk()
-    contents = [bytes([n]) * 2000 for n in range(4)]
-    for content in contents:
-        replace_file(disk, "/etc/x", content)
-        disk.mark("replaced", content)
-    for cut in range(len(disk.log) + 1):
-        promised = [entry[2] for entry in disk.log[:cut] if entry[0] == "mark"]
-        for choice in (drop_all, keep_all, keep_some(cut), keep_some(cut + 1000)):
-            after = disk.survivors(cut, choice)
-            if promised or "x" in after.names("/etc"):
-                found = read_file(after, "/etc/x")
-                assert found in contents[max(len(promised) - 1, 0) :]
-
-
-def test_failed_replacement_leaves_the_old_file() -> None:
-    disk = SimulatedDisk(room=3000)
-    replace_file(disk, "/x", b"old" * 100)
-    with pytest.raises(OSError, match="no space"):
-        replace_file(disk, "/x", b"new" * 1000)
-    assert read_file(disk, "/x") == b"old" * 100
-    assert disk._names.keys() == {"/x"}
-
-
 def test_the_real_disk(tmp_path: Path) -> None:
     disk, path = OsDisk(), str(tmp_path / "file")
-    replace_file(disk, path, b"x" * 3_000_000)
+    write_file(disk, path, b"x" * 3_000_000)
     assert read_file(disk, path) == b"x" * 3_000_000
     write_file(disk, path, b"short")
     assert (tmp_path / "file").read_bytes() == b"short"

@@ -27,7 +27,6 @@ _SEPARATOR = re.compile(
     rb"From\s+(\S+)\s+(?:[a-zA-Z]{3},?\s+)?(?:[a-zA-Z]{3}\s+\d?\d|\d?\d\s+[a-zA-Z]{3}\s+\d\d(?:\d\d)?)\s+\d\d?:\d\d?"
 )
 """What `uucp_from_pattern` says unless it is set."""
-_RETURN_PATH = re.compile(r"<?([^<>]*)>?\Z")
 
 
 class Test(msgspec.Struct, frozen=True):

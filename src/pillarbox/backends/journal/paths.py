@@ -16,7 +16,6 @@ import time
 import msgspec
 
 _DATE = re.compile(r"/%[DM][^A-Za-z0-9]?|[^A-Za-z0-9/]?%[DM]")
-MOST_ITEMS = 2
 
 
 class LogTargets(msgspec.Struct, frozen=True):

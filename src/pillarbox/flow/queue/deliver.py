@@ -29,7 +29,7 @@ from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
-from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
@@ -93,7 +93,6 @@ FIRST = Urgency(is_first=True)
 FIRST_LOCAL = Urgency(is_first=True, remote_waits="SMTP delivery explicitly queued")
 AGAIN = Urgency()
 FORCED = Urgency(is_forced=True)
-_PURPOSE: Purpose = "deliver"
 
 
 class Delivery:

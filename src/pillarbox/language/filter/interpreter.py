@@ -53,8 +53,9 @@ from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail import header
 
 _VARIABLE = re.compile(r"n([0-9]?)")
-MAX_TEXT = 1023
-"""Characters of the text of fail, freeze and defer that are kept."""
+MAX_TEXT = 1024
+"""Characters that the text of fail, freeze and defer may have; of a longer one `KEPT_TEXT` are kept."""
+KEPT_TEXT = 1000
 
 
 async def interpret(rules: Filter, scope: Scope, circumstances: Circumstances) -> Outcome:
@@ -140,7 +141,7 @@ class _Run:
                 return False
             case EndCommand(verb=verb, text=text):
                 said = plain(text.expand(self._scope, f"{verb} command"))
-                self._actions.append(End(verb, said))
+                self._actions.append(End(verb, _bounded(said)))
                 return False
             case _:
                 assert_never(command)
@@ -237,3 +238,7 @@ class _Run:
                     self._scope = blocks.with_block(self._scope, blocks.read(self._scope) + added)
             case _:
                 assert_never(command.change)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:KEPT_TEXT]} ... (truncated)"

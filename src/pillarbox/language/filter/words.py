@@ -12,7 +12,6 @@ from pillarbox.language.filter.errors import FilterSyntaxError
 
 MAX_WORD = 1024
 """Characters of a word or string before expansion."""
-_GAP = re.compile(r"(?:[ \t\n\r\f\v]+|(?<=\s)#[^\n]*|\A#[^\n]*)+")
 _COMMENT = re.compile(r"#[^\n]*")
 _SPACE = re.compile(r"[ \t\n\r\f\v]+")
 _PLAIN = re.compile(r"[^ \t\n\r\f\v]+")

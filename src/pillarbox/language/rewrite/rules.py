@@ -131,10 +131,6 @@ class RewriteRules(msgspec.Struct, frozen=True):
         )
         return found.address
 
-    def rewrite_now(self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "") -> str:
-        """The same; raises BlockingIOError when something must be waited for."""
-        return self.result_now(address, kind, scope, qualify_with=qualify_with).address
-
     def result_now(
         self, address: str, kind: Kind, scope: Scope, *, qualify_with: str = "", place: str = ""
     ) -> Result:
@@ -250,11 +246,3 @@ def parse_rewrite_rule(line: str, named: NamedLists, *, is_for_transport: bool =
             f"Expansion of {replacement} failed while rewriting: {error.message}"
         ) from None
     return RewriteRule(compiled, template, frozenset(flags), line, expression)
-
-
-def parse_headers_rewrite(source: str, named: NamedLists) -> RewriteRules:
-    """The transports' `headers_rewrite`: rules in a list, colons in them doubled (Exim 31.4). Raises RewriteSyntaxError."""
-    from pillarbox.language.match.items import split
-
-    rules = [parse_rewrite_rule(text, named, is_for_transport=True) for text, _ in split(source) if text]
-    return RewriteRules(tuple(rules))

@@ -412,10 +412,5 @@ def line_frozen(message_id: str, by: str = "") -> str:
     return f"{message_id} frozen by {printable(by)}" if by else f"{message_id} Frozen"
 
 
-def line_unfrozen(message_id: str, by: str = "") -> str:
-    """`Unfrozen by forced delivery`, `unfrozen by root`."""
-    return f"{message_id} unfrozen by {printable(by)}" if by else f"{message_id} Unfrozen by forced delivery"
-
-
 def line_removed(message_id: str, by: str) -> str:
     return f"{message_id} removed by {printable(by)}"

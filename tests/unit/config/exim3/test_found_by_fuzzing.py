@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.configuration_texts import load_text
 
-from pillarbox.config.build import load_text
 from pillarbox.config.errors import ConfigError
 from pillarbox.flow.settings import port_list
 

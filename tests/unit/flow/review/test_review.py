@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.configuration_texts import load_text
 from tests.support.world import build_config
 
 from pillarbox.app.configuration import declare_all
-from pillarbox.config.build import load_text
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.review.finding import review
 

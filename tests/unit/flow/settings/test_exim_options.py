@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.support.configuration_texts import load_text
 
 from pillarbox.app.configuration import declare_all
-from pillarbox.config.build import load_text
 from pillarbox.config.declare import Driver, main_options
 from pillarbox.config.model import Config
 from pillarbox.config.show import show_drivers, show_main

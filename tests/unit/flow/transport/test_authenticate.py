@@ -6,10 +6,10 @@ import base64
 
 import pytest
 from tests.support.clock import JumpClock
+from tests.support.configuration_texts import load_text
 from tests.support.scripted_peer import ScriptedNetwork
 
 from pillarbox.app.configuration import declare_all
-from pillarbox.config.build import load_text
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.opening import open_session
 from pillarbox.flow.transport.attempt.session import Session

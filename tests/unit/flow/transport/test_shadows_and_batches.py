@@ -161,9 +161,10 @@ async def test_what_cannot_be_run_waits(options: dict[str, object], log: str):
 
 async def test_headers_are_rewritten_as_the_copy_leaves():
     from pillarbox.language.match.named import NamedLists
-    from pillarbox.language.rewrite.rules import parse_headers_rewrite
+    from pillarbox.language.rewrite.rules import RewriteRules, parse_rewrite_rule
 
-    rules = parse_headers_rewrite("*@old.example $1@new.example f", NamedLists())
+    rule = parse_rewrite_rule("*@old.example $1@new.example f", NamedLists(), is_for_transport=True)
+    rules = RewriteRules((rule,))
     world, work = side(plain(headers_rewrite=rules, headers_add=T("From: z@old.example")))
     queued = await world.accept("bob@l.example", headers=b"From: A <a@old.example>\nTo: b@old.example\n")
     await world.deliver(queued)

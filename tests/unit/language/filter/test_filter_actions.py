@@ -85,6 +85,14 @@ def test_an_end_stops_the_filter() -> None:
     assert len(outcome.actions) == 2
 
 
+def test_long_texts_are_cut() -> None:
+    written = 'fail text "${sg{%s}{a}{bb}}%s"'
+    kept = run(written % ("a" * 400, "c" * 224), Permissions.system()).end
+    assert kept == End("fail", "b" * 800 + "c" * 224)
+    cut = run(written % ("a" * 400, "c" * 225), Permissions.system()).end
+    assert cut == End("fail", "b" * 800 + "c" * 200 + " ... (truncated)")
+
+
 def test_intervals_are_checked_when_mail_is_really_sent() -> None:
     outcome = run("mail once_repeat 5d4h")
     assert isinstance(outcome.actions[0], Mail)

@@ -12,7 +12,6 @@ from pillarbox.wire.exim.log_line import (
     line_frozen,
     line_outcome,
     line_received,
-    line_unfrozen,
     printable,
     sending_host,
 )
@@ -142,7 +141,6 @@ def test_failures_and_deferrals() -> None:
 
 def test_freezing() -> None:
     assert (line_frozen(ID), line_frozen(ID, "root")) == (f"{ID} Frozen", f"{ID} frozen by root")
-    assert line_unfrozen(ID) == f"{ID} Unfrozen by forced delivery"
 
 
 @pytest.mark.parametrize(
