@@ -74,7 +74,7 @@ def _dial_error(error: OSError) -> DialError:
             return DialError("refused", "Connection refused")
         case errno.ETIMEDOUT:
             return DialError("timeout_connect", "Connection timed out")
-        case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
-            return DialError("unreachable", text)
-        case _:
+        case errno.ECONNRESET | errno.ECONNABORTED | errno.EPIPE:  # there was a connection
             return DialError("lost_connection", text)
+        case _:
+            return DialError("unreachable", text)

@@ -94,6 +94,13 @@ async def test_a_pipelined_message():
     assert not outcome.is_reused
 
 
+async def test_a_connection_reset_before_we_look_at_it_counts_as_made():
+    world = world_with({"192.0.2.1": [DialError("lost_connection", "Connection reset by peer")]})
+    [outcome] = await send(world, job_for("bob@example.net"))
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason.log == "Remote host closed connection in response to initial connection"
+
+
 async def test_without_extensions_one_command_at_a_time_after_helo():
     world = world_with(
         {

@@ -46,12 +46,9 @@ async def _try_to_open(
     try:
         connection, proxy = await _dial(target, manners, habits, network)
     except DialError as error:
-        return Trouble(
-            "host",
-            str(error),
-            error=error.error,
-            is_tls=error.error == "tls",
-        )
+        if error.error == "lost_connection" and not habits.proxies:  # reset before we had a look: the same as a little later
+            return Lost.of(error).after("initial connection")
+        return Trouble("host", str(error), error=error.error, is_tls=error.error == "tls")
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
     if proxy is not None:
