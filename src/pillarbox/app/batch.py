@@ -16,7 +16,7 @@ from pillarbox.app.mta import Mta
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
 from pillarbox.flow.accept.local.caller import Caller
-from pillarbox.flow.accept.local.submit import BY_ACL
+from pillarbox.flow.accept.local.refused import BY_ACL
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit

@@ -27,8 +27,10 @@ from pillarbox.app.harness import is_test_harness
 from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
 from pillarbox.app.world import World
+from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
-from pillarbox.flow.accept.local.submit import Caller, Refused, received_lines, submit
+from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.local.submit import received_lines, submit
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import FIRST, FORCED

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from pillarbox.app.mta import Mta
-from pillarbox.flow.accept.local.submit import Caller, origin_of
+from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.origin import origin_of
 from pillarbox.flow.accept.session import Session
 from pillarbox.ports.network import ServedConnection
 from pillarbox.wire.control import Submit

@@ -39,7 +39,7 @@ def _is_address(text: str) -> bool:
     """Perhaps with a port: `10.1.2.3.25`, `[10.1.2.3]:25`."""
     from ipaddress import ip_address
 
-    from pillarbox.flow.accept.local.submit import split_port
+    from pillarbox.flow.accept.local.origin import split_port
 
     try:
         ip_address(split_port(text)[0])

@@ -19,7 +19,7 @@ from pillarbox.app.foundation import Kinds
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import PretendWorld
 from pillarbox.config.errors import ConfigError
-from pillarbox.flow.accept.local.submit import split_port
+from pillarbox.flow.accept.local.origin import split_port
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish

@@ -7,7 +7,8 @@ from tests.support.conversation import render_mail
 from tests.support.world import AcceptWorld
 
 from pillarbox.flow.accept.local.caller import Caller
-from pillarbox.flow.accept.local.submit import Refused, submit
+from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.local.submit import submit
 from pillarbox.wire.control import Submit
 
 CAROL = Caller("carol", 1000, 100, is_trusted=False)

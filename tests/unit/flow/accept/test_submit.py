@@ -6,7 +6,9 @@ import pytest
 from tests.support.conversation import compare, render_mail
 from tests.support.world import AcceptWorld
 
-from pillarbox.flow.accept.local.submit import Caller, Refused, submit
+from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.local.submit import submit
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.wire.control import Submit
 

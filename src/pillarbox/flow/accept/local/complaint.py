@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pillarbox.flow.accept.local.submit import Refused
+from pillarbox.flow.accept.local.refused import Refused
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message

@@ -1,0 +1,124 @@
+"""To whom a message of a program on this machine goes: the addresses of its arguments, or with `-t` those of its header lines (Exim 5, 48)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.addresses import AddressError, address_items, working_address
+from pillarbox.mail import header
+from pillarbox.mail.envelope import Recipient
+from pillarbox.mail.message import Message
+from pillarbox.wire.control import Submit
+
+RECIPIENT_HEADERS = ("to", "cc", "bcc")
+RESENT_HEADERS = ("resent-to", "resent-cc", "resent-bcc")
+
+
+class Named(msgspec.Struct, frozen=True):
+    recipients: tuple[Recipient, ...]
+    bad: tuple[tuple[str, str], ...] = ()
+    """What is no address, and what is wrong with it."""
+    left_out: frozenset[str] = frozenset()
+    """Who must not get it, by an alias either."""
+
+
+def arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, ...]:
+    """Recipients named by the caller; the first bad one is refused, and with it the message."""
+    if not wish.recipients:
+        raise Refused("exim: no recipients in message", kind="none", message=message)
+    made = []
+    for address in wish.recipients:
+        try:
+            made.append(_recipient(address, "" if wish.keeps_unqualified else domain))
+        except AddressError as error:
+            raise Refused(
+                f'exim: bad recipient address "{address}": {error}',
+                kind="argument",
+                bad=((address, str(error)),),
+                message=message,
+            ) from error
+    return tuple(dict.fromkeys(made))
+
+
+def _recipient(text: str, domain: str) -> Recipient:
+    """Raises AddressError. `domain`: for an address without one; empty: it is refused."""
+    working = working_address(text)
+    if working.domain_at:
+        return Recipient(working.address)
+    if not domain:
+        raise AddressError("unqualified recipient address not allowed")
+    return Recipient(f"{working.address}@{domain}")
+
+
+def extracted(
+    wish: Submit,
+    repaired: Message,
+    original: Message,
+    facts: MessageFacts,
+    policy: AcceptPolicy,
+    services: AcceptServices,
+) -> Named:
+    """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones and their sender hears of
+    them by mail. Raises Refused."""
+    domain = policy.qualify_recipient
+    named = arguments(wish, original, domain) if wish.recipients else ()
+    leaves_out = policy.local_senders.arguments_are_left_out
+    left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
+    good = [] if leaves_out else list(named)
+    bad: list[tuple[str, str]] = []
+    for text, rest in _listed(original.headers):
+        try:
+            found = _recipient(text, domain)
+        except AddressError as error:
+            bad.append((rest, str(error)))
+            continue
+        if found.address not in left_out:
+            good.append(found)
+        elif "@" not in text:  # Exim counts it until it has its domain
+            facts.recipients_count += 1
+    if bad:
+        services.journal.panic(f"{facts.id} bad addresses found in headers")
+        if not good or wish.errors in ("p", "q"):
+            raise bad_headers(tuple(bad), facts, repaired)
+    elif not good:
+        services.journal.panic(f"{facts.id} no recipients found in headers")
+        refused = Refused(
+            "exim: no recipients in message", kind="none", message=repaired, message_id=facts.id
+        )
+        refused.log = f"{facts.id} no recipients found in headers"
+        raise refused
+    return Named(tuple(good), tuple(bad), left_out)
+
+
+def bad_headers(
+    bad: tuple[tuple[str, str], ...], facts: MessageFacts, message: Message, *, is_taken: bool = False
+) -> Refused:
+    one = f"exim: invalid address:  {bad[0][0]}: {bad[0][1]}"
+    many = "exim: invalid addresses:" + "".join(f"\n  {text}: {why}" for text, why in bad)
+    refused = Refused(
+        one if len(bad) == 1 else many,
+        kind="headers",
+        bad=bad,
+        message=message,
+        message_id=facts.id,
+        is_taken=is_taken,
+    )
+    refused.log = f"{facts.id} bad addresses found in headers"
+    return refused
+
+
+def _listed(headers: bytes) -> list[tuple[str, str]]:
+    """What stands in the header lines of recipients: each address, and all from there to the end of its line, which complaints show."""
+    names = {field.name.lower() for field in header.parse_headers(headers)}
+    is_resent = any(name.startswith("resent-") for name in names)
+    chosen = RESENT_HEADERS if is_resent else RECIPIENT_HEADERS
+    values = [v.decode("utf-8", "surrogateescape") for name in chosen for v in header.iterate(headers, name)]
+    return [
+        (item.text.strip(), value[item.start :].strip())
+        for value in values
+        for item in address_items(value)
+        if item.text.strip()
+    ]

@@ -1,0 +1,91 @@
+"""A message of a program on this machine on its way in: what the steps of `submit` work on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pillarbox.flow.accept.local.caller import Caller
+from pillarbox.flow.accept.local.named import Named
+from pillarbox.flow.accept.local.origin import origin_of
+from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
+from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.connection_id import new_connection_id
+from pillarbox.flow.facts import MessageFacts
+from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import Message
+from pillarbox.wire.control import Submit
+
+
+class Submission:
+    """`message` changes its headers from step to step."""
+
+    __slots__ = (
+        "caller",
+        "discard_text",
+        "discarded_by",
+        "facts",
+        "id",
+        "message",
+        "named",
+        "origin",
+        "policy",
+        "recipients",
+        "scope",
+        "services",
+        "state",
+        "wish",
+        "without_trace",
+    )
+
+    def __init__(
+        self, wish: Submit, caller: Caller, policy: AcceptPolicy, services: AcceptServices, message: Message
+    ) -> None:
+        self.wish = wish
+        self.caller = caller
+        self.policy = policy
+        self.services = services
+        self.message = self.without_trace = message
+        """The latter before it has its Received: line."""
+        self.id = ""
+        self.origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
+        own_address = f"{caller.login}@{policy.qualify_domain}"
+        self.facts = MessageFacts("", own_address, services.clock.now())
+        self.scope = Scope({Origin: self.origin, MessageFacts: self.facts}, services.expansion)
+        self.state = AclState("not_smtp", self.scope, self.origin, self.facts, services.checks)
+        self.named = Named(())
+        """As the caller, or the header lines, have it."""
+        self.recipients: tuple[Recipient, ...] = ()
+        """What rewriting and ACLs leave of them."""
+        self.discarded_by = self.discard_text = ""
+        """The ACL that has thrown them away, for the log: `MIME`, `non-SMTP`; and what it says."""
+
+    def with_headers(self, headers: bytes) -> None:
+        self.message = Message(headers, self.message.body)
+
+    def complain(self, text: str) -> None:
+        self.services.journal.main(f"{self.id} {text}")
+
+    def envelope(self) -> Envelope:
+        facts, wish = self.facts, self.wish
+        return Envelope(
+            id=self.id,
+            sender=facts.sender,
+            recipients=self._with_notify(),
+            origin=self.origin,
+            received_at=facts.received_at,
+            auth_sender=facts.auth_sender,
+            acl_variables=facts.acl_variables,
+            tainted_variables=facts.tainted_variables,
+            ret=wish.ret,
+            envid=wish.envid,
+            is_dry=wish.is_dry,
+            queue=self.state.memory.connection.queue,
+        )
+
+    def _with_notify(self) -> tuple[Recipient, ...]:
+        """What the caller wants to hear of each (`-oDSN N=…`)."""
+        notify = self.wish.notify
+        if not notify:
+            return self.recipients
+        return tuple(msgspec.structs.replace(one, notify=notify) for one in self.recipients)
