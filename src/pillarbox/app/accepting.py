@@ -137,7 +137,8 @@ def accept_services(base: Foundation, policy: AcceptPolicy, deliveries: Deliveri
     service, expansion, settler = config.main(SmtpService), base.expansion, deliveries.settler
     host_names = HostNames(expansion, world.hosts, service.host_lookup_order)
     checks = _check_services(base, host_names, deliveries.transport_services)
-    deliveries.injection.complete = OwnMessages(policy, checks, expansion, world.journal).complete
+    own_policy = _for_our_own(base, policy)
+    deliveries.injection.complete = OwnMessages(own_policy, checks, expansion, world.journal).complete
     expansion.facts[NameFinder] = host_names
     expansion.facts[HostTable] = world.hosts
     expansion.facts[Acls] = ExpansionCalls(checks)
@@ -159,6 +160,12 @@ def accept_services(base: Foundation, policy: AcceptPolicy, deliveries: Deliveri
         begin_log=settler.begin_log,
         tell_frozen=settler.tell_frozen_by_acl,
     )
+
+
+def _for_our_own(base: Foundation, policy: AcceptPolicy) -> AcceptPolicy:
+    """Bounces and the like wait where the configuration says so, whatever a command wants of the mail it takes."""
+    is_queue_only, rules = base.config.main(Queueing).queue_only, wait_rules(base.config)
+    return msgspec.structs.replace(policy, queue_only=is_queue_only, wait_rules=rules)
 
 
 def _check_services(base: Foundation, host_names: HostNames, services: TransportServices) -> CheckServices:

@@ -31,6 +31,7 @@ from pillarbox.app.telling import (
     TellingDelivery,
     TellingJournal,
     TellingQueueRun,
+    TellingRunner,
     UnwrittenHints,
 )
 from pillarbox.app.telling_network import TellingNetwork
@@ -40,6 +41,7 @@ from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.settings import Queueing, Trust
 from pillarbox.flow.transport.run import Transports
 from pillarbox.system import loop as event_loop
@@ -106,7 +108,7 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         session = local_session(stream, mta, caller, dict(options.about))
         session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
         await session.run()
-        return 0 if stream.has_said(b"221 ") or stream.was_refused else 1
+        return 1 if stream.was_lost else 0
 
     return _foreground(config_path, options, talk)
 
@@ -156,7 +158,8 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             is_queue_only=_is_queue_only(config, options),
             is_local_only=options.delivery == "qs",
             kinds=Kinds(
-                delivery=_delivery_class(options),
+                delivery=TellingDelivery if options.is_verbose else Delivery,
+                runner=_runner_class(options),
                 transports=DryTransports if options.is_dry else Transports,
             ),
         )
@@ -170,10 +173,10 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
     return code
 
 
-def _delivery_class(options: AloneOptions) -> type[Delivery]:
+def _runner_class(options: AloneOptions) -> type[QueueRunner]:
     if not options.is_verbose:
-        return Delivery
-    return TellingQueueRun if options.is_queue_run else TellingDelivery
+        return QueueRunner
+    return TellingQueueRun if options.is_queue_run else TellingRunner
 
 
 def _is_queue_only(config: Config, options: AloneOptions) -> bool:

@@ -181,7 +181,7 @@ def _delivery(base: Foundation, services: TransportServices, retries: Retries, s
 
 def _runner(base: Foundation, delivery: Delivery, settler: Settler, interval: float) -> QueueRunner:
     world, config = base.world, base.config
-    return QueueRunner(
+    return base.kinds.runner(
         spool=world.spool,
         delivery=delivery,
         settler=settler,

@@ -21,6 +21,7 @@ from pillarbox.flow.check.acl.finding import AclFinder
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.callout import Callouts
 from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.dns_rules import checked_resolver, dns_rules
@@ -37,6 +38,7 @@ class Kinds(msgspec.Struct, frozen=True):
     """The classes that do the work; commands that tell what happens, or do as if, have others."""
 
     delivery: type[Delivery] = Delivery
+    runner: type[QueueRunner] = QueueRunner
     transports: type[Transports] = Transports
     chain: type[Chain] = Chain
     callouts: type[Callouts] = Callouts

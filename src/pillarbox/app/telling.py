@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pillarbox.app.world import ProcessHints, ProcessJournal
 from pillarbox.flow.queue.deliver import Delivery, Urgency
+from pillarbox.flow.queue.runner import QueueRun, QueueRunner
 from pillarbox.flow.queue.settle import Settlement
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.run import Follower, Transports
@@ -68,20 +69,31 @@ class TellingJournal:
 
 
 class TellingDelivery(Delivery):
-    """Says which message it is at."""
+    """Says which message it is at, of those that have just come."""
 
     __slots__ = ()
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
-        print(f"delivering {queued.id}{self.occasion}", file=sys.stderr, flush=True)
+        if urgency.is_first:
+            print(f"delivering {queued.id}", file=sys.stderr, flush=True)
         return await super().attempt(queued, urgency)
+
+
+class TellingRunner(QueueRunner):
+    """Says which waiting message it is at, frozen ones, too."""
+
+    __slots__ = ()
+
+    async def attempt(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> None:
+        print(f"delivering {queued.id}{self.occasion}", file=sys.stderr, flush=True)
+        await super().attempt(queued, urgency, wish)
 
     @property
     def occasion(self) -> str:
         return ""
 
 
-class TellingQueueRun(TellingDelivery):
+class TellingQueueRun(TellingRunner):
     """The same in a queue run."""
 
     __slots__ = ()

@@ -15,7 +15,7 @@ SELECTORS = frozenset(
     )
 )  # fmt: skip
 _TRIGGERS = re.compile(r"p?\d*(?:t=\d+)?")
-_NAME = re.compile(r"[+-][^+-]*")
+_NAME = re.compile(r"([+-])(\w*)", re.ASCII)
 
 
 def debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -23,9 +23,20 @@ def debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
     if attached[:1] in ("p", "t") and _TRIGGERS.fullmatch(attached):
         return
     selectors = attached.removeprefix("d").removeprefix("S")
-    if selectors and selectors[0] not in "+-=":
-        raise Usage(f'malformed debug_selector setting: + or - expected but found "{selectors[1:]}"')
-    for item in [] if selectors.startswith("=") else _NAME.findall(selectors):
-        if item[1:] not in SELECTORS:
-            raise Usage(f"unknown debug_selector setting: {item}")
-    read.debug = selectors
+    read.debug = selectors if selectors.startswith("=") else _chosen(selectors)
+
+
+def _chosen(selectors: str) -> str | None:
+    """None: `-d-all` leaves nothing to tell."""
+    chosen: str | None = selectors
+    position = 0
+    while position < len(selectors):
+        found = _NAME.match(selectors, position)
+        if found is None:
+            rest = selectors[position + 1 :]
+            raise Usage(f'malformed debug_selector setting: + or - expected but found "{rest}"')
+        if found[2] not in SELECTORS:
+            raise Usage(f"unknown debug_selector setting: {found[0]}")
+        chosen = None if found[0] == "-all" else selectors
+        position = found.end()
+    return chosen

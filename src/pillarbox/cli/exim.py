@@ -37,7 +37,7 @@ def run(arguments: list[str], program: str) -> int:
         print(f"exim: {error}", file=sys.stderr)
         return 1
     if read.mode == "usage":
-        return _usage(arguments)
+        return _usage(read, arguments)
     give_up_borrowed_root(read)
     if read.mode in _QUESTIONS:
         delay_imports()
@@ -56,10 +56,14 @@ def run(arguments: list[str], program: str) -> int:
         return 130
 
 
-def _usage(arguments: list[str]) -> int:
+def _usage(read: Arguments, arguments: list[str]) -> int:
     """Exim's exit code is 1 even when it was asked for help; scripts know."""
-    is_asked = "--help" in arguments or "-?" in arguments
-    print(BRIEF, end="", file=sys.stdout if is_asked else sys.stderr)
+    is_asked = "--help" in arguments
+    if read.suppresses_fixups and os.getuid() != 0:
+        from pillarbox.cli.modes import check_config
+
+        check_config(read)
+    print(BRIEF, end="", file=sys.stderr)
     if is_asked:
         from pillarbox.cli.manual.exim_options import help_text
 

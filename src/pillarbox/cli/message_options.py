@@ -73,7 +73,7 @@ def status_notifications(attached: str, rest: Words, read: Arguments, word: str)
 def reference(attached: str, rest: Words, read: Arguments, word: str) -> None:
     """`-E<id>`: it is about that message, as a bounce is."""
     if MESSAGE_ID.fullmatch(attached):
-        read.about["m"] = attached
+        read.reference = attached
 
 
 def hops(attached: str, rest: Words, read: Arguments, word: str) -> None:

@@ -29,6 +29,11 @@ def _config(read: Arguments) -> Path:
     return config
 
 
+def check_config(read: Arguments) -> None:
+    """Ends the command when the caller may not say that."""
+    _config(read)
+
+
 def _asked_config(read: Arguments) -> Path:
     """For questions: as written."""
     config = _first_of(read.config) if read.config else choose_configuration(None, read.data)

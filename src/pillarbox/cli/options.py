@@ -111,7 +111,7 @@ def _check(read: Arguments) -> None:
         read.extract and read.mode not in ("", "submit", "expand")
     ):
         raise Usage("incompatible command-line options or arguments")
-    if not read.mode:
+    if read.mode in ("", "submit"):
         read.mode = _unsaid_mode(read)
 
 
@@ -204,7 +204,6 @@ _MESSAGE_MODES = {
 }
 _PLAIN: dict[str, Handle] = {
     "--help": choose("usage"),
-    "-?": choose("usage"),
     "--version": choose("version"),
     **{f"-b{name}": choose(mode) for name, mode in _B_MODES.items()},
     **{f"-M{name}": choose(mode) for name, mode in _MESSAGE_MODES.items()},

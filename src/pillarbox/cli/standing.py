@@ -70,12 +70,12 @@ def check_rights(config: Path, read: Arguments) -> None:
     is_free = read.mode not in _FOR_ADMINISTRATORS and not is_loading and not read.syslog_name
     if is_free or os.getuid() == 0:
         return
-    from pillarbox.app.asking.caller import is_admin
-    from pillarbox.flow.settings import Files, Trust
+    from pillarbox.app.asking.caller import is_admin, owns_queue
+    from pillarbox.flow.settings import Trust
 
     loaded = _loaded(config, read)
     trust = loaded.main(Trust)
-    if is_admin(loaded) or _owns(loaded.main(Files).spool_directory):
+    if is_admin(loaded) or owns_queue(loaded):
         return
     if read.mode in _PRODS and not trust.prod_requires_admin:
         return
@@ -99,20 +99,26 @@ def _loaded(config: Path, read: Arguments) -> Config:
 
 def _check_trust(config: Path, read: Arguments) -> None:
     """Only trusted users may say `-G`: what is mended tells who sends."""
-    from pillarbox.app.asking.caller import is_trusted
+    from pillarbox.app.asking.caller import is_trusted, owns_queue
     from pillarbox.cli.submission import login_name
-    from pillarbox.flow.settings import Files
 
     loaded = _loaded(config, read)
-    is_owner = _owns(loaded.main(Files).spool_directory)
+    is_owner = owns_queue(loaded)
     if not (is_owner or is_trusted(loaded, os.getuid(), os.getgid(), login_name())):
         fail("exim: permission denied (-G requires a trusted user)")
 
 
 def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
     """In Exim's words."""
+    if read.syslog_name:
+        fail("exim: you lack sufficient privilege to specify syslog process name")
     if is_loading:
         fail("exim: permission denied")
+    if read.mode in CHANGES - {"move"}:
+        is_about_all = read.mode not in ("mark_delivered", "add_recipient", "edit_sender")
+        for _ in read.words if is_about_all else read.words[:1]:
+            print("Permission denied" + "\n" * (read.mode == "mark_all_delivered"))
+        raise SystemExit(1)
     if read.mode in VIEWS:
         print("Permission denied")
         raise SystemExit(1)
@@ -123,14 +129,6 @@ def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
         if read.mode in _PRODS and read.words
         else "exim:  permission denied; not admin"
     )
-
-
-def _owns(spool: str) -> bool:
-    """Whoever made the queue they work on is its administrator: a trial that needs no root. A queue that is not there yet has no owner."""
-    try:
-        return Path(spool).stat().st_uid == os.getuid()
-    except OSError:
-        return os.access(Path(spool).parent, os.W_OK)
 
 
 def _check_pid_file(config: Path, read: Arguments) -> None:

@@ -15,6 +15,10 @@ class OwnMessage(NamedTuple):
     is_frozen: bool = False
     is_queued: bool = False
     """`control = freeze`, `control = queue`: it waits."""
+    waits: bool = False
+    """All mail waits (`queue_only`)."""
+    why: str = ""
+    """For the log; empty: nothing is said."""
     rejected: str = ""
     """What the ACL has against it."""
     discarded_by: str = ""

@@ -64,14 +64,9 @@ class StandardStream(LocalProgram):
         self._writing = writing
         self._pending: asyncio.Future[bytes] | None = None
         self._lines = ProgramLines()
-        self._last = b""
-        self.was_refused = False
-        """The first reply was no welcome."""
+        self.was_lost = False
+        """It ended, or nothing came any more, while something was waited for."""
         self._is_closed = False
-
-    def has_said(self, start: bytes) -> bool:
-        """Whether the last reply began with that."""
-        return self._last.startswith(start)
 
     @property
     def peer_address(self) -> tuple[str, int]:
@@ -93,11 +88,13 @@ class StandardStream(LocalProgram):
         try:
             data = await self._pending
         except TimeoutError as error:
+            self.was_lost = True
             raise DialError("timeout", "nothing came") from error
         except OSError as error:
             raise DialError("lost_connection", str(error)) from error
         finally:
             self._pending = None
+        self.was_lost = not data and not self._is_closed
         return self._lines.completed(data)
 
     def _read_within(self, timeout: float) -> bytes:
@@ -112,10 +109,6 @@ class StandardStream(LocalProgram):
         return b""
 
     async def write(self, data: bytes, timeout: float) -> None:
-        lines = data.rstrip(b"\r\n").rsplit(b"\n", 1)
-        if not self._last:
-            self.was_refused = not lines[0].startswith(b"2")
-        self._last = lines[-1]
         try:
             await asyncio.wait_for(asyncio.to_thread(_write_all, self._writing, data), timeout)
         except TimeoutError as error:

@@ -22,8 +22,10 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     """`-f`; empty: the null sender; None: the caller's own address."""
     extract_recipients: bool = False
     """`-t`: from To:, Cc: and Bcc:; addresses in `recipients` are then left out (Exim's `extract_addresses_remove_arguments`)."""
-    full_name: str = ""
-    """`-F`."""
+    full_name: str | None = None
+    """`-F`; empty: none, whatever the password file has."""
+    reference: str = ""
+    """`-E`: the message this one is about, an id; from anybody."""
     is_smtp_batch: bool = False
     size: int = 0
     queue_only: bool = False

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.asking.caller import is_admin, owns_queue
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
@@ -133,6 +134,7 @@ class _Asking:
     def __init__(self, mta: Mta, question: Question) -> None:
         self._mta = mta
         self._question = question
+        self._tells_reasons = is_admin(mta.config) or owns_queue(mta.config)
         self._code = 0
         self._shown: set[object] = set()
 
@@ -235,7 +237,9 @@ class _Asking:
             self._code, said = 2, refusal
         else:
             self._code, said = self._code or 1, "cannot be resolved at this time"
-        return f"{address} {said}: {trouble.result.reason.log}"
+        return (
+            f"{address} {said}: {trouble.result.reason.log}" if self._tells_reasons else f"{address} {said}"
+        )
 
     def _assigned(self, assignment: Assignment) -> Iterator[str]:
         candidate = assignment.candidate

@@ -64,7 +64,9 @@ class Injection:
         elif own.is_queued:
             self._journal.main(f"{envelope.id} {WAITS}")
             self._journal.message(envelope.id, WAITS)
-        if own.is_frozen or own.is_queued or self.first_delivery is None:
+        elif own.why:
+            self._journal.main(f"{envelope.id} no immediate delivery: {own.why}")
+        if own.is_frozen or own.is_queued or own.waits or self.first_delivery is None:
             await self._spool.park(envelope.id)
         else:
             self.first_delivery(queued)

@@ -154,7 +154,7 @@ class QueueRunner:
 
     def beside(self, queue: str, spool: Spool, interval: float) -> QueueRunner:
         """One for a named queue: `spool` shows it, times are its own."""
-        return QueueRunner(
+        return type(self)(
             spool=spool,
             delivery=self._delivery,
             settler=self._settler,
@@ -249,7 +249,7 @@ class QueueRunner:
                 self._tell_gone(message_id, gone, in_run=wish is not None)
             return
         try:
-            await self._attempt(queued, urgency, wish or QueueRun())
+            await self.attempt(queued, urgency, wish or QueueRun())
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
             await self._release(message_id, self._clock.now() + self._limits.retry_after_fault)
@@ -307,7 +307,8 @@ class QueueRunner:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _attempt(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> None:
+    async def attempt(self, queued: Queued, urgency: Urgency, wish: QueueRun) -> None:
+        """With a claimed message, which is released or done behind it."""
         progress, message_id = queued.progress, queued.id
         events: tuple[Event, ...] = ()
         if wish.first_only and progress.attempts:

@@ -14,6 +14,7 @@ from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.local.checks import NO_ACLS, Rejected, check, run_start
 from pillarbox.flow.accept.policy import AcceptPolicy
+from pillarbox.flow.accept.waiting import start_of
 from pillarbox.flow.check.acl.state import AclState, CheckServices
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.own_message import OwnMessage
@@ -50,8 +51,13 @@ class OwnMessages:
             envelope, message = await self._rewritten(envelope, message, scope)
         message = await self._traced(envelope, message, facts, scope)
         if policy.local_acls is NO_ACLS:
-            return OwnMessage(envelope, message)
-        return await self._checked(envelope, message, facts, scope)
+            own = OwnMessage(envelope, message)
+        else:
+            own = await self._checked(envelope, message, facts, scope)
+        if policy.queue_only or policy.wait_rules is not None:
+            start = start_of({}, policy)
+            own = own._replace(waits=start.is_queued, why=start.why)
+        return own
 
     async def _rewritten(
         self, envelope: Envelope, message: Message, scope: Scope
