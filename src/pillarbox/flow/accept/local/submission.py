@@ -6,14 +6,12 @@ import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.named import Named
-from pillarbox.flow.accept.local.origin import origin_of
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
-from pillarbox.mail.message import Message
+from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.wire.control import Submit
 
 
@@ -39,16 +37,16 @@ class Submission:
     )
 
     def __init__(
-        self, wish: Submit, caller: Caller, policy: AcceptPolicy, services: AcceptServices, message: Message
+        self, wish: Submit, caller: Caller, policy: AcceptPolicy, services: AcceptServices, origin: Origin
     ) -> None:
         self.wish = wish
         self.caller = caller
         self.policy = policy
         self.services = services
-        self.message = self.without_trace = message
+        self.message = self.without_trace = Message(b"", MemoryBody(b""))
         """The latter before it has its Received: line."""
         self.id = ""
-        self.origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
+        self.origin = origin
         own_address = f"{caller.login}@{policy.qualify_domain}"
         self.facts = MessageFacts("", own_address, services.clock.now())
         self.scope = Scope({Origin: self.origin, MessageFacts: self.facts}, services.expansion)

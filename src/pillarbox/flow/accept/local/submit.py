@@ -17,13 +17,20 @@ from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.checks import NO_ACLS, Rejected, check, run_start
 from pillarbox.flow.accept.local.named import Named, arguments, bad_headers, extracted
-from pillarbox.flow.accept.local.origin import auth_sender, chooses_sender, is_batch, sender_of
+from pillarbox.flow.accept.local.origin import (
+    auth_sender,
+    chooses_sender,
+    is_batch,
+    origin_of,
+    sender_of,
+)
 from pillarbox.flow.accept.local.refused import BY_ACL, Refused
 from pillarbox.flow.accept.local.submission import Submission
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
+from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -44,12 +51,13 @@ async def submit(
     if policy.space is not None and (short := policy.space.shortage()):
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
+    origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
     wish, data = await _without_from_lines(wish, data, caller, policy, services)
-    message = Message.parse(data)
-    _check_size(data, wish, caller, message, policy, services)
-    one = Submission(wish, caller, policy, services, message)
+    one = Submission(wish, caller, policy, services, origin)
+    one.message = Message.parse(data)
+    _check_size(one, len(data))
     if not wish.extract_recipients:
-        one.named = Named(arguments(wish, message, policy.qualify_recipient))
+        one.named = Named(arguments(wish, one.message, policy.qualify_recipient))
     await _begin(one)
     await _repair(one)
     await _rewrite(one)
@@ -171,20 +179,14 @@ def _log_discarded(one: Submission, envelope: Envelope) -> None:
     journal.main(line_completed(one.id))
 
 
-def _check_size(
-    data: bytes,
-    wish: Submit,
-    caller: Caller,
-    message: Message,
-    policy: AcceptPolicy,
-    services: AcceptServices,
-) -> None:
+def _check_size(one: Submission, size: int) -> None:
     """`message_size_limit`. Raises Refused."""
+    wish, policy, services = one.wish, one.policy, one.services
     limit = policy.engine.offer.size
-    if not limit or len(data) <= limit:
+    if not limit or size <= limit:
         return
-    sender = wish.sender or f"{caller.login}@{policy.qualify_domain}"
-    line = f"rejected from <{sender}> U={caller.login}: message too big: read={limit + 1} max={limit}"
+    sender = wish.sender or f"{one.caller.login}@{policy.qualify_domain}"
+    line = f"rejected from <{sender}> U={one.caller.login}: message too big: read={limit + 1} max={limit}"
     if services.log_style.shows("size_reject"):
         line = f"{services.spool.new_id()} {line}"
         services.journal.main(line)
@@ -192,7 +194,7 @@ def _check_size(
     raise Refused(
         f"exim: message rejected: message too big (max={limit})",
         kind="size",
-        message=Message(message.headers, MemoryBody(b"")),
+        message=Message(one.message.headers, MemoryBody(b"")),
     )
 
 
