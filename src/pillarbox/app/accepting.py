@@ -65,10 +65,12 @@ WHERE: dict[Where, str] = {
 class Waiting(msgspec.Struct, frozen=True):
     """What a command wants of the mail it takes."""
 
-    is_queue_only: bool = False
-    """Nothing is delivered at once."""
+    is_queue_only: bool | None = None
+    """Nothing is delivered at once; None: as the configuration has it."""
     is_local_only: bool = False
     """`-odqs`: nothing to other hosts."""
+    is_at_once: bool = False
+    """`-odi`: what comes of it, bounces and the like, is delivered at once, too."""
 
 
 def accept_policy(
@@ -77,6 +79,9 @@ def accept_policy(
     """Raises ConfigError."""
     config = base.config
     identity, service, limits = config.main(Identity), config.main(SmtpService), config.main(SmtpLimits)
+    queue_only = waiting.is_queue_only
+    if queue_only is None:
+        queue_only = config.main(Queueing).queue_only
     policy = AcceptPolicy(
         primary_hostname=identity.primary_hostname,
         qualify_domain=identity.sender_domain,
@@ -96,7 +101,7 @@ def accept_policy(
         messages_max=_size(base, limits.smtp_accept_max_per_connection),
         header_line_max=limits.header_line_maxsize,
         habits=habits_of(config),
-        queue_only=waiting.is_queue_only,
+        queue_only=queue_only,
         wait_rules=wait_rules(config, is_local_only=waiting.is_local_only),
         local_senders=local_senders(config),
         from_lines=from_lines_of(config),
@@ -131,13 +136,15 @@ def as_lmtp(policy: AcceptPolicy) -> AcceptPolicy:
     return msgspec.structs.replace(policy, engine=msgspec.structs.replace(policy.engine, lmtp=True))
 
 
-def accept_services(base: Foundation, policy: AcceptPolicy, deliveries: Deliveries) -> AcceptServices:
+def accept_services(
+    base: Foundation, policy: AcceptPolicy, deliveries: Deliveries, waiting: Waiting
+) -> AcceptServices:
     """Lets expansion ask ACLs and host names, too, and our own messages in."""
     world, config = base.world, base.config
     service, expansion, settler = config.main(SmtpService), base.expansion, deliveries.settler
     host_names = HostNames(expansion, world.hosts, service.host_lookup_order)
     checks = _check_services(base, host_names, deliveries.transport_services)
-    own_policy = _for_our_own(base, policy)
+    own_policy = policy if waiting.is_at_once else _for_our_own(base, policy)
     deliveries.injection.complete = OwnMessages(own_policy, checks, expansion, world.journal).complete
     expansion.facts[NameFinder] = host_names
     expansion.facts[HostTable] = world.hosts

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.app.accepting import Waiting
 from pillarbox.app.ageing import AgedSpool
 from pillarbox.app.alone_options import AloneOptions
 from pillarbox.app.asking.loading import stamped
@@ -155,8 +156,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
         mta = Mta(
             config,
             world,
-            is_queue_only=_is_queue_only(config, options),
-            is_local_only=options.delivery == "qs",
+            waiting=_waiting(config, options),
             kinds=Kinds(
                 delivery=TellingDelivery if options.is_verbose else Delivery,
                 runner=_runner_class(options),
@@ -179,9 +179,11 @@ def _runner_class(options: AloneOptions) -> type[QueueRunner]:
     return TellingQueueRun if options.is_queue_run else TellingRunner
 
 
-def _is_queue_only(config: Config, options: AloneOptions) -> bool:
-    is_overridden = bool(options.delivery) and config.main(Trust).queue_only_override
-    return options.delivery == "q" or (config.main(Queueing).queue_only and not is_overridden)
+def _waiting(config: Config, options: AloneOptions) -> Waiting:
+    how = options.delivery
+    is_overridden = how in ("b", "i") and config.main(Trust).queue_only_override
+    is_queue_only = how == "q" or (config.main(Queueing).queue_only and not is_overridden)
+    return Waiting(is_queue_only, is_local_only=how == "qs", is_at_once=how == "i" and is_overridden)
 
 
 async def _open_world(config: Config, options: AloneOptions, helper: HelperEnd | None) -> World:

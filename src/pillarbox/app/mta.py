@@ -13,7 +13,7 @@ from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Queueing
 
-_USUAL = Kinds()
+_USUAL, _AS_CONFIGURED = Kinds(), Waiting()
 
 
 class Mta:
@@ -25,11 +25,10 @@ class Mta:
         world: World,
         queue_interval: float | None = None,
         *,
-        is_queue_only: bool | None = None,
-        is_local_only: bool = False,
+        waiting: Waiting = _AS_CONFIGURED,
         kinds: Kinds = _USUAL,
     ) -> None:
-        """`queue_interval` (seconds), `is_queue_only`: in place of the configuration's. Raises ConfigError, TlsFileError."""
+        """`queue_interval` (seconds), `waiting`: in place of the configuration's. Raises ConfigError, TlsFileError."""
         queueing = config.main(Queueing)
         self.config, self.world = config, world
         base = self._base = lay_foundation(config, world, kinds)
@@ -40,10 +39,9 @@ class Mta:
         deliveries = build_deliveries(base, interval)
         self.lane, self.runner = deliveries.lane, deliveries.runner
         self.admin, self.injection = deliveries.admin, deliveries.injection
-        waiting = Waiting(queueing.queue_only if is_queue_only is None else is_queue_only, is_local_only)
         self.policy = accept_policy(base, self.tls_rules, self.tls, waiting)
         self.lmtp_policy = as_lmtp(self.policy)
-        self.accept_services = accept_services(base, self.policy, deliveries)
+        self.accept_services = accept_services(base, self.policy, deliveries, waiting)
 
     @property
     def sender_line(self) -> str:

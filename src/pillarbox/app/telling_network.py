@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 
-from pillarbox.ports.network import Connection, DialError, Network, SocketWish, TlsWish
+from pillarbox.ports.network import Connection, DialError, Network, SocketWish, TlsSession, TlsWish
 
 _END_OF_DATA = b"\r\n.\r\n"
 _ENDS_LOGIN = re.compile(r"[245]\d\d[ -]")
@@ -78,6 +78,9 @@ class TellingConnection:
     @property
     def local_address(self) -> tuple[str, int]:
         return self._connection.local_address
+
+    def tls_session(self) -> TlsSession | None:
+        return self._connection.tls_session()
 
     async def read(self, timeout: float) -> bytes:
         data = await self._connection.read(timeout)

@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from pillarbox.app.accepting import Waiting
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
 from pillarbox.app.mailboxes import Mailboxes
@@ -99,7 +100,9 @@ class Worker:
         self.world = World(config, seat.slot, helper=helper)
         self._mailboxes = Mailboxes(self.world)
         self._queue_interval = queue_interval
-        self.mta = Mta(config, self.world, queue_interval, is_local_only=source.is_local_only)
+        self.mta = Mta(
+            config, self.world, queue_interval, waiting=Waiting(is_local_only=source.is_local_only)
+        )
         self._services: list[Service] = []
         self._servers: list[asyncio.Server] = []
         self._stopping = asyncio.Event()
@@ -260,7 +263,7 @@ class Worker:
                 self._source.load(),
                 self.world,
                 self._queue_interval,
-                is_local_only=self._source.is_local_only,
+                waiting=Waiting(is_local_only=self._source.is_local_only),
             )
         except (ConfigError, TlsFileError) as error:
             words = f"configuration not reloaded, the old one stays: {error}"

@@ -21,21 +21,17 @@ def about(attached: str, rest: Words, read: Arguments, word: str) -> None:
     value = next_word(rest, Usage(f"data expected after {word}"))
     if attached not in ("a", "aa", "ai", "as", "i", "m", "r", "s", "t"):
         raise unknown(word)
+    if attached == "m":
+        if not MESSAGE_ID.fullmatch(value):
+            raise Usage("-oMm must be a valid message ID")
+        read.reference = value
+        return
     if attached == "r" and "r" in read.about:
         raise Usage("received_protocol is set already")
-    _check_about(attached, value)
     read.about[attached] = value
 
 
-def _check_about(letters: str, value: str) -> None:
-    """What must have a certain form."""
-    if letters in ("a", "i") and not _is_address(value):
-        raise Usage(f'"{value}" is not an IP address')
-    if letters == "m" and not MESSAGE_ID.fullmatch(value):
-        raise Usage("-oMm must be a valid message ID")
-
-
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Perhaps with a port: `10.1.2.3.25`, `[10.1.2.3]:25`."""
     from ipaddress import ip_address
 

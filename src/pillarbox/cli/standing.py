@@ -65,6 +65,8 @@ def check_rights(config: Path, read: Arguments) -> None:
     if (read.pid_file or read.mode == "remove_pid_file") and os.getuid() != 0:
         _check_pid_file(config, read)
     is_loading = read.loaded_id is not None
+    if "a" in read.about or "i" in read.about:
+        _check_origin(config, read)
     if read.suppresses_fixups and os.getuid() != 0 and read.mode != "list":
         _check_trust(config, read)
     is_free = read.mode not in _FOR_ADMINISTRATORS and not is_loading and not read.syslog_name
@@ -99,13 +101,25 @@ def _loaded(config: Path, read: Arguments) -> Config:
 
 def _check_trust(config: Path, read: Arguments) -> None:
     """Only trusted users may say `-G`: what is mended tells who sends."""
+    if not _is_trusted(config, read):
+        fail("exim: permission denied (-G requires a trusted user)")
+
+
+def _check_origin(config: Path, read: Arguments) -> None:
+    """Addresses that a trusted caller names must be some; what others say of where a message comes from is passed over."""
+    from pillarbox.cli.message_options import is_address
+
+    for value in (read.about[letter] for letter in ("a", "i") if letter in read.about):
+        if not is_address(value) and (os.getuid() == 0 or _is_trusted(config, read)):
+            fail(f'exim: "{value}" is not an IP address')
+
+
+def _is_trusted(config: Path, read: Arguments) -> bool:
     from pillarbox.app.asking.caller import is_trusted, owns_queue
     from pillarbox.cli.submission import login_name
 
     loaded = _loaded(config, read)
-    is_owner = owns_queue(loaded)
-    if not (is_owner or is_trusted(loaded, os.getuid(), os.getgid(), login_name())):
-        fail("exim: permission denied (-G requires a trusted user)")
+    return owns_queue(loaded) or is_trusted(loaded, os.getuid(), os.getgid(), login_name())
 
 
 def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:

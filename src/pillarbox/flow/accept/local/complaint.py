@@ -89,5 +89,5 @@ def _words(refused: Refused) -> tuple[str, str]:
 def _copy(refused: Refused) -> bytes:
     if refused.message is None:
         return b""
-    start = b"" if refused.message_id else b"\n"
+    start = b"" if refused.message_id or not refused.message.headers else b"\n"
     return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks())

@@ -164,7 +164,7 @@ def _log_received(one: Submission, envelope: Envelope) -> None:
         written_recipients=facts.written_recipients,
         elapsed=services.clock.now() - facts.received_at,
     )
-    reference = one.wish.about.get("m", "") if one.caller.is_trusted else ""
+    reference = one.wish.reference
     style = services.log_style
     line = line_received(envelope, one.message, reference=reference, style=style, arrival=written)
     services.journal.main(line)
@@ -201,7 +201,9 @@ def _check_size(one: Submission, size: int) -> None:
 def _repaired(one: Submission, own_id: str) -> bytes:
     wish, caller, policy = one.wish, one.caller, one.policy
     headers = policy.repairs.clean(one.message.headers)
-    full_name = wish.full_name or ("" if chooses_sender(wish, caller) else caller.full_name)
+    full_name = wish.full_name
+    if full_name is None:
+        full_name = "" if chooses_sender(wish, caller) else caller.full_name
     is_left_alone = "suppress_local_fixups" in one.state.controls or (
         caller.is_trusted and (wish.suppresses_fixups or bool(wish.about.get("a")))
     )
