@@ -68,3 +68,10 @@ def test_where_lines_are_divided(before: str, behind: str) -> None:
 )
 def test_usual_address_fields_need_no_second_look(line: bytes, is_odd: bool) -> None:
     assert may_be_malformed(b"X: y\n" + line + b"Subject: x\n") is is_odd
+
+
+def test_only_the_fields_that_are_asked_for_are_read() -> None:
+    block = b"From: more@a.test\nX-To: more@a.test\nreply-to : more@a.test\n (more@a.test)\nResent-To: more@a.test\nno field\nSubject: x\n"
+    assert change_fields(block, _change, kinds=("reply-to", "to")) == block.replace(
+        b"reply-to : more@a.test", b"reply-to : more1@fold.test"
+    ).replace(b"Resent-To: more@a.test", b"Resent-To: more1@fold.test")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 from pillarbox.language.addresses import AddressError, Working, address_items, working_address
 from pillarbox.language.rewrite.folding import FoldedLine, octets
-from pillarbox.mail.header import parse_headers
 
 ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
 """Also with `Resent-` in front, but for Reply-To:, where that is no field of RFC 5322 and Exim leaves it alone."""
 
 
+_ADDRESS_FIELD = re.compile(
+    rb"\n((?:resent-)?(?:from|sender|to|cc|bcc)|reply-to)([ \t]*:)((?:[^\n]*\n[ \t])*[^\n]*(?:\n|\Z))",
+    re.IGNORECASE,
+)
+"""One of them, in a block that begins with a newline: what begins with a certain character is found quickly."""
 _ATOM = rb"[\w!#$%&'*+/=?^`{|}~-]+"
 _ADDRESS = rb"%s(?:\.%s)*@[A-Za-z0-9][\w-]*(?:\.[\w-]+)*" % (_ATOM, _ATOM)
 _ITEM = rb"(?:(?:[\w '=?!*+/-]*|\"[^\"\\\n]*\" ?)<%s>|%s)" % (_ADDRESS, _ADDRESS)
@@ -42,27 +46,44 @@ def may_be_malformed(block: bytes) -> bool:
     return _UNUSUAL.search(block) is not None
 
 
-def change_fields(block: bytes, change: Change, complain: Complain | None = None) -> bytes:
-    """The header block with every address that `change` replaces; the same object when nothing changes. `complain` is told of malformed ones."""
+def change_fields(
+    block: bytes,
+    change: Change,
+    complain: Complain | None = None,
+    *,
+    kinds: Container[str] = ADDRESS_FIELDS,
+) -> bytes:
+    """The header block with every address that `change` replaces; the same object when nothing changes. `complain` is told of malformed ones.
+    `kinds`: `change` leaves all others alone."""
     pieces: list[bytes] = []
-    has_changed = False
-    for field in parse_headers(block):
-        full_name, raw = field.name.lower(), field.raw
-        kind = full_name.removeprefix("resent-")
-        if kind in ADDRESS_FIELDS and full_name != "resent-reply-to":
-            name, colon, value = raw.partition(b":")
-            text = value.decode("utf-8", "surrogateescape")
-            changed = change_addresses(
-                text,
-                lambda found, kind=kind: change(kind, found),  # type: ignore[misc]
-                complain,
-                width=len(name) + 1,
-            )
-            if changed is not text:
-                has_changed = True
-                raw = name + colon + changed.encode("utf-8", "surrogateescape")
-        pieces.append(raw)
-    return b"".join(pieces) if has_changed else block
+    done = 0
+    with_newline = b"\n" + block
+    for field in _address_fields(with_newline):
+        full_name, raw_colon, value = field.groups()
+        kind = full_name.decode("ascii").lower().removeprefix("resent-")
+        if kind not in kinds:
+            continue
+        text = value.decode("utf-8", "surrogateescape")
+        changed = change_addresses(
+            text,
+            lambda found, kind=kind: change(kind, found),  # type: ignore[misc]
+            complain,
+            width=len(full_name) + len(raw_colon),
+        )
+        if changed is not text:
+            pieces += with_newline[done : field.start(3)], changed.encode("utf-8", "surrogateescape")
+            done = field.end()
+    if not pieces:
+        return block
+    return b"".join((*pieces, with_newline[done:]))[1:]
+
+
+def _address_fields(block: bytes) -> Iterator[re.Match[bytes]]:
+    """`block` begins with a newline, which stands in front of each field."""
+    at = 0
+    while (found := _ADDRESS_FIELD.search(block, at)) is not None:
+        yield found
+        at = found.end() - 1
 
 
 def change_addresses(

@@ -108,6 +108,13 @@ class RewriteRule(msgspec.Struct, frozen=True):
 
 class RewriteRules(msgspec.Struct, frozen=True):
     rules: tuple[RewriteRule, ...]
+    by_kind: Mapping[Kind, tuple[tuple[int, RewriteRule], ...]] = {}
+    """The rules that concern each kind, with their numbers."""
+
+    def __post_init__(self) -> None:
+        numbered = tuple(enumerate(self.rules, 1))
+        by_kind = {kind: tuple(each for each in numbered if each[1].concerns(kind)) for kind in PLACES}
+        msgspec.structs.force_setattr(self, "by_kind", by_kind)
 
     @property
     def is_empty(self) -> bool:
@@ -136,9 +143,12 @@ class RewriteRules(msgspec.Struct, frozen=True):
     ) -> Result:
         """All that came of it. `place`: what notes about changes call it (`PLACES`); without, there are none (`address_rewrite`).
         Raises BlockingIOError, ExpansionDeferred."""
+        rules = self.by_kind[kind]
+        if not rules:
+            return Result(address)
         run = _Rewriting(address, kind, scope, qualify_with, place)
-        for number, rule in enumerate(self.rules, 1):
-            if rule.concerns(kind) and not run.apply(rule, number):
+        for number, rule in rules:
+            if not run.apply(rule, number):
                 break
         return Result(run.address, run.whole, tuple(run.notes))
 

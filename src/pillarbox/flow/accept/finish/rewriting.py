@@ -37,6 +37,8 @@ async def rewrite_message(
 ) -> Rewritten:
     """The scope's MessageFacts, where there are any, keep what the envelope was. Raises ExpansionDeferred, ExpansionFailed."""
     notes: list[Note] = []
+    by_kind = rewriting.rules.by_kind
+    kinds = [field for field, kind in _KINDS.items() if by_kind[kind]]
 
     def run(here: Scope) -> Rewritten:
         notes.clear()
@@ -44,7 +46,7 @@ async def rewrite_message(
         return Rewritten(
             own.address(sender, "F") or None if sender else sender,
             [own.recipient(recipient) for recipient in recipients],
-            change_fields(headers, own.in_header),
+            change_fields(headers, own.in_header, kinds=kinds),
         )
 
     rewritten = await replay(scope, run)
