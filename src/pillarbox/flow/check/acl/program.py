@@ -62,6 +62,25 @@ class Statement(msgspec.Struct, frozen=True):
 class Acl(msgspec.Struct, frozen=True):
     name: str
     statements: tuple[Statement, ...]
+    only_asks: bool = False
+    """No line of it changes anything, so it may be run twice."""
+
+    def __post_init__(self) -> None:
+        only_asks = all(isinstance(line, Test) for statement in self.statements for line in statement.lines)
+        msgspec.structs.force_setattr(self, "only_asks", only_asks)
+
+    def decides_nothing_now(self, state: AclState) -> None:
+        """Returns when no statement decides, by answers that are in memory: then the verdict is the implicit `deny`, without texts. Raises
+        BlockingIOError when it must be run. Only for those that `only_asks`."""
+        if state.depth >= MAX_DEPTH:
+            raise BlockingIOError
+        state.depth += 1
+        try:
+            for statement in self.statements:
+                if _ask(statement, state) is not _FAILED or not _is_silent(statement, state):
+                    raise BlockingIOError
+        finally:
+            state.depth -= 1
 
     async def run(self, state: AclState) -> Verdict:
         """The verdict; never raises for what the configuration or the world does."""

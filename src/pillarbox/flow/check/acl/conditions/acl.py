@@ -16,11 +16,13 @@ from pillarbox.flow.check.acl.program import VERBS
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, TaintedAcl, expand_argument
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.flow.facts import AclArguments
+from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 
 MAX_ARGUMENTS = 9
+_NOTHING_SAID = Reason("")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
@@ -44,6 +46,24 @@ class NestedAcl(Condition, condition="acl"):
             raise AclSyntaxError(f"acl: more than {MAX_ARGUMENTS} arguments")
         name, *arguments = map(Template.parse, words)
         return cls(name, arguments, words[0] if _NAME.fullmatch(words[0]) else "")
+
+    def holds_now(self, state: AclState) -> Answer:
+        """What is mostly asked of such an ACL: is this one of the exceptions? No."""
+        if not self.called or self._arguments:
+            raise BlockingIOError
+        outer = state.scope.facet(AclArguments)
+        try:
+            acl = state.services.acls.find(self.called)
+        except ExpansionFailed:
+            raise BlockingIOError from None  # `holds` says why
+        if not acl.only_asks or (outer is not None and outer.values):
+            raise BlockingIOError
+        saved = state.message, state.log_message, state.own
+        try:
+            acl.decides_nothing_now(state)
+        finally:
+            state.message, state.log_message, state.own = saved
+        return _NOTHING_SAID
 
     async def holds(self, state: AclState) -> Answer:
         try:
