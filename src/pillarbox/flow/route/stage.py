@@ -11,7 +11,7 @@ from pillarbox.flow.route.result import Declined, LogLine, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit, as_bool
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
-from pillarbox.language.expand.scope import Scope, replay
+from pillarbox.language.expand.scope import MustWait, Scope, replay
 
 
 class Stage(NamedTuple):
@@ -33,8 +33,8 @@ class Stage(NamedTuple):
                     skipped = check(visit)
                     if skipped is not None:
                         return skipped
-            except BlockingIOError:
-                skipped = await self._check_waiting(visit)
+            except BlockingIOError as wait:
+                skipped = await self._check_waiting(visit, wait)
                 if skipped is not None:
                     return skipped
             if router.settings or router.address_data is not None:
@@ -66,7 +66,7 @@ class Stage(NamedTuple):
             visit.is_stale = True
         return None
 
-    async def _check_waiting(self, visit: Visit) -> str | None:
+    async def _check_waiting(self, visit: Visit, wait: BlockingIOError) -> str | None:
         """All tests again, waiting for what is not in memory; each is plain code that is replayed with the answer at hand."""
         scope, router = visit.scope_now, self.router
 
@@ -80,7 +80,7 @@ class Stage(NamedTuple):
             return None
 
         try:
-            return await replay(scope, evaluate)
+            return await replay(scope, evaluate, wait if isinstance(wait, MustWait) else None)
         finally:
             visit.scope_now = scope
             visit.is_stale = True
