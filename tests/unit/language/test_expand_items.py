@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.support.clock import JumpClock
 
 from pillarbox.language.expand.acls import AclResult, Acls
 from pillarbox.language.expand.conditions.delivery import DeliveryRun
@@ -222,3 +223,16 @@ async def test_facts_of_the_stages(scope: Scope) -> None:
         }
     )
     assert await expand(text, known) == "fqbAuthentication-Results: x;\n\tspf=pass;\n\tdkim=none"
+
+
+def test_whether_a_file_exists_is_asked_once_a_second_where_its_name_never_changes(tmp_path: Path) -> None:
+    clock, services = JumpClock(), no_services()
+    services.clock = clock
+    scope = Scope({}, services)
+    constant = Template.parse(f"${{if exists{{{tmp_path}/x}}{{y}}{{n}}}}")
+    variable = Template.parse(f"${{if exists{{{tmp_path}/${{lc:x}}$value}}{{y}}{{n}}}}")
+    assert (constant.expand_now(scope), variable.expand_now(scope)) == ("n", "n")
+    (tmp_path / "x").touch()
+    assert (constant.expand_now(scope), variable.expand_now(scope)) == ("n", "y")
+    clock.jump(1.1)
+    assert constant.expand_now(scope) == "y"

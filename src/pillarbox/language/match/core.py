@@ -141,6 +141,8 @@ class MatchList(Generic[S]):
         except ExpansionFailed as error:
             shown = printable(self.source)
             raise ExpansionDeferred(f'failed to expand "{shown}" while checking a list: {error}') from None
+        if not text:
+            return None
         key = (text, is_tainted(text))
         match = self._kept.get(key)
         if match is None:

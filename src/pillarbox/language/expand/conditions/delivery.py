@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pillarbox.language.expand.forbidden import refuse_forbidden
@@ -20,18 +21,39 @@ class DeliveryRun(NamedTuple):
     is_queue_run: bool = False
 
 
+RECHECK_AFTER = 1.0
+"""Seconds that an answer about a path without variables holds, as with the files of lookups."""
+
+
 @condition("exists")
 def parse_exists(parser: Parser, name: str) -> Condition:
     """Asks the file system on the loop: a stat of a local path, as quick as any system call."""
     at = parser.position
     node = parser.braced(name)
     evaluate = node.evaluate
+    if node.constant is not None:
+        return Condition(name, at, _test_of(node.constant), [node])
 
     def test(scope: Scope) -> bool:
         refuse_forbidden(scope, "exists")
         return _exists(evaluate(scope))
 
     return Condition(name, at, test, [node])
+
+
+def _test_of(path: str) -> Callable[[Scope], bool]:
+    """Debian's configuration asks ten times with every message whether an administrator has made one of its local files."""
+    answer, asked_at = False, float("-inf")
+
+    def test(scope: Scope) -> bool:
+        nonlocal answer, asked_at
+        refuse_forbidden(scope, "exists")
+        now = scope.services.clock.monotonic()
+        if now - asked_at > RECHECK_AFTER:
+            answer, asked_at = _exists(path), now
+        return answer
+
+    return test
 
 
 def _exists(path: str) -> bool:
