@@ -77,7 +77,7 @@ def act_alone(config_path: Path, request: Request, options: AloneOptions | None 
     async def perform_here(mta: Mta, world: World) -> int:
         return await _perform(request, mta, world, caller_of(uid, gid, mta).login)
 
-    return _foreground(config_path, options, perform_here)
+    return in_foreground(config_path, options, perform_here)
 
 
 def submit_alone(config_path: Path, wish: Submit, data: bytes, options: AloneOptions) -> int:
@@ -111,14 +111,14 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         await session.run()
         return 1 if stream.was_lost else 0
 
-    return _foreground(config_path, options, talk)
+    return in_foreground(config_path, options, talk)
 
 
 def _as_asked(config_path: Path, options: AloneOptions, job: Callable[[Tell], Job]) -> int:
     """In the foreground, or in the background."""
     if options.delivery == "i" or options.is_verbose:
-        return _foreground(config_path, options, job(_print_report))
-    report = in_background(lambda tell: _foreground(config_path, options, job(tell), tell))
+        return in_foreground(config_path, options, job(_print_report))
+    report = in_background(lambda tell: in_foreground(config_path, options, job(tell), tell))
     _print_report(report)
     return report.code
 
@@ -130,7 +130,8 @@ def _print_report(report: Report) -> None:
         print(report.error, file=sys.stderr)
 
 
-def _foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell = _print_report) -> int:
+def in_foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell = _print_report) -> int:
+    """The work, as the mail user; the exit code."""
     try:
         return event_loop.run(_work(config_path, options, job))
     except CannotWork as error:

@@ -114,6 +114,8 @@ class Arguments:
     """The file of `-bem`."""
     loaded_id: str | None = None
     """`-Mset`: the message that `-be` loads."""
+    scanned_file = ""
+    """`-bmalware`."""
     host_test = ""
     """`-bh`, `-bhc`: the address."""
     user_filter: str | None = None

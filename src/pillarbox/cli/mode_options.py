@@ -39,6 +39,11 @@ def filters(attached: str, rest: Words, read: Arguments, word: str) -> None:
             read.filter_recipient = {**read.filter_recipient, name[1]: value}
 
 
+def malware(attached: str, rest: Words, read: Arguments, word: str) -> None:
+    read.scanned_file = next_word(rest, unknown(word))
+    choose("malware")(attached, rest, read, word)
+
+
 def host_test(attached: str, rest: Words, read: Arguments, word: str) -> None:
     read.host_test = next_word(rest, unknown(word))
     choose("host_test" if word == "-bh" else "host_test_callouts")(attached, rest, read, word)

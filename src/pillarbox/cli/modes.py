@@ -351,6 +351,13 @@ def _log_line(read: Arguments) -> int:
     return write_log(_config(read), read, read.log_line or "")
 
 
+def _malware(read: Arguments) -> int:
+    from pillarbox.app.asking.malware import scan_file
+    from pillarbox.cli.submission import alone_options
+
+    return scan_file(_config(read), read.scanned_file, alone_options(read))
+
+
 def _inquire(read: Arguments) -> int:
     from pillarbox.cli.inquiries import inquire
 
@@ -371,6 +378,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "batch_smtp": _smtp,
     "inquire": _inquire,
     "log_line": _log_line,
+    "malware": _malware,
     "route": _route,
     "verify": _verify,
     "verify_sender": _verify,

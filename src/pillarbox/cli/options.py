@@ -3,7 +3,7 @@
 The longest prefix that fits decides. Options end at the first word that is not one, as with Exim; what follows belongs to the mode. What Exim
 accepts for Sendmail's sake and ignores is accepted and ignored here.
 
-Gap: `-MC…` (calls of Exim's processes among themselves), `-atrn` and `-bmalware` do not exist here.
+Gap: `-MC…` (calls of Exim's processes among themselves) and `-atrn` do not exist here.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from pillarbox.cli.mode_options import (
     load_message,
     load_queued,
     log_text,
+    malware,
     move,
     on_demand,
     waiting_daemon,
@@ -211,6 +212,7 @@ _PLAIN: dict[str, Handle] = {
     "-MG": move,
     "-bem": load_message,
     "-bh": host_test,
+    "-bmalware": malware,
     "-bhc": host_test,
     "-atrn": on_demand,
     "-bnq": flag("keeps_unqualified", True),

@@ -34,7 +34,7 @@ _ASKING = frozenset(
 _PRODS = frozenset(("deliver", "deliver_due", "queue_run"))
 _LISTS = frozenset(("list", "count"))
 _DAEMONS = frozenset(("daemon", "daemon_foreground", "queue_daemon", "waiting_daemon"))
-_FOR_ADMINISTRATORS = _PRODS | _LISTS | VIEWS | _DAEMONS | CHANGES | {"log_line"}
+_FOR_ADMINISTRATORS = _PRODS | _LISTS | VIEWS | _DAEMONS | CHANGES | {"log_line", "malware"}
 
 
 def has_borrowed_root() -> bool:
