@@ -26,6 +26,7 @@ from pillarbox.app.full_names import full_name_of
 from pillarbox.app.harness import is_test_harness
 from pillarbox.app.local_session import local_session
 from pillarbox.app.mta import Mta
+from pillarbox.app.process_info import process_log, what_all_do
 from pillarbox.app.world import World
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.complaint import Letterhead, complaint
@@ -181,7 +182,9 @@ async def perform(request: Act | Run | Status, mta: Mta, login: str) -> AsyncIte
                 yield Line(said)
             yield Line(end=True, code=0 if is_done else 1)
         case Status():
-            yield Line(f"pid {os.getpid()}, {mta.lane.load} messages in the fast lane", end=True)
+            for line in await what_all_do(process_log(mta.config)):
+                yield Line(line)
+            yield Line(end=True)
 
 
 async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:

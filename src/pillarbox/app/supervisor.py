@@ -4,7 +4,7 @@ It holds no mail and parses nothing from the network, so it hardly can die; a wo
 same listening sockets (connections wait in their backlog) and the same journal, which the new one replays.
 
 Signals: TERM and INT stop gracefully, a second one at once; HUP reloads (a bad configuration is refused and the old one stays);
-USR1 reopens the logs.
+USR1 reopens the logs and tells exiwhat what is done.
 """
 
 from __future__ import annotations
@@ -79,16 +79,18 @@ class Supervisor:
         check: Callable[[], str | None],
         say: Callable[[str], None],
         *,
+        tell: Callable[[int], None] = lambda connections: None,
         first_slot: int = 0,
         idle_end: float = 0.0,
     ) -> None:
-        """`idle_end`: seconds without an SMTP connection after which to stop (`-bw1h`); 0: never."""
+        """`tell`: of ourselves, for exiwhat. `idle_end`: seconds without an SMTP connection after which to stop (`-bw1h`); 0: never."""
         self._idle_end = idle_end
         self._busy_at = time.monotonic()
         self._listeners = listeners
         self._work = work
         self._check = check
         self._say = say
+        self._tell = tell
         self._smtp_counts = SharedCounts(workers)
         self._mailbox_counts = SharedCounts(workers)
         self._first_slot = first_slot
@@ -171,6 +173,7 @@ class Supervisor:
             else:
                 self._kill_all(signal.SIGHUP)
         elif number == signal.SIGUSR1:
+            self._tell(self._smtp_counts.row(0).in_all())
             self._kill_all(signal.SIGUSR1)
 
     def _stop_listening(self, *, keep: int | None) -> None:

@@ -20,6 +20,7 @@ from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
 from pillarbox.app.mailboxes import Mailboxes
 from pillarbox.app.mta import Mta
+from pillarbox.app.process_info import process_log, worker_lines, write_lines
 from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
@@ -248,8 +249,13 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        loop.add_signal_handler(signal.SIGUSR1, self.world.journal.reopen)
+        loop.add_signal_handler(signal.SIGUSR1, self._look_up)
         loop.add_reader(self._seat.lifeline, self._end_as_orphan)
+
+    def _look_up(self) -> None:
+        """USR1: the logs may have been moved, or exiwhat asks."""
+        self.world.journal.reopen()
+        write_lines(process_log(self.mta.config), worker_lines(self._services, self.mta))
 
     def _end_as_orphan(self) -> None:
         asyncio.get_running_loop().remove_reader(self._seat.lifeline)

@@ -33,11 +33,15 @@ def log_start(
             f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, launched with listening socket, {ending}",
         )
         return
-    runs = f"-q{queue_interval}" if queue_interval else "no queue runs"
     log(
         config,
-        f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {runs}, {describe_places(places)}",
+        f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {describe_work(places, queue_interval)}",
     )
+
+
+def describe_work(places: Sequence[Place], queue_interval: str) -> str:
+    runs = f"-q{queue_interval}" if queue_interval else "no queue runs"
+    return f"{runs}, {describe_places(places)}"
 
 
 def log(config: Config, line: str) -> None:

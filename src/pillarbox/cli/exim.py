@@ -7,6 +7,7 @@ exit code, 1.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
@@ -31,6 +32,7 @@ def main() -> None:
 def run(arguments: list[str], program: str) -> int:
     """The exit code."""
     carry_bytes()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # an exiwhat of Exim's sends it to all that is called exim
     try:
         read = parse(arguments, program)
     except Usage as error:

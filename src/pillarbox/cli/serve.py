@@ -29,9 +29,11 @@ from pillarbox.app.listening import (
     places_of,
 )
 from pillarbox.app.log_directory import log_targets
+from pillarbox.app.process_info import daemon_line, process_log, write_lines
 from pillarbox.app.supervisor import Listener, Supervisor
 from pillarbox.app.worker import work
 from pillarbox.cli.announcing import (
+    describe_work,
     log,
     log_start,
     notify_systemd,
@@ -125,6 +127,9 @@ def serve(wish: DaemonWish) -> int:
         in_worker,
         _check(source, loaded),
         _say,
+        tell=lambda connections: write_lines(
+            process_log(loaded), [daemon_line(connections, describe_work(places, wish.queue_interval))]
+        ),
         first_slot=lock.number * MAX_WORKERS,
         idle_end=_queue_interval(wish.idle_end) or 0.0,
     )

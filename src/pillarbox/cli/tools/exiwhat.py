@@ -1,4 +1,4 @@
-"""`exiwhat`: what the mail server is doing now (Exim 54.1): asked of the daemon, no signals are sent."""
+"""`exiwhat`: what the mail server is doing now (Exim 54.1). The daemon is asked, which gathers it from its processes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ def run(arguments: list[str]) -> int:
     """0 also when nothing runs, as Exim's does."""
     read = parse(arguments, "exiwhat")
     spool = spool_directory(choose_configuration(read.config, None))
+    is_said, code = False, 0
     try:
         for line in ask(spool, Status()):
             if line.text:
-                print(line.text)
+                print(line.text, file=sys.stderr if line.is_error else sys.stdout)
+                is_said = True
+            code = line.code
     except DaemonAway:
+        pass
+    if not is_said:
         print("No exim process data")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -101,6 +101,10 @@ class FastLane:
         """Messages in the lane: waiting, under way, or delivered and not yet durable."""
         return len(self._backlog) + len(self._running) + len(self._slow) + len(self._gathered)
 
+    def under_way(self) -> tuple[str, ...]:
+        """Ids of messages that are being delivered."""
+        return (*self._running, *self._slow)
+
     def first_local_delivery(self, queued: Queued) -> None:
         """The same, but what is for other hosts waits."""
         self.first_delivery(queued, FIRST_LOCAL)

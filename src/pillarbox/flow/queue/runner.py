@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
@@ -122,6 +122,7 @@ class QueueRunner:
         "_turns",
         "_under_way",
         "_user_files",
+        "walks",
     )
 
     def __init__(
@@ -151,6 +152,12 @@ class QueueRunner:
         self._frozen_rules = frozen_rules or FrozenRules()
         self._limits = limits or RunnerLimits()
         self._under_way: set[asyncio.Task[None]] = set()
+        self.walks: list[str] = []
+        """Flags of the runs that go through the queue now."""
+
+    def under_way(self) -> tuple[str, ...]:
+        """Ids of messages that are being tried."""
+        return tuple(task.get_name() for task in self._under_way)
 
     def beside(self, queue: str, spool: Spool, interval: float) -> QueueRunner:
         """One for a named queue: `spool` shows it, times are its own."""
@@ -186,7 +193,7 @@ class QueueRunner:
         """Begin attempts at what is due by the table, as far as there is room; does not wait for their end."""
         room = self._limits.parallel - len(self._under_way)
         for message_id in self._due.take_due(self._clock.now(), room):
-            await self._begin(self.deliver(message_id, AGAIN, wish=_BY_ITSELF))
+            await self._begin(message_id, AGAIN, _BY_ITSELF)
 
     async def run(self, wish: QueueRun) -> None:
         """One walk through the queue, begun in order of age; returns when the last attempt has ended.
@@ -196,9 +203,13 @@ class QueueRunner:
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
         name = f"'{wish.queue}' " if wish.queue else ""
         self._note_run(f"Start {name}queue run: {about}")
-        if wish.is_two_stage:
-            await self._pass(wish, _FIRST_STAGE, about)
-        await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about)
+        self.walks.append(_flags(wish))
+        try:
+            if wish.is_two_stage:
+                await self._pass(wish, _FIRST_STAGE, about)
+            await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about)
+        finally:
+            self.walks.pop()
         self._note_run(f"End {name}queue run: {about}")
 
     async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> None:
@@ -218,7 +229,7 @@ class QueueRunner:
                 is_scout = False
                 await self.deliver(message_id, FORCED, wish=msgspec.structs.replace(wish, force=True))
                 continue
-            await self._begin(self.deliver(message_id, urgency, wish=wish))
+            await self._begin(message_id, urgency, wish)
         await self.settle_down()
 
     def _is_overloaded(self, about: str) -> bool:
@@ -294,16 +305,25 @@ class QueueRunner:
         if (wish.first_id and message_id < wish.first_id) or (wish.last_id and message_id > wish.last_id):
             return False
         is_forced = wish.force or wish.force_frozen
-        if wish.recipient or wish.sender:
+        if wish.recipient or wish.sender or wish.first_only:
             entry = self._spool.entry(message_id)
-            return entry is not None and _matches(entry, wish)
+            return entry is not None and not self._stays_frozen(entry, wish) and _matches(entry, wish)
         return is_forced or wish.is_by_hand or self._due.is_due(message_id, self._clock.now())
 
-    async def _begin(self, attempt: Coroutine[object, None, None]) -> None:
+    def _stays_frozen(self, entry: QueueEntry, wish: QueueRun) -> bool:
+        """A run that looks into messages before it tries them passes over frozen ones whatever it looks for, and says so without an id, as
+        Exim's does."""
+        if entry.frozen_at is None or wish.force_frozen:
+            return False
+        if self._settler.style.shows("skip_delivery"):
+            self._journal.main("Message is frozen")
+        return True
+
+    async def _begin(self, message_id: str, urgency: Urgency, wish: QueueRun) -> None:
         """Start an attempt when there is room for it."""
         while len(self._under_way) >= self._limits.parallel:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(attempt)
+        task = asyncio.create_task(self.deliver(message_id, urgency, wish=wish), name=message_id)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

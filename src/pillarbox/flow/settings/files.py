@@ -32,8 +32,7 @@ class Files(MainOptions):
     )
     process_log_path: str | None = option(
         default=None,
-        doc="The file for what exiwhat asks; it asks the daemon itself here, so no file is needed.",
-        inert="noted",
+        doc="Where processes write what they are doing when they get the signal USR1, for exiwhat.",
     )
     notifier_socket: Template = option(
         default="$spool_directory/exim_daemon_notify",

@@ -25,6 +25,10 @@ from pillarbox.system.helper.requests import Answer, Ended, Frames, Refusal, Run
 
 _TROUBLE = struct.Struct("<i16s")
 _READ = 1 << 18
+_USUAL_AGAIN = (
+    signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD,
+)  # fmt: skip
+"""Signals that a command gets as anybody's does, whatever we do with them."""
 
 
 class Runner:
@@ -145,7 +149,7 @@ def _be_command(request: Run, actor: Actor | None, descriptors: list[int], repor
         with suppress(ValueError, OSError):
             hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
             resource.setrlimit(resource.RLIMIT_CORE, (core if hard == resource.RLIM_INFINITY else 0, hard))
-        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        for number in _USUAL_AGAIN:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.execve(
