@@ -24,7 +24,7 @@ from pillarbox.system.helper.identity import Bounds
 from pillarbox.system.helper.mail import ServeMail
 from pillarbox.system.helper.own import OwnWork
 from pillarbox.system.helper.process import HelperEnd, start
-from pillarbox.system.helper.work import HelperWork
+from pillarbox.system.helper.work import MAX_PASSWORD_CHANNELS, HelperWork
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as other users")
 
@@ -43,6 +43,8 @@ def _deliver(work: FileWork, body: Body, is_wanted: IsWanted) -> tuple[FileResul
 
 
 def _check(login: str, password: str, service: str) -> bool:
+    if login == "slow":
+        signal.pause()
     return os.geteuid() == 0 and (login, password) == ("bob", "secret")
 
 
@@ -108,7 +110,10 @@ async def test_refuses_root_never_users_and_nobody(helper: HelperEnd, place: Pat
     work.close()
 
 
-async def test_many_deliveries_come_in_order(helper: HelperEnd, place: Path) -> None:
+async def test_many_deliveries_come_in_order(
+    helper: HelperEnd, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pillarbox.system.helper.work.PATIENCE", 60.0)  # a busy machine is no slow disk
     work = HelperWork(helper)
 
     async def one(number: int) -> None:
@@ -190,6 +195,25 @@ async def test_passwords_are_checked_as_root(helper: HelperEnd) -> None:
     assert await work.check_password("bob", "secret")
     assert not await work.check_password("bob", "other")
     work.close()
+
+
+async def test_who_takes_too_long_to_say_whether_a_password_is_right_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pillarbox.system.helper.desk.PASSWORD_PATIENCE", 0.5)
+    helper = start(Bounds(), _deliver, _check, _mail_server)
+    work = HelperWork(helper)
+    slow = [
+        asyncio.ensure_future(work.check_password("slow", "secret")) for _ in range(MAX_PASSWORD_CHANNELS - 1)
+    ]
+    await asyncio.sleep(0)
+    assert await work.check_password("bob", "secret"), "others do not wait for them"
+    for one in slow:
+        with pytest.raises(WorkRefused, match="took too long"):
+            await one
+    assert await work.check_password("bob", "secret")
+    work.close()
+    helper.close()
 
 
 async def test_helper_gone_is_a_refusal(helper: HelperEnd, place: Path) -> None:

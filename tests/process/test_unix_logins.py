@@ -12,15 +12,38 @@ pytestmark = [pytest.mark.process, pytest.mark.skipif(os.geteuid() != 0, reason=
 LONG = "PILLARBOX_LONG" in os.environ
 
 
-@pytest.mark.parametrize("way", ["pam", "shadow"] if LONG else ["pam"])
-def test_a_user_of_the_machine_logs_in_everywhere(way: str) -> None:
+REFUSED = "-ERR [AUTH] Wrong name or password"
+EVERYWHERE = f"{REFUSED} | NO [AUTHENTICATIONFAILED] | 535 5.7.8"
+
+
+def told_by(module: str, way: str) -> list[str]:
+    """The lines of a program that runs in a mount namespace of its own."""
     namespace = ["unshare", "-m", "--propagation", "private"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespaces here")
-    command = [*namespace, sys.executable, "-m", "tests.process.unix_logins", way]
+    command = [*namespace, sys.executable, "-m", module, way]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = done.stdout.splitlines()
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("way", ["pam", "shadow", "pam/nowhere"] if LONG else ["pam"])
+def test_only_accounts_in_use_are_let_in(way: str) -> None:
+    """Accounts that are locked, expired, without password, with one that must be changed first; root; nobody; a service that is not there."""
+    told = told_by("tests.process.unix_account_states", way)
+    is_there = way != "pam/nowhere"
+    states = ("locked", "without", "expired", "old", "fresh", "root", "unknown", "well")
+    assert told == [
+        "well: +OK | OK | 235 2.7.0" if is_there else f"well: {EVERYWHERE}",
+        *(f"{state}: {EVERYWHERE}" for state in states),
+        *(["slow waits: True"] if way == "pam" else []),
+        "slow: +OK" if is_there else f"slow: {REFUSED}",
+    ]
+
+
+@pytest.mark.parametrize("way", ["pam", "shadow"] if LONG else ["pam"])
+def test_a_user_of_the_machine_logs_in_everywhere(way: str) -> None:
+    told = told_by("tests.process.unix_logins", way)
     assert told == [
         "refused pat",
         "refused root",

@@ -9,6 +9,7 @@ import array
 import errno
 import os
 import select
+import signal
 import socket
 import stat
 from collections import deque
@@ -47,6 +48,8 @@ DeliverFile = Callable[[FileWork, Body, IsWanted], tuple[FileResult, int]]
 asks under the lock."""
 CheckLogin = Callable[[str, str, str], bool]
 """(login, password, PAM service or empty), with root's rights. Raises Refused."""
+PASSWORD_PATIENCE = 30.0
+"""Seconds that a password may take."""
 _READ = 1 << 18
 _CHUNK = 1 << 17
 
@@ -135,9 +138,17 @@ class Desk:
                 return Done()
             case CheckPassword():
                 self._identity.resign()
-                return Done(self._check(request.login, request.password, request.service))
+                return Done(self._checked(request))
             case Run() | OpenMail():
                 raise Refused("something else on a channel for files")
+
+    def _checked(self, request: CheckPassword) -> bool:
+        """PAM asks whom it likes and has no bound of its own: it ends with this process."""
+        signal.setitimer(signal.ITIMER_REAL, PASSWORD_PATIENCE)
+        try:
+            return self._check(request.login, request.password, request.service)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def _as(self, actor: Actor | None) -> None:
         if actor is None:

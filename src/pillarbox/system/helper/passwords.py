@@ -1,12 +1,14 @@
 """UNIX logins, with root's rights: the shadow file by crypt(3), or PAM.
 
-The answer for an unknown login takes as long as for a wrong password: a setting is tried that nothing fits.
+The answer for an unknown login takes as long as for a wrong password: a setting is tried that nothing fits. An account that has expired, or
+whose password must be changed first, is not let in, as pam_unix has it; nobody can change a password over POP3 or IMAP.
 """
 
 from __future__ import annotations
 
 import hmac
 import pwd
+import time
 
 from pillarbox.ports.passwords import PasswordTrouble
 from pillarbox.system.helper.identity import Refused
@@ -15,6 +17,7 @@ from pillarbox.system.passwords import _crypt, by_pam
 SHADOW = "/etc/shadow"
 _NOBODY = b"$6$pillarboxnobody$"
 _MAX = 512
+_DAY = 86400
 
 
 def check_login(login: str, password: str, service: str, shadow: str = SHADOW) -> bool:
@@ -48,11 +51,27 @@ def _is_name(service: str) -> bool:
 
 
 def _setting_of(login: str, shadow: str) -> bytes:
-    """Empty: no such login, or one that is locked."""
+    """Empty: no such login, or one that is locked or expired."""
     wanted = login.encode("utf-8", "surrogateescape") + b":"
     with open(shadow, "rb") as lines:
         for line in lines:
             if line.startswith(wanted):
-                setting = line.split(b":")[1]
-                return b"" if setting[:1] in (b"", b"!", b"*") else setting
+                fields = line.rstrip(b"\n").split(b":")
+                is_closed = fields[1][:1] in (b"", b"!", b"*") or _is_out_of_date(
+                    fields, int(time.time() // _DAY)
+                )
+                return b"" if is_closed else fields[1]
     return b""
+
+
+def _is_out_of_date(fields: list[bytes], today: int) -> bool:
+    """shadow(5): the account has expired, or the password has (on the day of its last change 0 at once)."""
+    changed, longest, expires = (_days(fields, number) for number in (2, 4, 7))
+    if 0 <= expires <= today or changed == 0:
+        return True
+    return changed > 0 and longest >= 0 and today - changed > longest
+
+
+def _days(fields: list[bytes], number: int) -> int:
+    """-1: nothing is said."""
+    return int(fields[number]) if number < len(fields) and fields[number].isdigit() else -1

@@ -4,7 +4,8 @@ Deliveries share one channel as long as it answers; when its oldest request has 
 ones open another, up to `MAX_FILE_CHANNELS`. Syncs and passwords have channels of their own, and each command one for its time.
 
 When a process of the helper's dies, what was asked of it is asked again over another channel at once, a delivery as a repeat, which first looks
-for what was written; after `TRIES` it is refused, for then it may be the request that kills. A command is never started twice.
+for what was written; after `TRIES` it is refused, for then it may be the request that kills. A command is never started twice, nor is
+a password checked, for PAM may count.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ from pillarbox.system.helper.requests import (
 )
 
 MAX_FILE_CHANNELS = 16
+MAX_PASSWORD_CHANNELS = 16
+"""PAM lets who guesses wait for two seconds, which the others should not."""
 MAX_COMMANDS = 100
 IDLE_COMMAND_CHANNELS = 8
 PATIENCE = 1.0
@@ -75,6 +78,7 @@ class HelperWork:
         self._files: list[Channel] = []
         self._syncs: list[Channel] = []
         self._passwords: list[Channel] = []
+        self._checks = asyncio.Semaphore(MAX_PASSWORD_CHANNELS)
         self._idle: list[Channel] = []
         self._commands = asyncio.Semaphore(MAX_COMMANDS)
         self._places: dict[int, str] = {}
@@ -147,19 +151,23 @@ class HelperWork:
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         request = CheckPassword(str(login), str(password), service)
-        answer = await self._ask(self._passwords, 4, request, spreads=True)
+        try:
+            async with self._checks:  # so one of the channels is free: nobody waits behind who is slow
+                answer = await self._channel(self._passwords, MAX_PASSWORD_CHANNELS, spreads=True).ask(
+                    request
+                )
+        except HelperGone:
+            raise WorkRefused("the password could not be checked: PAM has died, or took too long") from None
         if not isinstance(answer, Done):
             raise _out_of_order(answer)
         return answer.is_true
 
-    async def _ask(
-        self, channels: list[Channel], limit: int, request: Request, *, spreads: bool = False
-    ) -> Answer:
+    async def _ask(self, channels: list[Channel], limit: int, request: Request) -> Answer:
         """What may be asked twice."""
         for _ in range(TRIES - 1):
             with suppress(HelperGone):
-                return await self._channel(channels, limit, spreads=spreads).ask(request)
-        return await self._channel(channels, limit, spreads=spreads).ask(request)
+                return await self._channel(channels, limit).ask(request)
+        return await self._channel(channels, limit).ask(request)
 
     async def run(self, work: CommandWork, input: Iterable[bytes] = ()) -> CommandEnd:
         if work.actor is None:  # the helper acts as users only
