@@ -77,15 +77,18 @@ class Looking(Machine):
 
     acts_as_users = True
 
-    def __init__(self, found: FoundFile, itself: FoundFile | None = None) -> None:
+    def __init__(
+        self, found: FoundFile, itself: FoundFile | None = None, at: str = "/home/pat/Maildir"
+    ) -> None:
         super().__init__()
         self.found = found
+        self.at = at
         self.itself = itself or FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0))
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         if not follows_links:
             return self.itself
-        assert (path, actor) == ("/home/pat/Maildir", Actor(1001, 1001))
+        assert (path, actor) == (self.at, Actor(1001, 1001))
         return self.found
 
 
@@ -180,16 +183,8 @@ FOLDER = FoundFile(0, FileFacts(1001, 8, 0o40770, 0, 0.0))
 async def test_an_mbox_is_read_as_its_owner(
     tmp_path: Path, row: Row, said: str, found: FoundFile | None, home: str
 ) -> None:
-    class Found(Machine):
-        acts_as_users = True
-
-        async def look(
-            self, path: str, actor: Actor | None = None, *, follows_links: bool = True
-        ) -> FoundFile:
-            assert found is not None
-            return found
-
-    logins, _, _ = world(tmp_path, row, Found(), said)
+    looking = Looking(found or FoundFile(errno.EIO), at=said)
+    logins, _, _ = world(tmp_path, row, looking, said)
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
     assert (done.account.home, done.account.actor) == (home, Actor(1001, 1001))

@@ -41,17 +41,11 @@ def reading(place: MailPlace) -> Iterator[int | None]:
         with changing(place):
             pass
     _check_lock_file(place.inbox)
-    try:
-        descriptor = _open(place.inbox, os.O_RDONLY)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
-        with _plainly():
-            lock_descriptor(descriptor, _work(place), shared=True)
+    with opened(place) as descriptor:
+        if descriptor is not None:
+            with _plainly():
+                lock_descriptor(descriptor, _work(place), shared=True)
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _check_lock_file(path: str) -> None:
