@@ -79,6 +79,9 @@ class TellingConnection:
     def local_address(self) -> tuple[str, int]:
         return self._connection.local_address
 
+    def peer_chain(self) -> list[bytes]:
+        return self._connection.peer_chain()
+
     def tls_session(self) -> TlsSession | None:
         return self._connection.tls_session()
 

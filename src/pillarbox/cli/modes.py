@@ -179,11 +179,11 @@ def _view(part: str) -> Callable[[Arguments], int]:
     def run(read: Arguments) -> int:
         from pillarbox.cli.queue_listing import show
 
+        config = _config(read)
         if len(read.words) != 1 and part != "copy":
             print("*** Only one message can be listed at once")
             return 1
         _check_ids(read, read.words[:1])
-        config = _config(read)
         code = show(spool_directory(config) / read.queue.name, read.words[0], part)
         if code and part == "copy":
             from pillarbox.cli.log_line import write_log

@@ -14,6 +14,7 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pillarbox.app.asking.definitions import Answered, Assignment, Definitions
 from pillarbox.app.asking.loading import load_or_complain, stamped
 from pillarbox.app.asking.message import Test, load_message, without_message
 from pillarbox.app.asking.queued import load_queued
@@ -21,13 +22,21 @@ from pillarbox.app.services import quiet_services
 from pillarbox.flow.facets.installation import Installation
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.settings import Files
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
+from pillarbox.mail.taint import Tainted
 
 if TYPE_CHECKING:
     import asyncio
+
+_TROUBLES = (ExpandSyntaxError, ExpansionFailed, ExpansionDeferred)
 
 
 def expand_strings(
@@ -63,7 +72,8 @@ def expand_strings(
     scope = Scope({**test.facets, Installation: installation}, services)
     spool = Path(config.main(Files).spool_directory)
     with chdir(spool) if os.access(spool, os.X_OK) else nullcontext():
-        _expand_all(test, strings, scope)
+        definitions = Definitions(config, "-be args" if strings else "-be stdin")
+        _expand_all(test, strings, scope, definitions)
     return 0
 
 
@@ -74,26 +84,53 @@ def _not_loaded(message_id: str) -> Test:
     return Test({Origin: Origin(), MessageFacts: MessageFacts()})
 
 
-def _expand_all(test: Test, strings: Sequence[str], scope: Scope) -> None:
+def _expand_all(test: Test, strings: Sequence[str], scope: Scope, definitions: Definitions) -> None:
     for line in test.remarks:
         print(line)
     prompt = "" if strings else "> "
     print(end=prompt, flush=True)
     loop = LateLoop()
     for text in strings or typed_lines(sys.stdin):
-        print(_expanded(text, scope, loop), end=f"\n{prompt}", flush=True)
+        answer = _answer(text, scope, loop, definitions)
+        print("" if answer is None else f"{answer}\n", end=prompt, flush=True)
     loop.close()
     print(end="\n" if prompt else "")
 
 
-def _expanded(text: str, scope: Scope, loop: LateLoop) -> str:
+def _answer(text: str, scope: Scope, loop: LateLoop, definitions: Definitions) -> str | None:
+    """None: standard error has it."""
     try:
-        template = Template.parse(text)
-        if template.is_pure:
-            return template.expand_now(scope)
-        return loop.run(template.expand(scope))
-    except (ExpandSyntaxError, ExpansionFailed, ExpansionDeferred) as error:
+        taken = definitions.take(text)
+        if isinstance(taken, str):
+            return _expanded(taken, scope, loop)
+        return _set(taken, scope, loop)
+    except Answered as answered:
+        if not answered.is_complaint:
+            return str(answered)
+        print(answered, file=sys.stderr, flush=True)
+        return None
+    except _TROUBLES as error:
         return f"Failed: {error}"
+
+
+def _set(wanted: Assignment, scope: Scope, loop: LateLoop) -> str:
+    done = f"variable {wanted.name.removeprefix('acl_')} set"
+    try:
+        value = _expanded(wanted.value, scope, loop)
+    except ForcedFailure:
+        return done
+    except _TROUBLES as error:
+        return f"oops: {error}"
+    facts = scope.facet(MessageFacts)
+    if facts is not None:
+        facts.variables[wanted.name] = Tainted(value) if wanted.is_tainted else value
+    return done
+
+
+def _expanded(text: str, scope: Scope, loop: LateLoop) -> str:
+    """Raises `_TROUBLES`."""
+    template = Template.parse(text)
+    return template.expand_now(scope) if template.is_pure else loop.run(template.expand(scope))
 
 
 class LateLoop:
