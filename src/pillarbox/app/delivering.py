@@ -190,6 +190,6 @@ def _runner(base: Foundation, delivery: Delivery, settler: Settler, interval: fl
         journal=world.journal,
         clock=world.clock,
         frozen_rules=frozen_rules(config),
-        limits=runner_limits(config, interval or USUAL_INTERVAL, is_alone=world.is_alone),
+        limits=runner_limits(config, base.expansion, interval or USUAL_INTERVAL, is_alone=world.is_alone),
         queue=world.queue,
     )

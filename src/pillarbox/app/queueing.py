@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.wait_rules import WaitRules
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.events import MainEvents
 from pillarbox.flow.queue.runner import FrozenRules, Order, RunnerLimits
 from pillarbox.flow.settings import Queueing, SmtpLimits
-from pillarbox.language.expand.scope import Services
+from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.match.items import split
 from pillarbox.ports.journal import Journal
 
@@ -38,13 +40,29 @@ def _is_set(config: Config, name: str) -> bool:
     return any(raw.name == name for raw in config.raw.main)
 
 
-def runner_limits(config: Config, interval: float, *, is_alone: bool) -> RunnerLimits:
+USUAL_PARALLEL = 20
+MOST_PARALLEL = 10_000
+"""Where there is no limit."""
+
+
+def parallel_of(config: Config, services: Services, queue: str = "") -> int:
+    """`queue_run_max`: as many queue runners of Exim have as many messages under way. Raises ConfigError."""
+    template = config.main(Queueing).queue_run_max
+    if template is None or not _is_set(config, "queue_run_max"):
+        return USUAL_PARALLEL
+    facts = MessageFacts()
+    facts.queue = queue
+    text = template.expand_now(Scope({MessageFacts: facts}, services)).strip()
+    return min(parse_integer(text or "0"), MOST_PARALLEL) or MOST_PARALLEL
+
+
+def runner_limits(config: Config, services: Services, interval: float, *, is_alone: bool) -> RunnerLimits:
     """A command takes one message after the other, as Exim does."""
     queueing = config.main(Queueing)
     is_reversed = (queueing.queue_run_order or "").startswith("newest") and not queueing.queue_run_in_order
     return RunnerLimits(
         interval=interval,
-        parallel=1 if is_alone else 20,
+        parallel=1 if is_alone else parallel_of(config, services),
         order=Order(is_reversed=is_reversed),
         load_max=queueing.deliver_queue_load_max,
     )
@@ -59,7 +77,7 @@ def frozen_rules(config: Config) -> FrozenRules:
     )
 
 
-def main_events(config: Config, services: Services, journal: Journal) -> MainEvents | None:
+def main_action(config: Config, services: Services, journal: Journal) -> MainAction | None:
     """None without an `event_action` of the main section."""
     action = config.main(Queueing).event_action
-    return None if action is None else MainEvents(action, services, journal)
+    return None if action is None else MainAction(action, services, journal)

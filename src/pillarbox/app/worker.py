@@ -21,6 +21,7 @@ from pillarbox.app.control import ControlServer, take_in_offline
 from pillarbox.app.mailboxes import Mailboxes
 from pillarbox.app.mta import Mta
 from pillarbox.app.process_info import process_log, worker_lines, write_lines
+from pillarbox.app.queueing import parallel_of
 from pillarbox.app.serving import Limits, MakeSession, Service
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
@@ -210,7 +211,8 @@ class Worker:
         if self._seat.slot == 0 and isinstance(spool, LocalSpool):
             for run in self._named_runs:
                 queue = run.wish.queue
-                runner = self.mta.runner.beside(queue, spool.named(queue), run.interval)
+                parallel = parallel_of(self.mta.config, self.mta.expansion, queue)
+                runner = self.mta.runner.beside(queue, spool.named(queue), run.interval, parallel)
                 self._named_tasks.append(asyncio.create_task(runner.serve(run.wish)))
 
     async def _run_queue(self, mta: Mta) -> None:

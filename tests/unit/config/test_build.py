@@ -176,9 +176,9 @@ def test_ports() -> None:
 
 
 def test_what_has_no_effect_yet_is_noted_and_what_restricts_is_refused() -> None:
-    config = load_text("queue_run_max = 3\n")
+    config = load_text("queue_fast_ramp = false\n")
     assert [(note.line, note.reason) for note in config.notes] == [
-        (1, "queue_run_max is read, but has no effect yet")
+        (1, "queue_fast_ramp is read, but has no effect yet")
     ]
     refused = load_text("\nacl_smtp_atrn = x\nbegin acl\nx:\n accept\n").unsupported
     assert [problem.line for problem in refused] == [2]

@@ -98,7 +98,7 @@ class RunnerLimits(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 1800.0
     """Seconds between walks through the whole queue."""
     parallel: int = 20
-    """Messages under way at once (`queue_run_max`, as it were)."""
+    """Messages under way at once (`queue_run_max`)."""
     tick: float = 1.0
     order: Order = Order()
     load_max: float | None = None
@@ -159,8 +159,8 @@ class QueueRunner:
         """Ids of messages that are being tried."""
         return tuple(task.get_name() for task in self._under_way)
 
-    def beside(self, queue: str, spool: Spool, interval: float) -> QueueRunner:
-        """One for a named queue: `spool` shows it, times are its own."""
+    def beside(self, queue: str, spool: Spool, interval: float, parallel: int) -> QueueRunner:
+        """One for a named queue: `spool` shows it, times and how many messages are tried at once are its own."""
         return type(self)(
             spool=spool,
             delivery=self._delivery,
@@ -170,7 +170,7 @@ class QueueRunner:
             journal=self._journal,
             clock=self._clock,
             frozen_rules=self._frozen_rules,
-            limits=msgspec.structs.replace(self._limits, interval=interval),
+            limits=msgspec.structs.replace(self._limits, interval=interval, parallel=parallel),
             queue=queue,
         )
 

@@ -25,8 +25,7 @@ class Queueing(MainOptions):
     )
     queue_run_max: ExpandedInteger | None = option(
         default="5",
-        doc="Queue runners at once; a daemon has one for each queue, which bounds its deliveries itself.",
-        inert="noted",
+        doc="Messages that queue runs of the daemon try at once, in each of its workers; unset: 20, 0: any number. Expanded for each queue.",
     )
     queue_run_in_order: bool = option(default=False, doc="Go through the queue by age, as is done anyway.")
     queue_run_order: str | None = option(
