@@ -91,6 +91,9 @@ class Changes(msgspec.Struct, frozen=True):
     expunged: tuple[int, ...]
     """Uids that have gone, ascending."""
     highest_modseq: int
+    gaps: tuple[tuple[int, int], ...] = ()
+    """What else may have gone, where only what is there is known: (first, last) of runs of uids that nothing has, ascending. Then `expunged` is
+    empty."""
 
 
 class StoreResult(msgspec.Struct, frozen=True):

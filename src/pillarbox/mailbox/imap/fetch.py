@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from pillarbox.mailbox.decoding import UnknownEncoding
 from pillarbox.mailbox.imap.command import Answer, Command, State, bad, no
 from pillarbox.mailbox.imap.fetch_rendering import Quick, Rendering
-from pillarbox.mailbox.imap.select import within
 from pillarbox.mailbox.imap.selected import Selected
+from pillarbox.mailbox.imap.vanished import vanished
 from pillarbox.wire.imap.cursor import BadSyntax, Cursor
 from pillarbox.wire.imap.fetch_items import Binary, FetchItem, Plain, Text, parse_fetch_items
-from pillarbox.wire.imap.sequence_set import format_set, parse_sequence_set
-from pillarbox.wire.imap.writing import untagged
+from pillarbox.wire.imap.sequence_set import parse_sequence_set
 
 if TYPE_CHECKING:
     from pillarbox.mailbox.imap.session import Session
@@ -75,9 +74,8 @@ class Fetch(Command, name="FETCH", states=State.SELECTED, has_uid_form=True, hid
 
     def _send_vanished(self, session: Session, selected: Selected) -> None:
         assert self.changed_since is not None
-        gone = within(selected.mailbox.changes_since(self.changed_since).expunged, self.numbers)
-        if gone:
-            session.send(untagged(b"VANISHED (EARLIER) " + format_set(gone)))
+        if gone := vanished(selected.mailbox.changes_since(self.changed_since), self.numbers):
+            session.send(gone)
 
     async def _write_all(self, session: Session, selected: Selected, indexes: Sequence[int]) -> int:
         """How many messages had gone."""

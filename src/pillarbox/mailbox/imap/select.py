@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pillarbox.mailbox.imap.command import Answer, Command, State, no
 from pillarbox.mailbox.imap.selected import Selected, flags_text
+from pillarbox.mailbox.imap.vanished import vanished
 from pillarbox.ports.mailstore import NoSuchMailbox
 from pillarbox.wire.imap.cursor import BadSyntax, Cursor
 from pillarbox.wire.imap.flags import SYSTEM_FLAGS, format_flags
 from pillarbox.wire.imap.mailbox_name import parse_mailbox
-from pillarbox.wire.imap.sequence_set import SequenceSet, format_set, parse_sequence_set
+from pillarbox.wire.imap.sequence_set import SequenceSet, parse_sequence_set
 from pillarbox.wire.imap.writing import mailbox as mailbox_text
 from pillarbox.wire.imap.writing import untagged
 
@@ -96,9 +98,8 @@ class Select(Command, name="SELECT", states=State.LOGGED_IN):
         if wish is None or wish.uid_validity != selected.mailbox.uid_validity:
             return
         changes = selected.mailbox.changes_since(wish.modseq)
-        vanished = within(changes.expunged, wish.known)
-        if vanished:
-            session.send(untagged(b"VANISHED (EARLIER) " + format_set(vanished)))
+        if gone := vanished(changes, wish.known):
+            session.send(gone)
         known = set(within([entry.uid for entry in changes.changed], wish.known))
         for entry in changes.changed:
             at = selected.view.index(entry.uid)
@@ -135,7 +136,7 @@ def _skip_match_data(cursor: Cursor) -> None:
     cursor.expect(b")")
 
 
-def within(uids: tuple[int, ...] | list[int], wanted: SequenceSet | None) -> list[int]:
+def within(uids: Sequence[int], wanted: SequenceSet | None) -> list[int]:
     """Those of ascending `uids` that a set names; all without a set."""
     if wanted is None or not uids:
         return list(uids)

@@ -67,18 +67,28 @@ def _number(text: bytes) -> int:
 
 def format_set(numbers: Iterable[int]) -> bytes:
     """Ascending numbers as the shortest set: `[1, 2, 3, 7]` → `1:3,7`. Empty for none."""
-    runs: list[bytes] = []
+    return format_runs(runs_of(numbers))
+
+
+def format_runs(runs: Iterable[tuple[int, int]]) -> bytes:
+    """Empty for none."""
+    return b",".join(_run(first, last) for first, last in runs)
+
+
+def runs_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as (first, last)."""
+    runs: list[tuple[int, int]] = []
     start = previous = -1
     for number in numbers:
         if number == previous + 1 and start >= 0:
             previous = number
             continue
         if start >= 0:
-            runs.append(_run(start, previous))
+            runs.append((start, previous))
         start = previous = number
     if start >= 0:
-        runs.append(_run(start, previous))
-    return b",".join(runs)
+        runs.append((start, previous))
+    return runs
 
 
 def _run(start: int, end: int) -> bytes:

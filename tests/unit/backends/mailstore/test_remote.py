@@ -41,10 +41,10 @@ def opened(uid_next: int) -> RemoteMailbox:
     return RemoteMailbox(None, Opened(1, "INBOX", "P", 1, uid_next, 5, (entry,)))  # type: ignore[arg-type]
 
 
-def test_who_says_that_uids_are_beyond_counting_is_left() -> None:
-    assert opened(5).changes_since(1).expunged == (1, 3, 4)
-    with pytest.raises(StoreGone):
-        opened(1 << 62).changes_since(1)
+def test_what_went_before_it_was_opened_is_not_counted() -> None:
+    assert opened(5).changes_since(1).gaps == ((1, 1), (3, 4))
+    assert opened(1 << 62).changes_since(1).gaps == ((1, 1), (3, (1 << 32) - 1))
+    assert opened(1).changes_since(1).gaps == ((1, 1),)
 
 
 async def test_who_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

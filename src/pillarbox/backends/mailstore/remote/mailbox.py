@@ -1,7 +1,7 @@
 """A mirror of a mailbox that a user's process has open: the port's `Mailbox`.
 
 Every answer brings what has changed since the last, so the mirror is as of the last `refresh` or change. What was expunged before it was
-opened it does not know: `changes_since` an older modseq tells of every uid that is not there, which the port permits.
+opened it does not know: `changes_since` an older modseq tells of every gap between those that are there, which the port permits.
 
 The index is the user's to write: no number in it may make the worker count without end.
 
@@ -10,18 +10,17 @@ Known gap: ENVELOPE and BODYSTRUCTURE are remembered as long as the mailbox is o
 
 from __future__ import annotations
 
-import errno
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from pillarbox.backends.mailstore.remote import requests as ask
 from pillarbox.backends.mailstore.remote.line import Line
-from pillarbox.ports.mailstore import Changes, Copied, Entry, FlagAction, StoreGone, StoreResult
+from pillarbox.ports.mailstore import Changes, Copied, Entry, FlagAction, StoreResult
 
+_MOST_UIDS = 1 << 32
 _MOST_CACHED = 32 * 1024 * 1024
 """Bytes of derivations."""
-_MOST_COUNTED = 2_000_000
-"""Uids that may have gone before the mailbox was opened."""
 
 
 class RemoteMailbox:
@@ -77,13 +76,16 @@ class RemoteMailbox:
             return Changes((), (), self._modseq)
         changed = tuple(entry for entry in self._entries if entry.modseq > modseq)
         if modseq < self._known_from:
-            if self._uid_next > _MOST_COUNTED:
-                raise StoreGone(errno.EOVERFLOW, "too many uids to tell which have gone")
-            gone = tuple(uid for uid in range(1, self._uid_next) if uid not in self._by_uid)
-        else:
-            later = self._gone[bisect_right(self._gone, modseq, key=lambda each: each[0]) :]
-            gone = tuple(sorted({uid for _, uids in later for uid in uids}))
+            return Changes(changed, (), self._modseq, self._gaps())
+        later = self._gone[bisect_right(self._gone, modseq, key=lambda each: each[0]) :]
+        gone = tuple(sorted({uid for _, uids in later for uid in uids}))
         return Changes(changed, gone, self._modseq)
+
+    def _gaps(self) -> tuple[tuple[int, int], ...]:
+        """Between the uids that are there, and behind the last."""
+        present = [entry.uid for entry in self._entries]
+        neighbours = pairwise((0, *present, min(max(self._uid_next, 1), _MOST_UIDS)))
+        return tuple((before + 1, after - 1) for before, after in neighbours if before + 1 < after)
 
     async def content(self, uid: int) -> bytes | None:
         content: bytes | None = await self._line.ask(ask.Content(self._box, uid), bytes | None)
