@@ -100,3 +100,17 @@ def test_deleting_a_record(
 ) -> None:
     fixed(spool, "seen", "joe\nd\njoe\nq\n", monkeypatch)
     assert "> deleted\n> record joe not found\n> " in capsys.readouterr().out
+
+
+def test_tidydb_is_given_every_file_of_the_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By Debian's daily job, which looks at the exit code."""
+    directory = tmp_path / "db"
+    directory.mkdir()
+    for name in ("retry.sqlite.lock", "secret"):
+        (directory / name).touch()
+        assert exim_tidydb.run([str(tmp_path), name]) == 0
+    assert capsys.readouterr().out == ""
+    assert exim_tidydb.run([str(tmp_path), "../db/secret"]) == 1
+    assert exim_tidydb.run([str(tmp_path), "nosuch"]) == 1

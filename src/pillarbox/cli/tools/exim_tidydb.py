@@ -32,12 +32,26 @@ def run(arguments: list[str]) -> int:
         pairs, words = getopt.getopt(arguments, "ft:")
         keep = parse_duration(dict(pairs).get("-t", DAYS_30))
         spool, name = words
-        if not is_name(name):
-            raise ValueError
+        names = _data_bases(Path(spool), name)
     except (getopt.GetoptError, OptionError, ValueError):
         print(USAGE)
         return 1
     oldest = time.time() - keep
+    return max((_told(spool, each, oldest) for each in names), default=0)
+
+
+def _data_bases(spool: Path, name: str) -> tuple[str, ...]:
+    """Daily jobs name every file in the directory: of ours, those that hold data bases are these, and the others need no tidying.
+    Raises ValueError."""
+    if is_name(name):
+        return (name,)
+    if "/" in name or not (spool / "db" / name).is_file():
+        raise ValueError
+    return {"retry.sqlite": ("retry",), "records.sqlite": tuple(sorted(KINDS))}.get(name, ())
+
+
+def _told(spool: str, name: str, oldest: float) -> int:
+    """The exit code."""
     print(f"Tidying Exim hints database {spool}/db/{name}")
     try:
         _tidy(Path(spool), name, oldest)
