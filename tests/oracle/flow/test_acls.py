@@ -16,7 +16,16 @@ from tests.oracle.real_exim import MISSING, find_exim
 pytestmark = pytest.mark.oracle
 KNOWN = {
     "callouts: words of a server that refuses to talk": "we tell what was sent, and each reply once",
-    "peers: hold": "not yet: a connection for each callout",
+    "cutthrough: deferred recipient pass": "the log says what the client is told",
+    "cutthrough: deferred second recipient pass": "the same",
+    "cutthrough: local recipient second": "the real one loses its copy",
+    "cutthrough: unseen": "the same",
+    "cutthrough: two hosts first defers": "the second host will do",
+    "cutthrough: multiline refusal": "a line of the log is one line",
+    "cutthrough: transport and router headers": "all that the transport adds",
+    "cutthrough: data acl denies": "a refused message never leaves",
+    "cutthrough: freeze in data": "the same",
+    "cutthrough: discard in data": "the same",
     "local: mime defers a local message": "the real one loses it, and says nothing",
     "local: mime denies a local message": "the same",
     "mime: parts of an attached message": "the real one does not look into it; meant",

@@ -23,6 +23,7 @@ from pillarbox.flow.accept.local.origin import split_port
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.check.held import Holder
 from pillarbox.flow.route.result import Assignment
 from pillarbox.language.expand.scope import Scope
 from pillarbox.ports.spool import Queued
@@ -88,7 +89,13 @@ class NoCallouts(Callouts):
     """Every address is good as far as other hosts are concerned (`-bh`)."""
 
     async def ask(
-        self, assignment: Assignment, address: str, wish: CalloutWish, scope: Scope, sender: str
+        self,
+        assignment: Assignment,
+        address: str,
+        wish: CalloutWish,
+        scope: Scope,
+        sender: str,
+        holder: Holder | None = None,
     ) -> Answer:
         return Answer(outcome="accept")
 

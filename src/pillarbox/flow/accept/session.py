@@ -15,6 +15,7 @@ from pillarbox.flow.accept.live import LiveFacts
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.naming import note_name
 from pillarbox.flow.accept.parting import ended, hung_up, lost, not_quit
+from pillarbox.flow.accept.passing import let_go
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.accept.securing import log_in_by_certificate, secure, take_up
 from pillarbox.flow.accept.slowing import Brake
@@ -184,7 +185,7 @@ class Session:
         except Exception as error:
             await self._broke(error)
         finally:
-            self.forget_transaction()
+            await self.forget_transaction()
             self.stream.close()
 
     async def _converse(self) -> None:
@@ -306,10 +307,11 @@ class Session:
             facets[TlsInFacts] = self.tls
         return Scope(facets, self.services.expansion)
 
-    def forget_transaction(self) -> None:
+    async def forget_transaction(self) -> None:
         transaction = self.transaction
         if transaction is not None:
             self.transaction = None
             self.live.forget_transaction()
             if transaction.body is not None:
                 transaction.body.discard()
+            await let_go(transaction)

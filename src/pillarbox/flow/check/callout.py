@@ -1,7 +1,7 @@
 """Callouts: ask the servers of an address whether they would take mail for it, by the beginning of a message (Exim 44.22).
 
 The hosts that routing found, or the transport's own, are asked one after the other until one says yes or no, in the manners of the transport:
-port, interface, name, TLS, logging in. Nothing is ever sent behind RCPT. Known gap: `hold` keeps no connection.
+port, interface, name, TLS, logging in. Nothing is ever sent behind RCPT; with `hold` the connection is kept (./held.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import msgspec
 
 from pillarbox.flow.check.callout_cache import CalloutCache, DomainRecord
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.check.held import Held, Holder
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.habits import Habits
@@ -60,20 +62,31 @@ class Callouts:
     def __init__(self, settings: CalloutSettings, cache: CalloutCache, services: TransportServices) -> None:
         self._settings = settings
         self._cache = cache
-        self._services = services
+        self.services = services
         self._clock = services.clock
+
+    def transport_of(self, assignment: Assignment) -> Smtp | None:
+        """Its transport, where there are hosts to ask."""
+        transport = self._settings.transports.get(assignment.transport)
+        has_hosts = isinstance(transport, Smtp) and bool(assignment.hosts or transport.hosts)
+        return transport if has_hosts and isinstance(transport, Smtp) else None
 
     def can_ask(self, assignment: Assignment) -> bool:
         """There are hosts to ask."""
-        transport = self._settings.transports.get(assignment.transport)
-        return isinstance(transport, Smtp) and bool(assignment.hosts or transport.hosts)
+        return self.transport_of(assignment) is not None
 
     async def ask(
-        self, assignment: Assignment, address: str, wish: CalloutWish, scope: Scope, sender: str
+        self,
+        assignment: Assignment,
+        address: str,
+        wish: CalloutWish,
+        scope: Scope,
+        sender: str,
+        holder: Holder | None = None,
     ) -> Answer:
-        """`sender`: for MAIL. Accepts what has no hosts to ask."""
-        transport = self._settings.transports.get(assignment.transport)
-        if not self.can_ask(assignment) or not isinstance(transport, Smtp):
+        """`sender`: for MAIL. Accepts what has no hosts to ask. `holder`: keeps the connection, or has one already."""
+        transport = self.transport_of(assignment)
+        if transport is None:
             return Answer(outcome="accept")
         here = scope.with_facets({Assignment: assignment, Candidate: assignment.candidate})
         now = self._clock.now()
@@ -88,9 +101,24 @@ class Callouts:
                 if found is not None:
                     return found
             told = bare_address(assignment, with_affixes=transport.rcpt_include_affixes)
+            targets, habits = await transport.calling(assignment.hosts, here, self.services)
+            if holder is not None and (held := holder.held) is not None:
+                again = await _ask_on(held, transport, sender, targets, told)
+                if again is not None and again.outcome == "accept":
+                    held.assignments.append(assignment)
+                    return again
+                await holder.let_go()
+                if again is not None and again.outcome == "reject":
+                    return again
             random = await self._random(wish, known, scope)
             probe = _Probe(told, domain, sender, wish, random, _kept(known, wish))
-            answer = await self._call(probe, *await transport.calling(assignment.hosts, here, self._services))
+            probe.size = _size_of(scope, transport) if wish.is_for_message else 0
+            answer = await self._call(probe, targets, habits)
+            if probe.open is not None:
+                if holder is None:
+                    await probe.open.quit()
+                else:
+                    holder.held = Held(probe.open, transport, habits, sender, assignment)
         except (ExpansionDeferred, ExpansionFailed, NoHosts, Unfit) as error:
             return Answer(outcome="defer", log=str(error))
         if not wish.has_no_cache:
@@ -128,12 +156,13 @@ class Callouts:
             except _Again:
                 continue
             finally:
-                await opened.quit()
+                if probe.open is None:
+                    await opened.quit()
 
     async def _open(self, target: Target, habits: Habits) -> Session | Trouble:
         """Raises ExpansionDeferred, ExpansionFailed."""
         manners = await habits.manners_for(target)
-        opened = await open_session(target, manners, habits, self._services.network)
+        opened = await open_session(target, manners, habits, self.services.network)
         if isinstance(opened, Trouble) or habits.log_in is None or manners.auth == "no":
             return opened
         trouble = await habits.log_in(opened, manners.auth == "require")
@@ -190,6 +219,10 @@ class _Probe:
         self.wish = wish
         self.known = self.learned = known
         self._random = random_local_part
+        self.size = 0
+        """For SIZE= of MAIL; 0: none."""
+        self.open: Session | None = None
+        """The connection that is to be kept: the recipient has been taken there, and nothing else was asked."""
         self._stage = ""
         """What was said last."""
 
@@ -217,11 +250,13 @@ class _Probe:
                 return await self._ask_postmaster(session, target, self.wish.postmaster_sender)
         except Lost as lost:
             return _lost(lost, self._stage, target)
+        if self.wish.holds:
+            self.open = session
         return Answer(outcome="accept")
 
     async def _begin(self, session: Session, address: str) -> tuple[Reply, Reply | None]:
         """What is said to MAIL, and to RCPT, which is not sent when MAIL is known to be refused. Raises Lost."""
-        commands: tuple[Command, Command] = (Mail(self.sender or None), Rcpt(address))
+        commands: tuple[Command, Command] = (Mail(self.sender or None, size=self.size), Rcpt(address))
         self._stage = f"MAIL FROM:<{self.sender}>"
         if session.engine.is_pipelining:
             mail, rcpt = await session.ask(*commands)
@@ -277,6 +312,29 @@ class _Probe:
         if replies[-1].is_permanent:
             self.learn(postmaster="reject")
         return _refusal(f"RCPT TO:<{addresses[-1]}>", replies[-1], target, "postmaster")
+
+
+async def _ask_on(
+    held: Held, transport: Smtp, sender: str, targets: list[Target], address: str
+) -> Answer | None:
+    """About another recipient where the last one was taken. None: that cannot be done."""
+    if not held.fits(transport, sender, targets):
+        return None
+    try:
+        [answer] = await held.session.ask(Rcpt(address))
+    except Lost:
+        return None
+    if answer.reply.is_positive:
+        return Answer(outcome="accept")
+    return _refusal(f"RCPT TO:<{address}>", answer.reply, held.session.target, "recipient")
+
+
+def _size_of(scope: Scope, transport: Smtp) -> int:
+    """What MAIL says of the message's size, where its client has said it."""
+    facts = scope.facet(MessageFacts)
+    if facts is None or facts.size <= 0 or transport.size_addition < 0:
+        return 0
+    return facts.size + transport.size_addition
 
 
 def _known(domain: DomainRecord, address: str, wish: CalloutWish, sender: str) -> Answer | None:

@@ -10,7 +10,7 @@ from pillarbox.config.numbers import parse_duration
 USUAL_TIMEOUT = 30.0
 _FLAGS = {
     "defer_ok": "is_defer_ok",
-    "hold": "",
+    "hold": "holds",
     "no_cache": "has_no_cache",
     "random": "is_random",
     "use_postmaster": "uses_postmaster",
@@ -36,6 +36,10 @@ class CalloutWish(msgspec.Struct, frozen=True, kw_only=True):
     postmaster_sender: str | None = None
     """Sender of the check for postmaster; None: there is none."""
     is_full_postmaster: bool = False
+    holds: bool = False
+    """Keep the connection for what else there is of the message."""
+    is_for_message: bool = False
+    """The message itself is to go there (`control = cutthrough_delivery`): nothing is remembered of the callout."""
 
 
 class CalloutMistake(ValueError):
@@ -50,8 +54,7 @@ def read_callout(text: str) -> CalloutWish:
         if not part:
             continue
         if name in _FLAGS and not equals:
-            if _FLAGS[name]:
-                found[_FLAGS[name]] = True
+            found[_FLAGS[name]] = True
         elif name in ("postmaster", "fullpostmaster") and not equals:
             found["postmaster_sender"] = ""
             found["is_full_postmaster"] = name == "fullpostmaster"

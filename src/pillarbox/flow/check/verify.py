@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import msgspec
+from msgspec.structs import replace
 
 from pillarbox.flow.check.acl.state import CheckDeferred, VerifyFailure, VerifyWish
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.check.cutthrough import OFF, WISH, Passed, ask_onward, send_held
+from pillarbox.flow.check.held import Held, Holder
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.result import Postponed, Routed, Trouble
 from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reason
 
 UNROUTEABLE = "Unrouteable address"
@@ -44,6 +48,7 @@ class RoutingVerifier:
         is_sender: bool,
         wish: VerifyWish = _USUAL,
         called: list[str] | None = None,
+        holder: Holder | None = None,
     ) -> VerifyFailure | None:
         if self._rewriting is not None:
             candidate = await self._rewritten(self._rewriting, candidate, scope, is_sender=is_sender)
@@ -61,7 +66,23 @@ class RoutingVerifier:
             return None
         if called is not None:
             called += [each.address for each in routed.assignments if self._callouts.can_ask(each)]
-        return await self._call(routed, wish, wish.callout, scope, is_sender=is_sender)
+        return await self._call(routed, wish, wish.callout, scope, holder, is_sender=is_sender)
+
+    async def ask_onward(
+        self, candidate: Candidate, scope: Scope, holder: Holder, *, uses_return_path: bool
+    ) -> Answer:
+        if self._callouts is None:
+            return OFF
+        if self._rewriting is not None:
+            candidate = await self._rewritten(self._rewriting, candidate, scope, is_sender=False)
+        routed = await self._chain.route(candidate, "verify", scope)
+        wish = replace(WISH, uses_return_path=uses_return_path)
+        sender = self._mail_from(wish, scope, is_sender=False)
+        return await ask_onward(routed, self._callouts, scope, sender, wish, holder)
+
+    async def send_held(self, held: Held, envelope: Envelope, message: Message) -> Passed:
+        assert self._callouts is not None
+        return await send_held(held, envelope, message, self._callouts.services)
 
     async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
         return await self._chain.route(candidate, "expn", scope)
@@ -77,17 +98,24 @@ class RoutingVerifier:
         if is_sender and facts is not None and facts.sender == candidate.address:
             facts.keep_written(facts.sender)
             facts.sender = address
-        return Candidate.first(msgspec.structs.replace(candidate.recipient, address=address))
+        return Candidate.first(replace(candidate.recipient, address=address))
 
     async def _call(
-        self, routed: Routed, wish: VerifyWish, callout: CalloutWish, scope: Scope, *, is_sender: bool
+        self,
+        routed: Routed,
+        wish: VerifyWish,
+        callout: CalloutWish,
+        scope: Scope,
+        holder: Holder | None,
+        *,
+        is_sender: bool,
     ) -> VerifyFailure | None:
         assert self._callouts is not None
         sender = self._mail_from(callout, scope, is_sender=is_sender)
         for assignment in routed.assignments:
             if wish.succeeds_on_redirect and assignment.candidate.parents:
                 return None
-            answer = await self._callouts.ask(assignment, assignment.address, callout, scope, sender)
+            answer = await self._callouts.ask(assignment, assignment.address, callout, scope, sender, holder)
             if answer.outcome == "defer" and not callout.is_defer_ok:
                 raise CheckDeferred(_deferred(answer, is_sender=is_sender))
             if answer.outcome == "reject":

@@ -239,8 +239,10 @@ def line_outcome(
     sender: str | None = None,
     age: float = 0.0,
     queue: str = "",
+    is_passed_on: bool = False,
 ) -> str:
-    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`).
+    """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`), `>>` for a message
+    that was passed on while it came.
 
     `sender` and `age` (seconds in the queue) are shown when the style asks for them; `queue`: its name, when it has one.
     """
@@ -248,6 +250,7 @@ def line_outcome(
     match outcome:
         case Delivered():
             flag = "*>" if outcome.is_dry else "->" if is_additional or outcome.is_additional else "=>"
+            flag = ">>" if is_passed_on else flag
             if style.is_default:  # none of the rest is in the usual selection
                 return _line_delivered(message_id, outcome, flag, style, where)
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"

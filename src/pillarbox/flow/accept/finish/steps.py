@@ -21,11 +21,13 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.membership import is_surely_in
+from pillarbox.flow.accept.passing import is_being_passed, pass_message
 from pillarbox.flow.accept.policy import AcceptPolicy, Step
 from pillarbox.flow.accept.refusing import describe_refusal, log_rejection, tell_misfit
 from pillarbox.flow.accept.rejection import in_lines, rejected_message, reply_to, with_own_code
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
+from pillarbox.flow.check.acl.state import CUTTHROUGH
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.rewrite.fields import may_be_malformed
@@ -206,6 +208,16 @@ async def change_headers(state: Finish) -> Reply | None:
     return None
 
 
+async def change_headers_again(state: Finish) -> Reply | None:
+    """What ACLs of the data wish. A message that is being passed on stays as it was when they saw it (Exim 44.13)."""
+    changes = state.transaction.changes
+    if (changes.added or changes.removed) and is_being_passed(state.transaction):
+        text = "Header modification in data ACLs will not take effect on cutthrough deliveries"
+        state.session.services.journal.panic(f"{state.id} {text}")
+        return None
+    return await change_headers(state)
+
+
 async def run_mime_acl(state: Finish) -> Reply | None:
     if "mime" not in state.session.policy.acls or not state.recipients:
         return None
@@ -289,6 +301,20 @@ async def discard(state: Finish) -> Reply | None:
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
     journal.main(line_completed(state.id))
     return reply
+
+
+async def pass_on(state: Finish) -> Reply | None:
+    """`control = cutthrough_delivery`: to the next host, whose word is the client's."""
+    if CUTTHROUGH not in state.transaction.controls:
+        return None
+    reply = await pass_message(state)
+    if reply is None or not reply.is_positive or state.envelope is None:
+        return reply
+    journal = state.session.services.journal
+    journal.main(_received_line(state, state.envelope))
+    journal.main(line_completed(state.id))
+    state.session.received += 1
+    return _accepted(state)
 
 
 async def keep(state: Finish) -> Reply | None:
@@ -380,9 +406,10 @@ STEPS: tuple[Step, ...] = (
     run_mime_acl,
     ask_for_each,
     run_data_acl,
-    change_headers,
+    change_headers_again,
     fix_envelope,
     discard,
+    pass_on,
     keep,
 )
 

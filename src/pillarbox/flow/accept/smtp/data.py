@@ -10,6 +10,7 @@ from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.steps import finish_message
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.membership import is_surely_in
+from pillarbox.flow.accept.passing import let_go
 from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session
@@ -39,6 +40,8 @@ async def handle(session: Session, event: Data) -> None:
     if not isinstance(verdict, Accept):
         refuse(session, "DATA", verdict)
         return
+    if event.is_chunking:
+        await let_go(transaction)
     transaction.is_chunked = event.is_chunking
     session.reply(reply_to(verdict, GO_AHEAD))
 
@@ -62,6 +65,7 @@ async def handle_end(session: Session, event: DataEnd) -> None:
     try:
         reply = await _finish(session, transaction, event.data)
     finally:
+        await let_go(transaction)
         if transaction.body is not None:
             transaction.body.discard()
     session.is_dropped = transaction.is_dropped
@@ -110,7 +114,7 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
         case _:
             why = event.problem.value
             log_rejection(session, f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
-    session.forget_transaction()
+    await session.forget_transaction()
 
 
 async def _without_from_lines(session: Session, transaction: Transaction, data: bytes) -> bytes:

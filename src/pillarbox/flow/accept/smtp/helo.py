@@ -19,7 +19,7 @@ from pillarbox.wire.smtp.events import Helo
 
 @verb(Helo)
 async def handle(session: Session, event: Helo) -> None:
-    session.forget_transaction()
+    await session.forget_transaction()
     session.client.helo_is_true = None
     session.client.is_shown = True
     session.update_origin(

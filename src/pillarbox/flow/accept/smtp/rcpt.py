@@ -5,12 +5,14 @@ from __future__ import annotations
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.membership import may_leave_unqualified
+from pillarbox.flow.accept.passing import ask_onward
 from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import verb
+from pillarbox.flow.check.acl.state import CUTTHROUGH
 from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.percent_hack import meant_by
@@ -58,6 +60,9 @@ async def handle(session: Session, event: Rcpt) -> None:
         candidate = await _meant(session, transaction, candidate, policy.percent_hack)
     scope = transaction.scope.with_facet(Candidate, candidate)
     verdict = await run_acl(session, "rcpt", scope, candidate, transaction)
+    if CUTTHROUGH in transaction.controls and isinstance(verdict, Accept):
+        onward = await ask_onward(session, transaction, candidate, scope)
+        verdict = verdict if isinstance(onward, Accept) else onward
     if isinstance(verdict, Accept):
         transaction.recipients.append(recipient)
         transaction.facts.recipients_count += 1

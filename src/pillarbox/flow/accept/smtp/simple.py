@@ -19,7 +19,7 @@ ALWAYS_KNOWN = "HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP"
 @verb(Rset)
 async def reset(session: Session, event: Rset) -> None:
     incomplete(session, "RSET")
-    session.forget_transaction()
+    await session.forget_transaction()
     session.reply(RESET)
 
 
@@ -39,7 +39,7 @@ async def help_text(session: Session, event: Help) -> None:
 @verb(Quit)
 async def quit_session(session: Session, event: Quit) -> None:
     incomplete(session, "QUIT")
-    session.forget_transaction()
+    await session.forget_transaction()
     bye = Reply(221, f"{session.hostname} closing connection", "2.0.0")
     if "quit" in session.policy.acls:
         verdict = await run_acl(session, "quit", session.new_scope())

@@ -24,7 +24,7 @@ async def handle(session: Session, event: StartTls) -> None:
     if not isinstance(verdict, Accept):
         refuse(session, "STARTTLS ", verdict)  # as the real one has it
         return
-    session.forget_transaction()
+    await session.forget_transaction()
     session.reply(Reply(220, "TLS go ahead"))
     await session.flush()
     await secure(session)

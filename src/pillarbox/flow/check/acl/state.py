@@ -24,11 +24,18 @@ from pillarbox.wire.exim.log_style import USUAL, LogStyle
 if TYPE_CHECKING:
     from pillarbox.flow.check.acl.program import Acl
     from pillarbox.flow.check.acl.sender_failure import FailedSender
+    from pillarbox.flow.check.callout import Answer
+    from pillarbox.flow.check.cutthrough import Passed
+    from pillarbox.flow.check.held import Held, Holder
+    from pillarbox.mail.envelope import Envelope
+    from pillarbox.mail.message import Message
 
 HEADERS_MAX = 256 * 1024
 """Characters of headers that ACLs may add to one message: a client cannot make them grow with its RCPTs."""
 
 
+CUTTHROUGH = "cutthrough_delivery"
+"""The control that passes messages on."""
 USUAL_TARGETS = frozenset({"main", "reject"})
 
 
@@ -104,8 +111,20 @@ class Verifier(Protocol):
         is_sender: bool,
         wish: VerifyWish = ...,
         called: list[str] | None = ...,
+        holder: Holder | None = ...,
     ) -> VerifyFailure | None:
-        """None: deliverable. `called` gets the addresses that hosts were asked about. Raises CheckDeferred."""
+        """None: deliverable. `called` gets the addresses that hosts were asked about; `holder` the connection, where it is to be kept.
+        Raises CheckDeferred."""
+        ...
+
+    async def ask_onward(
+        self, candidate: Candidate, scope: Scope, holder: Holder, *, uses_return_path: bool
+    ) -> Answer:
+        """A recipient of a message that is to be passed on (check/cutthrough.py)."""
+        ...
+
+    async def send_held(self, held: Held, envelope: Envelope, message: Message) -> Passed:
+        """The message, behind its recipients."""
         ...
 
     async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
@@ -178,6 +197,7 @@ class CheckMemory:
         "connection",
         "controls",
         "failed_sender",
+        "holder",
         "lists",
         "queue",
         "rates",
@@ -196,6 +216,8 @@ class CheckMemory:
         """Those of `control` that hold for the connection."""
         self.queue = ""
         """The named queue of the connection's messages."""
+        self.holder: Holder | None = None
+        """Keeps a callout's connection for the message."""
         self.warned: set[str] = set()
         """Warnings that the log has already."""
         self.rates: dict[str, float] = {}

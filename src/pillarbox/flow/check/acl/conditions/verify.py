@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import Self
 
+from msgspec.structs import replace
+
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
 from pillarbox.flow.check.acl.sender_failure import SENDER_FAILED, FailedSender, note_sender_trouble
 from pillarbox.flow.check.acl.state import (
+    CUTTHROUGH,
     AclState,
     CheckDeferred,
     CheckFailed,
     VerifyFailure,
+    VerifyWish,
     expand_argument,
     place_name,
 )
@@ -22,6 +26,7 @@ from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.flow.check.acl.verify_line import VerifyLine, VerifyMistake, read_verify
 from pillarbox.flow.check.blind import blind_recipient
 from pillarbox.flow.check.csa import csa_status
+from pillarbox.flow.check.held import Holder
 from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
 from pillarbox.flow.check.helo import helo_is_true
 from pillarbox.flow.facets.session import TlsInFacts, VerifyFacts
@@ -144,11 +149,12 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     if state.recipient is None or state.where != "rcpt":
         raise CheckFailed(f"cannot verify recipient in ACL for {place_name(state.where)}")
     called: list[str] = []
+    wish, holder = _held(line.wish, state)
     lists = state.memory.lists
     lists.domain = lists.local_part = lists.sender = ""  # as routing leaves them
     try:
         failure = await state.services.verifier.verify(
-            state.recipient, state.scope, is_sender=False, wish=line.wish, called=called
+            state.recipient, state.scope, is_sender=False, wish=wish, called=called, holder=holder
         )
     except CheckDeferred as error:
         if state.services.tells_details and not error.reason.peer:
@@ -160,6 +166,21 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
         return True
     _set_facts(state, recipient_failure=failure.step)
     return Reason(failure.log, failure.peer)
+
+
+def _held(wish: VerifyWish, state: AclState) -> tuple[VerifyWish, Holder | None]:
+    """Who keeps the callout's connection, where it is to be kept: for `hold`, and for a message that is to be passed on."""
+    callout = wish.callout
+    if callout is None:
+        return wish, None
+    is_for_message = CUTTHROUGH in state.controls and (callout.uses_sender or callout.uses_return_path)
+    if is_for_message:
+        callout = replace(callout, holds=True, is_for_message=True, has_no_cache=True)
+        wish = replace(wish, callout=callout)
+    if not callout.holds:
+        return wish, None
+    holder = state.memory.holder = state.memory.holder or Holder()
+    return wish, holder
 
 
 def _set_facts(state: AclState, *, sender_failure: str | None = None, recipient_failure: str = "") -> None:

@@ -14,12 +14,13 @@ import msgspec
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
-from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, expand_argument
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 
 OF_MESSAGE = (
+    CUTTHROUGH,
     "fakedefer",
     "fakereject",
     "freeze",
@@ -48,14 +49,13 @@ NEEDLESS = (
 )
 """They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
 NOT_YET = (
-    "cutthrough_delivery",
     "debug",
     "dscp",
     "wellknown",
 )
 KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
 TAKES_OPTIONS = frozenset(
-    {"fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", "utf8_downconvert", *NOT_YET}
+    {CUTTHROUGH, "fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", "utf8_downconvert", *NOT_YET}
 )
 _NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
@@ -99,7 +99,7 @@ class Control(Modifier, modifier="control"):
             controls = state.memory.connection.controls
             controls.discard(OPPOSITES.get(name, ""))
             controls.add(name)
-        elif name in OF_MESSAGE:
+        elif name in OF_MESSAGE and (name != CUTTHROUGH or state.where == "rcpt"):
             state.controls[name] = options
 
 
