@@ -7,7 +7,10 @@ A file redirecting/*.conf is a configuration with `TOP` for the sandbox. Its `#!
     #! sh: rm TOP/files/list              a shell command
     #! zone: a.test MX 10 mx.a.test       the DNS there is (tests.support.fake_dns); without: none answers
     #! search: home.test                  the resolver's search list
+    #! user: alice                        a user of the machine, whose home is TOP/out/home/alice
     #! message: NAME                      which of the file's messages is sent from here on (`#=== NAME`)
+    #! session 192.0.2.9: NAME            a host comes by SMTP and says what is in this file; `#! session -bS: NAME` with other options
+    #! host 192.0.2.1: RCPT TO:<x => 550  a mail server out there, with a line of its script (scripted.py); what it heard is compared
 
 and `#=== FILE [MODE [OWNER]]` begins a file below TOP/files. Compared: both logs, the files below TOP/out, what was printed, and the
 `-H` files of what stays; not what a delivery in the foreground writes to stderr when the panic log hears of it.
@@ -16,6 +19,7 @@ Both programs run as the machine's set-uid exim in mount and network namespaces 
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -25,9 +29,11 @@ from pathlib import Path
 import msgspec
 from tests.oracle.flow.levelling import (
     BOUNDARIES,
+    ENHANCED_CODES,
     FROZEN_AT,
     HEADER_LENGTHS,
     IDS,
+    OFFERED_SIZES,
     PIDS,
     PROGRAM,
     RECEIVED_AT,
@@ -83,14 +89,15 @@ begin retry
 NAMESPACE = """
 set -e
 ip link set lo up
+ip addr add 192.0.2.254/24 dev lo
 LAYERS
 cp TOP/resolv.conf /etc/resolv.conf
 printf '127.0.0.1 localhost\\n192.0.2.77 listed.test\\n' >/etc/hosts
 if [ "$EXIM" = ours ]; then
-  exim() { "$OURS" -C TOP/conf "$@"; }
+  exim() { timeout 60 "$OURS" -C TOP/conf "$@"; }
 else
   MACHINE_EXIM
-  exim() { /usr/sbin/exim4 "$@"; }
+  exim() { timeout 60 /usr/sbin/exim4 "$@"; }
 fi
 if [ -s TOP/zone ]; then
   "$PYTHON" -m tests.oracle.flow.name_server TOP/zone >TOP/ready 2>TOP/dns.err &
@@ -99,9 +106,24 @@ if [ -s TOP/zone ]; then
   tries=0
   until [ -s TOP/ready ] || [ $tries -gt 600 ]; do sleep 0.1; tries=$((tries + 1)); done
 fi
+if [ -s TOP/hosts ]; then
+  "$PYTHON" -m tests.oracle.flow.hosts TOP/hosts TOP/heard >TOP/hosts.ready 2>TOP/hosts.err &
+  hosts=$!
+  tries=0
+  until [ -s TOP/hosts.ready ] || [ $tries -gt 600 ]; do sleep 0.1; tries=$((tries + 1)); done
+fi
 message=TOP/message
+uid=4000
+add_user() {
+  uid=$((uid + 1))
+  echo "$1:x:$uid:$uid:$1 Somebody,,,:TOP/out/home/$1:/bin/sh" >>/etc/passwd
+  echo "$1:x:$uid:" >>/etc/group
+  mkdir -p TOP/out/home/$1
+  chown -R $uid:$uid TOP/out/home/$1
+}
 set +e
 COMMANDS
+[ -z "$hosts" ] || { kill $hosts; wait $hosts; }
 exit 0
 """
 _FILE = re.compile(r"^#=== (\S+)(?: (\d+))?(?: (\S+))?\n", re.MULTILINE)
@@ -113,13 +135,15 @@ class Seen(msgspec.Struct, frozen=True):
     log: list[str]
     files: dict[str, str]
     spool: dict[str, str]
+    heard: dict[str, list[str]]
+    """By the hosts out there: one message after another in an order of their own, whichever connection it came over."""
 
 
-def names() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.conf"))
+def sources(folder: Path = FOLDER) -> list[Path]:
+    return sorted(folder.glob("*.conf"))
 
 
-def prepare(top: Path, name: str) -> str:
+def prepare(top: Path, source: Path) -> str:
     """A fresh sandbox; the script to run."""
     shutil.rmtree(top, ignore_errors=True)
     for directory in ("spool", "log", "out", "over", "files"):
@@ -128,7 +152,7 @@ def prepare(top: Path, name: str) -> str:
         shutil.chown(top / directory, USER, USER)
     (top / "out").chmod(0o1777)
     top.chmod(0o755)
-    configuration, *files = _FILE.split((FOLDER / f"{name}.conf").read_text())
+    configuration, *files = _FILE.split(source.read_text())
     for file, mode, owner, content in zip(files[::4], files[1::4], files[2::4], files[3::4], strict=True):
         _put(top, file, int(mode or "644", 8), owner, content)
     body = _ORDER.sub("", configuration).replace("\nBOX\n", BOX)
@@ -136,9 +160,11 @@ def prepare(top: Path, name: str) -> str:
     (top / "message").write_bytes(MESSAGE)
     orders = _ORDER.findall(configuration)
     (top / "zone").write_text("".join(f"{what}\n" for word, _, what in orders if word == "zone"))
+    hosts = [f"{options.strip()} {what}\n" for word, options, what in orders if word == "host"]
+    (top / "hosts").write_text("".join(hosts))
     search = [f"search {what}\n" for word, _, what in orders if word == "search"]
     (top / "resolv.conf").write_text(
-        f"nameserver 127.0.0.53\n{''.join(search) or 'search .'}\noptions timeout:1 attempts:1 trust-ad\n"
+        f"nameserver 127.0.0.53\n{''.join(search) or 'search .'}\noptions timeout:5 attempts:2 trust-ad\n"
     )
     commands = "\n".join(_command(*order) for order in orders)
     script = NAMESPACE.replace("LAYERS", layers("TOP/over"))
@@ -164,14 +190,19 @@ def _command(word: str, options: str, what: str) -> str:
             return f"echo '## {options} {what}'; exim {options} {what} 2>&1; echo exit $?"
         case "sh":
             return what
+        case "session":
+            client = f"-bs -oMa [{options.strip()}]:4711" if "-" not in options else options
+            return f"echo '## {client} {what}'; sed 's/$/\\r/' TOP/files/{what} | exim -odi {client} 2>&1; echo exit $?"
+        case "user":
+            return f"add_user {what}"
         case "message":
             return f"message=TOP/files/{what}"
     return ""
 
 
-def by(exim: str, top: Path, name: str) -> Seen:
+def by(exim: str, top: Path, source: Path) -> Seen:
     """`exim`: the real one's path, or `ours`."""
-    script = prepare(top, name)
+    script = prepare(top, source)
     alone = ["-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     command = ["unshare", *alone, "/bin/sh", "-c", script, "sh"]
     binaries = Path(sys.executable).parent
@@ -197,6 +228,11 @@ _TRACES = (
         re.compile(r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;"), "Received: by test id ID;"
     ),
     Leveller(re.compile(r"(?m)^References: .*\n"), ""),
+    Leveller(re.compile(r"\b(new|cur|tmp)/\d+\.[^/ )]*"), r"\1/MESSAGE"),
+    Leveller(re.compile(r"(?<=not permitted)\\n"), ""),
+    Leveller(re.compile(r"^250-ENHANCEDSTATUSCODES$"), ""),
+    ENHANCED_CODES,
+    Leveller(re.compile(r"(?<=\])\*(?= C=)"), ""),  # over a connection that was there already
 )
 _OURS_ALONE = re.compile(r"(?m)^--?(?!frozen|manual)\w+.*\n")
 """What the two remember about the arrival, each in its way."""
@@ -213,18 +249,19 @@ def see(top: Path, said: str) -> Seen:
             for line in lines
             if not any(word in line for word in _NOISE)
         ]
-    files = {
-        str(path.relative_to(top / "out")): _level(_text(path), top)
-        for path in sorted((top / "out").rglob("*"))
-        if path.is_file()
-    }
+    parts: dict[str, list[str]] = {}
+    for path in sorted((top / "out").rglob("*")):
+        if path.is_file():
+            place = _MAILDIR_NAME.sub(r"\1/MESSAGE", str(path.relative_to(top / "out")))
+            parts.setdefault(place, []).append(_level(_text(path), top))
+    files = {place: "".join(sorted(texts)) for place, texts in parts.items()}
     waiting = sorted((top / "spool/input").rglob("*-H")) if (top / "spool/input").exists() else []
     log = [re.sub(r"^(TIME ID <= <> R=ID) U=\S+", r"\1", line) for line in log]
     return Seen(
         [
             line.removeprefix("TIME ")
             for line in (_level(line, top) for line in said.splitlines())
-            if not line.startswith(("TIME ID ", " TFO mode "))
+            if line and not line.startswith(("TIME ID ", " TFO mode "))
         ],
         sorted(log),
         {
@@ -235,7 +272,22 @@ def see(top: Path, said: str) -> Seen:
             str(number): text
             for number, text in enumerate(sorted(_header(_level(_text(path), top)) for path in waiting))
         },
+        _heard(top),
     )
+
+
+def _heard(top: Path) -> dict[str, list[str]]:
+    file = top / "heard"
+    told: dict[str, list[list[str]]] = json.loads(file.read_text()) if file.exists() else {}
+    return {
+        place: sorted(
+            level(_level(text, top), OFFERED_SIZES)
+            for lines in connections
+            for text in re.split(r"(?m)^(?=>?MAIL )|^>?(?:RSET|QUIT)$\n?", "\n".join(lines))
+            if text.strip() and not text.startswith("EHLO")
+        )
+        for place, connections in told.items()
+    }
 
 
 def _text(path: Path) -> str:
@@ -252,8 +304,11 @@ def _messages(text: str) -> str:
     return "".join(sorted(re.split(r"(?m)^(?=From \S* *DATE$)", text)))
 
 
-_DONE = re.compile(r"(?m)^[YN]{2} (\S+)\n")
+_MAILDIR_NAME = re.compile(r"\b(new|cur|tmp)/\d+\.[^/ )]*|()\b[0-9A-Za-z]{6}-[0-9A-Za-z-]+(?=\.(?:env|msg)$)")
+_DONE = re.compile(r"(?m)^[YN]{2} (.+)\n")
 """Of the tree of those that have had it."""
+_NOTES = re.compile(r"(?m)^done (\||.*@.*/).*\n")
+"""Copies, pipes and files among them are named otherwise (`unseen-notes`)."""
 _REMOVED = re.compile(r"(?m)^\d{3}\* .*\n(?:[ \t].*\n)*")
 """Header lines that Exim keeps though they have gone; we do not."""
 
@@ -262,4 +317,4 @@ def _header(text: str) -> str:
     """What of a `-H` file does not tell of its time."""
     text = level(_OURS_ALONE.sub("", _REMOVED.sub("", text)), HEADER_LENGTHS)
     done = sorted(_DONE.findall(text))
-    return "".join([*(f"done {one}\n" for one in done), _DONE.sub("", text)])
+    return _NOTES.sub("", "".join([*(f"done {one}\n" for one in done), _DONE.sub("", text)]))

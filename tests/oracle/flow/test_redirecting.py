@@ -14,16 +14,16 @@ from tests.oracle.flow.world import may_mount
 __all__ = ["pytestmark"]
 
 
-@pytest.mark.parametrize("name", redirecting.names())
-def test_as_the_real_one(name: str) -> None:
+@pytest.mark.parametrize("source", redirecting.sources(), ids=lambda path: path.stem)
+def test_as_the_real_one(source: Path) -> None:
     if not may_mount():
         pytest.skip("no mount namespaces here")
     assert EXIM is not None
     with tempfile.TemporaryDirectory(prefix="pillarbox-redirect-") as folder:
         Path(folder).chmod(0o755)
         top = Path(folder) / "top"
-        real = redirecting.by(EXIM, top, name)
-        ours = redirecting.by("ours", top, name)
+        real = redirecting.by(EXIM, top, source)
+        ours = redirecting.by("ours", top, source)
         if os.environ.get("PILLARBOX_SHOW"):
             print("\n".join([*real.said, *real.log, *real.files.values(), *real.spool.values()]))
     assert ours.said == real.said

@@ -137,6 +137,8 @@ class _Asking:
         self._tells_reasons = is_admin(mta.config) or owns_queue(mta.config)
         self._code = 0
         self._shown: set[object] = set()
+        self._asked = ""
+        """The address as it was given: what is asked twice in other words is no duplicate."""
 
     async def ask_all(self, arguments: Iterable[str]) -> int:
         for argument in arguments:
@@ -153,6 +155,7 @@ class _Asking:
             return
         policy = self._mta.policy
         domain = policy.qualify_domain if self._is_sender else policy.qualify_recipient
+        self._asked = working.address
         address = working.address if working.domain_at else f"{working.address}@{domain}"
         facts = MessageFacts(sender=self._question.sender or f"{_login()}@{policy.qualify_domain}")
         scope = Scope({Origin: Origin(), MessageFacts: facts}, self._mta.expansion)
@@ -243,7 +246,8 @@ class _Asking:
 
     def _assigned(self, assignment: Assignment) -> Iterator[str]:
         candidate = assignment.candidate
-        local_part, _, domain = assignment.address.rpartition("@")
+        is_child = any(parent.address != candidate.address for parent in candidate.parents)
+        local_part, _, domain = (assignment.address if is_child else self._asked).rpartition("@")
         above = zip(candidate.parents, candidate.redirected_by, strict=True)
         same = sum(p.address == candidate.address and by != assignment.router for p, by in above)
         key = (local_part, domain, same)

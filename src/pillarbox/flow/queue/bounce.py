@@ -210,8 +210,14 @@ def _received(style: Style, recipients: Sequence[str], message_id: str, now: flo
     return f"{start}\n\tid {message_id}{only};\n\t{format_date(now)}"
 
 
+def reference_to(original: Message) -> bytes | None:
+    """Its id: the one that it was sent again under, where it was."""
+    block = original.headers
+    return header.first(block, "resent-message-id") or header.first(block, "message-id")
+
+
 def _references(original: Message) -> list[str]:
-    reference = header.first(original.headers, "message-id")
+    reference = reference_to(original)
     if not reference or len(reference) >= 900:
         return []
     return [f"References: {reference.decode('utf-8', 'replace')}"]

@@ -34,7 +34,6 @@ from pillarbox.flow.route.result import Assignment, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
 from pillarbox.language.filter.variables import FilterState
-from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -442,10 +441,10 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
 
 
 def _routed_word(candidate: Candidate) -> str:
-    """The log names an address as routers see it: in lower case. Exim has the original where the last router was `caseful_local_part`."""
+    """The log names an address as the last router saw it: without quotes, and in lower case where that was no `caseful_local_part`."""
     if candidate.address[:1] in ("/", "|", ">"):
         return candidate.address
-    return f"{quote_local_part(candidate.local_part)}@{candidate.domain}"
+    return f"{candidate.local_part}@{candidate.domain}"
 
 
 def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:

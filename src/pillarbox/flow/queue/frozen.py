@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarbox.flow.queue.bounce import Style
+from pillarbox.flow.queue.bounce import Style, reference_to
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -31,7 +31,7 @@ def frozen_notice(
     is_on_arrival: bool = False,
 ) -> tuple[Envelope, Message]:
     """The notice, in Exim's words. `why`: perhaps empty. `is_on_arrival`: by an ACL."""
-    reference = header.first(parent.message.headers, "message-id")
+    reference = reference_to(parent.message)
     lines = [
         f"Received: from mail by {style.hostname} with local (Pillarbox)\n\tid {message_id};\n\t{format_date(now)}",
         "Auto-Submitted: auto-replied",

@@ -35,11 +35,12 @@ class Unreadable(Exception):
 
 async def read_redirection(path: str, visit: Visit, actor: Actor | None, checks: Checks) -> str | None:
     """The text; None: there is no such file. Raises Unreadable."""
-    if is_tainted(path):
-        raise Unreadable(f"Tainted name '{path}' for file read not permitted")
     if not path.startswith("/"):
         raise Unreadable(f'"{path}" is not an absolute path')
     work = _worker(visit, actor)
+    if is_tainted(path):
+        await _refuse_tainted(path, actor, work, checks)
+        return None
     if work is None:
         return await _read_as_ourselves(path, visit)
     try:
@@ -54,6 +55,17 @@ async def read_redirection(path: str, visit: Visit, actor: Actor | None, checks:
     if found.is_cut:
         raise Unreadable(f"{path} is larger than {MAX_SIZE} bytes")
     return found.data.decode("utf-8", "surrogateescape")
+
+
+async def _refuse_tainted(path: str, actor: Actor | None, work: LocalWork | None, checks: Checks) -> None:
+    """A name from outside is looked for, never opened; returns when nothing is there. Raises Unreadable."""
+    try:
+        if work is not None and (found := await work.look(path, actor)).error:
+            await _check_absence(path, found, actor, work, checks)
+            return
+    except WorkRefused as refusal:
+        raise Unreadable(str(refusal)) from None
+    raise Unreadable(f"Tainted name '{path}' for file read not permitted")
 
 
 async def read_included(path: str, visit: Visit, actor: Actor | None) -> str:
@@ -126,7 +138,7 @@ def _check_facts(path: str, facts: FileFacts, checks: Checks) -> None:
         raise Unreadable(f"{path} is not a regular file")
     unwanted = facts.mode & checks.modemask
     if unwanted:
-        raise Unreadable(f"bad mode (0{facts.mode:o}) for {path}: {unwanted:03o} bit(s) unexpected")
+        raise Unreadable(f"bad mode (0{facts.mode:o}) for {path}: 0{unwanted:o} bit(s) unexpected")
     if checks.owners is not None and facts.uid not in checks.owners:
         raise Unreadable(f"bad owner for {path}")
     if checks.groups is not None and facts.gid not in checks.groups:

@@ -226,7 +226,7 @@ class Run:
             case Refused(children=children) | Postponed(children=children):
                 if router.disable_logging:
                     result = msgspec.structs.replace(result, is_unlogged=True)
-                self._findings.trouble(candidate, result, router.name)
+                self._findings.trouble(_as_seen(visit), result, router.name)
                 if children:
                     self._redirect(candidate, router, children)
             case _:
@@ -295,4 +295,12 @@ class Run:
             except (ExpansionFailed, ExpansionDeferred):
                 text = UNROUTEABLE
         self._note(visit.candidate, f"no router takes it: {text}")
-        self._findings.trouble(visit.candidate, Refused(Reason(text, text)), "")
+        self._findings.trouble(_as_seen(visit), Refused(Reason(text, text)), "")
+
+
+def _as_seen(visit: Visit) -> Candidate:
+    """With the local part that the last router looked at, without its affixes: the log tells that one."""
+    candidate = visit.candidate
+    if visit.local_part == candidate.local_part:
+        return candidate
+    return msgspec.structs.replace(candidate, local_part=visit.local_part)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
-from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost, Security
 from pillarbox.mail.reply import Reason, Reply
 
@@ -157,8 +156,8 @@ def caseful_word(assignment: Assignment) -> str:
 
 
 def word_of(assignment: Assignment) -> str:
-    """The address as the log names it: without what a router took off its local part. Empty: as it is."""
+    """The address as the log names it: without what a router took off its local part, and without quotes then. Empty: as it is."""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if assignment.file or not has_affix:
         return redirected_word(assignment)
-    return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
+    return f"{assignment.local_part}@{assignment.domain}"
