@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pillarbox.app.helping import never_users
@@ -40,5 +41,11 @@ def with_system_logins(
         scope = Scope({Candidate: candidate, Assignment: routed}, services)
         return plain(options.system_mail_directory.expand_now(scope))
 
-    rules = SystemLogins(options.pam_service, options.system_logins_lowest_uid, never_users(config), place_of)
+    rules = SystemLogins(
+        options.pam_service,
+        options.system_logins_lowest_uid,
+        never_users(config),
+        place_of,
+        lambda user: os.getgrouplist(user.name, user.gid),
+    )
     return UnixUsers(accounts, system, work, clock, rules)

@@ -6,15 +6,16 @@ and take whole halves of a second, so that their time does not tell which of the
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import math
 import os
 import stat
-from collections.abc import Callable
-from pathlib import PurePath
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from pillarbox.backends.accounts.leading import Leader, is_led
 from pillarbox.backends.accounts.throttle import Throttle
 from pillarbox.backends.accounts.users import FileUsers
 from pillarbox.ports.clock import Clock
@@ -45,6 +46,7 @@ class SystemLogins(msgspec.Struct, frozen=True):
     never: frozenset[int]
     place_of: Callable[[SystemUser], str]
     """Where the user's mail is (ports.mailplace)."""
+    groups_of: Callable[[SystemUser], Iterable[int]] = lambda _: ()
 
     def admits(self, user: SystemUser) -> bool:
         return user.uid > 0 and user.uid >= self.lowest_uid and user.uid not in self.never
@@ -54,13 +56,20 @@ class UnixUsers:
     """ports.users.Users."""
 
     def __init__(
-        self, accounts: FileUsers, system: SystemUsers, work: LocalWork, clock: Clock, rules: SystemLogins
+        self,
+        accounts: FileUsers,
+        system: SystemUsers,
+        work: LocalWork,
+        clock: Clock,
+        rules: SystemLogins,
+        is_led: Callable[[str, Leader], bool] = is_led,
     ) -> None:
         self._accounts = accounts
         self._system = system
         self._work = work
         self._clock = clock
         self._rules = rules
+        self._is_led = is_led
         self._throttle: Throttle = accounts.throttle
         self._waiting = 0
 
@@ -124,51 +133,16 @@ class UnixUsers:
             return place, actor
         try:
             found = await self._work.look(place.root, actor)
-            is_led = actor is not None and await self._is_led(place.root, actor)
         except WorkRefused as refused:
             raise LoginsBroken(str(refused)) from None
         if _is_mbox(place.root, found):
             return MailPlace(below + FOLDERS, place.root), actor
         is_theirs = found.facts is not None and found.facts.uid == user.uid
         is_to_be_theirs = found.error == errno.ENOENT and place.root.startswith(below)
-        return place, actor if is_theirs or is_to_be_theirs or is_led else None
-
-    async def _is_led(self, root: str, actor: Actor) -> bool:
-        """Whether the user may put something in the place of a step of this path: a symbolic link there would lead us, who may read everybody's
-        mail, to that of others. Where the sticky bit is set (/tmp) what others have made stays. Raises WorkRefused."""
-        path = PurePath(os.path.normpath(root))
-        above = [str(directory) for directory in path.parents]
-        around = await self._work.look_at_all(above, actor)
-        for step, directory in zip((str(path), *above), around, strict=False):
-            if not _is_open_to(actor, directory):
-                continue
-            if _is_sticky_for(actor, directory):
-                made = await self._work.look(step, actor, follows_links=False)
-                if _stays(actor, made):
-                    continue
-            return True
-        return False
-
-
-def _is_open_to(actor: Actor, directory: FoundFile) -> bool:
-    facts = directory.facts
-    if facts is None:
-        return False
-    is_for_group = facts.gid in (actor.gid, *actor.groups) and facts.mode & stat.S_IWGRP
-    return facts.uid == actor.uid or bool(is_for_group or facts.mode & stat.S_IWOTH)
-
-
-def _is_sticky_for(actor: Actor, directory: FoundFile) -> bool:
-    facts = directory.facts
-    return facts is not None and facts.uid != actor.uid and bool(facts.mode & stat.S_ISVTX)
-
-
-def _stays(actor: Actor, made: FoundFile) -> bool:
-    """It is somebody else's, and no link but root's. `made`: itself, not what a link points to."""
-    facts = made.facts
-    if facts is None or facts.uid == actor.uid:
-        return False
-    return not stat.S_ISLNK(facts.mode) or facts.uid == 0
+        if actor is None or is_theirs or is_to_be_theirs:
+            return place, actor
+        leader = Leader(user.uid, frozenset((user.gid, *self._rules.groups_of(user))))
+        return place, actor if await asyncio.to_thread(self._is_led, place.root, leader) else None
 
 
 def _is_mbox(path: str, found: FoundFile) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.support.clock import JumpClock
 
 from pillarbox.backends.accounts.file import Row, edit
+from pillarbox.backends.accounts.leading import Leader
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.passwords import hash_password
 from pillarbox.backends.accounts.throttle import MAX_FAILURES
@@ -42,9 +43,6 @@ class Machine(NoLocalWork):
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
         return FoundFile(errno.ENOENT)
 
-    async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
-        return [FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0)) for _ in paths]
-
 
 @pytest.fixture(scope="module")
 def row() -> Row:
@@ -52,14 +50,20 @@ def row() -> Row:
 
 
 def world(
-    tmp_path: Path, row: Row, work: NoLocalWork | None = None, place: str = ""
+    tmp_path: Path,
+    row: Row,
+    work: NoLocalWork | None = None,
+    place: str = "",
+    is_led: Callable[[str, Leader], bool] = lambda root, leader: False,
 ) -> tuple[AccountLogins, Machine, JumpClock]:
     path = tmp_path / "accounts"
     edit(path, "alice", lambda _: row)
     clock, machine = JumpClock(), Machine()
     accounts = FileUsers(path, tmp_path / "mail", clock, None)  # type: ignore[arg-type]
-    rules = SystemLogins("exim", 1000, frozenset({1002}), lambda user: place or f"{user.home}/Maildir")
-    users = UnixUsers(accounts, machine, work or machine, clock, rules)
+    rules = SystemLogins(
+        "exim", 1000, frozenset({1002}), lambda user: place or f"{user.home}/Maildir", lambda user: (44,)
+    )
+    users = UnixUsers(accounts, machine, work or machine, clock, rules, is_led)
     return AccountLogins(users, has_scram=False), machine, clock
 
 
@@ -77,17 +81,12 @@ class Looking(Machine):
 
     acts_as_users = True
 
-    def __init__(
-        self, found: FoundFile, itself: FoundFile | None = None, at: str = "/home/pat/Maildir"
-    ) -> None:
+    def __init__(self, found: FoundFile, at: str = "/home/pat/Maildir") -> None:
         super().__init__()
         self.found = found
         self.at = at
-        self.itself = itself or FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0))
 
     async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
-        if not follows_links:
-            return self.itself
         assert (path, actor) == (self.at, Actor(1001, 1001))
         return self.found
 
@@ -110,60 +109,24 @@ async def test_mail_is_read_as_its_owner(
     assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
 
 
-@pytest.mark.parametrize(
-    ("open_directory", "facts", "is_as_user"),
-    [
-        ("/home/pat", FileFacts(1001, 1001, 0o40755, 0, 0.0), True),
-        ("/home", FileFacts(0, 1001, 0o40775, 0, 0.0), True),
-        ("/home", FileFacts(0, 0, 0o40777, 0, 0.0), True),
-        ("/home", FileFacts(0, 0, 0o41777, 0, 0.0), False),
-        ("/home", FileFacts(0, 8, 0o42775, 0, 0.0), False),
-    ],
-)
+@pytest.mark.parametrize("leads", [True, False])
 @pytest.mark.parametrize(
     "found", [FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), FoundFile(errno.EACCES)]
 )
-async def test_a_link_of_the_users_leads_the_mail_user_nowhere(
-    tmp_path: Path, row: Row, found: FoundFile, open_directory: str, facts: FileFacts, is_as_user: bool
+async def test_where_the_user_may_lead_us_the_user_goes(
+    tmp_path: Path, row: Row, found: FoundFile, leads: bool
 ) -> None:
-    class Led(Looking):
-        async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
-            assert actor == Actor(1001, 1001)
-            roots = FoundFile(0, FileFacts(0, 0, 0o40755, 0, 0.0))
-            return [FoundFile(0, facts) if path == open_directory else roots for path in paths]
+    asked: list[tuple[str, Leader]] = []
 
-    logins, _, _ = world(tmp_path, row, Led(found))
+    def is_led(root: str, leader: Leader) -> bool:
+        asked.append((root, leader))
+        return leads
+
+    logins, _, _ = world(tmp_path, row, Looking(found), is_led=is_led)
     done = await logins.password("pat", "right", "192.0.2.1")
     assert isinstance(done, Success)
-    assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
-
-
-@pytest.mark.parametrize(
-    ("itself", "is_as_user"),
-    [
-        (FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0)), False),
-        (FoundFile(0, FileFacts(0, 0, 0o120777, 0, 0.0)), False),
-        (FoundFile(0, FileFacts(1001, 1001, 0o120777, 0, 0.0)), True),
-        (FoundFile(0, FileFacts(1003, 1003, 0o120777, 0, 0.0)), True),
-        (FoundFile(errno.EACCES), True),
-        (FoundFile(errno.ENOENT), True),
-    ],
-)
-async def test_where_everybody_may_write_what_is_not_there_may_be_anybodys(
-    tmp_path: Path, row: Row, itself: FoundFile, is_as_user: bool
-) -> None:
-    """In a directory like /tmp; the place itself, with links followed, is the mail user's."""
-    found = FoundFile(0, FileFacts(999, 999, 0o40700, 0, 0.0))
-
-    class Open(Looking):
-        async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
-            sticky, roots = FileFacts(0, 0, 0o41777, 0, 0.0), FileFacts(0, 0, 0o40755, 0, 0.0)
-            return [FoundFile(0, roots if number else sticky) for number, _ in enumerate(paths)]
-
-    logins, _, _ = world(tmp_path, row, Open(found, itself))
-    done = await logins.password("pat", "right", "192.0.2.1")
-    assert isinstance(done, Success)
-    assert done.account.actor == (Actor(1001, 1001) if is_as_user else None)
+    assert done.account.actor == (Actor(1001, 1001) if leads else None)
+    assert asked == [("/home/pat/Maildir", Leader(1001, frozenset((1001, 44))))]
 
 
 FILE = FoundFile(0, FileFacts(1001, 8, 0o100660, 0, 0.0))
