@@ -60,12 +60,12 @@ def work(
     queue_interval: float | None = None,
     helper: HelperEnd | None = None,
     when_ready: Callable[[], None] | None = None,
-    named_runs: Sequence[RegularRun] = (),
+    runs: Sequence[RegularRun] = (),
 ) -> int:
-    """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's. `named_runs`:
-    through named queues."""
+    """The whole life of a worker process; its exit code. `queue_interval`: seconds, in place of the configuration's. `runs`:
+    through the queues, at their times."""
     _die_with_the_supervisor()
-    return event_loop.run(_serve(seat, source, queue_interval, helper, when_ready, named_runs))
+    return event_loop.run(_serve(seat, source, queue_interval, helper, when_ready, runs))
 
 
 async def _serve(
@@ -74,11 +74,11 @@ async def _serve(
     queue_interval: float | None,
     helper: HelperEnd | None,
     when_ready: Callable[[], None] | None,
-    named_runs: Sequence[RegularRun],
+    runs: Sequence[RegularRun],
 ) -> int:
     try:
         config = source.load()
-        worker = Worker(seat, source, config, queue_interval, helper, named_runs)
+        worker = Worker(seat, source, config, queue_interval, helper, runs)
     except (ConfigError, TlsFileError) as error:
         print(error, file=sys.stderr)
         return 78
@@ -93,10 +93,10 @@ class Worker:
         config: Config,
         queue_interval: float | None = None,
         helper: HelperEnd | None = None,
-        named_runs: Sequence[RegularRun] = (),
+        runs: Sequence[RegularRun] = (),
     ) -> None:
         self._seat = seat
-        self._named_runs = named_runs
+        self._runs = runs
         self._named_tasks: list[asyncio.Task[None]] = []
         self._source = source
         self.world = World(config, seat.slot, helper=helper)
@@ -208,19 +208,37 @@ class Worker:
             task.cancel()
         self._named_tasks = []
         spool = self.world.spool
-        if self._seat.slot == 0 and isinstance(spool, LocalSpool):
-            for run in self._named_runs:
-                queue = run.wish.queue
-                parallel = parallel_of(self.mta.config, self.mta.expansion, queue)
-                runner = self.mta.runner.beside(queue, spool.named(queue), run.interval, parallel)
-                self._named_tasks.append(asyncio.create_task(runner.serve(run.wish)))
+        if self._seat.number == 0 and isinstance(spool, LocalSpool):
+            for run in self._runs:
+                if run is not self._usual_run:
+                    self._named_tasks.append(asyncio.create_task(self._run_regularly(run, spool)))
+
+    @property
+    def _usual_run(self) -> RegularRun | None:
+        """What retries each message at its time, too."""
+        return next((run for run in self._runs if run.interval and not run.wish.queue), None)
+
+    async def _run_regularly(self, run: RegularRun, spool: LocalSpool) -> None:
+        """A named queue has a runner of its own."""
+        queue, runner = run.wish.queue, self.mta.runner
+        if queue:
+            parallel = parallel_of(self.mta.config, self.mta.expansion, queue)
+            runner = runner.beside(queue, spool.named(queue), run.interval, parallel)
+            if run.interval:
+                await runner.serve(run.wish)
+        while True:
+            await runner.run(run.wish)
+            if not run.interval:
+                return
+            await self.world.clock.sleep(run.interval)
 
     async def _run_queue(self, mta: Mta) -> None:
         """The first worker walks the whole queue from time to time; each retries at their time the messages it parked itself."""
         if self._queue_interval == 0.0:
             return  # `exim -bd` without `-q`: somebody else runs the queue
         if self._seat.number == 0:
-            await mta.runner.serve()
+            usual = self._usual_run
+            await mta.runner.serve(usual.wish if usual is not None else QueueRun())
             return
         while True:
             await mta.runner.deliver_due()
@@ -278,6 +296,7 @@ class Worker:
             self.world.journal.panic(words)
             print(f"pillarbox: worker {self._seat.slot}: {words}", file=sys.stderr, flush=True)
             return
+        self._runs = [run for run in self._runs if run.interval]  # the others have been made
         self._former.append(self.mta)
         self.mta = fresh
         if self._runner_task is not None:

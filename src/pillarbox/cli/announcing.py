@@ -8,20 +8,25 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.listening import Place
 from pillarbox.app.services import quiet_services
 from pillarbox.app.world import open_journal
 from pillarbox.config.model import Config
+from pillarbox.config.numbers import show_durations
 from pillarbox.flow.facets.installation import EXIM_VERSION
 from pillarbox.flow.settings import Files
 from pillarbox.language.expand.scope import Scope
 from pillarbox.system.clock import SystemClock
 
+if TYPE_CHECKING:
+    from pillarbox.flow.queue.runner import RegularRun
+
 
 def log_start(
-    config: Config, places: Sequence[Place], queue_interval: str, *, idle_end: str | None = None
+    config: Config, places: Sequence[Place], runs: Sequence[RegularRun], *, idle_end: str | None = None
 ) -> None:
     """`exim 4.100 daemon started: …`, as scripts look for it. `idle_end`: of `-bw`."""
     if line := line_of_arguments(config, sys.argv):
@@ -35,13 +40,18 @@ def log_start(
         return
     log(
         config,
-        f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {describe_work(places, queue_interval)}",
+        f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {describe_work(places, runs)}",
     )
 
 
-def describe_work(places: Sequence[Place], queue_interval: str) -> str:
-    runs = f"-q{queue_interval}" if queue_interval else "no queue runs"
-    return f"{runs}, {describe_places(places)}"
+def describe_work(places: Sequence[Place], runs: Sequence[RegularRun]) -> str:
+    return f"{' '.join(map(_run, runs)) or 'no queue runs'}, {describe_places(places)}"
+
+
+def _run(run: RegularRun) -> str:
+    """`-q30m`, `-qqGname/1h`."""
+    name = f"G{run.wish.queue}/" if run.wish.queue else ""
+    return f"-q{'q' * run.wish.is_two_stage}{name}{show_durations((run.interval,))}"
 
 
 def log(config: Config, line: str) -> None:

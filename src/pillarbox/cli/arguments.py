@@ -35,8 +35,8 @@ class QueueWish:
 
     is_wanted = False
     """One run, now."""
-    interval = ""
-    """`30m` of `-q30m`: runs of a daemon."""
+    is_once = False
+    """The same, in front of or beside the regular runs of a daemon; what `-R` and `-S` behind a regular run choose is chosen for that one."""
     is_two_stage = False
     first_only = False
     force = False
@@ -44,8 +44,8 @@ class QueueWish:
     local_only = False
     name = ""
     """`-qG<name>`."""
-    named: list[tuple[str, str, str]]
-    """Flags, name and time of each `-q<flags>G<name>/<time>`."""
+    regular: list[tuple[str, str, str]]
+    """Runs of a daemon: flags, name (empty: the usual queue) and time of each `-q<flags><time>` and `-q<flags>G<name>/<time>`."""
     recipient = ""
     is_regular_recipient = False
     """`-Rr`: the text is a regular expression."""
@@ -55,7 +55,7 @@ class QueueWish:
     last_id = ""
 
     def __init__(self) -> None:
-        self.named = []
+        self.regular = []
 
 
 class Arguments:

@@ -227,8 +227,7 @@ def _daemon(read: Arguments) -> int:
     wish = DaemonWish(
         config=str(_config(read)),
         foreground=foreground,
-        queue_interval=read.queue.interval,
-        named_runs=regular_runs(read.queue.named),
+        runs=regular_runs(read.queue),
         ports=read.listen_ports,
         pid_file=read.pid_file,
         is_deaf=read.mode == "queue_daemon",

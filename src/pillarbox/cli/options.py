@@ -91,7 +91,7 @@ def _check(read: Arguments) -> None:
     if read.log_line is not None:
         read.mode = "log_line"
         return
-    if read.queue.interval and read.mode not in ("", *_DAEMONS):
+    if read.queue.regular and read.mode not in ("", *_DAEMONS):
         raise Usage("incompatible command-line options or arguments")
     if read.mode in _NEED_IDS and not words:
         raise Usage(f"no message ids given after {read.mode_option} option")
@@ -101,12 +101,10 @@ def _check(read: Arguments) -> None:
         raise Usage("incompatible command-line options or arguments")
     is_run = read.queue.is_wanted and not (read.queue.name and read.mode in WITH_QUEUE)
     has_message = bool(words) or read.extract
-    if read.mode == "waiting_daemon" and (read.queue.interval or read.queue.named):
+    if read.mode == "waiting_daemon" and read.queue.regular:
         raise Usage("incompatible command-line options or arguments")
-    if read.mode in (*_DAEMONS, "newaliases") or (
-        not read.mode and (read.queue.interval or read.queue.named)
-    ):
-        if has_message or (is_run and read.mode):
+    if read.mode in (*_DAEMONS, "newaliases") or (not read.mode and read.queue.regular):
+        if has_message or (is_run and read.mode and not read.queue.regular):
             raise Usage("incompatible command-line options or arguments")
     elif (is_run and (has_message or (read.mode and read.mode not in WITH_QUEUE))) or (
         read.extract and read.mode not in ("", "submit", "expand")
@@ -117,10 +115,10 @@ def _check(read: Arguments) -> None:
 
 
 def _unsaid_mode(read: Arguments) -> str:
+    if read.queue.regular:
+        return "queue_daemon"
     if read.queue.is_wanted:
         return "queue_run"
-    if read.queue.interval or read.queue.named:
-        return "queue_daemon"
     return "submit" if read.words or read.extract else "usage"
 
 

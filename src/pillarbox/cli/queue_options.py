@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pillarbox.cli.arguments import Arguments, QueueWish, Usage
@@ -27,24 +26,20 @@ def queue_run(attached: str, rest: Words, read: Arguments, word: str) -> None:
     found = _QUEUE_FLAGS.fullmatch(attached)
     assert found is not None
     wish = read.queue
-    if found[6] and found[5]:
-        if not TIME.fullmatch(found[6]):
-            raise Usage(f"bad time value {word}: abandoned")
-        wish.named.append((attached.partition("G")[0], found[5], found[6]))
-        return
-    _take_flags(wish, found)
     interval = found[6] or found[7] or ""
     if interval[:1] in _MATCHING:
+        _take_flags(wish, found)
         _MATCHING[interval[0]](interval[1:], rest, read, f"-{interval}")
         return
     if interval:
         if not TIME.fullmatch(interval) or not interval.strip("0wdhms"):
             raise Usage(f"bad time value {word}: abandoned")
-        wish.interval = interval
+        wish.regular.append(("".join(found.group(1, 2, 3, 4)), found[5] or "", interval))
         return
+    _take_flags(wish, found)
     if found[5] is not None and read.mode in WITH_QUEUE:
         return
-    wish.is_wanted = True
+    wish.is_wanted = wish.is_once = True
     for field in ("first_id", "last_id"):
         following = rest.peek()
         if following is None or following.startswith("-"):
@@ -63,25 +58,35 @@ def _take_flags(wish: QueueWish, found: re.Match[str]) -> None:
     wish.name = found[5] or wish.name
 
 
-def regular_runs(named: Sequence[tuple[str, str, str]]) -> tuple[RegularRun, ...]:
-    """What a daemon does with them."""
+def regular_runs(wish: QueueWish) -> tuple[RegularRun, ...]:
+    """What a daemon does with them, the most frequent first. What stands without a time is done once, at the start."""
     from pillarbox.config.kinds import parse_duration
     from pillarbox.flow.queue.runner import QueueRun, RegularRun
 
-    return tuple(
-        RegularRun(
-            QueueRun(
-                queue=name,
-                is_two_stage="q" in flags,
-                first_only="i" in flags,
-                force="f" in flags,
-                force_frozen="ff" in flags,
-                local_only="l" in flags,
-            ),
-            parse_duration(time),
+    def run(flags: str, name: str, time: str) -> RegularRun:
+        chosen = QueueRun(
+            queue=name,
+            is_two_stage="q" in flags,
+            first_only="i" in flags,
+            force="f" in flags,
+            force_frozen="ff" in flags,
+            local_only="l" in flags,
+            recipient=wish.recipient,
+            is_regular_recipient=wish.is_regular_recipient,
+            sender=wish.sender,
+            is_regular_sender=wish.is_regular_sender,
         )
-        for flags, name, time in named
-    )
+        return RegularRun(chosen, parse_duration(time))
+
+    runs = [run(*each) for each in wish.regular]
+    if wish.is_once:
+        runs.append(run(_flags_of(wish), wish.name, "0s"))
+    return tuple(sorted(runs, key=lambda each: each.interval))
+
+
+def _flags_of(wish: QueueWish) -> str:
+    two_stage, first_only = "q" * wish.is_two_stage, "i" * wish.first_only
+    return f"{two_stage}{first_only}{'ff' if wish.force_frozen else 'f' * wish.force}{'l' * wish.local_only}"
 
 
 def matching(field: str) -> Handle:
@@ -92,6 +97,7 @@ def matching(field: str) -> Handle:
         assert found is not None
         wish = read.queue
         wish.is_wanted = True
+        wish.is_once |= not wish.regular
         wish.force |= bool(found[2])
         wish.force_frozen |= found[2] == "ff"
         setattr(wish, f"is_regular_{field}", bool(found[1]))

@@ -42,8 +42,8 @@ from pillarbox.cli.announcing import (
     write_pid_file,
 )
 from pillarbox.cli.daemon_lock import describe, take_lock, take_workers_lock
-from pillarbox.cli.places import EX_CONFIG, EX_USAGE, fail
-from pillarbox.config.errors import ConfigError, OptionError
+from pillarbox.cli.places import EX_CONFIG, fail
+from pillarbox.config.errors import ConfigError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.runner import RegularRun
@@ -64,8 +64,8 @@ class DaemonWish(NamedTuple):
     listen: Sequence[str] = ()
     workers: int = 0
     foreground: bool = True
-    queue_interval: str = ""
-    named_runs: Sequence[RegularRun] = ()
+    runs: Sequence[RegularRun] = ()
+    """Through the queues, the most frequent first."""
     ports: str = ""
     """`-oX`."""
     pid_file: str = ""
@@ -97,7 +97,7 @@ def serve(wish: DaemonWish) -> int:
         path, tuple(wish.macros.items()), wish.syslog_name, wish.is_queue_only, wish.is_local_only
     )
     loaded = checked_config(source, is_exim=wish.is_quiet)
-    interval = _queue_interval(wish.queue_interval)
+    interval = next((run.interval for run in wish.runs if run.interval and not run.wish.queue), None)
     if interval is None and wish.is_quiet and not _sets_interval(loaded):
         interval = 0.0
     places = _places(loaded, wish)
@@ -117,9 +117,7 @@ def serve(wish: DaemonWish) -> int:
         _drop_root(loaded, path, start)
 
     def in_worker(seat: object) -> int:
-        return _work(
-            lock.descriptor, seat, source, interval, helper, wish.named_runs, is_heard=wish.foreground
-        )
+        return _work(lock.descriptor, seat, source, interval, helper, wish.runs, is_heard=wish.foreground)
 
     supervisor = Supervisor(
         listeners,
@@ -128,15 +126,15 @@ def serve(wish: DaemonWish) -> int:
         _check(source, loaded),
         _say,
         tell=lambda connections: write_lines(
-            process_log(loaded), [daemon_line(connections, describe_work(places, wish.queue_interval))]
+            process_log(loaded), [daemon_line(connections, describe_work(places, wish.runs))]
         ),
         first_slot=lock.number * MAX_WORKERS,
-        idle_end=_queue_interval(wish.idle_end) or 0.0,
+        idle_end=parse_duration(wish.idle_end) if wish.idle_end else 0.0,
     )
 
     def ready() -> None:
         notify_systemd()
-        log_start(loaded, places, wish.queue_interval, idle_end=wish.idle_end if wish.is_inetd else None)
+        log_start(loaded, places, wish.runs, idle_end=wish.idle_end if wish.is_inetd else None)
         if not wish.is_quiet:
             _tell(start, places, path, count)
         if waiting is not None:
@@ -173,14 +171,6 @@ def _write_pid_file(path: str, *, is_named: bool) -> None:
     error = write_pid_file(path) if path else None
     if error is not None and is_named:
         _say(f"cannot write {path}: {error.strerror}")
-
-
-def _queue_interval(text: str) -> float | None:
-    """`-q30m`; None when it was not given."""
-    try:
-        return parse_duration(text) if text else None
-    except OptionError:
-        fail(f"-q{text}: not a time such as 30m or 1h", EX_USAGE)
 
 
 def _sets_interval(config: Config) -> bool:
@@ -237,7 +227,7 @@ def _work(
     source: ConfigSource,
     queue_interval: float | None,
     helper: HelperEnd | None,
-    named_runs: Sequence[RegularRun],
+    runs: Sequence[RegularRun],
     *,
     is_heard: bool,
 ) -> int:
@@ -246,7 +236,7 @@ def _work(
 
     os.close(lock)
     assert isinstance(seat, WorkerSeat)
-    return work(seat, source, queue_interval, helper, None if is_heard else let_go, named_runs)
+    return work(seat, source, queue_interval, helper, None if is_heard else let_go, runs)
 
 
 def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> None:

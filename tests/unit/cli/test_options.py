@@ -57,13 +57,27 @@ def test_queue_flags() -> None:
     assert (wish.is_two_stage, wish.first_only, wish.force, wish.force_frozen, wish.local_only) == (True,) * 5
     assert (wish.first_id[-6], wish.last_id[-6]) == ("0", "1")
     several = read("-qGslow/10m -q5m -qqffGlists/1h").queue
-    assert (several.interval, several.is_wanted, several.is_two_stage) == ("5m", False, False)
-    slow, lists = regular_runs(several.named)
+    assert (several.is_wanted, several.is_two_stage) == (False, False)
+    usual, slow, lists = regular_runs(several)
+    assert (usual.wish.queue, usual.interval) == ("", 300.0)
     assert (slow.wish.queue, slow.interval) == ("slow", 600.0)
     assert (lists.wish.queue, lists.interval, lists.wish.is_two_stage) == ("lists", 3600.0, True)
     assert lists.wish.force_frozen and not slow.wish.force_frozen
     assert read("-qGslow/10m").mode == "queue_daemon"
     assert read("-bp -qGslow").queue.name == "slow"
+
+
+def test_runs_of_a_daemon() -> None:
+    once, often = regular_runs(read("-bd -R joe -qf -qff20m").queue)
+    assert (once.interval, once.wish.force, once.wish.force_frozen, once.wish.recipient) == (
+        0,
+        True,
+        False,
+        "joe",
+    )
+    assert (often.interval, often.wish.force_frozen, often.wish.recipient) == (1200, True, "joe")
+    (alone,) = regular_runs(read("-bd -q5m -R joe").queue)
+    assert (alone.interval, alone.wish.recipient) == (300, "joe")
 
 
 def test_the_matching_options() -> None:
