@@ -10,6 +10,7 @@ from tests.support.clock import JumpClock
 
 from pillarbox.app.configuration import declare_bases
 from pillarbox.backends.spool.memory import MemorySpool
+from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.deliver import Delivery, RouterChain
@@ -183,7 +184,7 @@ class DeliverySide(msgspec.Struct, frozen=True):
         )
         if isinstance(settler, TellingSettler):
             action = Template.parse(settings.event_action)
-            settler.events = MainEvents(action, services.expansion, journal)
+            settler.events = MainEvents(MainAction(action, services.expansion, journal))
         carriers = Transports(transports, services, remote_max_parallel=settings.remote_max_parallel)
         delivery = Delivery(chain, carriers, retries, settler, clock)
         lane = FastLane(

@@ -35,6 +35,12 @@ class ScriptedPeer:
     def local_address(self) -> tuple[str, int]:
         return "192.0.2.99", 40000
 
+    def peer_chain(self) -> list[bytes]:
+        return []
+
+    def tls_session(self) -> None:
+        return None
+
     async def read(self, timeout: float) -> bytes:
         self._match()
         out: list[str] = []

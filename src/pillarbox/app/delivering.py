@@ -8,7 +8,7 @@ from pillarbox.app.foundation import Foundation, own_login
 from pillarbox.app.full_names import names_of_users
 from pillarbox.app.helping import never_users
 from pillarbox.app.noticing import holding, last_hops, notice_choice, remote_order, told_of_freezing
-from pillarbox.app.queueing import frozen_rules, main_events, runner_limits
+from pillarbox.app.queueing import frozen_rules, runner_limits
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.flow.queue.admin import QueueAdmin
 from pillarbox.flow.queue.bounce import Style
@@ -45,7 +45,7 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
     services.note_host_failure = retries.note_soon
     injection = Injection(world.spool, world.journal, config.main(Logging).style)
     services.inject = injection
-    events = main_events(config, base.expansion, world.journal)
+    events = None if base.main_action is None else MainEvents(base.main_action)
     settler = _settler(base, retries, _notices(base, injection), interval, events)
     delivery = _delivery(base, services, retries, settler)
     lane = FastLane(

@@ -14,16 +14,19 @@ from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.listening import own_addresses
 from pillarbox.app.outside import LatePasswords
+from pillarbox.app.queueing import main_action
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.check.acl.finding import AclFinder
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.callout import Callouts
+from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.chain import Chain
+from pillarbox.flow.route.dns_events import TellingResolver
 from pillarbox.flow.route.dns_rules import checked_resolver, dns_rules
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.settings import Dns, Identity, Logging, SmtpService
@@ -49,6 +52,8 @@ class Foundation(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     kinds: Kinds
     expansion: Services
+    main_action: MainAction | None
+    """None: the main section has no `event_action`."""
     local_host: LocalHost
     acls: AclFinder
     rewriting: Rewriting | None
@@ -64,6 +69,9 @@ def lay_foundation(config: Config, world: World, kinds: Kinds) -> Foundation:
     facts = expansion_facts(config, addresses) | {Passwords: LatePasswords(world.local_work)}
     expansion = Services(world.lookups, world.resolver, world.clock, facts)
     expansion.resolver = checked_resolver(world.resolver, config.main(Dns), expansion)
+    action = main_action(config, expansion, world.journal)
+    if action is not None:
+        expansion.resolver = TellingResolver(expansion.resolver, action.tell)
     acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
     rewriting = _rewriting(config, world.journal)
     routing = _route_services(config, world, host, expansion, rewriting)
@@ -72,6 +80,7 @@ def lay_foundation(config: Config, world: World, kinds: Kinds) -> Foundation:
         world=world,
         kinds=kinds,
         expansion=expansion,
+        main_action=action,
         local_host=host,
         acls=AclFinder(acls, config.named),
         rewriting=rewriting,

@@ -6,7 +6,7 @@ from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.queue.events import MainEvents
+from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.runner import FrozenRules, Order, RunnerLimits
 from pillarbox.flow.settings import Queueing, SmtpLimits
 from pillarbox.language.expand.scope import Scope, Services

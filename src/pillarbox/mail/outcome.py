@@ -6,6 +6,8 @@ bounce and the retry hints are all made from these.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from pillarbox.mail.reply import Reason, Reply
@@ -78,6 +80,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`disable_logging`: no line in the log."""
     shows_domain: bool = False
     """`no_log_as_local`: the log has the whole address of a local delivery too."""
+    announce: Callable[[], Awaitable[None]] | None = None
+    """Tells whoever wants to hear of it, with its line in the log (`event_action`)."""
     is_hidden: bool = False
     """`hide_child_in_errmsg`: notices do not tell the address, only the recipient it came from."""
 
@@ -109,6 +113,8 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """Name for the retry rules' second field: `refused`, `timeout_connect`, `rcpt_4xx`, `tls_required`, `quota` …; empty: none fits."""
     error_detail: str = ""
     """Its detail: `A`/`MX` for refused and timeout_connect, the three digits for `…_4xx`."""
+    reached: RemoteHost | None = None
+    """Of other hosts: the last one that there was a connection to."""
     is_frozen: bool = False
     """An administrator must look: the message is frozen (`self = freeze`, `:defer:` with freezing allowed …)."""
     is_panic: bool = False

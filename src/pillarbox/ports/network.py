@@ -74,12 +74,13 @@ class ServerTlsWish(msgspec.Struct, frozen=True):
 
 
 class TlsSession(msgspec.Struct, frozen=True):
-    """What came of a handshake, seen from the server."""
+    """What came of a handshake."""
 
     cipher: str = ""
     """Exim's form, `TLS1.3:TLS_AES_256_GCM_SHA384:256`."""
     bits: int = 0
     sni: str = ""
+    """The name that the client has asked for."""
     peer_certificate: bytes = b""
     """DER; empty: none was shown."""
     own_certificate: bytes = b""
@@ -112,8 +113,16 @@ class Connection(Protocol):
         """Of the peer's certificate, as in `CN=mx.example.org,O=Example`; empty without one."""
         ...
 
+    def peer_chain(self) -> list[bytes]:
+        """The peer's certificates as it has sent them, its own first, DER; empty without TLS."""
+        ...
+
     @property
     def local_address(self) -> tuple[str, int]: ...
+
+    def tls_session(self) -> TlsSession | None:
+        """What came of the handshake; None without TLS."""
+        ...
 
     async def read(self, timeout: float) -> bytes:
         """Whatever has come; `b""` at the end of the stream. Raises DialError("timeout")."""

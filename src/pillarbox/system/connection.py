@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from pillarbox.mail.certificates import name_of
 from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession, TlsWish
-from pillarbox.system.server_tls import ServerTls, choosing_by_name, server_tls
+from pillarbox.system.server_tls import ServerTls, choosing_by_name, first_certificate, server_tls
 from pillarbox.system.tls import TlsFileError, client_context, is_trusted
 
 MAX_BUFFERED = 256 * 1024
@@ -190,7 +190,7 @@ class SocketConnection(asyncio.Protocol):
         wish = self._wish
         if self._is_trusted is None:
             self._is_trusted = wish is not None and (
-                wish.verify == "require" or (wish.verify == "try" and is_trusted(self._peer_chain(), wish))
+                wish.verify == "require" or (wish.verify == "try" and is_trusted(self.peer_chain(), wish))
             )
         return self._is_trusted
 
@@ -201,7 +201,7 @@ class SocketConnection(asyncio.Protocol):
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         return name_of(certificate) if certificate else ""
 
-    def _peer_chain(self) -> list[bytes]:
+    def peer_chain(self) -> list[bytes]:
         """DER, as the peer sent it. CPython has kept the chain in a private place until 3.13."""
         tls = self._tls_object()
         if tls is None:
@@ -254,10 +254,15 @@ class SocketConnection(asyncio.Protocol):
             bits=cipher[2] if cipher else 0,
             sni=self.tls_sni,
             peer_certificate=tls.getpeercert(binary_form=True) or b"",
-            own_certificate=self._certificate,
+            own_certificate=self._certificate or self._shown(),
             is_resumed=bool(tls.session_reused),
             protocol=tls.selected_alpn_protocol() or "",
         )
+
+    def _shown(self) -> bytes:
+        """Our own certificate, as a client."""
+        wish = self._wish
+        return first_certificate(wish.client_certificate) if wish and wish.client_certificate else b""
 
     def channel_bindings(self) -> dict[str, bytes]:
         """By type name (RFC 5929); empty without TLS.

@@ -36,7 +36,7 @@ class ServerTls:
         self.context.sni_callback = _remember
         for certificate, key in zip(wish.certificates, wish.keys, strict=True):
             _load(self.context, certificate, key)
-        self.certificate = _first_of(wish.certificates[0])
+        self.certificate = first_certificate(wish.certificates[0])
         """DER."""
         self.certificate_digest = hashlib.sha256(self.certificate).digest()
         try:
@@ -59,8 +59,8 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise TlsFileError(f"{certificate} with key {key}: {error}") from error
 
 
-def _first_of(certificate: str) -> bytes:
-    """The server's own, of a chain."""
+def first_certificate(certificate: str) -> bytes:
+    """Of a chain in PEM: its owner's, DER. Raises TlsFileError."""
     try:
         pem = Path(certificate).read_text("latin-1")
         begin = pem.index("-----BEGIN CERTIFICATE-----")

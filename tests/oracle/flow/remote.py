@@ -1,13 +1,14 @@
 """Mail to other hosts: the same configuration, messages and scripted hosts for the real Exim and for ours (Exim chapters 28, 30, 33, 49).
 
-A file remote/*.txt holds scenarios. A scenario begins with `== its name`; each line says one thing:
+A file remote/*.txt holds scenarios. A scenario begins with `== its name`; lines before the first hold for all of the file. Each says one thing:
 
-    main: router: transport: auth: retry: routers: transports:   a line of that part of the configuration; the last two: whole drivers
+    main: router: transport: auth: retry: routers: transports: acl:   a line of that part of the configuration
     driver: lmtp                            of the transport, in place of smtp
     send: a@d.test b@d.test [-odq …]        a message to these, from `from:` (alice@example.net), its text from `message:`
     do: -qf                                 another command; `{1}` stands for the first message's id; `-bs` hears the message's text
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
+    tlsa: h1 3 1 1                          a TLSA record of that host's certificate, or of its authority's; behind it `wrong`, `insecure`
     h1: sink -r RCPT                        that host is Postfix's smtp-sink with these options
     h1: dovecot                             that host is Dovecot's LMTP server (dovecot.py); what it heard is what lies in its mailboxes
     file NAME: text                         below TOP/files
@@ -19,18 +20,22 @@ Compared: what each host heard, main log, panic log, exit codes, what is left in
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from functools import cache
 from pathlib import Path
 
 import msgspec
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.oracle.flow import dovecot
 from tests.oracle.flow.dovecot import Dovecot
 from tests.oracle.flow.levelling import (
@@ -89,6 +94,8 @@ begin retry
 {retry}
 begin authenticators
 {auth}
+begin acl
+{acl}
 """
 TIMEOUTS = "command_timeout = 1s\nconnect_timeout = 1s\ndata_timeout = 1s\nfinal_timeout = 1s\n"
 MESSAGES = {
@@ -105,7 +112,7 @@ MESSAGES = {
     ).encode(),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
-LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "dns")
+LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "acl", "dns", "tlsa")
 
 
 class Scenario(msgspec.Struct):
@@ -138,17 +145,18 @@ class Seen(msgspec.Struct):
 def scenarios() -> dict[str, Scenario]:
     found: dict[str, Scenario] = {}
     for path in sorted(FOLDER.glob("*.txt")):
-        for text in re.split(r"(?m)^== ", path.read_text("utf-8"))[1:]:
-            scenario = _read(text)
+        shared, *texts = re.split(r"(?m)^== ", path.read_text("utf-8"))
+        for text in texts:
+            scenario = _read(text, shared)
             assert f"{path.stem}/{scenario.name}" not in found, scenario.name
             found[f"{path.stem}/{scenario.name}"] = scenario
     return found
 
 
-def _read(text: str) -> Scenario:
+def _read(text: str, shared: str) -> Scenario:
     name, _, rest = text.partition("\n")
     scenario = Scenario(name.strip())
-    for line in rest.splitlines():
+    for line in f"{shared}\n{rest}".splitlines():
         if not line.strip() or line.startswith("#"):
             continue
         word, colon, value = line.partition(":")
@@ -199,6 +207,7 @@ def write_config(scenario: Scenario, top: Path) -> None:
         transports=parts["transports"],
         retry=parts["retry"] or "* * F,1h,15m",
         auth=parts["auth"],
+        acl=parts["acl"],
         hosts=listed,
     )
     if "driver =" in parts["router"]:
@@ -218,7 +227,7 @@ def prepare(scenario: Scenario, top: Path) -> dict[str, Path]:
     for directory in ("spool", "log"):
         shutil.chown(top / directory, USER, USER)
     (top / "out").chmod(0o1777)
-    (top / "resolv").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    (top / "resolv").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1 trust-ad\n")
     (top / "hosts").write_text("127.0.0.1 localhost\n")
     for name, text in scenario.files.items():
         path = top / "files" / name
@@ -233,7 +242,26 @@ def prepare(scenario: Scenario, top: Path) -> dict[str, Path]:
 def zone_of(scenario: Scenario) -> str:
     lines = [f"h{n}.test A 127.0.0.{10 + n}" for n in range(1, 10)]
     lines += ["d.test MX 10 h1.test", "d.test MX 20 h2.test", "e.test MX 10 h1.test"]
+    lines += [_tlsa(line) for line in scenario.parts.get("tlsa", [])]
     return "\n".join(lines + scenario.parts.get("dns", []))
+
+
+def _tlsa(line: str) -> str:
+    host, usage, selector, matching, *ways = line.split()
+    pem = _authority().cert_pem.bytes()
+    if usage in ("1", "3"):
+        pem = _certificate_of(f"{host}.test").cert_chain_pems[0].bytes()
+    certificate = x509.load_pem_x509_certificate(pem)
+    data = certificate.public_bytes(Encoding.DER)
+    if selector == "1":
+        data = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if matching != "0":
+        data = (hashlib.sha256 if matching == "1" else hashlib.sha512)(data).digest()
+    if "wrong" in ways:
+        data = data[::-1]
+    name = f"_25._tcp.{host}.test"
+    secure = "" if "insecure" in ways else f"\n{name} SECURE"
+    return f"{name} TLSA {usage} {selector} {matching} {data.hex()}{secure}"
 
 
 # Certificates
@@ -242,6 +270,11 @@ def zone_of(scenario: Scenario) -> str:
 @cache
 def _authority() -> trustme.CA:
     return trustme.CA()
+
+
+@cache
+def _certificate_of(name: str) -> trustme.LeafCert:
+    return _authority().issue_cert(name)
 
 
 @cache
@@ -259,7 +292,11 @@ def tls_of(host: str, ways: str) -> ssl.SSLContext | None:
     if "tls" not in ways:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _authority().issue_cert("other.test" if "wrong-name" in ways else f"{host}.test").configure_cert(context)
+    own = _certificate_of("other.test" if "wrong-name" in ways else f"{host}.test")
+    if "whole-chain" in ways:
+        _with_authority(own, context)
+    else:
+        own.configure_cert(context)
     if "tls12" in ways:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     if "alpn" in ways:
@@ -268,6 +305,15 @@ def tls_of(host: str, ways: str) -> ssl.SSLContext | None:
         context.verify_mode = ssl.CERT_OPTIONAL
         _authority().configure_trust(context)
     return context
+
+
+def _with_authority(own: trustme.LeafCert, context: ssl.SSLContext) -> None:
+    """Shows the authority's certificate too."""
+    pems = [own.private_key_pem, *own.cert_chain_pems, _authority().cert_pem]
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(pem.bytes() for pem in pems))
+        file.flush()
+        context.load_cert_chain(file.name)
 
 
 # Running
@@ -378,7 +424,10 @@ class NameServer:
 
 _PANIC = re.compile(r"\d{4}-\d\d-\d\d ")
 """Lines of the panic log, which the real one says aloud too."""
-_TLS_FAILURE = re.compile(r"TLS session: \(.*?\)(?:: (?!delivering)[^\":\n]*)?")
+_TLS_FAILURE = re.compile(
+    r"(TLS session|DANE attempt failed; TLS connection to [^:]*): \(.*?\)"
+    r"(?:: (?!delivering)[^\":\n>]*)?(: none usable)?"
+)
 """GnuTLS and OpenSSL have words of their own."""
 _NOISE = ("TLS error on connection (recv)", "purging the environment", "Suggested action")
 
@@ -395,7 +444,7 @@ def plain(text: str, top: Path) -> str:
     text = level(
         text.replace(str(top), "TOP"), IDS, MAIL_DATES, HINT_TIMES, FROM_DATES, PIDS, CIPHERS, *dovecot.IDS
     )
-    return _TLS_FAILURE.sub("TLS session", text)
+    return _TLS_FAILURE.sub(r"\1", text)
 
 
 def _log_of(path: Path, top: Path) -> list[str]:
@@ -404,7 +453,8 @@ def _log_of(path: Path, top: Path) -> list[str]:
     order = {message_id: number for number, message_id in enumerate(ids_of(top), 1)}
     lines.sort(key=lambda line: order.get(line.partition(" ")[0], 0))
     shown = [plain(line, top) for line in lines]
-    return [line for line in shown if not any(word in line for word in _NOISE) and " <= " not in line]
+    kept = [line for line in shown if line and not any(word in line for word in _NOISE)]
+    return [line for line in kept if " <= " not in line]
 
 
 def see(top: Path, heard: dict[str, list[list[str]]], ends: list[str], dump: list[str]) -> Seen:

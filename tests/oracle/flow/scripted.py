@@ -22,7 +22,18 @@ from typing import NamedTuple
 
 LONGEST = 12.0
 """Seconds that a connection may last in silence."""
-_OWN = {"lmtp", "tls", "tls-first", "wrong-name", "down", "client-cert", "tls12", "socks", "alpn"}
+_OWN = {
+    "lmtp",
+    "tls",
+    "tls-first",
+    "wrong-name",
+    "down",
+    "client-cert",
+    "tls12",
+    "socks",
+    "alpn",
+    "whole-chain",
+}
 
 
 class Rule(NamedTuple):

@@ -9,31 +9,9 @@ from pathlib import Path
 import apsw
 import msgspec
 
+from pillarbox.wire.exim.error_numbers import LETTERS, NUMBERS, further_of
+
 RETRY = "retry"
-_NUMBERS = {
-    "refused": 111,
-    "timeout_connect": 110,
-    "timeout": 110,
-    "unreachable": 113,
-    "lost_connection": -18,
-    "tls_required": -38,
-    "tls": -37,
-    "quota": -22,
-    "malformed": -19,
-    "rcpt_4xx": -44,
-    "mail_4xx": -45,
-    "data_4xx": -46,
-    "auth_failed": -42,
-    "lookup": -32,
-    "dns": -36,
-    "missing_mx": -55,
-    "redirect_data": -17,
-    "expansion": -1,
-    "frozen": -1,
-    "routing": -53,
-    "": 0,
-}
-_LETTERS = {"MX": 77, "A": 65}
 _UNNAMED = "number"
 """`number_117`: an error that somebody has set and that has no name here."""
 
@@ -57,21 +35,19 @@ class Entry(msgspec.Struct, frozen=True):
             return int(letter)
         if not name and letter in ("A", "MX"):
             return 0
-        return _NUMBERS.get(self.error, _NUMBERS.get(name, -1))
+        return NUMBERS.get(self.error, NUMBERS.get(name, -1))
 
     @property
     def further(self) -> int:
         """What a rule may ask for besides: `A` or `MX`, the last digits of a response."""
         detail = self.error.rpartition("_")[2]
-        if "_4xx_" in self.error and detail.isdecimal():
-            return int(detail) % 100 << 8 | _LETTERS["A"]
-        return _LETTERS.get(detail, 0)
+        return further_of(detail, is_response="_4xx_" in self.error or self.error.startswith("_"))
 
 
 def error_name(number: int, further: int) -> str | None:
     """The name that has them as `Entry` tells them; None: there is none with such further data."""
-    name = next((name for name, known in _NUMBERS.items() if known == number), f"{_UNNAMED}_{number}")
-    candidates = [name, *(f"{name}_{letter}" if name else letter for letter in _LETTERS)]
+    name = next((name for name, known in NUMBERS.items() if known == number), f"{_UNNAMED}_{number}")
+    candidates = [name, *(f"{name}_{letter}" if name else letter for letter in LETTERS)]
     if name.endswith("_4xx"):
         candidates.append(f"{name}_{further >> 8:02d}")
     for candidate in candidates:

@@ -1,30 +1,25 @@
-"""Main `event_action`: a string that is expanded when a message ends, and when an address fails before any transport has it (Exim chapter 61).
+"""What the main `event_action` (../main_action.py) hears of messages: that one ends, and that an address fails before any transport has it.
 
     msg:fail:internal    `$event_data`: why; the address is in `$local_part` and `$domain`
     msg:complete         behind the last line in the log
 
-Nobody asks what it comes to. An action that fails is told of in the panic log. Where the option is not set there is no `MainEvents`, and an
-ordinary `Settler`. Known gaps: `proc:deliver`, and the events of sessions and of TLS, are not told.
+Nobody asks what it comes to. Where the option is not set there is no `MainEvents`, and an ordinary `Settler`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from pillarbox.flow.facets.delivering import EventFacts
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS
 from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
-from pillarbox.language.expand.scope import Scope, Services
-from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Failed, Outcome
 from pillarbox.mail.progress import Added
-from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
 
 GIVEN_UP = "delivery cancelled by administrator"
@@ -33,12 +28,10 @@ GIVEN_UP = "delivery cancelled by administrator"
 class MainEvents:
     """Whom to tell."""
 
-    __slots__ = ("_action", "_ending", "_journal", "_services")
+    __slots__ = ("_action", "_ending")
 
-    def __init__(self, action: Template, services: Services, journal: Journal) -> None:
+    def __init__(self, action: MainAction) -> None:
         self._action = action
-        self._services = services
-        self._journal = journal
         self._ending: dict[str, MessageFacts] = {}
         """Messages that have been settled, and not yet left the spool."""
 
@@ -59,9 +52,8 @@ class MainEvents:
 
     async def complete(self, message_id: str) -> None:
         facts = self._ending.pop(message_id, None)
-        await self._tell(
-            message_id, EventFacts("msg:complete"), {} if facts is None else {MessageFacts: facts}
-        )
+        known: dict[type, object] = {} if facts is None else {MessageFacts: facts}
+        await self._action.tell("msg:complete", facets=known, message_id=message_id)
 
     async def _failed(self, queued: Queued, address: str, router: str, why: str) -> None:
         candidate = Candidate.first(Recipient(address))
@@ -72,15 +64,7 @@ class MainEvents:
                 candidate=candidate, router=router, transport="", local_part=candidate.local_part
             ),
         }
-        await self._tell(queued.id, EventFacts("msg:fail:internal", why), facets)
-
-    async def _tell(self, message_id: str, event: EventFacts, facets: dict[type, object]) -> None:
-        try:
-            await self._action.expand(Scope({**facets, EventFacts: event}, self._services))
-        except ForcedFailure:
-            pass
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"{message_id} failed to expand event_action {event.name} in main: {error}")
+        await self._action.tell("msg:fail:internal", why, facets=facets, message_id=queued.id)
 
 
 class TellingSettler(Settler):

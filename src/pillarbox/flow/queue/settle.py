@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.flow.own_message import NOT_SENT, NotTaken
 from pillarbox.flow.queue import bounce
+from pillarbox.flow.queue.expiry import expired
 from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged, by_router
@@ -22,12 +23,11 @@ from pillarbox.mail.address import split_address
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.progress import Added, Attempted, Event, Frozen, Settled, Warned
-from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, Spool, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
-from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_completed, line_outcome, named
+from pillarbox.wire.exim.log_line import line_completed, line_outcome, named
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
 from pillarbox.wire.exim.message_log import line_begin, line_frozen, lines_outcome
@@ -115,6 +115,8 @@ class Settler:
         address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already.
         `is_provisional`: only half of an attempt was meant, so that the message counts as untried."""
         if not queued.progress.attempts and not self.keeps_logs and self._is_plain_success(queued, outcomes):
+            if outcomes[0].announce is not None:
+                await outcomes[0].announce()
             return COMPLETE if outcomes[0].host is not None else COMPLETE_LOCAL
         settling = _Settling(self, queued, errors_to, replacements, told, is_provisional=is_provisional)
         settlement = await settling.run(outcomes)
@@ -273,17 +275,19 @@ class _Settling:
 
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
-        expired: list[Failed] = []
+        overdue: list[Failed] = []
         for outcome in outcomes:
             match outcome:
                 case Delivered():
                     self._note_delivered(outcome)
+                    await self._announce(outcome)
                 case Failed():
+                    await self._announce(outcome)
                     self._log(outcome)
                     failed.append(outcome)
                 case Deferred():
-                    expired.extend(await self._note_deferred(outcome))
-        failed.extend(reversed(expired))  # a bounce names the last first, and these in front, in their order
+                    overdue.extend(await self._note_deferred(outcome))
+        failed.extend(reversed(overdue))  # a bounce names the last first, and these in front, in their order
         needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
         await self._report_success(outcomes)
         await self._report_failures(failed)
@@ -317,6 +321,10 @@ class _Settling:
         for line in lines_outcome(outcome, self.settler.line(self.queued, outcome), self.settler.style):
             if not (line.startswith("H=") and line in self.lines):  # a host that was asked once
                 self.lines.append(line)
+
+    async def _announce(self, outcome: Outcome) -> None:
+        if outcome.announce is not None and id(outcome) not in self.told:
+            await outcome.announce()
 
     def _say(self, text: str) -> None:
         self.settler._journal.main(f"{self.queued.id} {text}")
@@ -352,7 +360,7 @@ class _Settling:
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)
             return []
-        failed = _expired(outcome)
+        failed = expired(outcome)
         self._say(f"** {outcome.address}: {RETRY_TIMEOUT}")
         return [failed]
 
@@ -470,27 +478,3 @@ def _with_local_facts(outcome: Delivered, queued: Queued) -> Delivered:
     """What hardly any log shows is not carried through local deliveries: the sender, and about the size."""
     path = queued.envelope.sender or "" if outcome.return_path is None else outcome.return_path
     return msgspec.structs.replace(outcome, return_path=path, size=outcome.size or queued.message.size)
-
-
-def _expired(outcome: Deferred) -> Failed:
-    """The failure that a deferral becomes: its own reason, and that time is up."""
-    log = f"{outcome.reason.log}: {RETRY_TIMEOUT}" if outcome.reason.log else RETRY_TIMEOUT
-    reply = outcome.reply
-    if reply is not None:
-        reply = msgspec.structs.replace(reply, text=f"{reply.text}: {RETRY_TIMEOUT}")
-    return Failed(
-        address=outcome.address,
-        recipient=outcome.recipient,
-        parents=outcome.parents,
-        router=outcome.router,
-        transport=outcome.transport,
-        host=None if outcome.error in bounce.UNBLAMED else outcome.host,
-        reply=reply,
-        reason=Reason(log, _public_timeout(outcome)),
-    )
-
-
-def _public_timeout(outcome: Deferred) -> str:
-    """What the sender reads: what the operating system said of a host is left out."""
-    peer = "" if outcome.error in NOT_CONNECTED else outcome.reason.peer
-    return f"{peer}: {RETRY_TIMEOUT}" if peer else RETRY_TIMEOUT

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
-from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, ClientExchange, Outbound
+from pillarbox.flow.transport.events import Events
+from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, ClientExchange
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.reply import Reply
@@ -27,6 +28,11 @@ _MAX_STEPS = 10
 class _Refused(Exception):
     """This authenticator did not get us in; another may."""
 
+    def __init__(self, text: str, *, is_reply: bool = False) -> None:
+        super().__init__(text)
+        self.is_reply = is_reply
+        """The host has said so."""
+
 
 async def authenticate(
     session: Session,
@@ -35,25 +41,29 @@ async def authenticate(
     note: Callable[[str], None],
     *,
     is_required: bool,
+    events: Events | None = None,
 ) -> Trouble | None:
     """Try them in turn; what stands in the way of sending mail, or None."""
     offered = session.engine.extensions.auth
     why = "no common mechanisms were found" if offered else "server did not advertise AUTH support"
     target = session.target
-    facts = target.outbound(session.tls_cipher)
+    facets = session.facets(scope)
     for authenticator in authenticators:
         if authenticator.mechanism not in offered:
             continue
         try:
-            exchange = await authenticator.prepare(scope.with_facet(Outbound, facts))
+            exchange = await authenticator.prepare(scope.with_facets(facets))
             if exchange is None:
                 continue
             await _converse(session, authenticator, exchange)
         except (ExpansionFailed, ExpansionDeferred) as error:
             return Trouble("host", f"{authenticator.name} authenticator: {error}", error="auth_failed")
         except _Refused as refused:
+            told = ""
+            if events is not None and refused.is_reply:
+                told = await events.tell("auth:fail", str(refused), at=facets)
             where = f"H={remote_host(target.remote)}"
-            note(f"{authenticator.name} authenticator failed {where} {printable(str(refused))}")
+            note(told or f"{authenticator.name} authenticator failed {where} {printable(str(refused))}")
             why = "authentication attempt(s) failed"
         except _TemporarilyRefused as refused:
             return refused.trouble
@@ -99,7 +109,7 @@ async def _converse(session: Session, authenticator: ClientAuthenticator, exchan
         said = _hidden(response)
         reply = await _ask(session, AuthResponse(response), said)
     if reply.is_permanent:
-        raise _Refused(str(reply))
+        raise _Refused(str(reply), is_reply=True)
     if not reply.is_positive or reply.code == 334:
         raise _TemporarilyRefused(Trouble("host", remote_error(said, reply), reply))
     try:

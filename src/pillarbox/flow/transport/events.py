@@ -1,74 +1,117 @@
 """`event_action` of transports: a string that is expanded when something happens (Exim chapter 61).
 
-What it comes to matters for `tcp:connect` (do not connect) and `smtp:connect` (hang up); otherwise nobody asks. An action that fails is told of,
-and counts as one that says nothing. A transport without one has no `Events`, and nothing is done.
+    tcp:connect           before a connection                 an answer: do not connect
+    smtp:connect          behind the banner                   an answer: hang up
+    smtp:ehlo             behind the reply to EHLO
+    tls:cert              before a certificate is believed    an answer: do not
+    auth:fail             a login was refused                 an answer: the line for the log
+    dns:fail              a host's name leads nowhere
+    msg:rcpt:host:defer   a host deferred a recipient
+    msg:rcpt:defer        … and there is no other host
+    msg:host:defer        a host could not be used
+    msg:defer             … and there was no other
+    tcp:close             behind a connection
+    msg:delivery          behind the line in the log          msg:fail:delivery: in front of it
 
-Known gaps: `dns:fail`, `tls:cert` and `dane:fail` are not told; `msg:delivery` comes before the line in the log.
+Elsewhere nobody asks what it comes to. An action that fails, forced or not, is told of in the panic log, and counts as one that says nothing. A
+transport without one has no `Events`, and nothing is done; with one, connections are not kept for the next message, so that each has its
+events. Known gap: callouts have none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from pillarbox.flow.facets.delivering import EventFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.login import Outbound
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.outcome import Delivered, Failed, Outcome
 from pillarbox.ports.journal import Journal
+from pillarbox.wire.exim.error_numbers import number_of
+
+Facets = Mapping[type, object]
+NOTHING: Facets = {}
 
 
 class Events:
     """Of one job."""
 
-    __slots__ = ("_action", "_journal", "_name", "_scope")
+    __slots__ = ("_action", "_first", "_id", "_journal", "_name", "scope")
 
-    def __init__(self, action: Template, transport: str, scope: Scope, journal: Journal) -> None:
+    def __init__(self, action: Template, transport: str, job: Job, scope: Scope, journal: Journal) -> None:
         self._action = action
         self._name = transport
-        self._scope = scope
+        self._id = job.envelope.id
+        self._first = job.assignments[0]
         self._journal = journal
+        self.scope = scope
+        """The job's."""
 
     async def tell(
         self,
         event: str,
         data: str = "",
         *,
-        at: Outbound | None = None,
+        at: Facets = NOTHING,
         about: Assignment | None = None,
+        number: int = 0,
     ) -> str:
-        """What the action says to it. `at`: the host in question; `about`: the recipient."""
-        facets: dict[type, object] = {EventFacts: EventFacts(event, data)}
-        if at is not None:
-            facets[Outbound] = at
+        """What the action says to it. `at`: what is known of the connection; `about`: the recipient; `number`: Exim's, of a deferral."""
+        facets: dict[type, object] = {EventFacts: EventFacts(event, data, number), **at}
         if about is not None:
             facets |= {Assignment: about, Candidate: about.candidate}
         try:
-            return await self._action.expand(self._scope.with_facets(facets))
-        except ForcedFailure:
-            return ""
+            return await self._action.expand(self.scope.with_facets(facets))
         except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"failed to expand event_action {event} in {self._name}: {error}")
+            self._journal.panic(f"{self._id} failed to expand event_action {event} in {self._name}: {error}")
             return ""
 
+    async def host_deferred(self, event: str, trouble: Trouble, at: Facets) -> None:
+        """`msg:host:defer`, and at the end `msg:defer`: of the whole job, in the name of its first recipient."""
+        text = trouble.text
+        if trouble.os_error:
+            text = f"{text}: {trouble.os_error}"
+        elif trouble.error == "event":
+            text = ""
+        number = number_of(trouble.error)
+        await self.tell(event, text, at=at, about=self._first, number=number)
 
-async def tell_of_outcomes(events: Events, job: Job, outcomes: Sequence[Outcome]) -> None:
-    """What has come of each recipient in the end."""
-    for assignment, outcome in zip(job.assignments, outcomes, strict=False):
-        at = None
-        if outcome.host is not None:
-            at = Outbound(outcome.host.name, outcome.host.address, outcome.host.port, outcome.security.cipher)
+    def announced(self, job: Job, outcomes: Sequence[Outcome], *, is_local: bool) -> list[Outcome]:
+        """With what is to be told when their lines are written."""
+        return [
+            self.with_announcement(assignment, outcome, _where(outcome), is_local=is_local)
+            for assignment, outcome in zip(job.assignments, outcomes, strict=False)
+        ]
+
+    def with_announcement(
+        self, assignment: Assignment, outcome: Outcome, at: Facets, *, is_local: bool = False
+    ) -> Outcome:
         match outcome:
             case Delivered():
-                said = outcome.reply.as_said if outcome.reply is not None else ""
-                await events.tell("msg:delivery", said, at=at, about=assignment)
+                event, data = "msg:delivery", outcome.reply.as_said if outcome.reply is not None else ""
             case Failed():
-                await events.tell("msg:fail:delivery", outcome.reason.log, at=at, about=assignment)
-            case Deferred() if outcome.error == "rcpt_4xx":
-                await events.tell("msg:rcpt:defer", outcome.reason.log, at=at, about=assignment)
-            case Deferred():
-                await events.tell("msg:defer", outcome.reason.log, at=at, about=assignment)
+                event, data = "msg:fail:delivery", "" if is_local else outcome.reason.log
+            case _:
+                return outcome
+        if outcome.announce is not None:
+            return outcome
+
+        async def announce() -> None:
+            await self.tell(event, data, at=at, about=assignment)
+
+        return replace(outcome, announce=announce)
+
+
+def _where(outcome: Outcome) -> Facets:
+    host = outcome.host
+    if host is None:
+        return {Outbound: Outbound("", "", 0)}
+    return {Outbound: Outbound(host.name, host.address, host.port, outcome.security.cipher)}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
-from pillarbox.flow.transport.events import tell_of_outcomes
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fail_all
 from pillarbox.flow.transport.plan import Limited, plan_jobs
@@ -97,7 +96,7 @@ class Transports:
             ended = await self._carry(job)
             outcomes.extend(ended)
             if follower is not None:
-                follower.local_ended(ended)
+                await _follow(follower.local_ended, ended)
         if follower is not None and remote:
             await follower.before_remote()
         outcomes.extend(await self._carry_remote(remote, follower))
@@ -124,7 +123,7 @@ class Transports:
             async with places:
                 ended = await self._carry(job)
             if follower is not None:
-                follower.remote_ended(ended)
+                await _follow(follower.remote_ended, ended)
             return ended
 
         results = await asyncio.gather(*(carry(job) for job in jobs))
@@ -136,26 +135,13 @@ class Transports:
         if transport is None:
             return defer_all(job, Reason(f"{name} transport not found"))
         try:
-            limit = transport.size_limit
-            if not limit and transport.message_size_limit is not None:
-                limit = await transport.limit_of(job, self._services)
-            if 0 < limit < job.message.size:
-                text = f"message is too big (transport limit = {limit})"
-                return fail_all(job, Reason(text))
-            if not self._places or (place := self._places.get(name)) is None or job.is_shadow:
-                outcomes = await transport.deliver(job, self._services)
-            else:
-                async with place:
-                    outcomes = await transport.deliver(job, self._services)
+            outcomes = await self._carry_by(transport, job)
             if transport.shadow_transport is not None and transport.is_local and not job.is_shadow:
                 outcomes = await self._shadow(transport, job, outcomes)
-            events = (
-                transport.events_of(job, scope_of(job, self._services), self._services)
-                if transport.event_action
-                else None
-            )
-            if events is not None:
-                await tell_of_outcomes(events, job, outcomes)
+            if transport.event_action is not None:
+                events = transport.events_of(job, scope_of(job, self._services), self._services)
+                if events is not None:
+                    outcomes = events.announced(job, outcomes, is_local=transport.is_local)
             if transport.is_local and self._services.style.shows("return_path_on_delivery"):
                 outcomes = await self._with_paths(transport, job, outcomes)
             return _as_told(transport, job, outcomes)
@@ -165,6 +151,19 @@ class Transports:
             text = f"{name} transport broke off: {type(fault).__name__}: {fault}"
             self._services.journal.panic(f"{job.envelope.id} {text}")
             return defer_all(job, Reason(text, "internal error"))
+
+    async def _carry_by(self, transport: Transport, job: Job) -> list[Outcome]:
+        """Unless it is too big for the transport; when it is its turn (`max_parallel`)."""
+        limit = transport.size_limit
+        if not limit and transport.message_size_limit is not None:
+            limit = await transport.limit_of(job, self._services)
+        if 0 < limit < job.message.size:
+            return fail_all(job, Reason(f"message is too big (transport limit = {limit})"))
+        place = self._places.get(transport.name) if self._places else None
+        if place is None or job.is_shadow:
+            return await transport.deliver(job, self._services)
+        async with place:
+            return await transport.deliver(job, self._services)
 
     async def _with_paths(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
         """With the return path, for logs that show it; local deliveries do not carry it through otherwise."""
@@ -269,6 +268,19 @@ class Transports:
     def _addresses_per_job(self, name: str) -> int:
         transport = self._transports.get(name)
         return 1 if transport is None else transport.addresses_per_job
+
+
+async def _follow(ended: Callable[[Sequence[Outcome]], None], outcomes: Sequence[Outcome]) -> None:
+    """What ended is logged; a failure is announced in front of its line, a delivery behind it."""
+    if all(one.announce is None for one in outcomes):
+        ended(outcomes)
+        return
+    for one in outcomes:
+        if one.announce is not None and not isinstance(one, Delivered):
+            await one.announce()
+        ended((one,))
+        if one.announce is not None and isinstance(one, Delivered):
+            await one.announce()
 
 
 def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:

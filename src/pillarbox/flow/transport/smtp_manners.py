@@ -27,13 +27,21 @@ _LISTS = (
     "hosts_avoid_tls",
     "hosts_require_alpn",
     "hosts_require_auth",
+    "hosts_require_dane",
     "hosts_require_tls",
     "hosts_try_auth",
     "serialize_hosts",
     "tls_verify_hosts",
 )
-_WITH_DEFAULT = ("hosts_try_chunking", "hosts_try_prdr", "tls_try_verify_hosts", "tls_verify_cert_hostnames")
+_WITH_DEFAULT = (
+    "hosts_try_chunking",
+    "hosts_try_dane",
+    "hosts_try_prdr",
+    "tls_try_verify_hosts",
+    "tls_verify_cert_hostnames",
+)
 _TEMPLATES = (
+    "dane_require_tls_ciphers",
     "helo_data",
     "tls_alpn",
     "tls_certificate",
@@ -127,6 +135,11 @@ def _manners(
         auth = "require"
     elif is_in.get("hosts_try_auth"):
         auth = "try"
+    dane = "no"
+    if is_in.get("hosts_require_dane"):
+        dane = "require"
+    elif is_in["hosts_try_dane"]:
+        dane = "try"
     return Manners(
         tls=tls,
         tls_wish=_wish(is_in, texts),
@@ -138,6 +151,8 @@ def _manners(
         esmtp=not is_in.get("hosts_avoid_esmtp"),
         is_serial=is_in.get("serialize_hosts", False),
         helo=texts["helo_data"],
+        dane=dane,
+        dane_ciphers=texts["dane_require_tls_ciphers"],
     )
 
 

@@ -152,13 +152,11 @@ class SmtpOptions(Transport):
         default=False, doc="GnuTLS only: be lenient with old peers.", inert="noted"
     )
     hosts_try_dane: HostList | None = option(
-        default="*", doc="Verify these by DANE where the DNS has TLSA records.", inert="noted"
+        default="*", doc="Verify these by DANE where DNSSEC vouches for TLSA records."
     )
-    hosts_require_dane: HostList | None = option(
-        default=None, doc="Hosts that must be verified by DANE.", inert="refused"
-    )
+    hosts_require_dane: HostList | None = option(default=None, doc="Hosts that must be verified by DANE.")
     dane_require_tls_ciphers: Template | None = option(
-        default=None, doc="Ciphers allowed with DANE.", inert="refused"
+        default=None, doc="Ciphers allowed with DANE; unset: tls_require_ciphers."
     )
     hosts_request_ocsp: HostList | None = option(
         default="*", doc="Ask these to prove that their certificate is not revoked.", inert="noted"

@@ -217,7 +217,7 @@ class Transport(Driver, family="transport"):
     def events_of(self, job: Job, scope: Scope, services: TransportServices) -> Events | None:
         if self.event_action is None:
             return None
-        return Events(self.event_action, self.name, scope, services.journal)
+        return Events(self.event_action, self.name, job, scope, services.journal)
 
     async def sender_of(self, job: Job, scope: Scope) -> str | None:
         """The return path of this copy: `return_path` over `errors_to` over the envelope's sender. Raises ExpansionFailed."""

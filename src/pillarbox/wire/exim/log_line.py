@@ -27,6 +27,8 @@ _MESSAGE_ID = re.compile(
 _RESENT_ID = re.compile(rb'\nresent-message-id[ \t]*:[ \t]*(?:\n[ \t]+)?<([^<>\s"]{1,512})>', re.IGNORECASE)
 NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"})
 """Errors whose text is the operating system's, or our own configuration's."""
+UNPLACED = frozenset({"auth_failed", "event_close"})
+"""Errors that the line of an address tells without the host."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
 _NOWHERE = frozenset({":blackhole:", "discarded"})
@@ -370,10 +372,11 @@ def _secured(security: Security, style: LogStyle) -> str:
 def _why_deferred(outcome: Deferred, style: LogStyle) -> str:
     """What a host said or did stands behind its name; what the operating system said of it, in brackets."""
     text, took = printable(outcome.reason.log), _took(outcome, style)
-    if outcome.host is None or outcome.error == "auth_failed":
+    if outcome.host is None or outcome.error in UNPLACED:
         return f"{took}: {text}"
     if outcome.error in NOT_CONNECTED or not (outcome.error or outcome.reply):
-        return f" ({text}){took}"
+        reached = outcome.reached
+        return f" ({text}){f' H={remote_host(reached)}{_port(reached, style)}' if reached else ''}{took}"
     return (
         f" H={remote_host(outcome.host)}{_port(outcome.host, style)}{_own_end(outcome, style)}{took}: {text}"
     )

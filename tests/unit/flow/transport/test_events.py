@@ -13,7 +13,8 @@ from pillarbox.mail.outcome import Deferred, Delivered
 async def told(action: str) -> tuple[str, RecordingJournal]:
     journal = RecordingJournal()
     world = world_with({})
-    events = Events(Template.parse(action), "smtp", Scope({}, world.services.expansion), journal)
+    scope = Scope({}, world.services.expansion)
+    events = Events(Template.parse(action), "smtp", job_for("bob@example.net"), scope, journal)
     return await events.tell("smtp:ehlo", "250 hello"), journal
 
 

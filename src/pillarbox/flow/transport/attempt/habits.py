@@ -14,6 +14,7 @@ from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.events import Events
+from pillarbox.ports.dns import Resolver
 from pillarbox.ports.network import SocketWish, TlsWish
 
 _NO_TLS_WISH = TlsWish()
@@ -37,6 +38,10 @@ class Manners(msgspec.Struct, frozen=True):
     """`serialize_hosts`: one connection at a time."""
     helo: str = ""
     """Our name; empty: the habits'."""
+    dane: str = "no"
+    """`no`, `try`, `require`."""
+    dane_ciphers: str = ""
+    """`dane_require_tls_ciphers`."""
 
     def wish(self, target: Target) -> TlsWish:
         if self.tls_wish.server_name:
@@ -71,6 +76,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """`socks_proxy`."""
     events: Events | None = None
     """`event_action`."""
+    resolver: Resolver | None = None
+    """Who is asked for TLSA records."""
     note: Callable[[str], None] | None = None
     """Writes a line about this job's message into the main log."""
     in_clear: str = "delivering unencrypted to H="

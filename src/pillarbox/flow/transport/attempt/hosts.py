@@ -15,6 +15,7 @@ from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.opening import open_session
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
+from pillarbox.flow.transport.attempt.telling import Telling
 from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdict, carry
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
@@ -22,10 +23,10 @@ from pillarbox.flow.transport.keep import Crowded
 from pillarbox.flow.transport.outcomes import deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome
+from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
-from pillarbox.wire.exim.log_line import NOT_CONNECTED, line_host_trouble, printable, remote_host
+from pillarbox.wire.exim.log_line import NOT_CONNECTED, UNPLACED, printable, remote_host
 
 Pack = Callable[[Sequence[Assignment]], Parcel]
 """Makes the parcel for those addresses that are still to be carried."""
@@ -39,16 +40,16 @@ class HostRun:
         "_deferred",
         "_failed",
         "_habits",
-        "_happened",
         "_has_more",
         "_job",
         "_keys",
         "_message_notes",
         "_outcomes",
         "_pack",
+        "_reached",
         "_services",
         "_skipped",
-        "_untold",
+        "_telling",
     )
 
     def __init__(self, job: Job, pack: Pack, habits: Habits, services: TransportServices) -> None:
@@ -67,18 +68,17 @@ class HostRun:
         """The refusal of a host that would not talk at all, in case no other one does."""
         self._message_notes: dict[str, Deferred] = {}
         """What to keep of this message's own failures, should it stay: by retry key."""
-        self._untold: list[str] = []
-        """Lines about recipients that were deferred, should another host be tried."""
         self._skipped: list[tuple[str, RetryHint]] = []
-        self._happened: list[tuple[str, str, Target, int]] = []
-        """For `event_action`: event, data, host, and whom it is about (-1: nobody)."""
+        self._telling = Telling(job, habits.events, services)
+        self._reached: RemoteHost | None = None
+        """The last host that we were connected to."""
         self._has_more = False
         """The host has taken as many as it would at once, and may have the others next."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
         tried, tried_in_all, last_preference = 0, 0, None
-        for target in targets:
+        for place, target in enumerate(targets):
             hint = None if self._job.is_forced else self._not_due(target)
             if hint is not None:
                 self._skipped.append(hint)
@@ -88,8 +88,9 @@ class HostRun:
             is_next_mx = target.mx_preference is not None and target.mx_preference != last_preference
             if tried >= self._habits.hosts_max_try and not is_next_mx:
                 continue
-            if not target.is_fallback:
-                self._tell_of_deferred()
+            self._telling.has_next = any(
+                other.is_fallback is target.is_fallback for other in targets[place + 1 :]
+            )
             is_expired = self._is_expired(target)
             last_preference = target.mx_preference
             try:
@@ -169,33 +170,28 @@ class HostRun:
         if isinstance(kept, Session):
             part, carried = await self._carry(kept, manners, pending)
             if carried.trouble is None or not carried.trouble.may_be_stale:
-                self._take(part, carried, kept, len(part) < len(pending))
-                await self._tell_events()
-                return await self._put_away(key, kept, carried)
+                return await self._end_with(kept, key, pending, part, carried)
             kept.close()
         opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
-            self._take_trouble(pending, opened, target, None)
-            await self._tell_events()
+            await self._take_trouble(pending, opened, target, None)
             self._services.keep.note_silence(key)
             return False
         self._services.keep.note_answer(key)
+        self._reached = target.remote
         part, carried = await self._carry(opened, manners, pending)
-        self._take(part, carried, opened, len(part) < len(pending))
-        await self._tell_events()
-        is_in_keep = await self._put_away(key, opened, carried)
-        if self._habits.events is not None and not is_in_keep:
-            await self._habits.events.tell("tcp:close", at=target.outbound(opened.tls_cipher))
-        return is_in_keep
+        return await self._end_with(opened, key, pending, part, carried)
 
-    async def _tell_events(self) -> None:
-        events = self._habits.events
-        happened, self._happened = self._happened, []
-        if events is None:
-            return
-        for event, data, target, index in happened:
-            about = self._job.assignments[index] if index >= 0 else None
-            await events.tell(event, data, at=target.outbound(), about=about)
+    async def _end_with(
+        self, session: Session, key: Hashable, pending: list[int], part: list[int], carried: Carried
+    ) -> bool:
+        """What the host said is drawn up, and the connection kept or closed; whether it was kept."""
+        left = self._take(part, carried, session, has_more=len(part) < len(pending))
+        await self._telling.before_end(session)
+        is_in_keep = await self._put_away(key, session, carried)
+        if carried.trouble is not None:
+            await self._take_trouble(left, carried.trouble, session.target, session)
+        return is_in_keep
 
     async def _carry(
         self, session: Session, manners: Manners, pending: list[int]
@@ -231,7 +227,7 @@ class HostRun:
             is_worn or self._habits.events is not None or 0 < session.limit("MAILMAX") <= session.messages
         )
         if carried.trouble is not None and carried.trouble.concern != "message":
-            session.close()
+            await session.hang_up()
         elif is_worn or not engine.is_idle or engine.is_content_open:
             await session.quit()
         else:
@@ -239,8 +235,8 @@ class HostRun:
             return True
         return False
 
-    def _take(self, pending: list[int], carried: Carried, session: Session, has_more: bool) -> None:
-        """Turn what the host said into outcomes."""
+    def _take(self, pending: list[int], carried: Carried, session: Session, *, has_more: bool) -> list[int]:
+        """Turn what the host said into outcomes; those left that it said nothing of."""
         target = session.target
         left: list[int] = []
         is_first = True
@@ -254,10 +250,11 @@ class HostRun:
             self._has_more = has_more
         elif has_more:
             left += [index for index in self._pending() if index not in pending]
-        if carried.trouble is not None:
-            self._take_trouble(left, carried.trouble, target, session)
         if carried.trouble is None or carried.trouble.concern == "message":
             self._forget(target)
+        if carried.trouble is not None and carried.trouble.is_of_message:
+            self._telling.message_deferred(carried.trouble, target)
+        return left
 
     def _forget(self, target: Target) -> None:
         """The host works: its retry clock starts anew."""
@@ -272,7 +269,7 @@ class HostRun:
         host, reply = session.target.remote, verdict.reply
         reason = Reason(verdict.text, verdict.text)
         if reply.is_positive:
-            self._outcomes[index] = delivered(
+            outcome: Outcome = delivered(
                 assignment,
                 host=host,
                 reply=reply,
@@ -289,8 +286,9 @@ class HostRun:
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),
             )
+            self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         elif reply.is_permanent:
-            self._outcomes[index] = failed(
+            outcome = failed(
                 assignment,
                 reason,
                 host=host,
@@ -299,6 +297,7 @@ class HostRun:
                 is_reused=session.messages > 1,
                 return_path=carried.sender,
             )
+            self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         else:
             deferral = self._deferred[index] = deferred(
                 assignment,
@@ -316,19 +315,12 @@ class HostRun:
             key = f"R:{assignment.address}{sender}"
             self._keys[index].append(key)
             self._message_notes[key] = deferral
-            self._untold.append(f"H={remote_host(host)} {verdict.text}")
-            self._happened.append(("msg:rcpt:host:defer", verdict.text, session.target, index))
-
-    def _tell_of_deferred(self) -> None:
-        """Another host is tried: what the last one said of recipients would not be in the log otherwise."""
-        for line in self._untold:
-            self._services.journal.main(f"{self._job.envelope.id} {printable(line)}")
-        self._untold.clear()
+            self._telling.recipient_deferred(assignment, verdict, session.target)
 
     def _elapsed(self) -> float:
         return self._services.clock.monotonic() - self._began
 
-    def _take_trouble(
+    async def _take_trouble(
         self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None
     ) -> None:
         """Final for all addresses when the host said so of the message for good; otherwise the next host may do better."""
@@ -341,9 +333,7 @@ class HostRun:
             self._fail(indexes, trouble, target, session)
             if not trouble.tries_next:
                 return
-        self._tell_of_host(trouble, target)
-        if trouble.concern == "host":
-            self._happened.append(("msg:host:defer", trouble.text, target, -1))
+        await self._telling.host_troubled(trouble, target)
         is_about_host = trouble.concern == "host"
         key = target.key if is_about_host else f"{target.key}:{self._job.envelope.id}"
         for index in indexes:
@@ -355,23 +345,13 @@ class HostRun:
         elif deferral is not None:
             self._message_notes[key] = _noted(deferral, key, trouble.os_error)
 
-    def _tell_of_host(self, trouble: Trouble, target: Target) -> None:
-        if (
-            trouble.is_tls or trouble.error == "auth_failed"
-        ):  # of which the log has told, or tells with the addresses
-            return
-        text = f"{trouble.text}: {trouble.os_error}" if trouble.os_error else trouble.text
-        message_id = self._job.envelope.id
-        style = self._services.style
-        self._services.journal.main(line_host_trouble(message_id, target.remote, text, trouble.error, style))
-
     def _fail(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
         security = session.security if session else CLEAR
         for index in indexes:
             failure = failed(
                 self._job.assignments[index],
                 Reason(trouble.text, trouble.text),
-                host=target.remote,
+                host=None if trouble.error == "dane" else target.remote,
                 reply=trouble.reply,
                 security=security,
             )
@@ -429,7 +409,7 @@ class HostRun:
             elif deferral is not None:
                 keys = tuple(dict.fromkeys((*self._keys[index], *passed_over)))
                 self._note_own(keys)
-                outcomes.append(replace(deferral, retry_keys=keys))
+                outcomes.append(replace(deferral, retry_keys=keys, reached=self._reached))
             else:
                 outcomes.append(self._untried(self._job.assignments[index]))
         return outcomes
@@ -465,7 +445,9 @@ class HostRun:
 def _noted(deferral: Deferred, key: str, os_error: str) -> Deferred:
     """As the retry hints tell it: what a host said behind its name, what the system said alone."""
     text = os_error or deferral.reason.log
-    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error == "auth_failed"
+    if deferral.error == "event":
+        text = "unknown error"  # Exim has no words for its own number
+    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error in (*UNPLACED, "dane")
     if deferral.host is not None and not is_plain:
         text = f"H={remote_host(deferral.host)}: {text}"
     return replace(deferral, reason=Reason(printable(text)), retry_keys=(key,), host=None)

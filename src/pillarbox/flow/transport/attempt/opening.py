@@ -5,31 +5,50 @@ TLS is opportunistic unless demanded: when the handshake fails the same host is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import msgspec
 
+from pillarbox.flow.transport.attempt.dane import find_dane, with_dane
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by
+from pillarbox.flow.transport.attempt.securing import believe, start_tls, wish_for
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
+from pillarbox.flow.transport.events import Events, Facets
+from pillarbox.flow.transport.login import Outbound
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import Connection, DialError, Network
+from pillarbox.wire.dane import Tlsa
 from pillarbox.wire.exim.log_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
-from pillarbox.wire.smtp.events import Helo, StartTls
+from pillarbox.wire.smtp.events import Helo
 
 
 async def open_session(
     target: Target, manners: Manners, habits: Habits, network: Network
 ) -> Session | Trouble:
     """A session that has said EHLO and is as secure as wished, or why there is none."""
-    opened = await _try_to_open(target, manners, habits, network)
+    dane: Sequence[Tlsa] | None = None
+    if manners.dane != "no" and (target.is_secure or manners.dane == "require"):
+        found = await find_dane(target, manners, habits)
+        if isinstance(found, Trouble):
+            return found
+        if found is not None:
+            dane, manners = found, with_dane(manners)
+    opened = await _try_to_open(target, manners, habits, network, dane)
+    if dane is not None and isinstance(opened, Trouble):
+        await _tell_of_dane(opened, target, habits)
     if (
         isinstance(opened, Trouble)
         and opened.is_tls
         and manners.tls == "try"
         and manners.clear_after_tls_failure
     ):
+        if habits.events is not None:
+            await habits.events.host_deferred("msg:host:defer", opened, _outbound(target, habits))
         if habits.note is not None:
             where = f"{habits.in_clear}{remote_host(target.remote)} (not in hosts_require_tls)"
             habits.note(f"{opened.text}: {where}")
@@ -38,29 +57,57 @@ async def open_session(
 
 
 async def _try_to_open(
-    target: Target, manners: Manners, habits: Habits, network: Network
+    target: Target,
+    manners: Manners,
+    habits: Habits,
+    network: Network,
+    dane: Sequence[Tlsa] | None = None,
 ) -> Session | Trouble:
-    events, at = habits.events, target.outbound()
-    if events is not None and await events.tell("tcp:connect", at=at):
+    events = habits.events
+    if events is not None and await events.tell("tcp:connect", at=_outbound(target, habits)):
         return Trouble("host", "Event requests alternate response", error="event")
     try:
         connection, proxy = await _dial(target, manners, habits, network)
     except DialError as error:
-        if error.error == "lost_connection" and not habits.proxies:  # reset before we had a look: the same as a little later
+        if error.error == "lost_connection" and not habits.proxies:
+            # Reset before we had a look at it: the same as a little later.
             return Lost.of(error).after("initial connection")
         return Trouble("host", str(error), error=error.error, is_tls=error.error == "tls")
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
     if proxy is not None:
         session.proxy = (proxy.address, proxy.port)
+    session.dane = dane
     session.startup = "s" if manners.tls == "first" else ""
+    if events is not None:
+        session.at_end = partial(_tell_of_end, session, events)
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
-        await session.quit()
-        if events is not None:
-            await events.tell("tcp:close", at=at)
+        await (session.hang_up() if trouble.is_tls else session.quit())
         return trouble
     return session
+
+
+async def _tell_of_dane(trouble: Trouble, target: Target, habits: Habits) -> None:
+    if not trouble.is_tls:
+        return
+    if habits.note is not None:
+        why = trouble.text.removeprefix("TLS session: ")
+        habits.note(f"DANE attempt failed; TLS connection to {remote_host(target.remote)}: {why}")
+    if habits.events is not None:
+        await habits.events.tell("dane:fail", "validation-failure", at=_outbound(target, habits))
+
+
+async def _tell_of_end(session: Session, events: Events) -> None:
+    await events.tell("tcp:close", at=session.facets(events.scope))
+
+
+def _outbound(target: Target, habits: Habits) -> Facets:
+    """Where the connection itself leads: to a proxy, where there is one."""
+    if habits.proxies:
+        proxy = habits.proxies[0]
+        return {Outbound: Outbound(target.name, proxy.address, proxy.port)}
+    return {Outbound: target.outbound()}
 
 
 async def _dial(
@@ -73,14 +120,14 @@ async def _dial(
             habits.proxies, target.address, target.port, network, habits.socket, habits.note
         )
         if manners.tls == "first":
-            await connection.start_tls(manners.wish(target), habits.connect_timeout)
+            await connection.start_tls(wish_for(target, manners, habits), habits.connect_timeout)
         return connection, proxy
     connection = await network.connect(
         target.address,
         target.port,
         timeout=habits.connect_timeout,
         interface=target.interface,
-        tls=manners.wish(target) if manners.tls == "first" else None,
+        tls=wish_for(target, manners, habits) if manners.tls == "first" else None,
         socket=habits.socket,
     )
     return connection, None
@@ -90,6 +137,8 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
     """Banner, EHLO, and STARTTLS when it is to be."""
     stage = "initial connection"
     try:
+        if manners.tls == "first":
+            await believe(session, manners, habits)
         [banner] = await session.answers(1, habits.command_timeout)
         if not banner.reply.is_positive:
             return host_refusal(stage, banner.reply)
@@ -101,7 +150,11 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         if refused is not None or manners.tls in ("avoid", "first"):
             return refused
         stage = "STARTTLS"
-        return await _secure(session, manners, habits)
+        secured = await start_tls(session, manners, habits)
+        if isinstance(secured, Trouble):
+            return secured
+        # What was said in clear does not count (RFC 3207 §4.2).
+        return await _say_hello(session, manners, habits) if secured else None
     except Lost as lost:
         return lost.after(stage)
 
@@ -110,7 +163,7 @@ async def _told_of_banner(session: Session, habits: Habits, banner: Reply) -> st
     """Why to hang up; mostly empty."""
     if habits.events is None:
         return ""
-    return await habits.events.tell("smtp:connect", banner.as_said, at=session.target.outbound())
+    return await habits.events.tell("smtp:connect", banner.as_said, at=session.facets(habits.events.scope))
 
 
 def _name(manners: Manners, habits: Habits) -> str:
@@ -123,10 +176,10 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
     if manners.esmtp or habits.lmtp:
         session.startup += "l" if habits.lmtp else "e"
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=True))
+        if habits.events is not None:
+            at = session.facets(habits.events.scope)
+            await habits.events.tell("smtp:ehlo", hello.reply.as_said, at=at)
         if hello.reply.is_positive:
-            if habits.events is not None:
-                at = session.target.outbound(session.tls_cipher)
-                await habits.events.tell("smtp:ehlo", hello.reply.as_said, at=at)
             return None
         if habits.lmtp:
             return host_refusal(f"LHLO {_name(manners, habits)}", hello.reply)
@@ -139,22 +192,3 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
     except Lost as lost:
         return lost.after(f"HELO {_name(manners, habits)}{said}")
     return None if hello.reply.is_positive else host_refusal(f"HELO {_name(manners, habits)}", hello.reply)
-
-
-async def _secure(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
-    """STARTTLS when offered, then EHLO again, since what was said in clear does not count (RFC 3207 §4.2)."""
-    is_required = manners.tls == "require"
-    if not session.engine.extensions.starttls:
-        text = "a TLS session is required, but the server did not offer TLS support"
-        return Trouble("host", text, error="tls_required") if is_required else None
-    [answer] = await session.ask(StartTls())
-    if answer.reply.code != 220:
-        if is_required:
-            text = "a TLS session is required, but an attempt to start TLS failed"
-            return Trouble("host", text, answer.reply, error="tls_required")
-        if answer.reply.is_transient and not manners.clear_after_tls_failure:
-            return host_refusal("STARTTLS", answer.reply)
-        return None
-    await session.start_tls(manners.wish(session.target))
-    session.startup += "s"
-    return await _say_hello(session, manners, habits)

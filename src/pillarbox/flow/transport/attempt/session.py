@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
+from pillarbox.flow.facets.delivering import DeliveryFacts
+from pillarbox.flow.facets.session import TlsOutFacts
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost
+from pillarbox.flow.transport.login import Outbound
+from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
+from pillarbox.wire.dane import Tlsa
 from pillarbox.wire.smtp.client import Answer, ClientEngine
 from pillarbox.wire.smtp.commands import Command
 from pillarbox.wire.smtp.events import Need, Quit
@@ -26,13 +33,16 @@ class Session:
         "_connection",
         "_local_address",
         "_security",
+        "at_end",
         "authenticator",
+        "dane",
         "engine",
         "messages",
         "proxy",
         "startup",
         "target",
         "timeout",
+        "tlsa_usage",
         "written",
     )
 
@@ -53,12 +63,27 @@ class Session:
         """Carried so far."""
         self.written = 0
         """Octets of the present message."""
+        self.dane: Sequence[Tlsa] | None = None
+        """What the DNS says of the host's certificate."""
+        self.tlsa_usage = 0
+        """By which of it the host is verified."""
+        self.at_end: Callable[[], Awaitable[object]] | None = None
+        """Who wants to hear of its end (`event_action`)."""
         self.authenticator = ""
         """Who we have authenticated as: `name` or `name:client_set_id`, as in the log."""
 
     @property
     def tls_cipher(self) -> str:
         return self._connection.tls_cipher
+
+    @property
+    def is_verified(self) -> bool:
+        return self._connection.is_verified
+
+    @property
+    def certificates(self) -> list[bytes]:
+        """The host's chain as it was sent, DER."""
+        return self._connection.peer_chain()
 
     @property
     def local_address(self) -> tuple[str, int]:
@@ -80,12 +105,41 @@ class Session:
         if not (cipher or self.authenticator or self.proxy[0]):
             return CLEAR
         if self._security is None:
-            certificate = ("yes" if self._connection.is_verified else "no") if cipher else ""
+            certificate = self._certificate_word() if cipher else ""
             peer = self._connection.peer_name if cipher else ""
             self._security = Security(
                 cipher, certificate, self.authenticator, self._auth_sender, peer, self.proxy
             )
         return self._security
+
+    def _certificate_word(self) -> str:
+        if self.tlsa_usage:
+            return "dane"
+        return "yes" if self._connection.is_verified else "no"
+
+    def facets(self, scope: Scope) -> dict[type, object]:
+        """What expansions may know of it: `$host`, `$tls_out_…`, `$sending_ip_address`."""
+        address, port = self.local_address
+        delivering = scope.facet(DeliveryFacts) or DeliveryFacts()
+        known: dict[type, object] = {
+            Outbound: self.target.outbound(self.tls_cipher),
+            DeliveryFacts: replace(delivering, sending_ip_address=address, sending_port=port),
+        }
+        tls = self._connection.tls_session() if self.tls_cipher else None
+        if tls is not None:
+            known[TlsOutFacts] = TlsOutFacts(
+                bits=tls.bits,
+                certificate_verified=int(bool(self.tlsa_usage) or self._connection.is_verified),
+                dane=bool(self.tlsa_usage),
+                tlsa_usage=1 << self.tlsa_usage if self.tlsa_usage else 0,
+                cipher_std=tls.cipher.split(":")[1],
+                ourcert=tls.own_certificate,
+                peercert=tls.peer_certificate,
+                peerdn=self._connection.peer_name,
+                sni=tls.sni,
+                ver=tls.cipher.partition(":")[0],
+            )
+        return known
 
     def vouch(self, auth_sender: str) -> None:
         """The present message goes with this AUTH=; empty: with none."""
@@ -166,6 +220,10 @@ class Session:
 
     async def quit(self) -> None:
         """Say goodbye and hang up; the answer is not waited for. A host that waits for a message just loses the connection."""
+        await self._take_leave()
+        await self._told_of_end()
+
+    async def _take_leave(self) -> None:
         engine = self.engine
         if engine.is_idle and not engine.is_closed and not engine.is_content_open:
             self.engine.send(Quit())
@@ -173,6 +231,16 @@ class Session:
                 await self._write(1.0)
         self._connection.close()
 
+    async def hang_up(self) -> None:
+        """At once."""
+        self._connection.close()
+        await self._told_of_end()
+
+    async def _told_of_end(self) -> None:
+        if self.at_end is not None:
+            at_end, self.at_end = self.at_end, None
+            await at_end()
+
     def close(self) -> None:
-        """Hang up at once."""
+        """Hang up at once, and tell nobody."""
         self._connection.close()

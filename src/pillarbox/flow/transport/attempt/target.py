@@ -26,6 +26,8 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     is_known_by_address: bool = True
     """`retry_include_ip_address`."""
     is_fallback: bool = False
+    is_secure: bool = False
+    """DNSSEC vouches for the name and the address."""
 
     @property
     def remote(self) -> RemoteHost:
@@ -54,7 +56,14 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 def targets_of(hosts: Iterable[Host], default_port: int, *, is_fallback: bool = False) -> list[Target]:
     """Every address of every host, in the order of trying."""
     return [
-        Target(host.name, address, host.port or default_port, host.mx_preference, is_fallback=is_fallback)
+        Target(
+            host.name,
+            address,
+            host.port or default_port,
+            host.mx_preference,
+            is_fallback=is_fallback,
+            is_secure=host.is_secure,
+        )
         for host in hosts
         for address in host.addresses
     ]

@@ -277,7 +277,7 @@ async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
     for index, answer in zip(waiting, answers, strict=False):
         reply = answer.reply
         text = "" if reply.is_positive else f"LMTP error after {state.last_command}: {reply.as_said}"
-        state.verdicts[index] = Verdict(reply, text, "data_4xx", is_of_content=True)
+        state.verdicts[index] = Verdict(reply, text, is_of_content=True)
     return trouble
 
 
@@ -291,7 +291,7 @@ async def _judge_each(state: _State, habits: Habits) -> Trouble | None:
     for index, answer in zip(waiting, answers, strict=True):
         reply = answer.reply
         text = "" if reply.is_positive else f"PRDR error after {state.last_command}: {reply.as_said}"
-        state.verdicts[index] = Verdict(reply, text, "data_4xx", is_of_content=True)
+        state.verdicts[index] = Verdict(reply, text, is_of_content=True)
     return None
 
 

@@ -40,6 +40,11 @@ class Trouble(msgspec.Struct, frozen=True):
     may_be_stale: bool = False
     """The connection was lost or refused before a word on this message: a kept one may just have grown old."""
 
+    @property
+    def is_of_message(self) -> bool:
+        """This message has to wait, the host need not be spared."""
+        return self.concern == "message" and not self.is_permanent
+
 
 _TIMED_OUT = "Connection timed out"
 

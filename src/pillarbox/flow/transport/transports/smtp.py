@@ -19,6 +19,7 @@ from pillarbox.config.declare import Unready, derived
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import fixed_integer, parse_integer
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.route.dns_events import telling_routing
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.downconversion import Downconversion, read_downconversion
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
@@ -29,6 +30,7 @@ from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target, targets_of
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.authenticate import authenticate
+from pillarbox.flow.transport.events import Events
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.line_length import longest_line_beyond
 from pillarbox.flow.transport.login import Outbound
@@ -133,10 +135,9 @@ class Smtp(SmtpOptions, driver="smtp"):
         scope = scope_of(job, services)
         try:
             speaks = self.speaks or await self._protocol(scope)
-            targets = await self._targets(job, scope, services, speaks)
-            habits = await self._habits(job.envelope.id, scope, services, speaks)
-            if self.event_action is not None:
-                habits = msgspec.structs.replace(habits, events=self.events_of(job, scope, services))
+            events = self.events_of(job, scope, services) if self.event_action is not None else None
+            targets = await self._targets(job, scope, services, speaks, events)
+            habits = await self._habits(job.envelope.id, scope, services, speaks, events)
             pack = await make_parcel(
                 self,
                 job,
@@ -164,36 +165,43 @@ class Smtp(SmtpOptions, driver="smtp"):
     # Where to
 
     async def _targets(
-        self, job: Job, scope: Scope, services: TransportServices, speaks: Protocol
+        self, job: Job, scope: Scope, services: TransportServices, speaks: Protocol, events: Events | None
     ) -> list[Target]:
         """Raises NoHosts, Unfit, ExpansionDeferred."""
         first = job.assignments[0]
         port = await self._port(scope, speaks)
-        targets = targets_of(await self._hosts(first.hosts, scope, services), port)
+        targets = targets_of(await self._hosts(first.hosts, scope, services, events), port)
         if first.fallback_hosts:
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
-                hosts = await self._own(self.fallback_hosts, scope, services)
+                hosts = await self._own(self.fallback_hosts, scope, services, events)
                 targets += targets_of(hosts, port, is_fallback=True)
         return await self._all_placed(targets, scope)
 
     async def _hosts(
-        self, found: tuple[Host, ...], scope: Scope, services: TransportServices
+        self,
+        found: tuple[Host, ...],
+        scope: Scope,
+        services: TransportServices,
+        events: Events | None = None,
     ) -> tuple[Host, ...]:
         """Those that routing has found, or our own. Raises NoHosts, Unfit, ExpansionDeferred."""
         if self.hosts is not None and (self.hosts_override or not found):
-            return await self._own(self.hosts, scope, services)
+            return await self._own(self.hosts, scope, services, events)
         if not found:
             raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
         return found
 
-    async def _own(self, template: Template, scope: Scope, services: TransportServices) -> tuple[Host, ...]:
+    async def _own(
+        self, template: Template, scope: Scope, services: TransportServices, events: Events | None
+    ) -> tuple[Host, ...]:
         if services.routing is None:
             raise NoHosts("hosts cannot be looked up here")
+        routing = services.routing if events is None else telling_routing(services.routing, events.tell)
         is_random = await _is_true(self.hosts_randomize, scope)
         wishes = HostWishes(self.name, is_random, self.allow_localhost)
-        return await listed_hosts(template, wishes, scope, services.routing)
+        return await listed_hosts(template, wishes, scope, routing)
 
     async def _all_placed(self, targets: list[Target], scope: Scope) -> list[Target]:
         if self.interface is None and self.retry_include_ip_address is True:
@@ -295,7 +303,12 @@ class Smtp(SmtpOptions, driver="smtp"):
         return await self._all_placed(targets, scope), habits
 
     async def _habits(
-        self, message_id: str, scope: Scope, services: TransportServices, speaks: Protocol
+        self,
+        message_id: str,
+        scope: Scope,
+        services: TransportServices,
+        speaks: Protocol,
+        events: Events | None = None,
     ) -> Habits:
         """Raises Unfit, ExpansionFailed, ExpansionDeferred."""
         journal = services.journal
@@ -305,7 +318,9 @@ class Smtp(SmtpOptions, driver="smtp"):
             journal.main(f"{message_id} {text}" if message_id else text)
 
         async def log_in(session: Session, is_required: bool) -> Trouble | None:
-            return await authenticate(session, services.authenticators, scope, note, is_required=is_required)
+            return await authenticate(
+                session, services.authenticators, scope, note, is_required=is_required, events=events
+            )
 
         has_login = bool(self.hosts_require_auth or self.hosts_try_auth)
         is_shared = not has_login or all(a.is_same_for_all_messages for a in services.authenticators)
@@ -329,6 +344,8 @@ class Smtp(SmtpOptions, driver="smtp"):
             delay_after_cutoff=self.delay_after_cutoff,
             retry_with_sender=self.address_retry_include_sender,
             note=note,
+            events=events,
+            resolver=services.resolver,
             proxies=await self._proxies(scope),
             log_in=log_in if has_login else None,
             login_key="" if is_shared else message_id,

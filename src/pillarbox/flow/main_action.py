@@ -1,0 +1,51 @@
+"""Main `event_action`: a string that is expanded when something happens outside of transports (Exim chapter 61).
+
+    msg:complete, msg:fail:internal      queue/events.py
+    dns:fail                             route/dns_events.py
+    auth:fail, tls:cert, tls:fail:connect, smtp:fail:syntax, smtp:fail:protocol      accept/events.py
+
+An action that fails, forced or not, is told of in the panic log, and counts as one that says nothing. Where the option is not set nobody has a
+`MainAction`, and nothing is done. Known gaps: `proc:deliver`; `dns:fail` for dnsdb lookups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pillarbox.flow.facets.delivering import EventFacts
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.expand.template import Template
+from pillarbox.ports.journal import Journal
+
+_NOTHING: Mapping[type, object] = {}
+
+
+class MainAction:
+    """Whom to tell."""
+
+    __slots__ = ("_action", "_journal", "_services")
+
+    def __init__(self, action: Template, services: Services, journal: Journal) -> None:
+        self._action = action
+        self._services = services
+        self._journal = journal
+
+    async def tell(
+        self,
+        event: str,
+        data: str = "",
+        *,
+        facets: Mapping[type, object] = _NOTHING,
+        scope: Scope | None = None,
+        message_id: str = "",
+    ) -> str:
+        """What the action says to it. `scope`: what is known besides; `facets`: and more of it."""
+        known = {**facets, EventFacts: EventFacts(event, data)}
+        within = Scope(known, self._services) if scope is None else scope.with_facets(known)
+        try:
+            return await self._action.expand(within)
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            who = f"{message_id} " if message_id else ""
+            self._journal.panic(f"{who}failed to expand event_action {event} in main: {error}")
+            return ""
