@@ -139,7 +139,8 @@ ASKING = _section(
     ("-bv, -bvs [ADDRESS ...]", "Verify as a recipient, as a sender. Exit codes: 0 all good, 1 one deferred, 2 one failed."),
     ("-bP [NAME ...]", "Settings as they are: options, `router NAME`, `transports`, `authenticator_list`, `macro NAME`, `config` and so on; "
      "`-n` leaves out names."),
-    ("-be [STRING ...]", "Expand strings, from standard input when none is given."),
+    ("-be [STRING ...]", "Expand strings, from standard input when none is given; `NAME = text` defines a macro, "
+     "`set acl_m0 = text` a variable."),
     ("-bem FILE", "The same with a message of that file."),
     ("-bh ADDRESS", "An SMTP session as if from that address; nothing is written, nothing is sent."),
     ("-bhc ADDRESS", "The same, and callouts are made."),
@@ -150,7 +151,8 @@ ASKING = _section(
     ("-bi", "Run `bi_command`; `newaliases` is the same."),
     ("-oA FILE", "The aliases that `-bi` hands to it."),
     ("-bI:TOPIC", "Facts for scripts; `-bI:help` lists them."),
-    ("-bmalware FILE, -atrn HOST DOMAINS", "Not there yet: refused."),
+    ("-bmalware FILE", "Ask the scanner of `av_scanner` about a file; 0: nothing was found."),
+    ("-atrn HOST DOMAINS", "Not there: refused."),
 )  # fmt: skip
 ANY = _section(
     "With anything",

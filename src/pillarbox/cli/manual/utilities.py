@@ -262,7 +262,10 @@ PAGES = (
         "exiwhat",
         "tell what the mail server is doing",
         ("exiwhat [-C file]",),
-        ("Asks the daemon through its socket; no signals are sent. A line for each process, with its id.",),
+        (
+            "Asks the daemon, whose processes write what they are doing into `process_log_path` when they get the signal USR1. "
+            "A line for each thing that is done, with the process number in front.",
+        ),
         {"-C FILE": "Another configuration."},
     ),
 )
