@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
+from pillarbox.mail.reception import NOTHING
 from pillarbox.mail.taint import Tainted, is_tainted, plain
 
 
@@ -25,6 +26,7 @@ class MessageFacts:
         "queue",
         "received_at",
         "received_for",
+        "reception",
         "recipients",
         "recipients_count",
         "sender",
@@ -54,6 +56,8 @@ class MessageFacts:
         """The named queue that it waits in."""
         self.recipients: Sequence[Recipient] = ()
         """Of the envelope, as far as they are accepted; for checks."""
+        self.reception = NOTHING
+        """What ACLs and the session have found out that the message keeps."""
         self.written_sender = ""
         """As it was before rewriting; empty: the same, or the null one."""
         self.written_recipients: tuple[str, ...] = ()
@@ -65,6 +69,7 @@ class MessageFacts:
         facts = cls(envelope.id, envelope.sender, envelope.received_at)
         facts.message, facts.queue = message, envelope.queue
         facts.auth_sender = envelope.auth_sender
+        facts.reception = envelope.reception or NOTHING
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
         facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.mail.reception import Reception
+
 
 class Recipient(msgspec.Struct, frozen=True, gc=False):
     """One RCPT TO, with its DSN parameters (RFC 3461 §4.1, §4.2)."""
@@ -80,5 +82,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the queue that it waits in; empty: the usual one."""
     is_dry: bool = False
     """Submitted with `-N`: transports only pretend."""
+    reception: Reception | None = None
+    """None: there is nothing of the kind."""
     utf8_downconvert: str = ""
     """`control = utf8_downconvert`: `1`, `0` or `-1`, as the option of transports has them; empty: nothing was said."""

@@ -66,3 +66,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         """From a whole message in LF form."""
         headers, body = split_message(data)
         return cls(headers, MemoryBody(body))
+
+
+def longest_line(message: Message) -> int:
+    """Bytes of the longest line of headers and body, without its end."""
+    longest = max(map(len, message.headers.split(b"\n")))
+    rest = b""
+    for chunk in message.body.chunks():
+        lines = (rest + chunk).split(b"\n")
+        longest = max(longest, max(map(len, lines)))
+        rest = lines[-1]
+    return longest

@@ -24,8 +24,6 @@ from tests.oracle.flow.sessions import Scenario, read
 from tests.oracle.flow.world import inside
 
 FOLDER = Path(__file__).parent / "callers"
-_DEFERRED = re.compile(r"(?m)^-host_lookup_deferred\n")
-"""Of -H files; nothing asks for it after the reception."""
 _PORTS = re.compile(r"(?<=\[127\.0\.0\.\d\d\]):\d{4,5}")
 ROOT = Path(__file__).parents[3]
 ZONE = """\
@@ -94,8 +92,7 @@ def hold(scenario: Scenario, program: Program, directory: Path) -> Seen:
         with name_server(directory / "zone"):
             return _hold(scenario, program, Place(directory / "place", scenario.configuration))
 
-    seen = inside(work, files, directory / "over")
-    return seen._replace(spool={name: _DEFERRED.sub("", text) for name, text in seen.spool.items()})
+    return inside(work, files, directory / "over")
 
 
 @contextlib.contextmanager

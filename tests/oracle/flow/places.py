@@ -90,24 +90,9 @@ _MARKED = re.compile(
     r"^--(?=(host_address|host_auth|auth_id|auth_sender|interface_address|ident|received_protocol)\b)"
 )
 """Taint is another matter."""
-_ONLY_EXIMS = (
-    "-tls_resumption",
-    "-host_auth_pubname",
-    "-sender_set_untrusted",
-    "-max_received_linelength",
-    "-allow_unqualified_",
-    "-active_hostname",
-    "-tls_ourcert",
-    "-tls_ver",
-    "-tls_peercert",
-    "--tls_peercert",
-    "--tls_peerdn",
-    "-tls_peerdn",
-    "-tls_certificate_verified",
-    "-host_lookup_failed",
-    "-local",
-)
-"""Items of -H files that nothing here asks for after the reception."""
+_ONLY_EXIMS = ("-max_received_linelength", "-tls_ourcert")
+"""Items of -H files: the first has ours only where an ACL has asked for it, the second never (docs/exim-compatibility.md)."""
+_ACL_VARIABLE = re.compile(r"--?acl[cm] \S+ (\d+)$")
 _DELETED = re.compile(r"\d{3,}\* ")
 """Header lines that were removed: Exim keeps them, with a mark."""
 _ALWAYS_SAID = (
@@ -199,17 +184,29 @@ def _macros_first(configuration: str) -> tuple[str, str]:
     return "".join(lines[:end]), "".join(lines[end:])
 
 
+def _items(lines: list[str], at: int) -> tuple[list[str], int]:
+    """Those from line `at` on, ACL variables with their values, and the line behind them."""
+    items: list[str] = []
+    while at < len(lines) and lines[at].startswith("-"):
+        found, first = _ACL_VARIABLE.match(lines[at]), at
+        at += 1
+        left = int(found[1]) + 1 if found else 0
+        while left > 0 and at < len(lines):
+            left -= len(lines[at].encode("utf-8", "surrogateescape")) + 1
+            at += 1
+        items.append("\n".join(lines[first:at]))
+    return items, at
+
+
 def _plain_spool(text: str) -> str:
     """Options have no order: they are sorted."""
     text = level(_TIMES.sub("", text), RECEIVED_AT, FROZEN_AT)
     lines = text.split("\n")
     first = next((n for n, line in enumerate(lines) if line.startswith("-")), None)
     if first is not None:
-        last = first
-        while last < len(lines) and lines[last].startswith("-"):
-            last += 1
+        items, last = _items(lines, first)
         lines[first:last] = sorted(
-            _MARKED.sub("-", line) for line in lines[first:last] if not line.startswith(_ONLY_EXIMS)
+            _MARKED.sub("-", item) for item in items if not item.startswith(_ONLY_EXIMS)
         )
     lines = [line for line in lines if not _DELETED.match(line)]
     return "\n".join(lines)

@@ -21,15 +21,19 @@ _CHUNK = 128 * 1024
 class FileBody:
     """A body behind the first line of an open and locked -D file. Readable while the message is held."""
 
-    __slots__ = ("_disk", "_raw_size", "_start", "fd", "is_kept", "is_wire_format", "lines", "size")
+    __slots__ = ("_disk", "_raw_size", "_start", "fd", "is_kept", "is_wire_format", "lines", "size", "zeros")
 
-    def __init__(self, disk: Disk, fd: int, start: int, lines: int, *, is_wire_format: bool = False) -> None:
+    def __init__(
+        self, disk: Disk, fd: int, start: int, lines: int, *, zeros: int = 0, is_wire_format: bool = False
+    ) -> None:
         self._disk = disk
         self._start = start
         self.is_wire_format = is_wire_format
         self._raw_size = max(disk.size(fd) - start, 0)
         self.fd = fd
         self.lines = lines
+        self.zeros = zeros
+        """Bytes that are 0."""
         self.size = self._raw_size
         self.is_kept = False
         """Accepted: its writer's `discard` does nothing any more."""
@@ -49,6 +53,18 @@ class FileBody:
                 raise OSError("the -D file has become shorter")
             position += len(piece)
             yield piece
+
+
+def zeros_of(body: Body) -> int:
+    """Bytes that are 0."""
+    if isinstance(body, FileBody):
+        return body.zeros
+    return sum(chunk.count(b"\0") for chunk in body.chunks())
+
+
+def stored(disk: Disk, fd: int, message_id: str, body: Body) -> FileBody:
+    """The body in the file that it has been written to."""
+    return FileBody(disk, fd, len(first_line(message_id)), body.lines, zeros=zeros_of(body))
 
 
 def _without_carriage_returns(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -93,6 +109,7 @@ class SpoolBodyWriter:
         "_path",
         "_position",
         "_size",
+        "_zeros",
     )
 
     def __init__(self, disk: Disk, path: str, message_id: str, in_memory: int = IN_MEMORY) -> None:
@@ -105,6 +122,7 @@ class SpoolBodyWriter:
         self._fd = -1
         self._position = 0
         self._lines = 0
+        self._zeros = 0
         self._kept: FileBody | None = None
 
     def write(self, chunk: bytes) -> None:
@@ -117,7 +135,9 @@ class SpoolBodyWriter:
         if self._fd < 0:
             return MemoryBody(b"".join(self._chunks))
         self._write_out()
-        self._kept = FileBody(self._disk, self._fd, len(first_line(self._message_id)), self._lines)
+        self._kept = FileBody(
+            self._disk, self._fd, len(first_line(self._message_id)), self._lines, zeros=self._zeros
+        )
         return self._kept
 
     def discard(self) -> None:
@@ -139,6 +159,7 @@ class SpoolBodyWriter:
             raise SpoolFull(f"cannot write {self._path}: {error}") from error
         self._position += len(data)
         self._lines += data.count(b"\n")
+        self._zeros += data.count(b"\0")
         self._chunks.clear()
         self._size = 0
 

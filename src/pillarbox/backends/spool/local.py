@@ -18,7 +18,7 @@ from copy import copy
 
 import msgspec
 
-from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, first_line
+from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, stored
 from pillarbox.backends.spool.lane import Lane
 from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
 from pillarbox.backends.spool.recovery import Replay
@@ -386,7 +386,7 @@ class LocalSpool:
 
     async def _write_body(self, room: WaitingRoom, message_id: str, message: Message) -> FileBody:
         fd = await self._files.submit(lambda: room.write_body(message_id, message.body))
-        return FileBody(self._disk, fd, len(first_line(message_id)), message.body.lines)
+        return stored(self._disk, fd, message_id, message.body)
 
     def _start_moving(self, held: _Held, *, may_wait: bool) -> asyncio.Task[None]:
         held.moving = task = self._spawn(self._move(held, may_wait=may_wait))
@@ -428,7 +428,7 @@ class LocalSpool:
             room.remove(queued.id)
             self._disk.close(fd)
             raise SpoolFull(f"cannot write {queued.id}: {error}") from error
-        held.data = FileBody(self._disk, fd, len(first_line(queued.id)), queued.message.body.lines)
+        held.data = stored(self._disk, fd, queued.id, queued.message.body)
         held.segment = None
         self._lane.forget(segment, queued.id)
 

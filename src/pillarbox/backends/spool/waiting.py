@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pillarbox.backends.spool.body import FileBody, first_line, open_data_file
+from pillarbox.backends.spool.body import FileBody, first_line, open_data_file, zeros_of
 from pillarbox.mail.message import Body, Message
 from pillarbox.mail.progress import Settled
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry
@@ -170,7 +170,14 @@ class WaitingRoom:
         start = len(first_line(message_id))
         if self._disk.pread(fd, start, 0) != first_line(message_id):
             raise SpoolFormatError(f"{self.path(message_id, '-D')}:1: the first line is not the file's name")
-        body = FileBody(self._disk, fd, start, header.body_lines, is_wire_format=header.is_wire_format)
+        body = FileBody(
+            self._disk,
+            fd,
+            start,
+            header.body_lines,
+            zeros=header.body_zeros,
+            is_wire_format=header.is_wire_format,
+        )
         progress = header.progress.after(self._journalled(message_id))
         envelope = header.envelope
         if self._queue:
@@ -332,5 +339,6 @@ def _spool_header(queued: Queued) -> SpoolHeader:
         progress=queued.progress,
         headers=queued.message.headers,
         body_lines=body.lines,
+        body_zeros=zeros_of(body),
         is_wire_format=isinstance(body, FileBody) and body.is_wire_format,
     )

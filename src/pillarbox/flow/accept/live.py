@@ -8,23 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.mail.message import Message
+from pillarbox.mail.message import Message, longest_line
 
 if TYPE_CHECKING:
     from pillarbox.language.match.host_names import ClientName
     from pillarbox.wire.smtp.server import ServerEngine
 
 _SHOWN_HISTORY = 20
-
-
-def longest_line(message: Message) -> int:
-    longest = max(map(len, message.headers.split(b"\n")))
-    rest = b""
-    for chunk in message.body.chunks():
-        lines = (rest + chunk).split(b"\n")
-        longest = max(longest, max(map(len, lines)))
-        rest = lines[-1]
-    return longest
 
 
 class LiveFacts:
@@ -42,6 +32,7 @@ class LiveFacts:
         "count_at_connection_start",
         "helo_dnssec",
         "host_dnssec",
+        "longest_line",
         "message",
         "notquit_reason",
         "prdr_requested",
@@ -62,6 +53,8 @@ class LiveFacts:
         self.prdr_requested = False
         self.message: Message | None = None
         """As it came, before anything was added."""
+        self.longest_line = 0
+        """Of `message`; 0: nobody has asked."""
         self.rcpt_defer_count = self.rcpt_fail_count = 0
         self.atrn_host = self.atrn_mode = ""
 
@@ -92,9 +85,13 @@ class LiveFacts:
     @property
     def max_received_linelength(self) -> int:
         """Bytes of the longest line, without its end; worked out when somebody asks."""
-        return 0 if self.message is None else longest_line(self.message)
+        if self.message is None:
+            return 0
+        self.longest_line = self.longest_line or longest_line(self.message)
+        return self.longest_line
 
     def forget_transaction(self) -> None:
         self.message = None
+        self.longest_line = 0
         self.prdr_requested = False
         self.rcpt_defer_count = self.rcpt_fail_count = 0

@@ -57,7 +57,6 @@ class ArrivalFacts(msgspec.Struct, frozen=True):
     """All of the envelope; variables show them in system filters and the ACLs after the data only."""
     age: int = 0
     """Seconds, at the beginning of a delivery attempt."""
-    body_zerocount: int = 0
     originator_uid: int = 0
     originator_gid: int = 0
     local_scan_data: str = ""

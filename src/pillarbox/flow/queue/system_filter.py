@@ -9,6 +9,7 @@ parameters are not.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Literal
 
@@ -146,7 +147,7 @@ class SystemFilter:
             DeliveryFacts: DeliveryFacts(return_path=queued.envelope.sender or ""),
             Origin: envelope.origin,
             MessageFacts: MessageFacts.of(envelope, queued.message),
-            ArrivalFacts: ArrivalFacts(recipients=tuple(recipients_of(queued))),
+            ArrivalFacts: _arrival(queued, self._services.clock.now()),
             DeliveryRun: DeliveryRun(is_first=is_first),
         }
         return Scope(facets, self._services)
@@ -252,3 +253,15 @@ _ENDINGS = {
     "freeze": "Frozen by the system filter",
     "defer": "Delivery deferred by system filter",
 }
+
+
+def _arrival(queued: Queued, now: float) -> ArrivalFacts:
+    envelope, origin = queued.envelope, queued.envelope.origin
+    is_local = origin.caller_uid >= 0
+    return ArrivalFacts(
+        recipients=tuple(recipients_of(queued)),
+        age=max(int(now - envelope.received_at), 0),
+        originator_uid=origin.caller_uid if is_local else os.getuid(),
+        originator_gid=origin.caller_gid if is_local else os.getgid(),
+        is_smtputf8=envelope.smtputf8,
+    )

@@ -65,7 +65,6 @@ declare(
     ArrivalFacts,
     [
         Field("message_age", "age", "Seconds since the message came, when this delivery began."),
-        Field("body_zerocount", "body_zerocount", "Binary zeros in the body."),
         Field("originator_uid", "originator_uid", "User id of the process that handed in the message."),
         Field("originator_gid", "originator_gid", "Group id of that process."),
         Field("local_scan_data", "local_scan_data", "What local_scan() has returned.", True),

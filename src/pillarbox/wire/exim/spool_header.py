@@ -4,7 +4,7 @@ Exim and its `exipick` read what we write, and we read what Exim wrote. What Exi
 stands in one line of ours, `-pillarbox {json}`, which it passes over. A value can never begin a new line: addresses with a newline
 are refused, in other values it is made visible, and ACL variables carry their length.
 
-Known gaps: `-tls_peerdn`, DNSSEC and spam items, and `max_received_linelength` are not kept.
+Known gaps: DNSSEC items are not kept. For how a message came see `reception_items`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.progress import Progress, Replacement
 from pillarbox.wire.exim.header_lines import decode_headers, encode_headers
 from pillarbox.wire.exim.nonrecipients import decode_tree, encode_tree
+from pillarbox.wire.exim.reception_items import read_reception, reception_items
 from pillarbox.wire.exim.recipient_line import (
     RecipientLine,
     address_bytes,
@@ -48,6 +49,8 @@ class SpoolHeader(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     headers: bytes
     body_lines: int = 0
+    body_zeros: int = 0
+    """Bytes of the body that are 0."""
     is_wire_format: bool = False
     """The -D file has CRLF line ends (Exim's spool_wireformat)."""
 
@@ -163,6 +166,8 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
     envelope, progress = header.envelope, header.progress
     origin = envelope.origin
     yield b"-body_linecount %d\n" % header.body_lines
+    if header.body_zeros:
+        yield b"-body_zerocount %d\n" % header.body_zeros
     yield from _item(b"--auth_id" if origin.authenticator else b"-auth_id", origin.authenticated_id)
     yield from _item(b"-auth_sender" if origin.caller_uid >= 0 else b"--auth_sender", envelope.auth_sender)
     if not progress.attempts:
@@ -171,8 +176,6 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
         yield b"-frozen %d\n" % progress.frozen_at
     if envelope.is_dry:
         yield b"-N\n"
-    if origin.caller_uid >= 0 and "smtp" not in envelope.origin.protocol:
-        yield b"-local\n"
     if progress.thawed_by_hand:
         yield b"-manual_thaw\n"
     yield from _item(b"-tls_cipher", origin.tls_cipher)
@@ -183,6 +186,8 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
         yield b"-smtputf8\n"
     if envelope.utf8_downconvert in _DOWNCONVERSION:
         yield b"-%b\n" % _DOWNCONVERSION[envelope.utf8_downconvert]
+    for name, value in reception_items(envelope):
+        yield b"%b %b\n" % (name, _one_line(value)) if value else b"%b\n" % name
     yield from _item(b"-dsn_envid", envelope.envid)
     if envelope.ret in _RET:
         yield b"-dsn_ret %b\n" % _RET[envelope.ret]
@@ -283,12 +288,14 @@ def _decode(reader: _Reader) -> SpoolHeader:
         tainted_variables=tainted_variables,
         is_dry="N" in items,
         utf8_downconvert=_downconversion(items),
+        reception=read_reception(items),
     )
     return SpoolHeader(
         envelope=envelope,
         progress=_progress(items, extras, settled, int(times.group(2)), _replacements(lines)),
         headers=decode_headers(reader.data[reader.position :]),
         body_lines=_count(items, "body_linecount"),
+        body_zeros=_count(items, "body_zerocount"),
         is_wire_format="spool_file_wireformat" in items,
     )
 
@@ -368,6 +375,8 @@ def _origin(items: dict[str, str], extras: Extras) -> Origin:
         authenticator=items.get("host_auth", ""),
         tls_cipher=items.get("tls_cipher", ""),
         tls_sni=items.get("tls_sni", ""),
+        tls_verified="tls_certificate_verified" in items,
+        tls_peer_name=items.get("tls_peerdn", ""),
         ident=items.get("ident", ""),
         caller_uid=extras.caller_uid,
         caller_gid=extras.caller_gid,

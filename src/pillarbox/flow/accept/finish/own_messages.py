@@ -23,9 +23,12 @@ from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.mail.envelope import Envelope, Origin
 from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import Message
+from pillarbox.mail.reception import Reception
 from pillarbox.ports.journal import Journal
 
 LOCAL_PROBLEM = "local configuration problem"
+
+OWN = Reception(allows_unqualified_sender=True, allows_unqualified_recipient=True, is_error=True)
 
 
 class OwnMessages:
@@ -45,6 +48,7 @@ class OwnMessages:
         policy = self._policy
         headers = qualify_headers(message.headers, policy.qualify_domain, policy.qualify_recipient)
         message = Message(headers, message.body)
+        envelope = msgspec.structs.replace(envelope, reception=OWN)
         facts = MessageFacts.of(envelope, message)
         scope = Scope({Origin: envelope.origin, MessageFacts: facts}, self._expansion)
         if policy.rewriting is not None:

@@ -13,6 +13,7 @@ import msgspec
 
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.header_changes import apply_changes
+from pillarbox.flow.accept.finish.keeping import reception_of
 from pillarbox.flow.accept.finish.mime import ask_about_parts, forget_files
 from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
 from pillarbox.flow.accept.finish.received import add_received
@@ -279,6 +280,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         acl_variables=transaction.facts.acl_variables,
         tainted_variables=transaction.facts.tainted_variables,
         queue=state.session.memory.queue,
+        reception=await reception_of(state),
     )
     return None
 

@@ -6,12 +6,14 @@ import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.named import Named
+from pillarbox.flow.accept.local.origin import chooses_sender, is_batch
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
+from pillarbox.mail.reception import Reception
 from pillarbox.wire.control import Submit
 
 
@@ -24,6 +26,7 @@ class Submission:
         "discarded_by",
         "facts",
         "id",
+        "is_sender_untrusted",
         "message",
         "named",
         "origin",
@@ -46,6 +49,8 @@ class Submission:
         self.message = self.without_trace = Message(b"", MemoryBody(b""))
         """The latter before it has its Received: line."""
         self.id = ""
+        self.is_sender_untrusted = False
+        """Somebody whom nobody trusts was allowed to say who the sender is."""
         self.origin = origin
         own_address = f"{caller.login}@{policy.qualify_domain}"
         self.facts = MessageFacts("", own_address, services.clock.now())
@@ -79,6 +84,19 @@ class Submission:
             envid=wish.envid,
             is_dry=wish.is_dry,
             queue=self.state.memory.connection.queue,
+            reception=self._reception(),
+        )
+
+    def _reception(self) -> Reception:
+        wish, caller = self.wish, self.caller
+        has_chosen = chooses_sender(wish, caller)
+        is_batched = is_batch(wish)
+        return msgspec.structs.replace(
+            self.facts.reception,
+            allows_unqualified_sender=not wish.keeps_unqualified,
+            allows_unqualified_recipient=not wish.keeps_unqualified,
+            is_sender_local=not caller.is_trusted or not (has_chosen or is_batched),
+            is_sender_untrusted=self.is_sender_untrusted and not is_batched,
         )
 
     def _with_notify(self) -> tuple[Recipient, ...]:

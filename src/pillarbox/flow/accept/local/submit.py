@@ -71,6 +71,7 @@ async def _begin(one: Submission) -> None:
     one.id = one.services.spool.new_id()
     own_address = f"{one.caller.login}@{one.policy.qualify_domain}"
     one.facts.sender = await sender_of(one.wish, one.caller, one.policy, own_address, one.scope)
+    one.is_sender_untrusted = one.facts.sender != own_address and not one.caller.is_trusted
     one.facts.auth_sender = auth_sender(one.wish, one.caller, own_address)
     if one.policy.local_acls.start is not None:
         await run_start(one.policy.local_acls.start, one.state)

@@ -69,6 +69,7 @@ class QueueFile(Transport, driver="queuefile"):
             progress=Progress(),
             headers=job.message.headers,
             body_lines=job.message.body.lines,
+            body_zeros=sum(chunk.count(b"\0") for chunk in job.message.body.chunks()),
         )
         owner = Owner(services.login or "mail", actor.uid if actor else 0, actor.gid if actor else 0)
         first_line = f"{message_id}-D\n".encode()

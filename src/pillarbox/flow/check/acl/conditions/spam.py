@@ -1,7 +1,7 @@
 """`spam = user:true/defer_ok` (Exim 45.3): SpamAssassin takes the message for spam, or (`:true`) has rated it.
 
-The rating is kept for the message and user when `spamd_address` holds nothing to expand. Known gaps: `variant=rspamd`; the score is not saved
-with the message.
+The rating is kept for the message and user when `spamd_address` holds nothing to expand. The score is kept
+with the message. Known gap: `variant=rspamd`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,14 @@ async def _rated(user: str, state: AclState) -> Rating:
         spam_bar=rating.bar,
         spam_report=rating.report,
         spam_action="reject" if rating.is_spam else "no action",
+    )
+    state.facts.reception = msgspec.structs.replace(
+        state.facts.reception,
+        spam_score=scanned.spam_score,
+        spam_score_int=scanned.spam_score_int,
+        spam_bar=scanned.spam_bar,
+        spam_report=scanned.spam_report,
+        spam_action=scanned.spam_action,
     )
     verified = msgspec.structs.replace(
         state.scope.facet(VerifyFacts) or VerifyFacts(), callout_address=address

@@ -1,0 +1,43 @@
+"""What a message keeps of its session for variables that are asked at its delivery (`mail.reception`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pillarbox.flow.accept.membership import is_surely_in
+from pillarbox.mail.reception import NOTHING, Reception
+
+if TYPE_CHECKING:
+    from pillarbox.flow.accept.finish.state import Finish
+
+
+async def reception_of(state: Finish) -> Reception | None:
+    """None: nothing that is worth it, as with most."""
+    session, facts = state.session, state.transaction.facts
+    client, policy, live = session.client, session.policy, session.live
+    changes: dict[str, object] = {}
+    if session.hostname != policy.primary_hostname:
+        changes["active_hostname"] = session.hostname
+    if name := session.origin.authenticator:
+        changes["mechanism"] = next((a.mechanism for a in policy.authenticators if a.name == name), "")
+    if client.has_failed or client.is_deferred:
+        changes["has_no_name"], changes["is_name_deferred"] = client.has_failed, client.is_deferred
+    if live.longest_line:
+        changes["longest_line"] = live.longest_line
+    if session.tls is not None:
+        changes["tls_resumption"], changes["peer_certificate"] = session.tls.resumption, session.tls.peercert
+    if session.local is not None:
+        changes["is_sender_local"] = not session.local.is_trusted
+        changes["allows_unqualified_sender"] = changes["allows_unqualified_recipient"] = True
+    else:
+        for field, hosts in (
+            ("allows_unqualified_sender", policy.sender_unqualified_hosts),
+            ("allows_unqualified_recipient", policy.recipient_unqualified_hosts),
+        ):
+            if hosts is not None and await is_surely_in(session, hosts):
+                changes[field] = True
+    if changes:
+        return msgspec.structs.replace(facts.reception, **changes)
+    return None if facts.reception is NOTHING else facts.reception
