@@ -75,7 +75,11 @@ LOG_SELECTORS = [
     "tls_sni",
     "unknown_in_list",
 ]
-FEATURES = ("CRYPTEQ", "ICONV", "IPV6", "OPENSSL", "TLS", "TRANSPORT_APPEND_MAILDIR")
+FEATURES = (
+    "CONTENT_SCANNING", "CRYPTEQ", "DANE", "DNSSEC", "ESMTP_LIMITS", "EVENT", "I18N", "ICONV", "IPV6", "MALWARE_CLAMD", "MALWARE_CMDLINE",
+    "MALWARE_SOCK", "MOVE_FROZEN_MESSAGES", "NATIVE_SRS", "OPENSSL", "PAM", "PIPE_CONNECT", "PRDR", "PROXY", "SOCKS", "SRS", "TLS", "TLS1_3",
+    "TLS_ALPN", "TRANSPORT_APPEND_MAILDIR", "TRANSPORT_APPEND_MAILSTORE", "TRANSPORT_APPEND_MBX",
+)  # fmt: skip
 """`_HAVE_…`: what a configuration may rely on."""
 
 TEXTS = {
@@ -193,7 +197,7 @@ def _registered(table: Callable[[], Iterable[str]]) -> Names:
 _SOURCES: dict[str, Names] = {
     "_EXP_VAR_": lambda: _downwards({*registry.VARIABLES, *_PLAIN_VARIABLES}),
     "_EXP_COND_": _registered(lambda: registry.CONDITIONS),
-    "_EXP_OP_": _registered(lambda: registry.OPERATORS),
+    "_EXP_OP_": _registered(lambda: {*registry.OPERATORS, *registry.SCOPED_OPERATORS}),
     "_EXP_ITEM_": _registered(lambda: registry.ITEMS),
     "_LOG_": lambda: _downwards(LOG_SELECTORS),
     "_OPT_AUTHENTICATOR_": _private_options("authenticator"),

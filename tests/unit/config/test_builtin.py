@@ -20,6 +20,8 @@ from pillarbox.config.reader import Reader
         ("_OPT_ROUTERS_CONDITION", True),
         ("_EXP_ITEM_LOOKUP", True),
         ("_EXP_OP_LC", True),
+        ("_EXP_OP_EVAL", True),
+        ("_HAVE_PRDR", True),
         ("_EXP_VAR_SENDER_ADDRESS", True),
         ("_LOG_SUBJECT", True),
         ("_ACL_COND_DOMAINS", True),

@@ -9,10 +9,14 @@ from pillarbox import __version__
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.configuration import driver_names
 from pillarbox.backends.lookups.registry import known_kinds
+from pillarbox.flow.check.scan.scanners import SCANNERS
 from pillarbox.flow.facets.installation import EXIM_VERSION
 
 VERSION = f"{EXIM_VERSION} Pillarbox {__version__}"
-_FEATURES = "Exim_filter crypteq iconv() IPv6 OpenSSL"
+_FEATURES = (
+    "Content_Scanning Exim_filter crypteq iconv() IPv6 PAM OpenSSL move_frozen_messages DANE DNSSEC ESMTP_Limits Event I18N PIPECONNECT PRDR "
+    "PROXY SOCKS SRS"
+)
 
 
 def print_version(path: Path | None, macros: Mapping[str, str] | None = None) -> int:
@@ -35,3 +39,4 @@ def version_lines() -> Iterator[str]:
     yield f"Lookups (built-in): {' '.join(sorted(known_kinds()))}"
     for family in ("authenticator", "router", "transport"):
         yield f"{family.capitalize()}s (built-in): {' '.join(driver_names(family))}"
+    yield f"Malware: {' '.join(SCANNERS)}"
