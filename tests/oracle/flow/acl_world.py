@@ -59,6 +59,17 @@ liar.test A 192.0.2.77
 1.2.0.192.fail.bl.test SERVFAIL
 x.test.dom.bl.test A 127.0.0.5
 x.test.dom.bl.test TXT "bad domain"
+1.2.0.192.cname.bl.test CNAME real.bl.test
+real.bl.test A 127.0.0.6
+real.bl.test TXT "cname text"
+1.2.0.192.many.bl.test A 127.0.0.2
+1.2.0.192.many.bl.test TXT "first text"
+1.2.0.192.many.bl.test TXT "second text"
+x_y.wild.bl.test A 127.0.0.2
+1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.test A 127.0.0.8
+1.2.0.192.bl_x.test A 127.0.0.2
+1.2.0.192.mix.bl.test A 127.0.0.2
+1.2.0.192.mix.bl.test A 10.1.2.3
 _client._smtp.csa.test SRV 1 2 0 client.test
 _client._smtp.nocsa.test SRV 1 1 0 client.test
 """

@@ -105,9 +105,7 @@ def _can_pass(transport: Smtp, assignment: Assignment, held: Held | None) -> boo
     )
 
 
-async def send_held(
-    held: Held, envelope: Envelope, message: Message, services: TransportServices
-) -> Passed:
+async def send_held(held: Held, envelope: Envelope, message: Message, services: TransportServices) -> Passed:
     """The message, to the host that has taken its recipients. The connection is done with afterwards, but not closed."""
     transport, session, habits = held.transport, held.session, held.habits
     limit = transport.message_linelength_limit

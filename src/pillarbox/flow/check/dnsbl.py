@@ -1,15 +1,16 @@
 """Items of `dnslists` (Exim 44.18): which name is asked, and which answers count.
 
-    domain[,domain][ [!](=|==|&|=&) address,… ][/key list]        +include_unknown  +exclude_unknown  +defer_unknown
+    domain[,domain][ [!](=|==|&|=&)address,… ][/key list]        +include_unknown  +exclude_unknown  +defer_unknown
 
-Of two domains the second is asked first; where it matches, the first says why. Answers outside 127.0.0.0/8 are no answers.
+Of two domains the second is asked first; where it matches, the first says why. Answers outside 127.0.0.0/8 are no answers, unless `=` lists
+addresses. What cannot be right is told when it comes up, and never matches: a configuration that Exim runs with is run.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from pillarbox.language.match.items import split
@@ -17,12 +18,14 @@ from pillarbox.ports.dns import Answer, Resolver
 
 MAX_LISTS = 50
 MAX_KEYS = 100
+IGNORED = "unknown item in dnslist (ignored): "
+"""Such a line goes to the panic log too."""
 
 Unknown = Literal["include", "exclude", "defer"]
 
-_ITEM = re.compile(
-    r"([\w.-]+)(?:\s*,\s*([\w.-]+))?(?:\s*(!)?(==|=&|=|&)\s*([\d.,\s]+))?\s*(?:/(.*))?", re.DOTALL | re.ASCII
-)
+_EQUALS = re.compile(r"(!?)(==|=&|=)")
+_AND = re.compile(r"(!?)(&)")
+_DOMAIN = re.compile(r"[\w.-]*", re.ASCII)
 _TOLD = {"defer": "returned DEFER", "exclude": "assumed not in list", "include": "assumed in list"}
 Note = Callable[[str, str], None]
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
@@ -37,25 +40,30 @@ class DnslistsError(ValueError):
 
 
 class Test(NamedTuple):
-    """What an answer must look like."""
+    """What an answer must look like. Without addresses and masks anything will do."""
 
-    wanted: tuple[int, ...]
-    """Addresses, or masks if `is_mask`; none: every answer will do."""
-    is_mask: bool
-    needs_all: bool
+    wanted: frozenset[str] | None = None
+    """Addresses, for `=`: also such as no list has any business to give."""
+    masks: tuple[int, ...] | None = None
+    """For `&`."""
+    needs_all: bool = False
     """Every address of an answer has to match, not only one."""
-    is_negated: bool
+    is_negated: bool = False
 
-    def accepts(self, addresses: list[int]) -> bool:
-        if not self.wanted:
+    def accepts(self, addresses: list[str]) -> bool:
+        if self.wanted is None and self.masks is None:
             return True
         found = [self._matches(address) for address in addresses]
         return (all(found) if self.needs_all else any(found)) != self.is_negated
 
-    def _matches(self, address: int) -> bool:
-        if self.is_mask:
-            return any(address & mask == mask for mask in self.wanted)
-        return address in self.wanted
+    def _matches(self, address: str) -> bool:
+        if self.masks is not None:
+            number = int(ipaddress.IPv4Address(address))
+            return any(number & mask == mask for mask in self.masks)
+        return self.wanted is not None and address in self.wanted
+
+
+_ANY = Test()
 
 
 class Item(NamedTuple):
@@ -64,9 +72,11 @@ class Item(NamedTuple):
     told: str
     """The zone that is named, and whose TXT record gives the reason."""
     test: Test
-    keys: tuple[str, ...]
-    """Addresses and names to look for; none: the sending host's address."""
+    keys: tuple[str, ...] | None
+    """Addresses and names to look for; None: the sending host's address."""
     unknown: Unknown
+    mistake: str = ""
+    """Why it is not looked at, for the log."""
 
 
 class Listing(NamedTuple):
@@ -84,7 +94,7 @@ class Undecided(Exception):
 
 
 def parse(text: str) -> list[Item]:
-    """Raises DnslistsError."""
+    """Raises DnslistsError for more than anybody needs."""
     found: list[Item] = []
     unknown: Unknown = "exclude"
     for element, _ in split(text):
@@ -107,24 +117,39 @@ def parse(text: str) -> list[Item]:
 
 def _item(source: str, unknown: Unknown) -> Item:
     if source.startswith("+"):
-        raise DnslistsError(f"unknown item in dnslists (starting with plus): {source}")
-    found = _ITEM.fullmatch(source)
-    if found is None:
-        raise DnslistsError(f'malformed dnslists item "{source}": domain=address,…/key is its form')
-    told, asked, negation, comparison, values, keys = found.groups()
-    key_list = tuple(key.strip() for key, _ in split(keys or "") if key.strip())
-    if len(key_list) > MAX_KEYS:
+        return Item("", "", _ANY, (), unknown, f"{IGNORED}{source}")
+    head, slash, key_list = source.partition("/")
+    domains, test = _domains_and_test(head)
+    told, comma, asked = domains.partition(",")
+    keys = tuple(key for key in (part.strip() for part, _ in split(key_list)) if key) if slash else None
+    if keys is not None and len(keys) > MAX_KEYS:
         raise DnslistsError(f"more than {MAX_KEYS} keys for {told}")
-    mode = comparison or "="
-    test = Test(_addresses(values or "", source), "&" in mode, mode in ("==", "=&"), bool(negation))
-    return Item(asked or told, told, test, key_list, unknown)
+    strange = next((name for name in (told, asked) if not _DOMAIN.fullmatch(name)), None)
+    mistake = f'dnslists domain "{strange}" contains strange characters - is this right?'
+    return Item(asked if comma else told, told, test, keys, unknown, "" if strange is None else mistake)
 
 
-def _addresses(text: str, source: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(ipaddress.IPv4Address(part.strip())) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise DnslistsError(f'malformed address in dnslists item "{source}": {error}') from None
+def _domains_and_test(head: str) -> tuple[str, Test]:
+    """`=` is looked for before `&`, as Exim does."""
+    found = _EQUALS.search(head) or _AND.search(head)
+    if found is None:
+        return head, _ANY
+    negation, mode = found.groups()
+    addresses = [part for part in (part.strip() for part in head[found.end() :].split(",")) if part]
+    needs_all, is_negated = mode in ("==", "=&"), bool(negation)
+    if "&" in mode:
+        test = Test(None, tuple(_masks(addresses)), needs_all, is_negated)
+    else:
+        test = Test(frozenset(addresses), None, needs_all, is_negated)
+    return head[: found.start()], test
+
+
+def _masks(addresses: Iterable[str]) -> Iterator[int]:
+    for address in addresses:
+        try:
+            yield int(ipaddress.IPv4Address(address))
+        except ValueError:
+            continue
 
 
 async def find(
@@ -132,7 +157,11 @@ async def find(
 ) -> Listing | None:
     """The first listing. `note` gets (log selector or nothing, line). Raises Undecided."""
     for item in items:
-        listing = await _find_item(item, item.keys or (host_address,), resolver, note)
+        if item.mistake:
+            note("", item.mistake)
+            continue
+        keys = (host_address,) if item.keys is None else item.keys
+        listing = await _find_item(item, keys, resolver, note)
         if listing is not None:
             return listing
     return None
@@ -144,36 +173,43 @@ async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver, note
         name = _name(key)
         if not name:
             continue
-        answer = await resolver.query(f"{name}.{item.asked}", "A")
-        if answer.status == "again":
+        asked = await resolver.query(f"{name}.{item.asked}", "A")
+        if asked.status == "again":
             is_unknown = True
-            what = f"DNS list lookup defer (probably timeout) for {name}.{item.asked}"
-            note("dnslist_defer", f"{what}: {_TOLD[item.unknown]}")
-        addresses = _listed(answer)
-        for record in answer.records if not addresses else ():
-            what = f"DNS list lookup for {key} at {item.asked} returned {record.data}"
-            note("", f"{what}; not in 127.0/8 and discarded")
-        if not addresses or not item.test.accepts([int(address) for address in addresses]):
+            _tell_of_silence(f"{name}.{item.asked}", item, note)
+        if not _is_listed(asked, item.test, key, item.asked, note):
             continue
-        if item.told != item.asked:
-            addresses = _listed(await resolver.query(f"{name}.{item.told}", "A"))
-            if not addresses:
-                continue
+        told = asked if item.told == item.asked else await resolver.query(f"{name}.{item.told}", "A")
+        if told.status == "again":
+            is_unknown = True
+            _tell_of_silence(f"{name}.{item.told}", item, note)
+        if told is not asked and not _is_listed(told, _ANY, key, item.told, note):
+            continue
         texts = await resolver.query(f"{name}.{item.told}", "TXT")
         text = texts.records[0].data if texts.records else ""
-        return Listing(item.told, ", ".join(map(str, addresses)), text, key)
+        return Listing(item.told, ", ".join(each.data for each in told.records), text, key)
     if is_unknown and item.unknown == "defer":
         raise Undecided(item.asked)
     return Listing(item.told, "", "", keys[0]) if is_unknown and item.unknown == "include" else None
 
 
-def _listed(answer: Answer) -> list[ipaddress.IPv4Address]:
-    found = []
-    for record in answer.records:
-        address = ipaddress.ip_address(record.data)
-        if isinstance(address, ipaddress.IPv4Address) and address in _LOOPBACK:
-            found.append(address)
-    return found
+def _tell_of_silence(name: str, item: Item, note: Note) -> None:
+    what = f"DNS list lookup defer (probably timeout) for {name}"
+    note("dnslist_defer", f"{what}: {_TOLD[item.unknown]}")
+
+
+def _is_listed(answer: Answer, test: Test, key: str, domain: str, note: Note) -> bool:
+    addresses = [record.data for record in answer.records]
+    if not addresses:
+        return False
+    if test.wanted is not None:
+        return test.accepts(addresses)
+    good = [address for address in addresses if ipaddress.ip_address(address) in _LOOPBACK]
+    for address in addresses:
+        if address not in good:
+            what = f"DNS list lookup for {key} at {domain} returned {address}"
+            note("", f"{what}; not in 127.0/8 and discarded")
+    return (bool(good) or test.masks is not None) and test.accepts(good)
 
 
 def _name(key: str) -> str:

@@ -60,11 +60,13 @@ class DnsLists(Condition, condition="dnslists"):
         if items is None:
             items = _parse_late(await expand_argument(self._template, state))
 
-        if state.where in NOT_SMTP and not all(item.keys for item in items):
+        if state.where in NOT_SMTP and any(item.keys is None for item in items):
             raise CheckFailed(f"cannot test auto-keyed dnslists condition in {place_name(state.where)} ACL")
 
         def note(selector: str, line: str) -> None:
-            if not selector or state.services.log_style.shows(selector):
+            if line.startswith(dnsbl.IGNORED):
+                state.panic(line)
+            elif not selector or state.services.log_style.shows(selector):
                 state.log(line, state.services.log.main)
 
         try:

@@ -26,8 +26,8 @@ from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.flow.check.acl.verify_line import VerifyLine, VerifyMistake, read_verify
 from pillarbox.flow.check.blind import blind_recipient
 from pillarbox.flow.check.csa import csa_status
-from pillarbox.flow.check.held import Holder
 from pillarbox.flow.check.header_syntax import first_bad_address_header, sender_addresses
+from pillarbox.flow.check.held import Holder
 from pillarbox.flow.check.helo import helo_is_true
 from pillarbox.flow.facets.session import TlsInFacts, VerifyFacts
 from pillarbox.flow.route.candidate import Candidate

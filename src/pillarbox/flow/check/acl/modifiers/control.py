@@ -55,7 +55,17 @@ NOT_YET = (
 )
 KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
 TAKES_OPTIONS = frozenset(
-    {CUTTHROUGH, "fakedefer", "fakereject", "freeze", "queue", "queue_only", "submission", "utf8_downconvert", *NOT_YET}
+    {
+        CUTTHROUGH,
+        "fakedefer",
+        "fakereject",
+        "freeze",
+        "queue",
+        "queue_only",
+        "submission",
+        "utf8_downconvert",
+        *NOT_YET,
+    }
 )
 _NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
