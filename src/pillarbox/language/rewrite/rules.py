@@ -109,11 +109,14 @@ class RewriteRule(msgspec.Struct, frozen=True):
 class RewriteRules(msgspec.Struct, frozen=True):
     rules: tuple[RewriteRule, ...]
     by_kind: Mapping[Kind, tuple[tuple[int, RewriteRule], ...]] = {}
-    """The rules that concern each kind, with their numbers."""
+    """The rules that concern each kind, with their numbers; the same object where they are the same."""
 
     def __post_init__(self) -> None:
         numbered = tuple(enumerate(self.rules, 1))
-        by_kind = {kind: tuple(each for each in numbered if each[1].concerns(kind)) for kind in PLACES}
+        by_kind: dict[Kind, tuple[tuple[int, RewriteRule], ...]] = {}
+        for kind in PLACES:
+            own = tuple(each for each in numbered if each[1].concerns(kind))
+            by_kind[kind] = next((other for other in by_kind.values() if other == own), own)
         msgspec.structs.force_setattr(self, "by_kind", by_kind)
 
     @property

@@ -16,7 +16,7 @@ from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.addresses import Working
 from pillarbox.language.expand.scope import Scope, replay
 from pillarbox.language.rewrite.fields import Replacement, change_fields
-from pillarbox.language.rewrite.rules import PLACES, SMTP_ADDRESS, Kind, Note
+from pillarbox.language.rewrite.rules import PLACES, SMTP_ADDRESS, Kind, Note, Result
 from pillarbox.mail.envelope import Recipient
 
 _KINDS: dict[str, Kind] = {"from": "f", "to": "t", "cc": "c", "bcc": "b", "reply-to": "r", "sender": "s"}
@@ -58,15 +58,17 @@ async def rewrite_message(
 
 
 class _Rewrite:
+    """An address that no rule has changed is left alone wherever else the same rules concern it: most senders stand in From:, too."""
+
     def __init__(self, rewriting: Rewriting, scope: Scope, notes: list[Note]) -> None:
         self._rewriting = rewriting
         self._scope = scope
         self._notes = notes
+        self._unchanged: set[tuple[str, int]] = set()
 
     def address(self, address: str, kind: Kind) -> str:
-        result = self._rewriting.result_now(address, kind, self._scope, PLACES[kind])
-        self._notes += result.notes
-        return result.address
+        result = self._result(address, kind)
+        return address if result is None else result.address
 
     def recipient(self, recipient: Recipient) -> Recipient:
         address = self.address(recipient.address, "T")
@@ -75,12 +77,25 @@ class _Rewrite:
         return msgspec.structs.replace(recipient, address=address)
 
     def in_header(self, field: str, found: Working) -> Replacement | None:
-        kind = _KINDS[field]
-        result = self._rewriting.result_now(found.address, kind, self._scope, PLACES[kind])
-        self._notes += result.notes
+        result = self._result(found.address, _KINDS[field])
+        if result is None:
+            return None
         if result.whole is not None:
             return Replacement(result.whole, is_whole=True)
         return None if result.address == found.address else Replacement(result.address)
+
+    def _result(self, address: str, kind: Kind) -> Result | None:
+        """None: it stays as it is."""
+        rules = self._rewriting.rules.by_kind[kind]
+        known = (address, id(rules))
+        if not rules or known in self._unchanged:
+            return None
+        result = self._rewriting.result_now(address, kind, self._scope, PLACES[kind])
+        if result.whole is None and not result.notes and result.address == address:
+            self._unchanged.add(known)
+            return None
+        self._notes += result.notes
+        return result
 
 
 async def rewrite_early(rewriting: Rewriting | None, written: str, scope: Scope) -> str:
