@@ -117,7 +117,8 @@ class LocalWork(Protocol):
         ...
 
     async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
-        """`look` at several files in one go; in their order. Raises WorkRefused."""
+        """`look` at several files in one go; in their order. Of a link that leads nowhere: that error, and the facts of the link. Raises
+        WorkRefused."""
         ...
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:

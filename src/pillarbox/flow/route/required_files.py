@@ -52,7 +52,7 @@ class LookQuestion(msgspec.Struct, frozen=True):
 
     async def answer(self, services: Services) -> FoundFile:
         try:
-            return await self.looks.look(self.path, self.actor, self.work)
+            return await self.looks.look(self.path, self.actor, self.work, services.clock.now())
         except WorkRefused as refused:
             raise ExpansionDeferred(f"require_files: {self.path}: {refused}") from None
 

@@ -130,7 +130,7 @@ class Desk:
                 return FoundAnswer(look_at(request.path, request.follows_links))
             case LookAtAll():
                 self._as(request.actor)
-                return AllFoundAnswer(tuple(look_at(path, True) for path in request.paths))
+                return AllFoundAnswer(tuple(map(look_for, request.paths)))
             case Sync():
                 self._identity.resign()
                 for device, place in request.places:
@@ -215,6 +215,12 @@ def look_at(path: str, follows_links: bool) -> FoundFile:
         return FoundFile(0, _facts(os.stat(path, follow_symlinks=follows_links)))
     except (OSError, ValueError) as error:
         return FoundFile(getattr(error, "errno", 0) or errno.EINVAL)
+
+
+def look_for(path: str) -> FoundFile:
+    """Links followed; where one leads nowhere, the error and its own facts."""
+    found = look_at(path, True)
+    return FoundFile(found.error, look_at(path, False).facts) if found.error == errno.ENOENT else found
 
 
 def _facts(status: os.stat_result) -> FileFacts:

@@ -18,7 +18,7 @@ from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FoundFile,
 from pillarbox.ports.userfiles import FileResult, FileWork
 from pillarbox.system.helper.commands import Starter, run_command
 from pillarbox.system.helper.conversation import Conversation, converse
-from pillarbox.system.helper.desk import CheckLogin, DeliverFile, look_at, read_file, sync_place
+from pillarbox.system.helper.desk import CheckLogin, DeliverFile, look_at, look_for, read_file, sync_place
 from pillarbox.system.helper.identity import Refused
 from pillarbox.system.helper.requests import Ended, Run
 
@@ -59,7 +59,7 @@ class OwnWork:
         return await asyncio.to_thread(look_at, path, follows_links)
 
     async def look_at_all(self, paths: Sequence[str], actor: Actor | None = None) -> Sequence[FoundFile]:
-        return await asyncio.to_thread(lambda: [look_at(path, True) for path in paths])
+        return await asyncio.to_thread(lambda: list(map(look_for, paths)))
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         try:
