@@ -215,6 +215,17 @@ def test_answers_questions(server: Daemon) -> None:
     assert command(server, "exim", "--nonsense").returncode == 1
 
 
+def test_exiwhat_tells_what_is_done(server: Daemon) -> None:
+    with server.smtp() as client:
+        client.helo("here.example")
+        lines = _said(server, "exiwhat").splitlines()
+    daemon, session = (line.split(" ", 1) for line in lines)
+    assert int(daemon[0]) == server.pid
+    assert re.fullmatch(r"daemon\(4\.\d+(\.\d+)?\): \[1\+0\] .*listening for SMTP on .*", daemon[1])
+    assert int(session[0]) in server.workers
+    assert session[1] == "handling incoming connection from (here.example) [127.0.0.1]"
+
+
 def test_keeps_accounts(server: Daemon) -> None:
     server.run("user", "add", "--password-stdin", "zoe", text="first-password\n")
     assert "zoe" in server.run("user", "list").split()
