@@ -16,7 +16,7 @@
 | `Template` | an expanded string | Template |
 | `ExpandedList`, `ExpandedInteger`, `CheckedTime` | the same; what comes out is a list, a number, a time | Template |
 | `LogSelector` | `+thing -thing` | str |
-| `HeaderLines`, `HeaderNames`, `Condition`, `Settings` | the same; given again they add up (build.py) | Template; str |
+| `HeaderLines`, `HeaderNames`, `Condition`, `Settings` | the same; given again they add up (build.py) | Template or str |
 | `DomainList` … | a list | the compiled list |
 | `User`, `Group`, `ExpandedUser`, `ExpandedGroup` | a name or a number | the name; Template |
 | `Users`, `Groups` | a list of them | tuple of names |
@@ -216,7 +216,8 @@ CheckedTime = Annotated[Template, _EXPANDED._replace(word="expanded time", parse
 """One that does not expand is looked at when it is read."""
 LogSelector = Annotated[str, Kind("log selector", lambda text, named: parse_log_selector(text), _text)]
 HeaderLines = Annotated[Template, _EXPANDED._replace(word="header lines")]
-HeaderNames = Annotated[Template, _EXPANDED._replace(word="header names")]
+HeaderNames = Annotated[str, _LIST._replace(word="header names")]
+"""A list that is divided before each item is expanded by itself."""
 Condition = Annotated[Template, _EXPANDED._replace(word="condition")]
 Settings = Annotated[str, _LIST._replace(word="settings")]
 """`name = value` items with semicolons between them; each value is expanded by itself."""

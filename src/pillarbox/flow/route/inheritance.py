@@ -8,7 +8,6 @@ from pillarbox.flow.route.logins import UnknownLogin, group_id, user_ids
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
-from pillarbox.language.match.items import split
 
 if TYPE_CHECKING:
     from pillarbox.flow.route.router import Router
@@ -24,10 +23,11 @@ async def inherited(router: Router, visit: Visit) -> dict[str, object]:
         text := await _optional(router, visit, router.headers_add, "add_headers item ")
     ):
         changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
-    if router.headers_remove is not None and (
-        text := await _optional(router, visit, router.headers_remove, "remove_headers item ")
-    ):
-        names = tuple(name for name, _ in split(text) if name)
+    if router.removed_headers:
+        texts = [
+            await _optional(router, visit, item, "remove_headers item ") for item in router.removed_headers
+        ]
+        names = tuple(text.strip() for text in texts if text and text.strip())
         changes["headers_remove"] = (*candidate.headers_remove, *names)
     if router.user is not None or router.group is not None:
         uid, gid = await ids_of(router, visit)

@@ -3,7 +3,7 @@
 A driver implements `route`, which is called when all preconditions hold, and calls `assign` to accept. The preconditions are worked
 out by `preconditions.py` from the options that are really set.
 
-Known gaps: what is declared `inert`; items of `headers_remove` are expanded when routing.
+Known gaps: what is declared `inert`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pillarbox.config.kinds import (
     Words,
 )
 from pillarbox.config.logins import main_group_of
+from pillarbox.flow.header_names import items_of
 from pillarbox.flow.route.affixes import Affix, parse_affixes
 from pillarbox.flow.route.fallback import fallback_hosts
 from pillarbox.flow.route.inheritance import inherited
@@ -174,6 +175,8 @@ class Router(Driver, family="router"):
 
     settings: tuple[tuple[str, Template], ...] = derived(init=False)
     """`set`, divided: name and value."""
+    removed_headers: tuple[Template, ...] = derived(init=False)
+    """`headers_remove`, divided."""
     prefixes: tuple[Affix, ...] = derived(init=False)
     suffixes: tuple[Affix, ...] = derived(init=False)
     is_retry_local: bool = derived(init=False)
@@ -188,6 +191,7 @@ class Router(Driver, family="router"):
         for field, value in [(field, getattr(self, field)) for field in self.given if field in _VERIFYING]:
             for place in _VERIFYING[field]:
                 put(self, place, value)
+        put(self, "removed_headers", items_of(self.headers_remove))
         put(self, "settings", parse_settings(self.set or ""))
         put(self, "prefixes", parse_affixes(self.local_part_prefix, is_prefix=True))
         put(self, "suffixes", parse_affixes(self.local_part_suffix, is_prefix=False))

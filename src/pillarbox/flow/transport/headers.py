@@ -6,7 +6,7 @@ a transport changes nothing the message's own header block is passed through unt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail import header
@@ -30,13 +30,13 @@ def delivery_date(now: float) -> bytes:
     return f"Delivery-date: {format_date(now)}\n".encode()
 
 
-def without_removed(block: bytes, job: Job, remove: str) -> bytes:
+def without_removed(block: bytes, job: Job, remove: Sequence[str]) -> bytes:
     """The block after `headers_remove` of the router and the transport (Exim 48.6).
 
-    `remove`: the transport's expanded colon list of names. A name that ends in `*` stands for all that begin so.
+    `remove`: the transport's expanded names. A name that ends in `*` stands for all that begin so.
     """
     first = job.assignments[0]
-    removed = names_of((*first.headers_remove, remove)) if remove or first.headers_remove else frozenset()
+    removed = names_of((*first.headers_remove, *remove)) if remove or first.headers_remove else frozenset()
     return _remove(block, removed) if removed else block
 
 

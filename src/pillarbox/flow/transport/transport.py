@@ -34,6 +34,7 @@ from pillarbox.config.kinds import (
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.header_names import items_of
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
@@ -133,6 +134,8 @@ class Transport(Driver, family="transport"):
     """`message_size_limit` in bytes; 0: no limit."""
     changes_headers: bool = derived(init=False)
     """Some option adds, removes or changes fields behind the prefix."""
+    removed_headers: tuple[Template, ...] = derived(init=False)
+    """`headers_remove`, divided."""
     filter_line: CommandLine | None = derived(init=False)
     """`transport_filter`."""
     splits_by: Literal["", "domain", "local_part"] = derived(init=False)
@@ -149,6 +152,7 @@ class Transport(Driver, family="transport"):
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
+        put(self, "removed_headers", items_of(self.headers_remove))
         put(
             self,
             "filter_line",
@@ -331,7 +335,7 @@ class Transport(Driver, family="transport"):
         if not (self.changes_headers or first.headers_add or first.headers_remove):
             return job.message.headers
         added = await expanded(self.headers_add, scope)
-        removed = await expanded(self.headers_remove, scope)
+        removed = [await expanded(item, scope) for item in self.removed_headers]
         block = headers.without_removed(job.message.headers, job, removed)
         if self.headers_rewrite is not None and services is not None:
 
@@ -354,6 +358,7 @@ def scope_of(job: Job, services: TransportServices) -> Scope:
             MessageFacts: MessageFacts.of(job.envelope, job.message),
             Candidate: first.candidate,
             Assignment: first,
+            DeliveryFacts: DeliveryFacts(return_path=Tainted(job.sender or "")),
         },
         services.expansion,
     )

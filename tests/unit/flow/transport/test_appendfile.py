@@ -77,7 +77,7 @@ async def test_additions_stand_in_front_in_exims_order():
 
 async def test_headers_are_removed_and_added_by_transport_and_router():
     transport = maildirs(
-        headers_add=Template.parse("X-To: $local_part"), headers_remove=Template.parse("x-old")
+        headers_add=Template.parse("X-To: $local_part"), headers_remove="x-old"
     )
     job = job_for("bob@local.example", headers_add=("X-R: 1\n",), headers_remove=("To",))
     _, files = await deliver(transport, job)
@@ -177,3 +177,17 @@ async def test_behind_a_lock_that_a_killed_desk_left_the_message_is_looked_for()
     [outcome] = await box.deliver(job_for("bob@local.example"), world.services)
     assert isinstance(outcome, Delivered)
     assert asked == [False, True, True]
+
+
+async def test_headers_to_remove_are_divided_before_they_are_expanded():
+    remove = "${if def::h_x-old::{X-Old}} : ${if eq{$h_to::}{y}{subject}}"
+    _, files = await deliver(maildirs(headers_remove=remove), job_for("bob@l.example"))
+    assert files.files["/mail/l.example/bob"] == [b"To: y\n\nbody\n"]
+
+
+async def test_the_return_path_is_what_a_transport_changes():
+    own = Template.parse("${sg{$return_path}{@}{-$local_part@}}")
+    _, files = await deliver(
+        maildirs(return_path_add=True, return_path=own), job_for("bob@l.example", errors_to="owner@l.example")
+    )
+    assert files.files["/mail/l.example/bob"][0].startswith(b"Return-path: <owner-bob@l.example>\n")

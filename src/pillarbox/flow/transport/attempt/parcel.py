@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.downconversion import Downconversion
 from pillarbox.flow.transport.attempt.hosts import Pack
@@ -15,6 +16,7 @@ from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.message import Message
+from pillarbox.mail.taint import Tainted
 from pillarbox.wire.smtp.events import Mail, Rcpt
 
 
@@ -33,6 +35,8 @@ async def make_parcel(
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred, Unfit."""
     envelope, message = job.envelope, job.message
     sender = await transport.sender_of(job, scope)
+    if transport.return_path is not None:
+        scope = scope.with_facet(DeliveryFacts, DeliveryFacts(return_path=Tainted(sender or "")))
     headers = await transport.headers_of(job, scope, services)
     prefix = transport.prefix_of(job, sender, services.clock.now())
     remote_filter = None
