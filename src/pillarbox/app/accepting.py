@@ -32,8 +32,9 @@ from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.callout import Callouts, CalloutSettings
 from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
+from pillarbox.flow.check.csa import CsaRules
 from pillarbox.flow.check.verify import RoutingVerifier
-from pillarbox.flow.settings import AclNames, Identity, Logging, Queueing, SmtpLimits, SmtpService, Tls
+from pillarbox.flow.settings import AclNames, Dns, Identity, Logging, Queueing, SmtpLimits, SmtpService, Tls
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope
@@ -177,6 +178,7 @@ def _for_our_own(base: Foundation, policy: AcceptPolicy) -> AcceptPolicy:
 
 def _check_services(base: Foundation, host_names: HostNames, services: TransportServices) -> CheckServices:
     config = base.config
+    dns = config.main(Dns)
     callouts = _callouts(base, services)
     return CheckServices(
         base.acls,
@@ -186,6 +188,7 @@ def _check_services(base: Foundation, host_names: HostNames, services: Transport
         base.world.records,
         config.main(Logging).style,
         tells_details=config.main(SmtpService).smtp_return_error_details,
+        csa=CsaRules(dns.dns_csa_search_limit, dns.dns_csa_use_reverse),
     )
 
 

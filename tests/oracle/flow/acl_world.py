@@ -70,6 +70,32 @@ x_y.wild.bl.test A 127.0.0.2
 1.2.0.192.bl_x.test A 127.0.0.2
 1.2.0.192.mix.bl.test A 127.0.0.2
 1.2.0.192.mix.bl.test A 10.1.2.3
+_client._smtp.ipcsa.test SRV 1 2 0 192.0.2.1
+_client._smtp.multi.test SRV 1 2 0 other.test
+_client._smtp.multi.test SRV 1 2 0 client.test
+_client._smtp.six.test SRV 1 2 0 six.test
+six.test AAAA 2001:db8::1
+_client._smtp.three.test SRV 1 3 0 client.test
+_client._smtp.zero.test SRV 1 0 0 client.test
+_client._smtp.two.test2 SRV 2 2 0 client.test
+_client._smtp.above.test SRV 1 2 1 client.test
+_client._smtp.notabove.test SRV 1 2 0 client.test
+_client._smtp.both.test SRV 2 2 0 client.test
+_client._smtp.both.test SRV 1 1 0 client.test
+_client._smtp.gone.test SRV 1 2 0 gone.nowhere.test
+_client._smtp.late.test SRV 1 2 0 x.broken.test
+x.broken.test SERVFAIL
+_client._smtp.silent.test SERVFAIL
+_client._smtp.dot.test SRV 1 2 0 .
+_client._smtp.1.2.0.192.in-addr.arpa SRV 1 2 0 client.test
+_client._smtp.0.192.in-addr.arpa SRV 1 2 1 client.test
+_client._smtp.x.above.test TXT "there"
+_client._smtp.y.x.above.test TXT "there"
+_client._smtp.a.b.c.d.e.above.test TXT "there"
+_client._smtp.a.b.c.d.e.f.above.test TXT "there"
+_client._smtp.x.silent.test TXT "there"
+_client._smtp.x.notabove.test TXT "there"
+_client._smtp.2.2.0.192.in-addr.arpa TXT "there"
 _client._smtp.csa.test SRV 1 2 0 client.test
 _client._smtp.nocsa.test SRV 1 1 0 client.test
 """

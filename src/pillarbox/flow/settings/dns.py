@@ -30,11 +30,9 @@ class Dns(MainOptions):
         doc="How many aliases to follow that the name server left; here always up to ten.",
         inert="noted",
     )
-    dns_csa_search_limit: int = option(
-        default=5, doc="How many parent domains to ask for CSA records.", inert="noted"
-    )
+    dns_csa_search_limit: int = option(default=5, doc="How many parent domains to ask for CSA records.")
     dns_csa_use_reverse: bool = option(
-        default=True, doc="Ask for CSA records of an address in HELO by its name.", inert="noted"
+        default=True, doc="Ask for CSA records of an address in HELO by its name in the reverse DNS."
     )
     dns_dnssec_ok: int = option(
         default=-1,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from pillarbox.flow.check.callout_wish import CalloutWish
+from pillarbox.flow.check.csa import USUAL as USUAL_CSA
+from pillarbox.flow.check.csa import CsaRules
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
@@ -135,7 +137,7 @@ class Verifier(Protocol):
 class CheckServices:
     """What checks ask, made once per configuration."""
 
-    __slots__ = ("acls", "host_names", "log", "log_style", "records", "tells_details", "verifier")
+    __slots__ = ("acls", "csa", "host_names", "log", "log_style", "records", "tells_details", "verifier")
 
     def __init__(
         self,
@@ -147,6 +149,7 @@ class CheckServices:
         log_style: LogStyle = USUAL,
         *,
         tells_details: bool = False,
+        csa: CsaRules = USUAL_CSA,
     ) -> None:
         """`tells_details`: clients hear why a verification has failed (`smtp_return_error_details`)."""
         self.acls = acls
@@ -156,6 +159,7 @@ class CheckServices:
         self.records = records
         self.log_style = log_style
         self.tells_details = tells_details
+        self.csa = csa
 
 
 class Log(Protocol):

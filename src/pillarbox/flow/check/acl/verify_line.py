@@ -40,7 +40,7 @@ class VerifyMistake(ValueError):
 class VerifyLine(msgspec.Struct, frozen=True):
     what: str
     address: str | None = None
-    """Of `sender=address`."""
+    """Of `sender=address`; of `csa/name`."""
     wish: VerifyWish = VerifyWish()
     is_defer_ok: bool = False
     shows_details: bool = True
@@ -54,6 +54,8 @@ def read_verify(text: str) -> VerifyLine:
     if what not in WHAT or (equals and what != "sender"):
         known = " | ".join(f'"{each}"' for each in WHAT)
         raise VerifyMistake(f'expected {known} at start of ACL condition "verify {text.strip()}"')
+    if what == "csa":
+        return VerifyLine(what, text.partition("/")[2].strip() or None)
     if what == "arc":
         raise NotYet("verify = arc", "refused")
     found: dict[str, object] = {}

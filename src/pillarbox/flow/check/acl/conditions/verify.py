@@ -100,7 +100,7 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
             is_good = tls is not None and tls.certificate_verified == 1
             return is_good or Reason("no verified certificate", "no verified certificate")
         case "csa":
-            return await _verify_csa(state)
+            return await _verify_csa(line, state)
         case "reverse_host_lookup":
             return await _verify_host(state)
         case _:
@@ -260,13 +260,15 @@ async def _verify_helo(state: AclState) -> Answer:
     return client.helo_is_true
 
 
-async def _verify_csa(state: AclState) -> Answer:
-    status = await csa_status(state.connection, state.scope.services.resolver)
+async def _verify_csa(line: VerifyLine, state: AclState) -> Answer:
+    client = state.connection
+    name = line.address or client.helo or client.host_address
+    resolver = state.scope.services.resolver
+    status = await csa_status(name, client.host_address, resolver, state.services.csa)
     old = state.scope.facet(VerifyFacts) or VerifyFacts()
     facts = VerifyFacts(
         sender_failure=old.sender_failure, recipient_failure=old.recipient_failure, csa_status=status.word
     )
     state.scope = state.scope.with_facet(VerifyFacts, facts)
-    if status.is_deferred:
-        raise CheckDeferred(Reason(f"client SMTP authorization {status.reason}"))
-    return status.is_good or Reason(f"client SMTP authorization {status.reason}")
+    text = f"client SMTP authorization {status.reason}"
+    return status.is_good or Reason(text, text)
