@@ -161,6 +161,7 @@ class Session:
         self.received = 0
         """Messages that we have taken."""
         self.memory = CheckMemory()
+        self.memory.flush = self.flush
         """What ACLs remember as long as the connection lasts."""
         self.log_targets = USUAL_TARGETS
         """Of the next refusal."""

@@ -1,4 +1,4 @@
-"""`delay` waits by the clock, within bounds."""
+"""`delay` waits by the clock, within bounds, and lets what was said before go out first."""
 
 from __future__ import annotations
 
@@ -32,3 +32,34 @@ async def test_delay(delay: str, slept: list[float], reply: str) -> None:
     if client.failure:
         raise client.failure
     assert world.clock.slept == slept
+
+
+@pytest.mark.parametrize(
+    ("control", "told_before"),
+    [("", True), ("  warn control = no_delay_flush\n", False)],
+)
+async def test_earlier_replies_go_out_first(control: str, told_before: bool) -> None:
+    world = AcceptWorld(f"begin acl\nrcpt:\n{control}  accept delay = 20s\n")
+    script = [
+        "S: 220 …",
+        "C: EHLO x.test",
+        "S: 250 …",
+        "C: MAIL FROM:<s@x.test>",
+        "C: RCPT TO:<a@example.com>",
+        "S: 250 2.1.0 OK",
+        "S: 250 2.1.5 Accepted",
+        "C: (close)",
+    ]
+    client = Client(script, world=world)
+    told: list[bytes] = []
+    sleep = world.clock.sleep
+
+    async def listening(seconds: float) -> None:
+        told.append(client.said)
+        await sleep(seconds)
+
+    world.clock.sleep = listening  # type: ignore[method-assign]
+    await world.session(client).run()
+    if client.failure:
+        raise client.failure
+    assert [b"2.1.0" in said for said in told] == [told_before]

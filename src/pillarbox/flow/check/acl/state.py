@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -201,6 +201,7 @@ class CheckMemory:
         "connection",
         "controls",
         "failed_sender",
+        "flush",
         "holder",
         "lists",
         "queue",
@@ -218,6 +219,8 @@ class CheckMemory:
             self.lists.sender = self.lists.recipient = ""
         self.controls: set[str] = set()
         """Those of `control` that hold for the connection."""
+        self.flush: Callable[[], Awaitable[None]] | None = None
+        """Lets go out what the client was told by now; None: nobody is talked to."""
         self.queue = ""
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None
@@ -323,6 +326,12 @@ class AclState:
             known = self._connection = msgspec.structs.replace(known, host_name=client.name)
             self.scope = self.scope.with_facet(Origin, known)
         return known
+
+    async def flush(self, unless: str) -> None:
+        """Before something that takes time: a client that pipelines hears what it was told before. `unless`: the control that forbids it."""
+        connection = self.memory.connection
+        if connection.flush is not None and unless not in connection.controls:
+            await connection.flush()
 
     def panic(self, line: str) -> None:
         """For the administrator: the configuration is at fault."""

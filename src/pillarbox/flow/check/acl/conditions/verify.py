@@ -129,6 +129,7 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         known = memory[key]
         return known if isinstance(known, FailedSender) else None
     candidate = Candidate.first(Recipient(address))
+    await _let_out(line, state)
     try:
         failure = await state.services.verifier.verify(candidate, state.scope, is_sender=True, wish=line.wish)
     except CheckDeferred as error:
@@ -152,6 +153,7 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     wish, holder = _held(line.wish, state)
     lists = state.memory.lists
     lists.domain = lists.local_part = lists.sender = ""  # as routing leaves them
+    await _let_out(line, state)
     try:
         failure = await state.services.verifier.verify(
             state.recipient, state.scope, is_sender=False, wish=wish, called=called, holder=holder
@@ -166,6 +168,12 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
         return True
     _set_facts(state, recipient_failure=failure.step)
     return Reason(failure.log, failure.peer)
+
+
+async def _let_out(line: VerifyLine, state: AclState) -> None:
+    """A callout takes its time."""
+    if line.wish.callout is not None:
+        await state.flush("no_callout_flush")
 
 
 def _held(wish: VerifyWish, state: AclState) -> tuple[VerifyWish, Holder | None]:

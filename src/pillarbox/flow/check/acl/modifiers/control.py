@@ -33,6 +33,8 @@ OF_MESSAGE = (
 OF_CONNECTION = (
     "allow_auth_unadvertised",
     "enforce_sync",
+    "no_callout_flush",
+    "no_delay_flush",
     "no_enforce_sync",
     "no_multiline_responses",
     "no_pipelining",
@@ -43,8 +45,6 @@ NEEDLESS = (
     "dkim_disable_verify",
     "dmarc_disable_verify",
     "dmarc_enable_forensic",
-    "no_callout_flush",
-    "no_delay_flush",
     "no_mbox_unspool",
 )
 """They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""

@@ -1,7 +1,7 @@
 """`delay` (Exim 44.12): make the client wait before this ACL goes on.
 
-Never longer than `LONGEST`, whatever is configured: clients give up after five minutes (RFC 5321 §4.5.3.2). Known gap: replies to
-earlier commands of a pipelined group wait too (Exim writes them first unless `no_delay_flush`).
+Never longer than `LONGEST`, whatever is configured: clients give up after five minutes (RFC 5321 §4.5.3.2). Replies to earlier commands of a
+pipelined group go out first (`no_delay_flush`: they wait too).
 """
 
 from __future__ import annotations
@@ -27,4 +27,5 @@ class Delay(TemplateModifier, modifier="delay"):
                 f'syntax error in argument for "delay" modifier: "{text}" is not a time value'
             ) from None
         if seconds > 0:
+            await state.flush("no_delay_flush")
             await state.scope.services.clock.sleep(min(seconds, LONGEST))
