@@ -159,6 +159,7 @@ def accept_services(
         checks=checks,
         expansion=expansion,
         log_style=config.main(Logging).style,
+        main_action=base.main_action,
         network=world.network,
         host_name_of=host_names.name_of,
         etrn=runs.begin,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.refusing import log_rejection
 from pillarbox.mail.reply import Reply
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
 
-def log_failed_login(session: Session, line: str, reply: Reply) -> None:
+async def log_failed_login(session: Session, line: str, reply: Reply) -> None:
     """`line`: the AUTH command, when it is the one that is wrong."""
     name = session.exchange_name
     mechanism = line.split()[1].upper() if line[:5].upper() == "AUTH " and len(line.split()) > 1 else ""
@@ -19,6 +20,6 @@ def log_failed_login(session: Session, line: str, reply: Reply) -> None:
         if driver.mechanism == mechanism:
             name = driver.name
     session.exchange = None
-    log_rejection(
-        session, f"{name} authenticator failed for {session.described()}: {reply.code} {reply.text}"
-    )
+    said = f"{reply.code} {reply.text}"
+    told = await tell(session, "auth:fail", said)
+    log_rejection(session, told or f"{name} authenticator failed for {session.described()}: {said}")

@@ -28,6 +28,7 @@ from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
@@ -151,6 +152,8 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     checks: CheckServices
     expansion: Services
     log_style: LogStyle = USUAL
+    main_action: MainAction | None = None
+    """None: the main section has no `event_action`."""
     network: Network | None = None
     """For `ident`."""
     host_name_of: Callable[[str], Awaitable[FoundName]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.facets.session import TlsInFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -164,6 +165,14 @@ def _text_now(template: Template | None, scope: Scope) -> str:
 
 async def secure(session: Session) -> None:
     """Shake hands, and take up what is known from then on. Raises DialError("tls")."""
+    try:
+        await _secure(session)
+    except DialError as error:
+        await tell(session, "tls:fail:connect", str(error))
+        raise
+
+
+async def _secure(session: Session) -> None:
     rules, address = session.policy.tls_rules, session.origin.host_address
     if rules is None:
         await session.stream.start_tls_server(HANDSHAKE_TIMEOUT)
@@ -184,7 +193,20 @@ async def secure(session: Session) -> None:
     found = session.stream.tls_session() or TlsSession(cipher=session.stream.tls_cipher)
     if not found.protocol and await _is_in(session, rules.alpn_hosts):
         raise DialError("tls", "(handshake): ALPN required but not negotiated")
-    take_up(session, found, is_verified=verify != "no" and bool(found.peer_certificate))
+    is_shown = verify != "no" and bool(found.peer_certificate)
+    if is_shown and session.services.main_action is not None:
+        await _show_certificate(session, found.peer_certificate)
+    take_up(session, found, is_verified=is_shown)
+
+
+async def _show_certificate(session: Session, certificate: bytes) -> None:
+    """To `event_action`; what it says is why not to believe it. Raises DialError."""
+    said = await tell(session, "tls:cert", "0", {TlsInFacts: TlsInFacts(peercert=certificate)})
+    if said:
+        session.services.journal.main(
+            f"{session.described()} SSL verify denied by event-action: depth=0: {said}"
+        )
+        raise DialError("tls", "(certificate verify failed)")
 
 
 def take_up(session: Session, found: TlsSession, *, is_verified: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.accept.refusing import log_rejection, refuse
@@ -56,7 +57,7 @@ async def handle_response(session: Session, event: AuthResponse) -> None:
 async def handle_cancelled(session: Session, event: AuthCancelled) -> None:
     if isinstance(session.exchange, JudgedExchange):
         session.exchange.abandon()
-    log_failed_login(session, "", CANCELLED)
+    await log_failed_login(session, "", CANCELLED)
 
 
 async def _step(session: Session, response: bytes | None) -> None:
@@ -70,21 +71,23 @@ async def _step(session: Session, response: bytes | None) -> None:
         case Success(name=name):
             _succeed(session, name)
         case Failure():
-            _fail(session, step)
+            await _fail(session, step)
         case _ as unreachable:
             assert_never(unreachable)
 
 
-def _fail(session: Session, failure: Failure) -> None:
+async def _fail(session: Session, failure: Failure) -> None:
     session.exchange = None
     session.live.authentication_failed = 1
     session.live.authenticated_fail_id = failure.name
     answer = ANSWERS[failure.kind]
     why = f": {failure.log}" if failure.kind not in ("credentials", "malformed") else ""
     who = f" (set_id={failure.name})" if failure.name else ""
+    told = await tell(session, "auth:fail", f"{answer.code} {answer.text}")
     log_rejection(
         session,
-        f"{session.exchange_name} authenticator failed for {session.described()}: "
+        told
+        or f"{session.exchange_name} authenticator failed for {session.described()}: "
         f"{answer.code} {answer.text}{who}{why}",
     )
     session.reply(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.failed_login import log_failed_login
 from pillarbox.flow.accept.parting import commands, not_quit
 from pillarbox.flow.accept.refusing import log_rejection
@@ -25,11 +26,11 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         case Problem.TOO_BIG:
             _too_big(session, event)
         case Problem.BAD_BASE64:
-            log_failed_login(session, event.line, event.reply)
+            await log_failed_login(session, event.line, event.reply)
         case _ if session.exchange is not None:  # a line that is none, in the middle of AUTH
-            log_failed_login(session, "", event.reply)
+            await log_failed_login(session, "", event.reply)
         case _:
-            _tell(session, event)
+            await _tell(session, event)
     if session.engine.is_closed:
         why = _why_dropped(event, session)
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
@@ -38,7 +39,7 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         log_rejection(session, why)
 
 
-def _tell(session: Session, event: ProtocolError) -> None:
+async def _tell(session: Session, event: ProtocolError) -> None:
     line, reply = event.line, event.reply
     verb_name = line.partition(" ")[0].upper()
     if verb_name in ("HELO", "EHLO") and event.problem is Problem.SYNTAX:
@@ -47,20 +48,22 @@ def _tell(session: Session, event: ProtocolError) -> None:
             session,
             f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {argument}",
         )
-    elif verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
+        return
+    if verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
         log_rejection(session, f"rejected MAIL from {session.who()}: no HELO/EHLO given")
-    style = session.services.log_style
     is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
-    if style.shows("smtp_protocol_error" if is_protocol else "smtp_syntax_error"):
-        if (
-            event.is_expected
-            or event.problem in _ENDS
-            or reply.text.rsplit("\n", 1)[-1].startswith("Valid RCPT")
-        ):
-            return
-        kind = "protocol" if is_protocol else "syntax"
-        said = reply.text.removesuffix(f"\n{TOO_MANY_ERRORS}")
-        text = event.detail or (said.rpartition("\n")[2] if reply.code == 503 else said.partition("\n")[0])
+    is_logged = session.services.log_style.shows(
+        "smtp_protocol_error" if is_protocol else "smtp_syntax_error"
+    )
+    if not is_logged and session.services.main_action is None:
+        return
+    if event.is_expected or event.problem in _ENDS or reply.text.rsplit("\n", 1)[-1].startswith("Valid RCPT"):
+        return
+    kind = "protocol" if is_protocol else "syntax"
+    said = reply.text.removesuffix(f"\n{TOO_MANY_ERRORS}")
+    text = event.detail or (said.rpartition("\n")[2] if reply.code == 503 else said.partition("\n")[0])
+    await tell(session, f"smtp:fail:{kind}", text)
+    if is_logged:
         shown = printable(line).replace('"', '\\"')
         session.services.journal.main(f'SMTP {kind} error in "{shown}" {session.described()} {text}')
 
