@@ -127,7 +127,7 @@ COMMANDS
 exit 0
 """
 _FILE = re.compile(r"^#=== (\S+)(?: (\d+))?(?: (\S+))?\n", re.MULTILINE)
-_ORDER = re.compile(r"^#! *(\w+)(.*?): ?(.*)$", re.MULTILINE)
+_ORDER = re.compile(r"^#! *(\w+)(.*?):(?: (.*))?$", re.MULTILINE)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -222,7 +222,7 @@ def by(exim: str, top: Path, source: Path) -> Seen:
     return see(top, result.stdout)
 
 
-_NOISE = ("Completed", "purging the environment", "Suggested action", "queue run:")
+_NOISE = ("accepted by +include_unknown", "Completed", "purging the environment", "Suggested action", "queue run:")
 _TRACES = (
     Leveller(
         re.compile(r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;"), "Received: by test id ID;"
@@ -230,6 +230,7 @@ _TRACES = (
     Leveller(re.compile(r"(?m)^References: .*\n"), ""),
     Leveller(re.compile(r"\b(new|cur|tmp)/\d+\.[^/ )]*"), r"\1/MESSAGE"),
     Leveller(re.compile(r"(?<=not permitted)\\n"), ""),
+    Leveller(re.compile(r"(?m)^(\|?Status: \d)\.\d\.\d+$"), r"\1.x.x"),  # `bounce-status`
     Leveller(re.compile(r"^250-ENHANCEDSTATUSCODES$"), ""),
     ENHANCED_CODES,
     Leveller(re.compile(r"(?<=\])\*(?= C=)"), ""),  # over a connection that was there already
@@ -261,7 +262,7 @@ def see(top: Path, said: str) -> Seen:
         [
             line.removeprefix("TIME ")
             for line in (_level(line, top) for line in said.splitlines())
-            if line and not line.startswith(("TIME ID ", " TFO mode "))
+            if line and not line.startswith(("TIME ID ", " TFO mode ", "LOG: PANIC DIE"))
         ],
         sorted(log),
         {
@@ -295,7 +296,7 @@ def _text(path: Path) -> str:
 
 
 def _level(text: str, top: Path) -> str:
-    text = text.replace(str(top), "TOP")
+    text = text.replace(str(top), "TOP").replace("/etc/exim4/exim4.conf", "TOP/conf")
     return level(text, IDS, *TIMES, PROGRAM, RECEIVED_AT, BOUNDARIES, FROZEN_AT, PIDS, *_TRACES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,17 +22,27 @@ def _no_list() -> tuple[str, ...]:
     return ()
 
 
+_USUAL = re.compile(r"(?:[^\W](?:[a-zA-Z0-9/_-]*[^\W])?\.)*[^\W](?:[a-zA-Z0-9/_-]*[^\W])?\.?").fullmatch
+
+
+def _is_usual(name: str) -> bool:
+    """As `USUAL_NAMES` has it, in one step for the names that everybody has."""
+    return _USUAL(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class DnsRules:
-    """`is_ipv4_only`: of a host's name. `search_list`: the resolver's domains for names that are not complete."""
+    """`is_ipv4_only`: of a host's name. `search_list`: the resolver's domains for names that are not complete. `is_well_formed`: of a
+    domain, by `dns_check_names_pattern`."""
 
     is_ipv4_only: Callable[[str], bool] = _nobody
     allows_mx_to_ip: bool = False
     search_list: Callable[[], tuple[str, ...]] = _no_list
+    is_well_formed: Callable[[str], bool] = _is_usual
 
 
 def dns_rules(dns: Dns, services: Services, search_list: Callable[[], tuple[str, ...]]) -> DnsRules:
-    """`disable_ipv6`, `dns_ipv4_lookup`, `allow_mx_to_ip`."""
+    """`disable_ipv6`, `dns_ipv4_lookup`, `allow_mx_to_ip`, `dns_check_names_pattern`. Raises RegexError."""
     listed = dns.dns_ipv4_lookup
     test: Callable[[str], bool] = _nobody
     if dns.disable_ipv6:
@@ -41,19 +52,22 @@ def dns_rules(dns: Dns, services: Services, search_list: Callable[[], tuple[str,
         def test(name: str) -> bool:
             return listed.matches_now(name, Scope({}, services))
 
-    return DnsRules(test, dns.allow_mx_to_ip, search_list)
+    return DnsRules(test, dns.allow_mx_to_ip, search_list, _form_of_names(dns.dns_check_names_pattern))
+
+
+def _form_of_names(pattern: str) -> Callable[[str], bool]:
+    if not pattern:
+        return _everybody
+    if pattern == USUAL_NAMES:
+        return _is_usual
+    found = compile_regex(pattern)
+    return lambda name: search(found, name) is not None
 
 
 def checked_resolver(resolver: Resolver, dns: Dns, services: Services) -> Resolver:
     """The same where no option asks for more. Raises RegexError for a pattern that does not compile."""
-    well_formed: Callable[[str], bool] | None = None
     pattern = dns.dns_check_names_pattern
-    if pattern and pattern != USUAL_NAMES:
-        found = compile_regex(pattern)
-
-        def well_formed(name: str) -> bool:
-            return search(found, name) is not None
-
+    well_formed = _form_of_names(pattern) if pattern and pattern != USUAL_NAMES else None
     nonexistent = dns.dns_again_means_nonexist
     if well_formed is None and nonexistent is None:
         return resolver

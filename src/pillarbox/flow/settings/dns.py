@@ -7,7 +7,7 @@ from pillarbox.config.kinds import Duration
 from pillarbox.language.match.domains import DomainList
 
 USUAL_NAMES = r"(?i)^(?>(?(1)\.|())[^\W](?>[a-z0-9/_-]*[^\W])?)+(\.?)$"
-"""Exim's default: no name that it refuses can be asked for here either."""
+"""Exim's default."""
 
 
 class Dns(MainOptions):

@@ -69,7 +69,11 @@ class DnsLookup(Router, driver="dnslookup"):
 
     async def route(self, visit: Visit) -> RouteResult:
         domain = visit.domain
-        if not domain or domain.startswith("["):
+        if (
+            not domain
+            or domain.startswith("[")
+            or not visit.services.dns.is_well_formed(_to_ascii(domain) or "")
+        ):
             return Declined(message=f'mail domain "{domain}" is syntactically invalid')
         method = await self._method(visit)
         result: RouteResult = Declined("domain does not exist")
