@@ -151,16 +151,25 @@ class HelperWork:
 
     async def check_password(self, login: str, password: str, service: str = "") -> bool:
         request = CheckPassword(str(login), str(password), service)
+        await self._checks.acquire()  # so one of the channels is free: nobody waits behind who is slow
+        checking = asyncio.ensure_future(self._check(request))
+        checking.add_done_callback(self._checked)
+        return await asyncio.shield(checking)  # the channel is not free when nobody waits any more
+
+    async def _check(self, request: CheckPassword) -> bool:
         try:
-            async with self._checks:  # so one of the channels is free: nobody waits behind who is slow
-                answer = await self._channel(self._passwords, MAX_PASSWORD_CHANNELS, spreads=True).ask(
-                    request
-                )
+            channel = self._channel(self._passwords, MAX_PASSWORD_CHANNELS, spreads=True)
+            answer = await channel.ask(request)
         except HelperGone:
             raise WorkRefused("the password could not be checked: PAM has died, or took too long") from None
         if not isinstance(answer, Done):
             raise _out_of_order(answer)
         return answer.is_true
+
+    def _checked(self, done: asyncio.Future[bool]) -> None:
+        self._checks.release()
+        if not done.cancelled():
+            done.exception()  # whoever asked has it, or has gone
 
     async def _ask(self, channels: list[Channel], limit: int, request: Request) -> Answer:
         """What may be asked twice."""
