@@ -19,6 +19,8 @@ class RemoteHost(msgspec.Struct, frozen=True, gc=False):
     name: str
     address: str
     port: int = 25
+    is_secure: bool = False
+    """DNSSEC vouches for the name and the address (`DS`)."""
 
 
 class Security(msgspec.Struct, frozen=True, gc=False):

@@ -110,6 +110,10 @@ MESSAGES = {
         "EHLO x\r\nMAIL FROM:<jö@grün.test> SMTPUTF8\r\nRCPT TO:<a@d.test>\r\nRCPT TO:<bö@grün.test>\r\nDATA\r\n"
         "From: jö@grün.test\r\nSubject: grüße\r\n\r\nbody\r\n.\r\nQUIT\r\n"
     ).encode(),
+    "dsn": (
+        b"EHLO x\r\nMAIL FROM:<alice@example.net> RET=HDRS ENVID=one\r\nRCPT TO:<a@d.test> NOTIFY=SUCCESS,FAILURE\r\nDATA\r\n"
+        b"From: alice@example.net\r\n\r\nbody\r\n.\r\nQUIT\r\n"
+    ),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
 LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "acl", "dns", "tlsa")

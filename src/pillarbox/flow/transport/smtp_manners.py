@@ -14,7 +14,7 @@ from pillarbox.flow.transport.attempt.habits import Manners
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.smtp_options import SmtpOptions
-from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList, HostSubject
@@ -85,9 +85,17 @@ async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_
     is_in: dict[str, bool] = {}
     for name in (*_LISTS, *_WITH_DEFAULT):
         hosts: HostList | None = getattr(options, name)
-        is_in[name] = hosts is not None and (_is_all(hosts) or await hosts.matches(subject, here))
+        is_in[name] = hosts is not None and (_is_all(hosts) or await _surely_matches(hosts, subject, here))
     texts = {name: await _text(getattr(options, name), here, name) for name in _TEMPLATES}
     return _manners(options, is_in, texts, is_tls_first=is_tls_first)
+
+
+async def _surely_matches(hosts: HostList, subject: HostSubject, scope: Scope) -> bool:
+    """A list that cannot be decided now, for want of the DNS say, has not this host in it. Raises ExpansionFailed."""
+    try:
+        return await hosts.matches(subject, scope)
+    except ExpansionDeferred:
+        return False
 
 
 def less_tls(
@@ -98,9 +106,8 @@ def less_tls(
     async def manners(target: Target) -> Manners:
         found = await usual(target)
         subject = HostSubject(target.address, lambda: target.name)
-        if found.tls == "try" and await avoided.matches(
-            subject, scope.with_facet(Outbound, target.outbound())
-        ):
+        here = scope.with_facet(Outbound, target.outbound())
+        if found.tls == "try" and await _surely_matches(avoided, subject, here):
             return msgspec.structs.replace(found, tls="avoid")
         return found
 

@@ -27,7 +27,7 @@ _MESSAGE_ID = re.compile(
 _RESENT_ID = re.compile(rb'\nresent-message-id[ \t]*:[ \t]*(?:\n[ \t]+)?<([^<>\s"]{1,512})>', re.IGNORECASE)
 NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"})
 """Errors whose text is the operating system's, or our own configuration's."""
-UNPLACED = frozenset({"auth_failed", "event_close"})
+UNPLACED = frozenset({"auth_failed", "dane", "event_close"})
 """Errors that the line of an address tells without the host."""
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
@@ -345,7 +345,7 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
         line += f" S={outcome.size}"
     if outcome.host is not None:
         port = _port(outcome.host, style)
-        line += f" H={remote_host(outcome.host)}{port}{'*' if outcome.is_reused else ''}"
+        line += f" H={_shown_host(outcome.host, style)}{port}{'*' if outcome.is_reused else ''}"
         if security.proxy[0] and style.shows("proxy"):
             line += f" PRX=[{security.proxy[0]}]{f':{security.proxy[1]}' if port else ''}"
         line += _own_end(outcome, style)
@@ -375,11 +375,19 @@ def _why_deferred(outcome: Deferred, style: LogStyle) -> str:
     if outcome.host is None or outcome.error in UNPLACED:
         return f"{took}: {text}"
     if outcome.error in NOT_CONNECTED or not (outcome.error or outcome.reply):
-        reached = outcome.reached
-        return f" ({text}){f' H={remote_host(reached)}{_port(reached, style)}' if reached else ''}{took}"
-    return (
-        f" H={remote_host(outcome.host)}{_port(outcome.host, style)}{_own_end(outcome, style)}{took}: {text}"
-    )
+        return f" ({text}){_both_ends(outcome.reached, outcome, style) if outcome.reached else ''}{took}"
+    return f"{_both_ends(outcome.host, outcome, style)}{took}: {text}"
+
+
+def _both_ends(host: RemoteHost, outcome: Outcome, style: LogStyle) -> str:
+    return f" H={_shown_host(host, style)}{_port(host, style)}{_own_end(outcome, style)}"
+
+
+def _shown_host(host: RemoteHost, style: LogStyle) -> str:
+    """As `remote_host`, and whether DNSSEC vouches for it where that is wanted."""
+    if host.is_secure and style.shows("dnssec"):
+        return f"{printable(host.name)} DS [{host.address}]"
+    return remote_host(host)
 
 
 def _port(host: RemoteHost, style: LogStyle) -> str:
@@ -396,6 +404,11 @@ def _own_end(outcome: Outcome, style: LogStyle) -> str:
 def remote_host(host: RemoteHost) -> str:
     """`name [address]`."""
     return f"{printable(host.name)} [{host.address}]"
+
+
+def line_recipient_trouble(message_id: str, host: RemoteHost, text: str, style: LogStyle = USUAL) -> str:
+    """A host has deferred a recipient, and there is another host."""
+    return f"{message_id} H={remote_host(host)}{_port(host, style)} {printable(text)}"
 
 
 def line_host_trouble(

@@ -6,6 +6,8 @@ will do: no other authority is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
@@ -13,6 +15,7 @@ from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.wire.dane import Tlsa, read_tlsa
+from pillarbox.wire.exim.log_line import remote_host
 
 
 async def find_dane(target: Target, manners: Manners, habits: Habits) -> tuple[Tlsa, ...] | Trouble | None:
@@ -34,17 +37,28 @@ async def find_dane(target: Target, manners: Manners, habits: Habits) -> tuple[T
     return tuple(record for record in records if record.is_usable)
 
 
-def with_dane(manners: Manners) -> Manners:
-    """TLS is a must, and the records alone say whom to believe."""
-    wish = replace(
-        manners.tls_wish, verify="no", sni="", ciphers=manners.dane_ciphers or manners.tls_wish.ciphers
-    )
+def with_dane(manners: Manners, records: Sequence[Tlsa]) -> Manners:
+    """TLS is a must, and the records alone say whom to believe; unless none of them can."""
+    wish = manners.tls_wish
+    if records:
+        wish = replace(wish, verify="no", sni="", ciphers=manners.dane_ciphers or wish.ciphers)
     return replace(
         manners,
         tls="first" if manners.tls == "first" else "require",
         tls_wish=wish,
         clear_after_tls_failure=False,
     )
+
+
+async def tell_of_failure(trouble: Trouble, target: Target, habits: Habits) -> None:
+    """Of the connection, where there are records."""
+    if trouble.is_tls:
+        if habits.note is not None:
+            why = trouble.text.removeprefix("TLS session: ")
+            habits.note(f"DANE attempt failed; TLS connection to {remote_host(target.remote)}: {why}")
+        await _tell("validation-failure", target, habits)
+    elif trouble.error == "tls_required" and trouble.reply is None:
+        await _tell("starttls-not-supported", target, habits)
 
 
 async def _failed(text: str, target: Target, habits: Habits) -> Trouble:

@@ -70,8 +70,8 @@ class HostRun:
         """What to keep of this message's own failures, should it stay: by retry key."""
         self._skipped: list[tuple[str, RetryHint]] = []
         self._telling = Telling(job, habits.events, services)
-        self._reached: RemoteHost | None = None
-        """The last host that we were connected to."""
+        self._reached: tuple[RemoteHost, tuple[str, int]] | None = None
+        """The last host that we were connected to, and our end of that."""
         self._has_more = False
         """The host has taken as many as it would at once, and may have the others next."""
 
@@ -174,11 +174,13 @@ class HostRun:
             kept.close()
         opened = await self._open(target, manners)
         if isinstance(opened, Trouble):
+            if opened.was_connected:
+                self._reached = target.remote, opened.interface
             await self._take_trouble(pending, opened, target, None)
             self._services.keep.note_silence(key)
             return False
         self._services.keep.note_answer(key)
-        self._reached = target.remote
+        self._reached = target.remote, opened.local_address
         part, carried = await self._carry(opened, manners, pending)
         return await self._end_with(opened, key, pending, part, carried)
 
@@ -350,7 +352,7 @@ class HostRun:
         for index in indexes:
             failure = failed(
                 self._job.assignments[index],
-                Reason(trouble.text, trouble.text),
+                Reason(trouble.text, "" if trouble.error == "dane" else trouble.text),
                 host=None if trouble.error == "dane" else target.remote,
                 reply=trouble.reply,
                 security=security,
@@ -409,7 +411,10 @@ class HostRun:
             elif deferral is not None:
                 keys = tuple(dict.fromkeys((*self._keys[index], *passed_over)))
                 self._note_own(keys)
-                outcomes.append(replace(deferral, retry_keys=keys, reached=self._reached))
+                if self._reached is not None and deferral.error in NOT_CONNECTED:
+                    host, interface = self._reached
+                    deferral = replace(deferral, reached=host, interface=interface)
+                outcomes.append(replace(deferral, retry_keys=keys))
             else:
                 outcomes.append(self._untried(self._job.assignments[index]))
         return outcomes
@@ -447,7 +452,7 @@ def _noted(deferral: Deferred, key: str, os_error: str) -> Deferred:
     text = os_error or deferral.reason.log
     if deferral.error == "event":
         text = "unknown error"  # Exim has no words for its own number
-    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error in (*UNPLACED, "dane")
+    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error in UNPLACED
     if deferral.host is not None and not is_plain:
         text = f"H={remote_host(deferral.host)}: {text}"
     return replace(deferral, reason=Reason(printable(text)), retry_keys=(key,), host=None)

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from pillarbox.flow.transport.attempt.dane import find_dane, with_dane
+from pillarbox.flow.transport.attempt.dane import find_dane, tell_of_failure, with_dane
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by
 from pillarbox.flow.transport.attempt.securing import believe, start_tls, wish_for
@@ -37,10 +37,8 @@ async def open_session(
         if isinstance(found, Trouble):
             return found
         if found is not None:
-            dane, manners = found, with_dane(manners)
+            dane, manners = found, with_dane(manners, found)
     opened = await _try_to_open(target, manners, habits, network, dane)
-    if dane is not None and isinstance(opened, Trouble):
-        await _tell_of_dane(opened, target, habits)
     if (
         isinstance(opened, Trouble)
         and opened.is_tls
@@ -83,19 +81,12 @@ async def _try_to_open(
         session.at_end = partial(_tell_of_end, session, events)
     trouble = await _greet(session, manners, habits)
     if trouble is not None:
+        interface = session.local_address
+        if dane is not None:
+            await tell_of_failure(trouble, target, habits)
         await (session.hang_up() if trouble.is_tls else session.quit())
-        return trouble
+        return msgspec.structs.replace(trouble, was_connected=True, interface=interface)
     return session
-
-
-async def _tell_of_dane(trouble: Trouble, target: Target, habits: Habits) -> None:
-    if not trouble.is_tls:
-        return
-    if habits.note is not None:
-        why = trouble.text.removeprefix("TLS session: ")
-        habits.note(f"DANE attempt failed; TLS connection to {remote_host(target.remote)}: {why}")
-    if habits.events is not None:
-        await habits.events.tell("dane:fail", "validation-failure", at=_outbound(target, habits))
 
 
 async def _tell_of_end(session: Session, events: Events) -> None:

@@ -27,6 +27,8 @@ async def start_tls(session: Session, manners: Manners, habits: Habits) -> Troub
         return Trouble("host", text, error="tls_required") if is_required else False
     [answer] = await session.ask(StartTls())
     if answer.reply.code != 220:
+        if answer.reply.is_transient and session.dane is not None:
+            return host_refusal("STARTTLS", answer.reply)
         if is_required:
             text = "a TLS session is required, but an attempt to start TLS failed"
             return Trouble("host", text, answer.reply, error="tls_required")
@@ -49,6 +51,8 @@ def wish_for(target: Target, manners: Manners, habits: Habits) -> TlsWish:
 
 async def believe(session: Session, manners: Manners, habits: Habits) -> None:
     """Raises Lost where the certificates are not good enough for somebody."""
+    if habits.events is not None and session.dane:
+        await _show_certificates(session, habits)
     if session.dane:
         names = [session.target.name]
         session.tlsa_usage = vouching_usage(session.dane, session.certificates, names)

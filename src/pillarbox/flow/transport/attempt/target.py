@@ -31,7 +31,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def remote(self) -> RemoteHost:
-        return RemoteHost(self.name, self.address, self.port)
+        return RemoteHost(self.name, self.address, self.port, self.is_secure)
 
     def outbound(self, cipher: str = "") -> Outbound:
         """For expansions. What the DNS has named is tainted, what the configuration has, is not."""

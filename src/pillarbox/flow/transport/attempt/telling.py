@@ -16,7 +16,7 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.mail.outcome import Outcome
 from pillarbox.wire.exim.error_numbers import further_of
-from pillarbox.wire.exim.log_line import line_host_trouble, printable, remote_host
+from pillarbox.wire.exim.log_line import line_host_trouble, line_recipient_trouble
 
 
 class Telling:
@@ -41,7 +41,8 @@ class Telling:
             if not self.has_next:
                 self._gathered.append(("msg:rcpt:defer", verdict.text, number, assignment))
         if self.has_next:
-            self._gathered.append(printable(f"{self._id} H={remote_host(target.remote)} {verdict.text}"))
+            style = self._services.style
+            self._gathered.append(line_recipient_trouble(self._id, target.remote, verdict.text, style))
 
     def message_deferred(self, trouble: Trouble, target: Target) -> None:
         self._gathered.append(self._line_of(trouble, target))

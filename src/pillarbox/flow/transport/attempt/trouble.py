@@ -37,6 +37,10 @@ class Trouble(msgspec.Struct, frozen=True):
     """Permanent, and yet another host may be asked: it refused to talk at all."""
     is_tls: bool = False
     """The TLS handshake failed: the same host may be tried in clear."""
+    was_connected: bool = False
+    """There was a connection that came to nothing."""
+    interface: tuple[str, int] = ("", 0)
+    """Our end of it."""
     may_be_stale: bool = False
     """The connection was lost or refused before a word on this message: a kept one may just have grown old."""
 
