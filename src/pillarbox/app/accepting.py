@@ -58,6 +58,7 @@ WHERE: dict[Where, str] = {
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
     "etrn": "acl_smtp_etrn",
+    "wellknown": "acl_smtp_wellknown",
     "quit": "acl_smtp_quit",
     "notquit": "acl_smtp_notquit",
 }
@@ -97,6 +98,7 @@ def accept_policy(
         received_headers_max=limits.received_headers_max,
         host_reject_connection=service.host_reject_connection,
         host_lookup=service.host_lookup,
+        wellknown_hosts=service.wellknown_advertise_hosts,
         sender_unqualified_hosts=service.sender_unqualified_hosts,
         recipient_unqualified_hosts=service.recipient_unqualified_hosts,
         messages_max=_size(base, limits.smtp_accept_max_per_connection),

@@ -157,6 +157,7 @@ def engine_settings(config: Config, services: Services) -> ServerSettings:
         smtputf8=service.accept_8bitmime and service.smtputf8_advertise_hosts is not None,
         enhanced_status_codes=True,
         prdr=service.prdr_enable,
+        wellknown=service.wellknown_advertise_hosts is not None,
         help=True,
         limits=tuple(pair for pair in told if pair[1]) if service.limits_advertise_hosts is not None else (),
     )
@@ -189,6 +190,7 @@ def offer_hosts(service: SmtpService) -> tuple[tuple[str, HostList], ...]:
         ("dsn", service.dsn_advertise_hosts),
         ("smtputf8", service.smtputf8_advertise_hosts),
         ("limits", service.limits_advertise_hosts),
+        ("wellknown", service.wellknown_advertise_hosts),
     )
     return tuple((name, hosts) for name, hosts in lists if hosts is not None and hosts.source.strip() != "*")
 

@@ -59,6 +59,7 @@ Where = Literal[
     "vrfy",
     "expn",
     "etrn",
+    "wellknown",
     "quit",
     "notquit",
 ]
@@ -99,6 +100,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     offers: Kept | None = None
     """What clients were offered before; None: each is asked anew."""
     host_reject_connection: HostList | None = None
+    wellknown_hosts: HostList | None = None
+    """Who may say WELLKNOWN; None: nobody."""
     host_lookup: HostList | None = None
     """Hosts whose name is looked up when they connect."""
     sender_unqualified_hosts: HostList | None = None

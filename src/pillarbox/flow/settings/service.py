@@ -31,9 +31,7 @@ class SmtpService(MainOptions):
     )
     dsn_advertise_hosts: HostList | None = option(default=None, doc="Hosts that are offered DSN.")
     smtputf8_advertise_hosts: HostList | None = option(default="*", doc="Hosts that are offered SMTPUTF8.")
-    wellknown_advertise_hosts: HostList | None = option(
-        default=None, doc="Hosts that are offered XWELLKNOWN.", inert="noted"
-    )
+    wellknown_advertise_hosts: HostList | None = option(default=None, doc="Hosts that are offered WELLKNOWN.")
     prdr_enable: bool = option(default=False, doc="Offer and use a reply for each recipient (PRDR).")
     accept_8bitmime: bool = option(default=True, doc="Offer 8BITMIME.")
     hosts_require_helo: HostList | None = option(default="*", doc="Hosts that must say HELO before MAIL.")
@@ -115,4 +113,4 @@ class AclNames(MainOptions):
     acl_smtp_rcpt: Template | None = option(default=None, doc="For RCPT; unset: every recipient is refused.")
     acl_smtp_starttls: Template | None = option(default=None, doc="For STARTTLS.")
     acl_smtp_vrfy: Template | None = option(default=None, doc="For VRFY; unset: refused.")
-    acl_smtp_wellknown: Template | None = option(default=None, doc="For XWELLKNOWN.", inert="noted")
+    acl_smtp_wellknown: Template | None = option(default=None, doc="For WELLKNOWN.")

@@ -134,6 +134,12 @@ class Etrn(msgspec.Struct, frozen=True, gc=False):
     argument: str
 
 
+class WellKnown(msgspec.Struct, frozen=True, gc=False):
+    """Exim's WELLKNOWN: something about the whole site."""
+
+    argument: str
+
+
 class Quit(msgspec.Struct, frozen=True, gc=False):
     """Reply 221; the engine is closed then."""
 
@@ -199,6 +205,7 @@ Event = (
     | Vrfy
     | Expn
     | Etrn
+    | WellKnown
     | Quit
     | DataEnd
     | DataChunk

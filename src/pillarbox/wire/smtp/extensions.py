@@ -40,6 +40,8 @@ class Extensions(msgspec.Struct, frozen=True):
     """RFC 1985."""
     vrfy: bool = False
     expn: bool = False
+    wellknown: bool = False
+    """Exim's WELLKNOWN."""
     help: bool = False
     limits: tuple[tuple[str, int], ...] = ()
     """RFC 9422: `(("MAILMAX", 1000), ("RCPTMAX", 50000))`."""
@@ -67,6 +69,7 @@ def render_extensions(offer: Extensions) -> bytes:
         "STARTTLS" if offer.starttls else "",
         "PRDR" if offer.prdr else "",
         "SMTPUTF8" if offer.smtputf8 else "",
+        "WELLKNOWN" if offer.wellknown else "",
         *offer.others,
         "HELP" if offer.help else "",
     ]
@@ -88,6 +91,7 @@ _FLAGS = {
     "ETRN": "etrn",
     "VRFY": "vrfy",
     "EXPN": "expn",
+    "WELLKNOWN": "wellknown",
     "HELP": "help",
 }
 

@@ -27,6 +27,7 @@ from pillarbox.wire.smtp.events import (
     Rset,
     StartTls,
     Vrfy,
+    WellKnown,
 )
 from pillarbox.wire.smtp.grammar import is_helo_name
 from pillarbox.wire.smtp.session import Session
@@ -154,6 +155,7 @@ _SHARED = (
     Verb("VRFY", lambda _session, argument: Vrfy(argument)),
     Verb("EXPN", lambda _session, argument: Expn(argument)),
     Verb("ETRN", lambda _session, argument: Etrn(argument)),
+    Verb("WELLKNOWN", lambda _session, argument: WellKnown(argument)),
     Verb("STARTTLS", _start_tls, allowance="STARTTLS"),
     Verb("AUTH", _auth, allowance="AUTH"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.parting import ended, incomplete, tell_failure
 from pillarbox.flow.accept.rejection import in_lines
 from pillarbox.flow.accept.session import Session
@@ -33,6 +34,8 @@ async def help_text(session: Session, event: Help) -> None:
     acls = session.policy.acls
     words = ["AUTH", *(["STARTTLS"] if session.policy.tls_available else []), ALWAYS_KNOWN]
     words += [where.upper() for where in ("etrn", "expn", "vrfy") if where in acls]
+    if await is_surely_in(session, session.policy.wellknown_hosts):
+        words.append("WELLKNOWN")
     session.reply(Reply(214, f"Commands supported:\n{' '.join(words)}", "2.0.0"))
 
 

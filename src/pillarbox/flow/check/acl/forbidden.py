@@ -7,7 +7,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
 from pillarbox.mail.reply import Reason
 
 _EARLY = frozenset({"connect", "helo"})
-_COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy"})
+_COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy", "wellknown"})
 _ENDING = frozenset({"notquit", "quit"})
 _NO_MESSAGE = _EARLY | _COMMANDS | _ENDING
 _NOT_A_RECIPIENT = frozenset(
@@ -23,6 +23,7 @@ _NOT_A_RECIPIENT = frozenset(
         "not_smtp",
         "predata",
         "starttls",
+        "wellknown",
     }
     | _ENDING
 )
@@ -76,7 +77,7 @@ CONTROLS = {
     "submission": _NO_MESSAGE | {"data"} | NOT_SMTP,
     "suppress_local_fixups": _NO_MESSAGE | {"data", "not_smtp"},
     "utf8_downconvert": _NOT_A_RECIPIENT - {"vrfy"} | NOT_SMTP,
-    "wellknown": _NOT_A_RECIPIENT | {"rcpt", "vrfy"} | NOT_SMTP,
+    "wellknown": _NOT_A_RECIPIENT - {"wellknown"} | {"rcpt", "vrfy"} | NOT_SMTP,
 }
 
 

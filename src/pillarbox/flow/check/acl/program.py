@@ -23,7 +23,7 @@ from pillarbox.flow.check.acl.forbidden import CONDITIONS as FORBIDDEN_CONDITION
 from pillarbox.flow.check.acl.forbidden import MODIFIERS as FORBIDDEN_MODIFIERS
 from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, permitted, permitted_of
 from pillarbox.flow.check.acl.sender_failure import tell_of_sender
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, Unmet
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -216,6 +216,9 @@ async def _test_lines(lines: tuple[Line, ...], state: AclState, start: int) -> _
             state.own = dropped.reason
             if not (isinstance(line, Test) and line.is_negated):
                 return _Failed(is_past_endpass, is_drop=True)
+        except Unmet as unmet:
+            state.own = unmet.reason
+            return _Failed(is_past_endpass)
         except ForcedFailure:
             continue  # Exim 44.11: as if the line were not there
     return None

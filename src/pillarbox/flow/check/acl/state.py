@@ -55,6 +55,14 @@ class CheckFailed(Exception):
     """A line cannot be evaluated: a mistake in the configuration. The ACL's answer is a 4xx. `str()` is for the log, in Exim's words."""
 
 
+class Unmet(Exception):
+    """A modifier cannot do what it is asked: the statement's conditions do not hold."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.log)
+        self.reason = reason
+
+
 class Trouble(msgspec.Struct, frozen=True, gc=False):
     """Facet while the texts of a refusal are expanded: what a condition had to say."""
 
@@ -210,6 +218,7 @@ class CheckMemory:
         "sender_failure",
         "verified",
         "warned",
+        "wellknown",
     )
 
     def __init__(self, connection: CheckMemory | None = None) -> None:
@@ -225,6 +234,8 @@ class CheckMemory:
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None
         """Keeps a callout's connection for the message."""
+        self.wellknown: str | None = None
+        """What WELLKNOWN is to be answered with."""
         self.warned: set[str] = set()
         """Warnings that the log has already."""
         self.rates: dict[str, float] = {}

@@ -14,10 +14,14 @@ import msgspec
 
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
-from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, Unmet, expand_argument
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.items.readfile import FileContent
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
+from pillarbox.mail.reply import Reason
+from pillarbox.mail.taint import is_tainted, plain
 
 OF_MESSAGE = (
     CUTTHROUGH,
@@ -51,9 +55,10 @@ NEEDLESS = (
 NOT_YET = (
     "debug",
     "dscp",
-    "wellknown",
 )
-KNOWN = (*OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
+WELLKNOWN = "wellknown"
+"""Its file is what the command is answered with."""
+KNOWN = (WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
 TAKES_OPTIONS = frozenset(
     {
         CUTTHROUGH,
@@ -64,6 +69,7 @@ TAKES_OPTIONS = frozenset(
         "queue_only",
         "submission",
         "utf8_downconvert",
+        WELLKNOWN,
         *NOT_YET,
     }
 )
@@ -103,7 +109,9 @@ class Control(Modifier, modifier="control"):
         name = "queue" if name == "queue_only" else name
         check_control(name, state.where)
         _check_options(name, options, text)
-        if name in OF_ADDRESS:
+        if name == WELLKNOWN:
+            state.memory.connection.wellknown = await _content(options, state)
+        elif name in OF_ADDRESS:
             _change_case(state, is_caseful=name == "caseful_local_part")
         elif name in OF_CONNECTION:
             controls = state.memory.connection.controls
@@ -111,6 +119,17 @@ class Control(Modifier, modifier="control"):
             controls.add(name)
         elif name in OF_MESSAGE and (name != CUTTHROUGH or state.where == "rcpt"):
             state.controls[name] = options
+
+
+async def _content(path: str, state: AclState) -> str:
+    """Of the file for WELLKNOWN. Raises Unmet."""
+    if not path.startswith("/") or is_tainted(path):
+        raise Unmet(Reason(""))
+    try:
+        return await FileContent(plain(path)).answer(state.scope.services)
+    except ExpansionFailed as error:
+        why = str(error).rpartition(": ")[2]
+        raise Unmet(Reason(f'wellknown: failed to stat file "{path}": {why}')) from None
 
 
 def _check_options(name: str, options: str, text: str) -> None:
