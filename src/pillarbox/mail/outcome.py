@@ -82,6 +82,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`disable_logging`: no line in the log."""
     shows_domain: bool = False
     """`no_log_as_local`: the log has the whole address of a local delivery too."""
+    is_dsn_passed_on: bool = False
+    """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     announce: Callable[[], Awaitable[None]] | None = None
     """Tells whoever wants to hear of it, with its line in the log (`event_action`)."""
     is_hidden: bool = False
@@ -97,8 +99,6 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
     """Not the first address of its transaction (`->`)."""
     is_dry: bool = False
     """The transport only pretended (`*>`)."""
-    is_dsn_passed_on: bool = False
-    """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     host_list: str = ""
     """Of a local delivery: the hosts that its router found or named all the same (`H=`)."""
     shadow: str = ""

@@ -27,7 +27,7 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, Spool, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
-from pillarbox.wire.exim.log_line import line_completed, line_outcome, named
+from pillarbox.wire.exim.log_line import dsn_wishes, line_completed, line_outcome, named
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
 from pillarbox.wire.exim.message_log import line_begin, line_frozen, lines_outcome
@@ -205,7 +205,13 @@ class Settler:
             outcome = _with_local_facts(outcome, queued)
         age = self._clock.now() - envelope.received_at
         return line_outcome(
-            queued.id, outcome, style=self.style, sender=envelope.sender, age=age, queue=envelope.queue
+            queued.id,
+            outcome,
+            style=self.style,
+            sender=envelope.sender,
+            age=age,
+            queue=envelope.queue,
+            has_dsn=self.style.shows("dsn") and bool(dsn_wishes(envelope)),
         )
 
     def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:

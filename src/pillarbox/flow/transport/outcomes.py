@@ -106,6 +106,7 @@ def failed(
     security: Security = CLEAR,
     is_reused: bool = False,
     return_path: str | None = None,
+    is_dsn_passed_on: bool = False,
     output: bytes = b"",
 ) -> Failed:
     candidate = assignment.candidate
@@ -123,6 +124,7 @@ def failed(
         security=security,
         is_reused=is_reused,
         return_path=return_path,
+        is_dsn_passed_on=is_dsn_passed_on,
     )
 
 

@@ -121,6 +121,8 @@ def line_received(
     parts.append(f"S={message.size}")
     if not style.is_default and style.shows("8bitmime"):
         parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+    if not style.is_default and style.shows("dsn") and (wishes := dsn_wishes(envelope)):
+        parts.append(f"DSN={','.join(wishes)}")
     if envelope.queue:
         parts.append(f"Q={envelope.queue}")
     parts += _named(envelope, message, style, arrival)
@@ -168,6 +170,17 @@ def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arriv
     elif name:
         parts.append(f"id={printable(name)}")
     return parts
+
+
+def dsn_wishes(envelope: Envelope) -> list[str]:
+    """Which parameters of RFC 3461 came with it."""
+    told = {
+        "ret": envelope.ret,
+        "envid": envelope.envid,
+        "notify": any(recipient.notify for recipient in envelope.recipients),
+        "orcpt": any(recipient.orcpt for recipient in envelope.recipients),
+    }
+    return [word for word, is_told in told.items() if is_told]
 
 
 _BODY_TYPES = {"7BIT": "7", "8BITMIME": "8"}
@@ -242,11 +255,13 @@ def line_outcome(
     age: float = 0.0,
     queue: str = "",
     is_passed_on: bool = False,
+    has_dsn: bool = False,
 ) -> str:
     """`=>`, `**` or `==`; `->` for a further address that went with the same transaction (also told by `is_additional`), `>>` for a message
     that was passed on while it came.
 
-    `sender` and `age` (seconds in the queue) are shown when the style asks for them; `queue`: its name, when it has one.
+    `sender` and `age` (seconds in the queue) are shown when the style asks for them; `queue`: its name, when it has one. `has_dsn`: it came
+    with parameters of RFC 3461.
     """
     where = f" Q={queue}" if queue else ""
     match outcome:
@@ -256,14 +271,16 @@ def line_outcome(
             if style.is_default:  # none of the rest is in the usual selection
                 return _line_delivered(message_id, outcome, flag, style, where)
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
-            line = _line_delivered(message_id, outcome, flag, style, about)
+            dsn = _dsn_word(outcome) if has_dsn else ""
+            line = _line_delivered(message_id, outcome, flag, style, about, dsn)
             if style.shows("queue_time"):
                 line += f" QT={show_elapsed(age, style)}"
             return line + _took(outcome, style)
         case Failed():
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
             who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{about}"
-            why = f"{_how(outcome, style)} : {printable(outcome.reason.log)}"
+            dsn = f" DSN={_dsn_word(outcome)}" if has_dsn and outcome.transport else ""
+            why = f"{_how(outcome, style)}{dsn} : {printable(outcome.reason.log)}"
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
             who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{where}{_drivers(outcome)}"
@@ -274,6 +291,13 @@ def line_outcome(
             return f"{message_id} == {who}{routing} defer{_why_deferred(outcome, style)}"
         case _:
             raise TypeError("an outcome is Delivered, Deferred or Failed")
+
+
+def _dsn_word(outcome: Outcome) -> str:
+    """Whether the next host reports (`yes`), cannot (`notpeer`), or is none (`notsmtp`)."""
+    if outcome.host is None:
+        return "notsmtp"
+    return "yes" if outcome.is_dsn_passed_on else "notpeer"
 
 
 def _from(sender: str | None, style: LogStyle) -> str:
@@ -290,7 +314,9 @@ def _took(outcome: Outcome, style: LogStyle) -> str:
     return f" DT={show_elapsed(outcome.elapsed, style)}" if style.shows("deliver_time") else ""
 
 
-def _line_delivered(message_id: str, outcome: Delivered, flag: str, style: LogStyle, about: str) -> str:
+def _line_delivered(
+    message_id: str, outcome: Delivered, flag: str, style: LogStyle, about: str, dsn: str = ""
+) -> str:
     address = outcome.address
     word = outcome.log_word or (
         unquote_local_part(split_address(address)[0]).lower()
@@ -298,6 +324,8 @@ def _line_delivered(message_id: str, outcome: Delivered, flag: str, style: LogSt
         else address
     )
     line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
+    if dsn:
+        line += f" DSN={dsn}"
     if outcome.startup and style.shows("protocol_detail"):
         line += f" PS={outcome.startup}"
     if outcome.pipelining and style.shows("pipelining"):

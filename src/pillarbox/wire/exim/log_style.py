@@ -17,7 +17,7 @@ ACTED_ON = frozenset(
     (
         "8bitmime", "acl_warn_skipped", "address_rewrite", "all_parents", "arguments", "connection_id", "connection_reject",
         "delay_delivery", "deliver_time", "delivery_size",
-        "dnslist_defer", "dnssec", "etrn", "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
+        "dnslist_defer", "dnssec", "dsn", "etrn", "host_lookup_failed", "ident_timeout", "incoming_interface", "incoming_port",
         "lost_incoming_connection", "millisec", "msg_id", "msg_id_created", "outgoing_interface", "outgoing_port", "pid",
         "pipelining", "protocol_detail", "proxy", "queue_run", "queue_time", "queue_time_overall", "receive_time", "received_recipients",
         "received_sender", "rejected_header", "retry_defer", "return_path_on_delivery", "sender_on_delivery",

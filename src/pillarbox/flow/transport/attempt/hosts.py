@@ -298,6 +298,7 @@ class HostRun:
                 security=session.security,
                 is_reused=session.messages > 1,
                 return_path=carried.sender,
+                is_dsn_passed_on=session.engine.extensions.dsn,
             )
             self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         else:
