@@ -78,9 +78,9 @@ def test_says_what_exim_says(
     run = subprocess.run(
         [exim, "-C", str(path), "-bP", *case.words], capture_output=True, check=False, timeout=20
     )
-    theirs = _answer(run.returncode, run.stdout.decode(), run.stderr.decode())
+    theirs = answer_of(run.returncode, run.stdout.decode(), run.stderr.decode())
     code = print_configuration(path, case.words)
-    ours = _answer(code, *capsys.readouterr())
+    ours = answer_of(code, *capsys.readouterr())
     if case.explanation:
         assert ours != theirs, "explained, but there is no difference"
         assert f"## {case.explanation.partition(':')[0]}\n" in _COMPATIBILITY.read_text("utf-8")
@@ -103,7 +103,7 @@ def _own_options() -> frozenset[str]:
     return _NOT_IN_DEBIAN | {option.name for option in options if option.extension}
 
 
-def _answer(code: int, shown: str, said: str) -> Answer:
+def answer_of(code: int, shown: str, said: str) -> Answer:
     """The real one tells an error again when it cannot write its log: the first time counts."""
     error = _ERROR.search(shown + said)
     if error:

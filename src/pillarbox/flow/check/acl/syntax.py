@@ -121,7 +121,7 @@ def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: N
         )
     word = _WORD.fullmatch(text)
     if word is None:
-        raise AclSyntaxError(f"{text!r} is neither a condition nor a modifier")
+        raise AclSyntaxError(f'unknown ACL condition/modifier in "{_WHOLE}"')
     negation, name, equals, value = word.groups()
     if name in CONDITIONS or name in CONDITIONS_NOT_YET:
         if not equals:
