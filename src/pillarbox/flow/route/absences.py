@@ -30,6 +30,11 @@ def stamp_of(directory: str) -> Stamp | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
+def is_settled(stamp: Stamp | None, now: float) -> bool:
+    """`now`: epoch seconds."""
+    return stamp is not None and now - max(stamp[2], stamp[3]) / 1e9 >= SETTLED
+
+
 class Absences:
     """Of one process."""
 
@@ -50,7 +55,7 @@ class Absences:
         self, directory: str, names: Iterable[str], actor: Actor, stamp: Stamp | None, now: float
     ) -> None:
         """`stamp`: from before the look. `now`: epoch seconds."""
-        if stamp is None or now - max(stamp[2], stamp[3]) / 1e9 < SETTLED:
+        if stamp is None or not is_settled(stamp, now):
             return
         before = self._known.get((directory, actor))
         others = before[1] if before is not None and before[0] == stamp else frozenset[str]()

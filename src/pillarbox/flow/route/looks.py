@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 
-from pillarbox.flow.route.absences import Absences, Stamp, stamp_of
+from pillarbox.flow.route.absences import Absences, Stamp, is_settled, stamp_of
 from pillarbox.ports.localwork import Actor, FoundFile, LocalWork
 
 MOST_NAMES = 16
@@ -76,3 +76,13 @@ class Looks:
         absent = [each for each, found in zip(names, every, strict=True) if found == _ABSENT]
         self._companions.absences.keep(directory, absent, actor, stamp, now)
         return every[0]
+
+    def is_absent(self, path: str, actor: Actor) -> bool:
+        return self.known(path, actor) == _ABSENT
+
+    async def learn_absence(self, path: str, actor: Actor, work: LocalWork, now: float) -> None:
+        """Of a file that could not be opened, for the messages that follow. As `look`."""
+        directory, _, name = path.rpartition("/")
+        stamp = stamp_of(directory)
+        if is_settled(stamp, now) and (await work.look_at_all([path], actor))[0] == _ABSENT:
+            self._companions.absences.keep(directory, [name], actor, stamp, now)

@@ -43,10 +43,15 @@ async def read_redirection(path: str, visit: Visit, actor: Actor | None, checks:
         return None
     if work is None:
         return await _read_as_ourselves(path, visit)
+    user = actor if work.acts_as_users else None
+    if user is not None and visit.looks.is_absent(path, user):
+        return None
     try:
         found = await work.read(path, actor, limit=MAX_SIZE)
         if found.error:
             await _check_absence(path, found, actor, work, checks)
+            if user is not None and found.error == errno.ENOENT:
+                await visit.looks.learn_absence(path, user, work, visit.scope_now.services.clock.now())
             return None
     except WorkRefused as refusal:
         raise Unreadable(str(refusal)) from None

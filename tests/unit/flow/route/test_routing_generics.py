@@ -15,6 +15,7 @@ from tests.support.routing import RoutingWorld, build_routers, summary
 from pillarbox.flow.route.chain import Chain
 from pillarbox.ports.localwork import Actor, CommandEnd, CommandWork, FileFacts, FoundFile, NoLocalWork
 from pillarbox.ports.sockets import Sockets, SocketTrouble, SocketWish
+from pillarbox.system.helper.desk import look_for, read_file
 
 LAST = "last:\n  driver = accept\n  transport = local\n"
 
@@ -168,6 +169,36 @@ async def test_forward_files_are_checked_and_read_as_their_user(file: FoundFile,
     world = with_work(routers("  check_local_user\n  file = $home/.forward\n"), work)
     assert summary(await world.route("carol@d.test")) == [expected]
     assert work.actors == [Actor(1000, 100)]
+
+
+class OwnFiles(FakeWork):
+    """As the user, whose files we may look at here."""
+
+    acts_as_users = True
+
+    async def read(self, path: str, actor: Actor | None = None, *, limit: int = 1 << 20) -> FoundFile:
+        self.actors.append(actor)
+        return read_file(path, limit)
+
+    async def look(self, path: str, actor: Actor | None = None, *, follows_links: bool = True) -> FoundFile:
+        return look_for(path)
+
+
+async def test_a_home_without_a_forward_file_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("absences", "looks"):
+        monkeypatch.setattr(f"pillarbox.flow.route.{module}.is_settled", lambda stamp, now: True)
+    work = OwnFiles()
+    world = with_work(routers(f"  check_local_user\n  file = {tmp_path}/.forward\n  modemask = 0\n"), work)
+    for _ in range(3):
+        assert summary(await world.route("carol@d.test")) == ["carol@d.test -> local"]
+    assert len(work.actors) == 1
+    (tmp_path / ".forward").write_text("x@x.test")
+    os.utime(tmp_path, (7, 7))
+    for _ in range(2):
+        await world.route("carol@d.test")
+    assert len(work.actors) == 3, "what is there is read every time"
 
 
 @pytest.mark.parametrize(
