@@ -44,7 +44,7 @@ def find_documents() -> dict[str, Path]:
     found = {}
     for name in ("spec", "filter"):
         places = [*_PEERS.glob(f"*/root/{_DOCUMENT}/{name}.txt.gz"), Path(f"/{_DOCUMENT}/{name}.txt.gz")]
-        found |= {name: place for place in places if place.exists()}
+        found.update((name, place) for place in places if place.exists())
     return found
 
 

@@ -198,6 +198,8 @@ class _Builder:
                 reason = "negation prefix applied to a non-boolean option"
                 self.complain(negated.position, negated.text, reason)
                 return None
+            if base is not None and len(self._options_of(raw, base.options())) < len(raw.options):
+                return None
             reason = f'no driver defined for {word} "{raw.name}"'
             self.complain(raw.position, f"{raw.name}:", reason, exim=f":\n  {reason}")
             return None
@@ -245,7 +247,7 @@ class _Builder:
             try:
                 value = _parse(raw, option, self.named)
             except OptionError as error:
-                if raw.name in _LATE:
+                if raw.name in _LATE and not raw.trouble:
                     self._found.add_at_end(raw.position, str(error), error.suggestion)
                     continue
                 self.complain(raw.position, raw.text, str(error).replace(NAME, raw.name), error.suggestion)
