@@ -84,7 +84,9 @@ class SmtpOptions(Transport):
     hosts_avoid_esmtp: HostList | None = option(default=None, doc="Say HELO to these.")
     hosts_avoid_pipelining: HostList | None = option(default=None, doc="One command at a time to these.")
     hosts_pipe_connect: HostList | None = option(
-        default=None, doc="Send to these before they greet, when they allowed it last time.", inert="noted"
+        default=None,
+        doc="Send to these before they greet, when they allowed it last time; we always wait.",
+        inert="noted",
     )
     hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
     hosts_try_prdr: HostList | None = option(
@@ -159,10 +161,12 @@ class SmtpOptions(Transport):
         default=None, doc="Ciphers allowed with DANE; unset: tls_require_ciphers."
     )
     hosts_request_ocsp: HostList | None = option(
-        default="*", doc="Ask these to prove that their certificate is not revoked.", inert="noted"
+        default="*",
+        doc="Ask these to prove that their certificate is not revoked (OCSP stapling); Python's TLS cannot ask.",
+        inert="noted",
     )
     hosts_require_ocsp: HostList | None = option(
-        default=None, doc="Hosts that must prove it.", inert="refused"
+        default=None, doc="Hosts that must prove it; Python's TLS cannot ask.", inert="refused"
     )
     # Signing
     dkim_domain: ExpandedList | None = option(default=None, doc="Domains to sign as.", inert="refused")

@@ -177,8 +177,8 @@ def dsn_wishes(envelope: Envelope) -> list[str]:
     told = {
         "ret": envelope.ret,
         "envid": envelope.envid,
-        "notify": any(recipient.notify for recipient in envelope.recipients),
         "orcpt": any(recipient.orcpt for recipient in envelope.recipients),
+        "notify": any(recipient.notify for recipient in envelope.recipients),
     }
     return [word for word, is_told in told.items() if is_told]
 

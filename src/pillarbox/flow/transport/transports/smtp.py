@@ -3,7 +3,7 @@
 The options (../smtp_options.py) are turned into targets (../smtp_hosts.py), `Manners` (../smtp_manners.py) and `Habits`; the talking is done in
 ../attempt/. Connections are kept for the next message to the same host.
 
-Known gaps: what is declared `inert` (DANE, DKIM, SOCKS …).
+Known gaps: what is declared `inert` (OCSP, early pipelining …).
 """
 
 from __future__ import annotations
