@@ -148,6 +148,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     """The helper goes there first, as Exim does; empty: nowhere."""
     comsat_user: str = ""
     """Who is told of new mail (`notify_comsat`); empty: nobody."""
+    is_question: bool = False
+    """Whether there is room for `message_size` more; nothing is written."""
     is_shared: bool = False
     """Copies for other addresses of the message may be in the file: one that differs from this is not this."""
 

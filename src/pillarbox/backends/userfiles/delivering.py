@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from pillarbox.backends.userfiles.asking import ask_room
 from pillarbox.backends.userfiles.comsat import tell_comsat
 from pillarbox.backends.userfiles.maildir import deliver_maildir
 from pillarbox.backends.userfiles.new_files import (
@@ -27,6 +28,8 @@ def deliver_file(
     try:
         if not work.path.startswith("/") or "\0" in work.path:
             return NotWritten(f'appendfile: file or directory name "{work.path}" is not absolute'), 0
+        if work.is_question:
+            return ask_room(work), 0
         check_wanted(is_wanted)
         result = _deliver(work, body, is_wanted)
     except Stopped as stopped:

@@ -44,6 +44,15 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
     return Written(path, status.st_ino, before, size), status.st_dev
 
 
+def ask_maildir(work: FileWork) -> None:
+    """Whether there is room. Raises Stopped."""
+    top, quota = _counted_at(work.path.rstrip("/"), work)
+    if quota is not None and os.path.isdir(top):
+        _check(top, quota, work, work.path)
+    elif quota is not None:
+        check_quota(work, 0, 0)
+
+
 def _ensure(directory: str, work: FileWork) -> None:
     """tmp, new and cur, and `maildirfolder` where it belongs."""
     for part in _PARTS:

@@ -61,7 +61,7 @@ class Callouts:
 
     def __init__(self, settings: CalloutSettings, cache: CalloutCache, services: TransportServices) -> None:
         self._settings = settings
-        self._cache = cache
+        self.cache = cache
         self.services = services
         self._clock = services.clock
 
@@ -95,9 +95,9 @@ class Callouts:
             if wish.uses_return_path:
                 sender = await _return_path(transport, sender, here)
             key = f"{address}/<{sender}>" if sender else address
-            known = DomainRecord() if wish.has_no_cache else self._cache.domain(domain, now)
+            known = DomainRecord() if wish.has_no_cache else self.cache.domain(domain, now)
             if not wish.has_no_cache:
-                found = _known(known, self._cache.address(key, now), wish, sender)
+                found = _known(known, self.cache.address(key, now), wish, sender)
                 if found is not None:
                     return found
             told = bare_address(assignment, with_affixes=transport.rcpt_include_affixes)
@@ -174,11 +174,11 @@ class Callouts:
     def _keep(self, probe: _Probe, key: str, answer: Answer, now: float) -> None:
         domain = probe.domain
         if probe.learned.result:
-            self._cache.keep_domain(domain, probe.learned, now)
+            self.cache.keep_domain(domain, probe.learned, now)
         if answer.step == "recipient" and answer.outcome != "defer":
-            self._cache.keep_address(key, answer.outcome, now)
+            self.cache.keep_address(key, answer.outcome, now)
         elif answer.step == "postmaster":
-            self._cache.keep_address(key, "accept", now)
+            self.cache.keep_address(key, "accept", now)
 
 
 def _kept(known: DomainRecord, wish: CalloutWish) -> DomainRecord:

@@ -37,13 +37,14 @@ class CalloutCache:
         self._records = records
         self._lifetimes = lifetimes
 
-    def address(self, key: str, now: float) -> Word:
-        """What is known of it still."""
+    def address(self, key: str, now: float, lifetimes: Lifetimes | None = None) -> Word:
+        """What is known of it still, by those lifetimes or ours."""
         record = self._read(key)
         if record is None or record.text not in ("accept", "reject"):
             return ""
         word: Word = "accept" if record.text == "accept" else "reject"
-        life = self._lifetimes.positive if word == "accept" else self._lifetimes.negative
+        lifetimes = lifetimes or self._lifetimes
+        life = lifetimes.positive if word == "accept" else lifetimes.negative
         return word if now - record.at <= life else ""
 
     def domain(self, domain: str, now: float) -> DomainRecord:

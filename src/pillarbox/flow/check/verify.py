@@ -9,6 +9,8 @@ from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.check.cutthrough import OFF, WISH, Passed, ask_onward, send_held
 from pillarbox.flow.check.held import Held, Holder
+from pillarbox.flow.check.quota import QuotaUnknown, has_room
+from pillarbox.flow.check.quota_wish import QuotaWish
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate
@@ -62,6 +64,8 @@ class RoutingVerifier:
             if reason.log == NO_SERVICE:  # Exim tells the client nothing more of a sender
                 details = ""
             return VerifyFailure(reason.log or UNROUTEABLE, reason.peer or UNROUTEABLE, details, "route")
+        if wish.quota is not None and not await self._has_room(routed, wish.quota, scope):
+            return VerifyFailure("", "", step="quota")
         if wish.callout is None or self._callouts is None:
             return None
         if called is not None:
@@ -121,6 +125,18 @@ class RoutingVerifier:
             if answer.outcome == "reject":
                 return _failure(answer)
         return None
+
+    async def _has_room(self, routed: Routed, wish: QuotaWish, scope: Scope) -> bool:
+        callouts = self._callouts
+        assignments = routed.assignments if callouts is not None else ()
+        try:
+            for assignment in assignments:
+                assert callouts is not None
+                if not await has_room(assignment, wish, scope, callouts.cache, callouts.services):
+                    return False
+        except QuotaUnknown as error:
+            raise CheckDeferred(Reason(str(error))) from error
+        return True
 
     def _mail_from(self, callout: CalloutWish, scope: Scope, *, is_sender: bool) -> str:
         if callout.mailfrom:

@@ -48,7 +48,6 @@ def test_controls_that_are_missing_are_mentioned(line: str) -> None:
     "line",
     [
         "verify = arc",
-        "verify = recipient/quota",
     ],
 )
 def test_forms_that_are_missing_are_refused_when_serving(line: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.check.csa import USUAL as USUAL_CSA
 from pillarbox.flow.check.csa import CsaRules
+from pillarbox.flow.check.quota_wish import QuotaWish
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
@@ -97,6 +98,8 @@ class VerifyWish(msgspec.Struct, frozen=True):
 
     callout: CalloutWish | None = None
     succeeds_on_redirect: bool = False
+    quota: QuotaWish | None = None
+    """Local mailboxes must have room for the message."""
 
 
 class VerifyFailure(msgspec.Struct, frozen=True):

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from pillarbox.config.errors import OptionError
 from pillarbox.flow.check.acl.state import VerifyWish
 from pillarbox.flow.check.acl.unsupported import NotYet
 from pillarbox.flow.check.callout_wish import CalloutMistake, CalloutWish, read_callout
+from pillarbox.flow.check.quota_wish import QuotaWish, read_quota
 
 WHAT = (
     "arc",
@@ -60,6 +62,7 @@ def read_verify(text: str) -> VerifyLine:
         raise NotYet("verify = arc", "refused")
     found: dict[str, object] = {}
     callout: CalloutWish | None = None
+    quota: QuotaWish | None = None
     for option in options:
         name, has_value, value = (part.strip() for part in option.partition("="))
         if name == "callout":
@@ -67,7 +70,7 @@ def read_verify(text: str) -> VerifyLine:
         elif name in _OLD and not has_value:
             callout = msgspec.structs.replace(callout or CalloutWish(), **_OLD[name])
         elif name == "quota":
-            raise NotYet(f"verify = {what}/quota", "refused")
+            quota = _quota(what, value, text)
         elif has_value or not _take_flag(what, name, found):
             raise VerifyMistake(f'unknown option "{option}" in ACL condition "verify {text.strip()}"')
     redirect = bool(found.pop("succeeds_on_redirect", False))
@@ -77,7 +80,7 @@ def read_verify(text: str) -> VerifyLine:
     return VerifyLine(
         what,
         address if equals else None,
-        VerifyWish(callout, redirect),
+        VerifyWish(callout, redirect, quota),
         is_defer_ok,
         "no_details" not in found,
         "ignores_case" in found,
@@ -89,6 +92,15 @@ def _callout(value: str, text: str) -> CalloutWish:
         return read_callout(value)
     except CalloutMistake as error:
         raise VerifyMistake(f'{error} in ACL condition "verify {text.strip()}"') from None
+
+
+def _quota(what: str, value: str, text: str) -> QuotaWish:
+    if what != "recipient":
+        raise VerifyMistake("can only verify quota of recipient")
+    try:
+        return read_quota(value)
+    except OptionError:
+        raise VerifyMistake(f'bad time value in ACL condition "verify {text.strip()}"') from None
 
 
 def _take_flag(what: str, name: str, found: dict[str, object]) -> bool:

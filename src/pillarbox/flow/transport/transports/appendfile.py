@@ -32,6 +32,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import plain
 from pillarbox.language.expand.template import Template
+from pillarbox.mail.message import MemoryBody
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import WorkRefused
@@ -78,6 +79,16 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)
         return [self._outcome(a, result, place, number > 0) for number, a in enumerate(job.assignments)]
+
+    async def ask_room(self, job: Job, size: int, services: TransportServices) -> FileResult | None:
+        """Whether a message of that size (bytes) would fit; None: there is no quota. Raises what `deliver` knows."""
+        if not self.counts:
+            return None
+        prepared = await self.prepare(job, services)
+        place = await place_of(self, job.assignments[0], prepared.scope, prepared.surroundings.home)
+        work = await self._work(job, prepared, place, services)
+        work = msgspec.structs.replace(work, is_question=True, message_size=size)
+        return await write(self, work, MemoryBody(b""), prepared, services)
 
     async def _deliver_own(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices

@@ -1,7 +1,7 @@
 """`verify` (Exim 44.21): is this address deliverable, is that header well formed, who is this host?
 
 `sender`, `sender=address`, `recipient` and `header_sender` with callouts; `header_syntax`, `header_names_ascii`, `not_blind`,
-`reverse_host_lookup`, `helo`, `csa`, `certificate`. Known gaps: `arc`, and `quota` of recipients.
+`reverse_host_lookup`, `helo`, `csa`, `certificate`. Known gap: `arc`.
 """
 
 from __future__ import annotations
