@@ -128,7 +128,7 @@ def _refuse(read: Arguments, *, is_loading: bool) -> NoReturn:
         fail("exim: you lack sufficient privilege to specify syslog process name")
     if is_loading:
         fail("exim: permission denied")
-    if read.mode in CHANGES - {"move"}:
+    if read.mode in CHANGES - {"move", "give_up"}:
         is_about_all = read.mode not in ("mark_delivered", "add_recipient", "edit_sender")
         for _ in read.words if is_about_all else read.words[:1]:
             print("Permission denied" + "\n" * (read.mode == "mark_all_delivered"))
