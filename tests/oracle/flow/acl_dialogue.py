@@ -36,7 +36,6 @@ _RECEPTION = (
     "-allow_unqualified",
     "-local",
     "--local",
-    "-spam_",
     "-debug_selector",
     "-debuglog_name",
 )

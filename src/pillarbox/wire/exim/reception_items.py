@@ -29,7 +29,6 @@ _TEXTS = {
     "spam_score": "spam_score",
     "spam_score_int": "spam_score_int",
 }
-_SAID_OUTSIDE = frozenset({"spam_bar", "spam_score", "spam_score_int"})
 _NO_RESUMPTION = ord("A")
 _FIRST, _LAST = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -42,7 +41,7 @@ def reception_items(envelope: Envelope) -> Iterator[tuple[bytes, str]]:
             yield b"-%b" % name.encode(), ""
     for name, field in _TEXTS.items():
         if value := getattr(reception, field):
-            yield b"%b%b" % (b"--" if name in _SAID_OUTSIDE else b"-", name.encode()), value
+            yield b"-%b" % name.encode(), value
     if reception.longest_line:
         yield b"-max_received_linelength", str(reception.longest_line)
     yield b"-tls_resumption", chr(_NO_RESUMPTION + (reception.tls_resumption & 31))
