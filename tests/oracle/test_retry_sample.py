@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.oracle.real_exim import MISSING, find_exim, run
-
-from pillarbox.config.build import load_text
+from tests.support.configuration_texts import load_text
 
 pytestmark = pytest.mark.oracle
 

@@ -16,7 +16,7 @@ EVERY = {
     "test_notices": 12,
     "test_pipes": 9,
     "test_redirecting": 18,
-    "test_command_matrix": 400,
+    "test_command_matrix": 500,
     "test_commands": 60,
     "test_queueing": 40,
     "test_remote": 60,
