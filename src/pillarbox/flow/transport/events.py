@@ -15,7 +15,7 @@
 
 Elsewhere nobody asks what it comes to. An action that fails, forced or not, is told of in the panic log, and counts as one that says nothing. A
 transport without one has no `Events`, and nothing is done; with one, connections are not kept for the next message, so that each has its
-events. Known gap: callouts have none.
+events. Callouts have those of the connection.
 """
 
 from __future__ import annotations
@@ -42,18 +42,27 @@ NOTHING: Facets = {}
 
 
 class Events:
-    """Of one job."""
+    """Of one job, or one callout."""
 
-    __slots__ = ("_action", "_first", "_id", "_journal", "_name", "scope")
+    __slots__ = ("_action", "_first", "_journal", "_name", "_who", "scope")
 
-    def __init__(self, action: Template, transport: str, job: Job, scope: Scope, journal: Journal) -> None:
+    def __init__(
+        self,
+        action: Template,
+        transport: str,
+        scope: Scope,
+        journal: Journal,
+        *,
+        message_id: str = "",
+        first: Assignment | None = None,
+    ) -> None:
+        """`first`: recipient of the job."""
         self._action = action
         self._name = transport
-        self._id = job.envelope.id
-        self._first = job.assignments[0]
+        self._who = f"{message_id} " if message_id else ""
+        self._first = first
         self._journal = journal
         self.scope = scope
-        """The job's."""
 
     async def tell(
         self,
@@ -71,7 +80,7 @@ class Events:
         try:
             return await self._action.expand(self.scope.with_facets(facets))
         except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"{self._id} failed to expand event_action {event} in {self._name}: {error}")
+            self._journal.panic(f"{self._who}failed to expand event_action {event} in {self._name}: {error}")
             return ""
 
     async def host_deferred(self, event: str, trouble: Trouble, at: Facets) -> None:

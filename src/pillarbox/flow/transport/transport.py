@@ -221,7 +221,10 @@ class Transport(Driver, family="transport"):
     def events_of(self, job: Job, scope: Scope, services: TransportServices) -> Events | None:
         if self.event_action is None:
             return None
-        return Events(self.event_action, self.name, job, scope, services.journal)
+        first = job.assignments[0]
+        return Events(
+            self.event_action, self.name, scope, services.journal, message_id=job.envelope.id, first=first
+        )
 
     async def sender_of(self, job: Job, scope: Scope) -> str | None:
         """The return path of this copy: `return_path` over `errors_to` over the envelope's sender. Raises ExpansionFailed."""

@@ -15,7 +15,7 @@ async def told(action: str) -> tuple[str, RecordingJournal]:
     journal = RecordingJournal()
     world = world_with({})
     scope = Scope({}, world.services.expansion)
-    events = Events(Template.parse(action), "smtp", job_for("bob@example.net"), scope, journal)
+    events = Events(Template.parse(action), "smtp", scope, journal)
     return await events.tell("smtp:ehlo", "250 hello"), journal
 
 

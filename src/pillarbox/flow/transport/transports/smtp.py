@@ -295,7 +295,11 @@ class Smtp(SmtpOptions, driver="smtp"):
         port = await self._port(scope, speaks)
         targets = targets_of(await self._hosts(hosts, scope, services), port)
         facts = scope.facet(MessageFacts)
-        habits = await self._habits(facts.id if facts is not None else "", scope, services, speaks)
+        message_id = facts.id if facts is not None else ""
+        events = None
+        if self.event_action is not None:
+            events = Events(self.event_action, self.name, scope, services.journal, message_id=message_id)
+        habits = await self._habits(message_id, scope, services, speaks, events)
         if self.hosts_verify_avoid_tls is not None:
             manners = less_tls(habits.manners_for, self.hosts_verify_avoid_tls, scope)
             habits = msgspec.structs.replace(habits, manners_for=manners)
