@@ -1,4 +1,4 @@
-"""Counting what arrived in mbox files: `mbox` in the home of each user. The time of the last delivery is the last change of any of them."""
+"""Counting what arrived in mbox files, one for each user in one directory. The time of the last delivery is the last change of any of them."""
 
 import re
 import time
@@ -34,7 +34,7 @@ class MboxCount:
         return len(found), last, complaint(len(found), found.total() - len(found), result)
 
     def _files(self) -> list[Path]:
-        return list(self.root.glob("*/mbox"))
+        return [path for path in self.root.iterdir() if path.suffix != ".lock"]
 
     def _markers(self) -> Counter[bytes]:
         found: Counter[bytes] = Counter()

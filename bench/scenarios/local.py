@@ -1,4 +1,4 @@
-"""Messages delivered as a hundred users of the machine: into mbox files and into Maildirs in their homes, by Debian's configuration.
+"""Messages delivered as a hundred users of the machine: into mbox files as in /var/mail and into Maildirs in their homes, by Debian's configuration.
 
 For the servers that have it (`exim-debian`, `pillarbox-debian`): the same configuration, the same files, each delivery with the user's rights.
 """
@@ -21,7 +21,7 @@ def measure(kind: type[Server], setup: Setup, work: load.Load, turn: int) -> Cel
     if work.scenario == MAILDIR:
         return load.measure(kind, setup, work, turn)
     server = kind(replace(setup, options={**setup.options, "delivery": "mail_spool"}))
-    counter = MboxCount(server.maildir_root)
+    counter = MboxCount(server.mail_spool)
     try:
         server.prepare()
         server.start()

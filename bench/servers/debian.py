@@ -4,6 +4,7 @@ The machine has a hundred UNIX users more, each message is delivered as one of t
 is only what the load needs, the same as for `exim`: see `exim.py`.
 """
 
+import grp
 import os
 import re
 import shutil
@@ -55,8 +56,12 @@ class Debian(EximSpool):
 
     @property
     def delivery(self) -> str:
-        """`maildir_home`, or `mail_spool`: mbox, here beside the Maildirs."""
+        """`maildir_home`, or `mail_spool`: mbox files in one directory, as /var/mail."""
         return self.setup.options.get("delivery", "maildir_home")
+
+    @property
+    def mail_spool(self) -> Path:
+        return self.folder / "mail"
 
     @property
     def configuration(self) -> Path:
@@ -70,6 +75,7 @@ class Debian(EximSpool):
             make_folder(self.folder / name, IDS["Debian-exim"], 0o750)
         for number, home in enumerate(self.unix_users.values(), UNIX_ID):
             make_folder(home, number, 0o750)
+        make_folder(self.mail_spool, 0, 0o2775, grp.getgrnam("mail").gr_gid)
         self.configuration.parent.mkdir(parents=True)
         for name in ("aliases", "email-addresses"):
             (self.folder / "etc" / name).touch()
@@ -97,7 +103,7 @@ class Debian(EximSpool):
 
     def adapted(self, text: str) -> str:
         text = text.replace("/etc/exim4", str(self.folder / "exim4"))
-        text = re.sub(r"/var/mail/(\S+)", rf"{self.maildir_root}/\1/mbox", text)
+        text = re.sub(r"/var/mail/(\S+)", rf"{self.mail_spool}/\1", text)
         text = text.replace("/var/spool/exim4", str(self.folder / "spool"))
         text = re.sub(r"^host_lookup *=.*$", "host_lookup =", text, flags=re.MULTILINE)
         added = ADDED.format(domain=DOMAIN, folder=self.folder, connections=self.setup.connections)
