@@ -70,6 +70,7 @@ class Client:
     unsent: bytes = b""
     heard: list[str] = field(default_factory=list)
     is_closed: bool = False
+    dscp: int = -1
     world: AcceptWorld | None = None
     failure: AssertionError | None = None
     """Kept, since a session survives whatever its connection raises."""
@@ -142,6 +143,9 @@ class Client:
 
     def pending(self) -> bool:
         return False
+
+    def shape(self, *, keepalive: bool, dscp: int) -> None:
+        self.dscp = dscp
 
     def channel_bindings(self) -> dict[str, bytes]:
         return {"tls-server-end-point": b"fingerprint"} if self.tls_cipher else {}

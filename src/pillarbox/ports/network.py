@@ -183,6 +183,10 @@ class ServedConnection(Protocol):
         """None without TLS."""
         ...
 
+    def shape(self, *, keepalive: bool, dscp: int) -> None:
+        """Of the socket, where there is one: TCP keepalive, and the class of service of its packets (-1: as it is)."""
+        ...
+
     def pending(self) -> bool:
         """Whether bytes have come that were not read yet."""
         ...

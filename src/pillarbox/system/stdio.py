@@ -52,6 +52,9 @@ class LocalProgram:
         """Programs and files write when they like."""
         return False
 
+    def shape(self, *, keepalive: bool, dscp: int) -> None:
+        """There is no socket."""
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         return {}
 

@@ -161,7 +161,7 @@ class Session:
         self.received = 0
         """Messages that we have taken."""
         self.memory = CheckMemory()
-        self.memory.flush = self.flush
+        self.memory.flush, self.memory.shape = self.flush, stream.shape
         """What ACLs remember as long as the connection lasts."""
         self.log_targets = USUAL_TARGETS
         """Of the next refusal."""

@@ -205,6 +205,10 @@ class HeaderChanges:
             self.removed[name] = None
 
 
+class Shape(Protocol):
+    def __call__(self, *, keepalive: bool, dscp: int) -> None: ...
+
+
 class CheckMemory:
     """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
 
@@ -219,6 +223,7 @@ class CheckMemory:
         "rates",
         "scans",
         "sender_failure",
+        "shape",
         "verified",
         "warned",
         "wellknown",
@@ -233,6 +238,8 @@ class CheckMemory:
         """Those of `control` that hold for the connection."""
         self.flush: Callable[[], Awaitable[None]] | None = None
         """Lets go out what the client was told by now; None: nobody is talked to."""
+        self.shape: Shape | None = None
+        """Of the client's socket."""
         self.queue = ""
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None

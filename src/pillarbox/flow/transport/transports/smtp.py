@@ -386,7 +386,7 @@ def _port_of(text: str) -> int:
     return port if port < 65536 else 0
 
 
-def _class_of(text: str) -> int:
+def class_of(text: str) -> int:
     """A name or a number for `dscp`; -1: none."""
     if text.lower() in _CLASSES:
         return _CLASSES[text.lower()]
@@ -398,4 +398,4 @@ def _class_of(text: str) -> int:
 
 
 def _socket_wish(keepalive: bool, dscp: str) -> SocketWish | None:
-    return SocketWish(keepalive, _class_of(dscp) if dscp else -1) if keepalive or dscp else None
+    return SocketWish(keepalive, class_of(dscp) if dscp else -1) if keepalive or dscp else None

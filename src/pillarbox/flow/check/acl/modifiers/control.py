@@ -16,6 +16,7 @@ from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
 from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, Unmet, expand_argument
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.transport.transports.smtp import class_of
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.items.readfile import FileContent
 from pillarbox.language.expand.template import Template
@@ -52,13 +53,11 @@ NEEDLESS = (
     "no_mbox_unspool",
 )
 """They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
-NOT_YET = (
-    "debug",
-    "dscp",
-)
+NOT_YET = ("debug",)
 WELLKNOWN = "wellknown"
 """Its file is what the command is answered with."""
-KNOWN = (WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
+DSCP = "dscp"
+KNOWN = (DSCP, WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
 TAKES_OPTIONS = frozenset(
     {
         CUTTHROUGH,
@@ -69,6 +68,7 @@ TAKES_OPTIONS = frozenset(
         "queue_only",
         "submission",
         "utf8_downconvert",
+        DSCP,
         WELLKNOWN,
         *NOT_YET,
     }
@@ -111,6 +111,8 @@ class Control(Modifier, modifier="control"):
         _check_options(name, options, text)
         if name == WELLKNOWN:
             state.memory.connection.wellknown = await _content(options, state)
+        elif name == DSCP:
+            _mark(options, state)
         elif name in OF_ADDRESS:
             _change_case(state, is_caseful=name == "caseful_local_part")
         elif name in OF_CONNECTION:
@@ -119,6 +121,13 @@ class Control(Modifier, modifier="control"):
             controls.add(name)
         elif name in OF_MESSAGE and (name != CUTTHROUGH or state.where == "rcpt"):
             state.controls[name] = options
+
+
+def _mark(value: str, state: AclState) -> None:
+    """The packets to the client. What is no class of service is passed over, as in Exim."""
+    shape, wanted = state.memory.connection.shape, class_of(value.strip())
+    if shape is not None and wanted >= 0:
+        shape(keepalive=False, dscp=wanted)
 
 
 async def _content(path: str, state: AclState) -> str:
