@@ -19,7 +19,7 @@ EVERY = {
     "test_command_matrix": 500,
     "test_commands": 60,
     "test_queueing": 40,
-    "test_remote": 60,
+    "test_remote": 110,
     "test_sessions": 110,
     "test_utilities": 100,
 }
