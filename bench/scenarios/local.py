@@ -1,4 +1,4 @@
-"""Messages delivered as a hundred users of the machine: into mbox files as in /var/mail and into Maildirs in their homes, by Debian's configuration.
+"""Messages delivered as a hundred users of the machine, by Debian's configuration: into mbox files in one directory, into Maildirs at home.
 
 For the servers that have it (`exim-debian`, `pillarbox-debian`): the same configuration, the same files, each delivery with the user's rights.
 """
