@@ -1,6 +1,7 @@
 """The smtp transport's lists of hosts: what they come to for one host, and when nobody has to ask."""
 
 import pytest
+from tests.support.fake_dns import FakeDns
 from tests.unit.flow.transport.test_smtp_transport import world_with
 
 from pillarbox.config.kinds import HostList
@@ -58,3 +59,17 @@ async def test_names_may_depend_on_the_host():
     transport = Smtp(name="smtp", helo_data=Template.parse("to-$host"))
     assert transport.usual_manners is None
     assert (await of(transport, HERE)).helo == "to-mx1.example.net"
+
+
+async def test_a_list_that_cannot_be_decided_has_nobody_in_it():
+    world = world_with({})
+    world.services.expansion.resolver = FakeDns("silly.example SERVFAIL")
+    scope = Scope({}, world.services.expansion)
+    found = await manners_for(smtp(hosts_try_auth="silly.example"), HERE, scope, is_tls_first=False)
+    assert found.auth == "no"
+
+
+async def test_dane_is_tried_with_everybody_and_demanded_of_some():
+    assert (await of(smtp(), HERE)).dane == "try"
+    assert (await of(smtp(hosts_require_dane="192.0.2.1"), HERE)).dane == "require"
+    assert (await of(smtp(hosts_try_dane=""), HERE)).dane == "no"
