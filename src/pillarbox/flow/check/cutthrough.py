@@ -33,6 +33,8 @@ from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp.events import Data
 
 WISH = CalloutWish(has_no_cache=True, holds=True, is_for_message=True, uses_sender=True)
+PATIENCE = 300.0
+"""Seconds for the word on the message: its client waits, for ten minutes (RFC 5321 §4.5.3.2.6)."""
 REFUSED = Answer(outcome="reject")
 OFF = Answer(outcome="accept")
 """The recipient is none to pass a message on for."""
@@ -124,7 +126,7 @@ async def send_held(held: Held, envelope: Envelope, message: Message, services: 
             return Passed("unsaid", answer.reply)
         await session.write_message(parcel.chunks(), habits.data_timeout)
         is_complete = True
-        [answer] = await session.answers(1, habits.final_timeout)
+        [answer] = await session.answers(1, min(habits.final_timeout, PATIENCE))
     except Lost:
         return Passed("defer" if is_complete else "unsaid")
     reply = answer.reply
