@@ -8,6 +8,9 @@ import pytest
 from tests.oracle.real_exim import MISSING, find_exim, run
 from tests.support.configuration_texts import load_text
 
+from pillarbox.app.configuration import declare_bases
+
+declare_bases()
 pytestmark = pytest.mark.oracle
 
 CONFIGURATION = """\
