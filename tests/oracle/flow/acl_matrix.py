@@ -105,10 +105,29 @@ ALONE: Mapping[str, tuple[str, str, str]] = {
         "",
         "MAIL FROM:<a@x.test>\nRCPT TO:<a@example.com>\nDATA\nMIME-Version: 1.0\n\nx\n.\n",
     ),
+    "auth": (
+        "acl_smtp_auth = c\nauth_advertise_hosts = *",
+        "",
+        "EHLO client\nAUTH PLAIN AGEAYg==\nMAIL FROM:<a@x.test>\n",
+    ),
+    "mailauth": (
+        "acl_smtp_mailauth = c\nauth_advertise_hosts = *",
+        "",
+        "EHLO client\nMAIL FROM:<a@x.test> AUTH=me@x.test\n",
+    ),
     "not_smtp": ("acl_not_smtp = c", "", "Subject: x\n\nx\n"),
     "not_smtp_start": ("acl_not_smtp_start = c", "", "Subject: x\n\nx\n"),
 }
 """Places where a session asks once."""
+LOGIN = """\
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = yes
+  server_prompts = :
+  server_advertise_condition = yes
+"""
 CONTROLS = (
     "allow_auth_unadvertised",
     "caseful_local_part",
@@ -231,6 +250,7 @@ def everything(place: str) -> Iterator[Scenario]:
             continue  # the real one's end: a segmentation fault
         options, _, said = ALONE[place]
         config = f"{QUIET}{options}\nbegin acl\naccepts_all:\n  accept\nc:\n{acl}"
+        config += LOGIN if place in ("auth", "mailauth") else ""
         name = f"{place} {line.replace('/', ' ')}"
         if place.startswith("not_smtp"):
             yield Scenario(

@@ -7,7 +7,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
 from pillarbox.mail.reply import Reason
 
 _EARLY = frozenset({"connect", "helo"})
-_COMMANDS = frozenset({"auth", "etrn", "expn", "starttls", "vrfy", "wellknown"})
+_COMMANDS = frozenset({"auth", "etrn", "expn", "mailauth", "starttls", "vrfy", "wellknown"})
 _ENDING = frozenset({"notquit", "quit"})
 _NO_MESSAGE = _EARLY | _COMMANDS | _ENDING
 _NOT_A_RECIPIENT = frozenset(
@@ -19,6 +19,7 @@ _NOT_A_RECIPIENT = frozenset(
         "expn",
         "helo",
         "mail",
+        "mailauth",
         "mime",
         "not_smtp",
         "predata",
@@ -55,7 +56,7 @@ MODIFIERS = {
 _NOT_FOR_LOCAL = NOT_SMTP
 CONTROLS = {
     "allow_auth_unadvertised": frozenset(
-        {"auth", "data", "etrn", "expn", "mail", "mime", "predata", "rcpt", "starttls", "vrfy"}
+        {"auth", "data", "etrn", "expn", "mail", "mailauth", "mime", "predata", "rcpt", "starttls", "vrfy"}
     )
     | NOT_SMTP
     | _ENDING,
