@@ -41,7 +41,7 @@ def test_takes_what_the_specification_shows(tmp_path: Path, capsys: pytest.Captu
     for example in examples()[::_STEP]:
         for place, text in configurations(example).items():
             file.write_text(f"{_HEAD}spool_directory = {tmp_path}\nlog_file_path = {tmp_path}/%slog\n{text}")
-            theirs = _ask(exim, file)
+            theirs = ask(exim, file)
             ours = answer_of(print_configuration(file, ("qualify_domain",)), *capsys.readouterr())
             said = theirs.error + ours.error
             if theirs != ours and not any(words in said for words in _OTHERWISE):
@@ -49,7 +49,7 @@ def test_takes_what_the_specification_shows(tmp_path: Path, capsys: pytest.Captu
     assert not different, "\n\n".join(different)
 
 
-def _ask(exim: str, file: Path) -> Answer:
+def ask(exim: str, file: Path) -> Answer:
     words = [exim, "-C", str(file), "-bP", "qualify_domain"]
     run = subprocess.run(words, capture_output=True, check=False, timeout=20)
     return answer_of(run.returncode, run.stdout.decode(), run.stderr.decode())

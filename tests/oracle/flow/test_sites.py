@@ -1,6 +1,7 @@
 """Whole configurations as administrators have them, with the mail of a day: everything that can be seen is as with the real Exim.
 
 `sites/*.conf`, in the form of redirecting.py: each is a kind of system (virtual domains, a list server, a satellite, a hub of old days …).
+They take ten seconds each: only with PILLARBOX_LONG=1.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = ["pytestmark"]
 FOLDER = Path(__file__).parent / "sites"
 
 
+@pytest.mark.skipif(not os.environ.get("PILLARBOX_LONG"), reason="only with PILLARBOX_LONG=1")
 @pytest.mark.parametrize("source", redirecting.sources(FOLDER), ids=lambda path: path.stem)
 def test_lives_as_with_the_real_one(source: Path) -> None:
     if not may_mount():

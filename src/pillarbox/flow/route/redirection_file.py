@@ -63,9 +63,9 @@ async def read_redirection(path: str, visit: Visit, actor: Actor | None, checks:
 
 
 async def _refuse_tainted(path: str, actor: Actor | None, work: LocalWork | None, checks: Checks) -> None:
-    """A name from outside is looked for, never opened; returns when nothing is there. Raises Unreadable."""
+    """A name from outside is never opened; as a user it is looked for, and nothing there is no trouble. Raises Unreadable."""
     try:
-        if work is not None and (found := await work.look(path, actor)).error:
+        if actor is not None and work is not None and (found := await work.look(path, actor)).error:
             await _check_absence(path, found, actor, work, checks)
             return
     except WorkRefused as refusal:
