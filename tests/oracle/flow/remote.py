@@ -94,7 +94,6 @@ begin retry
 {retry}
 begin authenticators
 {auth}
-begin acl
 {acl}
 """
 TIMEOUTS = "command_timeout = 1s\nconnect_timeout = 1s\ndata_timeout = 1s\nfinal_timeout = 1s\n"
@@ -211,7 +210,7 @@ def write_config(scenario: Scenario, top: Path) -> None:
         transports=parts["transports"],
         retry=parts["retry"] or "* * F,1h,15m",
         auth=parts["auth"],
-        acl=parts["acl"],
+        acl=f"begin acl\n{parts['acl']}" if parts["acl"] else "",
         hosts=listed,
     )
     if "driver =" in parts["router"]:
