@@ -252,7 +252,9 @@ _TRACES = (
         re.compile(r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;"), "Received: by test id ID;"
     ),
     Leveller(re.compile(r"(?m)^References: .*\n"), ""),
-    Leveller(re.compile(r"(?m)^\|?    mail domain .* is syntactically invalid\n"), ""),  # our bounces tell why
+    Leveller(
+        re.compile(r"(?m)^\|?    mail domain .* is syntactically invalid\n"), ""
+    ),  # our bounces tell why
     Leveller(re.compile(r"\b(new|cur|tmp)/\d+\.[^/ )]*"), r"\1/MESSAGE"),
     Leveller(re.compile(r"(?<=not permitted)\\n"), ""),
     Leveller(re.compile(r"(?m)^(\|?Status: \d)\.\d\.\d+$"), r"\1.x.x"),  # `bounce-status`
@@ -277,7 +279,7 @@ def see(top: Path, said: str) -> Seen:
         ]
     parts: dict[str, list[str]] = {}
     for path in sorted((top / "out").rglob("*")):
-        if path.is_file():
+        if path.is_file() and not path.name.endswith("vacation.db"):  # `once-file`
             place = _MAILDIR_NAME.sub(r"\1/MESSAGE", str(path.relative_to(top / "out")))
             parts.setdefault(place, []).append(_level(_text(path), top))
     files = {place: "".join(sorted(texts)) for place, texts in parts.items()}

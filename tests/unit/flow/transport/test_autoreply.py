@@ -180,6 +180,12 @@ async def test_a_filters_words_come_before_the_options():
     assert b"Bcc" not in desk.text
 
 
+async def test_who_writes_in_his_own_name_is_not_shown_in_sender():
+    desk = Desk(to="x@l.example", from_address="Away <Mail@mail.example.org>")
+    await desk.take()
+    assert b"\nFrom: Away <Mail@mail.example.org>\n" in desk.text and b"\nSender:" not in desk.text
+
+
 async def test_references_end_where_they_are_no_ids():
     headers = b"Message-ID: <m@x>\nReferences: <1@x> <2@x>\n  junk <3@x>\nIn-Reply-To: <0@x>\n"
     desk = Desk(to="$sender_address")

@@ -112,10 +112,21 @@ def _headers(answer: Answer, original: Message, message_id: str, author: Author,
     extra = answer.headers
     if extra:
         text += extra if extra.endswith("\n") else f"{extra}\n"
-    us = show_sender(author.full_name, f"{author.login}@{author.qualify_domain}")
+    own = f"{author.login}@{author.qualify_domain}"
     text += f"Message-Id: <E{message_id}@{author.hostname}>\n"
-    text += f"Sender: {us}\n" if answer.sender else f"From: {us}\n"
+    if not answer.sender:
+        text += f"From: {show_sender(author.full_name, own)}\n"
+    elif not _is_from(own, answer.sender):
+        text += f"Sender: {show_sender(author.full_name, own)}\n"
     return text + f"Date: {format_date(now)}\n"
+
+
+def _is_from(own: str, field: str) -> bool:
+    """Whether From: holds this address and no other: then nobody else is shown in Sender: (Exim 48.14)."""
+    try:
+        return working_address(field).address.lower() == own.lower()
+    except AddressError:
+        return False
 
 
 def _references(original: Message) -> Iterator[tuple[str, str]]:
