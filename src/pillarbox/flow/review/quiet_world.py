@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pillarbox.flow.check import cutthrough
 from pillarbox.flow.check.acl.state import CheckServices, VerifyFailure, VerifyWish
+from pillarbox.flow.check.held import Held, Holder
+from pillarbox.flow.check.held import Holder
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Routed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.match.host_names import FoundName
 from pillarbox.language.nowhere import StillClock
+from pillarbox.mail.envelope import Envelope
+from pillarbox.mail.message import Message
 from pillarbox.ports.dns import Answer, RecordType
 from pillarbox.ports.hint_records import Database, HintRecord, Update
 from pillarbox.ports.lookups import STYLES, Lookup, LookupStyle
@@ -50,6 +55,7 @@ class _Quiet(StillClock):
         is_sender: bool,
         wish: VerifyWish | None = None,
         called: list[str] | None = None,
+        holder: Holder | None = None,
     ) -> VerifyFailure | None:
         return None
 
