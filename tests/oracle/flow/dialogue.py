@@ -10,6 +10,8 @@ A script is lines of text. A line is sent with CRLF behind it, and one reply is 
     !drop        hang up
     !wait 0.3    do nothing for so long
     !tls         shake hands (behind STARTTLS; with a daemon)
+    !message     send a small one, if 354 was the last reply, and await one more
+    !cancel      the same of the `*` that ends a login, behind 334
     !cram name password    answer the CRAM-MD5 challenge that has just come
 
 At the end, what is still said is read until the other side closes. `talk` runs `-bs` with the script on standard input; a `Daemon` listens on a
@@ -117,6 +119,14 @@ class Dialogue:
                 self._wire.drop()
             case ["wait", seconds]:
                 time.sleep(float(seconds))
+            case ["message"]:
+                if self._last.startswith("354"):
+                    self._wire.send(b"Subject: y\r\n\r\nbody\r\n.\r\n")
+                    self._await()
+            case ["cancel"]:
+                if self._last.startswith("334"):
+                    self._wire.send(b"*\r\n")
+                    self._await()
             case ["tls"]:
                 self._said.append(self._wire.shake_hands())
             case ["cram", name, password]:

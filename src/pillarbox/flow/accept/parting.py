@@ -156,7 +156,7 @@ def ended(session: Session, how: str) -> None:
             if how == "lost"
             else f"SMTP connection{who} {took(session)} {how}"
         )
-    if style.shows("smtp_no_mail") and not session.messages:
+    if style.shows("smtp_no_mail") and not session.messages and "MAIL" not in session.engine.history:
         history = session.engine.history
         dots = "..." if len(history) >= _FULL_HISTORY else ""
         said = f" C={dots}{','.join(history)}" if history else ""

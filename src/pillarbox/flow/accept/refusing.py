@@ -49,7 +49,7 @@ def describe_refusal(
     message_id: str = "",
 ) -> str:
     origin = session.origin
-    sender_part = "" if sender is None else f" F=<{sender}>"
+    about = "" if sender is None else f" F=<{sender}>{login(origin)}"
     secured = security(origin, session.services.log_style)
     word = "temporarily rejected" if isinstance(verdict, Defer) else "rejected"
     why = verdict.reason.log or verdict.reason.peer
@@ -60,9 +60,7 @@ def describe_refusal(
     if why and why == verdict.reason.peer and not any_code:
         why = fitting(why, code)
     why = why.partition("\n")[0]
-    return (
-        f"{session.described()}{secured}{sender_part}{login(origin)} {word} {what}{f': {why}' if why else ''}"
-    )
+    return f"{session.described()}{secured}{about} {word} {what}{f': {why}' if why else ''}"
 
 
 def log_rejection(session: Session, line: str, more: str = "") -> None:

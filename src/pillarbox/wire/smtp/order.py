@@ -16,6 +16,8 @@ class Phase(msgspec.Struct, frozen=True, eq=False):
     name: str
     refused: dict[str, Reply]
     """Verbs that have no place in it."""
+    allowed: frozenset[str] | None = None
+    """All that has a place in it; None: whatever is not refused."""
 
 
 NO_PROXY = Reply(503, "Command refused, required Proxy negotiation failed", "5.5.0")
@@ -47,11 +49,15 @@ GREETED = Phase(
 )
 MAIL = Phase("MAIL accepted", {**_IN_TRANSACTION, "DATA": RCPT_BEFORE_DATA, "BDAT": RCPT_BEFORE_BDAT})
 RCPT = Phase("a RCPT accepted", _IN_TRANSACTION)
-_ALL_BUT_CHUNKS = ("MAIL", "RCPT", "DATA", "NOOP", "HELP", "VRFY", "EXPN", "ETRN", "AUTH", "STARTTLS")
-CHUNKS = Phase("between two BDAT", dict.fromkeys(_ALL_BUT_CHUNKS, ONLY_BDAT))
+_AWAY = ("RSET", "QUIT")
+CHUNKS = Phase("between two BDAT", {}, frozenset({"BDAT", "NOOP", *_AWAY}))
 FAILED_CHUNKS = Phase(
-    "a BDAT was refused, or something else came between; RSET must come",
-    dict.fromkeys((*_ALL_BUT_CHUNKS, "BDAT"), ONLY_RSET),
+    "a BDAT was refused, and more may be on their way; RSET must come",
+    {"BDAT": ONLY_RSET},
+    frozenset({"BDAT", *_AWAY}),
+)
+BROKEN_CHUNKS = Phase(
+    "something else came between two BDAT; RSET must come", {"BDAT": ONLY_RSET}, frozenset({"BDAT", *_AWAY})
 )
 
 UNRECOGNIZED = Reply(500, "unrecognized command", "5.5.1")
@@ -67,6 +73,7 @@ NON_ASCII_COMMAND = Reply(501, "non-ASCII text is allowed only in addresses with
 UNEXPECTED_ARGUMENT = Reply(501, "unexpected argument data", "5.5.4")
 BAD_BDAT = Reply(501, "missing size for BDAT command", "5.5.4")
 BDAT_NOT_OFFERED = Reply(503, "BDAT command used when CHUNKING not advertised", "5.5.1")
+EMPTY_BDAT = Reply(504, "zero size for BDAT command", "5.5.4")
 TLS_NOT_OFFERED = Reply(503, "STARTTLS command used when not advertised", "5.5.1")
 AUTH_NOT_OFFERED = Reply(503, "AUTH command used when not advertised", "5.5.1")
 ALREADY_AUTHENTICATED = Reply(503, "already authenticated", "5.5.1")

@@ -159,13 +159,6 @@ class ServerEngine(ServerReader):
         return self._settings.offer.size or 0
 
     @property
-    def is_early_pipelining_welcome(self) -> bool:
-        """It may be told PIPECONNECT: it began by saying who it is."""
-        history = self._session.history
-        is_first = history[:1] in (["HELO"], ["EHLO"])
-        return self._settings.early_pipelining and is_first and "DATA" not in history
-
-    @property
     def is_early_pipelining_told(self) -> bool:
         """It was told PIPECONNECT."""
         return self._session.offer.pipeconnect
@@ -220,7 +213,7 @@ class ServerEngine(ServerReader):
             if self._mode is Mode.CLOSED:  # while the session was thinking
                 return
             raise RuntimeError("there is nothing to reply to")
-        if self._is_synchronizing and self._at != len(self._buffer):
+        if self._is_synchronizing and self._at != len(self._buffer) and self._is_synchronization_due(reply):
             self.too_early = self._buffer[self._at :]
             self._queued.append(self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED))
             return
@@ -235,6 +228,10 @@ class ServerEngine(ServerReader):
         self._advance(event, reply)
         if close or (close is None and reply.code == 421):
             self.close()
+
+    def _is_synchronization_due(self, reply: Reply) -> bool:
+        is_late = isinstance(self._owed, Mail | Rcpt) and self.is_early_pipelining_welcome
+        return reply.is_positive or not is_late
 
     def say(self, reply: Reply) -> None:
         """One reply more, in front of the one that is owed (PRDR). The last one tells nothing of chunks then."""
@@ -301,7 +298,7 @@ class ServerEngine(ServerReader):
                 if self._at != len(self._buffer):
                     self.was_pipelined = True
             case Mail():
-                session.is_mail_refused = not is_accepted
+                session.is_behind_refused_mail = not is_accepted
                 self.was_pipelined = self._at != len(self._buffer)
                 session.rcpt_refusal = None
                 if is_accepted:

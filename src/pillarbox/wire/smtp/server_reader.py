@@ -34,7 +34,10 @@ from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, par
 _CLOSED = Closed()
 _SHOWN = 1024
 """Characters of a refused line that are told."""
-_UNCHECKED = frozenset({"QUIT", "BDAT"})
+_UNCHECKED = frozenset({"AUTH", "BDAT", "HELP", "QUIT"})
+_SAID_ALONE = ("HELO", "EHLO", b"HELO", b"EHLO")
+"""What is wrong with their arguments is said without that it was the last mistake (Exim has it so)."""
+_ENVELOPE = frozenset({"MAIL", "RCPT"})
 _UNCOUNTED = frozenset({Problem.TOO_BIG, Problem.TOO_MANY_RECIPIENTS})
 
 
@@ -122,6 +125,24 @@ class ServerReader:
         """Octets of the last chunk and of all, behind BDAT LAST."""
         self._replies_left = 0
 
+    @property
+    def is_early_pipelining_welcome(self) -> bool:
+        """It may be told PIPECONNECT: there was no DATA or BDAT yet."""
+        session = self._session
+        return self._settings.early_pipelining and not session.has_said_bdat and "DATA" not in session.history
+
+    def _is_asked_late(self, name: str) -> bool:
+        """Only when it has been accepted: envelopes of those who may pipeline early, but were not offered PIPELINING."""
+        return name in _ENVELOPE and self.is_early_pipelining_welcome
+
+    def _may_come_together(self, name: str) -> bool:
+        """Who may pipeline that early need not wait before the first DATA, as with Exim, but at envelopes where PIPELINING was not offered,
+        and at the edge to TLS."""
+        offer = self._session.offer
+        if name == "STARTTLS" and offer.starttls:
+            return False
+        return (offer.pipelining or name not in _ENVELOPE) and self.is_early_pipelining_welcome
+
     def close(self) -> None:
         """Read no more; `outgoing` may still hold last words."""
         self._mode = Mode.CLOSED
@@ -183,9 +204,14 @@ class ServerReader:
         self.line = line
         word, _, argument = line.partition(" ")
         verb = self._verbs.get(word) or self._verbs.get(word.upper().rstrip("\t"))
-        if verb is None or (verb.word and argument[: len(verb.word)].upper() != verb.word):
+        session = self._session
+        is_known = verb is not None and not (verb.word and argument[: len(verb.word)].upper() != verb.word)
+        allowed = session.phase.allowed
+        if allowed is not None and (verb is None or not is_known or verb.name not in allowed):
+            return self._refuse_between_chunks(line)
+        if verb is None or not is_known:
             return self._refuse_unknown(line)
-        session, name = self._session, verb.name
+        name = verb.name
         if self.is_refusing_all and name != "QUIT":
             return self._refuse(Problem.SEQUENCE, order.NO_PROXY, line, counts=False)
         self._is_synchronizing = (
@@ -193,16 +219,17 @@ class ServerReader:
             and self._settings.enforce_sync
             and name not in _UNCHECKED
             and not (self._is_early and name == "EHLO")
+            and not self._may_come_together(name)
         )
-        if self._is_synchronizing and self._at != len(self._buffer):
+        if self._is_synchronizing and self._at != len(self._buffer) and not self._is_asked_late(name):
             self.too_early = self._buffer[self._at :]
             return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
         if verb.is_nonmail and session.is_one_nonmail_too_many(verb.allowance):
-            session.note_verb(name)
             return self._end(Problem.TOO_MANY_NONMAIL, order.TOO_MANY_NONMAIL, line)
         refusal = session.phase.refused.get(name)
         if name == "BDAT":
-            session.note_verb(name)
+            if allowed is None:  # the first of a message speaks for all
+                session.note_verb(name)
             return self._begin_chunk(argument.strip(" \t"), refusal)
         if refusal is not None:
             return self._refuse_at_once(name, argument, refusal, line)
@@ -211,11 +238,14 @@ class ServerReader:
         if len(history) > HISTORY:
             session.shorten_history()
         session.is_behind_rcpt = name == "RCPT"
+        session.is_behind_refused_mail = False
         try:
             event = verb.parse(session, argument.strip(" \t"))
         except Refused as refused:
-            session.is_mail_refused = session.is_mail_refused or name == "MAIL"
-            if name == "RCPT":
+            session.is_behind_refused_mail = name == "MAIL"
+            if name == "MAIL":
+                session.rcpt_refusal = None
+            elif name == "RCPT":
                 session.note_rcpt_refusal(f"{refused.reply.code} {refused.reply.text}")
             return self._refuse(refused.problem, refused.reply, line, detail=refused.detail)
         self._owed = event
@@ -266,8 +296,11 @@ class ServerReader:
         bdat = parse_bdat(argument)
         if bdat is None:
             return self._end(Problem.SEQUENCE, order.BAD_BDAT, self.line)
+        self._session.has_said_bdat = self._session.offer.chunking
         if not self._session.offer.chunking:
             refusal = order.BDAT_NOT_OFFERED
+        elif self._session.phase is order.CHUNKS and not (bdat.size or bdat.is_last):
+            refusal = order.EMPTY_BDAT
         self._mode = Mode.BDAT
         self._chunk = _Chunk(bdat.size, bdat.size, bdat.is_last, refusal)
         if refusal is None and self._session.phase is order.RCPT:
@@ -300,6 +333,8 @@ class ServerReader:
         session = self._session
         if session.phase is order.FAILED_CHUNKS and chunk.is_last:
             session.expect_message()
+        elif refusal is order.EMPTY_BDAT:
+            session.phase = order.BROKEN_CHUNKS
         return self._refuse_sequence("BDAT", refusal, self.line)
 
     def _end_chunk(self, chunk: _Chunk, reader: DataReader) -> Event | None:
@@ -337,12 +372,25 @@ class ServerReader:
     ) -> ProtocolError:
         text = make_printable(line)[:_SHOWN]
         if counts and problem not in _UNCOUNTED and self._session.is_one_error_too_many():
-            reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
+            if problem is not Problem.SYNTAX or line[:4].upper() not in _SAID_ALONE:
+                reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
             self.close()
         self._out.append(render_reply(reply))
         return ProtocolError(problem, reply, text, detail, not counts)
 
+    def _refuse_between_chunks(self, line: str) -> ProtocolError:
+        """Whatever it is: it makes the message one that never comes."""
+        session = self._session
+        reply = order.ONLY_BDAT if session.phase is order.CHUNKS else order.ONLY_RSET
+        session.phase = order.BROKEN_CHUNKS
+        return self._refuse(Problem.SEQUENCE, reply, line)
+
     def _refuse_unknown(self, line: str) -> ProtocolError:
+        self._session.is_behind_rcpt = self._session.is_behind_refused_mail = False
+        is_checked = self._settings.enforce_sync and not self._may_come_together("")
+        if is_checked and self._at != len(self._buffer):
+            self.too_early = self._buffer[self._at :]
+            return self._end(Problem.SYNCHRONIZATION, order.NOT_SYNCHRONIZED, line)
         if self._session.is_one_unknown_too_many():
             return self._end(
                 Problem.UNKNOWN_COMMAND, order.TOO_MANY_UNRECOGNIZED, line, order.UNRECOGNIZED.text
@@ -353,39 +401,33 @@ class ServerReader:
         """What has no place in this phase."""
         session = self._session
         if name == "DATA" and argument.strip(" \t"):
+            session.is_behind_rcpt = session.is_behind_refused_mail = False
             return self._refuse(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT, line)
-        if name == "RCPT" and session.phase is not order.CHUNKS:
-            session.note_rcpt_refusal(f"{refusal.code} {refusal.text}")
-            session.is_rcpt_refused = (
-                session.is_mail_refused
-            )  # without MAIL it is a mistake, and DATA behind it is one more
-            session.is_behind_rcpt = session.is_mail_refused and session.offer.pipelining
-        elif name != "DATA":
-            session.is_behind_rcpt = False
         refused = self._refuse_sequence(name, refusal, line)
         session.note_verb(name)
-        if session.phase is order.CHUNKS:
-            session.phase = order.FAILED_CHUNKS
         return refused
 
     def _refuse_sequence(self, name: str, reply: Reply, line: str) -> ProtocolError:
-        """A pipelining client cannot know that MAIL, or every RCPT, was refused: that is no error of it."""
+        """A pipelining client cannot know that MAIL, or every RCPT, was refused: RCPT right behind the one and DATA right behind the other
+        are no errors of it."""
         session = self._session
-        is_expected = session.offer.pipelining and (
-            (name == "RCPT" and session.is_mail_refused)
-            or (name in ("DATA", "BDAT") and (session.is_mail_refused or session.is_rcpt_refused))
-            or session.phase is order.FAILED_CHUNKS
-        )
-        if reply is order.RCPT_BEFORE_DATA or reply is order.RCPT_BEFORE_BDAT:
-            reply = self._with_refusal_of_all(reply)
+        may_not_know = session.offer.pipelining
+        is_expected = name == "BDAT" and session.phase is order.FAILED_CHUNKS and may_not_know
+        is_behind_rcpt = False
+        if name == "RCPT":
+            session.note_rcpt_refusal(f"{reply.code} {reply.text}")
+            is_expected = is_behind_rcpt = may_not_know and session.is_behind_refused_mail
+        elif reply is order.RCPT_BEFORE_DATA or reply is order.RCPT_BEFORE_BDAT:
+            is_expected = may_not_know and session.is_behind_rcpt
+            reply = self._with_refusal_of_all(reply, is_expected=is_expected)
+        session.is_behind_rcpt = session.is_behind_refused_mail = is_behind_rcpt
         return self._refuse(Problem.SEQUENCE, reply, line, counts=not is_expected)
 
-    def _with_refusal_of_all(self, reply: Reply) -> Reply:
+    def _with_refusal_of_all(self, reply: Reply, *, is_expected: bool) -> Reply:
         """DATA without recipients: why there are none, when all had the same answer; a pipelining client hears it in another voice."""
         session = self._session
         text = reply.text
-        if session.offer.pipelining and session.is_behind_rcpt:
-            session.is_behind_rcpt = False
+        if is_expected:
             text = text[0].upper() + text[1:]
         if session.rcpt_refusal:
             text = f"{order.ALL_RCPT_REFUSED}\n{session.rcpt_refusal}\n{text}"

@@ -75,12 +75,12 @@ class Session:
     __slots__ = (
         "errors",
         "free",
+        "has_said_bdat",
         "history",
         "is_authenticated",
         "is_behind_rcpt",
+        "is_behind_refused_mail",
         "is_esmtp",
-        "is_mail_refused",
-        "is_rcpt_refused",
         "is_tls",
         "nonmail",
         "offer",
@@ -97,6 +97,8 @@ class Session:
         self.is_tls = is_tls
         self.is_authenticated = False
         self.nonmail = self.errors = self.unknown = 0
+        self.has_said_bdat = False
+        """Where it was offered."""
         self.history: list[str] = []
         """Verbs that were known, the latest last (at most HISTORY)."""
         self.start()
@@ -124,12 +126,11 @@ class Session:
     def _clear(self) -> None:
         self.utf8 = False
         self.recipients = 0
-        self.is_mail_refused = self.is_rcpt_refused = self.is_behind_rcpt = False
+        self.is_behind_rcpt = self.is_behind_refused_mail = False
         self.rcpt_refusal: str | None = None
         """What every RCPT was answered so far, when it was the same refusal; None: no RCPT yet; empty: they differ."""
 
     def note_rcpt_refusal(self, text: str) -> None:
-        self.is_rcpt_refused = True
         if self.rcpt_refusal is None or self.rcpt_refusal == text:
             self.rcpt_refusal = text
         else:

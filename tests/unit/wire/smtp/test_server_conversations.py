@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.unit.wire.smtp.scripted import LMTP, OFFER, SETTINGS, ScriptedSession, play
 
@@ -226,11 +227,21 @@ def test_nonmail_commands_exhaust_the_patience():
     play(HELLO + rset * 11 + "C: RSET\n" + end)
 
 
-@pytest.mark.parametrize("early", ["EHLO x", "NOOP", "VRFY x", "HELP", "DATA", "STARTTLS", "AUTH PLAIN"])
+@pytest.mark.parametrize("early", ["EHLO x", "NOOP", "VRFY x", "WHAT", "DATA", "STARTTLS"])
 def test_input_behind_a_synchronization_point(early: str):
     before = ENVELOPE if early == "DATA" else HELLO
     session = play(before + f"C: {early}\nC: NOOP\nS: 554 5.5.0 SMTP synchronization error\nS: <closed>")
     assert problems(session) == [Problem.SYNCHRONIZATION]
+
+
+@pytest.mark.parametrize("first", ["EHLO y", "NOOP", "VRFY x", "WHAT", "HELP"])
+def test_who_may_pipeline_early_need_not_wait_before_the_first_data(first: str):
+    session = ScriptedSession(msgspec.structs.replace(SETTINGS, early_pipelining=True))
+    session.greet()
+    session.feed(b"EHLO x\r\n")
+    said = session.feed(f"{first}\r\nNOOP\r\nDATA\r\nNOOP\r\nNOOP\r\n".encode())
+    assert b"554" not in said.split(b"503")[0]
+    assert said.endswith(b"554 5.5.0 SMTP synchronization error\r\n")
 
 
 def test_helo_makes_every_command_a_synchronization_point():
@@ -311,14 +322,14 @@ def test_auth_lines_may_be_longer():
 def test_bdat():
     session = play(
         ENVELOPE
-        + r"""C: BDAT 5
+        + r"""C: BDAT 0
+C: BDAT 5
 C! ..ab\r
-C: BDAT 0
 C: BDAT 4 last
 C! \nc\r\n
 C: NOOP
-S: 250 2.0.0 5 byte chunk received
 S: 250 2.0.0 0 byte chunk received
+S: 250 2.0.0 5 byte chunk received
 S: 250-2.0.0  4 byte chunk, total 9
 S: 250 2.0.0 delivered
 S: 250 2.0.0 OK
@@ -378,6 +389,27 @@ S: 250 2.0.0 OK
 S: 250 2.0.0 OK
 S: 451 4.7.1 not now
 S: 250 2.0.0 OK"""
+    )
+
+
+def test_a_chunk_of_nothing_between_others_is_refused():
+    play(
+        ENVELOPE
+        + "C: BDAT 2\nC! hi\nS: 250 2.0.0 2 byte chunk received\n"
+        + "C: BDAT 0\nS: 504 5.5.4 zero size for BDAT command\n"
+        + "C: BDAT 0 LAST\nS: 503 5.5.1 only RSET accepted now"
+    )
+
+
+@pytest.mark.parametrize("line", ["EHLO b", "HELO b!c", "WHAT", "DATA x", "MAIL FROM:<a b>", "STARTTLS"])
+def test_whatever_comes_between_two_bdat_ends_the_message(line):
+    play(
+        ENVELOPE
+        + "C: BDAT 2\nC! hi\nS: 250 2.0.0 2 byte chunk received\n"
+        + "C: NOOP\nS: 250 2.0.0 OK\n"
+        + f"C: {line}\nS: 503 5.5.1 only BDAT permissible after non-LAST BDAT\n"
+        + "C: NOOP\nS: 503 5.5.1 only RSET accepted now\n"
+        + "C: RSET\nS: 250 2.0.0 OK\nC: NOOP\nS: 250 2.0.0 OK"
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.failed_login import log_failed_login
-from pillarbox.flow.accept.parting import commands, not_quit
+from pillarbox.flow.accept.parting import commands, ended, incomplete, not_quit
 from pillarbox.flow.accept.refusing import log_rejection
+from pillarbox.flow.accept.rejection import rejected_message
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.verbs import verb
 from pillarbox.wire.exim.log_line import printable
@@ -35,8 +36,21 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         why = _why_dropped(event, session)
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
         is_sync = event.problem is Problem.SYNCHRONIZATION
+        if is_sync:
+            incomplete(session, "sync failure")
         await not_quit(session, "synchronization-error" if is_sync else reason, "")
-        log_rejection(session, why)
+        log_rejection(session, why, _unfinished(session))
+        ended(session, "")
+
+
+def _unfinished(session: Session) -> str:
+    """For rejectlog: the envelope of a message that has come in part (BDAT)."""
+    transaction = session.transaction
+    if transaction is None or not transaction.is_chunked:
+        return ""
+    if not session.services.log_style.shows("rejected_header"):
+        return ""
+    return rejected_message(transaction.sender, transaction.recipients, b"").rstrip("\n")
 
 
 async def _tell(session: Session, event: ProtocolError) -> None:

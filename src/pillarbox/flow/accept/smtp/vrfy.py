@@ -6,7 +6,7 @@ EXPN tells what the first redirection leads to, not where all of it ends.
 from __future__ import annotations
 
 from pillarbox.flow.accept.acls import run_acl
-from pillarbox.flow.accept.membership import may_leave_unqualified
+from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.refusing import VRFY_REFUSED, refuse
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
@@ -31,7 +31,7 @@ async def verify(session: Session, event: Vrfy) -> None:
         return
     policy = session.policy
     if "@" not in address:
-        if not await may_leave_unqualified(session, policy.recipient_unqualified_hosts):
+        if session.local is None and not await is_surely_in(session, policy.recipient_unqualified_hosts):
             log_unqualified(session, "verify", address)
             session.reply(Reply(501, f"{address}: recipient address must contain a domain", "5.1.3"))
             return
