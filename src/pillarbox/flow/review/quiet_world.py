@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pillarbox.flow.check import cutthrough
+from pillarbox.flow.check import callout, cutthrough
 from pillarbox.flow.check.acl.state import CheckServices, VerifyFailure, VerifyWish
 from pillarbox.flow.check.held import Held, Holder
-from pillarbox.flow.check.held import Holder
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Routed
 from pillarbox.language.expand.scope import Scope, Services
@@ -58,6 +57,14 @@ class _Quiet(StillClock):
         holder: Holder | None = None,
     ) -> VerifyFailure | None:
         return None
+
+    async def ask_onward(
+        self, candidate: Candidate, scope: Scope, holder: Holder, *, uses_return_path: bool
+    ) -> callout.Answer:
+        return cutthrough.OFF
+
+    async def send_held(self, held: Held, envelope: Envelope, message: Message) -> cutthrough.Passed:
+        return cutthrough.Passed("unsaid")
 
     async def expand(self, candidate: Candidate, scope: Scope) -> Routed:
         return Routed()
