@@ -115,10 +115,10 @@ def _check(read: Arguments) -> None:
 
 
 def _unsaid_mode(read: Arguments) -> str:
-    if read.queue.regular:
-        return "queue_daemon"
     if read.queue.is_wanted:
         return "queue_run"
+    if read.queue.regular:
+        return "queue_daemon"
     return "submit" if read.words or read.extract else "usage"
 
 
