@@ -5,6 +5,7 @@
     [users]         name password
     [tables]        /path key value      (lookup files)
     [client]        from 192.0.2.7 · lmtp · tls · tls offered · spool 5000 · slow lookups
+    [hosts]         next hosts: an address, then its C: and S: lines as in tests.support.scripted_peer; every script must be played out
     [talk]          C: and S: lines
     [log]           every line of mainlog, in order; [reject] and [panic] alike; left out: not looked at
     [mail]          every accepted message: `from A`, `to B [NOTIFY=…] [ORCPT=…]`, other envelope facts, then its lines; `---` between two
@@ -23,12 +24,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.support.scripted_peer import ScriptedNetwork
 from tests.support.world import AcceptWorld
 
 from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession
 from pillarbox.ports.spool import Queued
 
-BLOCKS = ("config", "dns", "users", "tables", "client", "talk", "log", "reject", "panic", "mail")
+BLOCKS = ("config", "dns", "users", "tables", "client", "hosts", "talk", "log", "reject", "panic", "mail")
 CIPHER = "TLS1.3:TLS_AES_256_GCM_SHA384:256"
 PIECE = 16384
 """Bytes of one read, as a socket gives them."""
@@ -178,6 +180,7 @@ async def play(conversation: Conversation) -> AcceptWorld:
     """Play it and compare everything that the blocks tell. The world, for more questions."""
     text, blocks = conversation.text, conversation.blocks
     facts = dict(line.split(None, 1) if " " in line else (line, "") for line in blocks.get("client", []))
+    network = ScriptedNetwork(_hosts(blocks["hosts"])) if "hosts" in blocks else None
     world = AcceptWorld(
         text("config"),
         zone=text("dns"),
@@ -186,6 +189,7 @@ async def play(conversation: Conversation) -> AcceptWorld:
         capacity=int(facts.get("spool", 1 << 30)),
         has_tls="tls" in facts,
         slow_lookups="slow" in facts,
+        network=network,
     )
     client = Client(list(blocks["talk"]), facts.get("from", "192.0.2.7"), world=world)
     is_tls = facts.get("tls") == ""
@@ -196,6 +200,9 @@ async def play(conversation: Conversation) -> AcceptWorld:
     client.hear()
     assert not client.script, f"not played: {client.script}"
     assert client.is_closed
+    if network is not None:
+        network.finish()
+        assert all(peer.is_closed for peer in network.opened)
     for block, lines in (
         ("log", world.journal.main_lines),
         ("reject", world.journal.reject_lines),
@@ -256,6 +263,14 @@ def _tables(lines: list[str]) -> dict[str, dict[str, str]]:
         path, key, value = line.split(None, 2)
         tables.setdefault(path, {})[key] = value
     return tables
+
+
+def _hosts(lines: list[str]) -> dict[str, list[str | Exception]]:
+    hosts: dict[str, list[str | Exception]] = {}
+    _, *parts = re.split(r"^([0-9a-f.:]+)\n", "\n".join(lines), flags=re.MULTILINE)
+    for address, script in zip(parts[::2], parts[1::2], strict=True):
+        hosts.setdefault(address, []).append(script)
+    return hosts
 
 
 def _expanded(line: str) -> str:

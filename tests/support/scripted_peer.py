@@ -4,9 +4,10 @@
     C: EHLO mail.example.org
     S: 250 mx.example.net
 
-`C:` lines must come exactly so and in this order (`C: ~pattern` is a regular expression). `S:` lines go out as soon as all `C:` lines before
-them have come. Besides: `S: (close)`, `S: (timeout)`, `C: (tls)` (the handshake), `C: (tls fails)`. A peer that waits for a line which does not
-come while the client waits too is a failed test, at once.
+`C:` lines must come exactly so and in this order (`C: ~pattern` is a regular expression, `C: …` all lines before the next one). `S:` lines go
+out as soon as all `C:` lines before them have come. Besides: `S: (close)`, `S: (timeout)`, `C: (tls)` (the handshake), `C: (tls fails)`,
+`C: (lost)` (the connection, when the lines before have come). A peer that waits for a line which does not come while the client waits too is
+a failed test, at once.
 """
 
 from __future__ import annotations
@@ -66,6 +67,10 @@ class ScriptedPeer:
             raise DialError("lost_connection", "connection lost")
         self.received += data
         self._match()
+        if self.steps[:1] == ["C: (lost)"]:
+            self.steps.pop(0)
+            self.received = b""
+            raise DialError("lost_connection", "connection lost")
 
     async def start_tls(self, wish: TlsWish, timeout: float) -> None:
         self._match()
@@ -87,8 +92,15 @@ class ScriptedPeer:
     def _match(self) -> None:
         """Strike out the client's lines that have come."""
         while b"\r\n" in self.received and self.steps and self.steps[0].startswith("C:"):
+            if self.steps[0] == "C: (lost)":
+                return
             line, _, self.received = self.received.partition(b"\r\n")
-            said, wanted = line.decode(), self.steps.pop(0)[2:].strip()
+            said = line.decode()
+            if self.steps[0] == "C: …":
+                if self.steps[1] != f"C: {said}":
+                    continue
+                self.steps.pop(0)
+            wanted = self.steps.pop(0)[2:].strip()
             if wanted.startswith("~"):
                 assert re.fullmatch(wanted[1:], said), f"{said!r} is not {wanted}"
             else:

@@ -36,7 +36,8 @@ from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.transport.keep import ConnectionKeep
-from pillarbox.ports.localwork import NoLocalWork
+from pillarbox.ports.localwork import LocalWork, NoLocalWork
+from pillarbox.ports.network import Network
 from pillarbox.ports.spool import Queued
 from pillarbox.ports.users import Account, LoginThrottled, ScramCredentials
 from pillarbox.wire.sasl.scram import derive_keys
@@ -149,6 +150,8 @@ class AcceptWorld:
         capacity: int = 1 << 30,
         has_tls: bool = False,
         slow_lookups: bool = False,
+        network: Network | None = None,
+        local_work: LocalWork | None = None,
     ) -> None:
         self.clock = JumpClock()
         self.journal = MemoryJournal()
@@ -157,7 +160,8 @@ class AcceptWorld:
         self.users = MemoryUsers(users or {})
         lookup = FakeLookup({"/aliases": {}, "/data/aliases": {}, **(tables or {})}, is_slow=slow_lookups)
         self.accepted: list[Queued] = []
-        self.mta = Mta(build_config(config), self._ports(lookup))
+        ports = self._ports(lookup, network or NoNetwork(), local_work or NoLocalWork())
+        self.mta = Mta(build_config(config), ports)
         services = self.mta.accept_services
         self.services = msgspec.structs.replace(services, deliver=self.accepted.append)
         self.policy = msgspec.structs.replace(self.mta.policy, tls_available=has_tls)
@@ -167,18 +171,18 @@ class AcceptWorld:
         policy = self.lmtp_policy if lmtp else self.policy
         return Session(stream, policy, self.services, is_tls=is_tls)
 
-    def _ports(self, lookup: FakeLookup) -> Any:
+    def _ports(self, lookup: FakeLookup, network: Network, local_work: LocalWork) -> Any:
         return SimpleNamespace(
             is_alone=False,
             queue="",
             clock=self.clock,
-            network=NoNetwork(),
+            network=network,
             journal=self.journal,
             spool=self.spool,
             due=DueTable(),
             hints=DictHints(),
             user_files=MemoryUserFiles(),
-            local_work=NoLocalWork(),
+            local_work=local_work,
             identities=None,
             resolver=self.dns,
             hosts=self.dns,
