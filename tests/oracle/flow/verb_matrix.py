@@ -56,7 +56,6 @@ LIMITS: Mapping[str, str] = {
     "patient": "smtp_max_synprot_errors = 99\nsmtp_max_unknown_commands = 99\nsmtp_accept_max_nonmail = 99",
     "strict": "smtp_max_synprot_errors = 1\nsmtp_max_unknown_commands = 1\nsmtp_accept_max_nonmail = 1\n"
     "smtp_accept_max_per_connection = 1",
-    "unsynchronized": "smtp_enforce_sync = false",
 }
 STATES: Mapping[str, tuple[str, ...]] = {
     "start": (),
@@ -107,8 +106,13 @@ VERBS = (
     "QUIT",
 )
 IN_A_SESSION_OF_THE_DAEMON = 60
-DRAWN = {"one_by_one": 180, "pipelined": 120}
-"""Sequences, for each of LIMITS."""
+DRAWN = {
+    ("usual", "one_by_one"): 180,
+    ("usual", "pipelined"): 60,
+    ("patient", "one_by_one"): 120,
+    ("strict", "one_by_one"): 60,
+}
+"""Sequences, by LIMITS and how they are said."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -120,14 +124,13 @@ class Batch(msgspec.Struct, frozen=True):
 
 def batches() -> list[Batch]:
     made = []
-    for limits, options in LIMITS.items():
-        for way, count in DRAWN.items():
-            chosen = random.Random(f"{limits} {way}")
-            scripts = [_drawn(chosen, f"{limits}-{way}-{n}", way) for n in range(count)]
-            for start in range(0, count, IN_A_SESSION_OF_THE_DAEMON):
-                part = tuple(scripts[start : start + IN_A_SESSION_OF_THE_DAEMON])
-                text = CONFIGURATION.replace("LIMITS", options)
-                made.append(Batch(f"{limits}-{way}-{start}", text, part))
+    for (limits, way), count in DRAWN.items():
+        chosen = random.Random(f"{limits} {way}")
+        scripts = [_drawn(chosen, f"{limits}-{way}-{n}", way) for n in range(count)]
+        text = CONFIGURATION.replace("LIMITS", LIMITS[limits])
+        for start in range(0, count, IN_A_SESSION_OF_THE_DAEMON):
+            part = tuple(scripts[start : start + IN_A_SESSION_OF_THE_DAEMON])
+            made.append(Batch(f"{limits}-{way}-{start}", text, part))
     return made
 
 

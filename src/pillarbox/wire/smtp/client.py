@@ -99,6 +99,7 @@ class ClientEngine:
         "_has_mail",
         "_has_rcpt",
         "_is_auth_open",
+        "_is_assuming",
         "_is_chunk_refused",
         "_is_greeted",
         "_is_void",
@@ -128,7 +129,7 @@ class ClientEngine:
         self._writer: DataWriter | None = None
         self._is_greeted = self._is_auth_open = self._is_void = False
         self._has_mail = self._has_rcpt = self._has_data = self._is_chunk_refused = False
-        self._has_chunks = False
+        self._has_chunks = self._is_assuming = False
         self._last_words = Reply(421, "connection closed")
         self.extensions = _NOTHING_OFFERED
         """What the peer offered in its last EHLO reply; nothing after HELO."""
@@ -173,6 +174,12 @@ class ClientEngine:
 
     # Asking
 
+    def assume(self, offered: Extensions) -> None:
+        """The peer will offer what it did last time: commands may follow Helo before it is answered, and Helo goes out ahead of the banner
+        (Exim's PIPECONNECT). What it offers this time counts from its answer on; a refusal of Helo drops nothing that is on its way."""
+        self.extensions = offered
+        self._is_greeted = self._is_assuming = True
+
     def send(self, command: Command) -> None:
         """Queue a command. Raises OutOfOrder, and ValueError for an argument that cannot be written."""
         if self.is_closed:
@@ -207,7 +214,7 @@ class ClientEngine:
         if not self._parser.is_empty:
             raise BadReply("input behind the reply to STARTTLS")
         self.extensions = _NOTHING_OFFERED
-        self._is_greeted = False
+        self._is_greeted = self._is_assuming = False
         self._end_transaction()
 
     def _check_order(self, command: Command) -> None:
@@ -274,11 +281,7 @@ class ClientEngine:
     def _let_out(self) -> None:
         """Send what may go now: the whole group with PIPELINING, else one command."""
         while self._queue:
-            if self._outstanding and not (
-                self._pipelining
-                and self.extensions.pipelining
-                and isinstance(self._outstanding[-1], _PIPELINED)
-            ):
+            if self._outstanding and not self._may_be_followed(self._outstanding[-1]):
                 return
             command, line = self._queue.popleft()
             self._out.append(line)
@@ -286,6 +289,12 @@ class ClientEngine:
                 self._expect_content()
             else:
                 self._outstanding.append(command)
+
+    def _may_be_followed(self, last: Answerable) -> bool:
+        """Before its reply."""
+        if not (self._pipelining and self.extensions.pipelining):
+            return False
+        return isinstance(last, _PIPELINED) or (self._is_assuming and isinstance(last, Connect | Helo))
 
     def _expect_content(self) -> None:
         if self._lmtp:
@@ -364,8 +373,9 @@ class ClientEngine:
     def _greeted(self, command: Helo | Connect, reply: Reply) -> None:
         if reply.code >= 300:
             self._drop(reply, (object,))
+            self._is_assuming = False
         elif isinstance(command, Helo):
-            self._is_greeted = True
+            self._is_greeted, self._is_assuming = True, False
             is_extended = command.is_esmtp or self._lmtp
             self.extensions = parse_extensions(reply.text) if is_extended else _NOTHING_OFFERED
 

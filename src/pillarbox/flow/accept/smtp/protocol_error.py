@@ -36,8 +36,8 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         why = _why_dropped(event, session)
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
         is_sync = event.problem is Problem.SYNCHRONIZATION
-        if is_sync:
-            incomplete(session, "sync failure")
+        if is_sync or event.problem is Problem.TOO_MANY_NONMAIL:
+            incomplete(session, "sync failure" if is_sync else "too many non-mail commands")
         await not_quit(session, "synchronization-error" if is_sync else reason, "")
         log_rejection(session, why, _unfinished(session))
         ended(session, "")
