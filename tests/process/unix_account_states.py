@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import itertools
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.process.daemon import Daemon
+from tests.process.machine_users import add_users, lay_over_etc, setting_of
 from tests.process.prepared import prepared
-
-from pillarbox.system.passwords import _crypt
 
 PASSWORD, FIRST_UID = "a secret", 64200
 TODAY = int(time.time() // 86400)
@@ -42,22 +39,9 @@ WAIT = "#!/bin/sh\nwhile ! [ -e /etc/pam.d/enough ]; do sleep 0.1; done\n"
 
 def furnish() -> None:
     """/etc of this namespace."""
-    folder = Path(tempfile.mkdtemp(prefix="pillarbox-etc-", dir="/tmp"))
-    subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
-    for name in ("upper", "work"):
-        (folder / name).mkdir()
-    layers = f"lowerdir=/etc,upperdir={folder}/upper,workdir={folder}/work"
-    subprocess.run(["mount", "-t", "overlay", "none", "-o", layers, "/etc"], check=True)
-    setting = _crypt(PASSWORD.encode(), b"$5$saltofthetest$")
-    assert setting is not None
-    for uid, (login, entry) in enumerate(STATES.items(), FIRST_UID):
-        for path, line in (
-            ("/etc/passwd", f"{login}:x:{uid}:{uid}::/home/{login}:/bin/sh\n"),
-            ("/etc/shadow", f"{login}:{entry.format(setting=setting.decode())}\n"),
-            ("/etc/group", f"{login}:x:{uid}:\n"),
-        ):
-            with open(path, "a") as file:
-                file.write(line)
+    lay_over_etc()
+    setting = setting_of(PASSWORD, b"$5$saltofthetest$")
+    add_users({login: entry.format(setting=setting) for login, entry in STATES.items()}, FIRST_UID)
     service = Path("/etc/pam.d")
     (service / "exim").write_text(PAM)
     (service / "other").write_text("auth required pam_deny.so\naccount required pam_deny.so\n")

@@ -13,17 +13,15 @@ import signal
 import smtplib
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from tests.process.daemon import Daemon, wait_until
+from tests.process.machine_users import add_users, lay_over_etc, setting_of
 from tests.process.prepared import prepared
 
-from pillarbox.system.passwords import _crypt
-
 LOGIN, PASSWORD, UID = "pat", "a secret of Pat's", 64123
-CLOSED, CLOSED_UID = "sue", 64124
+CLOSED, CLOSED_UID = "sue", UID + 1
 """She has the same password, and a Maildir that only she may enter."""
 ROUTER = """begin routers
 
@@ -44,22 +42,9 @@ PAM = "auth required pam_unix.so\naccount required pam_unix.so\n"
 
 def furnish() -> Path:
     """/etc of this namespace gets the users and the service. A place for what only she may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="pillarbox-etc-", dir="/tmp"))
-    subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
-    for name in ("upper", "work"):
-        (folder / name).mkdir()
-    layers = f"lowerdir=/etc,upperdir={folder}/upper,workdir={folder}/work"
-    subprocess.run(["mount", "-t", "overlay", "none", "-o", layers, "/etc"], check=True)
-    setting = _crypt(PASSWORD.encode(), b"$6$saltofthetest$")
-    assert setting is not None
-    for login, uid in ((LOGIN, UID), (CLOSED, CLOSED_UID)):
-        for path, line in (
-            ("/etc/passwd", f"{login}:x:{uid}:{uid}::/home/{login}:/bin/sh\n"),
-            ("/etc/shadow", f"{login}:{setting.decode()}:19000:0:99999:7:::\n"),
-            ("/etc/group", f"{login}:x:{uid}:\n"),
-        ):
-            with open(path, "a") as file:
-                file.write(line)
+    folder = lay_over_etc()
+    setting = setting_of(PASSWORD, b"$6$saltofthetest$")
+    add_users(dict.fromkeys((LOGIN, CLOSED), f"{setting}:19000:0:99999:7:::"), UID)
     Path("/etc/pam.d/exim").write_text(PAM)
     return folder / CLOSED
 

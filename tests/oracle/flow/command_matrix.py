@@ -3,6 +3,8 @@
 The real exim stands where a machine has it, set-uid with /etc/exim4/exim4.conf; ours is started as behind such a wrapper: effective root, the
 real uid is the caller's. Both work on the same spool, which is made anew for every call: `{1}` waits, `{2}` is frozen, `{9}` does not exist.
 Compared are exit code, standard output and error, the main log, and which messages are left.
+
+The command lines are those of command_matrix/*.txt.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from tests.oracle.flow.fates import DEFERS, GONE
 from tests.oracle.flow.levelling import (
     BOUNCE_SIZES,
     ENHANCED_CODES,
@@ -36,9 +39,11 @@ from tests.oracle.flow.levelling import (
 from tests.oracle.flow.world import USER, inside
 
 T = TypeVar("T")
+FOLDER = Path(__file__).parent / "command_matrix"
 CALLERS = ("root", USER, "games")
 MESSAGE = "Subject: hi\nTo: fred@example.com\n\nbody\n"
-CONFIG = """\
+CONFIG = (
+    """\
 primary_hostname = mx.example
 qualify_domain = example.com
 exim_user = Debian-exim
@@ -61,15 +66,10 @@ begin acl
 rcpt:
   accept
 begin routers
-defers:
-  driver = redirect
-  domains = defer.example
-  data = :defer: not now
-  allow_defer
-gone:
-  driver = redirect
-  domains = gone.example
-  data = :blackhole:
+"""
+    + DEFERS
+    + GONE
+    + """\
 local:
   driver = accept
   domains = example.com
@@ -86,6 +86,7 @@ begin retry
 begin rewrite
 *@old.example $1@new.example
 """
+)
 _PLAIN = (
     *TIMES,
     MAIL_DATES,
@@ -102,6 +103,12 @@ _PLAIN = (
 )
 LIMIT = 60.0
 """Seconds that a call may take."""
+
+
+def command_lines() -> list[str]:
+    """Each once; a line of a file that begins with `#` is about it."""
+    lines = [line for path in sorted(FOLDER.glob("*.txt")) for line in path.read_text().splitlines()]
+    return [line for line in dict.fromkeys(lines) if not line.startswith("#")]
 
 
 class Call(NamedTuple):
@@ -242,435 +249,3 @@ def at_the_bench(exim: str, directory: Path, work: Callable[[Bench], T]) -> T:
             return work(bench)
 
         return inside(run, files, directory / "over")
-
-
-OPTIONS = """
---
--- fred
---help
---version
--?
--Ac fred
--Am fred
--A
--Ax
--atrn
--atrn h.example
--atrn h.example d.example
--B
--B7BIT fred
--B 8BITMIME fred
--B8BITMIME fred
--bd x
--bdf x
--bd -bs
--be
--be $primary_hostname
--be ${readfile{/etc/hostname}}
--bem
--bem {dir}/nosuch
--bem {dir}/nosuch x
--bF
--bF {dir}/nosuch
--bf
--bf {dir}/nosuch
--bfd
--bfl
--bfp
--bfs
--bfd x.example
--bh
--bh 10.2.3.4
--bh 10.2.3.4 x
--bh nonsense
--bhc
--bhc 10.2.3.4
--bi
--bi x
--bI
--bI:
--bI:help
--bI:dscp
--bI:sieve
--bI:modules
--bI:nosuch
--bm
--bm fred
--bm -odi fred
--bmalware
--bmalware {dir}/nosuch
--bmalware {dir}/infected
--bmalware {dir}/clean x
--bnq
--bnq fred
--bnq -odi fred joe
--bP qualify_domain
--bP nosuch
--bP mysql_servers
--bP +mysql_servers
--bP router gone
--bP router nosuch
--bP transport boxes
--bP macro X
--bP macros X
--bP router_list
--bP transport_list
--bP authenticator_list
--bP config_file
--bP configure_file
--bP log_file_path
--bP spool_directory
--bP pid_file_path
--bP environment
--bP qualify_domain primary_hostname
--n -bP qualify_domain
--n -bP router_list
--bp
--bp {1}
--bp {9}
--bp x
--bpa
--bpc
--bpi
--bpr
--bpra
--bpri
--bpru
--bprc
--bpu
--bpx
--bpc {1}
--bpi {1}
--brt
--brt x.example
--brt x@y.example
--brt x.example y.example
--brt x.example y.example quota
--brt x.example quota_3d
--brt x.example timeout_connect_MX
--brt x.example nosuch
--brt example.com refused_A
--brw
--brw a@old.example
--brw fred
--brw a@old.example b@c.example
--bS
--bS x
--bs
--bs x
--bt
--bt fred
--bt fred x@defer.example x@gone.example nosuch@example.com
--bt x@other.example
--bt -v fred
--bt a@b@c
--bt <fred@example.com>
--bt -f x@y.example fred
--bV
--bV x
--bv
--bv fred
--bv fred x@defer.example x@gone.example nosuch@example.com
--bv -v fred
--bvs fred
--bvs x@defer.example
--bvs <>
--bv <>
--bw x
--bwx
--bw1
--C
--C relative -bP qualify_domain
--C /nosuch -bP qualify_domain
--C /nosuch:/etc/exim4/exim4.conf -bP qualify_domain
--C /etc/exim4/exim4.conf -bP qualify_domain
--C /etc/exim4/exim4.conf -bp
--D
--DX
--DX=1 -bP macro X
--Dx=1 -bP macro x
--DX=1 -DX=2 -bP macro X
--DX=1 -bp
--d-x -bt fred
--d+nosuch -bt fred
--d+route,x -bt fred
--d-all -bt fred
--d-all fred
--dd-all -bt fred
--dp
--dS
--dt=
--dropcr fred
--E
--E fred
--E1aaaaa-00000000000-0000 -odi fred
--Ex fred
--e
--ee fred
--em fred
--ep fred
--eq fred
--ew fred
--ex fred
--F
--F x -odi fred
--Fx -odi fred
--F '' -odi fred
--f
--f a@b.example -odi fred
--f <> -odi fred
--f '' -odi fred
--f a@@b fred
--fa@b.example -odi fred
--f <a@b.example> -odi fred
--G
--G -odi fred
--h
--h 3 -odi fred
--h3 -odi fred
--i -odi fred
--L
--L ''
--L x -bp
--L abcdefghijklmnopqrstuvwxyzabcdefghijklmnop -bp
--M
--M {1}
--M {2}
--M {9}
--M x
--M {1} {2}
--Mar
--Mar {1}
--Mar {1} new@defer.example
--Mar {9} new@defer.example
--Mc
--Mc {1}
--Mc {2}
--Mc {9}
--Mes
--Mes {1}
--Mes {1} new@b.example
--Mes {1} <>
--Mes {1} a b
--Mf
--Mf {1}
--Mf {2}
--Mf {9}
--Mg
--Mg {1}
--Mg {9}
--MG
--MG q {1}
--MG q
--MG q {9}
--MG q x
--Mmad
--Mmad {1}
--Mmad {9}
--Mmd
--Mmd {1} joe@defer.example
--Mmd {1} nosuch@defer.example
--Mmd {1}
--Mrm
--Mrm {1}
--Mrm {2} {1}
--Mrm {9}
--Mset
--Mset {1} -be $sender_address
--Mset {9} -be $sender_address
--Mset {1}
--Mt
--Mt {1}
--Mt {2}
--Mt {9}
--Mvb
--Mvb {1}
--Mvb {9}
--Mvc {1}
--Mvh {1}
--Mvl {1}
--Mvl {2}
--Mvl {9}
--Mvh {1} {2}
--Mx
--Mx {1}
--MC
--MCA
--MCx
--m -odi fred
--N -odi fred
--N -bp
--N -q
--n -odi fred
--O
--O x -odi fred
--oA
--oA x -odi fred
--oAx -odi fred
--oB
--oB -odi fred
--oB5 -odi fred
--oB x
--oDSN
--oDSN x
--od
--odx fred
--odb
--odf fred
--odi fred
--odi joe@defer.example
--odi nosuch
--odi x@gone.example
--odq fred
--odqs fred
--oee -odi nosuch@example.com@x
--oem -odi a@b@c
--oep -odi a@b@c
--oeq -odi a@b@c
--oew -odi a@b@c
--oe fred
--oex fred
--oi -odi fred
--oitrue -odi fred
--oifalse fred
--oM
--oMx fred
--oMa
--oMa 10.2.3.4 -odi fred
--oMa nonsense -odi fred
--oMaa plain -odi fred
--oMai x -odi fred
--oMas x@y.example -odi fred
--oMi 10.2.3.4 -odi fred
--oMm {1} -odi fred
--oMm x -odi fred
--oMr bsmtp -odi fred
--oMs h.example -odi fred
--oMt me -odi fred
--oMa 10.2.3.4 -bs
--om -odi fred
--oo -odi fred
--oP
--oP {dir}/pid -bp
--oPX
--oPX x
--or
--or 5m -odi fred
--or x fred
--or5s -odi fred
--os
--os 5m -odi fred
--os x fred
--ov -odi fred
--oX
--oX 2525 -odi fred
--oY -odi fred
--ox fred
--o
--p
--px:y -odi fred
--p x:y -odi fred
--pd -odi fred
--ps -odi fred
--q
--q x
--q 5
--q {1}
--q {2} {1}
--q {9}
--q {1} {2} {2}
--qf
--qff
--qi
--ql
--qif
--qqf
--qfl
--qffl
--qqiffl
--qfi
--qfq
--qGq
--qGq -bp
--qGq -bpc
--qG
--q5
--q5x
--qx
--q0m
--q15m x
--qR
--qR joe
--qRf joe
--qRff ann
--qRr ^j
--qRrff ann
--qS a@b
--qSr ^A
--R
--R joe
--Rf joe
--Rff ann
--Rr ^j
--Rrf ^j
--Rrff ^ann
--Rfr joe
--Rx joe
--R nosuch
--r
--r a@b.example -odi fred
--S
--S a@b
--Sr a@
--Sf b.example
--Srff b.ex
--S nosuch
--R joe -S a@b
--R joe -S x@
--T
--Tqt
--Tqt 3h
--Tx
--t
--t -odi
--t -odi fred
--t -i -odi
--ti -odi
--tls-on-connect -odi fred
--tls-on-connectx
--U -odi fred
--Ux fred
--v -odi fred
--v -bp
--x -odi fred
--xx fred
--X
--X {dir}/x -odi fred
--X{dir}/x -odi fred
--z
--z hello
--z ''
--z hello_there x
-fred
--odi fred -odq
--
-- fred
--foo fred
---foo
--j
--J x
--k
--l
--y
--Z
--q -R joe
--bp -q
--bp -bt
--M {1} -q
--t -bp
--bs -q
--f x@y.example -bs
--f x@y.example -bp
--bP -q
--bt -bv fred
-"""

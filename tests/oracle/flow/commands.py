@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.oracle.flow.fates import DEFERS, GONE
 from tests.oracle.flow.levelling import (
     BOUNCE_SIZES,
     ENHANCED_CODES,
@@ -27,7 +28,8 @@ from tests.oracle.flow.levelling import (
     numbered,
 )
 
-CONFIG = """\
+CONFIG = (
+    """\
 exim_path = {exim}
 keep_environment =
 primary_hostname = mx.example
@@ -53,15 +55,10 @@ rcpt:
        local_parts = bad
   accept
 begin routers
-defers:
-  driver = redirect
-  domains = defer.example
-  data = :defer: not now
-  allow_defer
-gone:
-  driver = redirect
-  domains = gone.example
-  data = :blackhole:
+"""
+    + DEFERS
+    + GONE
+    + """\
 local:
   driver = accept
   domains = +local_domains
@@ -76,6 +73,7 @@ boxes:
 begin retry
 * * F,2h,15m
 """
+)
 _PLAIN = (
     *TIMES,
     PIDS,

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from tests.oracle.flow.fates import DEFERS, GONE
 from tests.oracle.flow.levelling import (
     BOUNDARIES,
     CONNECTIONS,
@@ -56,7 +57,8 @@ from tests.oracle.flow.levelling import (
 from tests.oracle.flow.world import MOUNTS_APART, USER, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "queueing"
-CONFIG = """\
+CONFIG = (
+    """\
 keep_environment = LATER : LOAD : LD_PRELOAD
 primary_hostname = mx.example
 qualify_domain = example.com
@@ -82,11 +84,9 @@ check:
 ACL
   accept
 begin routers
-defers:
-  driver = redirect
-  domains = defer.example
-  data = :defer: not now
-  allow_defer
+"""
+    + DEFERS
+    + """\
 freezes:
   driver = redirect
   domains = freeze.example
@@ -97,10 +97,9 @@ fails:
   domains = fail.example
   data = :fail: no such person
   allow_fail
-gone:
-  driver = redirect
-  domains = gone.example
-  data = :blackhole:
+"""
+    + GONE
+    + """\
 lists:
   driver = redirect
   domains = list.example
@@ -166,6 +165,7 @@ bad:
 begin retry
 RETRY
 """
+)
 RETRY = "* * F,2h,15m; G,16h,1h,1.5; F,4d,6h"
 LISTS = """\
 pair: fred@example.com, later@defer.example

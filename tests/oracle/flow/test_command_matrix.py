@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.oracle.flow.command_matrix import CALLERS, OPTIONS, Bench, Call, Seen, at_the_bench
+from tests.oracle.flow.command_matrix import CALLERS, Bench, Call, Seen, at_the_bench, command_lines
 from tests.oracle.flow.world import may_mount
 from tests.oracle.real_exim import MISSING, find_exim
 
@@ -96,7 +96,7 @@ def ask() -> Iterator[Callable[[Call], Both]]:
     "words",
     [
         pytest.param(words, marks=pytest.mark.xfail(reason=EXPECTED[words]) if words in EXPECTED else ())
-        for words in dict.fromkeys(OPTIONS.strip().splitlines())
+        for words in command_lines()
     ],
 )
 def test_answers_as_exim_does(words: str, ask: Callable[[Call], Both]) -> None:
