@@ -43,9 +43,14 @@ class MainAction:
         """What the action says to it. `scope`: what is known besides; `facets`: and more of it."""
         known = {**facets, EventFacts: EventFacts(event, data)}
         within = Scope(known, self._services) if scope is None else scope.with_facets(known)
-        try:
-            return await self._action.expand(within)
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            who = f"{message_id} " if message_id else ""
-            self._journal.panic(f"{who}failed to expand event_action {event} in main: {error}")
-            return ""
+        return await said_by(self._action, within, self._journal, f"{event} in main", message_id)
+
+
+async def said_by(action: Template, within: Scope, journal: Journal, what: str, message_id: str) -> str:
+    """Empty too where it fails. `what`: the event, and whose action it is, for the panic log."""
+    try:
+        return await action.expand(within)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        who = f"{message_id} " if message_id else ""
+        journal.panic(f"{who}failed to expand event_action {what}: {error}")
+        return ""

@@ -25,12 +25,12 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from pillarbox.flow.facets.delivering import EventFacts
+from pillarbox.flow.main_action import said_by
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.login import Outbound
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.outcome import Delivered, Failed, Outcome
@@ -44,7 +44,7 @@ NOTHING: Facets = {}
 class Events:
     """Of one job, or one callout."""
 
-    __slots__ = ("_action", "_first", "_journal", "_name", "_who", "scope")
+    __slots__ = ("_action", "_first", "_journal", "_message_id", "_name", "scope")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Events:
         """`first`: recipient of the job."""
         self._action = action
         self._name = transport
-        self._who = f"{message_id} " if message_id else ""
+        self._message_id = message_id
         self._first = first
         self._journal = journal
         self.scope = scope
@@ -77,11 +77,10 @@ class Events:
         facets: dict[type, object] = {EventFacts: EventFacts(event, data, number), **at}
         if about is not None:
             facets |= {Assignment: about, Candidate: about.candidate}
-        try:
-            return await self._action.expand(self.scope.with_facets(facets))
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"{self._who}failed to expand event_action {event} in {self._name}: {error}")
-            return ""
+        within = self.scope.with_facets(facets)
+        return await said_by(
+            self._action, within, self._journal, f"{event} in {self._name}", self._message_id
+        )
 
     async def host_deferred(self, event: str, trouble: Trouble, at: Facets) -> None:
         """`msg:host:defer`, and at the end `msg:defer`: of the whole job, in the name of its first recipient."""

@@ -58,21 +58,7 @@ WELLKNOWN = "wellknown"
 """Its file is what the command is answered with."""
 DSCP = "dscp"
 KNOWN = (DSCP, WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
-TAKES_OPTIONS = frozenset(
-    {
-        CUTTHROUGH,
-        "fakedefer",
-        "fakereject",
-        "freeze",
-        "queue",
-        "queue_only",
-        "submission",
-        "utf8_downconvert",
-        DSCP,
-        WELLKNOWN,
-        *NOT_YET,
-    }
-)
+TAKES_OPTIONS = frozenset({*OF_MESSAGE, DSCP, WELLKNOWN, *NOT_YET} - {"suppress_local_fixups"})
 _NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
 
