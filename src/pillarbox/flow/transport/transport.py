@@ -253,7 +253,7 @@ class Transport(Driver, family="transport"):
             )
             sender = job.sender if self.return_path is None else await self._own_sender_of(job, scope)
         except Unfit as error:
-            services.journal.panic(f"{job.envelope.id} {error}")
+            services.journal.panic(f"{job.envelope.id} {error}".lstrip())
             raise
         facets: dict[type, object] = {
             DeliveryFacts: DeliveryFacts(self.addresses_of(job), Tainted(sender or ""))
