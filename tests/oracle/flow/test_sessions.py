@@ -22,7 +22,6 @@ OTHERWISE = {
     "limits-local-size-limit": "rejected-headers-too-big",
     "acls-host-vrfy": "etrn-in-the-daemon",
     "arrivals-host-prdr-no-acl": "prdr-without-acl",
-    "submitted-submit-nul": "header-fix-ups",
     "repaired-host-more-nul": "header-fix-ups",
     "submitted-submit-long-line": "header-fix-ups",
     "submitted-submit-about-a-host": "header-fix-ups",
