@@ -10,6 +10,7 @@ from random import Random, SystemRandom
 
 import msgspec
 
+from pillarbox.app.debugging import acls_of
 from pillarbox.app.harness import SEED, is_test_harness
 from pillarbox.app.helping import local_work
 from pillarbox.app.listening import own_addresses
@@ -19,7 +20,6 @@ from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.check.acl.finding import AclFinder
-from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.callout import Callouts
 from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.deliver import Delivery
@@ -72,7 +72,6 @@ def lay_foundation(config: Config, world: World, kinds: Kinds) -> Foundation:
     action = main_action(config, expansion, world.journal)
     if action is not None:
         expansion.resolver = TellingResolver(expansion.resolver, action.tell)
-    acls = {name: acl for name, acl in config.acls.items() if isinstance(acl, Acl)}
     rewriting = _rewriting(config, world.journal)
     routing = _route_services(config, world, host, expansion, rewriting)
     return Foundation(
@@ -82,7 +81,7 @@ def lay_foundation(config: Config, world: World, kinds: Kinds) -> Foundation:
         expansion=expansion,
         main_action=action,
         local_host=host,
-        acls=AclFinder(acls, config.named),
+        acls=AclFinder(acls_of(config), config.named),
         rewriting=rewriting,
         routing=routing,
         chain=kinds.chain(config.routers, routing),

@@ -50,6 +50,13 @@ class ToldJournal:
     def panic_only(self, line: str) -> None:
         self.main(line)
 
+    @property
+    def panics(self) -> int:
+        return 0
+
+    def debug(self, tag: str, text: str | None) -> None:
+        pass
+
     def event(self, event: Event) -> None:
         pass
 

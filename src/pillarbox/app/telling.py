@@ -45,6 +45,13 @@ class TellingJournal:
         self._tell("PANIC", line)
         self._journal.panic_only(line)
 
+    @property
+    def panics(self) -> int:
+        return self._journal.panics
+
+    def debug(self, tag: str, text: str | None) -> None:
+        self._journal.debug(tag, text)
+
     def event(self, event: Event) -> None:
         self._journal.event(event)
 

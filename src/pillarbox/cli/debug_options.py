@@ -6,16 +6,9 @@ import re
 
 from pillarbox.cli.arguments import Arguments, Usage
 from pillarbox.cli.handles import Words
+from pillarbox.config.debug_selectors import SelectorMistake, read_selectors
 
-SELECTORS = frozenset(
-    (
-        "acl", "all", "any", "auth", "deliver", "dns", "dnsbl", "exec", "expand", "filter", "hints_lookup", "host_lookup", "ident",
-        "interface", "lists", "load", "local_scan", "lookup", "macro", "memory", "noutf8", "pid", "process_info", "queue_run", "receive",
-        "regex", "resolver", "retry", "rewrite", "route", "start", "timestamp", "tls", "transport", "uid", "verify",
-    )
-)  # fmt: skip
 _TRIGGERS = re.compile(r"p?\d*(?:t=\d+)?")
-_NAME = re.compile(r"([+-])(\w*)", re.ASCII)
 
 
 def debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
@@ -28,15 +21,8 @@ def debug(attached: str, rest: Words, read: Arguments, word: str) -> None:
 
 def _chosen(selectors: str) -> str | None:
     """None: `-d-all` leaves nothing to tell."""
-    chosen: str | None = selectors
-    position = 0
-    while position < len(selectors):
-        found = _NAME.match(selectors, position)
-        if found is None:
-            rest = selectors[position + 1 :]
-            raise Usage(f'malformed debug_selector setting: + or - expected but found "{rest}"')
-        if found[2] not in SELECTORS:
-            raise Usage(f"unknown debug_selector setting: {found[0]}")
-        chosen = None if found[0] == "-all" else selectors
-        position = found.end()
-    return chosen
+    try:
+        found = read_selectors(selectors)
+    except SelectorMistake as mistake:
+        raise Usage(str(mistake)) from None
+    return None if found and found[-1] == (False, "all") else selectors

@@ -41,6 +41,15 @@ class Journal(Protocol):
         """Paniclog alone (`log_reject_target = panic`, `logwrite = :panic:`)."""
         ...
 
+    @property
+    def panics(self) -> int:
+        """How many lines the panic log has had from this process."""
+        ...
+
+    def debug(self, tag: str, text: str | None) -> None:
+        """Append to `debuglog` with that tag behind its name, at once and without time stamps; None: remove the file."""
+        ...
+
     def event(self, event: Event) -> None:
         """A structured event. Keeps the reference; rendering comes later, if at all."""
         ...

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from pillarbox.backends.journal.debug_file import write_debug
 from pillarbox.backends.journal.logfile import LogFile
 from pillarbox.backends.journal.memory import one_line
 from pillarbox.backends.journal.msglog import AGE, USUAL_HABITS, MessageLogHabits, MessageLogs
@@ -64,6 +65,7 @@ class FileJournal:
         self._has_reject_log = has_reject_log
         self._has_message_logs = message_logs.are_kept
         self._day = -1
+        self.panics = 0
         self._message_logs = MessageLogs(spool_directory, message_logs)
         self._gathered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -87,10 +89,15 @@ class FileJournal:
 
     def panic_only(self, line: str) -> None:
         line = one_line(line)
+        self.panics += 1
         self._add("panic", line)
         self.flush()
         if self._echo is not None:
             self._echo(f"{self._now()} {line}")
+
+    def debug(self, tag: str, text: str | None) -> None:
+        if self._has_files:
+            write_debug(self._targets.path_of("debug", self._clock.now()) + tag, text)
 
     def event(self, event: Event) -> None:
         self.events.append(event)

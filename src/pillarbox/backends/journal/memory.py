@@ -19,6 +19,7 @@ class MemoryJournal:
         self.panic_lines: list[str] = []
         self.events: list[Event] = []
         self.message_lines: dict[str, list[str]] = {}
+        self.debug_texts: dict[str, str] = {}
 
     def main(self, line: str) -> None:
         self.main_lines.append(one_line(line))
@@ -32,6 +33,16 @@ class MemoryJournal:
 
     def panic_only(self, line: str) -> None:
         self.panic_lines.append(one_line(line))
+
+    @property
+    def panics(self) -> int:
+        return len(self.panic_lines)
+
+    def debug(self, tag: str, text: str | None) -> None:
+        if text is None:
+            self.debug_texts.pop(tag, None)
+        else:
+            self.debug_texts[tag] = self.debug_texts.get(tag, "") + text
 
     def event(self, event: Event) -> None:
         self.events.append(event)

@@ -278,6 +278,8 @@ class Session:
     def reply(self, reply: Reply, *, close: bool | None = None) -> None:
         if "no_multiline_responses" in self.memory.controls and "\n" in reply.text:
             reply = Reply(reply.code, reply.text.partition("\n")[0], reply.enhanced)
+        if self.memory.debug is not None:
+            self.memory.debug.answer(f"{reply.code} {reply.text}", self.engine.line)
         self.engine.reply(reply, close=close)
 
     def update_origin(self, **changes: object) -> None:

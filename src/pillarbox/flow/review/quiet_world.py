@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pillarbox.flow.check import callout, cutthrough
@@ -78,6 +78,9 @@ class _Quiet(StillClock):
     def change(self, database: Database, key: str, update: Update) -> None:
         update(None)
 
+    def forget(self, database: Database, keys: Sequence[str]) -> None:
+        return None
+
     def all(self, database: Database) -> Iterator[tuple[str, HintRecord]]:
         return iter(())
 
@@ -88,6 +91,13 @@ class _Quiet(StillClock):
         return None
 
     def panic_only(self, line: str) -> None:
+        return None
+
+    @property
+    def panics(self) -> int:
+        return 0
+
+    def debug(self, tag: str, text: str | None) -> None:
         return None
 
     def main(self, line: str) -> None:

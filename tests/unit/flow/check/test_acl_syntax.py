@@ -6,7 +6,6 @@ import pytest
 from tests.support.world import build_config
 
 from pillarbox.config.errors import ConfigError
-from pillarbox.flow.check.acl.modifiers.control import NOT_YET as CONTROLS
 from pillarbox.flow.check.acl.unsupported import CONDITIONS_NOT_YET
 
 
@@ -35,13 +34,6 @@ def test_conditions_that_are_missing_are_refused_when_serving(name: str) -> None
     refused, noted = told(f"{name} = x")
     assert refused == [f"the condition {name} is not supported yet, and mail would pass that it forbids"]
     assert not noted
-
-
-@pytest.mark.parametrize("line", [f"control = {name}" for name in CONTROLS])
-def test_controls_that_are_missing_are_mentioned(line: str) -> None:
-    refused, noted = told(line)
-    assert len(noted) == 1 and "has no effect yet" in noted[0]
-    assert not refused
 
 
 @pytest.mark.parametrize(

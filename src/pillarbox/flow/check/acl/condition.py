@@ -70,11 +70,6 @@ class Modifier(abc.ABC):
     is_prompt: ClassVar[bool] = False
     """`apply_now` does it all; it may stand in every ACL."""
 
-    @property
-    def not_yet(self) -> str:
-        """What of it is not acted on, for a note at load; mostly empty."""
-        return ""
-
     def __init_subclass__(cls, modifier: str = "", **rest: object) -> None:
         super().__init_subclass__(**rest)
         cls.is_prompt = cls.apply_now is not Modifier.apply_now

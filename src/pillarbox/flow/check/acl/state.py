@@ -10,6 +10,7 @@ import msgspec
 from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.check.csa import USUAL as USUAL_CSA
 from pillarbox.flow.check.csa import CsaRules
+from pillarbox.flow.check.debug_log import DebugFiles, DebugLog
 from pillarbox.flow.check.quota_wish import QuotaWish
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
@@ -173,7 +174,7 @@ class CheckServices:
         self.csa = csa
 
 
-class Log(Protocol):
+class Log(DebugFiles, Protocol):
     def main(self, line: str) -> None: ...
 
     def reject(self, line: str) -> None: ...
@@ -215,6 +216,7 @@ class CheckMemory:
     __slots__ = (
         "connection",
         "controls",
+        "debug",
         "failed_sender",
         "flush",
         "holder",
@@ -238,6 +240,8 @@ class CheckMemory:
         """Those of `control` that hold for the connection."""
         self.flush: Callable[[], Awaitable[None]] | None = None
         """Lets go out what the client was told by now; None: nobody is talked to."""
+        self.debug: DebugLog | None = None
+        """`control = debug` is on."""
         self.shape: Shape | None = None
         """Of the client's socket."""
         self.queue = ""

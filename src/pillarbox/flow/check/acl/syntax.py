@@ -127,7 +127,7 @@ def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: N
         if not equals:
             raise AclSyntaxError(f'"=" missing after ACL "{name}" condition')
         return Test(_parse_condition(name, value, named, note), bool(negation), position)
-    return _parse_modifier(name, negation, equals, value, named, note)
+    return _parse_modifier(name, negation, equals, value, named)
 
 
 def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Condition:
@@ -141,9 +141,7 @@ def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Co
         return UnsupportedCondition(str(found))
 
 
-def _parse_modifier(
-    name: str, negation: str, equals: str, value: str, named: NamedLists, note: Note
-) -> Modifier:
+def _parse_modifier(name: str, negation: str, equals: str, value: str, named: NamedLists) -> Modifier:
     if name not in MODIFIERS:
         known = [*CONDITIONS, *CONDITIONS_NOT_YET, *MODIFIERS, "endpass"]
         raise AclSyntaxError(f'unknown ACL condition/modifier in "{_WHOLE}"', _meant(name, known))
@@ -151,10 +149,7 @@ def _parse_modifier(
         raise AclSyntaxError(f'ACL error: negation is not allowed with "{name}"')
     if not equals:
         raise AclSyntaxError(f'"=" missing after ACL "{name}" modifier')
-    modifier = MODIFIERS[name].parse(value, named)
-    if modifier.not_yet:
-        note(modifier.not_yet, "noted")
-    return modifier
+    return MODIFIERS[name].parse(value, named)
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """`control` (Exim 44.13): how the message or the connection is treated from now on.
 
-What else Exim has (`NOT_YET`) is mentioned when the configuration is loaded, never silently ignored. An unknown control is a mistake of the
-configuration then, unless it is expanded; mistakes in options show when the line is reached, as with Exim.
+An unknown control is a mistake when the configuration is loaded, unless it is expanded; mistakes in options show when the line is reached, as
+with Exim.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
 from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, Unmet, expand_argument
+from pillarbox.flow.check.debug_log import DebugLog, DebugMistake, DebugWish, read_debug, topics_of
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.transport.transports.smtp import class_of
 from pillarbox.language.expand.errors import ExpansionFailed
@@ -53,12 +54,12 @@ NEEDLESS = (
     "no_mbox_unspool",
 )
 """They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
-NOT_YET = ("debug",)
+DEBUG = "debug"
 WELLKNOWN = "wellknown"
 """Its file is what the command is answered with."""
 DSCP = "dscp"
-KNOWN = (DSCP, WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS, *NOT_YET)
-TAKES_OPTIONS = frozenset({*OF_MESSAGE, DSCP, WELLKNOWN, *NOT_YET} - {"suppress_local_fixups"})
+KNOWN = (DEBUG, DSCP, WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS)
+TAKES_OPTIONS = frozenset({*OF_MESSAGE, DEBUG, DSCP, WELLKNOWN} - {"suppress_local_fixups"})
 _NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
 
@@ -83,8 +84,8 @@ class Control(Modifier, modifier="control"):
         return cls(template, name)
 
     @property
-    def not_yet(self) -> str:
-        return f"control = {self._name}" if self._name in NOT_YET else ""
+    def may_debug(self) -> bool:
+        return self._name in ("", DEBUG)
 
     async def apply(self, state: AclState) -> None:
         text = await expand_argument(self._template, state)
@@ -99,6 +100,8 @@ class Control(Modifier, modifier="control"):
             state.memory.connection.wellknown = await _content(options, state)
         elif name == DSCP:
             _mark(options, state)
+        elif name == DEBUG:
+            _debug(options, state)
         elif name in OF_ADDRESS:
             _change_case(state, is_caseful=name == "caseful_local_part")
         elif name in OF_CONNECTION:
@@ -114,6 +117,30 @@ def _mark(value: str, state: AclState) -> None:
     shape, wanted = state.memory.connection.shape, class_of(value.strip())
     if shape is not None and wanted >= 0:
         shape(keepalive=False, dscp=wanted)
+
+
+def _debug(options: str, state: AclState) -> None:
+    """Of the connection. What is wrong with the wish goes to the panic log."""
+    memory, wish = state.memory.connection, read_debug(options)
+    if wish.is_killed or wish.is_stopped:
+        if memory.debug is not None and wish.is_killed:
+            memory.debug.remove()
+        memory.debug = None
+    elif memory.debug is not None:
+        if wish.trigger == "now":
+            memory.debug.pull()
+    elif is_tainted(wish.tag):
+        state.panic("tainted tag for debug log filename")
+    elif wish.trigger != "now":
+        memory.debug = DebugLog(state.services.log, wish, _topics(wish, state))
+
+
+def _topics(wish: DebugWish, state: AclState) -> frozenset[str]:
+    try:
+        return topics_of(wish.opts)
+    except DebugMistake as mistake:
+        state.panic(str(mistake))
+        return topics_of("")
 
 
 async def _content(path: str, state: AclState) -> str:
