@@ -92,6 +92,7 @@ def _transport_services(base: Foundation) -> TransportServices:
         authenticators=tuple(one for one in config.authenticators if one.is_client),
         routing=base.routing,
     )
+    services.records = world.records
     services.style = config.main(Logging).style
     services.full_name_of = names_of_users(config.main(Trust), base.expansion)
     return services

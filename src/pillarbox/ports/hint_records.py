@@ -1,16 +1,17 @@
-"""Small records that checks keep between connections: rates, what was seen, answers of callouts (Exim's ratelimit, seen, callout databases).
+"""Small records that checks keep between connections: rates, what was seen, answers of callouts (Exim's ratelimit, seen, callout databases),
+and what hosts have offered to us (`misc`).
 
 Losing them costs a repeated question, never mail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
-Database = Literal["callout", "ratelimit", "seen"]
+Database = Literal["callout", "misc", "ratelimit", "seen"]
 
 
 class HintRecord(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +37,10 @@ class HintRecords(Protocol):
 
     def change(self, database: Database, key: str, update: Update) -> None:
         """`update` gets what is there and says what shall be; None leaves it as it is. Nobody else comes between. Raises RecordsBusy."""
+        ...
+
+    def forget(self, database: Database, keys: Sequence[str]) -> None:
+        """Raises RecordsBusy."""
         ...
 
     def all(self, database: Database) -> Iterator[tuple[str, HintRecord]]:

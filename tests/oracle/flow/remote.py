@@ -497,10 +497,15 @@ def _queue(top: Path) -> list[str]:
 def _hints(top: Path, dump: list[str]) -> list[str]:
     if not dump or not list((top / "spool").glob("db/*")):
         return []
-    shown = subprocess.run([*dump, str(top / "spool"), "retry"], capture_output=True, timeout=30, check=False)
-    text = plain(shown.stdout.decode("utf-8", "replace"), top)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return sorted(line for line in lines if not line.startswith(("TIME", "**")))
+    has_offers = any((top / "spool" / "db" / name).exists() for name in ("misc", "records.sqlite"))
+    lines = []
+    for name in ("retry", "misc")[: 1 + has_offers]:
+        shown = subprocess.run(
+            [*dump, str(top / "spool"), name], capture_output=True, timeout=30, check=False
+        )
+        text = plain(shown.stdout.decode("utf-8", "replace"), top)
+        lines += [line.strip() for line in text.splitlines() if line.strip()]
+    return sorted(line for line in lines if not line.startswith(("TIME  T:", "TIME  TIME", "**")))
 
 
 def _bounce(text: str) -> str:

@@ -121,6 +121,10 @@ class MemoryRecords:
         if made is not None:
             self._records[(database, key)] = made
 
+    def forget(self, database: Database, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._records.pop((database, key), None)
+
     def all(self, database: Database) -> Iterator[tuple[str, HintRecord]]:
         for (kind, key), record in sorted(self._records.items()):
             if kind == database:

@@ -15,9 +15,11 @@ from pillarbox.backends.hints.records import SqliteRecords
 from pillarbox.cli.tools.hints_files import NoHints, missing, stamp
 from pillarbox.flow.check import rate
 from pillarbox.flow.check.callout_cache import DomainRecord
+from pillarbox.flow.transport.attempt.early import read_kept
 from pillarbox.ports.hint_records import Database, HintRecord, RecordsBusy
+from pillarbox.wire.smtp.extensions import Extensions
 
-KINDS = ("callout", "ratelimit", "seen")
+KINDS = ("callout", "misc", "ratelimit", "seen")
 
 
 def records_of(spool: Path, name: str) -> list[tuple[str, HintRecord]]:
@@ -38,6 +40,8 @@ def shown(name: str, key: str, record: HintRecord, *, in_utc: bool) -> str:
     """One line, as `exim_dumpdb` has it."""
     at = stamp(record.at, in_utc=in_utc)
     match name:
+        case "misc":
+            return f"{at} {key}\n{_offered(key, record)}"
         case "ratelimit":
             return _rate(key, record, at, in_utc=in_utc)
         case "callout":
@@ -52,6 +56,30 @@ def _rate(key: str, record: HintRecord, at: str, *, in_utc: bool) -> str:
     if "/unique/" in key:
         unique = f"epoch: {stamp(measure.since, in_utc=in_utc)} size: {len(measure.events)} "
     return f"{at}.{int(record.at % 1 * 1e6):06d} rate: {measure.rate:10.3f} {unique}key: {key}"
+
+
+def _offered(key: str, record: HintRecord) -> str:
+    """What a host has offered, as Exim's bits: in clear and within TLS, with our authenticators; its limits."""
+    kept = read_kept(record)
+    known = dict(kept.crypted.limits or kept.clear.limits)
+    limits = "/".join(f"{known.get(name, 0):05d}" for name in ("MAILMAX", "RCPTMAX", "RCPTDOMAINMAX"))
+    clear = f"{_bits(kept.clear):04x}/{kept.clear_auth:04x}"
+    crypted = f"{_bits(kept.crypted):04x}/{kept.crypted_auth:04x}"
+    return f"helo/ehlo {key.removesuffix('.EHLO')} clr {clear} cry {crypted} lim {limits}"
+
+
+def _bits(offered: Extensions) -> int:
+    flags = (
+        (0x01, offered.starttls),
+        (0x04, offered.prdr),
+        (0x08, offered.smtputf8),
+        (0x10, offered.dsn),
+        (0x20, offered.pipelining),
+        (0x40, offered.size is not None),
+        (0x80, offered.chunking),
+        (0x100, offered.pipeconnect),
+    )
+    return sum(bit for bit, is_there in flags if is_there)
 
 
 def _callout(key: str, record: HintRecord, at: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.dns import Resolver
+from pillarbox.ports.hint_records import HintRecords
 from pillarbox.ports.hints import Hints
 from pillarbox.ports.identities import Identities, NoIdentities
 from pillarbox.ports.journal import Journal
@@ -70,6 +71,7 @@ class TransportServices:
         "note_host_failure",
         "qualify_domain",
         "recipient_domain",
+        "records",
         "resolver",
         "retry_data_expire",
         "return_size_limit",
@@ -130,6 +132,8 @@ class TransportServices:
         """Login name → what the machine knows as its owner's name. The wiring sets it."""
         self.inject: Inject | None = None
         """Takes messages that transports make. The queue sets it."""
+        self.records: HintRecords | None = None
+        """What hosts have offered (`hosts_pipe_connect`). The wiring sets it; None: it is not kept."""
         self.style = USUAL
         """What log lines show. The wiring sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget

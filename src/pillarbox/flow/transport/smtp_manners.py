@@ -34,6 +34,7 @@ _LISTS = (
     "tls_verify_hosts",
 )
 _WITH_DEFAULT = (
+    "hosts_pipe_connect",
     "hosts_try_chunking",
     "hosts_try_dane",
     "hosts_try_prdr",
@@ -155,12 +156,18 @@ def _manners(
         chunking=is_in["hosts_try_chunking"],
         prdr=is_in["hosts_try_prdr"],
         pipelining=not is_in.get("hosts_avoid_pipelining"),
+        pipe_connect=is_in["hosts_pipe_connect"] and not _needs_interface(options.helo_data),
         esmtp=not is_in.get("hosts_avoid_esmtp"),
         is_serial=is_in.get("serialize_hosts", False),
         helo=texts["helo_data"],
         dane=dane,
         dane_ciphers=texts["dane_require_tls_ciphers"],
     )
+
+
+def _needs_interface(helo: Template | None) -> bool:
+    """The name that we give depends on which of our addresses the connection has."""
+    return helo is not None and "sending_ip_address" in helo.source
 
 
 def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:

@@ -85,8 +85,7 @@ class SmtpOptions(Transport):
     hosts_avoid_pipelining: HostList | None = option(default=None, doc="One command at a time to these.")
     hosts_pipe_connect: HostList | None = option(
         default=None,
-        doc="Send to these before they greet, when they allowed it last time; we always wait.",
-        inert="noted",
+        doc="Send to these before they greet, when they allowed it last time (PIPECONNECT).",
     )
     hosts_try_chunking: HostList | None = option(default="*", doc="BDAT with these when they offer it.")
     hosts_try_prdr: HostList | None = option(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from pillarbox.flow.transport.attempt.early import Capabilities
 from pillarbox.flow.transport.attempt.proxying import Proxy
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
@@ -33,6 +34,8 @@ class Manners(msgspec.Struct, frozen=True):
     chunking: bool = True
     prdr: bool = True
     pipelining: bool = True
+    pipe_connect: bool = False
+    """`hosts_pipe_connect`: speak first where the host has allowed it."""
     esmtp: bool = True
     is_serial: bool = False
     """`serialize_hosts`: one connection at a time."""
@@ -74,6 +77,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps connections apart that are logged in differently."""
     proxies: tuple[Proxy, ...] = ()
     """`socks_proxy`."""
+    capabilities: Capabilities | None = None
+    """What is kept of hosts, where `hosts_pipe_connect` has any."""
     events: Events | None = None
     """`event_action`."""
     resolver: Resolver | None = None

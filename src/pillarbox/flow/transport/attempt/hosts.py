@@ -254,15 +254,20 @@ class HostRun:
             left += [index for index in self._pending() if index not in pending]
         if carried.trouble is None or carried.trouble.concern == "message":
             self._forget(target)
+        if carried.trouble is None:
+            self._forget_key(f"{target.key}:{self._job.envelope.id}")
         if carried.trouble is not None and carried.trouble.is_of_message:
             self._telling.message_deferred(carried.trouble, target)
         return left
 
     def _forget(self, target: Target) -> None:
         """The host works: its retry clock starts anew."""
+        self._forget_key(target.key)
+
+    def _forget_key(self, key: str) -> None:
         hints = self._services.hints
-        if hints.retry(target.key) is not None:
-            hints.forget_retry(target.key)
+        if hints.retry(key) is not None:
+            hints.forget_retry(key)
 
     def _take_verdict(
         self, index: int, verdict: Verdict, session: Session, carried: Carried, *, is_additional: bool

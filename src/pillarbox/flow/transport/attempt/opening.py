@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 
 from pillarbox.flow.transport.attempt.dane import find_dane, tell_of_failure, with_dane
+from pillarbox.flow.transport.attempt.early import is_welcome, speak_first
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by
 from pillarbox.flow.transport.attempt.securing import believe, start_tls, wish_for
@@ -130,6 +131,9 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
     try:
         if manners.tls == "first":
             await believe(session, manners, habits)
+        if habits.capabilities is not None and _may_speak_first(session, manners, habits):
+            stage = "STARTTLS"
+            return await _begin(session, manners, habits)
         [banner] = await session.answers(1, habits.command_timeout)
         if not banner.reply.is_positive:
             return host_refusal(stage, banner.reply)
@@ -148,6 +152,32 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         return await _say_hello(session, manners, habits) if secured else None
     except Lost as lost:
         return lost.after(stage)
+
+
+def _may_speak_first(session: Session, manners: Manners, habits: Habits) -> bool:
+    if not manners.pipe_connect or habits.capabilities is None:
+        return False
+    kept = habits.capabilities.of(session.target)
+    if manners.tls == "first":
+        return is_welcome(kept.crypted)
+    return is_welcome(kept.clear) and (kept.clear.starttls or manners.tls != "require")
+
+
+async def _begin(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+    """EHLO, and STARTTLS when it is to be, before the host has said a word. Raises Lost."""
+    assert habits.capabilities is not None
+    kept, hello = habits.capabilities.of(session.target), Helo(_name(manners, habits), is_esmtp=True)
+    offered = kept.crypted if manners.tls == "first" else kept.clear
+    speak_first(session, hello, offered, habits.capabilities)
+    if manners.tls in ("avoid", "first") or not offered.starttls:
+        return None
+    secured = await start_tls(session, manners, habits)
+    if isinstance(secured, Trouble) or not secured:
+        return secured or None
+    if not is_welcome(kept.crypted):
+        return await _say_hello(session, manners, habits)
+    speak_first(session, hello, kept.crypted, habits.capabilities)
+    return None
 
 
 async def _told_of_banner(session: Session, habits: Habits, banner: Reply) -> str:
@@ -171,6 +201,8 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
             at = session.facets(habits.events.scope)
             await habits.events.tell("smtp:ehlo", hello.reply.as_said, at=at)
         if hello.reply.is_positive:
+            if habits.capabilities is not None and manners.pipe_connect:
+                habits.capabilities.learn(session)
             return None
         if habits.lmtp:
             return host_refusal(f"LHLO {_name(manners, habits)}", hello.reply)

@@ -17,8 +17,8 @@ from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
 from pillarbox.wire.dane import Tlsa
 from pillarbox.wire.smtp.client import Answer, ClientEngine
-from pillarbox.wire.smtp.commands import Command
-from pillarbox.wire.smtp.events import Need, Quit
+from pillarbox.wire.smtp.commands import Command, Connect
+from pillarbox.wire.smtp.events import Helo, Need, Quit
 from pillarbox.wire.smtp.replies import BadReply
 
 _GATHER = 64 * 1024
@@ -37,7 +37,9 @@ class Session:
         "authenticator",
         "dane",
         "engine",
+        "is_early",
         "messages",
+        "overdue",
         "proxy",
         "startup",
         "target",
@@ -67,6 +69,10 @@ class Session:
         """What the DNS says of the host's certificate."""
         self.tlsa_usage = 0
         """By which of it the host is verified."""
+        self.overdue: Callable[[Answer | None], None] | None = None
+        """Takes the banner and the answer to EHLO, where we have gone on without them; None for the loss of the connection."""
+        self.is_early = False
+        """We have spoken first, and the host bears that still."""
         self.at_end: Callable[[], Awaitable[object]] | None = None
         """Who wants to hear of its end (`event_action`)."""
         self.authenticator = ""
@@ -96,6 +102,8 @@ class Session:
         """As the log has it."""
         if not self.engine.extensions.pipelining:
             return ""
+        if self.is_early:
+            return "L*"
         return "L" if self.engine.is_pipelining else "L-"
 
     @property
@@ -170,6 +178,9 @@ class Session:
                     answer = engine.next_answer()
                     if isinstance(answer, Need):
                         break
+                    if self.overdue is not None and isinstance(answer.command, Connect | Helo):
+                        self.overdue(answer)
+                        continue
                     answers.append(answer)
                 if len(answers) >= count:
                     return answers
@@ -182,12 +193,18 @@ class Session:
                     self.written += len(out)
                     await connection.write(out, timeout)
         except (DialError, BadReply) as cause:
-            lost = Lost.of(cause)
-            lost.answers = answers
+            lost = self._lost(Lost.of(cause), answers)
             raise lost from cause
         except Lost as lost:
-            lost.answers = answers
+            self._lost(lost, answers)
             raise
+
+    def _lost(self, lost: Lost, answers: list[Answer]) -> Lost:
+        lost.answers = answers
+        if self.overdue is not None:
+            lost.is_early = True
+            self.overdue(None)
+        return lost
 
     async def write_message(self, chunks: Iterable[bytes], timeout: float) -> None:
         """Send the message (LF form) behind a 354; its last octets wait for `answers`. Raises Lost."""

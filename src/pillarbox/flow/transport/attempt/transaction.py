@@ -17,7 +17,14 @@ from pillarbox.flow.transport.attempt.downconversion import Downconversion, enve
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.session import Session
-from pillarbox.flow.transport.attempt.trouble import Concern, Lost, Trouble, message_refusal, remote_error
+from pillarbox.flow.transport.attempt.trouble import (
+    Concern,
+    Lost,
+    Refused,
+    Trouble,
+    message_refusal,
+    remote_error,
+)
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -166,8 +173,12 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
         if state.is_early:
             engine.send(Bdat(b"".join(parcel.chunks()), is_last=True))
         mail, *answers = await session.answers(len(commands), session.timeout)
+    except Refused as refusal:
+        return refusal.after(state.stage)
     except Lost as lost:
         return _lost_in_envelope(state, lost)
+    if state.is_chunked and not engine.extensions.chunking:
+        return Trouble("message", "host does not offer CHUNKING any more", error="lost_connection")
     trouble = _judge_envelope(state, mail, answers)
     if trouble is not None or not engine.accepted:
         if state.is_early and not engine.is_closed:

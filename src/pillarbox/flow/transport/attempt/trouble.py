@@ -13,6 +13,7 @@ import msgspec
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
 from pillarbox.wire.smtp.client import Answer
+from pillarbox.wire.smtp.commands import Connect
 from pillarbox.wire.smtp.replies import BadReply
 
 Concern = Literal["host", "message", "recipient"]
@@ -51,6 +52,8 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 _TIMED_OUT = "Connection timed out"
+_AHEAD = "pipelined DATA"
+"""What Exim calls the last thing that it had said, ahead of the banner."""
 
 
 class Lost(Exception):
@@ -62,6 +65,8 @@ class Lost(Exception):
         """A DialError's word, or `malformed`."""
         self.answers: list[Answer] = []
         """What had come by then, of what was asked."""
+        self.is_early = False
+        """Not even the banner had, and we had spoken first."""
 
     @classmethod
     def of(cls, cause: DialError | BadReply) -> Lost:
@@ -74,6 +79,7 @@ class Lost(Exception):
     ) -> Trouble:
         """In Exim's sentences. `plain_stage`: how `stage` is called when nothing came in time."""
         os_error = ""
+        stage = _AHEAD if self.is_early else stage
         match self.error:
             case "timeout":
                 text, os_error = f"SMTP timeout after {plain_stage or stage}", _TIMED_OUT
@@ -91,6 +97,23 @@ class Lost(Exception):
             is_tls=self.error == "tls",
             may_be_stale=may_be_stale,
         )
+
+
+class Refused(Lost):
+    """A host to which we have spoken first has refused to be spoken to: whatever was on its way is lost."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("refused", str(answer.reply))
+        self._answer = answer
+
+    def after(
+        self, stage: str, concern: Concern = "host", *, plain_stage: str = "", may_be_stale: bool = False
+    ) -> Trouble:
+        """The banner's word is about this message, as Exim has it. A refused EHLO may be followed by HELO next time."""
+        reply, said = self._answer.reply, _AHEAD
+        if isinstance(self._answer.command, Connect) and reply.is_permanent:
+            return message_refusal(said, reply, "")
+        return Trouble("message", remote_error(said, reply), reply)
 
 
 def host_refusal(after: str, reply: Reply) -> Trouble:

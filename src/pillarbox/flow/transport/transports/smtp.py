@@ -3,7 +3,7 @@
 The options (../smtp_options.py) are turned into targets (../smtp_hosts.py), `Manners` (../smtp_manners.py) and `Habits`; the talking is done in
 ../attempt/. Connections are kept for the next message to the same host.
 
-Known gaps: what is declared `inert` (OCSP, early pipelining …).
+Known gaps: what is declared `inert` (OCSP …).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.dns_events import telling_routing
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.downconversion import Downconversion, read_downconversion
+from pillarbox.flow.transport.attempt.early import Capabilities
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.hosts import HostRun
 from pillarbox.flow.transport.attempt.parcel import make_parcel
@@ -303,8 +304,14 @@ class Smtp(SmtpOptions, driver="smtp"):
         if self.hosts_verify_avoid_tls is not None:
             manners = less_tls(habits.manners_for, self.hosts_verify_avoid_tls, scope)
             habits = msgspec.structs.replace(habits, manners_for=manners)
-        habits = msgspec.structs.replace(habits, in_clear="callout unencrypted to ")
+        habits = msgspec.structs.replace(habits, in_clear="callout unencrypted to ", capabilities=None)
         return await self._all_placed(targets, scope), habits
+
+    def _capabilities(self, services: TransportServices) -> Capabilities | None:
+        if self.hosts_pipe_connect is None or services.records is None:
+            return None
+        mechanisms = tuple(authenticator.mechanism for authenticator in services.authenticators)
+        return Capabilities(services.records, services.clock, services.retry_data_expire, mechanisms)
 
     async def _habits(
         self,
@@ -349,6 +356,7 @@ class Smtp(SmtpOptions, driver="smtp"):
             retry_with_sender=self.address_retry_include_sender,
             note=note,
             events=events,
+            capabilities=self._capabilities(services) if speaks != "lmtp" and events is None else None,
             resolver=services.resolver,
             proxies=await self._proxies(scope),
             log_in=log_in if has_login else None,
