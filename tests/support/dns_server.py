@@ -79,6 +79,10 @@ class DnsServer:
         response.flags |= dns.flags.RA
         if name in self.zone.secure:
             response.flags |= dns.flags.AD
+        authority = self.zone.authority(name)
+        if authority:
+            response.flags |= dns.flags.AA
+            response.authority.append(_rrset(authority, 300, "NS", f"ns.{authority}"))
         for _ in range(20):
             found = self.zone.of_kind(name, kind)
             if found:
@@ -93,7 +97,7 @@ class DnsServer:
         if not self.zone.exists(name):
             response.set_rcode(dns.rcode.NXDOMAIN)
         soa = "ns.invalid. hostmaster.invalid. 1 3600 600 86400 60"
-        response.authority.append(_rrset(name.rpartition(".")[2], 300, "SOA", soa))
+        response.authority.append(_rrset(authority or name.rpartition(".")[2], 300, "SOA", soa))
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -8,6 +8,7 @@
     broken.example    SERVFAIL                  every question about it, or: broken.example SERVFAIL MX
     dead.example      SILENT                    a server that never answers
     sure.example      SECURE                    its answers have AD set
+    own.example       AUTHORITY                 answers about it and names below have AA set
 
 Names below a name in the zone make that name exist (no data); anything else is NXDOMAIN. `dns_server` serves the same text.
 """
@@ -39,6 +40,7 @@ class Zone:
     failing: dict[str, set[str]] = field(default_factory=dict)
     silent: dict[str, set[str]] = field(default_factory=dict)
     secure: set[str] = field(default_factory=set)
+    authorities: set[str] = field(default_factory=set)
 
     @classmethod
     def parse(cls, text: str) -> Zone:
@@ -61,6 +63,8 @@ class Zone:
                 self.silent.setdefault(name, set()).update(kinds)
             case "SECURE":
                 self.secure.add(name)
+            case "AUTHORITY":
+                self.authorities.add(name)
             case _ if kind in _TYPES:
                 data = rest[0].split(kind if kind in rest[0] else words[0], 1)[1].strip()
                 self.records.setdefault(name, []).append(ZoneRecord(kind, data, ttl))
@@ -69,6 +73,11 @@ class Zone:
 
     def exists(self, name: str) -> bool:
         return name in self.records or any(known.endswith(f".{name}") for known in self.records)
+
+    def authority(self, name: str) -> str:
+        """Which of our zones the name is in; empty: none."""
+        found = (zone for zone in self.authorities if name == zone or name.endswith(f".{zone}"))
+        return max(found, key=len, default="")
 
     def of_kind(self, name: str, kind: str) -> list[ZoneRecord]:
         return [record for record in self.records.get(name, []) if record.kind == kind]
@@ -104,7 +113,8 @@ class FakeDns:
                 records = tuple(_record(each) for each in found)
                 canonical = current if current != asked else ""
                 ttl = float(min(each.ttl for each in found))
-                return Answer("found", records, canonical, ttl, asked in self.zone.secure)
+                is_secure, authority = asked in self.zone.secure, self.zone.authority(asked)
+                return Answer("found", records, canonical, ttl, is_secure, authority=authority)
             aliases = self.zone.of_kind(current, "CNAME")
             if not aliases:
                 return Answer("no_data" if self.zone.exists(current) else "no_name")

@@ -24,4 +24,5 @@ def settings_of(dns: Dns) -> ResolverSettings:
         retrans=min(dns.dns_retrans, _MAX_WAIT) or _USUAL.retrans,
         retry=min(max(dns.dns_retry, 0), _MAX_ROUNDS) or _USUAL.retry,
         edns=dns.dns_use_edns0 != 0,
+        keeps_authority=dns.dns_trust_aa is not None,
     )

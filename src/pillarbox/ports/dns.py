@@ -40,9 +40,11 @@ class Answer(msgspec.Struct, frozen=True):
     """The canonical name at the end of CNAMEs; empty: the one asked for."""
     ttl: float = 0.0
     is_secure: bool = False
-    """AD was set by a resolver that the configuration trusts (`dns_trust_aa`, a validating resolver on loopback)."""
+    """AD was set by a resolver that the configuration trusts (a validating resolver on loopback), or `dns_trust_aa` has its zone."""
     detail: str = ""
     """For the log: server and reason, when status is `again`."""
+    authority: str = ""
+    """The zone of an authoritative answer, where the resolver is asked to keep that."""
 
 
 class Resolver(Protocol):

@@ -10,6 +10,7 @@ from pillarbox.flow.route.checked_resolver import CheckedResolver
 from pillarbox.flow.settings import Dns
 from pillarbox.flow.settings.dns import USUAL_NAMES
 from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.match.domains import DomainList
 from pillarbox.language.regex import compile_regex, search
 from pillarbox.ports.dns import Resolver
 
@@ -43,15 +44,7 @@ class DnsRules:
 
 def dns_rules(dns: Dns, services: Services, search_list: Callable[[], tuple[str, ...]]) -> DnsRules:
     """`disable_ipv6`, `dns_ipv4_lookup`, `allow_mx_to_ip`, `dns_check_names_pattern`. Raises RegexError."""
-    listed = dns.dns_ipv4_lookup
-    test: Callable[[str], bool] = _nobody
-    if dns.disable_ipv6:
-        test = _everybody
-    elif listed is not None:
-
-        def test(name: str) -> bool:
-            return listed.matches_now(name, Scope({}, services))
-
+    test = _everybody if dns.disable_ipv6 else _test_of(dns.dns_ipv4_lookup, services) or _nobody
     return DnsRules(test, dns.allow_mx_to_ip, search_list, _form_of_names(dns.dns_check_names_pattern))
 
 
@@ -68,14 +61,15 @@ def checked_resolver(resolver: Resolver, dns: Dns, services: Services) -> Resolv
     """The same where no option asks for more. Raises RegexError for a pattern that does not compile."""
     pattern = dns.dns_check_names_pattern
     well_formed = _form_of_names(pattern) if pattern and pattern != USUAL_NAMES else None
-    nonexistent = dns.dns_again_means_nonexist
-    if well_formed is None and nonexistent is None:
+    nonexistent = _test_of(dns.dns_again_means_nonexist, services)
+    trusted = _test_of(dns.dns_trust_aa, services)
+    if well_formed is None and nonexistent is None and trusted is None:
         return resolver
-    if nonexistent is None:
-        return CheckedResolver(resolver, well_formed, None)
-    return CheckedResolver(
-        resolver, well_formed, lambda name: nonexistent.matches_now(name, Scope({}, services))
-    )
+    return CheckedResolver(resolver, well_formed, nonexistent, trusted)
+
+
+def _test_of(listed: DomainList | None, services: Services) -> Callable[[str], bool] | None:
+    return None if listed is None else lambda name: listed.matches_now(name, Scope({}, services))
 
 
 def _everybody(name: str) -> bool:

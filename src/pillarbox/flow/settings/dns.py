@@ -49,7 +49,7 @@ class Dns(MainOptions):
         default=0, doc="Rounds over all servers, each twice as patient, at most ten; 0: two."
     )
     dns_trust_aa: DomainList | None = option(
-        default=None, doc="Domains whose authoritative answers count as validated.", inert="noted"
+        default=None, doc="Zones whose authoritative answers count as validated."
     )
     dns_use_edns0: int = option(default=-1, doc="Use EDNS0: 0 no; else for servers that know it.")
     disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.", inert="noted")

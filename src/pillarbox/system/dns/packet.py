@@ -28,7 +28,8 @@ NOERROR, FORMERR, NXDOMAIN = 0, 1, 3
 UDP_PAYLOAD = 1232
 """What we say we take by UDP: not fragmented on any sane path (DNS flag day 2020)."""
 
-_CNAME, _SOA, _IN = 5, 6, 1
+_NS, _CNAME, _SOA, _IN = 2, 5, 6, 1
+_AUTHORITATIVE = 0x0400
 _RECURSION_DESIRED_AND_AD = 0x0120
 _HEADER = struct.Struct("!6H")
 _FIXED = struct.Struct("!HHIH")
@@ -64,6 +65,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     """Where the CNAMEs in the packet lead to; the name asked for when there are none."""
     ttl: int
     """Least TTL of what led here; without records the negative TTL of RFC 2308 §5, 0 when there was no SOA."""
+    authority: str = ""
+    """The zone that an authoritative answer (AA) says it is from: the first owner of NS records behind it, of SOA where it has no records."""
 
 
 def encode_question(name: str, kind: RecordType) -> bytes:
@@ -98,20 +101,25 @@ def is_truncated(packet: bytes) -> bool:
     return bool(packet[2] & 0x02)
 
 
-def decode(packet: bytes, question: bytes, name: str, kind: RecordType) -> Response:
+def decode(
+    packet: bytes, question: bytes, name: str, kind: RecordType, *, keeps_authority: bool = False
+) -> Response:
     """Read the answer to `question`, which was for `name` (lower case) and `kind`. Raises PacketError."""
     try:
-        return _decode(packet, question, name, TYPE_CODES[kind])
+        return _decode(packet, question, name, TYPE_CODES[kind], keeps_authority=keeps_authority)
     except (IndexError, struct.error):
         raise PacketError("packet ends too early") from None
 
 
-def _decode(packet: bytes, question: bytes, name: str, wanted: int) -> Response:
+def _decode(packet: bytes, question: bytes, name: str, wanted: int, *, keeps_authority: bool) -> Response:
     _, flags, _, answer_count, authority_count, _ = _HEADER.unpack_from(packet)
     reader = _Reader(packet, 12 + len(question), name)
     aliases, found = reader.read_answers(answer_count, wanted)
     final, ttl = _follow(name, aliases)
     records = found.get(final, ())
+    authority = ""
+    if keeps_authority and flags & _AUTHORITATIVE:
+        authority = reader.find_owner(authority_count, _NS if answer_count else _SOA)
     if not records:
         ttl = reader.read_negative_ttl(authority_count)
     else:
@@ -122,6 +130,7 @@ def _decode(packet: bytes, question: bytes, name: str, wanted: int) -> Response:
         tuple([record for record, _ in records]),
         final,
         ttl,
+        authority,
     )
 
 
@@ -170,6 +179,18 @@ class _Reader:
                 minimum: int = _SOA_NUMBERS.unpack_from(self.packet, end - 20)[4]
                 return min(ttl, minimum)
         return 0
+
+    def find_owner(self, count: int, wanted: int) -> str:
+        """Of the first record of that type among the next ones, which stay unread; empty: there is none."""
+        offset = self.offset
+        try:
+            for _ in range(count):
+                owner, kind, *_ = self.read_record()
+                if kind == wanted:
+                    return owner
+        finally:
+            self.offset = offset
+        return ""
 
     def read_record(self) -> tuple[str, int, int, int, int]:
         """(owner, type, ttl, start of the data, end of the data); type 0 for classes other than IN."""

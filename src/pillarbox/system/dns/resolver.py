@@ -48,6 +48,8 @@ class ResolverSettings(msgspec.Struct, frozen=True, kw_only=True):
     cache_size: int = 20_000
     edns: bool = True
     """Questions have an OPT record (RFC 6891)."""
+    keeps_authority: bool = False
+    """`Answer.authority` is wanted."""
 
 
 class DnsResolver:
@@ -113,7 +115,8 @@ class DnsResolver:
             is_secure = is_secure and response.is_authentic and server.is_trusted
             least_ttl = min(least_ttl, response.ttl)
             if response.records or response.rcode == NXDOMAIN or response.name == asked:
-                return self._keep((name, kind), _answer(response, name, least_ttl, is_secure))
+                authority = response.authority if asked == name else ""  # not of a part of the chain
+                return self._keep((name, kind), _answer(response, name, least_ttl, is_secure, authority))
             asked = response.name
         return self._keep((name, kind), Answer("again", detail=f"CNAME chain of {name} is too long"))
 
@@ -161,7 +164,7 @@ class DnsResolver:
             packet = await pool.ask(question, timeout, edns=False)
         if is_truncated(packet):
             packet = await ask_over_tcp(server, question, self._settings.tcp_timeout, edns=edns)
-        return decode(packet, question, name, kind)
+        return decode(packet, question, name, kind, keeps_authority=self._settings.keeps_authority)
 
     def _in_order(self) -> list[NameServer]:
         """Servers as listed, those that failed lately behind the others."""
@@ -182,7 +185,7 @@ class DnsResolver:
         return pool
 
 
-def _answer(response: Response, asked: str, ttl: float, is_secure: bool) -> Answer:
+def _answer(response: Response, asked: str, ttl: float, is_secure: bool, authority: str) -> Answer:
     if response.records:
         status = "found"
     elif response.rcode == NXDOMAIN:
@@ -190,4 +193,4 @@ def _answer(response: Response, asked: str, ttl: float, is_secure: bool) -> Answ
     else:
         status = "no_data"
     name = response.name if response.name != asked else ""
-    return Answer(status, response.records, name, float(ttl), is_secure)  # type: ignore[arg-type]
+    return Answer(status, response.records, name, float(ttl), is_secure, authority=authority)  # type: ignore[arg-type]

@@ -186,6 +186,31 @@ async def test_ad_is_believed_from_a_trusted_server_only(server: DnsServer, cloc
         await resolver.close()
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_zones_of_authoritative_answers_are_kept_where_wished(clock: JumpClock, is_kept: bool) -> None:
+    zone = """
+    own.test       AUTHORITY
+    mx.own.test    A 192.0.2.1
+    www.own.test   CNAME mx.own.test
+    mx.far.test    A 192.0.2.3
+    """
+    expected = {
+        "mx.own.test": "own.test",
+        "www.own.test": "own.test",
+        "no.own.test": "own.test",
+        "mx.far.test": "",
+    }
+    async with DnsServer(zone) as server:
+        settings = ResolverSettings(keeps_authority=is_kept)
+        resolver = DnsResolver(NameServers([parse_server(server.address)]), clock, settings)
+        for name, authority in expected.items():
+            answer = await resolver.query(name, "A")
+            assert answer.authority == (authority if is_kept else ""), name
+            assert not answer.is_secure
+        assert (await resolver.query("no.own.test", "A")).ttl > 0
+        await resolver.close()
+
+
 async def test_the_next_server_is_asked_and_the_dead_one_avoided(server: DnsServer, clock: JumpClock) -> None:
     async with DnsServer("") as gone:
         dead = parse_server(gone.address)
