@@ -115,6 +115,8 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """Name for the retry rules' second field: `refused`, `timeout_connect`, `rcpt_4xx`, `tls_required`, `quota` …; empty: none fits."""
     error_detail: str = ""
     """Its detail: `A`/`MX` for refused and timeout_connect, the three digits for `…_4xx`."""
+    is_by_mx: bool = False
+    """An MX record has led to the host; of a temporary response, whose detail does not say so."""
     reached: RemoteHost | None = None
     """Of other hosts: the last one that there was a connection to."""
     is_frozen: bool = False

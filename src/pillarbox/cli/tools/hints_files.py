@@ -30,18 +30,27 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def number(self) -> int:
         """Exim's error number; -1 for what has none, 0 for a refusal by the host itself."""
-        name, _, letter = self.error.rpartition("_")
+        error = self._without_record
+        name, _, letter = error.rpartition("_")
         if name == _UNNAMED:
             return int(letter)
         if not name and letter in ("A", "MX"):
             return 0
-        return NUMBERS.get(self.error, NUMBERS.get(name, -1))
+        return NUMBERS.get(error, NUMBERS.get(name, -1))
 
     @property
     def further(self) -> int:
         """What a rule may ask for besides: `A` or `MX`, the last digits of a response."""
-        detail = self.error.rpartition("_")[2]
-        return further_of(detail, is_response="_4xx_" in self.error or self.error.startswith("_"))
+        error = self._without_record
+        is_response = "_4xx_" in error or error.startswith("_")
+        detail = error.rpartition("_")[2]
+        return further_of(detail, is_response=is_response, is_by_mx=error != self.error)
+
+    @property
+    def _without_record(self) -> str:
+        """A temporary response without the record that has led to the host: `mail_4xx_451_MX`."""
+        shorter = self.error.removesuffix("_MX")
+        return shorter if shorter.rpartition("_")[2].isdecimal() else self.error
 
 
 def error_name(number: int, further: int) -> str | None:
@@ -49,7 +58,8 @@ def error_name(number: int, further: int) -> str | None:
     name = next((name for name, known in NUMBERS.items() if known == number), f"{_UNNAMED}_{number}")
     candidates = [name, *(f"{name}_{letter}" if name else letter for letter in LETTERS)]
     if name.endswith("_4xx"):
-        candidates.append(f"{name}_{further >> 8:02d}")
+        response = f"{name}_{further >> 8:02d}"
+        candidates += [response, f"{response}_MX"]
     for candidate in candidates:
         entry = Entry("", 0, 0, 0, False, candidate, "")
         if (entry.number, entry.further) == (number, further):

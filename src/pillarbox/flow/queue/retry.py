@@ -151,10 +151,20 @@ class Retries:
         )
         if is_overdue and not next_try.is_expired:
             return RetryState(next_try.at, True)  # other messages are not held up by it (Exim 32.11)
-        error = f"{deferred.error}_{deferred.error_detail}" if deferred.error_detail else deferred.error
-        hint = RetryHint(first_failed, now, next_try.at, next_try.is_expired, error, deferred.reason.log)
+        hint = RetryHint(
+            first_failed, now, next_try.at, next_try.is_expired, _error_name(deferred), deferred.reason.log
+        )
         self._hints.put_retry(key, hint)
         return RetryState(next_try.at, next_try.is_expired)
+
+
+def _error_name(deferred: Deferred) -> str:
+    """With its detail: `refused_MX`, `mail_4xx_451`, `mail_4xx_451_MX`."""
+    detail = deferred.error_detail
+    if not detail:
+        return deferred.error
+    by_mx = "_MX" if deferred.is_by_mx and detail.isdecimal() else ""
+    return f"{deferred.error}_{detail}{by_mx}"
 
 
 def _has_no_interval(hint: RetryHint) -> bool:

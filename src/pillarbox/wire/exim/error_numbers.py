@@ -40,8 +40,8 @@ def number_of(error: str) -> int:
     return NUMBERS.get(error, -1)
 
 
-def further_of(detail: str, *, is_response: bool) -> int:
+def further_of(detail: str, *, is_response: bool, is_by_mx: bool = False) -> int:
     """What goes with it: the record's letter; of a temporary response, its last two digits too."""
     if is_response and detail.isdecimal():
-        return int(detail) % 100 << 8 | LETTERS["A"]
+        return int(detail) % 100 << 8 | LETTERS["MX" if is_by_mx else "A"]
     return LETTERS.get(detail, 0)

@@ -316,6 +316,7 @@ class HostRun:
                 interface=session.local_address,
                 error=verdict.error,
                 error_detail=str(reply.code),
+                is_by_mx=session.target.mx_preference is not None,
                 elapsed=self._elapsed(),
             )
             with_sender = self._habits.retry_with_sender and not verdict.is_of_content
@@ -388,6 +389,7 @@ class HostRun:
                 security=session.security if session is not None else CLEAR,
                 error=trouble.error,
                 error_detail=trouble.error_detail or target.error_detail,
+                is_by_mx=target.mx_preference is not None,
                 elapsed=self._elapsed(),
             )
 
