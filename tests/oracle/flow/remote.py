@@ -113,6 +113,11 @@ MESSAGES = {
         b"EHLO x\r\nMAIL FROM:<alice@example.net> RET=HDRS ENVID=one\r\nRCPT TO:<a@d.test> NOTIFY=SUCCESS,FAILURE\r\nDATA\r\n"
         b"From: alice@example.net\r\n\r\nbody\r\n.\r\nQUIT\r\n"
     ),
+    "dsn-words": (
+        b"EHLO x\r\nMAIL FROM:<alice@example.net>\r\nRCPT TO:<a@d.test> NOTIFY=DELAY,FAILURE,SUCCESS\r\n"
+        b"RCPT TO:<b@d.test> NOTIFY=NEVER ORCPT=rfc822;o+2Bb@d.test\r\nRCPT TO:<c@d.test> NOTIFY=DELAY,FAILURE\r\n"
+        b"DATA\r\nFrom: alice@example.net\r\n\r\nbody\r\n.\r\nQUIT\r\n"
+    ),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
 LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "acl", "dns", "tlsa")

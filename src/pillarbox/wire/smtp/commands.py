@@ -160,10 +160,14 @@ def _mail(mail: Mail, offered: Extensions) -> str:
     return " ".join(words)
 
 
+_NOTIFY = ("NEVER", "SUCCESS", "FAILURE", "DELAY")
+"""In Exim's order."""
+
+
 def _rcpt(rcpt: Rcpt, offered: Extensions) -> str:
     words = [f"RCPT TO:<{_address(rcpt.address, offered)}>"]
     if offered.dsn and rcpt.notify:
-        words.append(f"NOTIFY={_token(','.join(rcpt.notify))}")
+        words.append(f"NOTIFY={','.join(word for word in _NOTIFY if word in rcpt.notify)}")
     if offered.dsn and rcpt.orcpt:
         words.append(f"ORCPT={_token(rcpt.orcpt)}")
     if rcpt.ignores_quota and any(other.upper() == "IGNOREQUOTA" for other in offered.others):
