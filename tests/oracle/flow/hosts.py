@@ -1,6 +1,6 @@
 """Mail servers for a namespace of its own, each by its script: `python hosts.py SCRIPTS HEARD`.
 
-SCRIPTS holds lines `ADDRESS[:PORT] LINE` in the words of scripted.py. Prints `ready`; on SIGTERM it writes what each heard into HEARD as JSON.
+SCRIPTS holds lines `ADDRESS[:PORT] LINE` (`[ADDRESS]` where it has colons) in the words of scripted.py. Prints `ready`; on SIGTERM it writes what each heard into HEARD as JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def main() -> None:
 
 
 def _peer(place: str, script: list[str]) -> ScriptedPeer:
-    address, _, port = place.partition(":")
+    address, _, port = place.removeprefix("[").partition("]:" if place.startswith("[") else ":")
+    address = address.removesuffix("]")
     context = None
     if any("tls" in line.split() for line in script):
         from tests.oracle.flow.remote import tls_of

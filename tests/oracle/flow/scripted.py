@@ -73,7 +73,7 @@ class ScriptedPeer:
                 self._offers.append(word.replace("=", " ", 1).replace(",", " "))
 
     def _listen(self, port: int) -> None:
-        listener = self._listener = socket.socket()
+        listener = self._listener = socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.address, port))
         listener.listen(20)

@@ -37,6 +37,7 @@ from pillarbox.wire.exim.log_line import (
     host_and_ident,
     interface,
     peer,
+    printable,
     sending_host,
 )
 from pillarbox.wire.smtp.events import Closed, Need
@@ -256,8 +257,10 @@ class Session:
     # Who it is, for the log
 
     def who(self) -> str:
-        """`name (helo) [address]`, or the local user."""
-        return peer(self.origin, self.services.log_style)
+        """`name (helo) [address] U=ident`, or the local user."""
+        origin = self.origin
+        ident = f" U={printable(origin.ident)}" if origin.ident and origin.host_address else ""
+        return f"{peer(origin, self.services.log_style)}{ident}"
 
     def described(self) -> str:
         """`H=… U=…`, as far as they are known."""

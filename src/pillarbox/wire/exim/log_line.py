@@ -208,7 +208,7 @@ def _quoted(text: str) -> str:
 def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:
     """`name (helo) [address]`: Exim's $sender_fullhost; its port with `incoming_port`."""
     address, name, helo = origin.host_address, origin.host_name, origin.helo
-    if name and (helo.lower() == name.lower() or helo == f"[{address}]"):
+    if name and helo.lower() in (name.lower(), f"[{address}]", f"[ipv6:{address}]"):
         helo = ""
     shown = f"{printable(name)} " if name else ""
     shows_port = not style.is_default and origin.host_port and style.shows("incoming_port")

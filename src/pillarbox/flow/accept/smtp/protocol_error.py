@@ -112,12 +112,7 @@ def _too_big(session: Session, event: ProtocolError) -> None:
 
 
 def _why_dropped(event: ProtocolError, session: Session) -> str:
-    origin, last = session.origin, f'"{event.line}"'
-    who = (
-        f"{session.who()} U={printable(origin.ident)}"
-        if origin.host_address and origin.ident
-        else session.who()
-    )
+    who, last = session.who(), f'"{event.line}"'
     verb = f'"{event.line.partition(" ")[0]}"'
     match event.problem:
         case Problem.UNKNOWN_COMMAND if event.reply.text.startswith("Too many unrec"):
