@@ -25,10 +25,11 @@ from pillarbox.wire.control import Submit
 async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneOptions) -> int:
     """0: all of it was taken; 1: some messages before an error; 2: none."""
     taken = 0
+    carried: dict[str, str] = {}
     try:
         for written in read_batch(source):
             transaction = await _rewritten(written, mta)
-            line = await take_in(_wish(transaction, options), transaction.data, caller, mta)
+            line = await take_in(_wish(transaction, options), transaction.data, caller, mta, carried)
             if line.is_error:
                 raise BatchError(
                     f"550 {line.text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, ""

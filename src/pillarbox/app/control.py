@@ -218,10 +218,13 @@ async def _act(request: Act, message_id: str, mta: Mta, login: str) -> Answer:
             return Answer(f"the daemon does not know the action {unknown}", False)
 
 
-async def take_in(request: Submit, data: bytes, caller: Caller, mta: Mta) -> Line:
-    """Accept a submission; the last line for its sender. What is refused is told to them as they want it (`-oe…`)."""
+async def take_in(
+    request: Submit, data: bytes, caller: Caller, mta: Mta, carried: dict[str, str] | None = None
+) -> Line:
+    """Accept a submission; the last line for its sender. What is refused is told to them as they want it (`-oe…`). `carried`: `acl_c…` of
+    the messages before it, and then of this one."""
     try:
-        await submit(request, data, caller, mta.policy, mta.accept_services)
+        await submit(request, data, caller, mta.policy, mta.accept_services, carried)
     except Refused as error:
         if error.kind == "space":
             return Line(str(error), True, True, 1)

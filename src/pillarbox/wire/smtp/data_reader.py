@@ -20,6 +20,8 @@ from pillarbox.wire.smtp.order import TOO_BIG
 CHUNK_SIZE = 65536
 _MAX_PARTIAL = 4096
 _NO_LIMIT = 1 << 62
+_SHOWN = 16 * 1024
+"""Octets kept of a message that is too big, for the log."""
 
 _END_OF_HEADERS = re.compile(rb"^(?![!-9;-~]*[ \t]*:|[ \t])", re.MULTILINE)
 
@@ -54,6 +56,7 @@ class DataReader:
         "_parts",
         "_refuse_nul",
         "_size_max",
+        "beginning",
         "held",
         "lines",
         "problem",
@@ -73,6 +76,8 @@ class DataReader:
         """Octets ready for `take`."""
         self.size = self.lines = 0
         self.problem: Problem | None = None
+        self.beginning = b""
+        """Of what was condemned for its size."""
 
     def scan(self, buffer: bytes, at: int) -> tuple[int, bool]:
         """Take what DATA has brought: (offset behind what was taken, whether that was the end)."""
@@ -135,6 +140,8 @@ class DataReader:
         problem = Problem.BARE_CR_OR_LF if is_bare else self._exceeded(text)
         self._line = 0 if piece.endswith(b"\r\n") else max(1, self._unfinished(text))
         if problem is not None:
+            if problem is Problem.TOO_BIG and self.problem is None:
+                self.beginning = b"".join([*self._parts, text])[: min(self._size_max, _SHOWN)]
             self._condemn(problem)
         elif self.problem is None:
             self._parts.append(text)

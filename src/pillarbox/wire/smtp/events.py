@@ -165,6 +165,8 @@ class DataRefused(msgspec.Struct, frozen=True, gc=False):
     problem: Problem
     reply: Reply
     size: int
+    beginning: bytes = b""
+    """Of what was TOO_BIG, and had not been given as DataChunk: some 16 KiB at most, in LF form."""
 
 
 class AuthCancelled(msgspec.Struct, frozen=True, gc=False):

@@ -347,7 +347,7 @@ class ServerReader:
             self._reader = None
             reply = DATA_REFUSALS[reader.problem]
             self._out.append(render_reply(reply))
-            return DataRefused(reader.problem, reply, reader.size)
+            return DataRefused(reader.problem, reply, reader.size, reader.beginning)
         self._session.phase = order.CHUNKS
         self._out.append(b"250 2.0.0 %d byte chunk received\r\n" % chunk.size)
         return DataChunk(reader.take()) if reader.held >= CHUNK_SIZE else None
@@ -360,7 +360,7 @@ class ServerReader:
             reply = DATA_REFUSALS[reader.problem]
             self._out.append(render_reply(reply) * replies)
             self._session.expect_message()
-            return DataRefused(reader.problem, reply, reader.size - reader.lines)
+            return DataRefused(reader.problem, reply, reader.size - reader.lines, reader.beginning)
         self._replies_left = replies
         self._owed = DataEnd(reader.take(), reader.size)
         return self._owed

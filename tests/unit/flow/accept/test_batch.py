@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
+from tests.support.world import AcceptWorld
 
+from pillarbox.app.alone_options import AloneOptions
+from pillarbox.app.batch import take_batch
 from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
+from pillarbox.flow.accept.local.caller import Caller
 
 
 def transactions(text: str) -> list[Transaction]:
@@ -38,3 +42,21 @@ def test_the_first_error_ends_it(text: str, reply: str, began_at: int, line: int
     with pytest.raises(BatchError) as caught:
         transactions(text)
     assert (str(caught.value), caught.value.began_at, caught.value.line) == (reply, began_at, line)
+
+
+async def test_variables_of_the_connection_go_from_message_to_message() -> None:
+    world = AcceptWorld("""
+acl_not_smtp = not_smtp
+begin acl
+not_smtp:
+  warn logwrite = had c=$acl_c_one m=$acl_m_one
+       set acl_c_one = ${acl_c_one}x
+       set acl_m_one = y
+  accept
+""")
+    message = "MAIL FROM:<a@x>\nRCPT TO:<b@y>\nDATA\nA: b\n\n.\n"
+    source = io.BytesIO((message * 3).encode())
+    caller = Caller("carol", 1000, 100, is_trusted=True)
+    assert await take_batch(source, caller, world.mta, AloneOptions()) == 0
+    said = [line.partition(" ")[2] for line in world.journal.main_lines if " had " in line]
+    assert said == ["had c= m=", "had c=x m=", "had c=xx m="]

@@ -45,9 +45,15 @@ BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
 
 
 async def submit(
-    wish: Submit, data: bytes, caller: Caller, policy: AcceptPolicy, services: AcceptServices
+    wish: Submit,
+    data: bytes,
+    caller: Caller,
+    policy: AcceptPolicy,
+    services: AcceptServices,
+    carried: dict[str, str] | None = None,
 ) -> str:
-    """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull."""
+    """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull. `carried`: `acl_c…` from one message
+    of a batch to the next."""
     if policy.space is not None and (short := policy.space.shortage()):
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
@@ -55,6 +61,8 @@ async def submit(
     wish, data = await _without_from_lines(wish, data, caller, policy, services)
     one = Submission(wish, caller, policy, services, origin)
     one.message = Message.parse(data)
+    if carried:
+        one.facts.variables = dict(carried)
     _check_size(one, len(data))
     if not wish.extract_recipients:
         one.named = Named(arguments(wish, one.message, policy.qualify_recipient))
@@ -63,6 +71,10 @@ async def submit(
     await _rewrite(one)
     await _trace(one)
     await _ask_acls(one)
+    if carried is not None:
+        carried.update(
+            (name, value) for name, value in one.facts.variables.items() if name.startswith("acl_c")
+        )
     return await _keep(one)
 
 

@@ -12,7 +12,7 @@ from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.passing import let_go
 from pillarbox.flow.accept.refusing import log_rejection, refuse
-from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.accept.rejection import rejected_message, reply_to
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import verb
@@ -21,6 +21,7 @@ from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.spool import SpoolFull
+from pillarbox.wire.exim.log_style import LogStyle
 from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
 GO_AHEAD = Reply(354, 'Enter message, ending with "." on a line by itself')
@@ -103,6 +104,7 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
                 session,
                 f"{session.services.spool.new_id()} rejected from <{sender or ''}> {session.described()}: "
                 f"message too big: read={event.size} max={settings.offer.size}",
+                _beginning_of(transaction, event, session.services.log_style),
             )
         case Problem.TOO_BIG:
             pass
@@ -115,6 +117,17 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
             why = event.problem.value
             log_rejection(session, f"{session.described()} F=<{sender or ''}> rejected after DATA: {why}")
     await session.forget_transaction()
+
+
+def _beginning_of(transaction: Transaction | None, event: DataRefused, style: LogStyle) -> str:
+    """Envelope and header lines for rejectlog, as far as they are within the limit."""
+    if transaction is None or not style.shows("rejected_header"):
+        return ""
+    headers = bytes(transaction.headers)
+    if transaction.body is None:
+        begun = headers + event.beginning
+        headers = split_message(begun)[0] if HEADERS_END in begun else begun[: begun.rfind(b"\n") + 1]
+    return rejected_message(transaction.sender, transaction.recipients, headers)
 
 
 async def _without_from_lines(session: Session, transaction: Transaction, data: bytes) -> bytes:
