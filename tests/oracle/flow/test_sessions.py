@@ -18,7 +18,6 @@ pytestmark = [
 SCENARIOS = {scenario.name: scenario for scenario in sessions.scenarios()}
 OTHERWISE = {
     "limits-host-received-max": "received-loops",
-    "limits-host-size-limit": "rejected-headers-too-big",
     "limits-local-size-limit": "rejected-headers-too-big",
     "acls-host-vrfy": "etrn-in-the-daemon",
     "arrivals-host-prdr-no-acl": "prdr-without-acl",
