@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pillarbox.flow.transport.attempt.habits import Manners
+from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.smtp_options import SmtpOptions
@@ -84,10 +85,11 @@ async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_
     subject = HostSubject(target.address, lambda: target.name)
     here = scope.with_facet(Outbound, target.outbound())
     is_in: dict[str, bool] = {}
+    late = ("helo_data",) if needs_interface(options.helo_data) else ()
     for name in (*_LISTS, *_WITH_DEFAULT):
         hosts: HostList | None = getattr(options, name)
         is_in[name] = hosts is not None and (_is_all(hosts) or await _surely_matches(hosts, subject, here))
-    texts = {name: await _text(getattr(options, name), here, name) for name in _TEMPLATES}
+    texts = {name: await _text(getattr(options, name), here, name) for name in _TEMPLATES if name not in late}
     return _manners(options, is_in, texts, is_tls_first=is_tls_first)
 
 
@@ -156,18 +158,23 @@ def _manners(
         chunking=is_in["hosts_try_chunking"],
         prdr=is_in["hosts_try_prdr"],
         pipelining=not is_in.get("hosts_avoid_pipelining"),
-        pipe_connect=is_in["hosts_pipe_connect"] and not _needs_interface(options.helo_data),
+        pipe_connect=is_in["hosts_pipe_connect"] and not needs_interface(options.helo_data),
         esmtp=not is_in.get("hosts_avoid_esmtp"),
         is_serial=is_in.get("serialize_hosts", False),
-        helo=texts["helo_data"],
+        helo=texts.get("helo_data", ""),
         dane=dane,
         dane_ciphers=texts["dane_require_tls_ciphers"],
     )
 
 
-def _needs_interface(helo: Template | None) -> bool:
-    """The name that we give depends on which of our addresses the connection has."""
-    return helo is not None and "sending_ip_address" in helo.source
+def needs_interface(helo: Template | None) -> bool:
+    """The name that we give depends on which of our addresses the connection has: `name_on` tells it then."""
+    return helo is not None and any(word in helo.source for word in ("sending_ip_address", "sending_port"))
+
+
+async def name_on(helo: Template | None, scope: Scope, session: Session) -> str:
+    """`helo_data`, now that there is a connection. Raises ExpansionDeferred, ExpansionFailed."""
+    return await _text(helo, scope.with_facets(session.facets(scope)), "helo_data")
 
 
 def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:

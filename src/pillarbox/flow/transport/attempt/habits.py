@@ -56,6 +56,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """The same for all hosts of a job. Times in seconds."""
 
     helo: str
+    name_on: Callable[[Session], Awaitable[str]] | None = None
+    """Our name, where it depends on our end of the connection (`$sending_ip_address` in `helo_data`)."""
     manners_for: Callable[[Target], Awaitable[Manners]]
     transport: str
     """Its name: part of what keeps connections apart."""

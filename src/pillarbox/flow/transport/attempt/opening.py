@@ -20,6 +20,7 @@ from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
 from pillarbox.flow.transport.events import Events, Facets
 from pillarbox.flow.transport.login import Outbound
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import Connection, DialError, Network
 from pillarbox.wire.dane import Tlsa
@@ -80,7 +81,7 @@ async def _try_to_open(
     session.startup = "s" if manners.tls == "first" else ""
     if events is not None:
         session.at_end = partial(_tell_of_end, session, events)
-    trouble = await _greet(session, manners, habits)
+    trouble = await _greet_by_name(session, manners, habits)
     if trouble is not None:
         interface = session.local_address
         if dane is not None:
@@ -123,6 +124,15 @@ async def _dial(
         socket=habits.socket,
     )
     return connection, None
+
+
+async def _greet_by_name(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+    if habits.name_on is not None:
+        try:
+            manners = msgspec.structs.replace(manners, helo=await habits.name_on(session))
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            return Trouble("host", str(error), error="event_close")
+    return await _greet(session, manners, habits)
 
 
 async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from typing import Literal
 
@@ -19,7 +20,7 @@ from pillarbox.config.declare import Unready, derived
 from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import fixed_integer, parse_integer
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.route.dns_events import telling_routing
+from pillarbox.flow.route.dns_events import Tell, telling_routing
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.attempt.downconversion import Downconversion, read_downconversion
 from pillarbox.flow.transport.attempt.early import Capabilities
@@ -38,7 +39,14 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
-from pillarbox.flow.transport.smtp_manners import constant, less_tls, manners_for, usual_manners
+from pillarbox.flow.transport.smtp_manners import (
+    constant,
+    less_tls,
+    manners_for,
+    name_on,
+    needs_interface,
+    usual_manners,
+)
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.flow.transport.surroundings import Unfit as UnfitUser
 from pillarbox.flow.transport.transport import ReturnPathFailed, scope_of
@@ -176,7 +184,7 @@ class Smtp(SmtpOptions, driver="smtp"):
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
-                hosts = await self._own(self.fallback_hosts, scope, services, events)
+                hosts = await self._own(self.fallback_hosts, scope, services, _teller(events, first.hosts))
                 targets += targets_of(hosts, port, is_fallback=True)
         return await self._all_placed(targets, scope)
 
@@ -189,17 +197,17 @@ class Smtp(SmtpOptions, driver="smtp"):
     ) -> tuple[Host, ...]:
         """Those that routing has found, or our own. Raises NoHosts, Unfit, ExpansionDeferred."""
         if self.hosts is not None and (self.hosts_override or not found):
-            return await self._own(self.hosts, scope, services, events)
+            return await self._own(self.hosts, scope, services, _teller(events, found))
         if not found:
             raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
         return found
 
     async def _own(
-        self, template: Template, scope: Scope, services: TransportServices, events: Events | None
+        self, template: Template, scope: Scope, services: TransportServices, tell: Tell | None
     ) -> tuple[Host, ...]:
         if services.routing is None:
             raise NoHosts("hosts cannot be looked up here")
-        routing = services.routing if events is None else telling_routing(services.routing, events.tell)
+        routing = services.routing if tell is None else telling_routing(services.routing, tell)
         is_random = await _is_true(self.hosts_randomize, scope)
         wishes = HostWishes(self.name, is_random, self.allow_localhost)
         return await listed_hosts(template, wishes, scope, routing)
@@ -341,6 +349,7 @@ class Smtp(SmtpOptions, driver="smtp"):
 
         return Habits(
             helo=services.hostname,
+            name_on=partial(name_on, self.helo_data, scope) if needs_interface(self.helo_data) else None,
             manners_for=manners,
             transport=self.name,
             lmtp=speaks == "lmtp",
@@ -374,6 +383,14 @@ async def _is_true(value: bool | Template, scope: Scope) -> bool:
     if not isinstance(value, Template):
         return value
     return (await value.expand(scope)).strip().lower() not in _NO
+
+
+def _teller(events: Events | None, found: tuple[Host, ...]) -> Tell | None:
+    """Of names that lead nowhere: `$host` and `$host_address` are the first that routing has found, passed over though it is."""
+    if events is None or not found or not found[0].addresses:
+        return None if events is None else events.tell
+    first = Outbound(found[0].name, found[0].addresses[0], found[0].port or 0)
+    return partial(events.tell, at={Outbound: first})
 
 
 def _protocol_of(text: str) -> Protocol:
