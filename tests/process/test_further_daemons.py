@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import smtplib
 import socket
 import subprocess
@@ -119,6 +120,36 @@ def test_pillarbox_serve_does_not_join(folder: Path, daemons: list[int]) -> None
         [COMMAND, "serve", "--config", folder / "conf"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 69 and "serves" in done.stderr
+
+
+def test_a_daemon_waits_for_its_port(folder: Path) -> None:
+    """Whoever called it does not."""
+    log, pid_file = folder / "log" / "mainlog", folder / "pid"
+    text = f"daemon_startup_retries = 60\ndaemon_startup_sleep = 1s\n{(folder / 'conf').read_text()}"
+    (folder / "conf").write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bd", "-oX", str(port), "-oP", pid_file]
+        assert subprocess.run(words, capture_output=True, timeout=30, cwd=folder).returncode == 0
+        failed = f"socket bind() to port {port} for address 127.0.0.1 failed: Address already in use"
+        assert f"{failed}: waiting 1s before trying again (60 more tries)" in log.read_text()
+        assert f"exim_user = {log.owner()}\n" in text
+        assert not pid_file.exists()
+    wait_until(lambda: _banner(port), "the banner")
+    daemon = int(pid_file.read_text())
+    os.kill(daemon, signal.SIGTERM)
+    wait_until(lambda: not Path(f"/proc/{daemon}").exists(), "the end")
+
+
+def test_a_port_that_stays_taken_ends_the_daemon(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = f"daemon_startup_retries = 1\ndaemon_startup_sleep = 0s\n{(folder / 'conf').read_text()}"
+        (folder / "conf").write_text(text)
+        words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bdf", "-oX", str(port)]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=30, cwd=folder)
+    assert ended.returncode == 69 and f"port {port}" in ended.stderr
+    assert (folder / "log" / "paniclog").read_text().endswith("Address already in use: daemon abandoned\n")
 
 
 @pytest.mark.parametrize("option", ["-odq", "-odqs"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -123,7 +124,10 @@ def open_listeners(places: Sequence[Place], workers: int) -> tuple[Listener, ...
             if place.port and is_taken(place.address, place.port):
                 raise CannotListen(
                     f"cannot listen on {place.address} port {place.port}: another program does already; "
-                    "stop it, or choose another port in the configuration"
+                    "stop it, or choose another port in the configuration",
+                    place.address,
+                    place.port,
+                    os.strerror(errno.EADDRINUSE),
                 )
             sockets = _sockets(place, workers)
             made.append(Listener(place.role, place.address, place.port, place.is_tls, sockets))

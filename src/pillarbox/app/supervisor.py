@@ -85,6 +85,8 @@ class Supervisor:
     ) -> None:
         """`tell`: of ourselves, for exiwhat. `idle_end`: seconds without an SMTP connection after which to stop (`-bw1h`); 0: never."""
         self._idle_end = idle_end
+        self.has_idled = False
+        """Stopped for that."""
         self._busy_at = time.monotonic()
         self._listeners = listeners
         self._work = work
@@ -144,6 +146,7 @@ class Supervisor:
                 self._kill_all(signal.SIGKILL)
             return
         if self._idle_end and self._is_over(now):
+            self.has_idled = True
             self._handle(signal.SIGTERM)
             return
         for slot in self._slots:

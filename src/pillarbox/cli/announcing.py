@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.listening import Place
+from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.services import quiet_services
 from pillarbox.app.world import open_journal
 from pillarbox.config.model import Config
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def log_start(
-    config: Config, places: Sequence[Place], runs: Sequence[RegularRun], *, idle_end: str | None = None
+    config: Config, places: Sequence[Place], runs: Sequence[RegularRun], *, idle_end: float | None = None
 ) -> None:
-    """`exim 4.100 daemon started: …`, as scripts look for it. `idle_end`: of `-bw`."""
+    """`exim 4.100 daemon started: …`, as scripts look for it. `idle_end`: of `-bw`, seconds."""
     if line := line_of_arguments(config, sys.argv):
         log(config, line)
     if idle_end is not None:
-        ending = f"terminating after {idle_end}" if idle_end else "with no wait timeout"
+        ending = f"terminating after {idle_end:.0f} seconds" if idle_end else "with no wait timeout"
         log(
             config,
             f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, launched with listening socket, {ending}",
@@ -42,6 +43,11 @@ def log_start(
         config,
         f"exim {EXIM_VERSION} daemon started: pid={os.getpid()}, {describe_work(places, runs)}",
     )
+
+
+def log_idle_end(config: Config) -> None:
+    """Of `-bw1h`."""
+    log(config, f"exim {EXIM_VERSION} daemon terminating, inetd wait timeout reached.")
 
 
 def describe_work(places: Sequence[Place], runs: Sequence[RegularRun]) -> str:
@@ -54,12 +60,33 @@ def _run(run: RegularRun) -> str:
     return f"-q{'q' * run.wish.is_two_stage}{name}{show_durations((run.interval,))}"
 
 
-def log(config: Config, line: str) -> None:
-    """A line of the main log from a process that has no world."""
+def log(config: Config, line: str, *, is_panic: bool = False) -> None:
+    """A line of the main log from a process that has no world; `is_panic`: of the panic log too."""
     with contextlib.suppress(OSError):
         journal = open_journal(config, SystemClock())
-        journal.main(line)
+        if is_panic:
+            journal.panic(line)
+        else:
+            journal.main(line)
         journal.close()
+
+
+def log_before_root_is_dropped(config: Config, path: Path, line: str, *, is_panic: bool = False) -> None:
+    """By a process that is the mail user, whose files the logs are. `path`: of the configuration."""
+    if os.geteuid() != 0:
+        log(config, line, is_panic=is_panic)
+        return
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        become_mail_user(config, path)
+        log(config, line, is_panic=is_panic)
+    except (NoSuchUser, OSError):
+        pass  # told of when the daemon itself becomes that user
+    finally:
+        os._exit(0)
 
 
 def describe_places(places: Sequence[Place]) -> str:

@@ -6,9 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -35,12 +36,15 @@ from pillarbox.app.worker import work
 from pillarbox.cli.announcing import (
     describe_work,
     log,
+    log_before_root_is_dropped,
+    log_idle_end,
     log_start,
     notify_systemd,
     pid_file_of,
     remove_pid_file,
     write_pid_file,
 )
+from pillarbox.cli.binding import Binding, Patience, patience_of
 from pillarbox.cli.daemon_lock import describe, take_lock, take_workers_lock
 from pillarbox.cli.places import EX_CONFIG, fail
 from pillarbox.config.errors import ConfigError
@@ -53,6 +57,7 @@ from pillarbox.system.listen import CannotListen
 from pillarbox.system.tls import TlsFileError
 
 MAX_WORKERS = 64
+Bound = TypeVar("Bound")
 
 
 class DaemonWish(NamedTuple):
@@ -105,13 +110,17 @@ def serve(wish: DaemonWish) -> int:
     spool = Path(loaded.main(Files).spool_directory)
     lock = take_lock(spool, may_be_further=wish.is_quiet)
     take_workers_lock(spool, lock.number)
-    listeners = _listeners(places, count, wish)
+    say = partial(log_before_root_is_dropped, loaded, path)
+    binding = _binding(loaded, places, count, wish, say)
+    listeners = _listeners(binding.at_once, say)
     if start is not None:
         start = first_start.open_account(start)
     waiting = None if wish.foreground else _detach()
+    if listeners is None:
+        _end_parent(waiting)
+        waiting, listeners = None, _listeners(binding.later, say)
     describe(lock, spool, path, wish.macros)
-    pid_path = pid_file_of(loaded, wish.pid_file, is_usual=not (wish.ports or wish.is_deaf))
-    _write_pid_file(pid_path, is_named=bool(wish.pid_file))
+    pid_path = _write_pid_file(loaded, wish)
     helper = start_helper(loaded) if wish.foreground else _start_unheard(loaded)
     if os.geteuid() == 0:
         _drop_root(loaded, path, start)
@@ -119,6 +128,7 @@ def serve(wish: DaemonWish) -> int:
     def in_worker(seat: object) -> int:
         return _work(lock.descriptor, seat, source, interval, helper, wish.runs, is_heard=wish.foreground)
 
+    idle_end = parse_duration(wish.idle_end) if wish.idle_end else 0.0
     supervisor = Supervisor(
         listeners,
         count,
@@ -129,18 +139,19 @@ def serve(wish: DaemonWish) -> int:
             process_log(loaded), [daemon_line(connections, describe_work(places, wish.runs))]
         ),
         first_slot=lock.number * MAX_WORKERS,
-        idle_end=parse_duration(wish.idle_end) if wish.idle_end else 0.0,
+        idle_end=idle_end,
     )
 
     def ready() -> None:
         notify_systemd()
-        log_start(loaded, places, wish.runs, idle_end=wish.idle_end if wish.is_inetd else None)
+        log_start(loaded, places, wish.runs, idle_end=idle_end if wish.is_inetd else None)
         if not wish.is_quiet:
             _tell(start, places, path, count)
-        if waiting is not None:
-            _end_parent(waiting)
+        _end_parent(waiting)
 
     code = supervisor.run(ready)
+    if supervisor.has_idled:
+        log_idle_end(loaded)
     remove_pid_file(pid_path)
     return code
 
@@ -154,11 +165,23 @@ def _prepared(wish: DaemonWish) -> tuple[first_start.Start | None, Path]:
     return start, folder.configuration
 
 
-def _listeners(places: Sequence[Place], count: int, wish: DaemonWish) -> tuple[Listener, ...]:
+def _binding(
+    config: Config, places: Sequence[Place], count: int, wish: DaemonWish, say: Callable[[str], None]
+) -> Binding:
+    def open_all() -> tuple[Listener, ...]:
+        return (inherited_listener(0, count),) if wish.is_inetd else open_listeners(places, count)
+
+    patience = Patience(0, 0.0) if wish.is_inetd else patience_of(config, is_exim=wish.is_quiet)
+    return Binding(open_all, patience, say)
+
+
+def _listeners(bind: Callable[[], Bound], say: Callable[..., None]) -> Bound:
     """Ends the command when a port cannot be had."""
     try:
-        return (inherited_listener(0, count),) if wish.is_inetd else open_listeners(places, count)
+        return bind()
     except CannotListen as error:
+        if error.address:
+            say(f"{error.in_exims_words}: daemon abandoned", is_panic=True)
         fail(f"pillarbox: {error}", 69)
 
 
@@ -167,10 +190,13 @@ def _usual_workers() -> int:
     return 1 if is_test_harness() else os.cpu_count() or 1
 
 
-def _write_pid_file(path: str, *, is_named: bool) -> None:
+def _write_pid_file(config: Config, wish: DaemonWish) -> str:
+    """Its path. Of several daemons that inetd may have started none is the one that scripts look for."""
+    path = pid_file_of(config, wish.pid_file, is_usual=not (wish.ports or wish.is_deaf or wish.is_inetd))
     error = write_pid_file(path) if path else None
-    if error is not None and is_named:
+    if error is not None and wish.pid_file:
         _say(f"cannot write {path}: {error.strerror}")
+    return path
 
 
 def _sets_interval(config: Config) -> bool:
@@ -328,8 +354,10 @@ def _start_unheard(config: Config) -> HelperEnd | None:
         os.close(kept)
 
 
-def _end_parent(waiting: int) -> None:
-    """All is well; from now on nobody hears us."""
+def _end_parent(waiting: int | None) -> None:
+    """All is well; from now on nobody hears us. None: no parent waits."""
+    if waiting is None:
+        return
     let_go()
     os.write(waiting, b"1")
     os.close(waiting)

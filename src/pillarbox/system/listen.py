@@ -13,6 +13,16 @@ BACKLOG = 1024
 class CannotListen(Exception):
     """`str()` names address, port, reason and remedy."""
 
+    def __init__(self, text: str, address: str = "", port: int = 0, reason: str = "") -> None:
+        """`address`: none where there is no place that could be free later. `reason`: the system's."""
+        super().__init__(text)
+        self.address, self.port, self.reason = address, port, reason
+
+    @property
+    def in_exims_words(self) -> str:
+        where = {"::": "(any IPv6)", "0.0.0.0": "(any IPv4)"}.get(self.address, self.address)
+        return f"socket bind() to port {self.port} for address {where} failed: {self.reason}"
+
 
 def bind(address: str, port: int) -> socket.socket:
     """A bound TCP socket, listening. `address`: an IP address; `::` or IPv6 means IPv6 only."""
@@ -28,7 +38,7 @@ def bind(address: str, port: int) -> socket.socket:
         made.setblocking(False)
     except OSError as error:
         made.close()
-        raise CannotListen(_explain(address, port, error)) from error
+        raise CannotListen(_explain(address, port, error), address, port, error.strerror or "") from error
     return made
 
 

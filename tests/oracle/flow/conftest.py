@@ -11,6 +11,7 @@ EVERY = {
     "test_acl_matrix": 130,
     "test_acls": 18,
     "test_callers": 20,
+    "test_inetd": 12,
     "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,

@@ -38,9 +38,9 @@ class Listening(MainOptions):
     )
     tcp_nodelay: bool = option(default=True, doc="Send small packets at once.", inert="noted")
     daemon_startup_retries: int = option(
-        default=9, doc="How often to try again to listen on a port that is in use.", inert="noted"
+        default=9, doc="How often to try again to listen on a port that is in use."
     )
-    daemon_startup_sleep: Duration = option(default="30s", doc="Time between those tries.", inert="noted")
+    daemon_startup_sleep: Duration = option(default="30s", doc="Time between those tries.")
     daemon_modules_load: Words | None = option(
         default=None, doc="Modules to load when the daemon starts; there are none.", inert="noted"
     )
