@@ -182,7 +182,7 @@ def _runner_class(options: AloneOptions) -> type[QueueRunner]:
 
 def _waiting(config: Config, options: AloneOptions) -> Waiting:
     how = options.delivery
-    is_overridden = how in ("b", "i") and config.main(Trust).queue_only_override
+    is_overridden = how in ("b", "i", "qs") and config.main(Trust).queue_only_override
     is_queue_only = how == "q" or (config.main(Queueing).queue_only and not is_overridden)
     return Waiting(is_queue_only, is_local_only=how == "qs", is_at_once=how == "i" and is_overridden)
 

@@ -70,6 +70,9 @@ TIMES = (LOG_TIMES, HINT_TIMES, MAIL_DATES, FROM_DATES)
 SPANS = _leveller(r"\b(DT|RT|QT|DP|D)=[\d.hms]+", r"\1=TIME")
 """How long a delivery, a reception, a connection took."""
 
+AGES = _leveller(r"^ *\d+[smhd] ", "AGE ")
+"""In front of a message in a listing of the queue."""
+
 # Processes and what they call themselves
 
 PIDS = _leveller(r"\bpid[= ]\d+", "pid")

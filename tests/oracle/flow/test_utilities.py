@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.oracle.flow.commands import Side, Step, ours
-from tests.oracle.flow.levelling import BOUNCE_SIZES, LOG_STAMPS, Leveller, level
+from tests.oracle.flow.levelling import AGES, BOUNCE_SIZES, LOG_STAMPS, level
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim() or ""
@@ -341,4 +340,3 @@ def test_eximstats_reads_our_log(sides: tuple[Side, Side], words: str, tmp_path:
 
 BOUNCES = BOUNCE_SIZES._replace(put=r"\g<1>1000")
 STAMPS = LOG_STAMPS._replace(put="2026-11-23 04:05:06 ")
-AGES = Leveller(re.compile(r"(?m)^ *\d+[smh] "), "AGE ")
