@@ -90,8 +90,12 @@ class LiveFacts:
         self.longest_line = self.longest_line or longest_line(self.message)
         return self.longest_line
 
-    def forget_transaction(self) -> None:
-        self.message = None
+    def take(self, message: Message | None) -> None:
+        """From now on it is about this one."""
+        self.message = message
         self.longest_line = 0
+
+    def forget_transaction(self) -> None:
+        self.take(None)
         self.prdr_requested = False
         self.rcpt_defer_count = self.rcpt_fail_count = 0

@@ -69,7 +69,7 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     facts.id = state.id
     facts.message = message
     facts.size = message.size
-    session.live.message = message
+    session.live.take(message)
     try:
         for step in session.policy.steps or STEPS:
             reply = await step(state)
