@@ -58,9 +58,9 @@ class RawSmtp:
         return self._id()
 
     def bdat(self, to: str, chunks: Iterable[bytes], parameters: bytes = b"BODY=8BITMIME") -> str:
-        """Send the chunks (anywhere cut) by BDAT, the last of them empty; the message id given."""
+        """Send the chunks (anywhere cut) by BDAT, the last of them empty; the message id given. Exim takes no other empty one."""
         self._envelope(to, parameters)
-        for chunk in chunks:
+        for chunk in filter(None, chunks):
             self._socket.sendall(b"BDAT %d\r\n" % len(chunk) + chunk)
             self.reply()
         self._socket.sendall(b"BDAT 0 LAST\r\n")
