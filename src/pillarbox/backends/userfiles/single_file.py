@@ -130,7 +130,7 @@ def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
         found = content.rfind(work.proof)
         if found < 0:
             return -1
-        if work.is_shared and _envelope_to(work.head) not in content[max(0, found - at) : found]:
+        if work.is_shared and _envelope_to(first[: max(at, 0)]) not in content[max(0, found - at) : found]:
             return -1
         in_front = len(_own_line(work, body)) + at
         expected = chain((first[at:],), pieces)
@@ -139,9 +139,9 @@ def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
         )
 
 
-def _envelope_to(head: bytes) -> bytes:
-    at = head.find(b"Envelope-to:")
-    return head[at : head.find(b"\n", at) + 1] if at >= 0 else b""
+def _envelope_to(front: bytes) -> bytes:
+    at = front.find(b"Envelope-to:")
+    return front[at : front.find(b"\n", at) + 1] if at >= 0 else b""
 
 
 def _own_line(work: FileWork, body: Body) -> bytes:

@@ -78,3 +78,15 @@ def test_the_copy_of_another_address_is_not_ours(tmp_path: Path) -> None:
         assert box.read_bytes() == there + shared.head + ours
         append(shared, MemoryBody(ours))
         assert box.read_bytes() == there + shared.head + ours
+
+
+def test_the_same_message_to_another_address_is_not_ours(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    there = b"From x\nEnvelope-to: you\n" + TEXT
+    box.write_bytes(there)
+    box.chmod(0o600)
+    shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\n")
+    ours = b"Envelope-to: me\n" + TEXT
+    for _ in range(2):
+        append(shared, MemoryBody(ours))
+        assert box.read_bytes() == there + shared.head + ours
