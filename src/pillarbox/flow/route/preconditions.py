@@ -19,7 +19,7 @@ from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.steps import Matcher
-from pillarbox.mail.taint import plain
+from pillarbox.mail.taint import Tainted
 
 Check = Callable[[Visit], "str | None"]
 """The reason to skip the router, for `-bt`; None: the test holds."""
@@ -109,16 +109,16 @@ def _affix_check(router: Router) -> Check:
         if taken:
             visit.prefix, local_part = local_part[:taken], local_part[taken:]
             visit.prefix_v = visit.prefix[:variable]
-            if not variable:
-                visit.prefix = plain(visit.prefix)
+            if variable:
+                visit.prefix = Tainted(visit.prefix)
         elif needs_prefix:
             return Skip.PREFIX
         taken, variable = find_suffix(local_part, suffixes)
         if taken:
             visit.suffix, local_part = local_part[-taken:], local_part[:-taken]
             visit.suffix_v = visit.suffix[taken - variable :]
-            if not variable:  # the option has it word for word: nothing of the sender's
-                visit.suffix = plain(visit.suffix)
+            if variable:  # without a wildcard the option has it word for word: nothing of the sender's
+                visit.suffix = Tainted(visit.suffix)
         elif needs_suffix:
             return Skip.SUFFIX
         visit.local_part = local_part

@@ -10,6 +10,7 @@ from pillarbox.language.expand.registry import asking_variable, variable, variab
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.host_names import ClientName, client_name
 from pillarbox.mail.envelope import Origin
+from pillarbox.wire.exim.log_line import shown_helo
 
 
 @variable(
@@ -69,10 +70,9 @@ def sender_fullhost(origin: Origin, logging: Logging) -> str:
     if not origin.host_address:
         return ""
     address = f"[{origin.host_address}]{_port(origin, logging)}"
-    helo = (
-        f"({_shown(origin.helo)}) " if origin.helo and origin.helo.lower() != origin.host_name.lower() else ""
-    )
-    return f"{origin.host_name} {helo}{address}" if origin.host_name else f"{helo}{address}"
+    helo = shown_helo(origin)
+    own = f"({_shown(helo)}) " if helo else ""
+    return f"{origin.host_name} {own}{address}" if origin.host_name else f"{own}{address}"
 
 
 def _port(origin: Origin, logging: Logging) -> str:

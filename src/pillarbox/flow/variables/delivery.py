@@ -44,12 +44,12 @@ def parent_domain(assignment: Assignment) -> str:
     return address.parent_domain(assignment.candidate)
 
 
-@variable("local_part_prefix", Assignment, doc="Prefix that a router took off.", rank=_RANK)
+@variable("local_part_prefix", Assignment, doc="Prefix that a router took off.", tainted=False, rank=_RANK)
 def local_part_prefix(assignment: Assignment) -> str:
     return assignment.local_part_prefix
 
 
-@variable("local_part_suffix", Assignment, doc="Suffix that a router took off.", rank=_RANK)
+@variable("local_part_suffix", Assignment, doc="Suffix that a router took off.", tainted=False, rank=_RANK)
 def local_part_suffix(assignment: Assignment) -> str:
     return assignment.local_part_suffix
 

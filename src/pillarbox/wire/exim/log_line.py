@@ -205,11 +205,18 @@ def _quoted(text: str) -> str:
     return printable(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
+def shown_helo(origin: Origin) -> str:
+    """What the host calls itself; empty where its name is known and that says the same."""
+    name, helo = origin.host_name, origin.helo
+    if not name or not helo:
+        return helo
+    same = (name.lower(), f"[{origin.host_address}]", f"[ipv6:{origin.host_address}]")
+    return "" if helo.lower() in same else helo
+
+
 def sending_host(origin: Origin, style: LogStyle = USUAL) -> str:
     """`name (helo) [address]`: Exim's $sender_fullhost; its port with `incoming_port`."""
-    address, name, helo = origin.host_address, origin.host_name, origin.helo
-    if name and helo.lower() in (name.lower(), f"[{address}]", f"[ipv6:{address}]"):
-        helo = ""
+    address, name, helo = origin.host_address, origin.host_name, shown_helo(origin)
     shown = f"{printable(name)} " if name else ""
     shows_port = not style.is_default and origin.host_port and style.shows("incoming_port")
     port = f":{origin.host_port}" if shows_port else ""
