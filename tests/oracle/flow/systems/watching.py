@@ -107,7 +107,7 @@ class Watcher:
             text = self._text("mainlog")
             if text != last:
                 last, since = text, time.monotonic()
-            elif time.monotonic() - since > 0.4 and not _unsettled(text) and not _is_running("procmail"):
+            elif time.monotonic() - since > 0.4 and not _unsettled(text) and not _is_delivering():
                 return True
             time.sleep(0.05)
         return False
@@ -132,11 +132,12 @@ class Watcher:
         }
 
 
-def _is_running(name: str) -> bool:
+def _is_delivering() -> bool:
     """On either machine: of a message that waits for one recipient, another's delivery may still be under way, unseen in the log."""
-    for place in Path("/proc").glob("[0-9]*/comm"):
+    for place in Path("/proc").glob("[0-9]*"):
         try:
-            if place.read_text().strip() == name:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if b"-Mc" in words[1:] or (place / "comm").read_text().strip() == "procmail":
                 return True
         except OSError:
             continue
