@@ -52,11 +52,11 @@ async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
     if rewriting is None or not rewriting.rules.are_for_smtp:
         return transaction
     scope = Scope({Origin: Origin()}, mta.expansion)
-    recipients = [await rewrite_early(rewriting, each, scope) for each in transaction.recipients]
+    recipients = [await rewrite_early(rewriting, each, "", scope) for each in transaction.recipients]
     sender = transaction.sender
     return msgspec.structs.replace(
         transaction,
-        sender=await rewrite_early(rewriting, sender, scope) if sender else sender,
+        sender=await rewrite_early(rewriting, sender, "", scope) if sender else sender,
         recipients=tuple(recipients),
     )
 

@@ -53,8 +53,9 @@ def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bo
     if utf8 and not offer.smtputf8:
         raise Refused(Problem.SYNTAX, Reply(501, "SMTPUTF8 used when not advertised", "5.5.4"))
     sender = _read(read, path, _SENDER_CODE, utf8=utf8)
+    written = _odd(path, sender)
     if not given:
-        return Mail(sender or None)
+        return Mail(sender or None, written=written)
     return Mail(
         sender or None,
         _size(given.get("SIZE"), offer.size),
@@ -64,6 +65,7 @@ def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bo
         _envid(given.get("ENVID")) if offer.dsn else "",
         _auth(given.get("AUTH")),
         "PRDR" in given and offer.prdr,
+        written,
     )
 
 
@@ -74,12 +76,18 @@ def parse_rcpt(argument: str, offer: Extensions, read: ReadPath, *, utf8: bool) 
     if not address:
         detail = "missing or malformed local part"
         raise Refused(Problem.SYNTAX, Reply(501, f"{path}: {detail}", _RECIPIENT_CODE), detail)
+    written = _odd(path, address)
     if not given:
-        return Rcpt(address)
+        return Rcpt(address, written=written)
     orcpt = given.get("ORCPT") or ""
     if orcpt and not (is_word(orcpt) and (utf8 or orcpt.isascii())):
         raise _invalid("ORCPT")
-    return Rcpt(address, _notify(given) if "NOTIFY" in given else (), orcpt)
+    return Rcpt(address, _notify(given) if "NOTIFY" in given else (), orcpt, written=written)
+
+
+def _odd(path: str, address: str) -> str:
+    """The path, unless it is nothing but the address in its brackets."""
+    return "" if len(path) == len(address) + 2 and path[0] == "<" else path
 
 
 def _behind(argument: str, word: str) -> str:

@@ -88,6 +88,8 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     """AUTH=, decoded from xtext (`<>` for nobody); None: not given."""
     prdr: bool = False
     """A reply for each recipient behind the data is wanted."""
+    written: str = ""
+    """The path as it stood there, where that was not `<sender>`."""
 
 
 class Rcpt(msgspec.Struct, frozen=True, gc=False):
@@ -100,6 +102,8 @@ class Rcpt(msgspec.Struct, frozen=True, gc=False):
     """Still xtext, with its address type."""
     ignores_quota: bool = False
     """LMTP: deliver whatever the quota."""
+    written: str = ""
+    """The path as it stood there, where that was not `<address>`."""
 
 
 class Data(msgspec.Struct, frozen=True, gc=False):

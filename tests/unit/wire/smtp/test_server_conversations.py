@@ -120,7 +120,12 @@ S: 250 2.0.0 OK
     )
     assert session.events[1:] == [
         Mail("jö@b.test", 77, "8BITMIME", True, "HDRS", "q+2B1", "e=mc2@example.com"),
-        Rcpt("c@d.test", ("SUCCESS", "DELAY"), "rfc822;Bob+2Bx@d.test"),
+        Rcpt(
+            "c@d.test",
+            ("SUCCESS", "DELAY"),
+            "rfc822;Bob+2Bx@d.test",
+            written="<@relay.test,@other.test:c@d.test>",
+        ),
         Rcpt('"a \\"b"@[IPv6:2001:db8::1]', ("NEVER",)),
     ]
 

@@ -98,11 +98,12 @@ class _Rewrite:
         return result
 
 
-async def rewrite_early(rewriting: Rewriting | None, written: str, scope: Scope) -> str:
-    """What stood in MAIL or RCPT, changed by `S` rules. Raises ExpansionDeferred, ExpansionFailed."""
+async def rewrite_early(rewriting: Rewriting | None, address: str, written: str, scope: Scope) -> str:
+    """The address of MAIL or RCPT, changed by `S` rules, which see what stood there; `written` is that, empty: `<address>`.
+    Raises ExpansionDeferred, ExpansionFailed."""
     if rewriting is None or not rewriting.rules.are_for_smtp:
-        return written
-    bracketed = f"<{written}>"
-    result = await replay(scope, lambda run: rewriting.result_now(bracketed, "S", run, SMTP_ADDRESS))
+        return address
+    path = written or f"<{address}>"
+    result = await replay(scope, lambda run: rewriting.result_now(path, "S", run, SMTP_ADDRESS))
     rewriting.tell(result.notes)
-    return written if result.address == bracketed else result.address
+    return address if result.address == path else result.address

@@ -17,6 +17,7 @@ from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Mail
 
 OK = Reply(250, "OK", "2.1.0")
@@ -43,7 +44,7 @@ async def handle(session: Session, event: Mail) -> None:
         return
     if sender is not None and policy.rewriting is not None:
         try:
-            sender = await rewrite_early(policy.rewriting, sender, session.new_scope())
+            sender = await rewrite_early(policy.rewriting, sender, event.written, session.new_scope())
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
@@ -70,7 +71,8 @@ async def handle(session: Session, event: Mail) -> None:
     transaction = Transaction(event, facts, session.new_scope(facts))
     verdict = await run_acl(session, "mail", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept | Discard):
-        refuse(session, f"MAIL <{sender or ''}>", verdict)
+        written = printable(event.written.rstrip(" \t")) or f"<{event.sender or ''}>"
+        refuse(session, f"MAIL {written}", verdict)
         return
     if isinstance(verdict, Discard):
         transaction.discarded_by = "MAIL"

@@ -20,6 +20,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.domains import DomainList
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Rcpt
 
 OK = Reply(250, "Accepted", "2.1.5")
@@ -37,7 +38,7 @@ async def handle(session: Session, event: Rcpt) -> None:
     policy = session.policy
     if policy.rewriting is not None:
         try:
-            address = await rewrite_early(policy.rewriting, address, transaction.scope)
+            address = await rewrite_early(policy.rewriting, address, event.written, transaction.scope)
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
             session.reply(TROUBLE)
@@ -51,7 +52,7 @@ async def handle(session: Session, event: Rcpt) -> None:
             return
         address = f"{address}@{policy.qualify_recipient}"
     if transaction.discarded_by == "MAIL":
-        _note_discarded(session, transaction, event.address, transaction.discard_text)
+        _note_discarded(session, transaction, event, transaction.discard_text)
         session.reply(OK)
         return
     recipient = Recipient(address, event.notify, event.orcpt)
@@ -69,10 +70,14 @@ async def handle(session: Session, event: Rcpt) -> None:
         session.reply(reply_to(verdict, OK))
     elif isinstance(verdict, Discard):
         transaction.discarded_by = "RCPT"
-        _note_discarded(session, transaction, event.address, verdict.reason.log)
+        _note_discarded(session, transaction, event, verdict.reason.log)
         session.reply(reply_to(verdict, OK))
     else:
-        refuse(session, f"RCPT <{event.address}>", verdict, sender=transaction.sender or "")
+        refuse(session, f"RCPT {_written(event)}", verdict, sender=transaction.sender or "")
+
+
+def _written(event: Rcpt) -> str:
+    return printable(event.written.rstrip(" \t")) if event.written else f"<{event.address}>"
 
 
 async def _meant(
@@ -86,9 +91,9 @@ async def _meant(
         return candidate
 
 
-def _note_discarded(session: Session, transaction: Transaction, address: str, why: str) -> None:
+def _note_discarded(session: Session, transaction: Transaction, event: Rcpt, why: str) -> None:
     line = (
-        f"{session.described()} F=<{transaction.sender or ''}> RCPT <{address}>: "
+        f"{session.described()} F=<{transaction.sender or ''}> RCPT {_written(event)}: "
         f"discarded by {transaction.discarded_by} ACL"
     )
     log_rejection(session, f"{line}: {why}" if why else line)
