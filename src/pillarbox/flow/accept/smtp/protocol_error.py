@@ -38,6 +38,8 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
         is_sync = event.problem is Problem.SYNCHRONIZATION
         if is_sync or event.problem is Problem.TOO_MANY_NONMAIL:
             incomplete(session, "sync failure" if is_sync else "too many non-mail commands")
+        elif event.problem is Problem.UNKNOWN_COMMAND and "unrecognized" in why:
+            incomplete(session, "unrecognized command")
         await not_quit(session, "synchronization-error" if is_sync else reason, "")
         log_rejection(session, why, _unfinished(session))
         ended(session, "")
