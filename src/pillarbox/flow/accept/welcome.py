@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.active_hostname import active_hostname, failure
 from pillarbox.flow.accept.crowding import refusal
 from pillarbox.flow.accept.habits import take_up
 from pillarbox.flow.accept.ident import ask_ident
@@ -25,6 +26,7 @@ from pillarbox.wire.exim.log_line import connection
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
+NAMELESS = Reply(421, "Local configuration error; please try again later.", "4.3.5")
 UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
 
 
@@ -47,8 +49,9 @@ async def welcome(session: Session) -> None:
         return
     if policy.ident is not None:
         await ask_ident(session, policy.ident)
-    if policy.habits.active_hostname is not None:
-        await _take_name(session)
+    if policy.habits.active_hostname is not None and not await _take_name(session):
+        engine.greet(NAMELESS)
+        return
     if policy.reserve is not None and (full := await refusal(session, policy.reserve)) is not None:
         engine.greet(full)
         return
@@ -77,17 +80,18 @@ def _beginning(session: Session) -> str:
     return f"SMTP connection{name} from {session.connection_name()}"
 
 
-async def _take_name(session: Session) -> None:
-    """`smtp_active_hostname`."""
+async def _take_name(session: Session) -> bool:
+    """`smtp_active_hostname`; whether that could be found out."""
     template = session.policy.habits.active_hostname
     assert template is not None
     try:
-        name = (await template.expand(session.new_scope())).strip()
+        name = await active_hostname(template, session.new_scope())
     except (ExpansionDeferred, ExpansionFailed) as error:
-        session.services.journal.panic(f"failed to expand smtp_active_hostname: {error}")
-        return
+        session.services.journal.panic(failure(template, error))
+        return False
     if name:
         session.hostname = session.live.active_hostname = name
         known = session.services.expansion.facts.get(LocalHost)
         if isinstance(known, LocalHost):
             session.own_name = msgspec.structs.replace(known, active_hostname=name)
+    return True

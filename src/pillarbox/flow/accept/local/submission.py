@@ -11,6 +11,7 @@ from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reception import Reception
@@ -62,6 +63,14 @@ class Submission:
         """What rewriting and ACLs leave of them."""
         self.discarded_by = self.discard_text = ""
         """The ACL that has thrown them away, for the log: `MIME`, `non-SMTP`; and what it says."""
+
+    def called(self, host: LocalHost) -> None:
+        """We have another name for this message (`smtp_active_hostname`)."""
+        self.scope = self.scope.with_facet(LocalHost, host)
+        self.state.scope = self.state.scope.with_facet(LocalHost, host)
+        self.facts.reception = msgspec.structs.replace(
+            self.facts.reception, active_hostname=host.active_hostname
+        )
 
     def with_headers(self, headers: bytes) -> None:
         self.message = Message(headers, self.message.body)

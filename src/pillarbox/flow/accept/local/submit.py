@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.flow.accept.active_hostname import active_hostname, failure
 from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
 from pillarbox.flow.accept.finish.received import add_received
@@ -34,6 +35,8 @@ from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.template import Template
+from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
@@ -60,6 +63,8 @@ async def submit(
     origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
     wish, data = await _without_from_lines(wish, data, caller, policy, services)
     one = Submission(wish, caller, policy, services, origin)
+    if policy.habits.active_hostname is not None:
+        await _take_name(one, policy.habits.active_hostname)
     one.message = Message.parse(data)
     if carried:
         one.facts.variables = dict(carried)
@@ -76,6 +81,19 @@ async def submit(
             (name, value) for name, value in one.facts.variables.items() if name.startswith("acl_c")
         )
     return await _keep(one)
+
+
+async def _take_name(one: Submission, template: Template) -> None:
+    """`smtp_active_hostname`: the message keeps it for its delivery. Raises Refused."""
+    try:
+        name = await active_hostname(template, one.scope)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        line = failure(template, error)
+        one.services.journal.panic(line)
+        raise Refused(line, kind="configuration") from error
+    known = one.services.expansion.facts.get(LocalHost)
+    if name and isinstance(known, LocalHost):
+        one.called(msgspec.structs.replace(known, active_hostname=name))
 
 
 async def _begin(one: Submission) -> None:
@@ -260,5 +278,5 @@ async def received_lines(scope: Scope, facts: MessageFacts, policy: AcceptPolicy
     except (ExpansionFailed, ExpansionDeferred) as error:
         source = policy.received_header.source
         line = f'Expansion of "{source}" (received_header_text) failed: {error}'
-        raise Refused(f"{facts.id} {line}" if facts.id else line) from error
+        raise Refused(f"{facts.id} {line}" if facts.id else line, kind="configuration") from error
     return add_received(text, facts.received_at) if text else b""
