@@ -280,6 +280,22 @@ PICKS = (
     "-l --show-vars sender_address,message_size", "$h_subject: eq hi", "$recipients_del", "--caseful -f B@", "$body_linecount == 1",
     "-unsorted -i",
 )  # fmt: skip
+CRITERIA = (
+    "$message_exim_id", "$sender_address eq ''", "$message_size > 200", "$message_size < 2K", "$message_age < 1d",
+    "$message_body_size >= 5", "$message_linecount", "$body_zerocount == 0", "$shown_message_size", "$recipients eq joe@defer.example",
+    "$recipients =~ /fred/", "$each_recipients eq fred@example.com", "$each_recipients_undel eq ann@defer.example", "$recipients_undel",
+    "$recipients_undel_count > 1", "$recipients_del_count == 0", "$recipients_count == 1", "$first_delivery", "$manually_thawed",
+    "$local_error_message", "$frozen", "!$deliver_freeze", "$deliver_frozen_at > 1", "$originator_uid == 0", "$originator_gid == 0",
+    "$caller_uid == 0", "$sender_set_untrusted", "$sender_local", "$h_from: =~ root", "$header_subject: =~ /h/",
+    "$message_headers =~ /hi/", "$message_headers_raw =~ /hi/", "$message_body =~ body", "$received_count > 0", "$received_ip_address",
+    "$sender_host_address", "$sender_helo_name", "$interface_address", "$interface_port", "$tls_cipher", "$tls_in_cipher", "$dont_deliver",
+    "$warning_count == 0", "$spam_score_int > 1", "$host_lookup_failed", "$sender_host_authenticated", "$authenticated_id",
+    "$allow_unqualified_sender", "$allow_unqualified_recipient", "$dsn_ret", "$dsn_envid", "$acl_c_x", "$acl_m_x", "$bmi_verdicts",
+    "$deliver_queue_run", "$delivery_queue_time", "$qualify_domain", "$received_time > 1000", "$warnings_sent == 0", "$thawed",
+    "$each_header =~ /From/", "$rh_subject eq hi", "$bh_subject eq hi", "$reply_address eq root@example.com",
+    "$sender_address_domain eq b.example", "$sender_address_local_part eq a", "$local_error", "$smtp_utf8", "$utf8_downcvt", "$iscan_x",
+    "$sender_retain", "$received_for", "$message_id_header",
+)  # fmt: skip
 STATISTICS = (
     "-nr -nt",
     "-h0 -t5",
@@ -318,7 +334,7 @@ def perl(side: Side, script: str, *words: str) -> tuple[int, list[str]]:
     return ended.returncode, sorted(level(side.plain(ended.stdout + ended.stderr), AGES).splitlines())
 
 
-@pytest.mark.parametrize("words", PICKS)
+@pytest.mark.parametrize("words", PICKS + CRITERIA)
 def test_exipick_reads_our_queue(sides: tuple[Side, Side], words: str) -> None:
     told = []
     for side in sides:
