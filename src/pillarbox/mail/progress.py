@@ -125,15 +125,13 @@ def _apply(state: Progress, event: Event) -> Progress:
         case SenderChanged() | HeadersChanged():
             return state
         case Frozen(at=at):
-            return replace(state, frozen_at=at, thawed_by_hand=False)
+            return replace(state, frozen_at=at)
         case Thawed(by_hand=by_hand):
             return replace(state, frozen_at=None, thawed_by_hand=by_hand, next_at=0.0)
         case Warned():
             return replace(state, warnings=state.warnings + 1)
         case Attempted(at=at, next_at=next_at):
-            return replace(
-                state, attempts=state.attempts + 1, last_attempt_at=at, next_at=next_at, thawed_by_hand=False
-            )
+            return replace(state, attempts=state.attempts + 1, last_attempt_at=at, next_at=next_at)
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -10,7 +10,6 @@ A file redirecting/*.conf is a configuration with `TOP` for the sandbox. Its `#!
     #! user: alice                        a user of the machine, whose home is TOP/out/home/alice
     #! message: NAME                      which of the file's messages is sent from here on (`#=== NAME`)
     #! session 192.0.2.9: NAME            a host comes by SMTP and says what is in this file; `#! session -bS: NAME` with other options
-    #! secure -oMa [192.0.2.9]:4711: NAME  the same over a socket where TLS is possible, in the words of dialogue.py
     #! host 192.0.2.1: RCPT TO:<x => 550  a mail server out there, with a line of its script (scripted.py); what it heard is compared
 
 and `#=== FILE [MODE [OWNER]]` begins a file below TOP/files. Compared: both logs, the files below TOP/out, what was printed, and the
@@ -97,11 +96,9 @@ cp TOP/resolv.conf /etc/resolv.conf
 printf '127.0.0.1 localhost\\n192.0.2.77 listed.test\\n' >/etc/hosts
 if [ "$EXIM" = ours ]; then
   exim() { timeout 60 "$OURS" -C TOP/conf "$@"; }
-  securely() { script=$1; shift; timeout 60 "$PYTHON" -m tests.oracle.flow.secure "$script" "$OURS" -C TOP/conf "$@"; }
 else
   MACHINE_EXIM
   exim() { timeout 60 /usr/sbin/exim4 "$@"; }
-  securely() { script=$1; shift; timeout 60 "$PYTHON" -m tests.oracle.flow.secure "$script" /usr/sbin/exim4 "$@"; }
 fi
 if [ -s TOP/zone ]; then
   "$PYTHON" -m tests.oracle.flow.name_server TOP/zone >TOP/ready 2>TOP/dns.err &
@@ -214,8 +211,6 @@ def _command(word: str, options: str, what: str) -> str:
         case "session":
             client = f"-bs -oMa [{options.strip()}]:4711" if "-" not in options else options
             return f"echo '## {client} {what}'; sed 's/$/\\r/' TOP/files/{what} | exim -odi {client} 2>&1; echo exit $?"
-        case "secure":
-            return f"echo '## {options} {what}'; securely TOP/files/{what} -odi -bs {options} 2>&1"
         case "user":
             return f"add_user {what}"
         case "message":
@@ -265,7 +260,7 @@ _TRACES = (
     Leveller(re.compile(r"(?m)^(\|?Status: \d)\.\d\.\d+$"), r"\1.x.x"),  # `bounce-status`
     Leveller(re.compile(r"^250-ENHANCEDSTATUSCODES$"), ""),
     ENHANCED_CODES,
-    Leveller(re.compile(r"(?<=\])\*(?= C=)"), ""),  # over a connection that was there already
+    Leveller(re.compile(r"(?<=\])\*(?= [CI]=)"), ""),  # over a connection that was there already
 )
 _OURS_ALONE = re.compile(r"(?m)^--?(?!frozen|manual)\w+.*\n")
 """What the two remember about the arrival, each in its way."""

@@ -420,12 +420,20 @@ class _Settling:
         self.settled.update(dict.fromkeys(failure.address for failure in group))
 
     async def _freeze_or_ignore(self, failures: list[Failed]) -> None:
-        """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`)."""
+        """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`); one that was tried for
+        as long as the retry rules want is not."""
         age = self.now - self.queued.envelope.received_at
-        if age >= self.settler._ending.ignore_bounce_errors_after:
-            for failure in failures:
+        is_old = age >= self.settler._ending.ignore_bounce_errors_after
+        kept: list[Failed] = []
+        for failure in failures:
+            if is_old or failure.reason.log.endswith(RETRY_TIMEOUT):
                 self._ignore(failure)
-            return
+            else:
+                kept.append(failure)
+        if kept:
+            await self._freeze(kept)
+
+    async def _freeze(self, failures: list[Failed]) -> None:
         self.lines.append(line_frozen("delivery error message"))
         self.pending.extend(failures)
         self.events.append(Frozen(self.now))

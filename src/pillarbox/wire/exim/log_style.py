@@ -9,8 +9,8 @@ from pillarbox.mail.interval import show_interval
 DEFAULT = frozenset(
     (
         "acl_warn_skipped", "connection_reject", "delay_delivery", "dkim", "dnslist_defer", "etrn", "host_lookup_failed",
-        "lost_incoming_connection", "msg_id", "queue_run", "rejected_header", "retry_defer", "sender_verify_fail", "size_reject",
-        "skip_delivery", "smtp_confirmation", "tls_certificate_verified", "tls_cipher",
+        "lost_incoming_connection", "msg_id", "outgoing_interface", "queue_run", "rejected_header", "retry_defer",
+        "sender_verify_fail", "size_reject", "skip_delivery", "smtp_confirmation", "tls_certificate_verified", "tls_cipher",
     )
 )  # fmt: skip
 ACTED_ON = frozenset(
