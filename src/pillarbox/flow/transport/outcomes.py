@@ -110,6 +110,7 @@ def failed(
     return_path: str | None = None,
     is_dsn_passed_on: bool = False,
     output: bytes = b"",
+    interface: tuple[str, int] = ("", 0),
 ) -> Failed:
     candidate = assignment.candidate
     return Failed(
@@ -127,6 +128,7 @@ def failed(
         is_reused=is_reused,
         return_path=return_path,
         is_dsn_passed_on=is_dsn_passed_on,
+        interface=interface,
     )
 
 

@@ -304,6 +304,7 @@ class HostRun:
                 is_reused=session.messages > 1,
                 return_path=carried.sender,
                 is_dsn_passed_on=session.engine.extensions.dsn,
+                interface=session.local_address,
             )
             self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         else:
