@@ -25,10 +25,10 @@ class Pattern(Protocol):
 def check_quota(work: FileWork, size: int, files: int, shown: str = "") -> None:
     """`size`, `files`: what is there already; `shown`: what the log says is written. Raises Stopped."""
     quota = work.quota
-    if quota is None:
-        return
+    if quota is None or quota.size <= 0:
+        return  # files are counted where bytes are limited only (Exim 26.3, `quota_filecount`)
     coming = work.message_size if quota.is_inclusive else 0
-    if quota.size > 0 and size + coming > quota.size and not quota.size_forced:
+    if size + coming > quota.size and not quota.size_forced:
         raise _full(shown or work.path, "")
     one = 1 if quota.is_inclusive else 0
     if quota.files > 0 and files + one > quota.files and not quota.files_forced:
