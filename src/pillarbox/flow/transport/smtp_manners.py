@@ -5,6 +5,7 @@ What is the same for every host is settled when the configuration is loaded; a l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -22,6 +23,8 @@ from pillarbox.language.match.hosts import HostList, HostSubject
 from pillarbox.ports.network import TlsWish
 
 _EVERYONE = "*"
+_SAYABLE = re.compile(r"[^\x00-\x1f\x7f]*")
+"""What EHLO can say; blanks are the administrator's choice."""
 _LISTS = (
     "hosts_avoid_esmtp",
     "hosts_avoid_pipelining",
@@ -68,6 +71,8 @@ def usual_manners(options: SmtpOptions, *, is_tls_first: bool) -> Manners | None
             return None
     is_in = {name: _is_all(getattr(options, name)) for name in _WITH_DEFAULT}
     texts = {name: constant(getattr(options, name)) for name in _TEMPLATES}
+    if not _SAYABLE.fullmatch(texts["helo_data"]):
+        return None
     return _manners(options, is_in, texts, is_tls_first=is_tls_first)
 
 
@@ -121,13 +126,16 @@ async def _text(template: Template | None, scope: Scope, name: str) -> str:
     if template is None:
         return ""
     try:
-        return (await template.expand(scope)).strip()
+        text = (await template.expand(scope)).strip()
     except ForcedFailure:
         if name == "helo_data":
             raise
         return ""
     except ExpansionFailed as error:
         raise ExpansionFailed(f"failed to expand {name}: {error}") from error
+    if name == "helo_data" and not _SAYABLE.fullmatch(text):
+        raise ExpansionFailed(f"failed to expand {name}: control character in {text!r}")
+    return text
 
 
 def _manners(

@@ -90,7 +90,7 @@ def render_command(command: Command, offered: Extensions, *, lmtp: bool = False)
             return _line(_rcpt(command, offered))
         case Helo(name=name, is_esmtp=is_esmtp):
             verb = "LHLO" if lmtp else "EHLO" if is_esmtp else "HELO"
-            return _line(f"{verb} {_token(name)}")
+            return _line(f"{verb} {name}")
         case Auth(mechanism=mechanism, initial=initial):
             suffix = "" if initial is None else " =" if initial == b"" else f" {_base64(initial)}"
             return _line(f"AUTH {_token(mechanism)}{suffix}")

@@ -8,6 +8,7 @@ from pillarbox.config.kinds import HostList
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.smtp_manners import manners_for
 from pillarbox.flow.transport.transports.smtp import Smtp
+from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
@@ -73,3 +74,11 @@ async def test_dane_is_tried_with_everybody_and_demanded_of_some():
     assert (await of(smtp(), HERE)).dane == "try"
     assert (await of(smtp(hosts_require_dane="192.0.2.1"), HERE)).dane == "require"
     assert (await of(smtp(hosts_try_dane=""), HERE)).dane == "no"
+
+
+@pytest.mark.parametrize("name", ["one\\ntwo", "a\\tb"])
+async def test_a_name_that_no_command_can_say_is_told(name):
+    transport = Smtp(name="smtp", helo_data=Template.parse(name))
+    assert transport.usual_manners is None
+    with pytest.raises(ExpansionFailed, match="failed to expand helo_data"):
+        await of(transport, HERE)

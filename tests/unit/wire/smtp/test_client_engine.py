@@ -259,7 +259,7 @@ def test_order_is_kept():
         Rcpt("a\0@b"),
         Rcpt("jö@b"),
         Rcpt("a@b", orcpt="rfc822;a b"),
-        Helo("a b", is_esmtp=True),
+        Helo("a\tb", is_esmtp=True),
         Helo("a\r\nb", is_esmtp=True),
         Vrfy("a\r\nb"),
         Auth("PLAIN\r\n", None),
