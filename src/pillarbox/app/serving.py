@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from pillarbox.app.counts import Counts
@@ -31,21 +31,31 @@ MakeSession = Callable[[SocketConnection, bool], Session]
 class Limits:
     """How many connections there may be, over all workers; shared by the ports of one protocol. A reload may change the figures."""
 
-    __slots__ = ("_counts", "most", "most_per_address", "refusal")
+    __slots__ = ("_counts", "most", "most_per_address", "name", "refusals", "rule", "waiting")
 
-    def __init__(self, counts: Counts, most: int, most_per_address: int, refusal: bytes = b"") -> None:
-        """0: no limit. `refusal` goes to a client too many, in clear."""
+    def __init__(self, counts: Counts, most: int, most_per_address: int) -> None:
+        """0: no limit."""
         self._counts = counts
         self.most = most
         self.most_per_address = most_per_address
-        self.refusal = refusal
+        self.rule: Callable[[SocketConnection], Awaitable[int]] | None = None
+        """Says how many there may be from the client's address, where that depends on the client."""
+        self.waiting = 0
+        """Connections to this worker for which the rule is being asked."""
+        self.refusals = (b"", b"")
+        """What a client too many hears, in clear; and one that has too many connections."""
+        self.name: Callable[[SocketConnection], str] = _usual_name
+        """What the log calls a client that is refused; empty: it is not logged."""
         counts.clear()
 
-    def take(self, address: str) -> bool:
+    @property
+    def are_all_taken(self) -> bool:
+        return bool(self.most) and self._counts.in_all() + self.waiting >= self.most
+
+    def take(self, address: str, most_per_address: int | None = None) -> bool:
         """Whether there is a place; it is taken then."""
-        if self.most and self._counts.in_all() >= self.most:
-            return False
-        if self.most_per_address and self._counts.of(address) >= self.most_per_address:
+        most_here = self.most_per_address if most_per_address is None else most_per_address
+        if self.are_all_taken or (most_here and self._counts.of(address) >= most_here):
             return False
         self._counts.add(address)
         return True
@@ -56,6 +66,10 @@ class Limits:
 
     def give_back(self, address: str) -> None:
         self._counts.remove(address)
+
+
+def _usual_name(connection: SocketConnection) -> str:
+    return f"[{connection.peer_address[0]}]"
 
 
 class Service:
@@ -100,12 +114,52 @@ class Service:
 
     def _begin(self, connection: SocketConnection) -> None:
         address = connection.peer_address[0]
-        if not self._limits.take(address):
-            connection.refuse(self._limits.refusal if not self._is_tls else b"")
-            self._journal.main(f"Connection from [{address}] refused: too many connections")
+        limits = self._limits
+        rule = limits.rule
+        if rule is None:
+            if not limits.take(address):
+                self._refuse(connection)
+                return
+            task = self._loop.create_task(self._run(connection, address))
+        elif limits.are_all_taken:
+            self._refuse(connection)
             return
-        task = self._loop.create_task(self._run(connection, address))
+        else:
+            limits.waiting += 1
+            task = self._loop.create_task(self._ask_and_run(connection, address, rule))
         self.tasks[task] = None
+
+    async def _ask_and_run(
+        self,
+        connection: SocketConnection,
+        address: str,
+        rule: Callable[[SocketConnection], Awaitable[int]],
+    ) -> None:
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        most = None
+        try:
+            most = await rule(connection)
+        finally:
+            self._limits.waiting -= 1
+            if most is None:
+                connection.close()
+                self.tasks.pop(task, None)
+        if self._limits.take(address, most):
+            await self._run(connection, address)
+        else:
+            self._refuse(connection)
+            self.tasks.pop(task, None)
+
+    def _refuse(self, connection: SocketConnection) -> None:
+        limits = self._limits
+        are_all_taken = limits.are_all_taken
+        connection_name = limits.name(connection)
+        words = limits.refusals[0 if are_all_taken else 1]
+        connection.refuse(words if not self._is_tls else b"")
+        if connection_name:
+            why = "too many connections" if are_all_taken else "too many connections from that IP address"
+            self._journal.main(f"Connection from {connection_name} refused: {why}")
 
     async def _run(self, connection: SocketConnection, address: str) -> None:
         task = asyncio.current_task(self._loop)

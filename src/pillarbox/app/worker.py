@@ -23,6 +23,7 @@ from pillarbox.app.mta import Mta
 from pillarbox.app.process_info import process_log, worker_lines, write_lines
 from pillarbox.app.queueing import parallel_of
 from pillarbox.app.serving import Limits, MakeSession, Service
+from pillarbox.app.smtp_places import set_limits
 from pillarbox.app.supervisor import Listener, WorkerSeat
 from pillarbox.app.world import World
 from pillarbox.backends.spool.adopting import recover_all
@@ -31,7 +32,6 @@ from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session as SmtpSession
 from pillarbox.flow.queue.runner import QueueRun, RegularRun
-from pillarbox.flow.settings import SmtpLimits
 from pillarbox.mail.reply import Reply
 from pillarbox.mailbox.imap.session import Session as ImapSession
 from pillarbox.mailbox.pop3.session import Session as Pop3Session
@@ -48,7 +48,6 @@ SLOT_WAIT = 15.0
 """Seconds that a predecessor in our slot has to end."""
 FORMER = 8
 """Configurations before the present one whose sessions may still have mail under way when we stop."""
-TOO_MANY = b"421 4.3.2 Too many concurrent SMTP connections; please try again later\r\n"
 MAILBOX_CONNECTIONS = 2000
 MAILBOX_CONNECTIONS_PER_ADDRESS = 200
 OFFLINE_EVERY = 5.0
@@ -113,8 +112,8 @@ class Worker:
         self._control: ControlServer | None = None
         self._former: deque[Mta] = deque(maxlen=FORMER)
         self._is_orphan = False
-        self._smtp_limits = Limits(seat.smtp_counts, 0, 0, TOO_MANY)
-        set_limits(self._smtp_limits, config)
+        self._smtp_limits = Limits(seat.smtp_counts, 0, 0)
+        set_limits(self._smtp_limits, self.mta)
 
     async def run(self, when_ready: Callable[[], None] | None = None) -> int:
         await self._open_spool()
@@ -299,6 +298,7 @@ class Worker:
         self._runs = [run for run in self._runs if run.interval]  # the others have been made
         self._former.append(self.mta)
         self.mta = fresh
+        set_limits(self._smtp_limits, fresh)
         if self._runner_task is not None:
             self._runner_task.cancel()
         self._start_queue()
@@ -368,15 +368,6 @@ def tame_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def set_limits(limits: Limits, config: Config) -> None:
-    """`smtp_accept_max` and `smtp_accept_max_per_host`."""
-    settings = config.main(SmtpLimits)
-    per_host = settings.smtp_accept_max_per_host
-    text = per_host.source.strip() if per_host is not None else "0"
-    limits.most = settings.smtp_accept_max
-    limits.most_per_address = int(text) if text.isdigit() else 0
 
 
 def _die_with_the_supervisor() -> None:

@@ -9,6 +9,7 @@ A script is lines of text. A line is sent with CRLF behind it, and one reply is 
     !end         send no more (the other side sees end of file)
     !drop        hang up
     !wait 0.3    do nothing for so long
+    !beside      hear what another connection from the same address is told, while this one is open (with a daemon)
     !tls         shake hands (behind STARTTLS; with a daemon)
     !message     send a small one, if 354 was the last reply, and await one more
     !cancel      the same of the `*` that ends a login, behind 334
@@ -127,6 +128,8 @@ class Dialogue:
                 if self._last.startswith("334"):
                     self._wire.send(b"*\r\n")
                     self._await()
+            case ["beside"]:
+                self._said.append(f"S: {self._wire.beside()}")
             case ["tls"]:
                 self._said.append(self._wire.shake_hands())
             case ["cram", name, password]:

@@ -64,6 +64,14 @@ class Wire:
             self._socket.close()
         self._has_ended = True
 
+    def beside(self) -> str:
+        """What another connection from the same address hears first; it ends then."""
+        assert self._socket is not None
+        source = (self._socket.getsockname()[0], 0)
+        with socket.create_connection(self._socket.getpeername(), PATIENCE, source) as other:
+            wire = Wire(other.fileno(), -1, other)
+            return (wire.line() or b"").decode().rstrip("\r\n")
+
     def shake_hands(self) -> str:
         """As a client that believes any certificate; what came of it."""
         assert self._socket is not None

@@ -30,3 +30,17 @@ def test_a_successor_gives_back_what_a_dead_worker_held() -> None:
 def test_no_limit() -> None:
     limits = Limits(SharedCounts(1).row(0), 0, 0)
     assert all(limits.take("192.0.2.1") for _ in range(1000))
+
+
+def test_a_figure_for_one_client() -> None:
+    limits = Limits(SharedCounts(1).row(0), 0, 0)
+    assert limits.take("192.0.2.1", 1) and not limits.take("192.0.2.1", 1)
+    assert limits.take("192.0.2.1", 0) and limits.take("192.0.2.2", 1)
+
+
+def test_who_is_being_asked_about_has_a_place() -> None:
+    limits = Limits(SharedCounts(1).row(0), 2, 0)
+    limits.waiting = 1
+    assert limits.take("192.0.2.1") and limits.are_all_taken
+    limits.waiting = 0
+    assert limits.take("192.0.2.1")
