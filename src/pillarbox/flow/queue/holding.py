@@ -58,12 +58,13 @@ class Holding:
         if is_forced:
             return list(candidates)
         left: list[Candidate] = []
+        held: list[Outcome] = []
         for candidate in candidates:
             why, error = await self._why(queued, candidate.domain, is_first=is_first)
             if not why:
                 left.append(candidate)
                 continue
-            outcomes.append(
+            held.append(
                 Deferred(
                     address=candidate.address,
                     recipient=candidate.recipient.address,
@@ -71,6 +72,7 @@ class Holding:
                     error=error,
                 )
             )
+        outcomes.extend(reversed(held))  # as Exim tells of them: the last one first
         return left
 
     async def _why(self, queued: Queued, domain: str, *, is_first: bool) -> tuple[str, str]:
