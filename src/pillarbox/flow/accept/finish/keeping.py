@@ -11,6 +11,7 @@ from pillarbox.mail.reception import NOTHING, Reception
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.finish.state import Finish
+    from pillarbox.flow.accept.policy import AcceptPolicy
 
 
 async def reception_of(state: Finish) -> Reception | None:
@@ -21,7 +22,7 @@ async def reception_of(state: Finish) -> Reception | None:
     if session.hostname != policy.primary_hostname:
         changes["active_hostname"] = session.hostname
     if name := session.origin.authenticator:
-        changes["mechanism"] = next((a.mechanism for a in policy.authenticators if a.name == name), "")
+        changes["mechanism"] = _mechanism(policy, name)
     if client.has_failed or client.is_deferred:
         changes["has_no_name"], changes["is_name_deferred"] = client.has_failed, client.is_deferred
     if live.longest_line:
@@ -41,3 +42,11 @@ async def reception_of(state: Finish) -> Reception | None:
     if changes:
         return msgspec.structs.replace(facts.reception, **changes)
     return None if facts.reception is NOTHING else facts.reception
+
+
+def _mechanism(policy: AcceptPolicy, name: str) -> str:
+    """What the authenticator `name` is called in AUTH; that of certificates, which nobody can name there, has a public name too."""
+    rules = policy.tls_rules
+    if rules is not None and rules.authenticator is not None and rules.authenticator.name == name:
+        return rules.authenticator.public_name
+    return next((each.mechanism for each in policy.authenticators if each.name == name), "")
