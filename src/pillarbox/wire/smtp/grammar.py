@@ -126,4 +126,13 @@ def is_helo_name(name: str, allow_chars: str = "") -> bool:
     """Whether HELO's argument is a domain or an address literal. `allow_chars`: Exim's `helo_allow_chars`."""
     if allow_chars:
         name = "".join(char for char in name if char not in allow_chars)
-    return _HELO.fullmatch(name) is not None
+    return _HELO.fullmatch(name) is not None and (name[0] != "[" or _is_address(name[1:-1]))
+
+
+def _is_address(text: str) -> bool:
+    """What may stand between brackets in HELO: an IPv6 address may lack its tag there, as with Exim."""
+    is_tagged = text[:5].upper() == "IPV6:"
+    try:
+        return ipaddress.ip_address(text[5:] if is_tagged else text).version == 6 or not is_tagged
+    except ValueError:
+        return False
