@@ -124,6 +124,8 @@ def encode_xtext(text: str) -> str:
 
 def is_helo_name(name: str, allow_chars: str = "") -> bool:
     """Whether HELO's argument is a domain or an address literal. `allow_chars`: Exim's `helo_allow_chars`."""
+    if name[:1] == "[" and _is_address(name[1:-1]):
+        return name[-1:] == "]"
     if allow_chars:
         name = "".join(char for char in name if char not in allow_chars)
     return _HELO.fullmatch(name) is not None and (name[0] != "[" or _is_address(name[1:-1]))
