@@ -34,6 +34,7 @@ def test_read(data: bytes, wanted: Proxied) -> None:
         b"EHLO a\r\n",
         b"PROXY TCP4 192.0.2.777 198.51.100.9 4711 25\r\n",
         b"PROXY TCP4 192.0.2.7 198.51.100.9 65536 25\r\n",
+        b"PROXY TCP4 192.0.2.7 198.51.100.9 0 25\r\n",
         b"PROXY TCP4 192.0.2.7\r\n",
         b"PROXY UDP4 192.0.2.7 198.51.100.9 4711 25\r\n",
         b"PROXY TCP4 " + b"1" * 200,
