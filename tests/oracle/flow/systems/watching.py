@@ -105,9 +105,9 @@ class Watcher:
         last, since = "", time.monotonic()
         while time.monotonic() < end:
             text = self._text("mainlog")
-            if text != last:
+            if text != last or _is_delivering():
                 last, since = text, time.monotonic()
-            elif time.monotonic() - since > 0.4 and not _unsettled(text) and not _is_delivering():
+            elif time.monotonic() - since > 0.4 and not _unsettled(text):
                 return True
             time.sleep(0.05)
         return False
