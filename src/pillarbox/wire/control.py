@@ -25,7 +25,7 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     full_name: str | None = None
     """`-F`; empty: none, whatever the password file has."""
     reference: str = ""
-    """`-E`: the message this one is about, an id; from anybody."""
+    """`-oMm`, `-E`: the message this one is about, an id; from anybody."""
     is_smtp_batch: bool = False
     size: int = 0
     queue_only: bool = False
