@@ -23,12 +23,13 @@ from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import FrozenRules, QueueRunner, RunnerLimits
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, Routed
+from pillarbox.flow.route.result import Assignment, HeldBack, Routed
 from pillarbox.flow.transport.run import Transports
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.filter.variables import FilterState
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.retry.rules import RetryRules, parse_retry_rule
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -127,7 +128,13 @@ class TableChain:
         self.asked: list[str] = []
 
     async def route_for_delivery(
-        self, candidates: Sequence[Candidate], envelope: Envelope, message: Message
+        self,
+        candidates: Sequence[Candidate],
+        envelope: Envelope,
+        message: Message,
+        *,
+        filter_state: FilterState | None = None,
+        held_back: HeldBack | None = None,
     ) -> list[Routed]:
         self.asked.extend(c.address for c in candidates)
         return [self.answer(c) for c in candidates]

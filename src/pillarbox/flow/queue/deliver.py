@@ -25,12 +25,13 @@ from pillarbox.flow.queue.replacing import (
     without_settled,
 )
 from pillarbox.flow.queue.retry import Retries
+from pillarbox.flow.queue.routed import routing_outcomes
 from pillarbox.flow.queue.settle import Settlement, Settler
 from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, LogLine, Routed
+from pillarbox.flow.route.result import Assignment, HeldBack, LogLine, Postponed, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
 from pillarbox.language.filter.variables import FilterState
@@ -42,6 +43,8 @@ from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
+
+RETRY_TIME_NOT_REACHED = "retry time not reached"
 
 
 class _Came(NamedTuple):
@@ -68,6 +71,7 @@ class RouterChain(Protocol):
         message: Message,
         *,
         filter_state: FilterState | None = None,
+        held_back: HeldBack | None = None,
     ) -> list[Routed]:
         """One answer for each candidate, after all redirection and without duplicates."""
         ...
@@ -214,7 +218,7 @@ class Delivery:
         replacements: Mapping[str, Added] = NO_REPLACEMENTS
         headers = None
         if filtered is None or not filtered.replaces:
-            candidates = self._candidates(queued, urgency, outcomes)
+            candidates = await self._candidates(queued, urgency, outcomes)
         if filtered is not None:
             settled = queued.progress.settled
             candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
@@ -223,7 +227,7 @@ class Delivery:
                 queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
             )
         if candidates:
-            every = await self._route(candidates, queued, filtered)
+            every = await self._route(candidates, queued, urgency, filtered)
             if not urgency.is_first and queued.progress.replacements:
                 every = [without_settled(routed, queued.progress.settled) for routed in every]
             replacements = replacements_of(every, self._clock)
@@ -236,10 +240,10 @@ class Delivery:
                 for letter in routed.letters:
                     await self._settler.send(queued, letter)
                 if routed.refused or routed.postponed or routed.discarded:
-                    outcomes.extend(_routing_outcomes(routed, errors_to))
+                    outcomes.extend(routing_outcomes(routed, errors_to))
         if filtered is not None:
             assignments.extend(filtered.assignments)
-        assignments = self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
+        assignments = await self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
         assignments = self._to_carry(assignments, outcomes)
         if urgency.remote_waits:
             assignments = self._without_remote(assignments, urgency, outcomes)
@@ -279,13 +283,14 @@ class Delivery:
         return without_wishes(kept, self._last_hops) if self._last_hops else kept
 
     async def _route(
-        self, candidates: list[Candidate], queued: Queued, filtered: Filtered | None
+        self, candidates: list[Candidate], queued: Queued, urgency: Urgency, filtered: Filtered | None
     ) -> list[Routed]:
-        envelope, message = queued.envelope, queued.message
-        if filtered is None or filtered.state is None:
-            return await self._chain.route_for_delivery(candidates, envelope, message)
         return await self._chain.route_for_delivery(
-            candidates, envelope, message, filter_state=filtered.state
+            candidates,
+            queued.envelope,
+            queued.message,
+            filter_state=None if filtered is None else filtered.state,
+            held_back=self._held_back(queued, urgency),
         )
 
     async def give_up(self, queued: Queued) -> Settlement:
@@ -300,7 +305,7 @@ class Delivery:
             for address in left
         ]
 
-    def _candidates(self, queued: Queued, urgency: Urgency, outcomes: list[Outcome]) -> list[Candidate]:
+    async def _candidates(self, queued: Queued, urgency: Urgency, outcomes: list[Outcome]) -> list[Candidate]:
         progress = queued.progress
         if urgency.is_first:
             return [Candidate.first(recipient) for recipient in queued.envelope.recipients]
@@ -312,16 +317,15 @@ class Delivery:
             candidate = Candidate.first(recipient)
             if address in replaced:
                 candidate = msgspec.structs.replace(candidate, errors_to=replaced[address].errors_to)
-            sender = queued.envelope.sender or ""
-            keys = (f"R:{candidate.domain}", f"R:{address}", f"R:{address}:<{sender}>")
-            waiting = None if urgency.is_forced else self._not_due(keys)
+            keys = _routing_keys(candidate, queued.envelope.sender)
+            waiting = None if urgency.is_forced else await self._not_due(keys, queued, address)
             if waiting is None:
                 candidates.append(candidate)
             else:
                 outcomes.append(_skipped(address, address, waiting))
         return candidates
 
-    def _due_assignments(
+    async def _due_assignments(
         self,
         queued: Queued,
         assignments: list[Assignment],
@@ -345,7 +349,8 @@ class Delivery:
             if by_router(assignment.address, assignment.router) in settled:
                 continue
             key = self._transports.local_key(assignment)
-            waiting = None if urgency.is_forced or assignment.hosts else self._not_due((key,))
+            is_free = urgency.is_forced or assignment.hosts or self._has_expired(key)
+            waiting = None if is_free else await self._not_due((key,), queued, assignment.address)
             if waiting is None:
                 due.append(assignment)
             else:
@@ -367,14 +372,38 @@ class Delivery:
                 local.append(assignment)
         return local
 
-    def _not_due(self, keys: tuple[str, ...]) -> str | None:
-        """The first of `keys` whose retry time lies ahead."""
-        now = self._clock.now()
-        for key in keys:
-            hint = self._retries.look(key, now)
-            if hint is not None and now < hint.next_try:
-                return key
-        return None
+    def _held_back(self, queued: Queued, urgency: Urgency) -> HeldBack | None:
+        """For what redirection makes of addresses that are due."""
+        if urgency.is_first or urgency.is_forced:
+            return None
+        sender = queued.envelope.sender
+
+        async def held_back(candidate: Candidate) -> Postponed | None:
+            key = await self._not_due(_routing_keys(candidate, sender), queued, candidate.address)
+            if key is None:
+                return None
+            return Postponed(Reason(RETRY_TIME_NOT_REACHED), retry_keys=(key,), error=SKIPPED)
+
+        return held_back
+
+    async def _not_due(self, keys: tuple[str, ...], queued: Queued, address: str) -> str | None:
+        """Which key holds an address back: none does when the message is older than its rule allows, for one last try (Exim 32.11)."""
+        now, envelope = self._clock.now(), queued.envelope
+        key = self._retries.not_due(keys, now)
+        if key is None:
+            return None
+        cutoff = await self._retries.cutoff_of(key, _skipped(address, address, key), envelope.sender)
+        return None if 0 < cutoff < now - envelope.received_at else key
+
+    def _has_expired(self, key: str) -> bool:
+        """A local delivery is tried by then in every run, as Exim does."""
+        hint = self._retries.look(key, self._clock.now())
+        return hint is not None and hint.is_expired
+
+
+def _routing_keys(candidate: Candidate, sender: str | None) -> tuple[str, ...]:
+    address = candidate.address
+    return f"R:{candidate.domain}", f"R:{address}", f"R:{address}:<{sender or ''}>"
 
 
 def _keeping_headers(settlement: Settlement, before: Queued, headers: bytes, now: float) -> Settlement:
@@ -434,64 +463,7 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
         recipient=recipient,
         router=assignment.router if assignment else "",
         transport=assignment.transport if assignment else "",
-        reason=Reason("Retry time not yet reached" if assignment else "retry time not reached"),
+        reason=Reason("Retry time not yet reached" if assignment else RETRY_TIME_NOT_REACHED),
         retry_keys=(key,),
         error=SKIPPED,
     )
-
-
-def _routed_word(candidate: Candidate) -> str:
-    """The log names an address as the last router saw it: without quotes, and in lower case where that was no `caseful_local_part`."""
-    if candidate.address[:1] in ("/", "|", ">"):
-        return candidate.address
-    return f"{candidate.local_part}@{candidate.domain}"
-
-
-def _routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:
-    """What ended in the routers."""
-    outcomes: list[Outcome] = []
-    for candidate, refused, router in routed.refused:
-        if candidate.ignores_errors:
-            errors_to[candidate.address] = ""
-        elif candidate.errors_to is not None:
-            errors_to[candidate.address] = candidate.errors_to
-        outcomes.append(
-            Failed(
-                address=candidate.address,
-                log_word=_routed_word(candidate),
-                recipient=candidate.recipient.address,
-                parents=candidate.parent_addresses[:-1],
-                router=router,
-                reason=refused.reason,
-                is_unlogged=refused.is_unlogged,
-                is_hidden=candidate.is_hidden,
-            )
-        )
-    for candidate, postponed, router in routed.postponed:
-        if candidate.errors_to is not None:
-            errors_to[candidate.address] = candidate.errors_to
-        outcomes.append(
-            Deferred(
-                address=candidate.address,
-                log_word=_routed_word(candidate),
-                recipient=candidate.recipient.address,
-                parents=candidate.parent_addresses[:-1],
-                router=router,
-                reason=postponed.reason,
-                retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
-                error=postponed.error,
-                is_frozen=postponed.is_frozen,
-                is_unlogged=postponed.is_unlogged,
-                is_hidden=candidate.is_hidden,
-            )
-        )
-    for candidate, router, word in routed.discarded:
-        outcomes.append(
-            Delivered(
-                address=candidate.address,
-                recipient=candidate.recipient.address,
-                router=router,
-                log_word=word,
-            )
-        )
-    return outcomes

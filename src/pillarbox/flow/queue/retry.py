@@ -8,6 +8,7 @@ expired keys fail with "retry timeout exceeded" (32.10).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 
@@ -61,6 +62,14 @@ class Retries:
         """The hint for `key`, unless there is none or it is too old to believe."""
         hint = self._hints.retry(key)
         return None if hint is None or now - hint.last_tried > self.data_expire else hint
+
+    def not_due(self, keys: Iterable[str], now: float) -> str | None:
+        """The first of `keys` whose retry time lies ahead."""
+        for key in keys:
+            hint = self.look(key, now)
+            if hint is not None and now < hint.next_try:
+                return key
+        return None
 
     def forget(self, *keys: str) -> None:
         """A delivery has succeeded: the retry clock of these keys starts anew."""
@@ -133,7 +142,7 @@ class Retries:
     ) -> RetryState:
         old = self.look(key, now)
         if deferred.error == SKIPPED:
-            return RetryState(now, False) if old is None else RetryState(old.next_try, old.is_expired)
+            return RetryState(now if old is None else old.next_try, False)  # nothing fails untried
         if rule is None:
             return RetryState(now, True)
         is_overdue = now - received_at > rule.final_cutoff

@@ -367,7 +367,7 @@ class _Settling:
             self._wait_for(outcome, state.next_try)
             return []
         failed = expired(outcome)
-        self._say(f"** {outcome.address}: {RETRY_TIMEOUT}")
+        self._say(f"** {named(outcome, settler.style)}: {RETRY_TIMEOUT}")
         return [failed]
 
     def _wait_for(self, outcome: Outcome, next_try: float) -> None:

@@ -17,7 +17,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.looks import Companions
 from pillarbox.flow.route.preconditions import compile_checks, shared_domains
-from pillarbox.flow.route.result import Routed
+from pillarbox.flow.route.result import HeldBack, Routed
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.run import Run
 from pillarbox.flow.route.services import RouteServices
@@ -65,13 +65,14 @@ class Chain:
         message: Message,
         *,
         filter_state: FilterState | None = None,
+        held_back: HeldBack | None = None,
     ) -> list[Routed]:
         """Answers that together tell of all candidates; of what several lead to there is one assignment. `filter_state`: the system
-        filter's numbers."""
+        filter's numbers. `held_back`: asked about what the candidates lead to."""
         scope = base_scope(self.services, envelope.origin, MessageFacts.of(envelope, message))
         if filter_state is not None:
             scope = scope.with_facet(FilterState, filter_state)
-        run = Run(self, "deliver", scope, None)
+        run = Run(self, "deliver", scope, None, held_back)
         await run.route_in_rounds(candidates)
         return [run.findings.answer(is_delivery=True, goes_backwards=True)]
 

@@ -5,6 +5,7 @@ An `Assignment` is the good end: this address, by this transport, to these hosts
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -228,3 +229,7 @@ class Routed(msgspec.Struct, frozen=True):
     """(old, new): domains that routing completed, to be changed in the message's headers."""
     made: tuple[Candidate | Assignment, ...] = ()
     """For `purpose="expn"`: what the first redirection led to, which ends it."""
+
+
+HeldBack = Callable[[Candidate], Awaitable[Postponed | None]]
+"""Whether a child is not to be routed yet, its retry time lying ahead."""

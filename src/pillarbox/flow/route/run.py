@@ -17,6 +17,7 @@ from pillarbox.flow.route.result import (
     Assignment,
     Declined,
     Discarded,
+    HeldBack,
     Passed,
     Postponed,
     Redirected,
@@ -60,10 +61,18 @@ _Waiting = list[_Task | _Generated]
 
 class Run:
     __slots__ = (
-        "_chain", "_findings", "_fresh", "_generated", "_looks", "_purpose", "_scope", "_stages", "_trace", "_verified",
+        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages", "_trace", "_verified",
     )  # fmt: skip
 
-    def __init__(self, chain: Chain, purpose: Purpose, scope: Scope, trace: Trace | None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        purpose: Purpose,
+        scope: Scope,
+        trace: Trace | None,
+        held_back: HeldBack | None = None,
+    ) -> None:
+        self._held_back = held_back
         self._chain = chain
         self._purpose = purpose
         self._stages: Sequence[Stage] = chain.stages(purpose)
@@ -141,9 +150,18 @@ class Run:
             if line.is_debug:
                 self._note(candidate, f"says: {line.text}", router.name)
 
+    async def _is_held_back(self, candidate: Candidate, held_back: HeldBack) -> bool:
+        """And noted."""
+        postponed = await held_back(candidate) if candidate.parents else None
+        if postponed is not None:
+            self._findings.trouble(candidate, postponed, "")
+        return postponed is not None
+
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with more findings, or new tasks."""
         findings = self._findings
+        if self._held_back is not None and await self._is_held_back(task.candidate, self._held_back):
+            return
         if (hack := self._chain.services.percent_hack) is not None and "%" in task.candidate.local_part:
             try:
                 task = task._replace(candidate=await meant_by(task.candidate, hack, self._scope))

@@ -542,6 +542,44 @@ async def test_a_message_that_was_passed_over_need_not_be_written_again():
     assert settlement.next_at == w.hints.retries["T:mx.remote.example:192.0.2.1"].next_try
 
 
+async def test_a_child_has_retry_times_of_its_own():
+    w = World(answer, TRANSPORTS, retry="* * F,1h,15m")
+    queued = await w.accept("all@list.example")
+    held = w.side.delivery._held_back(queued, AGAIN)
+    parent = Candidate.first(Recipient("all@list.example"))
+    now = w.clock.now()
+    sender = queued.envelope.sender
+    w.hints.put_retry(f"R:later@remote.example:<{sender}>", RetryHint(now - 60, now - 60, now + 60))
+    postponed = await held(parent.child("later@remote.example", "aliases"))
+    assert postponed is not None and postponed.reason.log == "retry time not reached"
+    assert await held(parent.child("bob@local.example", "aliases")) is None
+    assert w.side.delivery._held_back(queued, FORCED) is None
+    w.clock.jump(3 * 3600)
+    w.hints.put_retry(f"R:later@remote.example:<{sender}>", RetryHint(now, now, w.clock.now() + 60))
+    assert await held(parent.child("later@remote.example", "aliases")) is None, "older than the rule: tried"
+
+
+async def test_what_has_expired_for_others_does_not_fail_a_young_message_untried():
+    w = World(answer, TRANSPORTS, retry="* * F,1h,15m")
+    w.clock.jump(3 * 3600)
+    queued = await w.accept("b@remote.example")
+    now = w.clock.now()
+    w.hints.put_retry("R:b@remote.example", RetryHint(now - 9000, now - 60, now + 840, is_expired=True))
+    settlement = await w.side.delivery.attempt(queued, AGAIN)
+    assert not settlement.is_complete
+    assert not any("**" in line for line in w.journal.lines)
+
+
+async def test_a_local_delivery_is_tried_in_every_run_once_its_time_is_over():
+    w = world()
+    queued = await w.accept("bob@local.example")
+    now = w.clock.now()
+    w.hints.put_retry("T:bob@local.example", RetryHint(now - 60, now - 60, now + 840))
+    assert not (await w.side.delivery.attempt(queued, AGAIN)).is_complete
+    w.hints.put_retry("T:bob@local.example", RetryHint(now - 9000, now - 60, now + 840, is_expired=True))
+    assert (await w.side.delivery.attempt(queued, AGAIN)).is_complete
+
+
 async def test_a_message_older_than_its_rule_has_one_last_try():
     refused = DialError("refused", "Connection refused")
     network = ScriptedNetwork({"192.0.2.1": [refused, refused]})

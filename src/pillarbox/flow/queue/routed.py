@@ -1,0 +1,64 @@
+"""What has come of addresses in the routers alone: failures, deferrals, what is discarded. No transport sees them."""
+
+from __future__ import annotations
+
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.result import Routed
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+
+
+def _routed_word(candidate: Candidate) -> str:
+    """The log names an address as the last router saw it: without quotes, and in lower case where that was no `caseful_local_part`."""
+    if candidate.address[:1] in ("/", "|", ">"):
+        return candidate.address
+    return f"{candidate.local_part}@{candidate.domain}"
+
+
+def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:
+    """What ended in the routers."""
+    outcomes: list[Outcome] = []
+    for candidate, refused, router in routed.refused:
+        if candidate.ignores_errors:
+            errors_to[candidate.address] = ""
+        elif candidate.errors_to is not None:
+            errors_to[candidate.address] = candidate.errors_to
+        outcomes.append(
+            Failed(
+                address=candidate.address,
+                log_word=_routed_word(candidate),
+                recipient=candidate.recipient.address,
+                parents=candidate.parent_addresses[:-1],
+                router=router,
+                reason=refused.reason,
+                is_unlogged=refused.is_unlogged,
+                is_hidden=candidate.is_hidden,
+            )
+        )
+    for candidate, postponed, router in routed.postponed:
+        if candidate.errors_to is not None:
+            errors_to[candidate.address] = candidate.errors_to
+        outcomes.append(
+            Deferred(
+                address=candidate.address,
+                log_word=_routed_word(candidate),
+                recipient=candidate.recipient.address,
+                parents=candidate.parent_addresses[:-1],
+                router=router,
+                reason=postponed.reason,
+                retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
+                error=postponed.error,
+                is_frozen=postponed.is_frozen,
+                is_unlogged=postponed.is_unlogged,
+                is_hidden=candidate.is_hidden,
+            )
+        )
+    for candidate, router, word in routed.discarded:
+        outcomes.append(
+            Delivered(
+                address=candidate.address,
+                recipient=candidate.recipient.address,
+                router=router,
+                log_word=word,
+            )
+        )
+    return outcomes
