@@ -121,7 +121,8 @@ def _put_back_on_trouble(descriptor: int, before: os.stat_result, path: str) -> 
 
 def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
     """What an attempt before this one left: `size`, the file holds all of the message; less, it holds a part at its end, which begins there,
-    for that attempt was killed; -1, it holds nothing of it, as far as its end was searched."""
+    for that attempt was killed; -1, it holds nothing of it, as far as its end was searched. Where the file is shared and no Envelope-to tells
+    whose a copy is, a whole one may be another address's: rather one too many than one too few."""
     pieces = chain((work.head,), body.chunks(), (work.tail,))
     first = b"".join(islice(pieces, 4))
     at = first.find(work.proof)
@@ -130,13 +131,15 @@ def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
         found = content.rfind(work.proof)
         if found < 0:
             return -1
-        if work.is_shared and _envelope_to(first[: max(at, 0)]) not in content[max(0, found - at) : found]:
+        owner = _envelope_to(first[: max(at, 0)])
+        if work.is_shared and owner not in content[max(0, found - at) : found]:
             return -1
         in_front = len(_own_line(work, body)) + at
         expected = chain((first[at:],), pieces)
-        return _compare(
+        present = _compare(
             content, found, expected, size, start + found - in_front, -1 if work.is_shared else size
         )
+        return -1 if work.is_shared and not owner and present == size else present
 
 
 def _envelope_to(front: bytes) -> bytes:

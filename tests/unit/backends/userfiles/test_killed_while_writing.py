@@ -90,3 +90,17 @@ def test_the_same_message_to_another_address_is_not_ours(tmp_path: Path) -> None
     for _ in range(2):
         append(shared, MemoryBody(ours))
         assert box.read_bytes() == there + shared.head + ours
+
+
+def test_an_equal_copy_that_nothing_tells_from_anothers_is_written_again(tmp_path: Path) -> None:
+    """Without Envelope-to two addresses' copies are the same: rather twice than not at all. What was cut off is made whole all the same."""
+    box = tmp_path / "box"
+    there = b"From x\n" + TEXT
+    box.write_bytes(there)
+    box.chmod(0o600)
+    shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\n")
+    append(shared, MemoryBody(TEXT))
+    assert box.read_bytes() == there + there
+    box.write_bytes(there + there[:-50])
+    append(shared, MemoryBody(TEXT))
+    assert box.read_bytes() == there + there
