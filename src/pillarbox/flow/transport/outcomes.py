@@ -36,7 +36,7 @@ def delivered(
         router=assignment.router,
         transport=assignment.transport,
         path=path,
-        log_word=log_word or word_of(assignment),
+        log_word=log_word or (_without_affixes(assignment) if host is None else word_of(assignment)),
         host=host,
         host_list="" if host is not None else _hosts_of(assignment),
         reply=reply,
@@ -162,7 +162,17 @@ def caseful_word(assignment: Assignment) -> str:
 
 
 def word_of(assignment: Assignment) -> str:
-    """The address as the log names it: without what a router took off its local part, and without quotes then. Empty: as it is."""
+    """The address as the log names it: without what a router took off its local part, and without quotes then; as routers saw it where
+    it came with capitals. Empty: as it is."""
+    candidate = assignment.candidate
+    word = _without_affixes(assignment)
+    if word or candidate.address == candidate.address.lower():
+        return word
+    return f"{caseful_word(assignment) or candidate.local_part}@{assignment.domain}"
+
+
+def _without_affixes(assignment: Assignment) -> str:
+    """What local deliveries are told by; their own local part when empty."""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if assignment.file or not has_affix:
         return redirected_word(assignment)

@@ -352,7 +352,7 @@ def _line_delivered(
 def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
     """`word <recipient>`, as far as they differ; all parents between when the style asks for them, the nearest of files, pipes and
     answers."""
-    if word == outcome.recipient:
+    if word == outcome.recipient or (_differs_in_domain(word, outcome) and not outcome.parents):
         return _address(word)
     if word in _NOWHERE:
         return f"{word} <{_address(outcome.address)}>"
@@ -362,6 +362,12 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
         shown = outcome.parents[:count]
         parents = f" ({', '.join(map(_address, shown))})" if shown else ""
     return f"{_address(word)}{parents} <{_address(outcome.recipient)}>"
+
+
+def _differs_in_domain(word: str, outcome: Outcome) -> bool:
+    """By the case of its letters alone, which is not worth telling."""
+    local, _, domain = outcome.recipient.rpartition("@")
+    return word == f"{local}@{domain.lower()}" and outcome.host is not None
 
 
 def named(outcome: Outcome, style: LogStyle) -> str:
