@@ -21,8 +21,8 @@ class DeliveryRun(NamedTuple):
     is_queue_run: bool = False
 
 
-RECHECK_AFTER = 0.1
-"""Seconds that an answer about a path without variables holds: hundreds of messages, but too short for who makes a file and then sends one."""
+RECHECK_AFTER = 0.01
+"""Seconds that an answer about a path without variables holds: many messages where it counts, and less than a program takes to start."""
 
 
 @condition("exists")
