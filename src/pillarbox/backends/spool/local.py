@@ -5,8 +5,9 @@
     SPOOL/msglog/ID          the message's own log
 
 A message is held by one process at a time: in the fast lane by the slot that accepted it, in the waiting room by whoever has the
-lock on -D. It goes from the lane to the room in this order: files, sync, MOVED mark, sync, lock given up. So no crash
-finds it in neither place, and no replay overwrites files that somebody else has touched. Large messages begin in the room.
+lock on -D. It goes from the lane to the room in this order: files, sync, MOVED mark, sync, -H gets its name (`parking`), sync, lock
+given up. So no crash finds it in neither place or both, and no replay overwrites files that somebody else has touched. Large messages
+begin in the room.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from pillarbox.backends.spool.body import IN_MEMORY, FileBody, SpoolBodyWriter, stored
 from pillarbox.backends.spool.lane import Lane
+from pillarbox.backends.spool.parking import RETRY_AFTER, show, show_moved
 from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
 from pillarbox.backends.spool.recovery import Replay
 from pillarbox.backends.spool.rooms import Rooms
@@ -46,7 +48,6 @@ from pillarbox.wire.exim.spool_header import SpoolFormatError, check_encodable
 SEGMENT_SIZE = 64 << 20
 MAX_SEGMENTS = 16
 _CHUNK = 200
-_RETRY_AFTER = 30.0
 _LEFTOVER_AGE = 86_400.0
 
 
@@ -154,6 +155,9 @@ class LocalSpool:
         await asyncio.to_thread(replay.scan, self._slot_directory)
         for damage in replay.damage:
             self._report(f"spool: damaged record in {damage}")
+        if replay.moved:
+            await self._files.submit(lambda: show_moved(replay, self._rooms))
+            await self._sync.wait()
         await self._lane.open(replay.segments)
         found = replay.ids
         self._stranded = await self._recover(replay, found)
@@ -213,7 +217,7 @@ class LocalSpool:
 
     async def _recover_later(self, replay: Replay) -> None:
         while self._stranded:
-            await self._clock.sleep(_RETRY_AFTER)
+            await self._clock.sleep(RETRY_AFTER)
             self._stranded = await self._recover(replay, self._stranded)
 
     # The port
@@ -407,8 +411,7 @@ class LocalSpool:
         def write() -> int:
             fd = room.write_body(queued.id, queued.message.body)
             try:
-                room.write_header(queued)
-                room.show_header(queued.id)
+                room.write_parked(queued)
             except BaseException:
                 room.remove(queued.id)
                 self._disk.close(fd)
@@ -428,6 +431,7 @@ class LocalSpool:
             room.remove(queued.id)
             self._disk.close(fd)
             raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+        await show(room, queued.id, self._sync, self._clock, self._report)
         held.data = stored(self._disk, fd, queued.id, queued.message.body)
         held.segment = None
         self._lane.forget(segment, queued.id)

@@ -2,7 +2,7 @@
 
 Two passes: the first reads every segment in the order of generations and keeps ids, places and events only; the second loads one
 message when its turn has come. Replaying twice is harmless: the files are written again from the same record, and nobody
-else may touch them before MOVED is durable.
+else sees them before MOVED is durable (`parking`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ class Replay:
         self.segments: list[Segment] = []
         self.damage: list[str] = []
         """Records whose checksum is right and whose content is not: what to tell the administrator."""
+        self.moved: dict[str, str] = {}
+        """Messages that wait elsewhere, whose records are still here; the named queue of each."""
         self._disk = disk
+        self._queues: dict[str, str] = {}
         self._places: dict[str, tuple[Segment, int]] = {}
         self._events: dict[str, list[Event]] = {}
 
@@ -57,10 +60,13 @@ class Replay:
         message_id = record.message_id
         if record.kind is Kind.MESSAGE:
             self._places[message_id] = (segment, position)
+            self._queues[message_id] = record.envelope().queue
         elif record.kind is Kind.EVENTS:
             self._events.setdefault(message_id, []).extend(record.events())
         else:
             gone.add(message_id)
+            if record.kind is Kind.MOVED and message_id in self._queues:
+                self.moved[message_id] = self._queues[message_id]
 
     @property
     def ids(self) -> list[str]:

@@ -29,6 +29,8 @@ from pillarbox.wire.exim.spool_header import (
 
 SUBDIRECTORY = 5
 """The character of an id that names the directory of a split spool: the last one of its time, so that messages spread."""
+PARKED = "-H.parked"
+"""A header that comes to light behind the journal's mark (`parking`)."""
 _PARTNERS = {"-D": "-H", "-J": "-H", "-H.new": "-H", "-H": "-D"}
 """A file without its partner is half a message: not yet accepted, or already finished."""
 
@@ -110,6 +112,20 @@ class WaitingRoom:
         path = self.path(queued.id, "-H.new")
         write_file(self._disk, path, encode_header(_spool_header(queued), self._owner))
 
+    def write_parked(self, queued: Queued) -> None:
+        """An -H that `show_parked` puts in place, once the journal says that it rules."""
+        write_file(
+            self._disk, self.path(queued.id, PARKED), encode_header(_spool_header(queued), self._owner)
+        )
+
+    def show_parked(self, message_id: str) -> bool:
+        """False: it is in place already. Raises OSError."""
+        try:
+            self._disk.rename(self.path(message_id, PARKED), self.path(message_id, "-H"))
+        except FileNotFoundError:
+            return False
+        return True
+
     def show_header(self, message_id: str) -> None:
         self._disk.rename(self.path(message_id, "-H.new"), self.path(message_id, "-H"))
 
@@ -140,7 +156,7 @@ class WaitingRoom:
     def remove(self, message_id: str, *, keeps_log: bool = False) -> None:
         """All its files: -H first, so that a half-removed message is not one."""
         folder, log = self._folder_of(message_id), self.log_path(message_id)
-        for suffix in ("-H", "-J", "-D"):
+        for suffix in ("-H", PARKED, "-J", "-D"):
             remove_file(self._disk, f"{folder}/{message_id}{suffix}")
         if not keeps_log:
             remove_file(self._disk, log)
@@ -302,6 +318,8 @@ class WaitingRoom:
         for name in sorted(names):
             message_id, partner = name[:LENGTH], _PARTNERS.get(name[LENGTH:])
             if partner is None or message_id + partner in names or not is_message_id(message_id):
+                continue
+            if message_id + PARKED in names:  # of a journal that nobody has replayed yet
                 continue
             if self._remove_leftover(f"{self._input}/{name}", older_than):
                 removed.append(name)

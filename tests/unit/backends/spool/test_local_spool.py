@@ -406,3 +406,45 @@ async def test_work_thread_answers_in_order_and_passes_errors_on() -> None:
     with pytest.raises(ZeroDivisionError):
         await failing
     thread.stop()
+
+
+async def test_what_another_process_delivers_is_not_parked_again() -> None:
+    """Killed anywhere in parking: a neighbour that sees the message in the waiting room delivers it before the journal is replayed."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk)
+    await spool.start()
+    message_id = await accept(spool)
+    begun = len(disk.log)
+    await spool.park(message_id)
+    sights = set()
+    for cut in range(begun, len(disk.log) + 1):
+        found = disk.survivors(cut, keep_all)
+        neighbour = open_spool(found, slot=1)
+        await neighbour.start()
+        is_visible = message_id in neighbour.waiting()
+        sights.add(is_visible)
+        if is_visible:
+            await neighbour.claim(message_id)
+            await neighbour.finish(message_id)
+        successor = open_spool(found)
+        await successor.start()
+        assert list(successor.waiting()) == ([] if is_visible else [message_id]), cut
+        await successor.stop()
+        await neighbour.stop()
+    assert sights == {False, True}
+    await spool.stop()
+
+
+async def test_a_parked_header_is_no_leftover_of_a_neighbour(tmp_path: Path) -> None:
+    spool = open_spool(None, str(tmp_path))
+    await spool.start()
+    message_id = spool.new_id()
+    await spool.stop()
+    names = {f"{message_id}-D", f"{message_id}-H.parked"}
+    for name in names:
+        (tmp_path / "input" / name).write_bytes(b"x")
+        os.utime(tmp_path / "input" / name, (1, 1))
+    neighbour = open_spool(None, str(tmp_path), slot=1)
+    await neighbour.start()
+    assert set(os.listdir(tmp_path / "input")) == names
+    await neighbour.stop()
