@@ -1,6 +1,7 @@
 """Mail servers for a namespace of its own, each by its script: `python hosts.py SCRIPTS HEARD`.
 
-SCRIPTS holds lines `ADDRESS[:PORT] LINE` (`[ADDRESS]` where it has colons) in the words of scripted.py. Prints `ready`; on SIGTERM it writes what each heard into HEARD as JSON.
+SCRIPTS holds lines `ADDRESS[:PORT] LINE` (`[ADDRESS]` where it has colons) in the words of scripted.py. Prints `ready`; on SIGTERM it
+writes what each heard into HEARD as JSON.
 """
 
 from __future__ import annotations

@@ -225,7 +225,9 @@ async def test_facts_of_the_stages(scope: Scope) -> None:
     assert await expand(text, known) == "fqbAuthentication-Results: x;\n\tspf=pass;\n\tdkim=none"
 
 
-def test_whether_a_file_exists_is_asked_a_hundred_times_a_second_where_its_name_never_changes(tmp_path: Path) -> None:
+def test_whether_a_file_exists_is_asked_a_hundred_times_a_second_where_its_name_never_changes(
+    tmp_path: Path,
+) -> None:
     clock, services = JumpClock(), no_services()
     services.clock = clock
     scope = Scope({}, services)
