@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pillarbox.language.expand.nodes import Condition, Node
+from pillarbox.language.expand.references import depends_on_value
 
 _DEPENDS = frozenset(["$value", "$item"])
 """As tainted as what they stand for: no reason to complain."""
@@ -16,7 +17,7 @@ def tainted_variables(node: Node | Condition, kind: str = "") -> Iterator[Node]:
         return
     label = node.label
     if label.startswith("$"):
-        if label not in _DEPENDS and not label[1:].isdigit():
+        if label not in _DEPENDS and not label[1:].isdigit() and not depends_on_value(label[1:]):
             yield node
         return
     if kind and label.startswith(f"quote_{kind}"):

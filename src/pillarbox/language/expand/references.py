@@ -59,7 +59,12 @@ def capture(digits: str, position: int) -> Node:
 def may_taint(name: str) -> bool:
     """Whether the value of `$name` can be tainted: by its declaration, or because it is whatever was put there."""
     found = registry.VARIABLES.get(name)
-    return found is None or any(each.tainted for each in found)
+    return found is None or any(each.tainted or each.is_mixed for each in found)
+
+
+def depends_on_value(name: str) -> bool:
+    """Whether the value of `$name` says itself if it is tainted, wherever it comes from."""
+    return any(each.is_mixed for each in registry.VARIABLES.get(name, ()))
 
 
 def must_ask(name: str) -> bool:

@@ -424,3 +424,17 @@ async def test_exploding_redirection_is_bounded() -> None:
     routed = await world.route("x@b.test")
     assert routed.refused
     assert len(routed.refused) < 100_000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "address_data = $local_part\n  file = /etc/forward-$address_data",
+        "router_home_directory = /home/$local_part\n  file = $home/.forward",
+        "local_part_suffix = +*\n  file = /etc/forward-$local_part_suffix",
+    ],
+)
+async def test_what_the_sender_chose_names_no_file_in_whatever_it_was_put(options: str) -> None:
+    world = RoutingWorld(f"only:\n  driver = redirect\n  {options}\n  user = 1000\n  group = 100\n")
+    (postponed,) = (await world.route("me+foo@x.test")).postponed
+    assert "Tainted name" in str(postponed)
