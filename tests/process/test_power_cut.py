@@ -78,7 +78,7 @@ async def test_killed_worker_loses_nothing(tmp_path: Path) -> None:
         said += run_until_killed(tmp_path, lines)
     accepted = {line.split()[1] for line in said if line.startswith("accepted")}
     finishing = {line.split()[1] for line in said if line.startswith("finishing")}
-    assert len(accepted) >= 100  # a worker that is not killed in time ends when its journal is full
+    assert len(accepted) > 150
     spool = LocalSpool(str(tmp_path), StoppedClock(), segment_size=1 << 20)
     await spool.start()
     waiting = list(spool.waiting())

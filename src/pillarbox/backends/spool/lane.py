@@ -75,7 +75,7 @@ class Lane:
         self._crowd = 0
         """Acceptors that the last group served: where there were several, more are on their way."""
         self._mark_timer: asyncio.TimerHandle | None = None
-        self._preparing: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Task[bool] | None = None
         self._is_closed = False
 
     async def open(self, old: list[Segment]) -> None:
@@ -173,9 +173,8 @@ class Lane:
 
     async def _find_room(self, size: int, *, is_mark: bool) -> Segment:
         segment = self._take_room(size, is_mark=is_mark)
-        if segment is None:
-            await asyncio.shield(self._prepare_soon())
-            segment = self._take_room(size, is_mark=is_mark)
+        while segment is None and await asyncio.shield(self._prepare_soon()):
+            segment = self._take_room(size, is_mark=is_mark)  # others who waited may have filled it
         if segment is None or self._is_closed:
             raise SpoolFull(f"no room in the journal {self._directory}: {self.segment_count} segments")
         return segment
@@ -193,16 +192,16 @@ class Lane:
             self._prepare_soon()
         return current
 
-    def _prepare_soon(self) -> asyncio.Task[None]:
+    def _prepare_soon(self) -> asyncio.Task[bool]:
         """One preparation at a time; those who need room wait for the one that runs."""
         if self._preparing is None or self._preparing.done():
             self._preparing = self._loop.create_task(self._prepare())
         return self._preparing
 
-    async def _prepare(self) -> None:
-        """Put one more segment in reserve: the oldest when it is empty, else a new one. Trouble shows as no reserve."""
+    async def _prepare(self) -> bool:
+        """Put one more segment in reserve: the oldest when it is empty, else a new one. Whether that was done."""
         if self._is_closed or self._free:
-            return
+            return False
         generation = self._generation = self._generation + 1
         try:
             if self._full and self._full[0].live and self.segment_count >= self._max_segments:
@@ -213,12 +212,13 @@ class Lane:
             elif self.segment_count < self._max_segments:
                 segment = await self._create()
             else:
-                return
+                return False
             if not await self._maker.submit(lambda: self._begin(segment, generation)):
-                return
+                return False
         except OSError:
-            return
+            return False
         self._free.append(segment)
+        return True
 
     def _begin(self, segment: Segment, generation: int) -> bool:
         """In the thread. A file that cannot be made ready is given up: nothing in it counts any more."""

@@ -408,6 +408,17 @@ async def test_work_thread_answers_in_order_and_passes_errors_on() -> None:
     thread.stop()
 
 
+async def test_many_that_come_at_once_get_a_segment_each_while_there_may_be_more() -> None:
+    """Those that wait for the next segment fill it together: the last of them wait for the one behind it."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk, segments=20)
+    await spool.start()
+    bodies = [b"x" * 1500] * 40
+    ids = await asyncio.gather(*(accept(spool, body) for body in bodies))
+    assert len(set(ids)) == len(bodies)
+    await spool.stop()
+
+
 async def test_what_another_process_delivers_is_not_parked_again() -> None:
     """Killed anywhere in parking: a neighbour that sees the message in the waiting room delivers it before the journal is replayed."""
     disk = SimulatedDisk()
