@@ -154,7 +154,7 @@ def closed_to_all(daemon: Daemon, maildir: Path) -> None:
     for protocol in ("imap mailbox", "pop3 maildrop"):
         line = daemon.await_log(f"{protocol} of {CLOSED} cannot be opened")
         print(line.partition(" ")[2].partition(" ")[2].partition(": ")[2].partition(": ")[0])
-    assert not daemon.panics
+    assert not daemon.panics, daemon.panics
 
 
 def daemon_imap(port: int, name: str, password: str) -> imaplib.IMAP4:

@@ -288,8 +288,9 @@ class SocketConnection(asyncio.Protocol):
 
     def refuse(self, words: bytes) -> None:
         """Say one thing, hear nothing, and close."""
-        if self._transport is not None and words:
-            self._transport.write(words)
+        transport = self._transport
+        if transport is not None and words and not transport.is_closing():
+            transport.write(words)
         self.close()
 
     def abort(self) -> None:

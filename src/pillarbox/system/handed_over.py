@@ -9,6 +9,7 @@ import asyncio
 
 from pillarbox.ports.network import DialError
 from pillarbox.system.stdio import CHUNK, LocalProgram, ProgramLines
+from pillarbox.system.streams import send
 
 
 class HandedOver(LocalProgram):
@@ -37,7 +38,7 @@ class HandedOver(LocalProgram):
 
     async def write(self, data: bytes, timeout: float) -> None:
         try:
-            self._writer.write(data)
+            send(self._writer, data)
             async with asyncio.timeout(timeout):
                 await self._writer.drain()
         except TimeoutError as error:

@@ -9,6 +9,7 @@ import socket
 import ssl
 
 from pillarbox.ports.sockets import SocketTrouble, SocketWish, Talk
+from pillarbox.system.streams import send
 
 _PIECE = 64 * 1024
 _LINE = 16 * 1024
@@ -71,7 +72,8 @@ class _SystemTalk:
         self._end = asyncio.get_running_loop().call_later(lifetime, writer.transport.abort)
 
     def send(self, data: bytes) -> None:
-        self._writer.write(data)
+        with contextlib.suppress(OSError):
+            send(self._writer, data)
 
     async def line(self) -> bytes:
         try:
@@ -176,7 +178,7 @@ def _tls_context() -> ssl.SSLContext:
 async def _write(writer: asyncio.StreamWriter, wish: SocketWish) -> None:
     try:
         if wish.request:
-            writer.write(wish.request)
+            send(writer, wish.request)
             await writer.drain()
         if wish.shuts_down and not wish.tls and writer.can_write_eof():
             writer.write_eof()

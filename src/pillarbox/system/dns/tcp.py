@@ -9,6 +9,7 @@ import secrets
 from pillarbox.system.dns.packet import answers_question, encode_query
 from pillarbox.system.dns.servers import NameServer
 from pillarbox.system.dns.udp import ServerSilent
+from pillarbox.system.streams import send
 
 
 async def ask_over_tcp(server: NameServer, question: bytes, timeout: float, *, edns: bool = True) -> bytes:
@@ -30,7 +31,7 @@ async def _exchange(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: bytes, edns: bool
 ) -> bytes:
     query = encode_query(secrets.randbits(16), question, edns=edns)
-    writer.write(len(query).to_bytes(2, "big") + query)
+    send(writer, len(query).to_bytes(2, "big") + query)
     length = int.from_bytes(await reader.readexactly(2), "big")
     packet = await reader.readexactly(length)
     with contextlib.suppress(OSError):

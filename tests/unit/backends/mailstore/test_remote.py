@@ -12,8 +12,9 @@ from pillarbox.backends.mailstore.remote import frames, line
 from pillarbox.backends.mailstore.remote.frames import BrokenFrames, Frames
 from pillarbox.backends.mailstore.remote.line import Line
 from pillarbox.backends.mailstore.remote.mailbox import RemoteMailbox
-from pillarbox.backends.mailstore.remote.requests import Answer, Listing, Opened, encode
+from pillarbox.backends.mailstore.remote.requests import Answer, Forget, Listing, Opened, encode
 from pillarbox.ports.mailstore import Entry, StoreGone
+from pillarbox.system.loop import run
 
 
 async def test_empty_pieces_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +61,26 @@ async def test_who_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> N
         assert asked.is_broken
         with pytest.raises(StoreGone):
             await asked.ask(Listing())
+
+
+def test_who_goes_at_any_moment_is_gone() -> None:
+    """On the loop that serves: its transports raise what nobody expects when they are written to behind their end."""
+
+    async def talk() -> int:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        greeting = encode(Answer())
+        theirs.sendall(struct.pack("<IIB", len(greeting), 0, 0) + greeting)
+        asked = await Line.open(ours)
+        theirs.close()
+        for _ in range(20):
+            asked.tell(Forget(1))
+            await asyncio.sleep(0)
+        with pytest.raises(StoreGone):
+            await asked.ask(Listing())
+        return 0
+
+    assert run(talk()) == 0
 
 
 async def test_who_does_not_even_greet_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

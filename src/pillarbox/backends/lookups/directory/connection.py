@@ -27,6 +27,7 @@ from pillarbox.backends.lookups.directory.messages import (
 )
 from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, QUERY_LIMIT
 from pillarbox.ports.lookups import LookupSettings
+from pillarbox.system.streams import send
 
 MOST_ENTRIES = 10_000
 DEFAULT_PORTS = {"ldap": 389, "ldaps": 636}
@@ -94,7 +95,7 @@ class LdapConnection:
         found = Found([], [], Outcome(SUCCESS))
         try:
             async with asyncio.timeout(patience or QUERY_LIMIT):
-                self._writer.write(search_request(self._last_id, search))
+                send(self._writer, search_request(self._last_id, search))
                 while await self._read_into(found):
                     pass
         except TimeoutError:
@@ -136,7 +137,7 @@ class LdapConnection:
         await self._writer.start_tls(context, server_hostname=host)
 
     async def _ask(self, request: bytes, wanted: int) -> Outcome:
-        self._writer.write(request)
+        send(self._writer, request)
         _, kind, content = await read_response(self._reader)
         if kind != wanted:
             raise BerError(f"unexpected answer {kind}")

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from pillarbox.backends.lookups.servers.pool import QUERY_LIMIT
+from pillarbox.system.streams import send
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ELEMENTS = 100_000
@@ -53,8 +54,9 @@ class RespConnection:
         """Raises OSError, EOFError, TimeoutError, ProtocolError, ValueError: the connection is of no more use then."""
         self._is_idle = False
         parts = [word.encode("utf-8", "surrogateescape") for word in words]
-        self._writer.write(
-            b"*%d\r\n" % len(parts) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in parts])
+        send(
+            self._writer,
+            b"*%d\r\n" % len(parts) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]),
         )
         async with asyncio.timeout(QUERY_LIMIT):
             answer = await self._read(_MOST_DEPTH)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import struct
 
+from pillarbox.system.streams import send
+
 _HEADER = struct.Struct("<IIB")
 _PIECE = 1 << 18
 _KEPT_BESIDE = 256
@@ -52,13 +54,13 @@ class Frames:
         """Pieces of several messages may alternate. Raises OSError."""
         for start in range(0, max(len(data), 1), _PIECE):
             piece = data[start : start + _PIECE]
-            self._writer.write(_HEADER.pack(len(piece), number, start + _PIECE < len(data)))
-            self._writer.write(piece)
+            send(self._writer, _HEADER.pack(len(piece), number, start + _PIECE < len(data)))
+            send(self._writer, piece)
             await self._writer.drain()
 
     def write_soon(self, number: int, data: bytes) -> None:
-        """A short message, without waiting."""
-        self._writer.write(_HEADER.pack(len(data), number, 0) + data)
+        """A short message, without waiting. Raises OSError."""
+        send(self._writer, _HEADER.pack(len(data), number, 0) + data)
 
     def close(self) -> None:
         self._writer.close()
