@@ -26,7 +26,7 @@ from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, mess
 from pillarbox.backends.spool.recovery import Replay
 from pillarbox.backends.spool.rooms import Rooms
 from pillarbox.backends.spool.segment import Segment
-from pillarbox.backends.spool.waiting import WaitingRoom
+from pillarbox.backends.spool.waiting import PARKED, WaitingRoom
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Event, Progress, Settled
@@ -411,7 +411,7 @@ class LocalSpool:
         def write() -> int:
             fd = room.write_body(queued.id, queued.message.body)
             try:
-                room.write_parked(queued)
+                room.write_header(queued, PARKED)
             except BaseException:
                 room.remove(queued.id)
                 self._disk.close(fd)

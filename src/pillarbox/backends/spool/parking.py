@@ -9,10 +9,11 @@ name still there does what was left to do.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from pillarbox.backends.spool.recovery import Replay
 from pillarbox.backends.spool.rooms import Rooms
-from pillarbox.backends.spool.waiting import WaitingRoom
+from pillarbox.backends.spool.waiting import PARKED, WaitingRoom
 from pillarbox.ports.clock import Clock
 from pillarbox.system.durable import GroupSync
 
@@ -26,7 +27,7 @@ async def show(
     """Behind the mark. When it returns this is durable, and the journal's records of the message may go."""
     while True:
         try:
-            room.show_parked(message_id)
+            _give_name(room, message_id)
             return await sync.wait()
         except OSError as error:
             report(f"spool: cannot show {message_id}: {error}")
@@ -36,4 +37,10 @@ async def show(
 def show_moved(replay: Replay, rooms: Rooms) -> None:
     """What a killed process had no time to show. Blocks; raises OSError."""
     for message_id, queue in replay.moved.items():
-        rooms.of(queue).show_parked(message_id)
+        _give_name(rooms.of(queue), message_id)
+
+
+def _give_name(room: WaitingRoom, message_id: str) -> None:
+    """Unless it has it. Raises OSError."""
+    with suppress(FileNotFoundError):
+        room.show_header(message_id, PARKED)

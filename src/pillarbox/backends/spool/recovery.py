@@ -27,7 +27,6 @@ class Replay:
         self.moved: dict[str, str] = {}
         """Messages that wait elsewhere, whose records are still here; the named queue of each."""
         self._disk = disk
-        self._queues: dict[str, str] = {}
         self._places: dict[str, tuple[Segment, int]] = {}
         self._events: dict[str, list[Event]] = {}
 
@@ -37,10 +36,11 @@ class Replay:
         segments = [open_segment(self._disk, f"{directory}/{name}") for name in names]
         self.segments = sorted(filter(self._is_whole, segments), key=lambda segment: segment.generation)
         gone: set[str] = set()
+        queues: dict[str, str] = {}
         for segment in self.segments:
             for position, record in segment_records(self._disk, segment):
                 try:
-                    self._take(segment, position, record, gone)
+                    self._take(segment, position, record, gone, queues)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     self.damage.append(f"{segment.path} at byte {position}: {error}")
         for message_id in gone:
@@ -56,17 +56,21 @@ class Replay:
         self._disk.unlink(segment.path)
         return False
 
-    def _take(self, segment: Segment, position: int, record: Record, gone: set[str]) -> None:
-        message_id = record.message_id
+    def _take(
+        self, segment: Segment, position: int, record: Record, gone: set[str], queues: dict[str, str]
+    ) -> None:
         if record.kind is Kind.MESSAGE:
-            self._places[message_id] = (segment, position)
-            self._queues[message_id] = record.envelope().queue
-        elif record.kind is Kind.EVENTS:
+            envelope = record.envelope()
+            self._places[envelope.id] = (segment, position)
+            queues[envelope.id] = envelope.queue
+            return
+        message_id = record.message_id
+        if record.kind is Kind.EVENTS:
             self._events.setdefault(message_id, []).extend(record.events())
-        else:
-            gone.add(message_id)
-            if record.kind is Kind.MOVED and message_id in self._queues:
-                self.moved[message_id] = self._queues[message_id]
+            return
+        gone.add(message_id)
+        if record.kind is Kind.MOVED and message_id in queues:
+            self.moved[message_id] = queues[message_id]
 
     @property
     def ids(self) -> list[str]:

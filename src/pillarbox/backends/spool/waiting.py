@@ -29,9 +29,10 @@ from pillarbox.wire.exim.spool_header import (
 
 SUBDIRECTORY = 5
 """The character of an id that names the directory of a split spool: the last one of its time, so that messages spread."""
+NEW = "-H.new"
 PARKED = "-H.parked"
 """A header that comes to light behind the journal's mark (`parking`)."""
-_PARTNERS = {"-D": "-H", "-J": "-H", "-H.new": "-H", "-H": "-D"}
+_PARTNERS = {"-D": "-H", "-J": "-H", NEW: "-H", "-H": "-D"}
 """A file without its partner is half a message: not yet accepted, or already finished."""
 
 
@@ -107,34 +108,20 @@ class WaitingRoom:
             raise
         return fd
 
-    def write_header(self, queued: Queued) -> None:
+    def write_header(self, queued: Queued, suffix: str = NEW) -> None:
         """Write the new -H beside the old one: `show_header` puts it in place, once it is durable where that matters."""
-        path = self.path(queued.id, "-H.new")
+        path = self.path(queued.id, suffix)
         write_file(self._disk, path, encode_header(_spool_header(queued), self._owner))
 
-    def write_parked(self, queued: Queued) -> None:
-        """An -H that `show_parked` puts in place, once the journal says that it rules."""
-        write_file(
-            self._disk, self.path(queued.id, PARKED), encode_header(_spool_header(queued), self._owner)
-        )
-
-    def show_parked(self, message_id: str) -> bool:
-        """False: it is in place already. Raises OSError."""
-        try:
-            self._disk.rename(self.path(message_id, PARKED), self.path(message_id, "-H"))
-        except FileNotFoundError:
-            return False
-        return True
-
-    def show_header(self, message_id: str) -> None:
-        self._disk.rename(self.path(message_id, "-H.new"), self.path(message_id, "-H"))
+    def show_header(self, message_id: str, suffix: str = NEW) -> None:
+        self._disk.rename(self.path(message_id, suffix), self.path(message_id, "-H"))
 
     def drop_new_header(self, message_id: str) -> None:
-        remove_file(self._disk, self.path(message_id, "-H.new"))
+        remove_file(self._disk, self.path(message_id, NEW))
 
     def drop_header(self, message_id: str) -> None:
         """What was never accepted must not be listed."""
-        remove_file(self._disk, self.path(message_id, "-H.new"))
+        remove_file(self._disk, self.path(message_id, NEW))
         remove_file(self._disk, self.path(message_id, "-H"))
 
     def note_settled(self, message_id: str, addresses: Iterable[str]) -> None:
