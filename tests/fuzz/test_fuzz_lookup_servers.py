@@ -92,6 +92,9 @@ def test_redis_answers_from_anywhere(data: bytes) -> None:
 
 
 class _Sink:
+    def is_closing(self) -> bool:
+        return False
+
     def write(self, data: bytes) -> None: ...
 
 
