@@ -68,6 +68,11 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return cls(headers, MemoryBody(body))
 
 
+def count_zeros(body: Body) -> int:
+    """Bytes that are 0: Exim's `$body_zerocount`."""
+    return sum(chunk.count(b"\0") for chunk in body.chunks())
+
+
 def longest_line(message: Message) -> int:
     """Bytes of the longest line of headers and body, without its end."""
     longest = max(map(len, message.headers.split(b"\n")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from pillarbox.mail.message import Body, MemoryBody
+from pillarbox.mail.message import Body, MemoryBody, count_zeros
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.system.durable import Disk, remove_file
 
@@ -56,10 +56,8 @@ class FileBody:
 
 
 def zeros_of(body: Body) -> int:
-    """Bytes that are 0."""
-    if isinstance(body, FileBody):
-        return body.zeros
-    return sum(chunk.count(b"\0") for chunk in body.chunks())
+    """Bytes that are 0; counted as they came, where the body has been written out."""
+    return body.zeros if isinstance(body, FileBody) else count_zeros(body)
 
 
 def stored(disk: Disk, fd: int, message_id: str, body: Body) -> FileBody:

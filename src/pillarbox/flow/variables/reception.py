@@ -13,7 +13,7 @@ from pillarbox.flow.variables.fields import shown
 from pillarbox.language.expand.certificate import certificate
 from pillarbox.language.expand.registry import variable
 from pillarbox.mail.envelope import Origin
-from pillarbox.mail.message import longest_line
+from pillarbox.mail.message import count_zeros, longest_line
 from pillarbox.mail.reception import Reception
 
 _AFTERWARDS = -1
@@ -55,9 +55,7 @@ def max_received_linelength(facts: MessageFacts) -> str:
 
 @variable("body_zerocount", MessageFacts, doc="Binary zeros in the body.", tainted=False, absent="0")
 def body_zerocount(facts: MessageFacts) -> str:
-    if facts.message is None:
-        return "0"
-    return str(sum(chunk.count(b"\0") for chunk in facts.message.body.chunks()))
+    return "0" if facts.message is None else str(count_zeros(facts.message.body))
 
 
 @variable(

@@ -15,7 +15,7 @@ from pillarbox.flow.transport.transport import Prepared, Transport
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.taint import is_tainted, plain
 from pillarbox.language.expand.template import Template
-from pillarbox.mail.message import Body, MemoryBody
+from pillarbox.mail.message import Body, MemoryBody, count_zeros
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.progress import Progress
 from pillarbox.mail.reply import Reason
@@ -69,7 +69,7 @@ class QueueFile(Transport, driver="queuefile"):
             progress=Progress(),
             headers=job.message.headers,
             body_lines=job.message.body.lines,
-            body_zeros=sum(chunk.count(b"\0") for chunk in job.message.body.chunks()),
+            body_zeros=count_zeros(job.message.body),
         )
         owner = Owner(services.login or "mail", actor.uid if actor else 0, actor.gid if actor else 0)
         first_line = f"{message_id}-D\n".encode()
