@@ -55,7 +55,11 @@ async def ask_onward(
 def _may_pass(session: Session, transaction: Transaction) -> bool:
     mail = transaction.mail
     is_plain = not (mail.prdr or mail.smtputf8 or mail.envid or mail.ret)
-    return is_plain and not any(control in transaction.controls for control in KEPT_BACK)
+    return is_plain and not _is_kept_back(transaction)
+
+
+def _is_kept_back(transaction: Transaction) -> bool:
+    return any(control in transaction.controls for control in KEPT_BACK)
 
 
 def _options(transaction: Transaction) -> dict[str, str]:
@@ -95,7 +99,7 @@ async def pass_message(state: Finish) -> Reply | None:
     named = [assignment.candidate.recipient.address for assignment in held.assignments]
     is_whole = named == [recipient.address for recipient in state.recipients]
     try:
-        if not (is_passing and is_whole) or any(each in state.transaction.controls for each in KEPT_BACK):
+        if not (is_passing and is_whole) or _is_kept_back(state.transaction):
             return None
         verifier = state.session.services.checks.verifier
         passed = await verifier.send_held(held, state.envelope, state.message)
@@ -112,7 +116,9 @@ def _reply(state: Finish, passed: Passed) -> Reply | None:
                 state.session.services.journal.main(_line(state, delivery))
             return reply
         case "reject" if reply is not None:
-            log_rejection(state.session, _told(state, passed, "rejected after DATA"), _headers(state))
+            style = state.session.services.log_style
+            more = rejected_message(style, state.sender, state.recipients, state.headers)
+            log_rejection(state.session, _told(state, passed, "rejected after DATA"), more)
             return reply
         case "defer" if reply is not None:
             line = _told(state, passed, "tmp-reject from cutthrough after DATA")
@@ -142,10 +148,3 @@ def _told(state: Finish, passed: Passed, what: str) -> str:
     session, last = state.session, passed.deliveries[0]
     where = _line(state, last).partition(" R=")[2]
     return f"{state.id} {session.described()} {last.address} F=<{state.sender or ''}> {what}: R={where}"
-
-
-def _headers(state: Finish) -> str:
-    """For rejectlog."""
-    if not state.session.services.log_style.shows("rejected_header"):
-        return ""
-    return rejected_message(state.sender, state.recipients, state.headers)

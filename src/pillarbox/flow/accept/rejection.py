@@ -10,6 +10,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Ver
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.header_lines import shown_headers
+from pillarbox.wire.exim.log_style import LogStyle
 
 LOGGED_HEADERS = 8192
 """Bytes of a refused message's headers that go to rejectlog."""
@@ -110,8 +111,12 @@ def fitting(text: str, code: int) -> str:
     return f"{code} {text[found.end() :]}" if found is not None and misfit(text, code) else text
 
 
-def rejected_message(sender: str | None, recipients: Sequence[Recipient], headers: bytes) -> str:
-    """Envelope and headers of a refused message, for rejectlog."""
+def rejected_message(
+    style: LogStyle, sender: str | None, recipients: Sequence[Recipient], headers: bytes
+) -> str:
+    """Envelope and headers of a refused message, for rejectlog; empty where `log_selector` is without `rejected_header`."""
+    if not style.shows("rejected_header"):
+        return ""
     shown = [f"<{each.address}>" for each in recipients[:LOGGED_RECIPIENTS]]
     lines = [f"Envelope-from: <{sender or ''}>"]
     if shown:

@@ -390,11 +390,10 @@ def _log_verdict(state: Finish, when: str, verdict: Deny | Defer | Drop) -> None
 
 def _log_refusal(state: Finish, line: str) -> None:
     """With envelope and headers in rejectlog, as Exim writes them."""
-    more = ""
-    if state.session.services.log_style.shows("rejected_header"):
-        changes = state.transaction.changes
-        headers = apply_changes(state.headers, changes) if changes.added or changes.removed else state.headers
-        more = rejected_message(state.sender, state.recipients, headers)
+    changes = state.transaction.changes
+    headers = apply_changes(state.headers, changes) if changes.added or changes.removed else state.headers
+    style = state.session.services.log_style
+    more = rejected_message(style, state.sender, state.recipients, headers)
     log_rejection(state.session, f"{state.id} {line}", more)
 
 

@@ -116,6 +116,7 @@ def _log_rejection(how: str, reason: Reason, state: AclState, recipients: tuple[
     facts, services = state.facts, state.services
     line = f"{facts.id} F=<{facts.sender or ''}> rejected {how}{f': {why}' if why else ''}"
     services.log.main(line)
-    if facts.message is not None and services.log_style.shows("rejected_header"):
-        line += f"\n{rejected_message(facts.sender, recipients, facts.message.headers)}"
-    services.log.reject(line)
+    more = ""
+    if facts.message is not None:
+        more = rejected_message(services.log_style, facts.sender, recipients, facts.message.headers)
+    services.log.reject(f"{line}\n{more}" if more else line)

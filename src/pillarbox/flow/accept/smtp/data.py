@@ -121,13 +121,13 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
 
 def _beginning_of(transaction: Transaction | None, event: DataRefused, style: LogStyle) -> str:
     """Envelope and header lines for rejectlog, as far as they are within the limit."""
-    if transaction is None or not style.shows("rejected_header"):
+    if transaction is None:
         return ""
     headers = bytes(transaction.headers)
     if transaction.body is None:
         begun = headers + event.beginning
         headers = split_message(begun)[0] if HEADERS_END in begun else begun[: begun.rfind(b"\n") + 1]
-    return rejected_message(transaction.sender, transaction.recipients, headers)
+    return rejected_message(style, transaction.sender, transaction.recipients, headers)
 
 
 async def _without_from_lines(session: Session, transaction: Transaction, data: bytes) -> bytes:

@@ -50,9 +50,8 @@ def _unfinished(session: Session) -> str:
     transaction = session.transaction
     if transaction is None or not transaction.is_chunked:
         return ""
-    if not session.services.log_style.shows("rejected_header"):
-        return ""
-    return rejected_message(transaction.sender, transaction.recipients, b"").rstrip("\n")
+    style = session.services.log_style
+    return rejected_message(style, transaction.sender, transaction.recipients, b"").rstrip("\n")
 
 
 async def _tell(session: Session, event: ProtocolError) -> None:
