@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from pillarbox.flow.transport.attempt.dane import find_dane, tell_of_failure, with_dane
-from pillarbox.flow.transport.attempt.early import is_welcome, speak_first
+from pillarbox.flow.transport.attempt.early import Kept, is_welcome, speak_first
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by
 from pillarbox.flow.transport.attempt.securing import believe, start_tls, wish_for
@@ -141,9 +141,10 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
     try:
         if manners.tls == "first":
             await believe(session, manners, habits)
-        if habits.capabilities is not None and _may_speak_first(session, manners, habits):
+        kept = _kept_to_speak_first(session, manners, habits)
+        if kept is not None:
             stage = "STARTTLS"
-            return await _begin(session, manners, habits)
+            return await _begin(session, manners, habits, kept)
         [banner] = await session.answers(1, habits.command_timeout)
         if not banner.reply.is_positive:
             return host_refusal(stage, banner.reply)
@@ -164,19 +165,22 @@ async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble 
         return lost.after(stage)
 
 
-def _may_speak_first(session: Session, manners: Manners, habits: Habits) -> bool:
+def _kept_to_speak_first(session: Session, manners: Manners, habits: Habits) -> Kept | None:
+    """What it offered last time; None: its banner is to be awaited."""
     if not manners.pipe_connect or habits.capabilities is None:
-        return False
+        return None
     kept = habits.capabilities.of(session.target)
     if manners.tls == "first":
-        return is_welcome(kept.crypted)
-    return is_welcome(kept.clear) and (kept.clear.starttls or manners.tls != "require")
+        may_speak_first = is_welcome(kept.crypted)
+    else:
+        may_speak_first = is_welcome(kept.clear) and (kept.clear.starttls or manners.tls != "require")
+    return kept if may_speak_first else None
 
 
-async def _begin(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+async def _begin(session: Session, manners: Manners, habits: Habits, kept: Kept) -> Trouble | None:
     """EHLO, and STARTTLS when it is to be, before the host has said a word. Raises Lost."""
     assert habits.capabilities is not None
-    kept, hello = habits.capabilities.of(session.target), Helo(_name(manners, habits), is_esmtp=True)
+    hello = Helo(_name(manners, habits), is_esmtp=True)
     offered = kept.crypted if manners.tls == "first" else kept.clear
     speak_first(session, hello, offered, habits.capabilities)
     if manners.tls in ("avoid", "first") or not offered.starttls:
