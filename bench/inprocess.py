@@ -5,10 +5,12 @@
     python -m bench.inprocess --profile          # which functions take the time (cProfile; its own cost included)
     python -m bench.inprocess --sockets --calls  # system calls of each message (strace)
     python -m bench.inprocess --instructions     # instructions outside the kernel (valgrind): the same however busy the machine is
+    python -m bench.inprocess --configuration debian-mbox …  # Debian's configuration, delivered as UNIX users through the root helper
 
-The World, the Mta and the listening Service are the worker's own, on the shipped configuration with a hundred accounts; spool and
-Maildirs are real. The figure is the least of several rounds, so it stands still on a busy machine where a rate would not: user
-and system time of all our threads, for each message, until the last is durable, logged and forgotten by the spool.
+The World, the Mta and the listening Service are the worker's own, on the shipped configuration with a hundred accounts or Debian's
+with a hundred users; spool and mailboxes are real. What the root helper does is not counted. The figure is the least of several
+rounds, so it stands still on a busy machine where a rate would not: user and system time of all our threads, for each message, until
+the last is durable, logged and forgotten by the spool.
 """
 
 from __future__ import annotations
@@ -31,19 +33,20 @@ from resource import RUSAGE_SELF, getrusage
 import uvloop
 
 from bench.folders import spread_folders
-from bench.message import DOMAIN, USERS, MessageText
-from bench.servers.pillarbox import LOCAL_DOMAINS, substituted
-from bench.servers.server import PROJECT
+from bench.measured import CONFIGURATIONS, Measured
+from bench.message import USERS, MessageText
+from bench.servers.server import PROJECT, Unavailable
 from pillarbox.app.configuration import load_config
 from pillarbox.app.counts import SharedCounts
-from pillarbox.app.data_folder import DataFolder
-from pillarbox.app.first_start import prepare
+from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.serving import Limits, Service
 from pillarbox.app.worker import tame_garbage_collector
 from pillarbox.app.world import World
+from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session
 from pillarbox.system.connection import SocketConnection
+from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import bind
 
 WARM_UP = 200
@@ -62,21 +65,11 @@ class Used:
         return user * 1e6 / count, system * 1e6 / count
 
 
-def prepare_folder(folder: Path) -> None:
-    """Everything the first start makes, and a hundred accounts."""
-    data = DataFolder(folder)
-    prepare(data, is_system=False)
-    text = data.configuration.read_text()
-    data.configuration.write_text(substituted(LOCAL_DOMAINS, rf"\1 : {DOMAIN}", text))
-    data.accounts.write_text("".join(f"user{number}:::::::\n" for number in range(USERS)))
-
-
 class Worker:
     """What `pillarbox.app.worker` wires, without processes, ports and signals."""
 
-    def __init__(self, folder: Path) -> None:
-        config = load_config(DataFolder(folder).configuration)
-        self.world = World(config, 0)
+    def __init__(self, config: Config, helper: HelperEnd | None) -> None:
+        self.world = World(config, 0, helper=helper)
         self.mta = Mta(config, self.world)
         limits = Limits(SharedCounts(2).row(0), 1000, 0)
         self.service = Service(
@@ -214,8 +207,8 @@ def sender(
     return lambda: send_without_sockets(worker, options, count, run)
 
 
-async def measure(options: argparse.Namespace, folder: Path) -> None:
-    worker = Worker(folder)
+async def measure(options: argparse.Namespace, config: Config, helper: HelperEnd | None) -> None:
+    worker = Worker(config, helper)
     await worker.world.start()
     tame_garbage_collector()
     await sender(worker, options, WARM_UP, "warm")()
@@ -223,12 +216,12 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
     best = (float("inf"), 0.0)
     for turn in range(options.rounds):
         send = sender(worker, options, options.messages, f"r{turn}")
-        if options.data is not None:
+        if options.instructions:
             let_valgrind_count(counts=True)
         used = Used()
         await send()
         await worker.settle()
-        if options.data is not None:
+        if options.instructions:
             let_valgrind_count(counts=False)
         best = min(best, used.per_message(options.messages), key=sum)
     user, system = best
@@ -278,17 +271,21 @@ def print_calls(said: str, messages: int) -> None:
             print(f"  {int(found[1]) / messages:7.2f}  {found[2]}")
 
 
-def count_instructions(options: argparse.Namespace, folder: Path) -> None:
-    """In a process under valgrind, which counts only while a round goes on."""
-    callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={os.devnull}"]
+def measure_within(options: argparse.Namespace, measured: Measured) -> None:
+    """In a process of its own, which sees the configuration's users; under valgrind, which counts only while a round goes on."""
+    own = [sys.executable, "-m", "bench.inprocess", *sys.argv[1:], "--within", str(measured.configuration)]
+    if not options.instructions:
+        sys.exit(subprocess.run([*measured.entrance, *own], cwd=PROJECT, check=False).returncode)
     count = max(1, options.messages // 4)
-    own = ["--data", str(folder), "--rounds", "1", "--messages", str(count)]
-    own += ["--concurrency", str(options.concurrency), "--size", str(options.size)]
-    command = [*callgrind, sys.executable, "-m", "bench.inprocess", *own]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    found = re.search(r"Collected : (\d+)", done.stderr)
+    callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={os.devnull}"]
+    command = [*measured.entrance, *callgrind, *own, "--rounds", "1", "--messages", str(count)]
+    with subprocess.Popen(
+        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        said = process.communicate()[1]
+    found = re.search(rf"=={process.pid}== Collected : (\d+)", said)  # the helper has a line of its own
     if found is None:
-        sys.exit(done.stderr[-500:])
+        sys.exit(said[-500:])
     print(f"{int(found[1]) / count:,.0f} instructions a message outside the kernel")
 
 
@@ -302,6 +299,7 @@ def read_options() -> argparse.Namespace:
         prog="python -m bench.inprocess", description=(__doc__ or "").split("\n")[0]
     )
     add = parser.add_argument
+    add("--configuration", choices=CONFIGURATIONS, default="shipped", help="default %(default)s")
     add("--messages", type=int, default=2000, help="in each round (default %(default)s)")
     add("--rounds", type=int, default=5, help="the best counts (default %(default)s)")
     add("--concurrency", type=int, default=10, help="default %(default)s")
@@ -313,27 +311,26 @@ def read_options() -> argparse.Namespace:
     add("--calls", action="store_true", help="then one round under strace")
     add("--instructions", action="store_true", help="instead, counted by valgrind; a quarter of the messages")
     add("--dir", type=Path, help="where spool and Maildirs lie (default .cache/bench; the disk matters)")
-    add(
-        "--data", type=Path, help=argparse.SUPPRESS
-    )  # a prepared folder, where one is measured within another
+    # Where one is measured within another: its configuration.
+    add("--within", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     options = read_options()
-    if options.data is not None:
-        uvloop.run(measure(options, options.data))
+    if options.within is not None:
+        config = load_config(options.within)
+        uvloop.run(measure(options, config, start_helper(config)))
         return
     parent = options.dir or PROJECT / ".cache" / "bench"
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="inprocess-", dir=parent))
+    folder.chmod(0o755)
     spread_folders(folder)
     try:
-        prepare_folder(folder / "data")
-        if options.instructions:
-            count_instructions(options, folder / "data")
-        else:
-            uvloop.run(measure(options, folder / "data"))
+        measure_within(options, CONFIGURATIONS[options.configuration](folder))
+    except Unavailable as trouble:
+        sys.exit(str(trouble))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
