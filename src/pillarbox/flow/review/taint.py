@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pillarbox.language.expand.nodes import Condition, Node
-from pillarbox.language.expand.references import depends_on_value
+from pillarbox.language.expand.references import is_from_outside
 
 _DEPENDS = frozenset(["$value", "$item"])
 """As tainted as what they stand for: no reason to complain."""
@@ -17,7 +17,7 @@ def tainted_variables(node: Node | Condition, kind: str = "") -> Iterator[Node]:
         return
     label = node.label
     if label.startswith("$"):
-        if label not in _DEPENDS and not label[1:].isdigit() and not depends_on_value(label[1:]):
+        if label not in _DEPENDS and not label[1:].isdigit() and is_from_outside(label[1:]):
             yield node
         return
     if kind and label.startswith(f"quote_{kind}"):

@@ -44,12 +44,12 @@ def parent_domain(assignment: Assignment) -> str:
     return address.parent_domain(assignment.candidate)
 
 
-@variable("local_part_prefix", Assignment, doc="Prefix that a router took off.", is_mixed=True, rank=_RANK)
+@variable("local_part_prefix", Assignment, doc="Prefix that a router took off.", tainted=False, rank=_RANK)
 def local_part_prefix(assignment: Assignment) -> str:
     return assignment.local_part_prefix
 
 
-@variable("local_part_suffix", Assignment, doc="Suffix that a router took off.", is_mixed=True, rank=_RANK)
+@variable("local_part_suffix", Assignment, doc="Suffix that a router took off.", tainted=False, rank=_RANK)
 def local_part_suffix(assignment: Assignment) -> str:
     return assignment.local_part_suffix
 
@@ -70,7 +70,7 @@ def domain_data(assignment: Assignment) -> str:
     return assignment.domain_data
 
 
-@variable("address_data", Assignment, doc="What the router's address_data gave.", is_mixed=True, rank=_RANK)
+@variable("address_data", Assignment, doc="What the router's address_data gave.", tainted=False, rank=_RANK)
 def address_data(assignment: Assignment) -> str:
     return assignment.address_data
 
@@ -82,7 +82,7 @@ def account(assignment: Assignment) -> str:
     return assignment.account
 
 
-@variable("home", Assignment, doc="Directory of the account or user.", is_mixed=True, rank=_RANK)
+@variable("home", Assignment, doc="Directory of the account or user.", tainted=False, rank=_RANK)
 def home(assignment: Assignment) -> str:
     return assignment.home
 

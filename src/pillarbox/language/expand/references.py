@@ -46,7 +46,6 @@ def reference(name: str, position: int, wording: str = PLAINLY) -> Node:
         position,
         reader(name, position, wording),
         is_pure=not must_ask(name),
-        may_taint=may_taint(name),
     )
 
 
@@ -56,15 +55,10 @@ def capture(digits: str, position: int) -> Node:
     return Node(f"${digits}", position, _capture(number))
 
 
-def may_taint(name: str) -> bool:
-    """Whether the value of `$name` can be tainted: by its declaration, or because it is whatever was put there."""
+def is_from_outside(name: str) -> bool:
+    """Whether `$name` is declared to be tainted. The value of any other may be so all the same."""
     found = registry.VARIABLES.get(name)
-    return found is None or any(each.tainted or each.is_mixed for each in found)
-
-
-def depends_on_value(name: str) -> bool:
-    """Whether the value of `$name` says itself if it is tainted, wherever it comes from."""
-    return any(each.is_mixed for each in registry.VARIABLES.get(name, ()))
+    return found is None or any(each.tainted for each in found)
 
 
 def must_ask(name: str) -> bool:

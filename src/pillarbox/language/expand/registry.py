@@ -33,7 +33,7 @@ class Variable(NamedTuple):
     read: Callable[..., str]
     doc: str
     tainted: bool
-    """The value comes from outside: readers give it as Tainted."""
+    """The value comes from outside: readers give it as Tainted. Otherwise it is what the value itself says."""
     rank: int = 0
     """Where several facets supply one name, the highest rank that the scope has wins."""
     absent: str = ""
@@ -42,8 +42,6 @@ class Variable(NamedTuple):
     """Main options that `read` is given too; not for names that several facets supply."""
     asks: Callable[..., str] | None = None
     """(facet, scope) → the value, where reading it may have to wait for the world."""
-    is_mixed: bool = False
-    """Not always `tainted`: the value itself says whether it is, and texts that it is joined to believe it."""
 
 
 class VariableFamily(NamedTuple):
@@ -95,14 +93,12 @@ def variable(
     tainted: bool = True,
     rank: int = 0,
     absent: str = "",
-    is_mixed: bool = False,
 ) -> Callable[[Callable[[F], str]], Callable[[F], str]]:
-    """Declare `$name`, read from `facet`. Another facet may supply the same name with another rank. `is_mixed`: `tainted` or not, as the
-    value says."""
+    """Declare `$name`, read from `facet`. Another facet may supply the same name with another rank."""
 
     def register(read: Callable[[F], str]) -> Callable[[F], str]:
         others = [known for known in VARIABLES.get(name, ()) if known.facet is not facet]
-        own = Variable(name, facet, read, doc, tainted and not is_mixed, rank, absent, is_mixed=is_mixed)
+        own = Variable(name, facet, read, doc, tainted, rank, absent)
         VARIABLES[name] = tuple(sorted([*others, own], key=lambda known: -known.rank))
         return read
 
