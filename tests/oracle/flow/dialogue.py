@@ -30,15 +30,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tests.oracle.flow.places import Place, Seen
 from tests.oracle.flow.wires import PATIENCE, Wire
 from tests.oracle.flow.world import MOUNTS_APART, layers, machine_configuration, machine_exim
 
+T = TypeVar("T")
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}")
 _BASE64 = re.compile(r"\{64:([^}]*)\}")
 
@@ -310,6 +312,14 @@ def free_ports() -> Iterator[int]:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             yield sock.getsockname()[1]
+
+
+def with_both(hold: Callable[[T, Program, Path], Seen], scenario: T, exim: str) -> tuple[Seen, Seen]:
+    """What the real one shows, then what ours does, in the same place one after the other."""
+    with tempfile.TemporaryDirectory(prefix="pillarbox-sessions-") as folder:
+        Path(folder).chmod(0o755)
+        place = Path(folder) / "place"
+        return hold(scenario, real(exim), place), hold(scenario, ours(), place)
 
 
 ANYBODY = ("games", 5, 60)

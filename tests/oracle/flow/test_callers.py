@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
-from tests.oracle.flow import callers, dialogue
+from tests.oracle.flow import callers
+from tests.oracle.flow.dialogue import with_both
 from tests.oracle.flow.world import NoWorld
 from tests.oracle.real_exim import MISSING, find_exim
 
@@ -23,14 +22,10 @@ OTHERWISE = {"deferring-host-192.0.2.5 included-unknown": "included-unknown"}
 @pytest.mark.parametrize("name", list(callers.scenarios()))
 def test_as_the_real_one(name: str) -> None:
     assert EXIM is not None
-    scenario = callers.scenarios()[name]
-    with tempfile.TemporaryDirectory(prefix="pillarbox-callers-") as folder:
-        Path(folder).chmod(0o755)
-        try:
-            real = callers.hold(scenario, dialogue.real(EXIM), Path(folder) / "real")
-            ours = callers.hold(scenario, dialogue.ours(), Path(folder) / "ours")
-        except NoWorld as error:
-            pytest.skip(str(error))
+    try:
+        real, ours = with_both(callers.hold, callers.scenarios()[name], EXIM)
+    except NoWorld as error:
+        pytest.skip(str(error))
     assert ours.replies == real.replies
     if name in OTHERWISE:
         pytest.xfail(OTHERWISE[name])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
-from tests.oracle.flow import dialogue, logins
+from tests.oracle.flow import logins
+from tests.oracle.flow.dialogue import with_both
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim()
@@ -31,15 +30,7 @@ OTHERWISE = {
 @pytest.mark.parametrize("name", list(logins.scenarios()))
 def test_as_the_real_one(name: str) -> None:
     assert EXIM is not None
-    scenario = logins.scenarios()[name]
-    with tempfile.TemporaryDirectory(prefix="pillarbox-logins-") as folder:
-        Path(folder).chmod(0o755)
-        real = logins.hold(scenario, dialogue.real(EXIM), Path(folder) / "place")
-        ours = logins.hold(scenario, dialogue.ours(), Path(folder) / "place")
+    real, ours = with_both(logins.hold, logins.scenarios()[name], EXIM)
     if name in OTHERWISE:
         pytest.xfail(OTHERWISE[name])
-    assert ours.replies == real.replies
-    assert ours.main == real.main
-    assert ours.reject == real.reject
-    assert ours.panic == real.panic
-    assert ours.spool == real.spool
+    assert ours == real

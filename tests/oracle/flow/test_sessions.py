@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
-from tests.oracle.flow import dialogue, sessions
+from tests.oracle.flow import sessions
+from tests.oracle.flow.dialogue import with_both
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim()
@@ -32,17 +31,9 @@ OTHERWISE = {
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_as_the_real_one(name: str) -> None:
     assert EXIM is not None
-    scenario = SCENARIOS[name]
-    with tempfile.TemporaryDirectory(prefix="pillarbox-sessions-") as folder:
-        Path(folder).chmod(0o755)
-        real = sessions.hold(scenario, dialogue.real(EXIM), Path(folder) / "place")
-        ours = sessions.hold(scenario, dialogue.ours(), Path(folder) / "place")
+    real, ours = with_both(sessions.hold, SCENARIOS[name], EXIM)
     if os.environ.get("PILLARBOX_SHOW"):
         print(real.replies, *real.main, sep="\n")
     if name in OTHERWISE:
         pytest.xfail(OTHERWISE[name])
-    assert ours.replies == real.replies
-    assert ours.main == real.main
-    assert ours.reject == real.reject
-    assert ours.panic == real.panic
-    assert ours.spool == real.spool
+    assert ours == real

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-from tests.oracle.flow import dialogue, verb_matrix
+from tests.oracle.flow import verb_matrix
+from tests.oracle.flow.dialogue import with_both
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim()
@@ -26,11 +25,7 @@ NOT_YET = {"strict-one_by_one-0": "not yet: MAIL with a bad path beyond smtp_acc
 @pytest.mark.parametrize("name", list(BATCHES))
 def test_as_the_real_one(name: str) -> None:
     assert EXIM is not None
-    batch = BATCHES[name]
-    with tempfile.TemporaryDirectory(prefix="pillarbox-verbs-") as folder:
-        Path(folder).chmod(0o755)
-        real = verb_matrix.hold(batch, dialogue.real(EXIM), Path(folder) / "place")
-        ours = verb_matrix.hold(batch, dialogue.ours(), Path(folder) / "place")
+    real, ours = with_both(verb_matrix.hold, BATCHES[name], EXIM)
     if name in NOT_YET:
         pytest.xfail(NOT_YET[name])
     assert ours.replies == real.replies

@@ -65,42 +65,42 @@ def test_in_mbx_too(tmp_path: Path) -> None:
     assert box.read_bytes()[-len(TEXT) :] == TEXT
 
 
-def test_the_copy_of_another_address_is_not_ours(tmp_path: Path) -> None:
-    box = tmp_path / "box"
-    for there, ours in (
-        (TEXT, TEXT.replace(b"Subject: s\n", b"Subject: s\nX-To: me\n")),
-        (b"From x\nEnvelope-to: you\n" + TEXT, TEXT),
-    ):
-        box.write_bytes(there)
-        box.chmod(0o600)
-        shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\nEnvelope-to: me\n")
-        append(shared, MemoryBody(ours))
-        assert box.read_bytes() == there + shared.head + ours
-        append(shared, MemoryBody(ours))
-        assert box.read_bytes() == there + shared.head + ours
+def shared(path: Path, there: bytes, head: bytes) -> FileWork:
+    """For a mailbox of several addresses, with this in it."""
+    path.write_bytes(there)
+    path.chmod(0o600)
+    return msgspec.structs.replace(work(path), is_shared=True, head=head)
 
 
-def test_the_same_message_to_another_address_is_not_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("there", "head", "ours"),
+    [
+        (
+            TEXT,
+            b"From x\nEnvelope-to: me\n",
+            TEXT.replace(b"Subject: s\n", b"Subject: s\nX-To: me\n"),
+        ),
+        (b"From x\nEnvelope-to: you\n" + TEXT, b"From x\nEnvelope-to: me\n", TEXT),
+        (b"From x\nEnvelope-to: you\n" + TEXT, b"From x\n", b"Envelope-to: me\n" + TEXT),
+    ],
+)
+def test_the_copy_of_another_address_is_not_ours(
+    tmp_path: Path, there: bytes, head: bytes, ours: bytes
+) -> None:
     box = tmp_path / "box"
-    there = b"From x\nEnvelope-to: you\n" + TEXT
-    box.write_bytes(there)
-    box.chmod(0o600)
-    shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\n")
-    ours = b"Envelope-to: me\n" + TEXT
+    job = shared(box, there, head)
     for _ in range(2):
-        append(shared, MemoryBody(ours))
-        assert box.read_bytes() == there + shared.head + ours
+        append(job, MemoryBody(ours))
+        assert box.read_bytes() == there + head + ours
 
 
 def test_an_equal_copy_that_nothing_tells_from_anothers_is_written_again(tmp_path: Path) -> None:
     """Without Envelope-to two addresses' copies are the same: rather twice than not at all. What was cut off is made whole all the same."""
     box = tmp_path / "box"
     there = b"From x\n" + TEXT
-    box.write_bytes(there)
-    box.chmod(0o600)
-    shared = msgspec.structs.replace(work(box), is_shared=True, head=b"From x\n")
-    append(shared, MemoryBody(TEXT))
+    job = shared(box, there, b"From x\n")
+    append(job, MemoryBody(TEXT))
     assert box.read_bytes() == there + there
     box.write_bytes(there + there[:-50])
-    append(shared, MemoryBody(TEXT))
+    append(job, MemoryBody(TEXT))
     assert box.read_bytes() == there + there
