@@ -20,7 +20,8 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import Delivered
 from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.log_line import line_outcome, printable
+from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.outcome_line import line_outcome
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.finish.state import Finish

@@ -23,7 +23,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import NOT_CONNECTED
+from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
 
 Action = Literal["failed", "delayed", "delivered"]
 

@@ -8,7 +8,7 @@ from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
 from pillarbox.mail.outcome import Deferred, Failed
 from pillarbox.mail.reply import Reason
-from pillarbox.wire.exim.log_line import NOT_CONNECTED
+from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
 
 
 def expired(outcome: Deferred) -> Failed:

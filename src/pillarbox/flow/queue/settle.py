@@ -27,10 +27,11 @@ from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import MessageGone, Queued, Spool, SpoolFull
 from pillarbox.ports.userfiles import UserFiles
-from pillarbox.wire.exim.log_line import dsn_wishes, line_completed, line_outcome, named
+from pillarbox.wire.exim.log_line import dsn_wishes, line_completed
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_id import decode
 from pillarbox.wire.exim.message_log import line_begin, line_frozen, lines_outcome
+from pillarbox.wire.exim.outcome_line import line_outcome, named
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):

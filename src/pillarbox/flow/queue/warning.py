@@ -15,7 +15,7 @@ from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Failed
-from pillarbox.wire.exim.log_line import NOT_CONNECTED
+from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
 
 _LIST_FIELDS = frozenset({"list-id", "list-post", "list-subscribe"})
 _LAST = (

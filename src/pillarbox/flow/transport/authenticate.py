@@ -17,7 +17,8 @@ from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, Cl
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import printable, remote_host
+from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.outcome_line import remote_host
 from pillarbox.wire.smtp.commands import Command
 from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
 

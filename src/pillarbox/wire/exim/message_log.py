@@ -8,8 +8,9 @@ from __future__ import annotations
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.wire.exim.log_line import line_host_trouble, line_received, printable, remote_host
+from pillarbox.wire.exim.log_line import line_received, printable
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
+from pillarbox.wire.exim.outcome_line import line_host_trouble, remote_host
 
 BEGIN = "Received from "
 _FOR_WHOM = frozenset(("received_sender", "received_recipients"))

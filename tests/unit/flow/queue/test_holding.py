@@ -16,7 +16,7 @@ from pillarbox.mail.outcome import Deferred, Outcome
 from pillarbox.mail.progress import Progress
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.spool import Queued
-from pillarbox.wire.exim.log_line import line_outcome
+from pillarbox.wire.exim.outcome_line import line_outcome
 
 A, B = Recipient("a@held.test"), Recipient("b@free.test")
 QUEUED = Queued(

@@ -7,7 +7,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.transport.outcomes import delivered
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import RemoteHost
-from pillarbox.wire.exim.log_line import line_outcome
+from pillarbox.wire.exim.outcome_line import line_outcome
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
 from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.log_line import line_completed, line_outcome, line_received
+from pillarbox.wire.exim.log_line import line_completed, line_received
 from pillarbox.wire.exim.log_style import DEFAULT, LogStyle, log_style, show_elapsed
+from pillarbox.wire.exim.outcome_line import line_outcome
 
 ID = "1xVFnS-000000004lv-3uNM"
 ORIGIN = Origin(

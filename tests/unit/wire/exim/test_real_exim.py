@@ -23,7 +23,8 @@ from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost
 from pillarbox.mail.progress import Attempted, Frozen, Settled
 from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.log_line import line_completed, line_outcome, line_received
+from pillarbox.wire.exim.log_line import line_completed, line_received
+from pillarbox.wire.exim.outcome_line import line_outcome
 
 pytestmark = pytest.mark.oracle
 

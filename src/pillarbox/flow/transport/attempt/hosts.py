@@ -26,7 +26,8 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
-from pillarbox.wire.exim.log_line import NOT_CONNECTED, UNPLACED, printable, remote_host
+from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.outcome_line import NOT_CONNECTED, UNPLACED, remote_host
 
 Pack = Callable[[Sequence[Assignment]], Parcel]
 """Makes the parcel for those addresses that are still to be carried."""

@@ -16,7 +16,7 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.mail.outcome import Outcome
 from pillarbox.wire.exim.error_numbers import further_of
-from pillarbox.wire.exim.log_line import line_host_trouble, line_recipient_trouble
+from pillarbox.wire.exim.outcome_line import line_host_trouble, line_recipient_trouble
 
 
 class Telling:
