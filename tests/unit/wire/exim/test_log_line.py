@@ -6,9 +6,7 @@ import pytest
 
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed
 from pillarbox.wire.exim.log_line import line_frozen, line_received, printable, sending_host
-from pillarbox.wire.exim.outcome_line import line_outcome
 
 ID = "1xVBlU-000000002vd-3Fbs"
 
@@ -73,11 +71,6 @@ def test_message_id_in_the_header(headers: bytes, shown: str) -> None:
 )
 def test_sending_host(name: str, helo: str, shown: str) -> None:
     assert sending_host(Origin(host_address="192.0.2.7", host_name=name, helo=helo)) == shown
-
-
-def outcome(kind: str, **fields: object) -> str:
-    made = {"=>": Delivered, "**": Failed, "==": Deferred}[kind](**fields)  # type: ignore[arg-type]
-    return line_outcome(ID, made).removeprefix(f"{ID} ")
 
 
 def test_freezing() -> None:

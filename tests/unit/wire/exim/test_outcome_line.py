@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pillarbox.mail.outcome import Delivered, RemoteHost, Security
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost, Security
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.wire.exim.outcome_line import line_outcome
 
 ID = "1xVBlU-000000002vd-3Fbs"
 HOST = RemoteHost("mx.example", "192.0.2.1", 2525)
+
+
+def outcome(kind: str, **fields: object) -> str:
+    made = {"=>": Delivered, "**": Failed, "==": Deferred}[kind](**fields)  # type: ignore[arg-type]
+    return line_outcome(ID, made).removeprefix(f"{ID} ")
 
 
 def test_local_delivery() -> None:
