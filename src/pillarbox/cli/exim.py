@@ -23,6 +23,11 @@ not directly from a shell command line. Options and/or arguments control
 what it does when called. For a list of options, see the Exim documentation.
 """
 """Scripts compare it."""
+BRIEF_MAILQ = """\
+mailq - list the contents of the mail queue
+
+For a list of options, see the Exim documentation.
+"""
 
 
 def main() -> None:
@@ -65,7 +70,7 @@ def _usage(read: Arguments, arguments: list[str]) -> int:
         from pillarbox.cli.modes import check_config
 
         check_config(read)
-    print(BRIEF, end="", file=sys.stderr)
+    print(BRIEF_MAILQ if read.program == "mailq" else BRIEF, end="", file=sys.stderr)
     if is_asked:
         from pillarbox.cli.manual.exim_options import help_text
 

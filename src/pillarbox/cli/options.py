@@ -64,6 +64,9 @@ def parse(arguments: list[str], program: str) -> Arguments:
     for word in rest:
         if word == "--":
             break
+        if word == "--help":  # whatever stands beside it
+            read.mode = "usage"
+            return read
         if not word.startswith("-") or word == "":
             read.words.append(word)
             break
@@ -202,7 +205,6 @@ _MESSAGE_MODES = {
     "es": "edit_sender",
 }
 _PLAIN: dict[str, Handle] = {
-    "--help": choose("usage"),
     "--version": choose("version"),
     **{f"-b{name}": choose(mode) for name, mode in _B_MODES.items()},
     **{f"-M{name}": choose(mode) for name, mode in _MESSAGE_MODES.items()},

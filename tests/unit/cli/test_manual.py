@@ -36,9 +36,15 @@ def test_every_option_is_explained(word: str) -> None:
 
 def test_help_has_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"], "exim") == 1
-    told = capsys.readouterr().out
+    told, brief = capsys.readouterr()
+    assert brief.startswith("Exim is a Mail Transfer Agent.")
     assert all(term in told for term in TERMS)
     assert max(map(len, told.splitlines())) <= 120
+
+
+def test_help_of_mailq(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-bp", "--help"], "mailq") == 1
+    assert capsys.readouterr().err.startswith("mailq - list the contents of the mail queue\n\nFor a list")
 
 
 @pytest.mark.parametrize("tool", sorted(path.stem for path in TOOLS.glob("exi*.py")))

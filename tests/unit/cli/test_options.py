@@ -41,6 +41,9 @@ def refusal(text: str) -> str:
         ("-be -f x $local_part", "expand"),
         ("-bI:help", "inquire"),
         ("--version", "version"),
+        ("-bp --help", "usage"),
+        ("-bd --help -q", "usage"),
+        ("--help -bp", "usage"),
     ],
 )
 def test_modes(text: str, mode: str) -> None:
