@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pillarbox.config.errors import ConfigError
 from pillarbox.config.exim3.lower import lower
 from pillarbox.config.exim3.sections import is_exim3
 from pillarbox.config.exim3.show import show_exim4
@@ -15,10 +14,9 @@ from pillarbox.config.reader import Reader
 def convert(path: Path, output: Path | None) -> int:
     """Prints, or writes `output`, which must not be there yet. 0: converted, 1: it cannot be."""
     reader = Reader()
-    try:
-        lines = reader.read(path)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
+    lines = reader.read(path)
+    if not lines and reader.problems:
+        print(reader.problems[0][1], file=sys.stderr)
         return 1
     if not is_exim3(lines):
         print(f"{path}: this is no Exim 3 configuration: no section is ended by `end`", file=sys.stderr)

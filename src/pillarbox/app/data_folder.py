@@ -81,7 +81,7 @@ def places() -> list[Path]:
         Path("/etc/pillarbox") / CONFIGURATION,
         *map(Path, EXIM),
     ]
-    return [Path(named).absolute(), *found] if named else found
+    return list(dict.fromkeys([Path(named).absolute(), *found] if named else found))
 
 
 def _is_among_friends() -> bool:

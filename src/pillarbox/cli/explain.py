@@ -35,14 +35,13 @@ def add_expand(commands: Commands) -> None:
         default=[],
         help="give a variable a value: sender_address=a@b, acl_m_x=1, 1=first capture; may be repeated",
     )
-    parser.add_argument("string", metavar="STRING")
+    parser.add_argument("string", metavar="STRING", help="what to expand, in one word of the shell")
     parser.set_defaults(handle=_expand)
 
 
 def _expand(arguments: argparse.Namespace) -> int:
-    from pillarbox.app.data_folder import find_configuration
     from pillarbox.app.explaining import explain
-    from pillarbox.cli.places import choose_configuration, fail
+    from pillarbox.cli.places import choose_configuration, existing_configuration, fail
 
     given: dict[str, str] = {}
     for setting in arguments.set:
@@ -50,6 +49,6 @@ def _expand(arguments: argparse.Namespace) -> int:
         if not equals:
             fail(f"--set {setting}: NAME=VALUE was expected")
         given[name.removeprefix("$")] = value
-    is_free = not (arguments.config or arguments.data) and find_configuration() is None
+    is_free = not (arguments.config or arguments.data) and existing_configuration() is None
     path = Path(os.devnull) if is_free else choose_configuration(arguments.config, arguments.data)
     return explain(path, arguments.string, message=arguments.message, given=given)

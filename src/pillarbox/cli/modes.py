@@ -6,15 +6,15 @@ by a worker of our own that ends with it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
-from pillarbox.cli.places import choose_configuration, fail, spool_directory
+from pillarbox.cli.places import choose_configuration, existing_configuration, fail, spool_directory
 from pillarbox.cli.queue_options import regular_runs
 from pillarbox.cli.standing import check_rights
 
@@ -42,19 +42,33 @@ def _asked_config(read: Arguments) -> Path:
 
 
 def _first_of(names: str) -> Path:
-    """The first that exists of the files that `-C` names. Ends the command when there is none."""
-    found = next((name for name in names.split(":") if name and Path(name).exists()), None)
-    if found is None:
+    """The first that exists of the files that `-C` names. Ends the command when there is none, or that one is not for us."""
+    opened = ((name, _why_unopened(name)) for name in names.split(":") if name)
+    name, problem = next((each for each in opened if each[1] != errno.ENOENT), ("", 0))
+    if problem or not name:
         from pillarbox.app.asking.loading import stamped
 
-        fail(stamped(f"non-existent configuration file(s): {names}"))
-    return Path(found)
+        ids = f"(euid={os.geteuid()} egid={os.getegid()})"
+        unopened = f"failed to open configuration file {name}: {os.strerror(problem)} {ids}"
+        fail(stamped(unopened if name else f"non-existent configuration file(s): {names}"))
+    return Path(name)
+
+
+def _why_unopened(name: str) -> int:
+    """The number of the error; 0: it can be opened."""
+    try:
+        os.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return errno.ENOENT
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0 if os.access(name, os.R_OK, effective_ids=True) else errno.EACCES
 
 
 def _version(read: Arguments) -> int:
     from pillarbox.app.asking.version import print_version
 
-    path = _asked_config(read) if read.config or read.data else find_configuration()
+    path = _asked_config(read) if read.config or read.data else existing_configuration()
     return print_version(path, read.macros)
 
 

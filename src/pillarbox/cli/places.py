@@ -23,15 +23,15 @@ def choose_configuration(config: str | None, data: str | None) -> Path:
     """The file named by `-C`/`--config` or in `--data`, else the first found. Ends the command when there is none."""
     if config:
         path = Path(config).absolute()
-        if not path.exists():
+        if not _is_there(path):
             fail(f"{path}: no such configuration file", EX_CONFIG)
         return path
     if data:
         path = DataFolder(Path(data)).configuration
-        if not path.exists():
+        if not _is_there(path):
             fail(f"{path} does not exist; `pillarbox serve --data {data}` makes it", EX_CONFIG)
         return path
-    found = find_configuration()
+    found = existing_configuration()
     if found is None:
         tried = "\n  ".join(str(path) for path in places())
         fail(
@@ -42,12 +42,31 @@ def choose_configuration(config: str | None, data: str | None) -> Path:
     return found
 
 
+def _is_there(path: Path) -> bool:
+    """Ends the command when that cannot be said."""
+    try:
+        return path.exists()
+    except OSError as error:
+        fail(f"{path}: {error.strerror}", EX_CONFIG)
+
+
+def existing_configuration() -> Path | None:
+    """The first found where configurations are. Ends the command when we may not look there: one of a later place would not be meant."""
+    try:
+        return find_configuration()
+    except OSError as error:
+        fail(f"cannot look for {error.filename}: {error.strerror}", EX_CONFIG)
+
+
 def spool_directory(config: Path) -> Path:
     """The spool that the configuration names, read without building it all: enough for commands that only talk to the daemon.
 
-    A value with macros or expansions needs the whole configuration, and is read through it.
+    A value with macros or expansions needs the whole configuration, and is read through it. Ends the command when the file cannot be read.
     """
-    found = _SPOOL.findall(config.read_text("utf-8", errors="replace"))
+    try:
+        found = _SPOOL.findall(config.read_text("utf-8", errors="replace"))
+    except OSError as error:
+        fail(f"cannot read {config}: {error.strerror}", EX_CONFIG)
     if found and "$" not in found[-1] and found[-1].startswith("/"):
         return Path(found[-1])
     from pillarbox.app.configuration import load_config

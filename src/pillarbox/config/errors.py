@@ -24,6 +24,7 @@ NOWHERE = Position("", 0)
 class Problem(NamedTuple):
     file: str
     line: int
+    """0: it is about the whole file."""
     text: str
     """The offending text as it stands in the file."""
     reason: str
@@ -44,7 +45,13 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         shown = f"\n    {self.text}" if self.text else ""
         hint = f"\n    {self.suggestion}" if self.suggestion else ""
-        return f"{self.file}:{self.line}: {self.reason}{shown}{hint}"
+        return f"{self._where}{self.reason}{shown}{hint}"
+
+    @property
+    def _where(self) -> str:
+        if self.line:
+            return f"{self.file}:{self.line}: "
+        return "" if self.file in self.reason else f"{self.file}: "
 
 
 class ConfigError(Exception):
