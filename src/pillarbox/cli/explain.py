@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pillarbox.cli.places import add_place, choose_configuration, existing_configuration, fail
+
 if TYPE_CHECKING:
     from pillarbox.cli.main import Commands
 
@@ -19,12 +21,7 @@ def add_expand(commands: Commands) -> None:
         description="Expand STRING as the configuration would, and print each piece of it with its value: branches taken and "
         "not taken, lookups with what they found, taint. Quote STRING for the shell: '${lc:$sender_address}'.",
     )
-    parser.add_argument("-C", "--config", metavar="FILE", help="configuration file")
-    parser.add_argument(
-        "--data",
-        metavar="FOLDER",
-        help="data folder (default: the first configuration found, see serve; without any, Exim's defaults)",
-    )
+    add_place(parser, otherwise="; without any, Exim's defaults")
     parser.add_argument(
         "--message", metavar="FILE", help="load this message, for header variables and its sender"
     )
@@ -41,7 +38,6 @@ def add_expand(commands: Commands) -> None:
 
 def _expand(arguments: argparse.Namespace) -> int:
     from pillarbox.app.explaining import explain
-    from pillarbox.cli.places import choose_configuration, existing_configuration, fail
 
     given: dict[str, str] = {}
     for setting in arguments.set:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillarbox import __version__
+from pillarbox.cli.accounts import add_user
 from pillarbox.cli.explain import add_expand
+from pillarbox.cli.places import add_place
 from pillarbox.cli.streams import carry_bytes
 
 if TYPE_CHECKING:
@@ -36,17 +37,25 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_queue(commands)
-    _add_user(commands)
+    add_user(commands)
     _add_config(commands)
     add_expand(commands)
+    _describe(parser)
     return parser
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", metavar="FOLDER", help="data folder (default: the first configuration found, see serve)"
-    )
-    parser.add_argument("-C", "--config", metavar="FILE", help="configuration file")
+def _describe(parser: argparse.ArgumentParser) -> None:
+    """What the list of commands says of one, its own help says too."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            texts = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            for word, below in action.choices.items():
+                below.description = below.description or sentence(texts[word])
+                _describe(below)
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def _add_serve(commands: Commands) -> None:
@@ -71,9 +80,15 @@ def _add_serve(commands: Commands) -> None:
         "ROLE: smtp, smtps, lmtp, imap, imaps, pop3, pop3s",
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="worker processes; default: one a core"
+        "--workers", type=_number, default=0, metavar="N", help="worker processes; default: one a core"
     )
     parser.set_defaults(handle=_serve)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: a number was expected")
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -94,8 +109,8 @@ def _add_queue(commands: Commands) -> None:
         "remove": "delete messages without a bounce",
     }
     for name, text in texts.items():
-        action = actions.add_parser(name, help=text, description=text)
-        _add_place(action)
+        action = actions.add_parser(name, help=text)
+        add_place(action)
         action.add_argument(
             "ids", nargs="*" if name in ("list", "retry") else "+", metavar="ID", help="message id"
         )
@@ -105,8 +120,12 @@ def _add_queue(commands: Commands) -> None:
 def _queue(arguments: argparse.Namespace) -> int:
     from pillarbox.cli import modes, queue_listing
     from pillarbox.cli.arguments import Arguments
-    from pillarbox.cli.places import choose_configuration, spool_directory
+    from pillarbox.cli.places import choose_configuration, fail, spool_directory
+    from pillarbox.wire.exim.message_id import is_message_id
 
+    for word in arguments.ids:
+        if not is_message_id(word):
+            fail(f"{word}: this is no message id; `pillarbox queue list` shows them")
     read = Arguments("pillarbox queue", words=arguments.ids, config=arguments.config, data=arguments.data)
     if arguments.action in ("list", "show"):
         spool = spool_directory(choose_configuration(arguments.config, arguments.data))
@@ -119,114 +138,25 @@ def _queue(arguments: argparse.Namespace) -> int:
     return modes.MODES["deliver" if arguments.action == "retry" else arguments.action](read)
 
 
-def _add_user(commands: Commands) -> None:
-    parser = commands.add_parser("user", help="add, change, remove and list accounts")
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for name, handle, text in (
-        ("add", _user_add, "make an account"),
-        ("passwd", _user_passwd, "change a password"),
-        ("remove", _user_remove, "remove an account; its mail stays"),
-        ("list", _user_list, "print the accounts"),
-    ):
-        action = actions.add_parser(name, help=text, description=text)
-        _add_place(action)
-        if name != "list":
-            action.add_argument("name", help="`alice` (every local domain) or `alice@example.org`")
-        if name in ("add", "passwd"):
-            action.add_argument(
-                "--password-stdin", action="store_true", help="read the password from standard input"
-            )
-        action.set_defaults(handle=handle)
-
-
-def _accounts(arguments: argparse.Namespace) -> Path:
-    from pillarbox.app.configuration import ConfigSource
-    from pillarbox.cli.places import choose_configuration
-    from pillarbox.cli.serve import checked_config
-    from pillarbox.flow.settings import Files
-
-    path = choose_configuration(arguments.config, arguments.data)
-    return Path(checked_config(ConfigSource(path)).main(Files).accounts_file)
-
-
-def _read_password(arguments: argparse.Namespace) -> str:
-    from pillarbox.cli.places import fail
-
-    if arguments.password_stdin or not sys.stdin.isatty():
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = getpass.getpass(f"New password for {arguments.name}: ")
-        if getpass.getpass("Once more: ") != password:
-            fail("the two differ; nothing was changed")
-    if not password:
-        fail("an empty password is no password; nothing was changed")
-    return password
-
-
-def _user_add(arguments: argparse.Namespace) -> int:
-    return _set_password(arguments, must_exist=False)
-
-
-def _user_passwd(arguments: argparse.Namespace) -> int:
-    return _set_password(arguments, must_exist=True)
-
-
-def _set_password(arguments: argparse.Namespace, *, must_exist: bool) -> int:
-    from pillarbox.app.first_start import set_password
-    from pillarbox.backends.accounts.file import AccountsFileError, check_name, read_rows
-    from pillarbox.cli.places import fail
-
-    path = _accounts(arguments)
-    try:
-        name = check_name(arguments.name)
-        exists = name in read_rows(path)[0]
-        if must_exist and not exists:
-            fail(f"there is no account {name}; `pillarbox user add {name}` makes it")
-        if not must_exist and exists:
-            fail(f"account {name} exists; `pillarbox user passwd {name}` changes its password")
-        set_password(path, name, _read_password(arguments))
-    except AccountsFileError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
-    print(f"account {name}: password {'changed' if must_exist else 'set'}")
-    return 0
-
-
-def _user_remove(arguments: argparse.Namespace) -> int:
-    from pillarbox.backends.accounts.file import edit, read_rows
-    from pillarbox.cli.places import fail
-
-    path, name = _accounts(arguments), arguments.name.lower()
-    if name not in read_rows(path)[0]:
-        fail(f"there is no account {name}")
-    edit(path, name, lambda _: None)
-    print(f"account {name} removed; its mail stays where it is")
-    return 0
-
-
-def _user_list(arguments: argparse.Namespace) -> int:
-    from pillarbox.backends.accounts.file import read_rows
-
-    rows, problems = read_rows(_accounts(arguments))
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    for row in rows.values():
-        state = "" if row.is_enabled and row.password else "  (cannot log in)"
-        print(f"{row.name}{state}")
-    return 1 if problems else 0
-
-
 def _add_config(commands: Commands) -> None:
     parser = commands.add_parser("config", help="check or convert a configuration")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="say what is wrong with a configuration, with file:line")
-    check.add_argument("file", nargs="?", help="configuration file; default: the one the daemon would use")
+    check = actions.add_parser(
+        "check",
+        help="say what is wrong with a configuration, with file:line",
+        description="Say what is wrong with a configuration, with file:line: mistakes, then what is suspicious, then what has "
+        "no effect yet. Exit code 1: it cannot be used.",
+    )
+    check.add_argument(
+        "file", nargs="?", metavar="FILE", help="configuration file; default: the one the daemon would use"
+    )
     check.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     check.set_defaults(handle=_config_check)
     convert = actions.add_parser("convert", help="print an Exim 3 configuration as Exim 4 text")
-    convert.add_argument("file", help="the Exim 3 configuration")
-    convert.add_argument("-o", "--output", type=Path, help="write there; it must not exist yet")
+    convert.add_argument("file", metavar="FILE", help="the Exim 3 configuration")
+    convert.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write there; it must not exist yet"
+    )
     convert.set_defaults(handle=_config_convert)
 
 

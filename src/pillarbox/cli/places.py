@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pillarbox.app.data_folder import DataFolder, find_configuration, places
+
+if TYPE_CHECKING:
+    import argparse
 
 EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_CONFIG = 64, 69, 70, 75, 78
 _SPOOL = re.compile(r"^\s*spool_directory\s*=\s*(\S.*?)\s*$", re.MULTILINE)
@@ -17,6 +20,16 @@ def fail(text: str, code: int = 1) -> NoReturn:
     """Say what is wrong and end."""
     print(text, file=sys.stderr)
     sys.exit(code)
+
+
+def add_place(parser: argparse.ArgumentParser, *, otherwise: str = "") -> None:
+    """Declare the options that name a configuration. `otherwise`: what is done when there is none."""
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help=f"data folder; default: the first configuration found, see FILES in pillarbox(8){otherwise}",
+    )
+    parser.add_argument("-C", "--config", metavar="FILE", help="configuration file")
 
 
 def choose_configuration(config: str | None, data: str | None) -> Path:

@@ -6,9 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pillarbox import __version__
+from pillarbox.app.data_folder import find_configuration
 from pillarbox.app.first_start import Start
 from pillarbox.app.listening import Place
 
@@ -18,9 +20,9 @@ def welcome(start: Start, places: Sequence[Place], workers: int) -> str:
     folder = start.folder.path
     account = f"{start.account}   password  {start.password}   (shown only now)"
     if not start.password:
-        account = f"{start.account}   new password: {_command()} user passwd {start.account}"
+        account = f"{start.account}   new password: {_command()} user passwd {_place(start)}{start.account}"
     lines = [
-        f"Pillarbox {__version__} is up: {workers} workers, data in {folder}",
+        f"Pillarbox {__version__} is up: {workers} worker{'s' if workers > 1 else ''}, data in {folder}",
         *_ports(places),
         f"  account     {account}",
         "Try:",
@@ -39,6 +41,14 @@ def _command() -> str:
     own = Path(sys.argv[0]).resolve()
     found = shutil.which("pillarbox")
     return "pillarbox" if found and Path(found).resolve() == own else os.path.relpath(own)
+
+
+def _place(start: Start) -> str:
+    """What commands need to be told to find the same configuration, and a blank behind it."""
+    with suppress(OSError):
+        if find_configuration() == start.folder.configuration.absolute():
+            return ""
+    return f"--data {start.folder.path} "
 
 
 def _ports(places: Sequence[Place]) -> list[str]:
@@ -60,5 +70,5 @@ def _commands(start: Start, places: Sequence[Place]) -> list[str]:
         lines.append(f"  swaks --server localhost:{smtp} --from me@localhost --to {start.account}@localhost")
     if imap is not None:
         lines.append(f"  curl -k --user {start.account} imaps://localhost:{imap}/INBOX -X 'FETCH 1:* ALL'")
-    lines.append(f"  {_command()} queue list")
+    lines.append(f"  {_command()} queue list {_place(start)}".rstrip())
     return lines

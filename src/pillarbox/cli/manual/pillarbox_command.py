@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from pillarbox.cli.main import make_parser
+from pillarbox.cli.main import make_parser, sentence
 from pillarbox.cli.manual.roff import Item, Page, Section
 
 _FILES = (
     ("./var, /var/lib/pillarbox", "Data folders: for somebody who tries it, for root."),
-    ("pillarbox.conf", "The configuration, in Exim's language: pillarbox.conf(5)."),
+    (
+        "pillarbox.conf",
+        "The configuration, in Exim's language: pillarbox.conf(5). Where none is named it is the first of $PILLARBOX_CONFIG, "
+        "./var/pillarbox.conf where nobody else may write, var beside the virtual environment, /var/lib/pillarbox, /etc/pillarbox, and "
+        "the places where distributions put Exim's.",
+    ),
     ("accounts", "Who may log in: names and hashes of passwords."),
     ("spool/", "What waits. In Exim's format; exim(8) lists and changes it."),
     ("log/mainlog, log/rejectlog, log/paniclog", "The logs, as Exim has them."),
@@ -29,7 +34,7 @@ def command_page() -> Page:
             ),
         ),
         *(
-            Section(name, (_sentence(one.description or ""),), tuple(_options(one)))
+            Section(name, (sentence(one.description or ""),), tuple(_options(one)))
             for name, one in commands
             if one.description or list(_options(one))
         ),
@@ -44,9 +49,7 @@ def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str,
     """Those that do something: the leaves."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            texts = {choice.dest: choice.help or "" for choice in action._choices_actions}
             for word, below in action.choices.items():
-                below.description = below.description or texts.get(word, "")
                 yield from _commands(f"{name} {word}", below)
             return
     yield name, parser
@@ -58,8 +61,4 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[Item]:
             continue
         value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
         words = ", ".join(f"{word}{value}" for word in action.option_strings) or value.strip()
-        yield Item(words, _sentence(action.help))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+        yield Item(words, sentence(action.help))
