@@ -46,10 +46,14 @@ class BadListen(Exception):
 
 def parse_listen(text: str) -> Place:
     """`imaps=127.0.0.1:993`. Raises BadListen."""
+    usage = f"--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of {', '.join(ROLES)}"
     role, equals, where = text.partition("=")
-    address, port = _parse_interface(where)
+    try:
+        address, port = _parse_interface(where)
+    except BadListen as error:
+        raise BadListen(f"{usage}; {error}") from error
     if not equals or role not in ROLES or not port:
-        raise BadListen(f"--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of {', '.join(ROLES)}")
+        raise BadListen(usage)
     is_tls = role in ("smtps", "imaps", "pop3s")
     return Place(role.removesuffix("s") if is_tls else role, address, port, is_tls)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pillarbox.app.listening import overridden, places_of
+import pytest
+
+from pillarbox.app.listening import BadListen, overridden, parse_listen, places_of
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Listening
 
@@ -26,3 +28,9 @@ def test_a_configuration_of_exims_opens_no_port_for_reading_mail() -> None:
     assert {place.role for place in places_of(Config(main={Listening: Listening()}))} == {"smtp"}
     asked = Config(main={Listening: Listening(imaps_ports="1993")})
     assert {(place.role, place.port) for place in places_of(asked)} >= {("imap", 1993)}
+
+
+@pytest.mark.parametrize("text", ["smtp=x", "smtp=127.0.0.1", "frob=127.0.0.1:25", "127.0.0.1:25"])
+def test_what_listen_means(text: str) -> None:
+    with pytest.raises(BadListen, match=f"^--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of smtp, "):
+        parse_listen(text)
