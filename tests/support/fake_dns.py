@@ -100,6 +100,9 @@ class FakeDns:
     def addresses(self, name: str) -> tuple[str, ...]:
         return self.hosts.get(name.lower(), ())
 
+    def full_name(self, name: str) -> str:
+        return name.lower() if name.lower() in self.hosts else ""
+
     def answer(self, name: str, kind: RecordType) -> Answer:
         self.queries.append((name, kind))
         asked = current = name.lower().rstrip(".")

@@ -59,3 +59,7 @@ class HostTable(Protocol):
     def addresses(self, name: str) -> tuple[str, ...]:
         """Addresses of a host name, in any case and without final dot; empty when unknown. Quick (cached file)."""
         ...
+
+    def full_name(self, name: str) -> str:
+        """The first name on its line, in lower case; empty when unknown."""
+        ...

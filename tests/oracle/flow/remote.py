@@ -8,6 +8,7 @@ A file remote/*.txt holds scenarios. A scenario begins with `== its name`; lines
     do: -qf                                 another command; `{1}` stands for the first message's id; `-bs` hears the message's text
     dns: name TYPE data                     the zone (tests/support/fake_dns); hosts h1.test … are there already
     h1: …                                   a line of the script of host h1.test, 127.0.0.11 (scripted.py); h2 is 127.0.0.12 …
+    etc: address name …                     a line of /etc/hosts
     tlsa: h1 3 1 1                          a TLSA record of that host's certificate, or of its authority's; behind it `wrong`, `insecure`
     h1: sink -r RCPT                        that host is Postfix's smtp-sink with these options
     h1: dovecot                             that host is Dovecot's LMTP server (dovecot.py); what it heard is what lies in its mailboxes
@@ -120,7 +121,7 @@ MESSAGES = {
     ),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
-LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "acl", "dns", "tlsa")
+LISTS = ("main", "router", "transport", "auth", "retry", "routers", "transports", "acl", "dns", "tlsa", "etc")
 
 
 class Scenario(msgspec.Struct):
@@ -236,7 +237,7 @@ def prepare(scenario: Scenario, top: Path) -> dict[str, Path]:
         shutil.chown(top / directory, USER, USER)
     (top / "out").chmod(0o1777)
     (top / "resolv").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1 trust-ad\n")
-    (top / "hosts").write_text("127.0.0.1 localhost\n")
+    (top / "hosts").write_text("\n".join(["127.0.0.1 localhost", *scenario.parts.get("etc", []), ""]))
     for name, text in scenario.files.items():
         path = top / "files" / name
         path.write_text(text.replace("\\n", "\n").replace("TOP", str(top)) + "\n")

@@ -1,7 +1,7 @@
 """The hosts that MX and SRV records name, best first, cut off at ourselves (RFC 5321 §5.1, RFC 2782, RFC 7505, Exim chapter 17).
 
-Hosts without an address stay in what `-bt` shows. Names are the canonical ones, where a record names an alias; a name that comes twice
-counts once, where it is best.
+Hosts without an address stay in what `-bt` shows. Names are the canonical ones, where a record names an alias; an address that comes twice
+counts once, where it is best, whatever the name and the port.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ async def _hosts(
             status = answer.status
         return MxHosts(status, detail=answer.detail)
     if method.needs_security and not answer.is_secure:
-        return MxHosts("insecure", detail=f"{kind} of {name} is not validated by DNSSEC")
+        return MxHosts("insecure", (), domain, detail=f"{kind} of {name} is not validated by DNSSEC")
     if len(answer.records) == 1 and not answer.records[0].data:
         return MxHosts("null")
     exchangers = _in_order(answer, kind, visit.services)
     lookups = await together([_look_up(one.name, visit, ignore, method) for one in exchangers])
-    return _cut_at_self(exchangers, lookups, answer.is_secure, visit)
+    return _cut_at_self(exchangers, lookups, answer.is_secure and method.asks_security, visit)
 
 
 def _in_order(answer: Answer, kind: RecordType, services: RouteServices) -> list[_Exchanger]:
@@ -106,21 +106,24 @@ def _cut_at_self(
     unusable: list[Host] = []
     ours: _Exchanger | None = None
     troubles: dict[str, str] = {}
-    seen: set[tuple[str, int]] = set()
+    insecure = ""
+    seen: set[str] = set()
     for one, found in zip(exchangers, lookups, strict=True):
         name = found.name or one.name
         if found.status != "found":
             troubles.setdefault(found.status, found.detail)
+            insecure = insecure or (name if found.status == "insecure" else "")
             if found.status != "ignored":
                 unusable.append(Host(name, (), one.port, one.preference))
             continue
         if ours is None and is_this_machine(name, found, visit):
             ours = one
-        if (name, one.port) in seen:
+        addresses = tuple(address for address in found.addresses if address not in seen)
+        if not addresses:
             continue
-        seen.add((name, one.port))
+        seen.update(addresses)
         secure = is_secure and found.is_secure
-        hosts.append(Host(name, found.addresses, one.port, one.preference, secure))
+        hosts.append(Host(name, addresses, one.port, one.preference, secure))
     if ours is not None:
         better = tuple(host for host in hosts if (host.mx_preference or 0) < ours.preference)
         if not better and not any(one.preference < ours.preference for one in exchangers):
@@ -130,6 +133,8 @@ def _cut_at_self(
         hosts = []
     if hosts:
         return MxHosts("found", tuple(hosts), unusable=tuple(unusable))
+    if insecure and "again" not in troubles:
+        return MxHosts("insecure", (), insecure, detail=troubles["insecure"])
     for status in ("again", "ignored"):
         if status in troubles:
             return MxHosts("again" if status == "again" else "ignored", detail=troubles[status])

@@ -22,5 +22,5 @@ async def fallback_hosts(visit: Visit, text: str) -> tuple[Host, ...]:
             continue
         found = await addresses_of(item.name, visit.services)
         if found.status == "found":
-            hosts.append(Host(item.name, found.addresses, item.port))
+            hosts.append(Host(found.name or item.name, found.addresses, item.port))
     return tuple(hosts)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from pillarbox.flow.route.dnssec import secured
 from pillarbox.flow.route.exchangers import mx_hosts
 from pillarbox.flow.route.hosts import (
     Found,
@@ -39,8 +40,9 @@ class HostFinder:
 
     async def find(self, items: list[HostItem], method: Method) -> tuple[Host, ...] | RouteResult:
         hosts: list[Host] = []
-        for index, item in enumerate(items):
-            part = await self._find_one(item, method, is_first=index == 0)
+        for item in items:
+            wanted = await secured(method, item.name, self.router, self.visit.scope)
+            part = await self._find_one(item, wanted, is_first=not hosts)
             if part is None:
                 break  # ourselves behind others: the rest is no use
             if not isinstance(part, list):
@@ -52,6 +54,7 @@ class HostFinder:
             self.all_ignored,
             f"lookup failed for all hosts in {self.router.name} router: "
             f"host_find_failed=ignore host_all_ignored={self.all_ignored}",
+            error="expansion",
         )
 
     async def _find_one(
@@ -70,12 +73,15 @@ class HostFinder:
                 return self.router.lookup_deferred(
                     self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
                 )
+            case "insecure":
+                return self._insecure(item.name, found.detail)
             case "ignored" | "none":
-                if found.status == "none" and method.use_hosts_file and self._tells_unknown_hosts:
+                if method.use_hosts_file and self._tells_unknown_hosts:
                     self.visit.log.append(LogLine(f"no IP address found for host {item.name}"))
                 return self._not_found(item.name)
             case "found":
-                host = Host(item.name, found.addresses, item.port, is_secure=found.is_secure)
+                name = found.name or item.name
+                host = Host(name, found.addresses, item.port, is_secure=found.is_secure)
                 if is_this_machine(item.name, found, self.visit):
                     if not is_first:
                         return None
@@ -97,7 +103,7 @@ class HostFinder:
                 result = await routed_to_self(self.router, self.visit, found.self_name, is_mx=True)
                 return result if result is not None else hosts
             case "insecure":
-                return self.router.lookup_deferred(self.visit, "host lookup done insecurely", found.detail)
+                return self._insecure(found.insecure_name, found.detail)
             case "again":
                 return self.router.lookup_deferred(
                     self.visit, f"MX lookup for {item.name} did not complete: {found.detail}"
@@ -110,6 +116,9 @@ class HostFinder:
             case "null" | "none" | "no_name":
                 return self._not_found(item.name)
 
+    def _insecure(self, name: str, detail: str) -> RouteResult:
+        return self.router.insecure(self.visit, f"host lookup for {name} done insecurely", detail)
+
     @property
     def _tells_unknown_hosts(self) -> bool:
         """Not where `-bt` or `-bv` ask. Known gap: Exim tells it of verification in SMTP sessions too."""
@@ -120,7 +129,7 @@ class HostFinder:
             return []
         return self._failed(self.find_failed, f'lookup of host "{name}" failed in {self.router.name} router')
 
-    def _failed(self, what: OnFailure, text: str) -> RouteResult:
+    def _failed(self, what: OnFailure, text: str, error: str = "lookup") -> RouteResult:
         match what:
             case "decline" | "ignore":
                 return Declined(text)
@@ -130,9 +139,9 @@ class HostFinder:
                 is_delivery = self.visit.purpose == "deliver"
                 return Refused(Reason(text, "" if is_delivery else text))  # clients hear it, senders do not
             case "defer":
-                return self.router.postpone(self.visit, text, error="lookup")
+                return self.router.postpone(self.visit, text, error=error)
             case "freeze":
-                return self.router.postpone(self.visit, text, is_frozen=True, error="lookup")
+                return self.router.postpone(self.visit, text, is_frozen=True, error=error)
 
 
 def shuffled(items: list[HostItem | Divider], visit: Visit) -> list[HostItem]:

@@ -1,7 +1,8 @@
 """From host names to hosts with addresses: what dnslookup, manualroute and ipliteral share.
 
-The DNS first, then /etc/hosts when the DNS has no such name (Exim 20.7); `localhost` is never asked for (RFC 6761 §6.3). IPv6 addresses
-come before IPv4, each kind shuffled (Exim 17). What `ignore_target_hosts` matches does not exist.
+The DNS first, then /etc/hosts when the DNS has no such name (Exim 20.7), or as the system does it (`byname`): the file first.
+`localhost` is never asked for (RFC 6761 §6.3). IPv6 addresses come before IPv4, each kind shuffled (Exim 17), unless the lookup is by
+name. What `ignore_target_hosts` matches does not exist.
 """
 
 from __future__ import annotations
@@ -28,22 +29,27 @@ _MAX_ADDRESSES = 50
 class Method(msgspec.Struct, frozen=True, gc=False):
     """How to look a name up: manualroute's `byname`, `bydns`, `ipv4_only`, `ipv4_prefer`."""
 
-    use_dns: bool = True
     use_hosts_file: bool = True
+    is_byname: bool = False
+    """As the system looks names up; nothing is validated then."""
     ipv4_only: bool = False
     ipv4_first: bool = False
     needs_security: bool = False
     """`dnssec_require_domains`: only validated answers count."""
+    asks_security: bool = True
+    """`dnssec_request_domains`: it is told of answers that they are validated."""
 
 
 DNS_THEN_FILE = Method()
 DNS_ONLY = Method(use_hosts_file=False)
+BYNAME = Method(is_byname=True)
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Addresses of one name. ignored: it has some, but `ignore_target_hosts` matched them all."""
+    """Addresses of one name. ignored: it has some, but `ignore_target_hosts` matched them all. insecure: not validated, as they
+    were to be."""
 
-    status: Literal["found", "none", "again", "ignored"]
+    status: Literal["found", "none", "again", "ignored", "insecure"]
     addresses: tuple[str, ...] = ()
     is_secure: bool = False
     detail: str = ""
@@ -61,6 +67,7 @@ class MxHosts(msgspec.Struct, frozen=True):
     status: Literal["found", "none", "again", "ignored", "null", "no_mx", "no_name", "self", "insecure"]
     hosts: tuple[Host, ...] = ()
     """For `self`: the hosts as they would be without the test (`self = send`)."""
+    insecure_name: str = ""
     self_name: str = ""
     is_secondary: bool = False
     """This machine was in the list behind better ones, and was removed with all that are not better."""
@@ -74,18 +81,21 @@ async def addresses_of(name: str, services: RouteServices, method: Method = DNS_
     folded = name.lower().rstrip(".")
     if folded == "localhost" or folded.endswith(".localhost"):
         return Found("found", ("127.0.0.1",) if method.ipv4_only else ("::1", "127.0.0.1"))
-    found = Found("none")
     if services.dns.is_ipv4_only(folded):
         method = msgspec.structs.replace(method, ipv4_only=True)
-    if method.use_dns:
-        found = await _from_dns(folded, services, method)
+    if method.is_byname and (listed := _from_file(folded, services, method)) is not None:
+        return listed
+    found = await _from_dns(folded, services, method)
     if found.status == "none" and method.use_hosts_file:
-        listed = services.hosts.addresses(folded)
-        if method.ipv4_only:
-            listed = tuple(address for address in listed if ":" not in address)
-        if listed:
-            return Found("found", listed)
+        return _from_file(folded, services, method) or found
     return found
+
+
+def _from_file(name: str, services: RouteServices, method: Method) -> Found | None:
+    listed = services.hosts.addresses(name)
+    if method.ipv4_only:
+        listed = tuple(address for address in listed if ":" not in address)
+    return Found("found", listed, name=services.hosts.full_name(name)) if listed else None
 
 
 async def _from_dns(name: str, services: RouteServices, method: Method) -> Found:
@@ -97,14 +107,15 @@ async def _from_dns(name: str, services: RouteServices, method: Method) -> Found
     addresses: list[str] = []
     for answer in answers:
         group = [record.data for record in answer.records[:_MAX_ADDRESSES]]
-        if len(group) > 1:
+        if len(group) > 1 and not method.is_byname:
             services.random.shuffle(group)
         addresses.extend(group)
     if addresses:
         is_secure = all(answer.is_secure for answer in answers if answer.records)
         if method.needs_security and not is_secure:
-            return Found("again", detail=f"addresses of {name} are not validated by DNSSEC")
+            return Found("insecure", detail=f"addresses of {name} are not validated by DNSSEC")
         canonical = next((answer.name for answer in answers if answer.records), "")
+        is_secure = is_secure and method.asks_security and not method.is_byname
         return Found("found", tuple(addresses), is_secure, name=canonical)
     for answer in answers:
         if answer.status == "again":

@@ -124,13 +124,11 @@ def parse_options(text: str, transports: Container[str]) -> RuleOptions:
         else:
             flags.add(word)
     method = Method(
-        use_dns="byname" not in flags or "bydns" in flags,
         use_hosts_file="bydns" not in flags,
+        is_byname="byname" in flags and "bydns" not in flags,
         ipv4_only="ipv4_only" in flags,
         ipv4_first="ipv4_prefer" in flags,
     )
-    if "byname" in flags:
-        method = msgspec.structs.replace(method, use_dns=True, use_hosts_file=True)
     return RuleOptions(transport, is_random, method)
 
 

@@ -122,8 +122,7 @@ class Router(Driver, family="router"):
     )
     dnssec_request_domains: DomainList | None = option(
         default="*",
-        doc="Domains for which validated answers are asked for; here they always are.",
-        inert="noted",
+        doc="Domains for which validated answers are asked for.",
     )
     dnssec_require_domains: DomainList | None = option(
         default=None, doc="Domains for which only validated answers count."
@@ -325,4 +324,8 @@ class Router(Driver, family="router"):
         """A host lookup cannot say now: `pass_on_timeout`. `detail`: what is not for the log."""
         if self.pass_on_timeout:
             return Passed(self.pass_router)
+        return self.insecure(visit, text, detail)
+
+    def insecure(self, visit: Visit, text: str, detail: str) -> Postponed:
+        """A host lookup is not vouched for (`dnssec_require_domains`)."""
         return msgspec.structs.replace(self.postpone(visit, text, error="dns"), detail=detail)

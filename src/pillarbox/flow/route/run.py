@@ -186,6 +186,7 @@ class Run:
                     index += 1
                 case Declined(message=message, children=children):
                     visit.message = message or visit.message
+                    visit.is_message_told = visit.is_message_told or bool(message)
                     if children:
                         if self._is_last(stage):
                             await self._unrouteable(visit, router)
@@ -202,6 +203,7 @@ class Run:
                     index += 1
                 case Passed(to_router=to_router, self_hostname=self_hostname, message=message):
                     visit.message = message or visit.message
+                    visit.is_message_told = visit.is_message_told and not message
                     if self_hostname:
                         visit.found_self(self_hostname)
                     index = self._chain.index_of(to_router) if to_router else index + 1
@@ -313,7 +315,8 @@ class Run:
             except (ExpansionFailed, ExpansionDeferred):
                 text = UNROUTEABLE
         self._note(visit.candidate, f"no router takes it: {text}")
-        self._findings.trouble(_as_seen(visit), Refused(Reason(text, text)), "")
+        told = text if visit.is_message_told or self._purpose != "deliver" else ""
+        self._findings.trouble(_as_seen(visit), Refused(Reason(text, told)), "")
 
 
 def _as_seen(visit: Visit) -> Candidate:

@@ -35,6 +35,7 @@ class Visit:
         "domains_known",
         "group",
         "home",
+        "is_message_told",
         "is_stale",
         "letters",
         "local_part",
@@ -78,6 +79,8 @@ class Visit:
         """What lists of domains that several routers have say of this one, and leave in `$0 $1 …`."""
         self.message = ""
         """What a router that declined had to say."""
+        self.is_message_told = True
+        """Senders hear it too, not only who asks."""
         self.router = ""
         self.seen = ""
         """What a `condition` that does not hold has expanded to."""

@@ -1,9 +1,10 @@
 """The hosts of a delivery: the router's, or the transport's own (`hosts`, `hosts_override`), and those to fall back on (Exim 30.4, 30.5).
 
 A transport's own list is expanded for each delivery, shuffled when `hosts_randomize` says so, and looked up. A host that has no address is
-passed over while there are others; one that is this machine ends the delivery, unless `allow_localhost` is set.
+passed over while there are others; one that is this machine ends the delivery, unless `allow_localhost` is set. Names are looked up in the
+DNS alone; with `gethostbyname` as the system does it.
 
-Known gap: names are looked up with the resolver's usual rules, whatever `dns_qualify_single` and `gethostbyname` say.
+Known gap: names are not completed, whatever `dns_qualify_single` and `dns_search_parents` say.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pillarbox.flow.route.hosts import addresses_of, is_ip_address, is_local_address
+from pillarbox.flow.route.dnssec import DnssecOptions, secured
+from pillarbox.flow.route.hosts import (
+    BYNAME,
+    DNS_ONLY,
+    Found,
+    addresses_of,
+    is_ip_address,
+    is_local_address,
+)
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.route.route_rules import Divider, HostItem, parse_hosts
 from pillarbox.flow.route.services import RouteServices
@@ -36,6 +45,8 @@ class HostWishes(msgspec.Struct, frozen=True):
     transport: str
     is_random: bool
     allow_localhost: bool
+    is_byname: bool
+    dnssec: DnssecOptions
 
 
 async def listed_hosts(
@@ -43,12 +54,24 @@ async def listed_hosts(
 ) -> tuple[Host, ...]:
     """The hosts of a list option. Raises NoHosts."""
     items = _in_order(await _expanded(template, wishes, scope), wishes, services)
-    found = [await _look_up(item, wishes, services) for item in items]
-    hosts = tuple(host for host in found if isinstance(host, Host))
-    unknown = [name for name in found if isinstance(name, str)]
-    if not hosts and unknown:
-        raise NoHosts(f"failed to lookup IP address for {unknown[-1]}", retry_key=f"R:{unknown[-1]}")
-    return hosts
+    hosts: list[Host] = []
+    trouble: NoHosts | None = None
+    for item in items:
+        found = await _look_up(item, wishes, scope, services)
+        if found.addresses:
+            hosts.append(Host(found.name or item.name, found.addresses, item.port, is_secure=found.is_secure))
+        else:
+            trouble = _no_address(item.name, found)
+    if trouble is not None and not hosts:
+        raise trouble
+    return tuple(hosts)
+
+
+def _no_address(name: str, found: Found) -> NoHosts:
+    text = f"failed to lookup IP address for {name}"
+    if found.status == "insecure":
+        text = f"lookup of IP address for {name} was insecure"
+    return NoHosts(text, retry_key=f"R:{name}")
 
 
 async def _expanded(template: Template, wishes: HostWishes, scope: Scope) -> list[HostItem | Divider]:
@@ -77,14 +100,15 @@ def _in_order(
         group = []
 
 
-async def _look_up(item: HostItem, wishes: HostWishes, services: RouteServices) -> Host | str:
-    """The host, or the name that has no address. Raises NoHosts."""
+async def _look_up(item: HostItem, wishes: HostWishes, scope: Scope, services: RouteServices) -> Found:
+    """Raises NoHosts, ExpansionFailed, ExpansionDeferred."""
     if is_ip_address(item.name):
-        addresses: tuple[str, ...] = (item.name,)
+        found = Found("found", (item.name,))
     else:
-        addresses = (await addresses_of(item.name, services)).addresses
-    if not addresses:
-        return item.name
-    if not wishes.allow_localhost and any(is_local_address(address, services) for address in addresses):
+        method = BYNAME if wishes.is_byname else DNS_ONLY
+        found = await addresses_of(
+            item.name, services, await secured(method, item.name, wishes.dnssec, scope)
+        )
+    if not wishes.allow_localhost and any(is_local_address(one, services) for one in found.addresses):
         raise NoHosts(f"{wishes.transport} transport found host {item.name} to be local", is_panic=False)
-    return Host(item.name, addresses, item.port)
+    return found

@@ -88,7 +88,7 @@ def constant(template: Template | None) -> str:
 async def manners_for(options: SmtpOptions, target: Target, scope: Scope, *, is_tls_first: bool) -> Manners:
     """Raises ExpansionDeferred, ExpansionFailed."""
     subject = HostSubject(target.address, lambda: target.name)
-    here = scope.with_facet(Outbound, target.outbound())
+    here = scope.with_facets(target.facets(scope))
     is_in: dict[str, bool] = {}
     late = ("helo_data",) if needs_interface(options.helo_data) else ()
     for name in (*_LISTS, *_WITH_DEFAULT):

@@ -52,7 +52,7 @@ class SmtpOptions(Transport):
     allow_localhost: bool = option(default=False, doc="Deliver to this machine too.")
     serialize_hosts: HostList | None = option(default=None, doc="Hosts that get one connection at a time.")
     gethostbyname: bool = option(
-        default=False, doc="Look up hosts as the system does, not in the DNS alone.", inert="noted"
+        default=False, doc="Look up hosts as the system does: in /etc/hosts first, not in the DNS alone."
     )
     dns_qualify_single: bool = option(
         default=True, doc="Let the resolver complete names without a dot.", inert="noted"
@@ -61,10 +61,10 @@ class SmtpOptions(Transport):
         default=False, doc="Let the resolver try parent domains.", inert="noted"
     )
     dnssec_request_domains: DomainList | None = option(
-        default="*", doc="Domains for which validated answers of the DNS are asked for.", inert="noted"
+        default="*", doc="Hosts for which validated answers of the DNS are asked for."
     )
     dnssec_require_domains: DomainList | None = option(
-        default=None, doc="Domains for which only validated answers count.", inert="refused"
+        default=None, doc="Hosts for which only validated answers count."
     )
     delay_after_cutoff: bool = option(
         default=True, doc="Fail at once while all hosts are past their retry limit."

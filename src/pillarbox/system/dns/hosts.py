@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from pillarbox.ports.clock import Clock
@@ -14,7 +15,7 @@ _MAX_FILE = 4 << 20
 class HostsFile:
     """The file as a map from lower-case name to addresses in the file's order."""
 
-    __slots__ = ("_clock", "_look_at", "_names", "_path", "_stamp", "_table")
+    __slots__ = ("_clock", "_full_names", "_look_at", "_names", "_path", "_stamp", "_table")
 
     def __init__(self, clock: Clock, path: str = "/etc/hosts") -> None:
         self._clock = clock
@@ -23,11 +24,17 @@ class HostsFile:
         self._stamp: tuple[int, int, int] | None = None
         self._table: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
+        self._full_names: dict[str, str] = {}
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Addresses of a host name (any case, no final dot); empty when the file does not have it."""
         self._keep_up()
         return self._table.get(name.lower(), ())
+
+    def full_name(self, name: str) -> str:
+        """The first name on the first line that has `name`; empty when the file does not have it."""
+        self._keep_up()
+        return self._full_names.get(name.lower(), "")
 
     def name(self, address: str) -> str:
         """The first name of an address, in lower case; empty when the file does not have it."""
@@ -47,8 +54,13 @@ class HostsFile:
             if stamp == self._stamp:
                 return
             with open(self._path, encoding="utf-8", errors="replace") as file:
-                self._table = parse_hosts(file.read(_MAX_FILE))
+                text = file.read(_MAX_FILE)
+            self._table = parse_hosts(text)
             self._names = _first_names(self._table)
+            self._full_names = {}
+            for _, names in _lines(text):
+                for name in names:
+                    self._full_names.setdefault(name, names[0])
             self._stamp = stamp
         except OSError:
             return
@@ -65,16 +77,21 @@ def _first_names(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
 def parse_hosts(text: str) -> dict[str, tuple[str, ...]]:
     """hosts(5): address, canonical name, aliases; `#` begins a comment."""
     table: dict[str, list[str]] = {}
+    for address, names in _lines(text):
+        for name in names:
+            known = table.setdefault(name, [])
+            if address not in known:
+                known.append(address)
+    return {name: tuple(addresses) for name, addresses in table.items()}
+
+
+def _lines(text: str) -> Iterator[tuple[str, list[str]]]:
+    """(address, its names in lower case)."""
     for line in text.splitlines():
         words = line.partition("#")[0].split()
         if len(words) < 2:
             continue
         try:
-            address = str(ip_address(words[0]))
+            yield str(ip_address(words[0])), [word.lower().rstrip(".") for word in words[1:]]
         except ValueError:
             continue
-        for name in words[1:]:
-            known = table.setdefault(name.lower().rstrip("."), [])
-            if address not in known:
-                known.append(address)
-    return {name: tuple(addresses) for name, addresses in table.items()}

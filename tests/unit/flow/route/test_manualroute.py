@@ -183,3 +183,21 @@ def test_items_and_options() -> None:
 async def test_ipliteral(domain: str, expected: str) -> None:
     text = "lit:\n driver = ipliteral\n transport = smtp\n ignore_target_hosts = 198.51.100.66\n"
     assert summary(await RoutingWorld(text).route(f"a@{domain}")) == [f"a@{domain} {expected}"]
+
+
+async def test_validated_answers_only() -> None:
+    required = "  route_list = * mail.test/MX:smart.test\n  dnssec_require_domains = *.test\n"
+    assert summary(await world(required).route("a@b.test")) == [
+        "a@b.test ? host lookup for mail.test done insecurely"
+    ]
+    assert summary(await world(f"{required}  pass_on_timeout\n").route("a@b.test")) == [
+        "a@b.test ? host lookup for mail.test done insecurely"
+    ]
+    assert await hosts_of(required.replace("*.test", "other.test")) != []
+
+
+async def test_this_machine_is_first_where_others_were_ignored() -> None:
+    options = "  route_list = * gone.test:us.test:smart.test\n  host_find_failed = ignore\n"
+    assert summary(await world(options).route("a@b.test")) == [
+        "a@b.test ? remote host address is the local host"
+    ]

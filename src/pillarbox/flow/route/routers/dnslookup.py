@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from pillarbox.config.declare import option
 from pillarbox.config.kinds import Words
+from pillarbox.flow.route.dnssec import secured
 from pillarbox.flow.route.exchangers import mx_hosts, srv_hosts
 from pillarbox.flow.route.hosts import (
     DNS_ONLY,
@@ -105,16 +106,14 @@ class DnsLookup(Router, driver="dnslookup"):
             yield from (f"{domain}.{ending}" for ending, _ in split(self.widen_domains) if ending)
 
     async def _method(self, visit: Visit) -> Method:
-        required = self.dnssec_require_domains
-        needs_security = required is not None and await required.matches(visit.domain, visit.scope)
-        if self.ipv4_only is None and self.ipv4_prefer is None and not needs_security:
-            return DNS_ONLY
-        return Method(
-            use_hosts_file=False,
-            ipv4_only=await _is_true(visit, self.ipv4_only),
-            ipv4_first=await _is_true(visit, self.ipv4_prefer),
-            needs_security=needs_security,
-        )
+        method = DNS_ONLY
+        if self.ipv4_only is not None or self.ipv4_prefer is not None:
+            method = Method(
+                use_hosts_file=False,
+                ipv4_only=await _is_true(visit, self.ipv4_only),
+                ipv4_first=await _is_true(visit, self.ipv4_prefer),
+            )
+        return await secured(method, visit.domain, self, visit.scope)
 
     def _with_full_name(self, visit: Visit, domain: str) -> Redirected:
         local = quote_local_part(visit.candidate.original_local_part)
@@ -165,7 +164,7 @@ class DnsLookup(Router, driver="dnslookup"):
             case "ignored":
                 return Declined(found.detail)
             case "insecure":
-                return self.lookup_deferred(visit, "host lookup done insecurely", found.detail)
+                return self.insecure(visit, "host lookup done insecurely", found.detail)
             case "no_mx":
                 return await self._by_address(name, visit, method)
             case "again":
@@ -189,6 +188,8 @@ class DnsLookup(Router, driver="dnslookup"):
         match found.status:
             case "again":
                 return self.lookup_deferred(visit, "host lookup did not complete", found.detail)
+            case "insecure":
+                return self.insecure(visit, "host lookup done insecurely", found.detail)
             case "none":
                 return Declined("domain has neither MX nor address records")
             case "ignored":

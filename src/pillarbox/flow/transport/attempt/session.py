@@ -11,7 +11,6 @@ from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facets.session import TlsOutFacts
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost
-from pillarbox.flow.transport.login import Outbound
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
@@ -130,7 +129,7 @@ class Session:
         address, port = self.local_address
         delivering = scope.facet(DeliveryFacts) or DeliveryFacts()
         known: dict[type, object] = {
-            Outbound: self.target.outbound(self.tls_cipher),
+            **self.target.facets(scope, self.tls_cipher),
             DeliveryFacts: replace(delivering, sending_ip_address=address, sending_port=port),
         }
         tls = self._connection.tls_session() if self.tls_cipher else None

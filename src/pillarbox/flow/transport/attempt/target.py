@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pillarbox.flow.facets.delivering import RoutingFacts
 from pillarbox.flow.route.result import Host
 from pillarbox.flow.transport.login import Outbound
+from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import RemoteHost
 from pillarbox.mail.taint import Tainted
 
@@ -37,6 +39,14 @@ class Target(msgspec.Struct, frozen=True, gc=False):
         """For expansions. What the DNS has named is tainted, what the configuration has, is not."""
         name = self.name if self.mx_preference is None else Tainted(self.name)
         return Outbound(name, self.address, self.port, cipher)
+
+    def facets(self, scope: Scope, cipher: str = "") -> dict[type, object]:
+        """`outbound`, and whether DNSSEC vouches for the host."""
+        known: dict[type, object] = {Outbound: self.outbound(cipher)}
+        if self.is_secure:
+            routing = scope.facet(RoutingFacts) or RoutingFacts()
+            known[RoutingFacts] = msgspec.structs.replace(routing, lookup_dnssec_authenticated="yes")
+        return known
 
     @property
     def key(self) -> str:

@@ -209,7 +209,7 @@ class Smtp(SmtpOptions, driver="smtp"):
             raise NoHosts("hosts cannot be looked up here")
         routing = services.routing if tell is None else telling_routing(services.routing, tell)
         is_random = await _is_true(self.hosts_randomize, scope)
-        wishes = HostWishes(self.name, is_random, self.allow_localhost)
+        wishes = HostWishes(self.name, is_random, self.allow_localhost, self.gethostbyname, self)
         return await listed_hosts(template, wishes, scope, routing)
 
     async def _all_placed(self, targets: list[Target], scope: Scope) -> list[Target]:
