@@ -191,6 +191,7 @@ def _check_services(base: Foundation, host_names: HostNames, services: Transport
         base.world.records,
         config.main(Logging).style,
         tells_details=config.main(SmtpService).smtp_return_error_details,
+        takes_literals=config.main(SmtpService).allow_domain_literals,
         csa=CsaRules(dns.dns_csa_search_limit, dns.dns_csa_use_reverse),
     )
 

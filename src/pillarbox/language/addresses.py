@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 MAX_ADDRESS = 512
 """Characters of an address, local part and domain together, as Exim bounds it."""
+EMPTY = "empty address"
+"""What is said of nothing, comments aside."""
 _ATOM = re.compile(r'(?:[^\x00-\x20\x7f()<>@,;:\\".\[\]]|\\(?:[\s\S]|\Z))+')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\[\s\S])*"')
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -42,26 +44,41 @@ class AddressError(Exception):
     """`str()` says why, in Exim's words."""
 
 
-def working_address(text: str, *, allow_null: bool = False, utf8_domain: bool = False) -> Working:
-    """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError."""
+def working_address(
+    text: str, *, allow_null: bool = False, utf8_domain: bool = False, takes_literals: bool = True
+) -> Working:
+    """The address proper. An empty one (`<>`) only with `allow_null`. Raises AddressError.
+
+    Without `takes_literals` the domain of an address in angle brackets may not be a literal; of one that stands alone it still may, as in Exim.
+    """
     plain = _PLAIN.fullmatch(text) if len(text) <= MAX_ADDRESS else None
     if plain is not None:
         group = 1 if plain[1] is not None else 3
         return Working(plain[group], len(plain[group + 1]) + 1, *plain.span(group))
-    found = _Reader(text, allow_null=allow_null, utf8_domain=utf8_domain).read()
+    found = _Reader(
+        text, allow_null=allow_null, utf8_domain=utf8_domain, takes_literals=takes_literals
+    ).read()
     if not found.address and not allow_null:
-        raise AddressError("empty address")
+        raise AddressError(EMPTY)
     return found
 
 
 class _Reader:
-    __slots__ = ("allow_null", "at", "label", "text")
+    __slots__ = ("allow_null", "at", "label", "takes_literals", "text")
 
-    def __init__(self, text: str, *, allow_null: bool = False, utf8_domain: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        allow_null: bool = False,
+        utf8_domain: bool = False,
+        takes_literals: bool = True,
+    ) -> None:
         self.text = text
         self.at = 0
         self.allow_null = allow_null
         self.label = _UTF8_DOMAIN if utf8_domain else _DOMAIN
+        self.takes_literals = takes_literals
 
     def read(self) -> Working:
         self.skip()
@@ -147,12 +164,16 @@ class _Reader:
         domain = ""
         if self.peek() == "@":
             self.at += 1
-            domain, end = self.domain()
+            domain, end = self.domain(may_be_literal=True)
+        elif not local:
+            raise AddressError(EMPTY)
         return self.finished(local, domain, start, end)
 
-    def domain(self) -> tuple[str, int]:
+    def domain(self, *, may_be_literal: bool = False) -> tuple[str, int]:
         self.skip()
         if self.peek() == "[":
+            if not (self.takes_literals or may_be_literal):
+                raise AddressError("domain literals not allowed")
             literal = _LITERAL.match(self.text, self.at)
             if literal is None:
                 raise AddressError("malformed domain literal")
@@ -192,10 +213,11 @@ class _Reader:
 
     def unexpected(self, local: str, *, has_domain: bool) -> str:
         """What is said where `>` should be."""
+        if not has_domain:
+            quoted = local.replace('"', '\\"')
+            return f'"@" or "." expected after "{quoted}"'
         if not self.peek():
             return "'>' missing at end of address"
-        if not has_domain:
-            return f'"@" or "." expected after "{local}"'
         return f"malformed address: {self.text[self.at :][:32]} may not follow {self.text[: self.at]}"
 
     def inner(self, start: int) -> tuple[str, str, int, int]:

@@ -32,6 +32,29 @@ def test_what_is_no_address(text: str) -> None:
         working_address(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (";", "empty address"),
+        ("(x)", "empty address"),
+        ("<a", '"@" or "." expected after "a"'),
+        ('<"a"b@c>', r'"@" or "." expected after "\"a\""'),
+        ("<a@b", "'>' missing at end of address"),
+    ],
+)
+def test_what_is_wrong_is_said_in_exims_words(text: str, complaint: str) -> None:
+    with pytest.raises(AddressError) as error:
+        working_address(text)
+    assert str(error.value) == complaint
+
+
+def test_literals_may_be_refused_in_angle_brackets_alone() -> None:
+    for text in ("<a@[192.0.2.1]>", "<a@[192.0.2.1", "<@[192.0.2.1]:a@b>"):
+        with pytest.raises(AddressError, match="domain literals not allowed"):
+            working_address(text, takes_literals=False)
+    assert working_address("a@[192.0.2.1]", takes_literals=False).address == "a@[192.0.2.1]"
+
+
 def test_the_null_address_only_on_request() -> None:
     assert working_address("<>", allow_null=True).address == ""
 

@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.addresses import EMPTY, AddressError, working_address
 from pillarbox.wire.smtp.grammar import BadSyntax, ReadPath
 
 _PLAIN = re.compile(
@@ -53,9 +53,13 @@ def _read(path: str, rules: PathRules, *, utf8: bool) -> str:
     if rules.strip_trailing_dot:
         text = re.sub(r"(?<=[^.\]])\.(>?)\Z", r"\1", text)
     try:
-        found = working_address(text, allow_null=True, utf8_domain=utf8)
+        found = working_address(
+            text, allow_null=True, utf8_domain=utf8, takes_literals=rules.allow_domain_literals
+        )
     except AddressError as error:
         raise BadSyntax(str(error)) from error
+    if not found.address and found.start == len(text):
+        raise BadSyntax(EMPTY)
     if len(found.address) > MAX_PATH:
         raise BadSyntax(f"address is ridiculously long: {found.address[:64]}...")
     domain = found.address[found.domain_at :] if found.domain_at else ""

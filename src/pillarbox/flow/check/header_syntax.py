@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pillarbox.language.addresses import AddressError, address_items, working_address
+from pillarbox.language.addresses import EMPTY, AddressError, address_items, working_address
 from pillarbox.mail.header import parse_headers
 
 ADDRESS_HEADERS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
@@ -24,13 +24,15 @@ _PLAIN = re.compile(rf" *{_ONE}(?: *, *{_ONE})* *")
 """What nearly every header looks like: the full parser costs fifty times as much."""
 
 
-def first_bad_address_header(block: bytes) -> str | None:
-    """What is wrong with the first header that is not well formed; None when all are."""
+def first_bad_address_header(block: bytes, *, takes_literals: bool = True) -> str | None:
+    """What is wrong with the first header that is not well formed; None when all are. `takes_literals`: `allow_domain_literals`."""
     for header in parse_headers(block):
         if header.name.lower() not in ADDRESS_HEADERS:
             continue
-        value = header.value[:MAX_CHECKED].decode("utf-8", "surrogateescape")
-        if problem := _problem(value):
+        if _PLAIN.fullmatch(header.value[:MAX_CHECKED].decode("utf-8", "surrogateescape")):
+            continue
+        value = header.raw.partition(b":")[2][:MAX_CHECKED].decode("utf-8", "surrogateescape")
+        if problem := _problem(value, takes_literals=takes_literals):
             why, text = problem
             return f'{why}: failing address in "{header.name}:" header is: {text}'
     return None
@@ -51,18 +53,18 @@ def sender_addresses(block: bytes) -> list[str]:
     return found[:MAX_SENDERS]
 
 
-def _problem(value: str) -> tuple[str, str] | None:
-    """(what is wrong, with which piece)."""
-    if _PLAIN.fullmatch(value):
-        return None
+def _problem(value: str, *, takes_literals: bool) -> tuple[str, str] | None:
+    """(what is wrong, with which piece). `value`: still folded, for the line ends belong to what is quoted."""
     for item in address_items(value):
         text = item.text.strip()
         if not text:
             continue
         try:
-            found = working_address(text, allow_null=True)
+            found = working_address(item.text.lstrip(), takes_literals=takes_literals)
         except AddressError as error:
+            if str(error) == EMPTY:
+                continue
             return str(error), text
-        if found.address and not found.domain_at:
+        if not found.domain_at:
             return UNQUALIFIED, text
     return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
-from pillarbox.language.addresses import AddressError, Working, address_items, working_address
+from pillarbox.language.addresses import EMPTY, AddressError, Working, address_items, working_address
 from pillarbox.language.rewrite.folding import FoldedLine, octets
 
 ADDRESS_FIELDS = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
@@ -100,8 +100,9 @@ def change_addresses(
         try:
             found = working_address(item.text)
         except AddressError:
-            if complain is not None and item.text.strip():
-                complain(f"qualify/rewrite: {_trouble(item.text.strip())}")
+            trouble = _trouble(item.text.strip()) if complain is not None else EMPTY
+            if complain is not None and trouble != EMPTY:
+                complain(f"qualify/rewrite: {trouble}")
             continue
         replacement = change(found)
         if replacement is None:

@@ -59,7 +59,7 @@ def parse_mail(argument: str, offer: Extensions, read: ReadPath, *, is_esmtp: bo
     return Mail(
         sender or None,
         _size(given.get("SIZE"), offer.size),
-        _body(given.get("BODY"), is_offered=offer.eightbitmime),
+        _body(given, is_offered=offer.eightbitmime),
         utf8,
         _ret(given, is_offered=offer.dsn),
         _envid(given.get("ENVID")) if offer.dsn else "",
@@ -140,10 +140,11 @@ def _size(value: str | None, limit: int | None) -> int:
     return size
 
 
-def _body(value: str | None, *, is_offered: bool) -> str:
-    if not value or not is_offered:
+def _body(given: dict[str, str | None], *, is_offered: bool) -> str:
+    value = given.get("BODY", "")
+    if value == "" or not is_offered:
         return ""
-    if value.upper() not in ("7BIT", "8BITMIME"):
+    if value is None or value.upper() not in ("7BIT", "8BITMIME"):
         raise _invalid("BODY")
     return value.upper()
 

@@ -186,7 +186,7 @@ class ProtocolError(msgspec.Struct, frozen=True, gc=False):
     problem: Problem
     reply: Reply
     line: str
-    """The offending line, control characters replaced, cut at 1024 characters."""
+    """The offending line as it came, cut at 1024 characters: control characters are for who logs it to escape."""
     detail: str = ""
     """What is wrong with it; empty: what the reply says."""
     is_expected: bool = False

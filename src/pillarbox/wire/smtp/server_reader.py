@@ -27,7 +27,7 @@ from pillarbox.wire.smtp.events import (
     Problem,
     ProtocolError,
 )
-from pillarbox.wire.smtp.replies import make_printable, render_reply
+from pillarbox.wire.smtp.replies import render_reply
 from pillarbox.wire.smtp.session import HISTORY, ServerSettings, Session
 from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
 
@@ -242,12 +242,7 @@ class ServerReader:
         try:
             event = verb.parse(session, argument.strip(" \t"))
         except Refused as refused:
-            session.is_behind_refused_mail = name == "MAIL"
-            if name == "MAIL":
-                session.rcpt_refusal = None
-            elif name == "RCPT":
-                session.note_rcpt_refusal(f"{refused.reply.code} {refused.reply.text}")
-            return self._refuse(refused.problem, refused.reply, line, detail=refused.detail)
+            return self._refuse_argument(name, refused, line)
         self._owed = event
         return event
 
@@ -370,13 +365,24 @@ class ServerReader:
     def _refuse(
         self, problem: Problem, reply: Reply, line: str | bytes, *, counts: bool = True, detail: str = ""
     ) -> ProtocolError:
-        text = make_printable(line)[:_SHOWN]
+        text = line if isinstance(line, str) else line.decode("utf-8", "surrogateescape")
         if counts and problem not in _UNCOUNTED and self._session.is_one_error_too_many():
             if problem is not Problem.SYNTAX or line[:4].upper() not in _SAID_ALONE:
                 reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
             self.close()
         self._out.append(render_reply(reply))
-        return ProtocolError(problem, reply, text, detail, not counts)
+        return ProtocolError(problem, reply, text[:_SHOWN], detail, not counts)
+
+    def _refuse_argument(self, name: str, refused: Refused, line: str) -> ProtocolError:
+        session, reply = self._session, refused.reply
+        if reply is order.UNEXPECTED_ARGUMENT:  # then it was no command that was said, for Exim
+            session.history.pop()
+        session.is_behind_refused_mail = name == "MAIL"
+        if name == "MAIL":
+            session.rcpt_refusal = None
+        elif name == "RCPT":
+            session.note_rcpt_refusal(f"{reply.code} {reply.text}")
+        return self._refuse(refused.problem, reply, line, detail=refused.detail)
 
     def _refuse_between_chunks(self, line: str) -> ProtocolError:
         """Whatever it is: it makes the message one that never comes."""
@@ -437,4 +443,4 @@ class ServerReader:
         """Refuse, and have no more of it."""
         self._out.append(render_reply(reply))
         self.close()
-        return ProtocolError(problem, reply, make_printable(line)[:_SHOWN], detail)
+        return ProtocolError(problem, reply, line[:_SHOWN], detail)

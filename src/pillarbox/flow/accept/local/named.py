@@ -25,14 +25,14 @@ class Named(msgspec.Struct, frozen=True):
     """Who must not get it, by an alias either."""
 
 
-def arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, ...]:
+def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Recipient, ...]:
     """Recipients named by the caller; the first bad one is refused, and with it the message."""
     if not wish.recipients:
         raise Refused("exim: no recipients in message", kind="none", message=message)
     made = []
     for address in wish.recipients:
         try:
-            made.append(_recipient(address, "" if wish.keeps_unqualified else domain))
+            made.append(_recipient(address, policy, keeps_unqualified=wish.keeps_unqualified))
         except AddressError as error:
             raise Refused(
                 f'exim: bad recipient address "{address}": {error}',
@@ -43,14 +43,14 @@ def arguments(wish: Submit, message: Message, domain: str) -> tuple[Recipient, .
     return tuple(dict.fromkeys(made))
 
 
-def _recipient(text: str, domain: str) -> Recipient:
-    """Raises AddressError. `domain`: for an address without one; empty: it is refused."""
-    working = working_address(text)
+def _recipient(text: str, policy: AcceptPolicy, *, keeps_unqualified: bool = False) -> Recipient:
+    """Raises AddressError. `keeps_unqualified`: an address without a domain is refused."""
+    working = working_address(text, takes_literals=policy.habits.paths.allow_domain_literals)
     if working.domain_at:
         return Recipient(working.address)
-    if not domain:
+    if keeps_unqualified:
         raise AddressError("unqualified recipient address not allowed")
-    return Recipient(f"{working.address}@{domain}")
+    return Recipient(f"{working.address}@{policy.qualify_recipient}")
 
 
 def extracted(
@@ -63,15 +63,14 @@ def extracted(
 ) -> Named:
     """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones and their sender hears of
     them by mail. Raises Refused."""
-    domain = policy.qualify_recipient
-    named = arguments(wish, original, domain) if wish.recipients else ()
+    named = arguments(wish, original, policy) if wish.recipients else ()
     leaves_out = policy.local_senders.arguments_are_left_out
     left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
     good = [] if leaves_out else list(named)
     bad: list[tuple[str, str]] = []
     for text, rest in _listed(original.headers):
         try:
-            found = _recipient(text, domain)
+            found = _recipient(text, policy)
         except AddressError as error:
             bad.append((rest, str(error)))
             continue

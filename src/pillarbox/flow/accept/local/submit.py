@@ -70,7 +70,7 @@ async def submit(
         one.facts.variables = dict(carried)
     _check_size(one, len(data))
     if not wish.extract_recipients:
-        one.named = Named(arguments(wish, one.message, policy.qualify_recipient))
+        one.named = Named(arguments(wish, one.message, policy))
     await _begin(one)
     await _repair(one)
     await _rewrite(one)

@@ -40,7 +40,7 @@ async def handle(session: Session, event: Etrn) -> None:
         session.reply(await _run(session, command, argument, reply_to(verdict, OK)))
         return
     if session.services.etrn is None or not argument.startswith("#"):
-        session.reply(MALFORMED)
+        session.engine.refuse_syntax(MALFORMED)
         return
     if session.services.etrn(argument[1:].strip()):
         session.reply(reply_to(verdict, OK))

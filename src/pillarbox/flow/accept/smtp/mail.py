@@ -56,7 +56,8 @@ async def handle(session: Session, event: Mail) -> None:
     if sender is not None and "@" not in sender:
         if not await may_leave_unqualified(session, policy.sender_unqualified_hosts):
             log_unqualified(session, "sender", sender)
-            session.reply(Reply(501, f"<{sender}>: sender address must contain a domain", "5.1.7"))
+            shown = event.written.strip() or f"<{sender}>"
+            session.reply(Reply(501, f"{shown}: sender address must contain a domain", "5.1.7"))
             return
         sender = f"{sender}@{policy.qualify_domain}"
     local = session.local

@@ -61,7 +61,7 @@ async def _tell(session: Session, event: ProtocolError) -> None:
         argument = line.partition(" ")[2].strip() or "(no argument given)"
         log_rejection(
             session,
-            f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {argument}",
+            f"rejected {verb_name} from {session.who()}: syntactically invalid argument(s): {printable(argument)}",
         )
         return
     if verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
@@ -79,7 +79,7 @@ async def _tell(session: Session, event: ProtocolError) -> None:
     text = event.detail or (said.rpartition("\n")[2] if reply.code == 503 else said.partition("\n")[0])
     await tell(session, f"smtp:fail:{kind}", text)
     if is_logged:
-        shown = printable(line).replace('"', '\\"')
+        shown = printable(line.rstrip(" \t") if verb_name == "RCPT" else line).replace('"', '\\"')
         session.services.journal.main(f'SMTP {kind} error in "{shown}" {session.described()} {text}')
 
 
@@ -108,13 +108,14 @@ def _too_big(session: Session, event: ProtocolError) -> None:
     found = [word[5:] for word in parameters.split() if word[:5].upper() == "SIZE="]
     limit = session.engine.size_limit
     size = found[-1] if found else ""
-    shown = f"size>={2**31 - 1}" if size.isdigit() and int(size) >= 2**31 else f"size={size}"
+    is_huge = size[:1] == "-" or (size.isdigit() and int(size) >= 2**31)
+    shown = f"size>={2**31 - 1}" if is_huge else f"size={size}"
     log_rejection(session, f"rejected {path}> {session.described()}: message too big: {shown} max={limit}")
 
 
 def _why_dropped(event: ProtocolError, session: Session) -> str:
-    who, last = session.who(), f'"{event.line}"'
-    verb = f'"{event.line.partition(" ")[0]}"'
+    who, last = session.who(), f'"{printable(event.line)}"'
+    verb = f'"{printable(event.line.partition(" ")[0])}"'
     match event.problem:
         case Problem.UNKNOWN_COMMAND if event.reply.text.startswith("Too many unrec"):
             return f"SMTP call from {who} dropped: too many unrecognized commands (last was {last})"

@@ -48,7 +48,8 @@ async def handle(session: Session, event: Rcpt) -> None:
             session, policy.recipient_unqualified_hosts
         ):
             log_unqualified(session, "recipient", address)
-            session.reply(Reply(501, f"<{address}>: recipient address must contain a domain", "5.1.3"))
+            shown = event.written.strip() or f"<{address}>"
+            session.reply(Reply(501, f"{shown}: recipient address must contain a domain", "5.1.3"))
             return
         address = f"{address}@{policy.qualify_recipient}"
     if transaction.discarded_by == "MAIL":

@@ -149,7 +149,17 @@ class Verifier(Protocol):
 class CheckServices:
     """What checks ask, made once per configuration."""
 
-    __slots__ = ("acls", "csa", "host_names", "log", "log_style", "records", "tells_details", "verifier")
+    __slots__ = (
+        "acls",
+        "csa",
+        "host_names",
+        "log",
+        "log_style",
+        "records",
+        "takes_literals",
+        "tells_details",
+        "verifier",
+    )
 
     def __init__(
         self,
@@ -162,8 +172,11 @@ class CheckServices:
         *,
         tells_details: bool = False,
         csa: CsaRules = USUAL_CSA,
+        takes_literals: bool = True,
     ) -> None:
-        """`tells_details`: clients hear why a verification has failed (`smtp_return_error_details`)."""
+        """`tells_details`: clients hear why a verification has failed (`smtp_return_error_details`).
+        `takes_literals`: `allow_domain_literals`.
+        """
         self.acls = acls
         self.verifier = verifier
         self.host_names = host_names
@@ -172,6 +185,7 @@ class CheckServices:
         self.log_style = log_style
         self.tells_details = tells_details
         self.csa = csa
+        self.takes_literals = takes_literals
 
 
 class Log(DebugFiles, Protocol):

@@ -37,6 +37,7 @@ from pillarbox.language.match.host_names import ClientName
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.log_line import printable
 
 _CONTENT = frozenset({"data", "data_prdr", "mime", "not_smtp", "dkim"})
 _SENDER_KNOWN = frozenset({"mail", "rcpt", "predata"}) | _CONTENT
@@ -86,7 +87,9 @@ async def _ask(line: VerifyLine, state: AclState) -> Answer:
         case "recipient":
             return await _verify_recipient(line, state)
         case "header_syntax":
-            bad = first_bad_address_header(_headers(line, state))
+            bad = first_bad_address_header(
+                _headers(line, state), takes_literals=state.services.takes_literals
+            )
             return bad is None or _of_content(bad, state)
         case "header_sender":
             return await _verify_header_sender(line, state)
@@ -223,7 +226,7 @@ async def _verify_header_sender(line: VerifyLine, state: AclState) -> Answer:
 
 def _of_content(text: str, state: AclState) -> Reason:
     told = f"Rejected after {place_name(state.where)}: {text}" if state.services.tells_details else ""
-    return Reason(text, told)
+    return Reason(printable(text), told)
 
 
 def _headers(line: VerifyLine, state: AclState) -> bytes:
