@@ -114,3 +114,22 @@ def test_tidydb_is_given_every_file_of_the_directory(
     assert capsys.readouterr().out == ""
     assert exim_tidydb.run([str(tmp_path), "../db/secret"]) == 1
     assert exim_tidydb.run([str(tmp_path), "nosuch"]) == 1
+
+
+@pytest.mark.parametrize("name", ["retry", "callout"])
+def test_what_may_not_be_read(
+    spool: Path,
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that is too long, since everybody may read all where tests run as root."""
+    hidden = spool / ("x" * 300)
+    complaint = f"** Failed to open hintsdb file {hidden}/db/{name} for reading: File name too long\n"
+    assert exim_dumpdb.run([str(hidden), name]) == 1
+    assert capsys.readouterr().out == complaint
+    assert exim_tidydb.run([str(hidden), name]) == 1
+    assert capsys.readouterr().out.endswith(complaint)
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
+    assert exim_fixdb.run([str(hidden), name]) == 0
+    assert capsys.readouterr().out.endswith(f"> {complaint}> \n")

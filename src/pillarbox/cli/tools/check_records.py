@@ -12,7 +12,7 @@ from typing import cast
 import msgspec
 
 from pillarbox.backends.hints.records import SqliteRecords
-from pillarbox.cli.tools.hints_files import NoHints, missing, stamp
+from pillarbox.cli.tools.hints_files import NoHints, existing, missing, stamp
 from pillarbox.flow.check import rate
 from pillarbox.flow.check.callout_cache import DomainRecord
 from pillarbox.flow.transport.attempt.early import read_kept
@@ -20,13 +20,13 @@ from pillarbox.ports.hint_records import Database, HintRecord, RecordsBusy
 from pillarbox.wire.smtp.extensions import Extensions
 
 KINDS = ("callout", "misc", "ratelimit", "seen")
+RECORDS = "records.sqlite"
+"""The file that holds them."""
 
 
 def records_of(spool: Path, name: str) -> list[tuple[str, HintRecord]]:
     """By key. Raises NoHints."""
-    path = spool / "db" / "records.sqlite"
-    if not path.exists():
-        raise missing(spool, name)
+    path = existing(spool, name, RECORDS)
     try:
         found = list(SqliteRecords(path).all(cast(Database, name)))
     except RecordsBusy as busy:

@@ -19,15 +19,15 @@ import apsw
 import msgspec
 
 from pillarbox.backends.hints.records import SqliteRecords
-from pillarbox.cli.tools.check_records import KINDS, shown
+from pillarbox.cli.tools.check_records import KINDS, RECORDS, shown
 from pillarbox.cli.tools.dbm_file import DbmFile
 from pillarbox.cli.tools.hints_files import (
     Entry,
     NoHints,
     entries,
     error_name,
+    existing,
     is_name,
-    missing,
     path_of,
     stamp,
 )
@@ -80,7 +80,10 @@ def run(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 1
     print(f"Modifying Exim hints database {spool}/db/{name}")
-    return _converse(_open(Path(spool), name, in_utc=("-z", "") in pairs), missing(Path(spool), name))
+    try:
+        return _converse(_open(Path(spool), name, in_utc=("-z", "") in pairs), NoHints())
+    except NoHints as absent:
+        return _converse(None, absent)
 
 
 def _run_keyed(words: list[str]) -> int:
@@ -161,14 +164,11 @@ def _set_field(base: Base, key: str, line: str) -> None:
     print("\n".join(base.lines(key) or []))
 
 
-def _open(spool: Path, name: str, *, in_utc: bool) -> Base | None:
+def _open(spool: Path, name: str, *, in_utc: bool) -> Base:
+    """Raises NoHints."""
     if name in KINDS:
-        path = spool / "db" / "records.sqlite"
-        return _Records(path, name, in_utc=in_utc) if path.exists() else None  # type: ignore[arg-type]
-    try:
-        return _Retry(path_of(spool, name), in_utc=in_utc)
-    except NoHints:
-        return None
+        return _Records(existing(spool, name, RECORDS), name, in_utc=in_utc)  # type: ignore[arg-type]
+    return _Retry(path_of(spool, name), in_utc=in_utc)
 
 
 def read_time(text: str) -> float:

@@ -11,7 +11,7 @@ import apsw
 
 from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.tools.check_records import KINDS, tidy
-from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of
+from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, is_name, path_of
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.ports.hint_records import RecordsBusy
@@ -55,6 +55,9 @@ def _told(spool: str, name: str, oldest: float) -> int:
     print(f"Tidying Exim hints database {spool}/db/{name}")
     try:
         _tidy(Path(spool), name, oldest)
+    except UnreadHints as error:
+        print(error)
+        return 1
     except NoHints:
         pass
     except (apsw.Error, RecordsBusy) as error:

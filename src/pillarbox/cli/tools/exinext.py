@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
-from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, path_of, stamp
+from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, path_of, stamp
 
 _HOST_KEY = re.compile(
     r"T:([^:[]*|\[[^]]*\]):([^:[]*|\[[^]]*\])(?::(\d{1,5}))?(?::([0-9A-Za-z]{6}-[0-9A-Za-z-]+))?"
@@ -34,6 +34,9 @@ def run(arguments: list[str]) -> int:
     config = choose_configuration(read.config, None)
     try:
         known = list(entries(path_of(spool_directory(config), "retry")))
+    except UnreadHints as error:
+        print(error, file=sys.stderr)
+        return 1
     except NoHints:
         known = []
     for word in read.words:

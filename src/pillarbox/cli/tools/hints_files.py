@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,16 +73,37 @@ class NoHints(Exception):
     """There is no such data base; `str()` is Exim's complaint."""
 
 
+class UnreadHints(NoHints):
+    """There may be one, but it is not for us."""
+
+
 def path_of(spool: Path, name: str) -> Path:
-    """Of the data base `retry`. Raises NoHints for others, which do not exist here, and when there is none yet."""
-    path = spool / "db" / f"{name}.sqlite"
-    if name != RETRY or not path.exists():
+    """Of the data base `retry`. Raises NoHints for others, which do not exist here, and as `existing` does."""
+    if name != RETRY:
         raise missing(spool, name)
+    return existing(spool, name, f"{name}.sqlite")
+
+
+def existing(spool: Path, name: str, file: str) -> Path:
+    """The file that holds this data base. Raises NoHints when there is none, UnreadHints when it may not be read."""
+    path = spool / "db" / file
+    try:
+        path.stat()
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except FileNotFoundError:
+        raise missing(spool, name) from None
+    except OSError as error:
+        raise UnreadHints(_complaint(spool, name, error.strerror or str(error))) from error
     return path
 
 
 def missing(spool: Path, name: str) -> NoHints:
-    return NoHints(f"** Failed to open hintsdb file {spool}/db/{name} for reading: No such file or directory")
+    return NoHints(_complaint(spool, name, "No such file or directory"))
+
+
+def _complaint(spool: Path, name: str, why: str) -> str:
+    return f"** Failed to open hintsdb file {spool}/db/{name} for reading: {why}"
 
 
 def is_name(name: str) -> bool:
