@@ -65,6 +65,7 @@ class Visit:
     ) -> None:
         facts = scope.facet(MessageFacts)
         self.candidate = candidate
+        self.local_part = candidate.local_part
         self.purpose = purpose
         self.services = services
         self.looks = looks

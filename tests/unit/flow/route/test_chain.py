@@ -57,6 +57,10 @@ async def test_local_addresses(address: str, expected: list[str], slow: bool) ->
     assert sorted(summary(await world.route(address))) == sorted(expected)
 
 
+async def test_without_routers_nothing_can_be_routed() -> None:
+    assert summary(await RoutingWorld("").route("a@b.test")) == ["a@b.test ! Unrouteable address"]
+
+
 async def test_the_account_and_its_home_come_with_the_assignment() -> None:
     (assignment,) = (await local_world().route("Root@local.test")).assignments
     assert (assignment.account, assignment.home) == ("alice", "/mail/alice")
