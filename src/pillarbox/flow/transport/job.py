@@ -24,7 +24,8 @@ class Job(msgspec.Struct, frozen=True):
     """An earlier attempt, possibly cut off by a crash, may have delivered it."""
     is_forced: bool = False
     """Try hosts whose retry time has not come (`-qf`, `-M`, a message older than its retry rule)."""
-
+    most_at_once: int = 0
+    """Addresses in one transaction with a host (`max_rcpt`); 0: all of them."""
     is_shadow: bool = False
     """The transport runs as another's shadow: what comes of it is only told (Exim 24, `shadow_transport`)."""
 

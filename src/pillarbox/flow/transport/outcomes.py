@@ -19,6 +19,7 @@ def delivered(
     is_reused: bool = False,
     chunking: bool = False,
     is_prdr: bool = False,
+    signers: str = "",
     pipelining: str = "",
     return_path: str | None = None,
     size: int = 0,
@@ -44,6 +45,7 @@ def delivered(
         is_reused=is_reused,
         chunking=chunking,
         is_prdr=is_prdr,
+        signers=signers,
         pipelining=pipelining,
         return_path=return_path,
         size=size,
@@ -111,6 +113,7 @@ def failed(
     is_dsn_passed_on: bool = False,
     output: bytes = b"",
     interface: tuple[str, int] = ("", 0),
+    startup: str = "",
 ) -> Failed:
     candidate = assignment.candidate
     return Failed(
@@ -129,6 +132,7 @@ def failed(
         return_path=return_path,
         is_dsn_passed_on=is_dsn_passed_on,
         interface=interface,
+        startup=startup,
     )
 
 

@@ -1,7 +1,8 @@
 """From assignments to jobs: which addresses travel together.
 
 Addresses go in one copy when transport, hosts, errors_to, header changes and everything else the transport may expand are the same
-(Exim 49.1), at most `max_rcpt` in one job. A local transport takes one address at a time unless its `batch_max` says more (Exim chapter 25).
+(Exim 49.1), at most `max_rcpt` in one transaction. A job makes several of these, one after another over one connection, when there are
+more of them than jobs may run side by side. A local transport takes one address at a time unless its `batch_max` says more (Exim chapter 25).
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ def plan_jobs(
     assignments: Sequence[Assignment],
     max_rcpt: Callable[[str], int],
     *,
+    in_one_job: Callable[[str, int], int] = lambda _, most: most,
     batches: Sequence[object] = (),
     is_repeat: bool = False,
     is_forced: bool = False,
 ) -> list[Job]:
     """Jobs in the order of their first address. `max_rcpt(transport name)`: 1: each by itself, 0: no limit. `batches`, one for each
-    assignment: only those with equal ones share a job."""
+    assignment: only those with equal ones share a job. `in_one_job(transport name, max_rcpt)`: how many addresses it may have."""
     groups: dict[object, list[Assignment]] = {}
-    jobs: list[tuple[Assignment, ...]] = []
+    jobs: list[Job] = []
     order: list[object] = []
     for number, assignment in enumerate(assignments):
         if max_rcpt(assignment.transport) == 1:
@@ -50,9 +52,11 @@ def plan_jobs(
         groups.setdefault(key, []).append(assignment)
     for key in order:
         batch = key[1] if isinstance(key, tuple) else None
-        limit = batch.most if isinstance(batch, Limited) else max_rcpt(groups[key][0].transport)
-        jobs.extend(_cut(groups[key], limit))
-    return [Job(envelope, message, part, is_repeat, is_forced) for part in jobs]
+        name = groups[key][0].transport
+        most = batch.most if isinstance(batch, Limited) else max_rcpt(name)
+        parts = _cut(groups[key], in_one_job(name, most))
+        jobs.extend(Job(envelope, message, part, is_repeat, is_forced, most) for part in parts)
+    return jobs
 
 
 def _cut(group: list[Assignment], limit: int) -> list[tuple[Assignment, ...]]:

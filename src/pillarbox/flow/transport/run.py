@@ -78,11 +78,13 @@ class Transports:
         if self._has_planning:
             assignments, spoilt = await self._sorted_out(envelope, message, assignments)
         batches = await self._batches(envelope, message, assignments)
+        share = sum(self.is_remote(one.transport) for one in assignments) // max(1, self._remote_max_parallel)
         jobs = plan_jobs(
             envelope,
             message,
             assignments,
             self._addresses_per_job,
+            in_one_job=lambda name, most: max(most, share) if most > 1 and self.is_remote(name) else most,
             batches=batches,
             is_repeat=is_repeat,
             is_forced=is_forced,

@@ -102,14 +102,15 @@ def _line_delivered(
     line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
     if dsn:
         line += f" DSN={dsn}"
-    if outcome.startup and style.shows("protocol_detail"):
-        line += f" PS={outcome.startup}"
+    line += _startup(outcome, style)
     if outcome.pipelining and style.shows("pipelining"):
         line += f" {outcome.pipelining}"
     if outcome.is_prdr:
         line += " PRDR"
     if outcome.chunking:
         line += " K"
+    if outcome.signers and style.shows("dkim_verbose"):
+        line += f" DKIM={printable(outcome.signers)}"
     if outcome.reply is not None and style.shows("smtp_confirmation"):
         said = printable(outcome.reply.as_said).replace("\\", "\\\\").replace('"', '\\"')
         line += f' C="{said}"'
@@ -159,9 +160,15 @@ def _how(outcome: Outcome, style: LogStyle) -> str:
         if security.proxy[0] and style.shows("proxy"):
             line += f" PRX=[{security.proxy[0]}]{f':{security.proxy[1]}' if port else ''}"
         line += _own_end(outcome, style)
+        if isinstance(outcome, Failed):
+            line += _startup(outcome, style)
     elif isinstance(outcome, Delivered) and outcome.host_list:
         line += f" H={printable(outcome.host_list)}"
     return line if security is CLEAR else line + _secured(security, style)
+
+
+def _startup(outcome: Outcome, style: LogStyle) -> str:
+    return f" PS={outcome.startup}" if outcome.startup and style.shows("protocol_detail") else ""
 
 
 def _secured(security: Security, style: LogStyle) -> str:

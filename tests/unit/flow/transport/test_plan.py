@@ -55,3 +55,13 @@ def test_max_rcpt_cuts_and_local_deliveries_are_single():
     many = [assignment(f"{n}@x", hosts=MX) for n in range(5)]
     assert plan(many, limit=2) == [["0@x", "1@x"], ["2@x", "3@x"], ["4@x"]]
     assert plan([assignment("a@x", "local"), assignment("b@x", "local")]) == [["a@x"], ["b@x"]]
+
+
+def test_more_transactions_than_jobs_side_by_side_share_a_job():
+    envelope = Envelope(id="x", sender=None, recipients=(), origin=Origin(), received_at=0.0)
+    many = [assignment(f"{n}@x", hosts=MX) for n in range(5)]
+    jobs = plan_jobs(
+        envelope, Message(b"", MemoryBody(b"")), many, lambda _: 2, in_one_job=lambda _, most: max(most, 3)
+    )
+    assert [len(job.assignments) for job in jobs] == [3, 2]
+    assert [job.most_at_once for job in jobs] == [2, 2]

@@ -90,6 +90,68 @@ async def test_no_more_recipients_at_once_than_the_host_takes():
     assert [o.is_reused for o in outcomes] == [False, True]
 
 
+async def test_who_was_put_off_is_not_offered_to_the_host_again():
+    script = """
+    S: 250 LIMITS RCPTMAX=1
+    C: MAIL FROM:<alice@sender.example>
+    C: RCPT TO:<a@example.net>
+    C: DATA
+    S: 250 ok
+    S: 450 later
+    S: 503 no recipients
+    C: RSET
+    S: 250 ok
+    C: MAIL FROM:<alice@sender.example>
+    C: RCPT TO:<b@example.net>
+    C: DATA
+    S: 250 ok
+    S: 450 later
+    S: 503 no recipients
+    C: QUIT
+    """
+    outcomes = await outcomes_of(script, "a@example.net", "b@example.net")
+    assert [type(o) for o in outcomes] == [Deferred, Deferred]
+
+
+async def test_a_refused_sender_is_refused_for_those_behind_it_too():
+    script = """
+    S: 250 LIMITS RCPTMAX=1
+    C: MAIL FROM:<alice@sender.example>
+    C: RCPT TO:<a@example.net>
+    C: DATA
+    S: 550 not you
+    S: 503 no sender
+    S: 503 no recipients
+    C: QUIT
+    """
+    outcomes = await outcomes_of(script, "a@example.net", "b@example.net")
+    assert [type(o) for o in outcomes] == [Failed, Failed]
+    assert [o.startup for o in outcomes] == ["e", ""]
+
+
+async def test_silence_about_one_recipient_is_noted_of_that_one():
+    world = world_with(
+        {
+            "192.0.2.1": [
+                HELLO
+                + """
+    S: 250 ok
+    C: MAIL FROM:<alice@sender.example>
+    C: RCPT TO:<a@example.net>
+    C: RCPT TO:<b@example.net>
+    C: DATA
+    S: 250 ok
+    S: 550 nobody
+    S: (timeout)
+    """
+            ]
+        }
+    )
+    outcomes = await Smtp(name="smtp").deliver(job_for("a@example.net", "b@example.net"), world.services)
+    assert [type(o) for o in outcomes] == [Failed, Deferred]
+    assert outcomes[1].retry_keys == ("R:b@example.net",)
+
+
 async def test_a_small_message_goes_with_its_envelope():
     script = """
     S: 250 CHUNKING

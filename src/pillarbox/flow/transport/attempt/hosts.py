@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from msgspec.structs import replace
 
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.clocks import Clocks, noted
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.opening import open_session
 from pillarbox.flow.transport.attempt.session import Session
@@ -26,8 +27,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
-from pillarbox.wire.exim.log_line import printable
-from pillarbox.wire.exim.outcome_line import NOT_CONNECTED, UNPLACED, remote_host
+from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
 
 Pack = Callable[[Sequence[Assignment]], Parcel]
 """Makes the parcel for those addresses that are still to be carried."""
@@ -38,16 +38,17 @@ class HostRun:
 
     __slots__ = (
         "_began",
+        "_clocks",
         "_deferred",
         "_failed",
         "_habits",
-        "_has_more",
         "_job",
         "_keys",
         "_message_notes",
         "_outcomes",
         "_pack",
         "_reached",
+        "_rest",
         "_services",
         "_skipped",
         "_telling",
@@ -59,6 +60,7 @@ class HostRun:
         self._habits = habits
         self._services = services
         self._began = services.clock.monotonic()
+        self._clocks = Clocks(job, services, delays_after_cutoff=habits.delay_after_cutoff)
         self._outcomes: list[Outcome | None] = [None] * len(job.assignments)
         """What is final."""
         self._deferred: list[Deferred | None] = [None] * len(job.assignments)
@@ -73,14 +75,14 @@ class HostRun:
         self._telling = Telling(job, habits.events, services)
         self._reached: tuple[RemoteHost, tuple[str, int]] | None = None
         """The last host that we were connected to, and our end of that."""
-        self._has_more = False
-        """The host has taken as many as it would at once, and may have the others next."""
+        self._rest: list[int] = []
+        """Whom the host has not heard of yet: it has been offered as many as it may at once."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
         tried, tried_in_all, last_preference = 0, 0, None
         for place, target in enumerate(targets):
-            hint = None if self._job.is_forced else self._not_due(target)
+            hint = None if self._job.is_forced else self._clocks.not_due(target)
             if hint is not None:
                 self._skipped.append(hint)
                 continue
@@ -92,13 +94,13 @@ class HostRun:
             self._telling.has_next = any(
                 other.is_fallback is target.is_fallback for other in targets[place + 1 :]
             )
-            is_expired = self._is_expired(target)
+            is_expired = self._clocks.has_expired(target)
             last_preference = target.mx_preference
             try:
-                if not await self._try(target):
+                if not await self._try(target, self._pending()):
                     continue
-                while self._has_more:
-                    await self._try(target)
+                while self._rest:
+                    await self._try(target, self._rest)
                 tried_in_all += 1
                 tried += 0 if is_expired else 1
             except Crowded:
@@ -113,32 +115,11 @@ class HostRun:
     def _pending(self) -> list[int]:
         return [index for index, outcome in enumerate(self._outcomes) if outcome is None]
 
-    # Retry hints
-
-    def _look(self, key: str) -> RetryHint | None:
-        hint = self._services.hints.retry(key)
-        expire = self._services.retry_data_expire
-        return None if hint is None or self._services.clock.now() - hint.last_tried > expire else hint
-
-    def _not_due(self, target: Target) -> tuple[str, RetryHint] | None:
-        """Why to pass a host over: its own retry time, or that of this message there."""
-        for key in (target.key, f"{target.key}:{self._job.envelope.id}"):
-            hint = self._look(key)
-            if hint is not None and self._services.clock.now() < hint.next_try:
-                if hint.is_expired and not self._habits.delay_after_cutoff:
-                    continue
-                return key, hint
-        return None
-
-    def _is_expired(self, target: Target) -> bool:
-        hint = self._look(target.key)
-        return hint is not None and hint.is_expired
-
     # One host
 
-    async def _try(self, target: Target) -> bool:
+    async def _try(self, target: Target, pending: list[int]) -> bool:
         """False: passed over, because another message has just found that the host does not work."""
-        pending, self._has_more = self._pending(), False
+        self._rest = []
         try:
             manners = await self._habits.manners_for(target)
         except (ExpansionDeferred, ExpansionFailed) as error:
@@ -149,7 +130,7 @@ class HostRun:
         session = await self._services.keep.take(key, is_serial=manners.is_serial, is_careful=not is_forced)
         is_in_keep = False
         try:
-            hint = self._not_due(target) if session is None and not is_forced else None
+            hint = self._clocks.not_due(target) if session is None and not is_forced else None
             if hint is not None:
                 self._skipped.append(hint)
                 return False
@@ -189,19 +170,24 @@ class HostRun:
         self, session: Session, key: Hashable, pending: list[int], part: list[int], carried: Carried
     ) -> bool:
         """What the host said is drawn up, and the connection kept or closed; whether it was kept."""
-        left = self._take(part, carried, session, has_more=len(part) < len(pending))
+        left = self._take(part, carried, session)
+        rest = pending[len(part) :]
         await self._telling.before_end(session)
         is_in_keep = await self._put_away(key, session, carried)
-        if carried.trouble is not None:
-            await self._take_trouble(left, carried.trouble, session.target, session)
+        if carried.trouble is None:
+            self._rest = rest
+        else:
+            await self._take_trouble(left + rest, carried.trouble, session.target, session)
+            if carried.trouble.recipient >= 0:
+                self._note_late_recipient(part[carried.trouble.recipient])
         return is_in_keep
 
     async def _carry(
         self, session: Session, manners: Manners, pending: list[int]
     ) -> tuple[list[int], Carried]:
-        """To as many of them as the host takes in one transaction (RFC 9422, RCPTMAX)."""
-        limit = session.limit("RCPTMAX")
-        part = pending[:limit] if limit else pending
+        """To as many of them as may share one transaction: by the host's wish (RFC 9422, RCPTMAX) and by ours (`max_rcpt`)."""
+        limits = [limit for limit in (session.limit("RCPTMAX"), self._job.most_at_once) if limit > 0]
+        part = pending[: min(limits)] if limits else pending
         parcel = self._pack([self._job.assignments[index] for index in part])
         return part, await carry(session, parcel, manners, self._habits)
 
@@ -238,7 +224,7 @@ class HostRun:
             return True
         return False
 
-    def _take(self, pending: list[int], carried: Carried, session: Session, *, has_more: bool) -> list[int]:
+    def _take(self, pending: list[int], carried: Carried, session: Session) -> list[int]:
         """Turn what the host said into outcomes; those left that it said nothing of."""
         target = session.target
         left: list[int] = []
@@ -247,31 +233,26 @@ class HostRun:
             if verdict is None:
                 left.append(index)
                 continue
-            self._take_verdict(index, verdict, session, carried, is_additional=not is_first)
+            startup = _startup_of(session) if index == pending[0] else ""
+            self._take_verdict(index, verdict, session, carried, startup, is_additional=not is_first)
             is_first = is_first and not verdict.reply.is_positive
-        if carried.trouble is None or carried.trouble.is_permanent:
-            self._has_more = has_more
-        elif has_more:
-            left += [index for index in self._pending() if index not in pending]
         if carried.trouble is None or carried.trouble.concern == "message":
-            self._forget(target)
+            self._clocks.forget(target.key)
         if carried.trouble is None:
-            self._forget_key(f"{target.key}:{self._job.envelope.id}")
+            self._clocks.forget(self._clocks.of_message(target))
         if carried.trouble is not None and carried.trouble.is_of_message:
             self._telling.message_deferred(carried.trouble, target)
         return left
 
-    def _forget(self, target: Target) -> None:
-        """The host works: its retry clock starts anew."""
-        self._forget_key(target.key)
-
-    def _forget_key(self, key: str) -> None:
-        hints = self._services.hints
-        if hints.retry(key) is not None:
-            hints.forget_retry(key)
-
     def _take_verdict(
-        self, index: int, verdict: Verdict, session: Session, carried: Carried, *, is_additional: bool
+        self,
+        index: int,
+        verdict: Verdict,
+        session: Session,
+        carried: Carried,
+        startup: str,
+        *,
+        is_additional: bool,
     ) -> None:
         assignment = self._job.assignments[index]
         host, reply = session.target.remote, verdict.reply
@@ -289,7 +270,7 @@ class HostRun:
                 return_path=carried.sender,
                 size=session.engine.content_size,
                 interface=session.local_address,
-                startup="" if is_additional or session.messages > 1 else session.startup,
+                startup=startup,
                 is_additional=is_additional,
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),
@@ -306,6 +287,7 @@ class HostRun:
                 return_path=carried.sender,
                 is_dsn_passed_on=session.engine.extensions.dsn,
                 interface=session.local_address,
+                startup=startup,
             )
             self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         else:
@@ -337,8 +319,6 @@ class HostRun:
         """Final for all addresses when the host said so of the message for good; otherwise the next host may do better."""
         if trouble.concern == "recipient":
             self._defer(indexes, trouble, target, session)
-            if 0 <= trouble.recipient < len(indexes):
-                self._note_late_recipient(indexes[trouble.recipient])
             return
         if trouble.is_permanent:
             self._fail(indexes, trouble, target, session)
@@ -346,25 +326,31 @@ class HostRun:
                 return
         await self._telling.host_troubled(trouble, target)
         is_about_host = trouble.concern == "host"
-        key = target.key if is_about_host else f"{target.key}:{self._job.envelope.id}"
+        key = target.key if is_about_host else self._clocks.of_message(target)
         for index in indexes:
             self._keys[index].append(key)
         self._defer(indexes, trouble, target, session)
         deferral = self._deferred[indexes[0]] if indexes else None
         if deferral is not None and is_about_host:
-            self._note(deferral, key, trouble.os_error)
+            self._clocks.note(deferral, key, trouble.os_error)
         elif deferral is not None:
-            self._message_notes[key] = _noted(deferral, key, trouble.os_error)
+            self._message_notes[key] = noted(deferral, key, trouble.os_error)
 
     def _fail(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
-        security = session.security if session else CLEAR
-        for index in indexes:
+        assignments = [self._job.assignments[index] for index in indexes]
+        path = self._pack(assignments[:1]).mail.sender or "" if assignments else ""
+        startup = _startup_of(session) if session else trouble.startup
+        for place, (index, assignment) in enumerate(zip(indexes, assignments, strict=True)):
             failure = failed(
-                self._job.assignments[index],
+                assignment,
                 Reason(trouble.text, "" if trouble.error == "dane" else trouble.text),
                 host=None if trouble.error == "dane" else target.remote,
                 reply=trouble.reply,
-                security=security,
+                security=session.security if session else trouble.security,
+                is_reused=session is not None and session.messages > 1,
+                return_path=path,
+                interface=session.local_address if session else trouble.interface,
+                startup="" if place else startup,
             )
             if trouble.tries_next:
                 self._failed[index] = failure
@@ -376,7 +362,7 @@ class HostRun:
         key = f"R:{self._job.assignments[index].address}"
         self._keys[index].append(key)
         if deferral is not None:
-            self._message_notes[key] = _noted(deferral, key, "Connection timed out")
+            self._message_notes[key] = noted(deferral, key, "Connection timed out")
 
     def _defer(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
         told = trouble.text if trouble.reply is not None else ""
@@ -400,11 +386,6 @@ class HostRun:
         text = f"delivery broke off: {type(fault).__name__}: {fault}"
         self._services.journal.panic(f"{self._job.envelope.id} {text}")
         self._defer(self._pending(), Trouble("host", "internal error"), target, None)
-
-    def _note(self, deferral: Deferred, key: str, os_error: str) -> None:
-        envelope, now = self._job.envelope, self._services.clock.now()
-        noted = _noted(deferral, key, os_error)
-        self._services.note_host_failure(noted, envelope.sender, envelope.received_at, now)
 
     # The end
 
@@ -434,7 +415,7 @@ class HostRun:
         for key in keys:
             deferral = self._message_notes.pop(key, None)
             if deferral is not None:
-                self._note(deferral, key, "" if deferral.host else deferral.reason.log)
+                self._clocks.note(deferral, key, "" if deferral.host else deferral.reason.log)
 
     def _crowded(self) -> list[Outcome]:
         """Too many messages wait for one of the hosts: this one comes back soon, and holds up no others meanwhile."""
@@ -457,12 +438,6 @@ class HostRun:
         return deferred(assignment, reason, error=SKIPPED, retry_keys=keys)
 
 
-def _noted(deferral: Deferred, key: str, os_error: str) -> Deferred:
-    """As the retry hints tell it: what a host said behind its name, what the system said alone."""
-    text = os_error or deferral.reason.log
-    if deferral.error == "event":
-        text = "unknown error"  # Exim has no words for its own number
-    is_plain = bool(os_error) or deferral.error in NOT_CONNECTED or deferral.error in UNPLACED
-    if deferral.host is not None and not is_plain:
-        text = f"H={remote_host(deferral.host)}: {text}"
-    return replace(deferral, reason=Reason(printable(text)), retry_keys=(key,), host=None)
+def _startup_of(session: Session) -> str:
+    """The steps it began with, for the first address of its first message."""
+    return session.startup if session.messages <= 1 else ""

@@ -83,11 +83,17 @@ async def _try_to_open(
         session.at_end = partial(_tell_of_end, session, events)
     trouble = await _greet_by_name(session, manners, habits)
     if trouble is not None:
-        interface = session.local_address
+        interface, security = session.local_address, session.security
         if dane is not None:
             await tell_of_failure(trouble, target, habits)
         await (session.hang_up() if trouble.is_tls else session.quit())
-        return msgspec.structs.replace(trouble, was_connected=True, interface=interface)
+        return msgspec.structs.replace(
+            trouble,
+            was_connected=True,
+            interface=interface,
+            startup=session.startup,
+            security=security,
+        )
     return session
 
 
@@ -137,7 +143,7 @@ async def _greet_by_name(session: Session, manners: Manners, habits: Habits) -> 
 
 async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
     """Banner, EHLO, and STARTTLS when it is to be."""
-    stage = "initial connection"
+    stage = "TLS-on-connect" if manners.tls == "first" else "initial connection"
     try:
         if manners.tls == "first":
             await believe(session, manners, habits)
@@ -211,7 +217,7 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
     if manners.esmtp or habits.lmtp:
         session.startup += "l" if habits.lmtp else "e"
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=True))
-        if habits.events is not None:
+        if habits.events is not None and (hello.reply.is_positive or not habits.lmtp):
             at = session.facets(habits.events.scope)
             await habits.events.tell("smtp:ehlo", hello.reply.as_said, at=at)
         if hello.reply.is_positive:

@@ -40,7 +40,7 @@ class Telling:
             self._gathered.append(("msg:rcpt:host:defer", verdict.text, number, assignment))
             if not self.has_next:
                 self._gathered.append(("msg:rcpt:defer", verdict.text, number, assignment))
-        if self.has_next:
+        if self.has_next and not verdict.is_of_content:
             style = self._services.style
             self._gathered.append(line_recipient_trouble(self._id, target.remote, verdict.text, style))
 

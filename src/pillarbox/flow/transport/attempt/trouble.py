@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
 from pillarbox.wire.smtp.client import Answer
@@ -42,6 +43,10 @@ class Trouble(msgspec.Struct, frozen=True):
     """There was a connection that came to nothing."""
     interface: tuple[str, int] = ("", 0)
     """Our end of it."""
+    startup: str = ""
+    """How far it had come, as in the log (`PS=`)."""
+    security: Security = CLEAR
+    """How it was protected by then."""
     may_be_stale: bool = False
     """The connection was lost or refused before a word on this message: a kept one may just have grown old."""
 
