@@ -74,6 +74,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The steps with which the session began, a letter for each (`PS=`)."""
     is_prdr: bool = False
     """The host has said of each recipient what it thinks of the message (`PRDR`)."""
+    signers: str = ""
+    """`domain:selector:…` of our DKIM signatures (`DKIM=`)."""
     elapsed: float = 0.0
     """Seconds the attempt took (`DT=`)."""
     log_word: str = ""
