@@ -40,8 +40,16 @@ class Place(msgspec.Struct, frozen=True, order=True):
         return f"{shown}:{self.port}"
 
 
+LAST_PORT = 65535
+
+
 class BadListen(Exception):
-    """A `--listen` or an interface that cannot be read; `str()` says which and why."""
+    """A `--listen`, an interface or a port that cannot be read; `str()` says which and why."""
+
+    def __init__(self, text: str, exim: str = "") -> None:
+        """`exim`: the same in Exim's words."""
+        super().__init__(text)
+        self.exim = exim or text
 
 
 def parse_listen(text: str) -> Place:
@@ -49,7 +57,7 @@ def parse_listen(text: str) -> Place:
     usage = f"--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of {', '.join(ROLES)}"
     role, equals, where = text.partition("=")
     try:
-        address, port = _parse_interface(where)
+        address, port = _parse_interface(where, "--listen")
     except BadListen as error:
         raise BadListen(f"{usage}; {error}") from error
     if not equals or role not in ROLES or not port:
@@ -76,11 +84,12 @@ def overridden(listening: Listening, items: str) -> Listening:
 
 def places_of(config: Config, override: str = "") -> list[Place]:
     """What the configuration says; `override`: of `-oX`. Raises BadListen."""
-    listening = config.main(Listening)
+    configured = listening = config.main(Listening)
     if override:
-        listening = overridden(listening, override)
+        listening = overridden(configured, override)
+    where = "local_interfaces" if listening.local_interfaces == configured.local_interfaces else "-oX data"
     interfaces = [
-        _parse_interface(item.text) for item in split_items(listening.local_interfaces) if item.text
+        _parse_interface(item.text, where) for item in split_items(listening.local_interfaces) if item.text
     ]
     if not has_ipv6():
         interfaces = [pair for pair in interfaces if ":" not in pair[0]]
@@ -107,7 +116,7 @@ def own_addresses(config: Config) -> frozenset[str]:
     found: set[str] = set()
     for item in (*split_items(listening.local_interfaces), *split_items(listening.extra_local_interfaces)):
         with contextlib.suppress(BadListen):
-            found.add(_parse_interface(item.text)[0])
+            found.add(_parse_interface(item.text, "local_interfaces")[0])
     return frozenset(found - {"", "0.0.0.0", "::"})
 
 
@@ -157,8 +166,8 @@ def inherited_listener(descriptor: int, workers: int) -> Listener:
     return Listener("smtp", address, port, False, (given, *(given.dup() for _ in range(workers - 1))))
 
 
-def _parse_interface(text: str) -> tuple[str, int]:
-    """(address, port or 0)."""
+def _parse_interface(text: str, where: str) -> tuple[str, int]:
+    """(address, port or 0). `where` it stands. Raises BadListen."""
     match = _WITH_PORT.fullmatch(text.strip())
     if match is not None:
         address = match["bracketed"] or match["v4"]
@@ -168,9 +177,14 @@ def _parse_interface(text: str) -> tuple[str, int]:
     if address == "::0":
         address = "::"
     try:
-        socket.getaddrinfo(address, port or None, flags=socket.AI_NUMERICHOST)
+        socket.getaddrinfo(address, None, flags=socket.AI_NUMERICHOST)
     except OSError as error:
-        raise BadListen(f"{text!r} is not an IP address to listen on") from error
+        raise BadListen(
+            f"{where}: {text!r} is not an IP address to listen on",
+            f'Malformed IP address "{text}" in {where}',
+        ) from error
+    if port > LAST_PORT:
+        raise _no_port(str(port))
     return address, port
 
 
@@ -182,7 +196,14 @@ def _ports(text: str) -> list[int]:
         try:
             ports.append(int(word) if word.isdigit() else socket.getservbyname(word, "tcp"))
         except OSError as error:
-            raise BadListen(
-                f"{word!r} is no port: use a number or a service name of /etc/services"
-            ) from error
+            raise _no_port(word) from error
+        if ports[-1] > LAST_PORT:
+            raise _no_port(word)
     return ports
+
+
+def _no_port(word: str) -> BadListen:
+    return BadListen(
+        f"{word!r} is no port: use a number up to {LAST_PORT}, or a service name of /etc/services",
+        f'Exim configuration error:\n  TCP port "{word}" not found',
+    )

@@ -241,6 +241,8 @@ def _places(config: Config, wish: DaemonWish) -> list[Place]:
             [parse_listen(text) for text in wish.listen] if wish.listen else places_of(config, wish.ports)
         )
     except BadListen as error:
+        if wish.is_quiet:
+            fail(stamped(error.exim))
         fail(f"pillarbox: {error}", EX_CONFIG)
     if not wish.is_tls_on_connect:
         return places

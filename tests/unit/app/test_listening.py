@@ -30,7 +30,26 @@ def test_a_configuration_of_exims_opens_no_port_for_reading_mail() -> None:
     assert {(place.role, place.port) for place in places_of(asked)} >= {("imap", 1993)}
 
 
-@pytest.mark.parametrize("text", ["smtp=x", "smtp=127.0.0.1", "frob=127.0.0.1:25", "127.0.0.1:25"])
+@pytest.mark.parametrize(
+    "text", ["smtp=x", "smtp=127.0.0.1", "smtp=127.0.0.1:65536", "frob=127.0.0.1:25", "127.0.0.1:25"]
+)
 def test_what_listen_means(text: str) -> None:
     with pytest.raises(BadListen, match=f"^--listen {text}: use ROLE=ADDRESS:PORT with ROLE one of smtp, "):
         parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("override", "text", "exim"),
+    [
+        ("frob", "'frob' is no port", 'Exim configuration error:\n  TCP port "frob" not found'),
+        ("65536", "'65536' is no port", 'Exim configuration error:\n  TCP port "65536" not found'),
+        ("127.0.0.1.65536", "'65536' is no port", 'Exim configuration error:\n  TCP port "65536" not found'),
+        ("127.0.0.x", "-oX data: '127.0.0.x' is not", 'Malformed IP address "127.0.0.x" in -oX data'),
+        ("", "local_interfaces: 'foo' is not", 'Malformed IP address "foo" in local_interfaces'),
+    ],
+)
+def test_what_cannot_be_listened_on(override: str, text: str, exim: str) -> None:
+    config = Config(main={Listening: Listening() if override else Listening(local_interfaces="foo")})
+    with pytest.raises(BadListen, match=text) as caught:
+        places_of(config, override)
+    assert caught.value.exim == exim
