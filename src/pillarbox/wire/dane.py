@@ -7,10 +7,8 @@ that authority, and the certificate must bear the host's name.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import (
@@ -21,35 +19,10 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-_AUTHORITY, _HOST = 2, 3
-_CERTIFICATE, _KEY = 0, 1
-_DIGESTS: dict[int, Callable[[bytes], bytes]] = {
-    0: bytes,
-    1: lambda data: hashlib.sha256(data).digest(),
-    2: lambda data: hashlib.sha512(data).digest(),
-}
+from pillarbox.wire.tlsa import AUTHORITY, CERTIFICATE, DIGESTS, HOST, KEY, Tlsa
+
 _MOST = 10
 """Certificates of a chain that are looked at."""
-
-
-class Tlsa(msgspec.Struct, frozen=True):
-    """One record."""
-
-    usage: int
-    selector: int
-    matching: int
-    data: bytes
-
-    @property
-    def is_usable(self) -> bool:
-        known = self.selector in (_CERTIFICATE, _KEY) and self.matching in _DIGESTS
-        return known and self.usage in (_AUTHORITY, _HOST)
-
-
-def read_tlsa(text: str, data: bytes) -> Tlsa:
-    """As the DNS has it: three numbers in front."""
-    usage, selector, matching = text.split()[:3]
-    return Tlsa(int(usage), int(selector), int(matching), data)
 
 
 def vouching_usage(records: Sequence[Tlsa], chain: Sequence[bytes], names: Sequence[str]) -> int:
@@ -61,26 +34,26 @@ def vouching_usage(records: Sequence[Tlsa], chain: Sequence[bytes], names: Seque
     if not certificates:
         return 0
     for record in records:
-        if record.usage == _HOST and record.is_usable and _is_told_of(certificates[0], record):
-            return _HOST
+        if record.usage == HOST and record.is_usable and _is_told_of(certificates[0], record):
+            return HOST
     for record in records:
-        if record.usage == _AUTHORITY and record.is_usable and _leads_to(certificates, record, names):
-            return _AUTHORITY
+        if record.usage == AUTHORITY and record.is_usable and _leads_to(certificates, record, names):
+            return AUTHORITY
     return 0
 
 
 def _is_told_of(certificate: x509.Certificate, record: Tlsa) -> bool:
-    if record.selector == _KEY:
+    if record.selector == KEY:
         told = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     else:
         told = certificate.public_bytes(Encoding.DER)
-    return _DIGESTS[record.matching](told) == record.data
+    return DIGESTS[record.matching](told) == record.data
 
 
 def _leads_to(chain: Sequence[x509.Certificate], record: Tlsa, names: Sequence[str]) -> bool:
     """The authority is in the chain, or the record itself holds it (RFC 7671 §5.2)."""
     trusted = [each for each in chain[1:] if _is_told_of(each, record)]
-    if record.selector == _CERTIFICATE and record.matching == 0:
+    if record.selector == CERTIFICATE and record.matching == 0:
         try:
             trusted.append(x509.load_der_x509_certificate(record.data))
         except ValueError:

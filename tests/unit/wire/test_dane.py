@@ -7,7 +7,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pillarbox.wire.dane import Tlsa, read_tlsa, vouching_usage
+from pillarbox.wire.dane import vouching_usage
+from pillarbox.wire.tlsa import Tlsa, read_tlsa
 
 AUTHORITY = trustme.CA()
 OWN = x509.load_pem_x509_certificate(AUTHORITY.issue_cert("mx.example.net").cert_chain_pems[0].bytes())

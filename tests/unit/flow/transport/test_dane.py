@@ -8,7 +8,7 @@ from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.ports.network import TlsWish
-from pillarbox.wire.dane import Tlsa
+from pillarbox.wire.tlsa import Tlsa
 
 NAME = "_25._tcp.mx.example.net"
 DIGEST = "ab" * 32

@@ -14,8 +14,8 @@ from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.login import Outbound
-from pillarbox.wire.dane import Tlsa, read_tlsa
 from pillarbox.wire.exim.outcome_line import remote_host
+from pillarbox.wire.tlsa import Tlsa, read_tlsa
 
 
 async def find_dane(target: Target, manners: Manners, habits: Habits) -> tuple[Tlsa, ...] | Trouble | None:

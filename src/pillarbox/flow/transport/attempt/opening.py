@@ -23,10 +23,10 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import Connection, DialError, Network
-from pillarbox.wire.dane import Tlsa
 from pillarbox.wire.exim.outcome_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
 from pillarbox.wire.smtp.events import Helo
+from pillarbox.wire.tlsa import Tlsa
 
 
 async def open_session(

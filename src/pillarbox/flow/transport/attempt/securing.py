@@ -15,7 +15,6 @@ from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.ports.network import TlsWish
-from pillarbox.wire.dane import vouching_usage
 from pillarbox.wire.smtp.events import StartTls
 
 
@@ -54,6 +53,8 @@ async def believe(session: Session, manners: Manners, habits: Habits) -> None:
     if habits.events is not None and session.dane:
         await _show_certificates(session, habits)
     if session.dane:
+        from pillarbox.wire.dane import vouching_usage  # loads much, and is seldom needed
+
         names = [session.target.name]
         session.tlsa_usage = vouching_usage(session.dane, session.certificates, names)
         if not session.tlsa_usage:

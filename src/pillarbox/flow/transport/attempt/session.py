@@ -14,11 +14,11 @@ from pillarbox.flow.transport.attempt.trouble import Lost
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import CLEAR, Security
 from pillarbox.ports.network import Connection, DialError, TlsWish
-from pillarbox.wire.dane import Tlsa
 from pillarbox.wire.smtp.client import Answer, ClientEngine
 from pillarbox.wire.smtp.commands import Command, Connect
 from pillarbox.wire.smtp.events import Helo, Need, Quit
 from pillarbox.wire.smtp.replies import BadReply
+from pillarbox.wire.tlsa import Tlsa
 
 _GATHER = 64 * 1024
 """Octets of a message collected before they are written."""
