@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pillarbox.app.world import ProcessHints, ProcessJournal
 from pillarbox.flow.queue.deliver import Delivery, Urgency
 from pillarbox.flow.queue.runner import QueueRun, QueueRunner
-from pillarbox.flow.queue.settle import Settlement
+from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.run import Follower, Transports
 from pillarbox.mail.envelope import Envelope

@@ -26,7 +26,8 @@ from pillarbox.flow.queue.replacing import (
 )
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.routed import routing_outcomes
-from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.settle import Settler
+from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter

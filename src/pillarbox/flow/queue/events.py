@@ -14,7 +14,8 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS
-from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.settle import Settler
+from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.mail.envelope import Recipient

@@ -19,7 +19,8 @@ import msgspec
 from pillarbox.flow.queue.deliver import FIRST, FIRST_LOCAL, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
-from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.settle import Settler
+from pillarbox.flow.queue.settling import Settlement
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool

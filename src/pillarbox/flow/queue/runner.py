@@ -17,7 +17,8 @@ from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.patience import until_there_is_room
-from pillarbox.flow.queue.settle import Settlement, Settler
+from pillarbox.flow.queue.settle import Settler
+from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.turns import Turns
 from pillarbox.language.regex import compile_regex
 from pillarbox.mail.progress import Event, Thawed

@@ -1,0 +1,302 @@
+"""One message being settled: what is logged, noted, bounced, frozen, and what of it still waits.
+
+What was delivered is made durable first, then bounces are accepted, then addresses are recorded as settled (`settle` says why).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pillarbox.flow.own_message import NOT_SENT, NotTaken
+from pillarbox.flow.queue import bounce
+from pillarbox.flow.queue.expiry import expired
+from pillarbox.flow.queue.notices import recipients_of
+from pillarbox.flow.queue.replacing import by_router
+from pillarbox.flow.queue.retry import RETRY_TIMEOUT
+from pillarbox.flow.transport.job import BUSY, SKIPPED
+from pillarbox.mail.envelope import Recipient
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.progress import Added, Attempted, Event, Frozen, Settled, Warned
+from pillarbox.ports.spool import Queued, SpoolFull
+from pillarbox.wire.exim.message_log import line_frozen, lines_outcome
+from pillarbox.wire.exim.outcome_line import named
+
+if TYPE_CHECKING:
+    from pillarbox.flow.queue.settle import Settler
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """Where an attempt leaves a message."""
+
+    is_complete: bool
+    needs_sync: bool = False
+    """Local deliveries were made that are not yet durable: sync before the spool forgets the message."""
+    next_at: float = 0.0
+    """When it is due again (seconds since the epoch); `inf` when frozen."""
+    events: tuple[Event, ...] = ()
+    """To be recorded before the message is parked or released."""
+    lines: tuple[str, ...] = ()
+    """For the message's own log, written only when the message stays."""
+
+
+BUSY_INTERVAL = 60.0
+"""Seconds until a message comes back that found too much under way."""
+COMPLETE_LOCAL = Settlement(is_complete=True, needs_sync=True)
+COMPLETE = Settlement(is_complete=True)
+
+
+class Settling:
+    """One message being settled."""
+
+    __slots__ = (
+        "delivered",
+        "errors_to",
+        "events",
+        "is_provisional",
+        "lines",
+        "next_at",
+        "now",
+        "pending",
+        "queued",
+        "replacements",
+        "settled",
+        "settler",
+        "told",
+    )
+
+    def __init__(
+        self,
+        settler: Settler,
+        queued: Queued,
+        errors_to: dict[str, str],
+        replacements: Mapping[str, Added],
+        told: Set[int],
+        *,
+        is_provisional: bool,
+    ) -> None:
+        self.told = told
+        self.is_provisional = is_provisional
+        self.settler = settler
+        self.queued = queued
+        self.errors_to = errors_to
+        self.replacements = replacements
+        self.now = settler.clock.now()
+        self.lines: list[str] = []
+        self.events: list[Event] = []
+        self.settled: dict[str, None] = {}
+        self.delivered: list[Delivered] = []
+        """Addresses done, in order."""
+        self.pending: list[Outcome] = []
+        """What still waits."""
+        self.next_at = float("inf")
+
+    async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
+        failed: list[Failed] = []
+        overdue: list[Failed] = []
+        for outcome in outcomes:
+            match outcome:
+                case Delivered():
+                    self._note_delivered(outcome)
+                    await self._announce(outcome)
+                case Failed():
+                    await self._announce(outcome)
+                    self._log(outcome)
+                    failed.append(outcome)
+                case Deferred():
+                    overdue.extend(await self._note_deferred(outcome))
+        failed.extend(reversed(overdue))  # a bounce names the last first, and these in front, in their order
+        needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
+        await self._report_success(outcomes)
+        await self._report_failures(failed)
+        if not self.events and any(isinstance(o, Deferred) and o.is_frozen for o in outcomes):
+            self._say("Frozen")
+            self.lines.append(line_frozen())
+            self.events.append(Frozen(self.now))
+            await self._tell_frozen("")
+        if needs_sync and not self.pending and any(isinstance(o, Delivered) and o.host for o in outcomes):
+            return self._complete_with_remote(outcomes)
+        return await self._conclude(needs_sync)
+
+    def _complete_with_remote(self, outcomes: Sequence[Outcome]) -> Settlement:
+        """What other servers have taken is noted before the sync that the local deliveries wait for: a crash meanwhile must not send it
+        again. Where an address goes to this machine as well, only the way to the other is noted."""
+        here = [o for o in outcomes if isinstance(o, Delivered) and o.host is None]
+        local = {o.address for o in here} | {o.recipient for o in here}
+        taken = [
+            by_router(o.address, o.router) if o.address in local else o.address
+            for o in outcomes
+            if isinstance(o, Delivered) and o.host is not None
+        ]
+        return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
+
+    def _log(self, outcome: Outcome) -> None:
+        if id(outcome) not in self.told:
+            self.settler.tell(self.queued, outcome)
+        is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
+        if outcome.is_unlogged or (is_early and self.queued.progress.attempts):
+            return
+        for line in lines_outcome(outcome, self.settler.line(self.queued, outcome), self.settler.style):
+            if not (line.startswith("H=") and line in self.lines):  # a host that was asked once
+                self.lines.append(line)
+
+    async def _announce(self, outcome: Outcome) -> None:
+        if outcome.announce is not None and id(outcome) not in self.told:
+            await outcome.announce()
+
+    def _say(self, text: str) -> None:
+        self.settler.journal.main(f"{self.queued.id} {text}")
+
+    def _note_delivered(self, outcome: Delivered) -> None:
+        self._log(outcome)
+        self.settler.forget_hints(outcome, self.queued.envelope.sender)
+        self.settled[outcome.address] = None
+        self.delivered.append(outcome)
+
+    async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
+        """The failure that a deferral has become when its retry time is over; else nothing."""
+        settler, envelope = self.settler, self.queued.envelope
+        self._log(outcome)
+        if envelope.is_dry:
+            self._wait_for(outcome, self.now)
+            return []
+        if outcome.error == BUSY:
+            self._wait_for(outcome, self.now + BUSY_INTERVAL)
+            return []
+        if outcome.is_frozen and not outcome.retry_keys:
+            self.pending.append(outcome)
+            return []
+        told = (
+            msgspec.structs.replace(outcome, error="frozen")
+            if outcome.is_frozen and outcome.error == "routing"
+            else outcome
+        )
+        state = await settler.retries.note_waiting(told, envelope.sender, envelope.received_at, self.now)
+        if outcome.is_frozen:
+            self.pending.append(outcome)
+            return []
+        if not state.is_expired:
+            self._wait_for(outcome, state.next_try)
+            return []
+        failed = expired(outcome)
+        self._say(f"** {named(outcome, settler.style)}: {RETRY_TIMEOUT}")
+        return [failed]
+
+    def _wait_for(self, outcome: Outcome, next_try: float) -> None:
+        self.pending.append(outcome)
+        at = next_try if next_try > self.now else self.now + self.settler.ending.queue_interval
+        self.next_at = min(self.next_at, at)
+
+    async def _report_success(self, outcomes: Sequence[Outcome]) -> None:
+        try:
+            await self.settler.notices.success(self.queued, outcomes)
+        except NOT_SENT as full:
+            self._say(f"success notification not sent: {full}")
+
+    async def _report_failures(self, failures: Sequence[Failed]) -> None:
+        """Bounce what failed, to each address that wants to know; freeze what nobody can be told."""
+        groups: dict[str, list[Failed]] = {}
+        recipients = recipients_of(self.queued)
+        unreportable: list[Failed] = []
+        for failure in failures:
+            to = self.errors_to.get(failure.address, self.queued.envelope.sender or "")
+            recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
+            if failure.is_silent:
+                self.settled[failure.address] = None
+            elif not bounce.wants_failure_notice(recipient):
+                self._ignore(failure, ": RFC 3461 DSN, failure notify not requested")
+            elif self.errors_to.get(failure.address) == "":  # a router's `errors_to =` discards the error
+                self._ignore(failure)
+            elif to:
+                groups.setdefault(to, []).append(failure)
+            else:
+                unreportable.append(failure)
+        for to, group in groups.items():
+            await self._bounce(to, group)
+        if unreportable:
+            await self._freeze_or_ignore(unreportable)
+
+    async def _bounce(self, to: str, group: list[Failed]) -> None:
+        try:
+            await self.settler.notices.bounce(self.queued, to, group)
+        except NotTaken:
+            self.pending.extend(group)
+            self.events.append(Frozen(self.now))
+            self._say(f"Process failed (1) when writing error message to {to} (frozen)")
+            return
+        except SpoolFull as full:
+            self._say(f"bounce to {to} not sent: {full}")
+            for failure in group:
+                self._wait_for(failure, self.now)
+            return
+        self.settled.update(dict.fromkeys(failure.address for failure in group))
+
+    async def _freeze_or_ignore(self, failures: list[Failed]) -> None:
+        """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`); one that was tried for
+        as long as the retry rules want is not."""
+        age = self.now - self.queued.envelope.received_at
+        is_old = age >= self.settler.ending.ignore_bounce_errors_after
+        kept: list[Failed] = []
+        for failure in failures:
+            if is_old or failure.reason.log.endswith(RETRY_TIMEOUT):
+                self._ignore(failure)
+            else:
+                kept.append(failure)
+        if kept:
+            await self._freeze(kept)
+
+    async def _freeze(self, failures: list[Failed]) -> None:
+        self.lines.append(line_frozen("delivery error message"))
+        self.pending.extend(failures)
+        self.events.append(Frozen(self.now))
+        await self._tell_frozen("delivery error message")
+        self._say("Frozen (delivery error message)")
+
+    async def _tell_frozen(self, why: str) -> None:
+        to = self.settler.ending.freeze_tell
+        try:
+            await self.settler.notices.tell_frozen(self.queued, to, why, self.pending)
+        except NOT_SENT as full:
+            self._say(f"{', '.join(to)} not told of freezing: {full}")
+
+    def _ignore(self, failure: Failed, why: str = "") -> None:
+        self._say(f"{named(failure, self.settler.style)}: error ignored{why}")
+        self.settled[failure.address] = None
+
+    async def _conclude(self, needs_sync: bool) -> Settlement:
+        if not self.pending:
+            return COMPLETE_LOCAL if needs_sync else COMPLETE
+        if needs_sync:
+            await self.settler.user_files.sync()
+        waiting = dict.fromkeys((*(o.address for o in self.pending), *(o.recipient for o in self.pending)))
+        known = recipients_of(self.queued)
+        done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
+        done += [by_router(each.address, each.router) for each in self.delivered if each.address in waiting]
+        events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
+        events.extend(dict.fromkeys(self.replacements[a] for a in waiting if a in self.replacements))
+        is_frozen = bool(self.events)
+        next_at = float("inf") if is_frozen else self.next_at
+        if is_frozen or not (self.is_provisional or (not events and self._is_untouched())):
+            events.append(Attempted(self.now, 0.0 if is_frozen else next_at))
+        events.extend(self.events)
+        if not is_frozen:
+            events.extend(await self._warnings())
+        return Settlement(False, False, next_at, tuple(events), tuple(self.lines))
+
+    def _is_untouched(self) -> bool:
+        """Tried before, and nothing was tried now: that is not worth writing a file for, of which a run may pass a hundred thousand."""
+        return self.queued.progress.attempts > 0 and all(
+            isinstance(o, Deferred) and o.error == SKIPPED for o in self.pending
+        )
+
+    async def _warnings(self) -> list[Event]:
+        try:
+            sent = await self.settler.notices.warn(self.queued, self.pending)
+        except NotTaken:
+            return []
+        except SpoolFull as full:
+            self._say(f"delay warning not sent: {full}")
+            return []
+        return [Warned(self.now)] * sent
