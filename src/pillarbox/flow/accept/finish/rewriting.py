@@ -43,9 +43,10 @@ async def rewrite_message(
     def run(here: Scope) -> Rewritten:
         notes.clear()
         own = _Rewrite(rewriting, here, notes)
+        rewritten = [own.recipient(recipient) for recipient in recipients]
         return Rewritten(
             own.address(sender, "F") or None if sender else sender,
-            [own.recipient(recipient) for recipient in recipients],
+            rewritten,
             change_fields(headers, own.in_header, kinds=kinds),
         )
 

@@ -36,7 +36,7 @@ from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received
+from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received, printable
 from pillarbox.wire.exim.log_style import LogStyle
 
 if TYPE_CHECKING:
@@ -138,11 +138,23 @@ async def clean(state: Finish) -> Reply | None:
             message_id=await _own_message_id(state),
             now=state.received_at,
         )
-        state.sender = state.transaction.facts.sender = fixed.sender
+        _take_true_sender(state, fixed.sender)
         headers = fixed.headers
     if headers is not state.headers:
         state.with_headers(headers)
     return None
+
+
+def _take_true_sender(state: Finish, sender: str | None) -> None:
+    """Of submission mode."""
+    if sender == state.sender:
+        return
+    session, facts = state.session, state.transaction.facts
+    facts.keep_written(state.sender)
+    if session.services.log_style.shows("address_rewrite"):
+        change = f'"{printable(state.sender or "")}" from env-from rewritten as "{printable(sender or "")}"'
+        session.services.journal.main(f"{state.id} {change} by submission mode")
+    state.sender = facts.sender = sender
 
 
 async def _own_message_id(state: Finish) -> str:

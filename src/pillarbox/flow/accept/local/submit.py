@@ -61,6 +61,7 @@ async def submit(
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
     origin = msgspec.structs.replace(origin_of(wish, caller), connection_id=new_connection_id())
+    asked = wish
     wish, data = await _without_from_lines(wish, data, caller, policy, services)
     one = Submission(wish, caller, policy, services, origin)
     if policy.habits.active_hostname is not None:
@@ -71,7 +72,7 @@ async def submit(
     _check_size(one, len(data))
     if not wish.extract_recipients:
         one.named = Named(arguments(wish, one.message, policy))
-    await _begin(one)
+    await _begin(one, asked)
     await _repair(one)
     await _rewrite(one)
     await _trace(one)
@@ -96,10 +97,12 @@ async def _take_name(one: Submission, template: Template) -> None:
         one.called(msgspec.structs.replace(known, active_hostname=name))
 
 
-async def _begin(one: Submission) -> None:
-    """The id, the sender, and `acl_not_smtp_start`."""
+async def _begin(one: Submission, asked: Submit) -> None:
+    """The id, the sender, and `acl_not_smtp_start`. `asked`: without regard to `From ` lines."""
     one.id = one.services.spool.new_id()
     own_address = f"{one.caller.login}@{one.policy.qualify_domain}"
+    if asked is not one.wish:
+        one.facts.keep_written(await sender_of(asked, one.caller, one.policy, own_address, one.scope))
     one.facts.sender = await sender_of(one.wish, one.caller, one.policy, own_address, one.scope)
     one.is_sender_untrusted = one.facts.sender != own_address and not one.caller.is_trusted
     one.facts.auth_sender = auth_sender(one.wish, one.caller, own_address)

@@ -143,6 +143,7 @@ async def _without_from_lines(session: Session, transaction: Transaction, data: 
         data, rules, services.expansion, services.journal, domain=session.policy.qualify_domain
     )
     if sender is not None and (local is None or local.is_trusted):
+        transaction.facts.keep_written(transaction.sender)
         transaction.facts.sender = sender or None
     return data
 
