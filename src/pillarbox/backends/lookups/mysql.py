@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING
 from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle, load, require
 from pillarbox.backends.lookups.mariadb.optionfile import read_options, tls_of
 from pillarbox.backends.lookups.mariadb.values import Account, Place, QueryFailed, Result
-from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_in_turn
+from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_servers
 from pillarbox.backends.lookups.servers.pool import Pool
 from pillarbox.backends.lookups.servers.rows import quote_mysql, row_text
 from pillarbox.backends.lookups.servers.specification import (
     MYSQL,
     Form,
     SqlServer,
-    server_items,
     sql_server,
-    wanted_servers,
 )
 from pillarbox.ports.lookups import Lookup
 
@@ -48,11 +46,7 @@ class Mysql(QueryStyle):
         self._pool: Pool[SqlServer, MariaConnection] = Pool(_connect)
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
-        if not key.strip():
-            return None  # as Exim: nothing was asked
-        wanted = wanted_servers(MYSQL, key, options, self._configured)
-        servers = server_items(MYSQL, wanted, self._configured)
-        return await ask_in_turn(servers, lambda server: self._ask(server, wanted.query))
+        return await ask_servers(MYSQL, key, options, self._configured, self._ask)
 
     async def _ask(self, item: str, query: str) -> str | None:
         server = sql_server(MYSQL, item, Form.MYSQL)

@@ -17,10 +17,10 @@ import re
 import msgspec
 
 from pillarbox.backends.lookups.driver import LookupWorld, QueryStyle
-from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_in_turn
+from pillarbox.backends.lookups.servers.attempt import ServerFailed, ask_servers
 from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, Pool
 from pillarbox.backends.lookups.servers.resp import Answer, ProtocolError, Refusal, RespConnection, Status
-from pillarbox.backends.lookups.servers.specification import REDIS, server_items, split_port, wanted_servers
+from pillarbox.backends.lookups.servers.specification import REDIS, split_port
 from pillarbox.ports.lookups import Lookup, LookupDefer
 
 DEFAULT_PORT = 6379
@@ -46,11 +46,7 @@ class Redis(QueryStyle):
         self._pool: Pool[RedisServer, RespConnection] = Pool(_connect)
 
     async def find(self, key: str, source: str, options: tuple[str, ...] = ()) -> str | None:
-        if not key.strip():
-            return None  # as Exim: nothing was asked
-        wanted = wanted_servers(REDIS, key, options, self._configured)
-        servers = server_items(REDIS, wanted, self._configured)
-        return await ask_in_turn(servers, lambda server: self._ask(server, wanted.query))
+        return await ask_servers(REDIS, key, options, self._configured, self._ask)
 
     async def _ask(self, item: str, query: str) -> str | None:
         words = command_words(query)
