@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from pillarbox.flow.transport.attempt.proxying import Proxy, connect_by, in_order, parse_proxies
+from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.ports.network import DialError
 
 
@@ -35,12 +36,14 @@ class Proxies:
     def __init__(self, wires: dict[str, Wire]) -> None:
         self.wires = wires
 
-    async def connect(self, address: str, port: int, **_: object) -> Wire:
+    async def connect(self, address: str, port: int, *, interface: str, **_: object) -> Wire:
+        self.interface = interface
         if address not in self.wires:
             raise DialError("refused", "Connection refused")
         return self.wires[address]
 
 
+HOST = Target("mx.example", "198.51.100.7", 25, interface="192.0.2.9")
 GRANTED = b"\5\0\0\1" + bytes(6)
 
 
@@ -68,7 +71,7 @@ def test_priority_comes_before_weight_and_weight_before_chance():
 
 async def test_the_hosts_first_words_may_come_with_the_answer():
     wire = Wire(b"\5", b"\0", GRANTED + b"220 hello\r\n")
-    found, proxy = await connect_by([Proxy("p")], "198.51.100.7", 25, Proxies({"p": wire}), None, None)
+    found, proxy = await connect_by([Proxy("p")], HOST, Proxies({"p": wire}), None, None)
     assert found is wire and proxy.address == "p"
     assert wire.written == b"\5\1\0" + b"\5\1\0\1\xc6\x33\x64\x07\0\x19"
     assert await wire.read(1) == b"220 hello\r\n"
@@ -77,14 +80,14 @@ async def test_the_hosts_first_words_may_come_with_the_answer():
 async def test_logging_in_by_name():
     wire = Wire(b"\5\2", b"\1\0", GRANTED)
     proxy = Proxy("p", login="me", password="secret", has_login=True)
-    await connect_by([proxy], "198.51.100.7", 25, Proxies({"p": wire}), None, None)
+    await connect_by([proxy], HOST, Proxies({"p": wire}), None, None)
     assert wire.written.startswith(b"\5\1\2" + b"\1\2me\6secret")
 
 
 async def test_the_next_proxy_is_asked_and_the_log_has_who_was_down():
     wire, lines = Wire(b"\5\0", GRANTED), []
     proxies = [Proxy("down", priority=2), Proxy("p")]
-    await connect_by(proxies, "198.51.100.7", 25, Proxies({"p": wire}), None, lines.append)
+    await connect_by(proxies, HOST, Proxies({"p": wire}), None, lines.append)
     assert lines == ["socks_sock_connect: Connection refused"]
 
 
@@ -94,5 +97,11 @@ async def test_the_next_proxy_is_asked_and_the_log_has_who_was_down():
 async def test_a_proxy_that_will_not_is_a_connection_that_failed(answers):
     wire = Wire(*answers)
     with pytest.raises(DialError):
-        await connect_by([Proxy("p")], "198.51.100.7", 25, Proxies({"p": wire}), None, None)
+        await connect_by([Proxy("p")], HOST, Proxies({"p": wire}), None, None)
     assert wire.is_closed
+
+
+async def test_the_proxy_is_asked_from_the_same_address_as_the_host_would_be():
+    proxies = Proxies({"p": Wire(b"\5\0" + GRANTED)})
+    await connect_by([Proxy("p")], HOST, proxies, None, None)
+    assert proxies.interface == "192.0.2.9"

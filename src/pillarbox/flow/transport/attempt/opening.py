@@ -115,9 +115,7 @@ async def _dial(
     if target.is_socket:
         return await network.connect_unix(target.address, timeout=habits.connect_timeout), None
     if habits.proxies:
-        connection, proxy = await connect_by(
-            habits.proxies, target.address, target.port, network, habits.socket, habits.note
-        )
+        connection, proxy = await connect_by(habits.proxies, target, network, habits.socket, habits.note)
         if manners.tls == "first":
             await connection.start_tls(wish_for(target, manners, habits), habits.connect_timeout)
         return connection, proxy

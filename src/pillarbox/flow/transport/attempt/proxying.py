@@ -12,6 +12,7 @@ from random import Random
 import msgspec
 
 from pillarbox.config.kinds import parse_integer
+from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.language.match.items import split
 from pillarbox.ports.network import Connection, DialError, Network, SocketWish
 from pillarbox.wire import socks
@@ -66,8 +67,7 @@ def in_order(proxies: Sequence[Proxy], chance: Random) -> list[Proxy]:
 
 async def connect_by(
     proxies: Sequence[Proxy],
-    address: str,
-    port: int,
+    target: Target,
     network: Network,
     socket: SocketWish | None,
     note: Callable[[str], None] | None,
@@ -77,7 +77,11 @@ async def connect_by(
     for proxy in in_order(proxies, Random()):
         try:
             connection = await network.connect(
-                proxy.address, proxy.port, timeout=proxy.timeout, socket=socket
+                proxy.address,
+                proxy.port,
+                timeout=proxy.timeout,
+                interface=target.interface,
+                socket=socket,
             )
         except DialError as error:
             last = error
@@ -85,7 +89,7 @@ async def connect_by(
                 note(f"socks_sock_connect: {error}")
             continue
         try:
-            await _ask(connection, proxy, address, port)
+            await _ask(connection, proxy, target.address, target.port)
         except DialError as error:
             last = error
         except (SocksRefused, ValueError) as error:
