@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.clock import JumpClock
 
 from pillarbox.backends.hints.memory import MemoryHints
 from pillarbox.backends.hints.sqlite import SqliteHints
@@ -14,26 +15,12 @@ from pillarbox.ports.hints import Hints, RetryHint
 HINT = RetryHint(1.0, 2.0, 3.0, is_expired=True, error="refused", text="Connection refused")
 
 
-class SettableClock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @pytest.fixture(params=["memory", "sqlite"])
 def hints(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hints]:
     if request.param == "memory":
         yield MemoryHints()
         return
-    opened = SqliteHints(str(tmp_path / "hints"), SettableClock())
+    opened = SqliteHints(str(tmp_path / "hints"), JumpClock())
     yield opened
     opened.close()
 
@@ -64,16 +51,16 @@ def test_any_text_is_a_key(hints: Hints) -> None:
 
 
 def test_durable_and_shared(tmp_path: Path) -> None:
-    clock = SettableClock()
+    clock = JumpClock()
     first, second = (SqliteHints(str(tmp_path / "hints"), clock) for _ in range(2))
     assert second.retry("a") is None
     first.put_retry("a", HINT)
     first.flush()
-    clock.time += 2
+    clock.jump(2)
     assert second.retry("a") == HINT
     second.forget_retry("a")
     second.flush()
-    clock.time += 2
+    clock.jump(2)
     assert first.retry("a") is None
     first.put_retry("b", HINT)
     first.close()
@@ -87,7 +74,7 @@ def test_damaged_file_is_put_aside(tmp_path: Path) -> None:
     path = tmp_path / "hints"
     path.write_bytes(b"this is no database" * 500)
     reports: list[str] = []
-    hints = SqliteHints(str(path), SettableClock(), reports.append)
+    hints = SqliteHints(str(path), JumpClock(), reports.append)
     hints.put_retry("a", HINT)
     hints.close()
     assert "damaged" in reports[0]

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support.clock import JumpClock
 
 from pillarbox.backends.journal.files import FileJournal
 from pillarbox.backends.journal.logfile import LogFile
@@ -15,20 +16,6 @@ from pillarbox.ports.journal import Event, Journal
 ID = "1xVBlU-000000002vd-3Fbs"
 
 
-class SettableClock:
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 class Place:
     """A journal on files, with what it has written."""
 
@@ -36,7 +23,7 @@ class Place:
         self.root = root
         for name in ("log", "input", "msglog"):
             (root / name).mkdir()
-        self.clock = SettableClock()
+        self.clock = JumpClock(1_800_000_000.0)
         self.journal = FileJournal(str(root / "log"), str(root), self.clock)
 
     def lines(self, name: str) -> list[str]:
@@ -75,7 +62,7 @@ def test_events_are_kept_as_they_are(kind: str, place: Place) -> None:
 
 def test_time_stamp_is_local_time(place: Place) -> None:
     place.journal.main("x")
-    place.clock.time += 61.7
+    place.clock.jump(61.7)
     place.journal.main("y")
     text = (place.root / "log" / "mainlog").read_text().splitlines()
     stamps = [time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_800_000_000 + n)) for n in (0, 61)]
@@ -95,7 +82,7 @@ async def test_lines_gather_before_they_are_written(place: Place) -> None:
 def test_rotated_file_is_followed(place: Place) -> None:
     place.journal.main("old")
     (place.root / "log" / "mainlog").rename(place.root / "log" / "mainlog.1")
-    place.clock.time += 2
+    place.clock.jump(2)
     place.journal.main("new")
     assert place.lines("mainlog") == ["new"]
     assert place.lines("mainlog.1") == ["old"]
@@ -115,14 +102,14 @@ async def test_message_log_of_a_waiting_message_only(place: Place) -> None:
     place.journal.message("../../evil", "x")
     place.journal._write_message_logs()
     assert list((place.root / "msglog").iterdir()) == []
-    place.clock.time += 1
+    place.clock.jump(1)
     (place.root / "input" / f"{ID}-D").write_text("x")
     place.journal._write_message_logs()
     assert (place.root / "msglog" / ID).read_text()[20:] == "first\\nline\n"
     (place.root / "input" / f"{ID}-D").unlink()
     (place.root / "msglog" / ID).unlink()
     place.journal.message(ID, "too late")
-    place.clock.time += 31
+    place.clock.jump(31)
     place.journal._write_message_logs()
     place.journal.close()
     assert list((place.root / "msglog").iterdir()) == []

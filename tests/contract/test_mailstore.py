@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.support.clock import JumpClock
 
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.backends.mailstore.mbox.store import MboxStore, PlacedStores
@@ -40,24 +41,6 @@ NASTY = [
 ]
 
 
-class TestClock:
-    """Stands still unless told otherwise."""
-
-    __test__ = False
-
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
-
-
 class ByAnother:
     """A Maildir at the other end of a socket, as the process of a user serves it."""
 
@@ -68,7 +51,7 @@ class ByAnother:
     def _serve(self, actor: Actor, home: str) -> socket.socket:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        self._serving.append(asyncio.ensure_future(serve_channel(theirs, home, TestClock())))
+        self._serving.append(asyncio.ensure_future(serve_channel(theirs, home, JumpClock())))
         return ours
 
     async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
@@ -83,7 +66,7 @@ class WithMbox:
     """INBOX is an mbox."""
 
     def __init__(self) -> None:
-        self.own = PlacedStores(TestClock(), host="test")
+        self.own = PlacedStores(JumpClock(), host="test")
 
     async def open_store(self, home: str, actor: Actor | None = None) -> MailStore:
         return await self.own.open_store(str(MailPlace(home, home + ".mbox")))
@@ -92,7 +75,7 @@ class WithMbox:
 @pytest.fixture(params=["memory", "maildir", "remote", "mbox"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
     if request.param == "memory":
-        yield MemoryStores(TestClock())
+        yield MemoryStores(JumpClock())
         return
     if request.param == "remote":
         beside = ByAnother()
@@ -104,7 +87,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MailStores]:
         yield with_mbox
         with_mbox.own.close()
         return
-    stores = MaildirStores(TestClock(), host="test")
+    stores = MaildirStores(JumpClock(), host="test")
     yield stores
     stores.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.clock import JumpClock
 from tests.support.simulated_disk import SimulatedDisk
 
 from pillarbox.backends.spool.local import LocalSpool
@@ -25,22 +26,8 @@ SMALL = b"line\n.\n\n\xe9\x00\n"
 LARGE = b"0123456789abcdef0123456789abcdef\n" * 20_000
 
 
-class SettableClock:
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @asynccontextmanager
-async def open_spool(kind: str, directory: Path, clock: SettableClock, room: int = 0) -> AsyncIterator[Spool]:
+async def open_spool(kind: str, directory: Path, clock: JumpClock, room: int = 0) -> AsyncIterator[Spool]:
     if kind == "memory":
         yield MemorySpool(clock, capacity=room or 1 << 26)
         return
@@ -58,7 +45,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def spool(kind: str, tmp_path: Path) -> AsyncIterator[Spool]:
-    async with open_spool(kind, tmp_path, SettableClock()) as opened:
+    async with open_spool(kind, tmp_path, JumpClock()) as opened:
         yield opened
 
 
@@ -92,12 +79,12 @@ def content(found: Message) -> tuple[bytes, bytes]:
 
 
 async def test_ids_are_unique_when_the_clock_jumps_back(kind: str, tmp_path: Path) -> None:
-    clock = SettableClock()
+    clock = JumpClock()
     async with open_spool(kind, tmp_path, clock) as spool:
         ids = []
         for _ in range(5):
             ids += [spool.new_id() for _ in range(10)]
-            clock.time -= 100
+            clock.wall -= 100
     assert all(map(is_message_id, ids))
     assert len(set(ids)) == 50
     assert ids == sorted(ids)
@@ -260,7 +247,7 @@ async def test_many_at_once(spool: Spool) -> None:
 
 
 async def test_full_spool_refuses_and_goes_on_when_there_is_room(kind: str, tmp_path: Path) -> None:
-    async with open_spool(kind, tmp_path, SettableClock(), room=8 << 20) as spool:
+    async with open_spool(kind, tmp_path, JumpClock(), room=8 << 20) as spool:
         kept: list[str] = []
         with pytest.raises(SpoolFull):
             while len(kept) < 200:

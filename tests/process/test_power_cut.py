@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.clock import StoppedClock
 
 from pillarbox.backends.spool.local import LocalSpool
 
@@ -47,17 +47,6 @@ async def main():
         await asyncio.gather(*(accept(spool, n + k) for k in range(10)))
 asyncio.run(main())
 """
-
-
-class StoppedClock:
-    def now(self) -> float:
-        return 1_800_000_000.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.get_running_loop().create_future()
 
 
 def run_until_killed(directory: Path, lines: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""A clock that jumps: sleeping takes no time, it only moves the clock."""
+"""Clocks that do not run: one that jumps, for which sleeping takes no time and only moves it, and one that stands."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ class JumpClock:
     def jump(self, seconds: float) -> None:
         self.wall += seconds
         self.ticks += seconds
+
+
+class StoppedClock:
+    """Who sleeps does not wake up again."""
+
+    def now(self) -> float:
+        return 1_800_000_000.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.get_running_loop().create_future()

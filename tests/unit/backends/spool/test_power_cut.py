@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from tests.support.clock import StoppedClock
 from tests.support.simulated_disk import Choice, SimulatedDisk, drop_all, keep_all, keep_some
 
 from pillarbox.backends.spool.local import LocalSpool
@@ -16,17 +17,6 @@ from pillarbox.mail.progress import Attempted, Settled
 
 HEADERS = b"Subject: what the power cut left\nReceived: by us\n\tfor you\n"
 Sent = dict[str, tuple[Envelope, bytes]]
-
-
-class StoppedClock:
-    def now(self) -> float:
-        return 1_800_000_000.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.get_running_loop().create_future()
 
 
 def open_spool(disk: SimulatedDisk, reports: list[str] | None = None) -> LocalSpool:

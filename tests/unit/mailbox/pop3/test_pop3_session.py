@@ -7,6 +7,7 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
+from tests.support.clock import JumpClock
 
 from pillarbox.backends.mailstore.memory import MemoryStores
 from pillarbox.mailbox.pop3.services import MemoryLocks, Services, Settings
@@ -18,20 +19,6 @@ from pillarbox.ports.network import DialError
 from pillarbox.ports.users import Account
 
 ALICE = Account("alice", "/home/alice")
-
-
-class StillClock:
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
 
 
 class ListJournal:
@@ -127,7 +114,7 @@ class ScriptedConnection:
 
 @pytest.fixture
 def services() -> Services:
-    clock = StillClock()
+    clock = JumpClock()
     return Services(FakeLogins(), MemoryStores(clock), MemoryLocks(), clock, ListJournal())
 
 
@@ -340,11 +327,11 @@ async def test_errors_are_bounded(services: Services) -> None:
 
 async def test_slow_login_is_cut(services: Services) -> None:
     clock = services.clock
-    assert isinstance(clock, StillClock)
+    assert isinstance(clock, JumpClock)
 
     class Dawdler(ScriptedConnection):
         async def read(self, timeout: float) -> bytes:
-            clock.time += 25
+            clock.jump(25)
             return b"N"
 
     connection = Dawdler()

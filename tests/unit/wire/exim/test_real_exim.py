@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import re
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.clock import StoppedClock
 
 from pillarbox.backends.spool.local import LocalSpool
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -45,17 +45,6 @@ take:
   accept set acl_c_foo = bar
          set acl_m_two = a\\nb
 """
-
-
-class StoppedClock:
-    def now(self) -> float:
-        return 1_800_000_000.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.get_running_loop().create_future()
 
 
 def find_program(name: str) -> str:
