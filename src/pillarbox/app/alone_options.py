@@ -27,6 +27,8 @@ class AloneOptions(NamedTuple):
     """`-Tqt`: seconds, of the messages in the order in which they are tried."""
     suppresses_fixups: bool = False
     """`-G`, of a trusted caller."""
+    keeps_unqualified: bool = False
+    """`-bnq`."""
     smtp_receive_timeout: float = 0.0
     """`-os`; 0: as the configuration has it."""
 

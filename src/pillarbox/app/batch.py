@@ -21,19 +21,22 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit
 
+TOO_BIG = "552 Message size exceeds maximum permitted"
+
 
 async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneOptions) -> int:
     """0: all of it was taken; 1: some messages before an error; 2: none."""
     taken = 0
+    is_of_a_host = caller.is_trusted and "a" in dict(options.about)
+    keeps_unqualified = options.keeps_unqualified or is_of_a_host
     carried: dict[str, str] = {}
     try:
-        for written in read_batch(source):
+        for written in read_batch(source, keeps_unqualified=keeps_unqualified):
             transaction = await _rewritten(written, mta)
-            line = await take_in(_wish(transaction, options), transaction.data, caller, mta, carried)
+            wish = _wish(transaction, options, keeps_unqualified=keeps_unqualified)
+            line = await take_in(wish, transaction.data, caller, mta, carried)
             if line.is_error:
-                raise BatchError(
-                    f"550 {line.text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, ""
-                )
+                raise _refusal(transaction, line.text, mta.policy.engine.offer.size)
             taken += 1
     except BatchError as error:
         if error.lost:
@@ -44,6 +47,12 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
         _tell(error, taken)
         return 1 if taken else 2
     return 0
+
+
+def _refusal(transaction: Transaction, text: str, size_limit: int | None) -> BatchError:
+    if size_limit and len(transaction.data) > size_limit:
+        return BatchError(TOO_BIG, transaction.began_at, transaction.line_at(size_limit), "")
+    return BatchError(f"550 {text.removeprefix(BY_ACL)}", transaction.began_at, transaction.ended_at, "")
 
 
 async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
@@ -61,7 +70,7 @@ async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
     )
 
 
-def _wish(transaction: Transaction, options: AloneOptions) -> Submit:
+def _wish(transaction: Transaction, options: AloneOptions, *, keeps_unqualified: bool) -> Submit:
     about = dict(options.about)
     about.setdefault("r", "local-bsmtp")
     if transaction.helo and "a" not in about:
@@ -73,6 +82,7 @@ def _wish(transaction: Transaction, options: AloneOptions) -> Submit:
         about=about,
         size=len(transaction.data),
         suppresses_fixups=options.suppresses_fixups,
+        keeps_unqualified=keeps_unqualified,
     )
 
 

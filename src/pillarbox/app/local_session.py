@@ -22,7 +22,7 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
     is_remote = told.host_address or stream.peer_address[0]
     session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
     if told.ident != caller.login:
-        session.update_origin(ident=told.ident)
+        session.update_origin(ident=told.ident, caller_login=caller.login)
     if told.host_address:
         session.take_origin(
             msgspec.structs.replace(

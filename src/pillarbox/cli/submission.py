@@ -67,6 +67,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         is_dry=read.is_dry,
         about=tuple(read.about.items()),
         suppresses_fixups=read.suppresses_fixups,
+        keeps_unqualified=read.keeps_unqualified,
         has_own_configuration=is_other_configuration,
         ages=_ages(read.test_ages),
         queue=read.queue.name,

@@ -51,6 +51,8 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """RFC 1413 name, or the login name of a local caller (`U=` in the log)."""
     caller_uid: int = -1
     caller_gid: int = -1
+    caller_login: str = ""
+    """Of a local caller whom `ident` calls otherwise (`-oMt`)."""
     connection_id: str = ""
     """`Ci=` in the log; a message that has been spooled has none."""
 

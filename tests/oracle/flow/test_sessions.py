@@ -17,13 +17,10 @@ pytestmark = [
 SCENARIOS = {scenario.name: scenario for scenario in sessions.scenarios()}
 OTHERWISE = {
     "limits-host-received-max": "received-loops",
-    "limits-local-size-limit": "rejected-headers-too-big",
     "acls-host-vrfy": "etrn-in-the-daemon",
     "arrivals-host-prdr-no-acl": "prdr-without-acl",
     "repaired-host-more-nul": "header-fix-ups",
     "submitted-submit-long-line": "header-fix-ups",
-    "submitted-submit-about-a-host": "header-fix-ups",
-    "submitted-submit-too-big": "rejected-headers-too-big",
 }
 """Scenario → the section of docs/exim-compatibility.md that says why: they are held, and nothing is compared but that both end."""
 

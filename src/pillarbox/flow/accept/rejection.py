@@ -118,7 +118,8 @@ def rejected_message(
     if not style.shows("rejected_header"):
         return ""
     shown = [f"<{each.address}>" for each in recipients[:LOGGED_RECIPIENTS]]
-    lines = [f"Envelope-from: <{sender or ''}>"]
-    if shown:
-        lines.append(f"Envelope-to: {f'{chr(10)}    '.join(shown)}")
-    return "\n".join([*lines, shown_headers(headers[:LOGGED_HEADERS])])
+    envelope = [
+        f"Envelope-from: <{sender or ''}>",
+        f"Envelope-to: {f'{chr(10)}    '.join(shown)}",
+    ]
+    return "\n".join([*(envelope if shown else ()), shown_headers(headers[:LOGGED_HEADERS])])

@@ -129,7 +129,7 @@ def _recipient_lines(envelope: Envelope, progress: Progress) -> list[bytes]:
 def _first_lines(envelope: Envelope, progress: Progress, owner: Owner) -> Iterator[bytes]:
     origin = envelope.origin
     is_local = origin.caller_uid >= 0
-    login = (origin.ident or owner.login) if is_local else owner.login
+    login = (origin.caller_login or origin.ident or owner.login) if is_local else owner.login
     uid, gid = (origin.caller_uid, max(origin.caller_gid, 0)) if is_local else (owner.uid, owner.gid)
     microseconds = round(envelope.received_at * 1e6)
     yield b"%b-H\n" % envelope.id.encode("ascii")
@@ -277,7 +277,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
         id=message_id,
         sender=_text(sender[1:-1]) or None,
         recipients=tuple(line.recipient for line in lines if line.parent < 0),
-        origin=_origin(items, extras),
+        origin=_origin(items, extras, _text(owner.group(1))),
         received_at=int(times.group(1)) + _fraction(items.get("received_time_usec", "")),
         body_type=extras.body_type,
         smtputf8="smtputf8" in items,
@@ -360,7 +360,8 @@ def _read_recipients(reader: _Reader) -> tuple[RecipientLine, ...]:
     return recipients
 
 
-def _origin(items: dict[str, str], extras: Extras) -> Origin:
+def _origin(items: dict[str, str], extras: Extras, login: str) -> Origin:
+    ident = items.get("ident", "")
     host_address, host_port = _host_port(items.get("host_address", ""))
     interface_address, interface_port = _host_port(items.get("interface_address", ""))
     return Origin(
@@ -377,9 +378,10 @@ def _origin(items: dict[str, str], extras: Extras) -> Origin:
         tls_sni=items.get("tls_sni", ""),
         tls_verified="tls_certificate_verified" in items,
         tls_peer_name=items.get("tls_peerdn", ""),
-        ident=items.get("ident", ""),
+        ident=ident,
         caller_uid=extras.caller_uid,
         caller_gid=extras.caller_gid,
+        caller_login=login if extras.caller_uid >= 0 and login != ident else "",
     )
 
 

@@ -35,6 +35,9 @@ def test_reads_one_message_after_the_other() -> None:
         ("RCPT TO:<x>\n", "503 No sender yet given", 0, 1),
         ("MAIL FROM:<a@b>\nMAIL FROM:<a@b>\n", "503 Sender already given", 0, 2),
         ("RSET\nMAIL FROM:<a b>\n", '501 "@" or "." expected after "a"', 1, 2),
+        ("NOOP\nDATA x\n", "501 Unexpected argument data", 1, 2),
+        ("RSET x\n", "501 Unexpected argument data", 0, 1),
+        ("ATRN\nSTARTTLS\n", "500 Command unrecognized", 1, 2),
         ("MAIL FROM:<a@b>\nRCPT TO:<f>\nDATA\nX: y\n", "421 Lost incoming connection", 0, 4),
     ],
 )
@@ -42,6 +45,29 @@ def test_the_first_error_ends_it(text: str, reply: str, began_at: int, line: int
     with pytest.raises(BatchError) as caught:
         transactions(text)
     assert (str(caught.value), caught.value.began_at, caught.value.line) == (reply, began_at, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("MAIL FROM:<a>\n", "501 sender address must contain a domain"),
+        ("MAIL FROM:<>\nRCPT TO:postmaster\n", "501 recipient address must contain a domain"),
+    ],
+)
+def test_addresses_must_have_domains_where_that_is_asked_for(text: str, reply: str) -> None:
+    with pytest.raises(BatchError) as caught:
+        list(read_batch(io.BytesIO(text.encode()), keeps_unqualified=True))
+    assert str(caught.value) == reply
+
+
+def test_a_name_that_is_none_is_passed_over() -> None:
+    (one,) = transactions("HELO me\nHELO a b\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\n.\n")
+    assert one.helo == ""
+
+
+def test_the_line_of_an_octet() -> None:
+    (one,) = transactions("MAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\nA: b\n\n12345\n12345\n.\n")
+    assert [one.line_at(octets) for octets in (0, 5, 6, 11, 12)] == [4, 5, 6, 6, 7]
 
 
 async def test_variables_of_the_connection_go_from_message_to_message() -> None:

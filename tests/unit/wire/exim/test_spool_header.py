@@ -121,6 +121,7 @@ def full_header() -> SpoolHeader:
                 ident="root",
                 caller_uid=0,
                 caller_gid=0,
+                caller_login="jim",
             ),
             received_at=1_800_000_000.25,
             body_type="8BITMIME",

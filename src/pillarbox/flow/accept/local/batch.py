@@ -2,7 +2,7 @@
 
 HELO and EHLO may be left out; RSET, NOOP, QUIT, VRFY and the like are as in SMTP. No policy is asked for recipients: who may write to our
 standard input may submit. Lines end with LF or CRLF. An unknown command is an error; Exim ends the batch there,
-and says nothing.
+and says nothing. Parameters of MAIL and RCPT are passed over; to Exim they are errors.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import BinaryIO, NoReturn
 import msgspec
 
 from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.wire.smtp.grammar import is_helo_name
 
 MAX_LINE = 1 << 20
+UNEXPECTED_ARGUMENT = "501 Unexpected argument data"
 _PARAMETERS = re.compile(r"(?:\s+[A-Za-z0-9-]+(?:=\S*)?)*\s*\Z")
 
 
@@ -30,6 +32,10 @@ class Transaction(msgspec.Struct, frozen=True):
     """Line behind which it begins: the end of what came before."""
     ended_at: int
 
+    def line_at(self, octets: int) -> int:
+        """The line of the input that holds the octet behind so many of the message."""
+        return self.ended_at - self.data.count(b"\n") + self.data[:octets].count(b"\n")
+
 
 class BatchError(Exception):
     """`str()` is the reply that SMTP would have; `command` is the line at fault, empty when there is none."""
@@ -43,16 +49,17 @@ class BatchError(Exception):
         self.command = command
 
 
-def read_batch(source: BinaryIO) -> Iterator[Transaction]:
-    """Raises BatchError, and gives nothing after it."""
-    return _Batch(source).transactions()
+def read_batch(source: BinaryIO, *, keeps_unqualified: bool = False) -> Iterator[Transaction]:
+    """Raises BatchError, and gives nothing after it. `keeps_unqualified`: addresses must have domains."""
+    return _Batch(source, keeps_unqualified=keeps_unqualified).transactions()
 
 
 class _Batch:
-    __slots__ = ("_began_at", "_helo", "_line", "_recipients", "_sender", "_source")
+    __slots__ = ("_began_at", "_helo", "_keeps_unqualified", "_line", "_recipients", "_sender", "_source")
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, *, keeps_unqualified: bool) -> None:
         self._source = source
+        self._keeps_unqualified = keeps_unqualified
         self._line = 0
         self._helo = ""
         self._began_at = 0
@@ -66,7 +73,7 @@ class _Batch:
             verb, _, rest = command.partition(" ")
             match verb.upper():
                 case "HELO" | "EHLO":
-                    self._helo = rest.strip()
+                    self._helo = rest.strip() if is_helo_name(rest.strip()) else ""
                     self._forget()
                 case "MAIL":
                     self._mail(command)
@@ -74,20 +81,24 @@ class _Batch:
                     self._rcpt(command)
                 case "DATA":
                     yield self._data(command)
+                case "RSET" | "QUIT" if rest.strip():
+                    self._fail(UNEXPECTED_ARGUMENT, command)
                 case "RSET":
                     self._forget()
                 case "QUIT":
                     return
-                case "NOOP" | "HELP" | "VRFY" | "EXPN" | "ETRN" | "":
+                case "NOOP" | "HELP" | "VRFY" | "EXPN" | "ETRN" | "ATRN":
+                    self._began_at = self._line
+                case "":
                     continue
                 case _:
-                    self._fail("500 unrecognized command", command)
+                    self._fail("500 Command unrecognized", command)
 
     def _forget(self) -> None:
         self._sender, self._recipients = None, []
         self._began_at = self._line
 
-    def _fail(self, reply: str, command: str) -> None:
+    def _fail(self, reply: str, command: str) -> NoReturn:
         raise BatchError(reply, self._began_at, self._line, command)
 
     def _lost(self, lines: list[bytes], *, is_whole: bool) -> NoReturn:
@@ -99,23 +110,27 @@ class _Batch:
         if self._sender is not None:
             self._fail("503 Sender already given", command)
         text = _behind(command, "MAIL FROM:")
-        self._sender = "" if text in ("", "<>") else self._address(text, command)
+        self._sender = "" if text in ("", "<>") else self._address(text, command, "sender")
 
     def _rcpt(self, command: str) -> None:
         if self._sender is None:
             self._fail("503 No sender yet given", command)
-        self._recipients.append(self._address(_behind(command, "RCPT TO:"), command))
+        self._recipients.append(self._address(_behind(command, "RCPT TO:"), command, "recipient"))
 
-    def _address(self, text: str, command: str) -> str:
+    def _address(self, text: str, command: str, whose: str) -> str:
         if text == "<>":
             self._fail("501 missing or malformed local part", command)
         try:
-            return working_address(text).address
+            found = working_address(text)
         except AddressError as error:
             self._fail(f"501 {error}", command)
-            raise AssertionError("unreachable") from error
+        if self._keeps_unqualified and not found.domain_at:
+            self._fail(f"501 {whose} address must contain a domain", command)
+        return found.address
 
     def _data(self, command: str) -> Transaction:
+        if command[4:].strip():
+            self._fail(UNEXPECTED_ARGUMENT, command)
         if self._sender is None:
             self._fail("503 MAIL FROM:<sender> command must precede DATA", command)
         if not self._recipients:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from pillarbox.flow.accept.local.refused import Refused
@@ -90,6 +92,15 @@ def extracted(
         refused.log = f"{facts.id} no recipients found in headers"
         raise refused
     return Named(tuple(good), tuple(bad), left_out)
+
+
+def good_in_headers(headers: bytes, policy: AcceptPolicy) -> tuple[Recipient, ...]:
+    """Those that `-t` would have found."""
+    found = []
+    for text, _ in _listed(headers):
+        with contextlib.suppress(AddressError):
+            found.append(_recipient(text, policy))
+    return tuple(found)
 
 
 def bad_headers(

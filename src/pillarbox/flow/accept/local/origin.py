@@ -30,19 +30,21 @@ def origin_of(wish: Submit, caller: Caller) -> Origin:
         about = {"r": BATCH, "helo": wish.about.get("helo", "")}
     address, port = split_port(about.get("a", ""))
     interface, interface_port = split_port(about.get("i", ""))
+    ident = about.get("t", caller.login)
     return Origin(
         protocol=about.get("r", "local"),
         host_address=address,
         host_port=port,
-        host_name=about.get("s", ""),
+        host_name=about.get("s", "") if address else "",
         helo=about.get("helo", ""),
         interface_address=interface,
         interface_port=interface_port,
         authenticator=about.get("aa", ""),
         authenticated_id=about.get("ai", "" if chooses_sender(wish, caller) else caller.login),
-        ident=about.get("t", caller.login),
+        ident=ident,
         caller_uid=caller.uid,
         caller_gid=caller.gid,
+        caller_login=caller.login if ident != caller.login else "",
     )
 
 

@@ -17,7 +17,7 @@ from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.checks import NO_ACLS, Rejected, check, run_start
-from pillarbox.flow.accept.local.named import Named, arguments, bad_headers, extracted
+from pillarbox.flow.accept.local.named import Named, arguments, bad_headers, extracted, good_in_headers
 from pillarbox.flow.accept.local.origin import (
     auth_sender,
     chooses_sender,
@@ -28,7 +28,7 @@ from pillarbox.flow.accept.local.origin import (
 from pillarbox.flow.accept.local.refused import BY_ACL, Refused
 from pillarbox.flow.accept.local.submission import Submission
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
-from pillarbox.flow.accept.rejection import in_lines
+from pillarbox.flow.accept.rejection import in_lines, rejected_message
 from pillarbox.flow.accept.wait_rules import AT_ONCE, LOCAL_ONLY
 from pillarbox.flow.accept.waiting import begin, start_of
 from pillarbox.flow.connection_id import new_connection_id
@@ -69,10 +69,12 @@ async def submit(
     one.message = Message.parse(data)
     if carried:
         one.facts.variables = dict(carried)
-    _check_size(one, len(data))
     if not wish.extract_recipients:
         one.named = Named(arguments(wish, one.message, policy))
     await _begin(one, asked)
+    limit = policy.engine.offer.size
+    if limit and len(data) > limit:
+        raise await _too_big(one, len(data), limit)
     await _repair(one)
     await _rewrite(one)
     await _trace(one)
@@ -114,8 +116,7 @@ async def _begin(one: Submission, asked: Submit) -> None:
 async def _repair(one: Submission) -> None:
     """Header lines as they should be; with `-t` they name the recipients."""
     policy, original = one.policy, one.message
-    own_id = await policy.repairs.message_id(one.id, policy.primary_hostname, one.scope, one.services.journal)
-    one.with_headers(_repaired(one, own_id))
+    one.with_headers(_repaired(one, await _own_id(one)))
     if one.wish.extract_recipients:
         one.named = extracted(one.wish, one.message, original, one.facts, policy, one.services)
         one.with_headers(header.remove(one.message.headers, BLIND_HEADERS))
@@ -213,23 +214,30 @@ def _log_discarded(one: Submission, envelope: Envelope) -> None:
     journal.main(line_completed(one.id))
 
 
-def _check_size(one: Submission, size: int) -> None:
-    """`message_size_limit`. Raises Refused."""
+async def _too_big(one: Submission, size: int, limit: int) -> Refused:
+    """`message_size_limit`. A message of a batch is read to its end before."""
     wish, policy, services = one.wish, one.policy, one.services
-    limit = policy.engine.offer.size
-    if not limit or size <= limit:
-        return
-    sender = wish.sender or f"{one.caller.login}@{policy.qualify_domain}"
-    line = f"rejected from <{sender}> U={one.caller.login}: message too big: read={limit + 1} max={limit}"
     if services.log_style.shows("size_reject"):
-        line = f"{services.spool.new_id()} {line}"
+        recipients = (
+            good_in_headers(one.message.headers, policy) if wish.extract_recipients else one.named.recipients
+        )
+        headers = _repaired(one, await _own_id(one))
+        read = size if is_batch(wish) else limit + 1
+        who = f"<{one.facts.sender or ''}> U={one.caller.login}"
+        line = f"{one.id} rejected from {who}: message too big: read={read} max={limit}"
+        more = rejected_message(services.log_style, one.facts.sender, recipients, headers)
         services.journal.main(line)
-        services.journal.reject(line)
-    raise Refused(
+        services.journal.reject(f"{line}\n{more}" if more else line)
+    return Refused(
         f"exim: message rejected: message too big (max={limit})",
         kind="size",
         message=Message(one.message.headers, MemoryBody(b"")),
     )
+
+
+async def _own_id(one: Submission) -> str:
+    policy = one.policy
+    return await policy.repairs.message_id(one.id, policy.primary_hostname, one.scope, one.services.journal)
 
 
 def _repaired(one: Submission, own_id: str) -> bytes:

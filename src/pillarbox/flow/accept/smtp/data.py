@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.steps import finish_message
+from pillarbox.flow.accept.finish.submission import fix_local
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.passing import let_go
@@ -21,7 +22,6 @@ from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.spool import SpoolFull
-from pillarbox.wire.exim.log_style import LogStyle
 from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
 GO_AHEAD = Reply(354, 'Enter message, ending with "." on a line by itself')
@@ -100,11 +100,12 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
     settings = session.engine.settings
     match event.problem:
         case Problem.TOO_BIG if session.services.log_style.shows("size_reject"):
+            message_id = session.services.spool.new_id()
             log_rejection(
                 session,
-                f"{session.services.spool.new_id()} rejected from <{sender or ''}> {session.described()}: "
+                f"{message_id} rejected from <{sender or ''}> {session.described()}: "
                 f"message too big: read={event.size} max={settings.offer.size}",
-                _beginning_of(transaction, event, session.services.log_style),
+                await _beginning_of(session, event, message_id) if transaction is not None else "",
             )
         case Problem.TOO_BIG:
             pass
@@ -119,15 +120,27 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
     await session.forget_transaction()
 
 
-def _beginning_of(transaction: Transaction | None, event: DataRefused, style: LogStyle) -> str:
-    """Envelope and header lines for rejectlog, as far as they are within the limit."""
-    if transaction is None:
-        return ""
+async def _beginning_of(session: Session, event: DataRefused, message_id: str) -> str:
+    """Envelope and header lines for rejectlog, as far as they are within the limit; a program's with what they lack."""
+    transaction, policy = session.transaction, session.policy
+    assert transaction is not None
     headers = bytes(transaction.headers)
     if transaction.body is None:
         begun = headers + event.beginning
         headers = split_message(begun)[0] if HEADERS_END in begun else begun[: begun.rfind(b"\n") + 1]
-    return rejected_message(style, transaction.sender, transaction.recipients, headers)
+    if session.local is not None:
+        headers = fix_local(
+            policy.repairs.clean(headers),
+            session.local,
+            policy.local_senders,
+            sender=transaction.sender,
+            qualify_domain=policy.qualify_domain,
+            message_id=await policy.repairs.message_id(
+                message_id, policy.primary_hostname, transaction.scope, session.services.journal
+            ),
+            now=session.services.clock.now(),
+        )
+    return rejected_message(session.services.log_style, transaction.sender, transaction.recipients, headers)
 
 
 async def _without_from_lines(session: Session, transaction: Transaction, data: bytes) -> bytes:
