@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from functools import partial
 
 import msgspec
 
@@ -19,9 +19,10 @@ from pillarbox.flow.facets.delivering import ArrivalFacts, DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filter_deliveries import delivery_of
 from pillarbox.flow.route.filter_log import write_logs
 from pillarbox.flow.route.filtering import MessageBlocks
-from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.route.result import Assignment, Target
 from pillarbox.language.expand.conditions.delivery import DeliveryRun
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
@@ -32,7 +33,6 @@ from pillarbox.language.filter.circumstances import Circumstances
 from pillarbox.language.filter.commands import Filter, Permissions
 from pillarbox.language.filter.errors import FilterSyntaxError
 from pillarbox.language.filter.interpreter import interpret
-from pillarbox.language.filter.mail_command import addressed
 from pillarbox.language.filter.parser import parse_filter
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.envelope import Origin, Recipient
@@ -41,14 +41,13 @@ from pillarbox.ports.localwork import Actor, LocalWork, WorkRefused
 from pillarbox.ports.spool import Queued
 
 PARENT = "system-filter"
-_Kind = Literal["file", "directory", "pipe", "reply"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How the configuration wants it run. `transports`: by what they carry."""
 
     file: Template
-    transports: Mapping[_Kind, Template]
+    transports: Mapping[Target, Template]
     known_transports: frozenset[str]
     actor: Actor | None
     """None: as ourselves."""
@@ -188,26 +187,8 @@ class SystemFilter:
                 case actions.Deliver(address=address, errors_to=errors_to):
                     made = self._parent().child(address, "", errors_to)
                     candidates.append(msgspec.structs.replace(made, ignores_errors=action.ignores_errors))
-                case actions.Save(path=path, mode=mode):
-                    kind: _Kind = "directory" if path.endswith("/") else "file"
-                    saved = await self._delivery(kind, path, scope)
-                    saved = msgspec.structs.replace(saved, mode=mode, ignores_errors=action.ignores_errors)
-                    assignments.append(saved)
-                case actions.Pipe(command=command):
-                    piped = await self._delivery("pipe", f"|{command}", scope)
-                    assignments.append(
-                        msgspec.structs.replace(
-                            piped,
-                            expands_command=True,
-                            captures=action.captures,
-                            this_address=action.this_address,
-                            ignores_errors=action.ignores_errors,
-                        )
-                    )
-                case actions.Mail():
-                    reply, to = addressed(action, scope)
-                    answered = await self._delivery("reply", f">{to}", scope)
-                    assignments.append(msgspec.structs.replace(answered, reply=reply, ignores_errors=True))
+                case actions.Save() | actions.Pipe() | actions.Mail():
+                    assignments.append(await delivery_of(action, scope, partial(self._delivery, scope)))
                 case _:
                     continue
         return tuple(candidates), tuple(assignments)
@@ -215,7 +196,7 @@ class SystemFilter:
     def _parent(self) -> Candidate:
         return msgspec.structs.replace(Candidate.make(PARENT, Recipient(PARENT)), local_part=PARENT)
 
-    async def _delivery(self, kind: _Kind, target: str, scope: Scope) -> Assignment:
+    async def _delivery(self, scope: Scope, kind: Target, target: str) -> Assignment:
         trouble, transport = "", ""
         template = self._plan.transports.get(kind)
         if template is None:

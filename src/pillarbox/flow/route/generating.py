@@ -13,7 +13,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filtering import is_set
 from pillarbox.flow.route.inheritance import inherited
 from pillarbox.flow.route.redirection import Address
-from pillarbox.flow.route.result import Assignment, Declined, LogLine, Postponed, RouteResult
+from pillarbox.flow.route.result import Assignment, Declined, LogLine, Postponed, RouteResult, Target
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.taint import plain
@@ -89,7 +89,7 @@ class Generator:
                 raise Stop(Declined(f"qualify_domain: {error}")) from None
         return visit.services.qualify_recipient or visit.domain
 
-    async def delivery(self, kind: str, target: str) -> Assignment:
+    async def delivery(self, kind: Target, target: str) -> Assignment:
         """To a file, a directory, a pipe or a sender: needs no more routing. The variables stay those of the parent."""
         router, visit = self._router, self._visit
         trouble, transport = "", ""
@@ -138,7 +138,7 @@ class Generator:
         return ""
 
 
-def kind_of_path(path: str) -> str:
+def kind_of_path(path: str) -> Target:
     return "directory" if path.endswith("/") else "file"
 
 

@@ -14,6 +14,9 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.filter.actions import Mail
 from pillarbox.mail.reply import Reason
 
+Target = Literal["file", "directory", "pipe", "reply"]
+"""What redirection delivers to by itself, without an address."""
+
 
 class Host(msgspec.Struct, frozen=True, gc=False):
     """A host to try, its addresses in the order of trying."""
@@ -56,7 +59,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     fallback_hosts: tuple[Host, ...] = ()
     file: str = ""
     """For `address_file`, `address_directory`, `address_pipe` transports: what redirection named (`$address_file`, `$address_pipe`)."""
-    target: Literal["", "file", "directory", "pipe", "reply"] = ""
+    target: Target | Literal[""] = ""
     """What `file` is; empty: an address was routed, redirection made nothing of its own."""
     current_directory: str = ""
     """`transport_current_directory`; empty: as the transport says."""

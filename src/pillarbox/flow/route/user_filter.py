@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.filter_deliveries import delivery_of
 from pillarbox.flow.route.filter_log import write_logs
 from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
-from pillarbox.flow.route.generating import Generator, kind_of_path
+from pillarbox.flow.route.generating import Generator
 from pillarbox.flow.route.redirection import Address
 from pillarbox.flow.route.result import (
     Assignment,
@@ -29,7 +30,6 @@ from pillarbox.flow.route.result import (
 from pillarbox.flow.route.skipped_errors import Mistake, tell_of
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.filter import actions
-from pillarbox.language.filter.mail_command import addressed
 from pillarbox.mail.reply import Reason
 
 if TYPE_CHECKING:
@@ -112,22 +112,8 @@ async def _one(generator: Generator, action: actions.Action, visit: Visit) -> Ca
             if action.errors_to is not None:
                 child = msgspec.structs.replace(child, errors_to=action.errors_to)
             return msgspec.structs.replace(child, ignores_errors=action.ignores_errors)
-        case actions.Save(path=path):
-            saved = await generator.delivery(kind_of_path(path), path)
-            return msgspec.structs.replace(saved, mode=action.mode, ignores_errors=action.ignores_errors)
-        case actions.Pipe(command=command):
-            piped = await generator.delivery("pipe", f"|{command}")
-            return msgspec.structs.replace(
-                piped,
-                expands_command=True,
-                captures=action.captures,
-                this_address=action.this_address,
-                ignores_errors=action.ignores_errors,
-            )
-        case actions.Mail():
-            reply, to = addressed(action, visit.scope)
-            answered = await generator.delivery("reply", f">{to}")
-            return msgspec.structs.replace(answered, reply=reply, ignores_errors=True)
+        case actions.Save() | actions.Pipe() | actions.Mail():
+            return await delivery_of(action, visit.scope, generator.delivery)
         case (
             actions.MailIgnored()
             | actions.Add()
