@@ -36,7 +36,8 @@ from pathlib import Path
 import msgspec
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from tests.oracle.flow import dovecot
 from tests.oracle.flow.dovecot import Dovecot
 from tests.oracle.flow.levelling import (
@@ -118,6 +119,11 @@ MESSAGES = {
         b"EHLO x\r\nMAIL FROM:<alice@example.net>\r\nRCPT TO:<a@d.test> NOTIFY=DELAY,FAILURE,SUCCESS\r\n"
         b"RCPT TO:<b@d.test> NOTIFY=NEVER ORCPT=rfc822;o+2Bb@d.test\r\nRCPT TO:<c@d.test> NOTIFY=DELAY,FAILURE\r\n"
         b"DATA\r\nFrom: alice@example.net\r\n\r\nbody\r\n.\r\nQUIT\r\n"
+    ),
+    "dated": (
+        b"From: alice@example.net\nTo: Bob  <bob@d.test>\nX-Many: 1\nx-many: 2\nSubject: test\n\t folded  more \n"
+        b"Date: Mon, 23 Nov 2026 10:00:00 +0000\nMessage-ID: <1@example.net>\nX-Many: 3\nX-Many : 4\n\n"
+        b"body line \n.dot\n\n two \t words\t\n\n \n\n"
     ),
     "old": b"From: alice@example.net\nTo: bob@d.test\nX-Old: 1\nX-Older: 2\nSubject: test\n\nbody\n",
 }
@@ -300,7 +306,13 @@ def certificates() -> dict[str, bytes]:
         "other-ca.pem": trustme.CA().cert_pem.bytes(),
         "client.pem": ours.cert_chain_pems[0].bytes(),
         "client.key": ours.private_key_pem.bytes(),
+        "rsa.pem": signing_key(rsa.generate_private_key(65537, 2048)),
+        "ed.pem": signing_key(ed25519.Ed25519PrivateKey.generate()),
     }
+
+
+def signing_key(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def tls_of(host: str, ways: str) -> ssl.SSLContext | None:

@@ -88,6 +88,7 @@ def _can_pass(transport: Smtp, assignment: Assignment, held: Held | None) -> boo
         or assignment.candidate.recipient.notify
         or transport.speaks not in ("smtp", "smtps", "submissions")
         or transport.filter_line is not None
+        or transport.signs
         or transport.shadow_transport is not None
         or transport.event_action is not None
         or transport.message_size_limit is not None

@@ -168,22 +168,24 @@ class SmtpOptions(Transport):
         default=None, doc="Hosts that must prove it; Python's TLS cannot ask.", inert="refused"
     )
     # Signing
-    dkim_domain: ExpandedList | None = option(default=None, doc="Domains to sign as.", inert="refused")
-    dkim_selector: ExpandedList | None = option(default=None, doc="Selectors of the keys.", inert="refused")
+    dkim_domain: ExpandedList | None = option(default=None, doc="Domains to sign as.")
+    dkim_selector: ExpandedList | None = option(default=None, doc="Selectors of the keys.")
     dkim_private_key: Template | None = option(
-        default=None, doc="Private key, or a file that holds it; 0 or false: do not sign.", inert="refused"
+        default=None, doc="Private key, or a file that holds it; 0 or false: do not sign."
     )
-    dkim_canon: Template | None = option(
-        default=None, doc="Canonicalization: relaxed (unset too) or simple.", inert="noted"
-    )
-    dkim_hash: Template | None = option(default="sha256", doc="Digest.", inert="noted")
-    dkim_identity: Template | None = option(default=None, doc="Who signs, for i=.", inert="noted")
+    dkim_canon: Template | None = option(default=None, doc="Canonicalization: relaxed (unset too) or simple.")
+    dkim_hash: Template | None = option(default="sha256", doc="Digest.")
+    dkim_identity: Template | None = option(default=None, doc="Who signs, for i=.")
     dkim_sign_headers: Template | None = option(
-        default=None, doc="Headers to sign; unset: those that RFC 4871 names.", inert="noted"
+        default=None, doc="Headers to sign; unset: those that RFC 4871 names."
     )
     dkim_strict: Template | None = option(
-        default=None, doc="True: defer when signing fails, do not send unsigned.", inert="refused"
+        default=None, doc="True: defer when signing fails, do not send unsigned."
     )
     dkim_timestamps: Template | None = option(
-        default=None, doc="Say when the signature was made, and for how many seconds it holds.", inert="noted"
+        default=None, doc="Say when the signature was made, and for how many seconds it holds."
     )
+
+    @property
+    def signs(self) -> bool:
+        return None not in (self.dkim_domain, self.dkim_selector, self.dkim_private_key)

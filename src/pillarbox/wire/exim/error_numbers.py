@@ -13,6 +13,7 @@ NUMBERS = {
     "lost_connection": -18,
     "tls_required": -38,
     "tls": -37,
+    "unsigned": 13,
     "quota": -22,
     "malformed": -19,
     "rcpt_4xx": -44,

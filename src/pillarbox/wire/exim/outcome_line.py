@@ -16,6 +16,7 @@ NOT_CONNECTED = frozenset({"refused", "timeout_connect", "unreachable", "event"}
 """Errors whose text is the operating system's, or our own configuration's."""
 UNPLACED = frozenset({"auth_failed", "dane", "event_close"})
 """Errors that the line of an address tells without the host."""
+_MOST_OF_SIGNERS = 128
 _BEFORE_ROUTING = frozenset({"queued", "retry_time"})
 """`queue_domains`, and domains whose retry time has not come: not even routed."""
 _NOWHERE = frozenset({":blackhole:", "discarded"})
@@ -110,7 +111,7 @@ def _line_delivered(
     if outcome.chunking:
         line += " K"
     if outcome.signers and style.shows("dkim_verbose"):
-        line += f" DKIM={printable(outcome.signers)}"
+        line += f" DKIM={printable(outcome.signers[:_MOST_OF_SIGNERS])}"
     if outcome.reply is not None and style.shows("smtp_confirmation"):
         said = printable(outcome.reply.as_said).replace("\\", "\\\\").replace('"', '\\"')
         line += f' C="{said}"'

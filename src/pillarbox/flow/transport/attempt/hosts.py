@@ -266,6 +266,7 @@ class HostRun:
                 is_reused=session.messages > 1,
                 chunking=carried.is_chunked,
                 is_prdr=carried.is_prdr,
+                signers=carried.signers,
                 pipelining=session.pipelining,
                 return_path=carried.sender,
                 size=session.engine.content_size,

@@ -9,9 +9,11 @@ from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.downconversion import Downconversion
 from pillarbox.flow.transport.attempt.hosts import Pack
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
-from pillarbox.flow.transport.attempt.transaction import Parcel
+from pillarbox.flow.transport.attempt.transaction import Parcel, Sign
 from pillarbox.flow.transport.job import Job
+from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.signing import Signing
 from pillarbox.flow.transport.transport import Transport
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.address import quote_local_part
@@ -31,6 +33,7 @@ async def make_parcel(
     login_is_forced: bool = False,
     ignores_quota: bool = False,
     downconversion: Downconversion = "never",
+    signing: Signing | None = None,
 ) -> Pack:
     """A function that packs for some of the job's addresses. Raises ExpansionFailed, ExpansionDeferred, Unfit."""
     envelope, message = job.envelope, job.message
@@ -75,9 +78,17 @@ async def make_parcel(
             login=login,
             login_is_forced=login_is_forced,
             filter=remote_filter,
+            sign=_signing_in(signing, scope),
         )
 
     return pack
+
+
+def _signing_in(signing: Signing | None, scope: Scope) -> Sign | None:
+    """Its options may name the host."""
+    if signing is None:
+        return None
+    return lambda target, chunks: signing.sign(scope.with_facet(Outbound, target.outbound()), chunks)
 
 
 def _size_on_wire(message: Message) -> int:

@@ -8,7 +8,8 @@ for all recipients without one. Nothing is said twice: with PIPELINING the whole
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from pillarbox.flow.transport.attempt.downconversion import Downconversion, enve
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
 from pillarbox.flow.transport.attempt.session import Session
+from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import (
     Concern,
     Lost,
@@ -27,6 +29,7 @@ from pillarbox.flow.transport.attempt.trouble import (
 )
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
+from pillarbox.flow.transport.signing import Chunks, MustWait, Signed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
@@ -41,6 +44,9 @@ _BDAT_SIZE = 256 * 1024
 _EARLY = 64 * 1024
 """A message up to this size goes out with its envelope, before anybody knows whether a recipient will be accepted."""
 _CONTENT = "end of data"
+
+
+Sign = Callable[[Target, Chunks], Awaitable[Signed]]
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -61,6 +67,7 @@ class Parcel(msgspec.Struct, frozen=True):
     login_is_forced: bool = False
     """There or elsewhere."""
     filter: RemoteFilter | None = None
+    sign: Sign | None = None
 
     def chunks(self) -> Iterable[bytes]:
         """LF form."""
@@ -89,6 +96,8 @@ class Carried(msgspec.Struct, frozen=True):
     is_chunked: bool = False
     is_prdr: bool = False
     sender: str = ""
+    signers: str = ""
+    """`domain:selector:…` of the DKIM signatures."""
 
 
 class _State:
@@ -102,6 +111,7 @@ class _State:
         "last_command",
         "parcel",
         "session",
+        "signers",
         "stage",
         "verdicts",
     )
@@ -117,6 +127,7 @@ class _State:
         self.is_prdr = False
         self.last_command = "DATA"
         self.filter_work: CommandWork | None = None
+        self.signers = ""
 
 
 async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habits) -> Carried:
@@ -132,10 +143,19 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
         trouble = _lost(state, lost)
     except FilterFailed as failure:
         trouble = _filter_failed(state, failure)
+    except MustWait as reason:
+        trouble = _unsigned(session.target, str(reason))
     except ValueError as error:
         trouble = Trouble("message", str(error), Reply(553, str(error), "5.6.7"), is_permanent=True)
     session.messages += 1
-    return Carried(tuple(state.verdicts), trouble, state.is_chunked, state.is_prdr, parcel.mail.sender or "")
+    return Carried(
+        tuple(state.verdicts),
+        trouble,
+        state.is_chunked,
+        state.is_prdr,
+        parcel.mail.sender or "",
+        state.signers,
+    )
 
 
 def _unfit(state: _State) -> Trouble | None:
@@ -159,7 +179,8 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     engine = session.engine
     if engine.needs_reset:
         await session.ask(Rset())
-    state.is_chunked = manners.chunking and engine.extensions.chunking and state.filter_work is None
+    is_chunkable = state.filter_work is None or parcel.sign is not None
+    state.is_chunked = manners.chunking and engine.extensions.chunking and is_chunkable
     state.is_early = (
         state.is_chunked and engine.is_pipelining and not habits.lmtp and parcel.message.size <= _EARLY
     )
@@ -167,11 +188,12 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     commands: list[Command] = [_mail(state), *parcel.rcpts]
     if not state.is_chunked:
         commands.append(Data())
+    content = await _content(state) if state.is_early else ()
     try:
         for command in commands:
             engine.send(command)
         if state.is_early:
-            engine.send(Bdat(b"".join(parcel.chunks()), is_last=True))
+            engine.send(Bdat(b"".join(content), is_last=True))
         mail, *answers = await session.answers(len(commands), session.timeout)
     except Refused as refusal:
         return refusal.after(state.stage)
@@ -213,15 +235,32 @@ async def _prepare_filter(state: _State, remote_filter: RemoteFilter) -> Trouble
 
 
 async def _content(state: _State) -> Iterable[bytes]:
-    """The message in LF form. Raises FilterFailed."""
+    """The message in LF form, filtered and signed. Raises FilterFailed, MustWait."""
     parcel = state.parcel
-    if parcel.filter is None or state.filter_work is None:
-        return parcel.chunks()
+    chunks = await _filtered(state, parcel.filter, state.filter_work) if parcel.filter else parcel.chunks
+    if parcel.sign is None or parcel.body_only:
+        return chunks()
+    signed = await parcel.sign(state.session.target, chunks)
+    state.signers = signed.said
+    return chain((signed.fields,), chunks())
+
+
+async def _filtered(state: _State, remote_filter: RemoteFilter, work: CommandWork | None) -> Chunks:
+    if work is None:
+        return state.parcel.chunks
     state.stage = "sending data block"
     try:
-        return await parcel.filter.pieces(state.filter_work, parcel.chunks())
+        pieces = list(await remote_filter.pieces(work, state.parcel.chunks()))
     except CommandError as error:
         raise FilterFailed(str(error)) from error
+    return lambda: pieces
+
+
+def _unsigned(target: Target, why: str) -> Trouble:
+    """The host has been left in the middle of its DATA, and is spared for a while, as Exim's are."""
+    remote = target.remote
+    text = f"smtp send to {remote.name} [{remote.address}] failed: {why}"
+    return Trouble("host", text, error="unsigned", os_error="Permission denied")
 
 
 def _filter_failed(state: _State, failure: FilterFailed) -> Trouble:
@@ -253,7 +292,7 @@ async def _send_chunks(state: _State) -> Trouble | None:
     """The message with BDAT (RFC 3030): a chunk goes out when the next one is there, so that the last can say so."""
     engine = state.session.engine
     pending = b""
-    for chunk in state.parcel.chunks():
+    for chunk in await _content(state):
         if pending and len(pending) + len(chunk) > _BDAT_SIZE:
             [answer] = await state.session.ask(Bdat(pending, is_last=False))
             if not answer.reply.is_positive:

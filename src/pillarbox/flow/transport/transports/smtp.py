@@ -38,6 +38,7 @@ from pillarbox.flow.transport.line_length import longest_line_beyond
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.services import TransportServices
+from pillarbox.flow.transport.signing import Signing
 from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
 from pillarbox.flow.transport.smtp_manners import (
     constant,
@@ -157,6 +158,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 login_is_forced=self.authenticated_sender_force,
                 ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
                 downconversion=await self._downconversion(job.envelope, scope),
+                signing=Signing(self, job.envelope.id, services) if self.signs else None,
             )
         except NoHosts as error:
             keys = (error.retry_key,) if error.retry_key else ()

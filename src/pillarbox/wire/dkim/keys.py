@@ -1,0 +1,90 @@
+"""Keys: RSA (RFC 6376, RFC 8301) and Ed25519 (RFC 8463). The arithmetic is the cryptography package's."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from base64 import b64decode
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_private_key
+
+from pillarbox.wire.dkim.canonical import Digest
+
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
+PublicKey = RSAPublicKey | Ed25519PublicKey
+
+_HASHES: dict[Digest, type[hashes.HashAlgorithm]] = {
+    "sha1": hashes.SHA1,
+    "sha256": hashes.SHA256,
+    "sha512": hashes.SHA512,
+}
+
+
+class BadKey(Exception):
+    """Not a key, or not one for DKIM. `str()` says why."""
+
+
+@lru_cache(maxsize=256)
+def private_key(pem: bytes) -> PrivateKey:
+    """Raises BadKey."""
+    try:
+        key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadKey(_why(pem, error)) from None
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise BadKey("neither an RSA key nor an Ed25519 key")
+    return key
+
+
+def _why(pem: bytes, error: Exception) -> str:
+    if b"-----BEGIN " not in pem:
+        return "The requested data were not available."  # GnuTLS's words
+    return (
+        "the key is protected by a password" if isinstance(error, TypeError) else "the PEM block is damaged"
+    )
+
+
+def kind_of(key: PrivateKey | PublicKey) -> str:
+    return "rsa" if isinstance(key, RSAPrivateKey | RSAPublicKey) else "ed25519"
+
+
+def bits_of(key: PublicKey) -> int:
+    return key.key_size if isinstance(key, RSAPublicKey) else 256
+
+
+def sign(key: PrivateKey, digest: Digest, data: bytes) -> bytes:
+    """Raises ValueError where the key is too short for the digest."""
+    if isinstance(key, RSAPrivateKey):
+        return key.sign(data, PKCS1v15(), _HASHES[digest]())
+    return key.sign(hashlib.new(digest, data, usedforsecurity=False).digest())
+
+
+def is_signed(key: PublicKey, digest: Digest, data: bytes, signature: bytes) -> bool:
+    try:
+        if isinstance(key, RSAPublicKey):
+            key.verify(signature, data, PKCS1v15(), _HASHES[digest]())
+        else:
+            key.verify(signature, hashlib.new(digest, data, usedforsecurity=False).digest())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_key(kind: str, text: str) -> PublicKey:
+    """From the base64 in a key record. An Ed25519 key is its 32 octets, or in ASN.1 as an early draft had it. Raises BadKey."""
+    try:
+        data = b64decode("".join(text.split()), validate=True)
+        if kind == "ed25519" and len(data) == 32:
+            return Ed25519PublicKey.from_public_bytes(data)
+        key = load_der_public_key(data)
+    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+        raise BadKey(str(error)) from None
+    if not isinstance(key, RSAPublicKey | Ed25519PublicKey) or kind_of(key) != kind:
+        raise BadKey(f"not an {kind} key")
+    return key
