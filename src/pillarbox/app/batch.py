@@ -22,6 +22,7 @@ from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit
 
 TOO_BIG = "552 Message size exceeds maximum permitted"
+_TOO_MANY = {False: "452 too many recipients", True: "552 too many recipients"}
 
 
 async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneOptions) -> int:
@@ -31,7 +32,12 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
     keeps_unqualified = options.keeps_unqualified or is_of_a_host
     carried: dict[str, str] = {}
     try:
-        for written in read_batch(source, keeps_unqualified=keeps_unqualified):
+        for written in read_batch(
+            source,
+            keeps_unqualified=keeps_unqualified,
+            recipients_max=mta.policy.engine.recipients_max,
+            too_many=_TOO_MANY[mta.policy.recipients_max_reject],
+        ):
             transaction = await _rewritten(written, mta)
             wish = _wish(transaction, options, keeps_unqualified=keeps_unqualified)
             line = await take_in(wish, transaction.data, caller, mta, carried)

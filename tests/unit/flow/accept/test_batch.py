@@ -27,6 +27,13 @@ def test_reads_one_message_after_the_other() -> None:
     assert (second.sender, second.recipients, second.data) == ("", ("g",), b"")
 
 
+def test_no_more_recipients_than_there_may_be() -> None:
+    text = "MAIL FROM:<a@b>\nRCPT TO:<c@d>\nRCPT TO:<e@f>\nDATA\n.\n"
+    with pytest.raises(BatchError, match="452 too many recipients"):
+        list(read_batch(io.BytesIO(text.encode()), recipients_max=1))
+    assert len(list(read_batch(io.BytesIO(text.encode()), recipients_max=2))) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "reply", "began_at", "line"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.support.conversation import compare, render_mail
 from tests.support.world import AcceptWorld
@@ -129,3 +130,19 @@ async def test_a_full_spool_is_told() -> None:
     with pytest.raises(SpoolFull):
         await send(world, b"\n" + b"x" * 200)
     assert not world.accepted
+
+
+@pytest.mark.parametrize(
+    ("wish", "data"),
+    [
+        ({"recipients": ("a@x.test", "a@x.test", "b@x.test")}, b"\nhi\n"),
+        ({"recipients": (), "extract_recipients": True}, b"To: a@x.test, b@x.test\nCc: c@x.test\n\nhi\n"),
+    ],
+)
+async def test_no_more_recipients_than_there_may_be(wish: dict[str, object], data: bytes) -> None:
+    world = AcceptWorld()
+    engine = msgspec.structs.replace(world.policy.engine, recipients_max=2)
+    world.policy = msgspec.structs.replace(world.policy, engine=engine)
+    with pytest.raises(Refused, match="too many recipients") as refused:
+        await send(world, data, **wish)
+    assert refused.value.kind == "recipients"

@@ -49,16 +49,38 @@ class BatchError(Exception):
         self.command = command
 
 
-def read_batch(source: BinaryIO, *, keeps_unqualified: bool = False) -> Iterator[Transaction]:
-    """Raises BatchError, and gives nothing after it. `keeps_unqualified`: addresses must have domains."""
-    return _Batch(source, keeps_unqualified=keeps_unqualified).transactions()
+def read_batch(
+    source: BinaryIO,
+    *,
+    keeps_unqualified: bool = False,
+    recipients_max: int = 0,
+    too_many: str = "452 too many recipients",
+) -> Iterator[Transaction]:
+    """Raises BatchError, and gives nothing after it. `keeps_unqualified`: addresses must have domains; `too_many`: the reply to a recipient
+    beyond `recipients_max` (0: there may be as many as one likes)."""
+    batch = _Batch(source, recipients_max, too_many, keeps_unqualified=keeps_unqualified)
+    return batch.transactions()
 
 
 class _Batch:
-    __slots__ = ("_began_at", "_helo", "_keeps_unqualified", "_line", "_recipients", "_sender", "_source")
+    __slots__ = (
+        "_began_at",
+        "_helo",
+        "_keeps_unqualified",
+        "_line",
+        "_recipients",
+        "_recipients_max",
+        "_sender",
+        "_source",
+        "_too_many",
+    )
 
-    def __init__(self, source: BinaryIO, *, keeps_unqualified: bool) -> None:
+    def __init__(
+        self, source: BinaryIO, recipients_max: int, too_many: str, *, keeps_unqualified: bool
+    ) -> None:
         self._source = source
+        self._recipients_max = recipients_max
+        self._too_many = too_many
         self._keeps_unqualified = keeps_unqualified
         self._line = 0
         self._helo = ""
@@ -115,7 +137,10 @@ class _Batch:
     def _rcpt(self, command: str) -> None:
         if self._sender is None:
             self._fail("503 No sender yet given", command)
-        self._recipients.append(self._address(_behind(command, "RCPT TO:"), command, "recipient"))
+        address = self._address(_behind(command, "RCPT TO:"), command, "recipient")
+        if 0 < self._recipients_max <= len(self._recipients):
+            self._fail(self._too_many, command)
+        self._recipients.append(address)
 
     def _address(self, text: str, command: str, whose: str) -> str:
         if text == "<>":

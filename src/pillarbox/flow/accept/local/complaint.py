@@ -74,6 +74,11 @@ def _words(refused: Refused) -> tuple[str, str]:
             return "no recipient addresses", (
                 "A message that you sent contained no recipient addresses, and therefore no\ndelivery could be attempted.\n"
             )
+        case "recipients":
+            return "too many recipients", (
+                "A message that you sent contained more recipients than allowed on this\n"
+                "system. It was not delivered to any recipients.\n"
+            )
         case "size":
             return "message too big", (
                 "A message that you sent was longer than the maximum size allowed on this\n"

@@ -12,7 +12,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Recipient
-from pillarbox.mail.message import Message
+from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.wire.control import Submit
 
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
@@ -31,6 +31,8 @@ def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Rec
     """Recipients named by the caller; the first bad one is refused, and with it the message."""
     if not wish.recipients:
         raise Refused("exim: no recipients in message", kind="none", message=message)
+    if not wish.extract_recipients and are_too_many(len(wish.recipients), policy):
+        raise Refused("exim: too many recipients", kind="recipients", message=message)
     made = []
     for address in wish.recipients:
         try:
@@ -43,6 +45,11 @@ def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Rec
                 message=message,
             ) from error
     return tuple(dict.fromkeys(made))
+
+
+def are_too_many(count: int, policy: AcceptPolicy) -> bool:
+    """`recipients_max`."""
+    return 0 < policy.engine.recipients_max < count
 
 
 def _recipient(text: str, policy: AcceptPolicy, *, keeps_unqualified: bool = False) -> Recipient:
@@ -70,16 +77,21 @@ def extracted(
     left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
     good = [] if leaves_out else list(named)
     bad: list[tuple[str, str]] = []
+    written = 0
     for text, rest in _listed(original.headers):
         try:
             found = _recipient(text, policy)
         except AddressError as error:
             bad.append((rest, str(error)))
             continue
+        written += 1
         if found.address not in left_out:
             good.append(found)
         elif "@" not in text:  # Exim counts it until it has its domain
             facts.recipients_count += 1
+    if are_too_many(written, policy):  # those that are left out count too, those named by the caller do not
+        nothing = Message(b"", MemoryBody(b""))
+        raise Refused("exim: message rejected: too many recipients", kind="recipients", message=nothing)
     if bad:
         services.journal.panic(f"{facts.id} bad addresses found in headers")
         if not good or wish.errors in ("p", "q"):

@@ -7,9 +7,9 @@ from typing import Literal
 from pillarbox.mail.message import Message
 
 BY_ACL = "exim: message rejected by non-SMTP ACL: "
-Kind = Literal["argument", "configuration", "headers", "none", "policy", "size", "space"]
+Kind = Literal["argument", "configuration", "headers", "none", "policy", "recipients", "size", "space"]
 """A recipient that the caller named is no address; an option cannot be expanded, which is told at once and by no mail; no header line has a
-good one; there is none at all; the message may not be sent; it is too large; there is no room for it."""
+good one; there is none at all; the message may not be sent; it has too many recipients; it is too large; there is no room for it."""
 
 
 class Refused(Exception):
