@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from pillarbox.cli.tools import exicyclog, exigrep, exiqsumm
+from pillarbox.cli.tools import exicyclog, exigrep, exinext, exiqsumm, exiwhat
 
 LOG = """\
 2026-11-22 22:00:01 1xVFxI-0000000036t-2jsj <= alice@a.example H=h [1.2.3.4] P=esmtp S=300
@@ -80,3 +81,10 @@ def test_exicyclog_shifts_and_drops(log: Path) -> None:
         exicyclog.cycle(log, 2)
     assert sorted(path.name for path in log.parent.iterdir()) == ["mainlog", "mainlog.01", "mainlog.02.gz"]
     assert (log.parent / "mainlog.01").read_text() == "3\n"
+
+
+@pytest.mark.parametrize("tool", [exinext, exiwhat])
+def test_unknown_options_are_told(tool: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tool.run(["-frobnicate", "-Q"]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith(": unknown, malformed, or incomplete option -Q\n")

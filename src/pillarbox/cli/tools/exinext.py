@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pillarbox.cli.arguments import Usage
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
 from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, path_of, stamp
@@ -27,7 +28,11 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    read = parse(arguments, "exinext")
+    try:
+        read = parse(arguments, "exinext")
+    except Usage as error:
+        print(f"exinext: {str(error).strip()}", file=sys.stderr)
+        return 1
     if not read.words:
         print("Usage: exinext <address>|<domain>|<local-part>")
         return 1

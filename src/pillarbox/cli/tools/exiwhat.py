@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from pillarbox.cli.arguments import Usage
 from pillarbox.cli.control_client import DaemonAway, ask
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
@@ -16,7 +17,11 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """0 also when nothing runs, as Exim's does."""
-    read = parse(arguments, "exiwhat")
+    try:
+        read = parse(arguments, "exiwhat")
+    except Usage as error:
+        print(f"exiwhat: {str(error).strip()}", file=sys.stderr)
+        return 1
     spool = spool_directory(choose_configuration(read.config, None))
     is_said, code = False, 0
     try:
