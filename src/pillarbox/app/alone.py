@@ -24,7 +24,7 @@ from pillarbox.app.control import caller_of, make_offline_folder, perform, take_
 from pillarbox.app.foundation import Kinds
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
-from pillarbox.app.local_session import local_session
+from pillarbox.app.local_session import local_session, served_session
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user
 from pillarbox.app.telling import (
@@ -47,6 +47,7 @@ from pillarbox.flow.settings import Queueing, Trust
 from pillarbox.flow.transport.run import Transports
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
+from pillarbox.system.inherited import inherited_connection
 from pillarbox.system.stdio import StandardStream
 from pillarbox.system.tls import TlsFileError
 from pillarbox.wire.control import Act, Request, Run, Submit
@@ -102,13 +103,22 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
     async def talk(mta: Mta, world: World) -> int:
         if is_batch:
             return await take_batch(sys.stdin.buffer, caller_of(uid, gid, mta), mta, options)
-        stream = StandardStream()
         caller = msgspec.structs.replace(
             caller_of(uid, gid, mta), suppresses_fixups=options.suppresses_fixups
         )
-        session = local_session(stream, mta, caller, dict(options.about))
+        about, is_tls = dict(options.about), options.is_tls_on_connect
+        inherited = None
+        if "a" not in about:
+            inherited = await inherited_connection(lambda: mta.tls, begins_with_tls=is_tls)
+        stream = inherited or StandardStream()
+        if inherited is not None:
+            session = served_session(inherited, mta, caller, about, is_tls=is_tls)
+        else:
+            session = local_session(stream, mta, caller, about)
         session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
         await session.run()
+        if inherited is not None:
+            await inherited.parted()
         return 1 if stream.was_lost else 0
 
     return in_foreground(config_path, options, talk)

@@ -29,6 +29,8 @@ class AloneOptions(NamedTuple):
     """`-G`, of a trusted caller."""
     keeps_unqualified: bool = False
     """`-bnq`."""
+    is_tls_on_connect: bool = False
+    """`-tls-on-connect`."""
     smtp_receive_timeout: float = 0.0
     """`-os`; 0: as the configuration has it."""
 

@@ -1,4 +1,4 @@
-"""An SMTP session of a program on this machine (`-bs`; Exim 5): on standard input, or handed over to the daemon."""
+"""An SMTP session on standard input (`-bs`; Exim 5): of a program on this machine, handed over to the daemon perhaps, or of inetd's client."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from pillarbox.wire.control import Submit
 
 
 def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Mapping[str, str]) -> Session:
-    """`about`: of `-oM…`, for a trusted caller; with a host's address, or on a socket that inetd gave us, it is that host's session."""
+    """`about`: of `-oM…`, for a trusted caller; with a host's address it is that host's session."""
     engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False, has_socket=False)
     policy = msgspec.structs.replace(mta.policy, engine=engine)
     told = origin_of(Submit(about=dict(about)), caller)
-    is_remote = told.host_address or stream.peer_address[0]
-    session = Session(stream, policy, mta.accept_services, local=None if is_remote else caller)
+    session = Session(stream, policy, mta.accept_services, local=None if told.host_address else caller)
     if told.ident != caller.login:
         session.update_origin(ident=told.ident, caller_login=caller.login)
     if told.host_address:
@@ -32,4 +31,14 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
                 connection_id=session.origin.connection_id,
             )
         )
+    return session
+
+
+def served_session(
+    stream: ServedConnection, mta: Mta, caller: Caller, about: Mapping[str, str], *, is_tls: bool
+) -> Session:
+    """On the socket that inetd gave us: as the daemon's own. `is_tls`: from the start."""
+    session = Session(stream, mta.policy, mta.accept_services, is_tls=is_tls, connections=1)
+    if caller.is_trusted and "t" in about:
+        session.update_origin(ident=about["t"])
     return session

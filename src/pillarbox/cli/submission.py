@@ -72,6 +72,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         ages=_ages(read.test_ages),
         queue=read.queue.name,
         syslog_name=read.syslog_name,
+        is_tls_on_connect=read.is_tls_on_connect,
         smtp_receive_timeout=_seconds(read.smtp_receive_timeout),
     )
 

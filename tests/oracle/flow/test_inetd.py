@@ -1,4 +1,5 @@
-"""`-bw`: on a socket that we listen on as inetd does, what a client is answered, what the log says, and when it is over.
+"""`-bw`: on a socket that we listen on as inetd does, what a client is answered, what the log says, and when it is over; and
+`-bs` on a connection that inetd has taken.
 
 Not compared: `-bw2s` to which nobody comes. Exim waits for the first connection however long it takes, ours ends; inetd starts nobody without.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -19,6 +21,7 @@ from typing import BinaryIO, NamedTuple
 import pytest
 from tests.oracle.flow.commands import ours
 from tests.oracle.flow.levelling import (
+    CIPHERS,
     CLIENT_PORTS,
     ENHANCED_CODES,
     PIDS,
@@ -29,6 +32,8 @@ from tests.oracle.flow.levelling import (
     numbered,
 )
 from tests.oracle.real_exim import MISSING, find_exim
+
+from pillarbox.system.tls import make_self_signed
 
 EXIM = find_exim() or ""
 pytestmark = pytest.mark.skipif(not EXIM or os.geteuid() != 0, reason=f"{MISSING}; and root")
@@ -74,6 +79,12 @@ CALLS = (
     "-tls-on-connect -bw",
 )
 
+TLS = """\
+tls_advertise_hosts = *
+tls_certificate = {dir}/certificate
+tls_privatekey = {dir}/key
+"""
+
 
 class Seen(NamedTuple):
     code: int | None
@@ -87,6 +98,74 @@ class Seen(NamedTuple):
 @pytest.mark.parametrize("words", CALLS)
 def test_serves_as_exim_does(words: str) -> None:
     assert _seen(ours(), words) == _seen([EXIM], words)
+
+
+class Served(NamedTuple):
+    code: int
+    error: str
+    replies: list[str]
+    main: list[str]
+
+
+@pytest.mark.parametrize("how", ["plain", "starttls", "tls-on-connect", "lost"])
+def test_serves_a_connection_as_exim_does(how: str) -> None:
+    assert _served(ours(), how) == _served([EXIM], how)
+
+
+def _served(program: list[str], how: str) -> Served:
+    with (
+        tempfile.TemporaryDirectory(prefix="inetd-") as name,
+        socket.create_server(("127.0.0.1", 0)) as inetd,
+        socket.create_connection(inetd.getsockname(), LIMIT) as client,
+    ):
+        place = Path(name)
+        place.chmod(0o755)
+        for each in ("spool", "log"):
+            (place / each).mkdir()
+        make_self_signed(place / "certificate", place / "key", ("mx.example",))
+        conf = CONFIG.replace("tls_advertise_hosts =\n", TLS).format(dir=place)
+        (place / "conf").write_text(f"{conf}begin acl\naccept:\n  accept\n")
+        words = ["-tls-on-connect"] if how == "tls-on-connect" else []
+        given, _ = inetd.accept()
+        with given:
+            command = [*program, "-C", str(place / "conf"), *words, "-bs"]
+            process = subprocess.Popen(command, stdin=given, stdout=given, stderr=subprocess.PIPE)
+        try:
+            replies = _hold(client, how)
+            _, error = process.communicate(timeout=LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+        log = level("\n".join(_log(place, inetd.getsockname()[1])), CIPHERS)
+        return Served(process.returncode, error.decode(), replies, log.splitlines())
+
+
+def _hold(client: socket.socket, how: str) -> list[str]:
+    replies: list[str] = []
+    if how == "tls-on-connect":
+        client = _shaken(client)
+    lines = client.makefile("rb")
+    replies.append(_reply(lines))
+    if how == "starttls":
+        for line in ("EHLO c.example", "STARTTLS"):
+            client.sendall(line.encode() + b"\r\n")
+            replies.append(_reply(lines))
+        lines.close()
+        client = _shaken(client)
+        lines = client.makefile("rb")
+    for line in LETTER[:2] if how == "lost" else LETTER:
+        client.sendall(line.encode() + b"\r\n")
+        replies.append(_reply(lines))
+    lines.close()
+    client.close()
+    return replies
+
+
+def _shaken(client: socket.socket) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(client)
 
 
 def _seen(program: list[str], words: str) -> Seen:

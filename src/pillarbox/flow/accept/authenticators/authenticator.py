@@ -1,7 +1,7 @@
 """Authenticators: what the `authenticators` section declares (Exim chapter 33).
 
 `public_name` is the SASL mechanism offered. Unless `server_advertise_condition` says otherwise a mechanism is offered only where the
-password cannot be overheard: under TLS, or on loopback.
+password cannot be overheard: under TLS, on loopback, or to a program on this machine.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class Authenticator(Driver, family="authenticator"):
         ExpansionDeferred."""
         condition = self.server_advertise_condition
         if condition is None:
-            return bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK)
+            return (
+                bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK) or not origin.host_address
+            )
         try:
             return says_yes(await condition.expand(scope))
         except ForcedFailure:
