@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.places import fail
@@ -87,7 +87,10 @@ def show(spool: Path, message_id: str, part: str) -> int:
     try:
         data = reader.read_part(message_id, part)
     except PermissionError as error:
-        fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+        _refuse(error)
+    except SpoolFormatError:
+        print(_malformed(message_id))
+        return 1
     if data is None:
         print(_missing(message_id, part))
         return 1
@@ -111,7 +114,12 @@ def _missing(message_id: str, part: str) -> str:
 def show_all(spool: Path, message_id: str) -> int:
     """`pillarbox queue show`: the line of the listing, the headers, the message's log."""
     reader = QueueReader(str(spool))
-    entry = reader.entry(message_id)
+    try:
+        entry = reader.entry(message_id)
+    except PermissionError as error:
+        _refuse(error)
+    except SpoolFormatError:
+        fail(_malformed(message_id))
     if entry is None:
         fail(f"message {message_id} is not in the queue")
     sys.stdout.write(render(entry, time.time(), undelivered_only=False))
@@ -127,7 +135,15 @@ def _wanted(reader: QueueReader, ids: tuple[str, ...]) -> list[str]:
     try:
         return list(ids) if ids else reader.ids()
     except PermissionError as error:
-        fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+        _refuse(error)
+
+
+def _refuse(error: PermissionError) -> NoReturn:
+    fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+
+
+def _malformed(message_id: str) -> str:
+    return f"Spool format error for {message_id}-H"
 
 
 def shown_age(seconds: float) -> str:

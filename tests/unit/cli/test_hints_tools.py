@@ -133,3 +133,9 @@ def test_what_may_not_be_read(
     monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
     assert exim_fixdb.run([str(hidden), name]) == 0
     assert capsys.readouterr().out.endswith(f"> {complaint}> \n")
+
+
+def test_what_is_no_data_base(spool: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (spool / "db" / "retry.sqlite").write_text("nonsense, and enough of it to be looked at")
+    assert exim_tidydb.run([str(spool), "retry"]) == 1
+    assert "** Failed to read" in capsys.readouterr().out

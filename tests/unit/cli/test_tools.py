@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 from types import ModuleType
@@ -88,3 +89,15 @@ def test_unknown_options_are_told(tool: ModuleType, capsys: pytest.CaptureFixtur
     assert tool.run(["-frobnicate", "-Q"]) == 1
     told = capsys.readouterr().err
     assert told.endswith(": unknown, malformed, or incomplete option -Q\n")
+
+
+def test_exigrep_reads_packed_logs_as_far_as_they_go(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = log.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    assert exigrep.run(["joe@z", str(packed)]) == 0
+    assert "joe@z.example defer" in capsys.readouterr().out
+    packed.write_bytes(packed.read_bytes()[:-8])
+    assert exigrep.run(["joe@z", str(packed)]) == 0
+    told = capsys.readouterr()
+    assert "joe@z.example defer" in told.out
+    assert told.err.startswith(f"{packed}: Compressed file ended")

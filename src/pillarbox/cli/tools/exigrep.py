@@ -14,6 +14,7 @@ import lzma
 import re
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -174,7 +175,10 @@ def _lines(files: Iterable[str]) -> Iterator[str]:
         return
     for name in files:
         with _open(name) as file:
-            yield from (line.rstrip("\n") for line in file)
+            try:
+                yield from (line.rstrip("\n") for line in file)
+            except (EOFError, zlib.error, lzma.LZMAError) as error:  # as far as it goes, like zcat
+                print(f"{name}: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

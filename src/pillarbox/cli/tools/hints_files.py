@@ -74,7 +74,7 @@ class NoHints(Exception):
 
 
 class UnreadHints(NoHints):
-    """There may be one, but it is not for us."""
+    """There may be one, but it is not for us, or not to be understood."""
 
 
 def path_of(spool: Path, name: str) -> Path:
@@ -112,14 +112,14 @@ def is_name(name: str) -> bool:
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """By key. Raises NoHints."""
+    """By key. Raises UnreadHints."""
     try:
         with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
             query = "SELECT key, first_failed, last_tried, next_try, is_expired, error, text FROM retry ORDER BY key"
             for row in connection.execute(query):
                 yield Entry(*row[:4], bool(row[4]), *row[5:])  # type: ignore[call-arg]
     except apsw.Error as error:
-        raise NoHints(f"** Failed to read {path}: {error}") from error
+        raise UnreadHints(f"** Failed to read {path}: {error}") from error
 
 
 def stamp(seconds: float, *, in_utc: bool = False) -> str:
