@@ -25,7 +25,7 @@ from pillarbox.flow.queue.replacing import (
     without_settled,
 )
 from pillarbox.flow.queue.retry import Retries
-from pillarbox.flow.queue.routed import routing_outcomes
+from pillarbox.flow.queue.routed import routing_outcomes, without_done
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.sorting import RemoteOrder
@@ -229,8 +229,10 @@ class Delivery:
             )
         if candidates:
             every = await self._route(candidates, queued, urgency, filtered)
-            if not urgency.is_first and queued.progress.replacements:
-                every = [without_settled(routed, queued.progress.settled) for routed in every]
+            if not urgency.is_first:
+                every = [without_done(routed, queued.progress.settled) for routed in every]
+                if queued.progress.replacements:
+                    every = [without_settled(routed, queued.progress.settled) for routed in every]
             replacements = replacements_of(every, self._clock)
             for routed in every:
                 assignments.extend(routed.assignments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Routed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -12,6 +14,23 @@ def _routed_word(candidate: Candidate) -> str:
     if candidate.address[:1] in ("/", "|", ">"):
         return candidate.address
     return f"{candidate.local_part}@{candidate.domain}"
+
+
+def without_done(routed: Routed, settled: frozenset[str]) -> Routed:
+    """Without what has ended in an earlier attempt: whom redirection leads to again, and who has been bounced or delivered since, while a
+    brother of his still waits."""
+    if not (routed.refused or routed.postponed or routed.discarded):
+        return routed
+
+    def is_open(candidate: Candidate) -> bool:
+        return not candidate.parents or candidate.address not in settled
+
+    return msgspec.structs.replace(
+        routed,
+        refused=tuple(one for one in routed.refused if is_open(one[0])),
+        postponed=tuple(one for one in routed.postponed if is_open(one[0])),
+        discarded=tuple(one for one in routed.discarded if is_open(one[0])),
+    )
 
 
 def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:

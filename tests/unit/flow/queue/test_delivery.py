@@ -11,8 +11,9 @@ from tests.support.scripted_delivery import TRANSPORTS, answer, waiting, world
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Routed
+from pillarbox.flow.route.result import Refused, Routed
 from pillarbox.mail.envelope import Recipient
+from pillarbox.mail.reply import Reason
 
 
 async def test_local_mail_is_synced_before_the_spool_forgets_it():
@@ -86,6 +87,25 @@ async def test_an_alias_is_settled_when_its_last_child_is():
     w.clock.jump(1000)
     await w.side.runner.run(QueueRun())
     assert len(w.files.files["/mail/bob"]) == 1, "delivered children are not delivered again"
+
+
+async def test_a_child_that_was_bounced_is_not_bounced_again():
+    w = world()
+
+    def to_three(candidate: Candidate) -> Routed:
+        if candidate.domain != "three.example":
+            return answer(candidate)
+        no, later = (candidate.child(a, "list") for a in ("no@fail.example", "later@remote.example"))
+        refused = ((no, Refused(Reason("no such person")), "r"),)
+        return Routed(assignments=answer(later).assignments, refused=refused)
+
+    w.chain.answer = to_three
+    queued = await w.accept("all@three.example")
+    await w.deliver(queued)
+    w.clock.jump(1000)
+    await w.side.runner.run(QueueRun())
+    assert len(w.files.files["/mail/alice"]) == 1
+    assert sum("** no@fail.example" in line for line in w.journal.lines) == 1
 
 
 async def test_discarded_addresses_and_postponed_ones():
