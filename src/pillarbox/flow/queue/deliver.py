@@ -16,7 +16,7 @@ import msgspec
 from pillarbox.flow.queue.ending import done_before_end
 from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.full_names import with_new_domains
-from pillarbox.flow.queue.holding import Holding, waiting
+from pillarbox.flow.queue.holding import SUPPRESSED, Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
@@ -368,8 +368,14 @@ class Delivery:
         local: list[Assignment] = []
         for assignment in assignments:
             if self._transports.is_remote(assignment.transport):
+                error = "" if urgency.is_first else SUPPRESSED
                 outcomes.append(
-                    waiting(assignment, urgency.remote_waits, is_unlogged=urgency.is_silent_about_remote)
+                    waiting(
+                        assignment,
+                        urgency.remote_waits,
+                        error=error,
+                        is_unlogged=urgency.is_silent_about_remote,
+                    )
                 )
             else:
                 local.append(assignment)

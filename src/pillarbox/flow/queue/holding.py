@@ -12,6 +12,7 @@ import msgspec
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services, replay
 from pillarbox.language.match.domains import DomainList
@@ -24,6 +25,9 @@ QUEUED = "domain is in queue_domains"
 ONLY_ROUTED = "first-pass only routing due to -odqs, queue_smtp_domains or control=queue"
 BY_ROUTING = "queued"
 """`Deferred.error` of what is left alone before it is routed (`routing defer`)."""
+SUPPRESSED = "local_only"
+"""And of what a queue run leaves out that delivers on this machine alone (`-ql`)."""
+_EARLY = frozenset({SKIPPED, BY_ROUTING, SUPPRESSED})
 
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +127,12 @@ class Holding:
         return bool(await replay(scope, lambda run: domains.matches_now(domain, run)))
 
 
-def waiting(assignment: Assignment, why: str, *, is_unlogged: bool = False) -> Deferred:
+def is_early(outcome: Outcome) -> bool:
+    """Nothing was tried: the main log tells when `retry_defer` is on, the message's own log tells the first time."""
+    return isinstance(outcome, Deferred) and outcome.error in _EARLY
+
+
+def waiting(assignment: Assignment, why: str, *, error: str = "", is_unlogged: bool = False) -> Deferred:
     """What a later attempt carries; no retry hint has to do with it."""
     return Deferred(
         address=assignment.address,
@@ -132,5 +141,6 @@ def waiting(assignment: Assignment, why: str, *, is_unlogged: bool = False) -> D
         router=assignment.router,
         transport=assignment.transport,
         reason=Reason(why),
+        error=error,
         is_unlogged=is_unlogged,
     )

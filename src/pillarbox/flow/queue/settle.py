@@ -12,12 +12,12 @@ import msgspec
 
 from pillarbox.flow.own_message import NOT_SENT
 from pillarbox.flow.queue.following import Following, Record
+from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settling import COMPLETE, COMPLETE_LOCAL, Settlement, Settling
 from pillarbox.flow.route.result import Letter
-from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred, Delivered, Outcome
 from pillarbox.mail.progress import Added, Event, Frozen
@@ -132,8 +132,7 @@ class Settler:
 
     def tell(self, queued: Queued, outcome: Outcome) -> None:
         """Its line in the log, unless it is not to have one."""
-        is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
-        if outcome.is_unlogged or (is_early and not self.style.shows("retry_defer")):
+        if outcome.is_unlogged or (is_early(outcome) and not self.style.shows("retry_defer")):
             return
         line = self.line(queued, outcome)
         if isinstance(outcome, Deferred) and outcome.is_panic:

@@ -13,6 +13,7 @@ import msgspec
 from pillarbox.flow.own_message import NOT_SENT, NotTaken
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.expiry import expired
+from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import by_router
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
@@ -135,8 +136,7 @@ class Settling:
     def _log(self, outcome: Outcome) -> None:
         if id(outcome) not in self.told:
             self.settler.tell(self.queued, outcome)
-        is_early = isinstance(outcome, Deferred) and outcome.error == SKIPPED
-        if outcome.is_unlogged or (is_early and self.queued.progress.attempts):
+        if outcome.is_unlogged or (is_early(outcome) and self.queued.progress.attempts):
             return
         for line in lines_outcome(outcome, self.settler.line(self.queued, outcome), self.settler.style):
             if not (line.startswith("H=") and line in self.lines):  # a host that was asked once
