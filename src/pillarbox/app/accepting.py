@@ -18,6 +18,7 @@ from pillarbox.app.reception import (
     offer_hosts,
     repairs_of,
 )
+from pillarbox.app.unknown_hosts import LoggedUnknownHosts
 from pillarbox.config.kinds import parse_duration, parse_integer
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.received import received_header
@@ -40,6 +41,7 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameFinder
+from pillarbox.language.match.unknown_hosts import UnknownHosts
 from pillarbox.ports.dns import HostTable
 from pillarbox.system.server_tls import ServerTls
 
@@ -150,6 +152,7 @@ def accept_services(
     own_policy = policy if waiting.is_at_once else _for_our_own(base, policy)
     deliveries.injection.complete = OwnMessages(own_policy, checks, expansion, world.journal).complete
     expansion.facts[NameFinder] = host_names
+    expansion.facts[UnknownHosts] = LoggedUnknownHosts(world.journal, config.main(Logging).style)
     expansion.facts[HostTable] = world.hosts
     expansion.facts[Acls] = ExpansionCalls(checks)
     runs = EtrnRuns(deliveries.runner, is_serial=service.smtp_etrn_serialize)

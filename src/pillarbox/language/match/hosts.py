@@ -31,11 +31,14 @@ from pillarbox.language.match.items import Item
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.language.match.lookups import ask, lookup_of
 from pillarbox.language.match.steps import Matcher, Modes, Step
+from pillarbox.language.match.unknown_hosts import tell
 from pillarbox.language.match.wildcards import regex_of, search
 from pillarbox.language.printing import printable
 
 __all__ = ["HostList", "HostSubject", "IPAddress", "parse_address"]
 
+NO_NAMES_HERE = "cannot match host name in match_ip list"
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]*)?")
 _NET = re.compile(r"net([0-9]*)-([^;]*;.*)", re.DOTALL)
 _UNKNOWN_AND_TROUBLE = {
     "+ignore_unknown": {"unknown": "ignore"},
@@ -46,7 +49,7 @@ _UNKNOWN_AND_TROUBLE = {
 
 
 class _Unknown(Exception):
-    """A name or an address that an item needs cannot be found."""
+    """A name or an address that an item needs cannot be found; `str()` says so to the log."""
 
 
 class _Decided(Exception):
@@ -124,10 +127,12 @@ def _guarded(match: Matcher[HostSubject], modes: Modes) -> Matcher[HostSubject]:
             return None
         try:
             return match(host, scope)
-        except _Unknown:
+        except _Unknown as unknown:
             if modes.unknown == "ignore":
                 return None
-            raise _Decided(matches=modes.unknown == "include") from None
+            is_included = modes.unknown == "include"
+            tell("included" if is_included else "failed", str(unknown), scope)
+            raise _Decided(matches=is_included) from None
         except ExpansionDeferred:
             if modes.trouble == "defer":
                 raise
@@ -165,7 +170,7 @@ def _by_name_or_lookup(item: Item) -> Matcher[HostSubject]:
 def _client_name(host: HostSubject, scope: Scope) -> str:
     """Raises _Unknown when there is none, also where the DNS cannot say (Exim's `+ignore_defer` is for addresses of names)."""
     if host.is_address_only:
-        raise _Unknown
+        raise _Unknown(NO_NAMES_HERE)
     client = scope.facet(ClientName)
     try:
         if client is not None and client.address == host.address:
@@ -174,9 +179,9 @@ def _client_name(host: HostSubject, scope: Scope) -> str:
             known = host.name()
             name = scope.ask(NameOf(str(host.address))).name if known is None else known
     except ExpansionDeferred:
-        raise _Unknown from None
+        name = ""
     if not name:
-        raise _Unknown
+        raise _Unknown(f"failed to find host name for {host.address}")
     return name
 
 
@@ -198,13 +203,16 @@ def _by_expression(item: Item) -> Matcher[HostSubject]:
 
 def _has_address(name: str, host: HostSubject, scope: Scope) -> str | None:
     if host.is_address_only:
-        raise _Unknown
+        raise _Unknown(NO_NAMES_HERE)
+    if _NUMBERS.fullmatch(name) is not None:
+        raise _Unknown(f"malformed IPv4 address or address mask: {name}")
     if name == "@":
         here = scope.facet(LocalHost)
         name = here.primary_hostname if here else ""
     addresses = scope.ask(AddressesOf(fold(str(name)))) if name else frozenset()
     if not addresses:
-        raise _Unknown
+        tell("no address", str(name), scope)
+        raise _Unknown(f"failed to find IP address for {name}")
     return "" if host.address in addresses or str(parse_address(host.address)) in addresses else None
 
 
