@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.oracle.flow import mailbox_faults, mailbox_scenarios
+from tests.oracle.flow import mailbox_faults, mailbox_quotas, mailbox_scenarios
 from tests.oracle.flow.mailboxes import Scenario, by_ours, by_real, prepare, see
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim()
-SCENARIOS = mailbox_scenarios.SCENARIOS | mailbox_faults.SCENARIOS
+SCENARIOS = mailbox_scenarios.SCENARIOS | mailbox_faults.SCENARIOS | mailbox_quotas.SCENARIOS
 pytestmark = [
     pytest.mark.skipif(EXIM is None, reason=MISSING),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can deliver as other users"),

@@ -106,13 +106,13 @@ def _counted_at(directory: str, work: FileWork) -> tuple[str, Quota | None]:
         return directory, None
     if quota.directory:
         return quota.directory.rstrip("/"), quota
-    if os.path.lexists(f"{directory}/maildirfolder"):
-        top, name = os.path.split(directory)
-        wanted = work.rules.directory_regex
-        if quota.keeps_size_file and wanted and not regex(wanted).search(os.fsencode(name)):
-            return top, None
-        return top, quota
-    return directory, quota
+    top, name = os.path.split(directory)
+    if not os.path.lexists(f"{directory}/maildirfolder"):
+        top, name = directory, "new"
+    wanted = work.rules.directory_regex
+    if quota.keeps_size_file and wanted and not regex(wanted).search(os.fsencode(name)):
+        return top, None
+    return top, quota
 
 
 def _check(top: str, quota: Quota, work: FileWork, shown: str) -> int:

@@ -7,6 +7,7 @@ is missing, longer than 5120 bytes, not what it should be, of another quota, or 
 from __future__ import annotations
 
 import os
+import re
 import time
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from pillarbox.ports.userfiles import FileWork, Quota
 NAME = "maildirsize"
 MAX_SIZE = 5120
 FRESH = 15 * 60
+_CHANGE = re.compile(rb" *([+-]?\d+) +([+-]?\d+)")
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -32,9 +34,9 @@ def held_by(top: str, work: FileWork, quota: Quota) -> tuple[int, int]:
     if read is None:
         return recount(top, work, quota)
     size, files, lines = read
-    coming = work.message_size
-    is_full = 0 < quota.size < size + coming or 0 < quota.files < files + 1
-    if is_full and (lines > 1 or age > FRESH):
+    coming, one = (work.message_size, 1) if quota.is_inclusive else (0, 0)
+    is_full = size + coming > quota.size or 0 < quota.files < files + one
+    if quota.size > 0 and is_full and (lines > 1 or age > FRESH):
         return recount(top, work, quota)
     return size, files
 
@@ -47,12 +49,11 @@ def parse(data: bytes, quota: Quota) -> tuple[int, int, int] | None:
     if _limits(first) != (quota.size, quota.files):
         return None
     size = files = count = 0
-    for line in rest.splitlines():
-        parts = line.split()
-        try:
-            size, files, count = size + int(parts[0]), files + int(parts[1]), count + 1
-        except (IndexError, ValueError):
+    for line in filter(None, rest.split(b"\n")):
+        found = _CHANGE.fullmatch(line)
+        if found is None:
             return None
+        size, files, count = size + int(found[1]), files + int(found[2]), count + 1
     return None if size < 0 or files < 0 else (size, files, count)
 
 
@@ -60,11 +61,11 @@ def _limits(line: bytes) -> tuple[int, int] | None:
     size = files = 0
     for part in line.split(b","):
         number, letter = part[:-1], part[-1:]
-        if not number.isdigit() or letter not in (b"S", b"C"):
+        if not number.isdigit():
             return None
         if letter == b"S":
             size = int(number)
-        else:
+        elif letter == b"C":
             files = int(number)
     return size, files
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 def does_count(options: MailboxOptions) -> bool:
     """Sizes are to be looked at."""
-    asked = (options.quota, options.quota_filecount, options.quota_warn_threshold)
+    asked = (
+        options.quota,
+        options.quota_filecount,
+        options.quota_warn_threshold,
+        options.mailbox_size,
+        options.mailbox_filecount,
+    )
     return bool(options.maildir_use_size_file) or any(each is not None for each in asked)
 
 
