@@ -173,6 +173,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
                 runner=_runner_class(options),
                 transports=DryTransports if options.is_dry else Transports,
             ),
+            needs_certificate=False,
         )
         make_offline_folder(world.spool_directory)
         code = await job(mta, world)

@@ -27,13 +27,15 @@ class Mta:
         *,
         waiting: Waiting = _AS_CONFIGURED,
         kinds: Kinds = _USUAL,
+        needs_certificate: bool = True,
     ) -> None:
-        """`queue_interval` (seconds), `waiting`: in place of the configuration's. Raises ConfigError, TlsFileError."""
+        """`queue_interval` (seconds), `waiting`: in place of the configuration's. A command does not need the certificate, and may not even
+        be allowed to read it: its session hears of that when it says STARTTLS. Raises ConfigError, TlsFileError."""
         queueing = config.main(Queueing)
         self.config, self.world = config, world
         base = self._base = lay_foundation(config, world, kinds)
         self.local_host, self.expansion, self.chain = base.local_host, base.expansion, base.chain
-        self.tls_rules = tls_rules(config)
+        self.tls_rules = tls_rules(config, is_needed=needs_certificate)
         self.tls = usual_tls(self.tls_rules, base.expansion)
         interval = queueing.queue_run_interval if queue_interval is None else queue_interval
         deliveries = build_deliveries(base, interval)

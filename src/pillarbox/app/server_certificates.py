@@ -12,13 +12,15 @@ from pillarbox.system.server_tls import ServerTls, server_tls
 from pillarbox.system.tls import TlsFileError
 
 
-def tls_rules(config: Config) -> TlsRules | None:
-    """None: no `tls_certificate`."""
+def tls_rules(config: Config, *, is_needed: bool = True) -> TlsRules | None:
+    """None: no `tls_certificate`. One that is not needed yet is treated like one that depends on the client."""
     if config.main(Tls).tls_certificate is None:
         return None
-    return TlsRules(
+    rules = TlsRules(
         config.main(Tls), tuple(one for one in config.authenticators if isinstance(one, TlsAuthenticator))
     )
+    rules.is_constant = rules.is_constant and is_needed
+    return rules
 
 
 def usual_tls(rules: TlsRules | None, services: Services) -> ServerTls | None:

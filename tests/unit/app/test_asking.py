@@ -9,6 +9,7 @@ import pytest
 
 from pillarbox.app.asking.expanding import expand_strings, typed_lines
 from pillarbox.app.asking.printing import print_configuration
+from pillarbox.app.asking.routing import test_addresses as ask_for_routes
 from pillarbox.app.asking.version import print_version
 from pillarbox.cli.exim import Unreadable, parse
 
@@ -77,3 +78,14 @@ def test_reads_macros_and_files_of_the_command_line() -> None:
 def test_refuses_what_is_no_macro(argument: str) -> None:
     with pytest.raises(Unreadable):
         parse([argument], "exim")
+
+
+def test_who_asks_needs_no_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be root's only."""
+    path = tmp_path / "exim.conf"
+    path.write_text(
+        f"spool_directory = {tmp_path}/spool\nlog_file_path = {tmp_path}/%slog\n"
+        f"tls_certificate = {tmp_path}/none.pem\ntls_advertise_hosts = *\n"
+    )
+    assert ask_for_routes(path, ("a@b.example",)) == 2
+    assert capsys.readouterr().out == "a@b.example is undeliverable: Unrouteable address\n"

@@ -35,7 +35,6 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin, Recipient
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
-from pillarbox.system.tls import TlsFileError
 
 TEST_SLOT = 1022
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\.|[^,"(\\]|["(\\])*')
@@ -98,9 +97,9 @@ def _give_back(config: Config) -> None:
 
 def _mta(config: Config) -> Mta | None:
     try:
-        return Mta(config, _world(config, start_helper(config)))
-    except (TlsFileError, OSError) as error:
-        print(error, file=sys.stderr)
+        return Mta(config, _world(config, start_helper(config)), needs_certificate=False)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
         return None
 
 
