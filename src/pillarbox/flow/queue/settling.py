@@ -5,6 +5,7 @@ What was delivered is made durable first, then bounces are accepted, then addres
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.progress import Added, Attempted, Event, Frozen, Settled, Warned
 from pillarbox.ports.spool import Queued, SpoolFull
-from pillarbox.wire.exim.message_log import line_frozen, lines_outcome
+from pillarbox.wire.exim.message_log import line_children_done, line_frozen, lines_outcome
 from pillarbox.wire.exim.outcome_line import named
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Settling:
         "errors_to",
         "events",
         "is_provisional",
+        "left",
         "lines",
         "next_at",
         "now",
@@ -86,6 +88,8 @@ class Settling:
         self.replacements = replacements
         self.now = settler.clock.now()
         self.lines: list[str] = []
+        self.left: Counter[str] = Counter()
+        """How many addresses each that was redirected still waits for."""
         self.events: list[Event] = []
         self.settled: dict[str, None] = {}
         self.delivered: list[Delivered] = []
@@ -97,6 +101,8 @@ class Settling:
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
         overdue: list[Failed] = []
+        for outcome in outcomes:
+            self.left.update(_ancestors(outcome))
         for outcome in outcomes:
             match outcome:
                 case Delivered():
@@ -150,10 +156,17 @@ class Settling:
         self.settler.journal.main(f"{self.queued.id} {text}")
 
     def _note_delivered(self, outcome: Delivered) -> None:
+        self._note_children(outcome)
         self._log(outcome)
         self.settler.forget_hints(outcome, self.queued.envelope.sender)
         self.settled[outcome.address] = None
         self.delivered.append(outcome)
+
+    def _note_children(self, outcome: Delivered) -> None:
+        for ancestor in _ancestors(outcome):
+            self.left[ancestor] -= 1
+            if not self.left[ancestor]:
+                self.lines.append(line_children_done(ancestor))
 
     async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
         """The failure that a deferral has become when its retry time is over; else nothing."""
@@ -300,3 +313,8 @@ class Settling:
             self._say(f"delay warning not sent: {full}")
             return []
         return [Warned(self.now)] * sent
+
+
+def _ancestors(outcome: Outcome) -> tuple[str, ...]:
+    """What has been redirected to it, nearest first."""
+    return (*outcome.parents, outcome.recipient) if outcome.recipient != outcome.address else ()

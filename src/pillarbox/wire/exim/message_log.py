@@ -13,6 +13,7 @@ from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.outcome_line import line_host_trouble, remote_host
 
 BEGIN = "Received from "
+_AT_RCPT = "SMTP error from remote mail server after RCPT TO:"
 _FOR_WHOM = frozenset(("received_sender", "received_recipients"))
 UNSTAMPED = "*** "
 """Begins the lines that carry no time."""
@@ -24,6 +25,11 @@ def line_begin(envelope: Envelope, message: Message, *, reference: str = "", sty
         style = LogStyle(style.selected - _FOR_WHOM, is_default=False)
     line = line_received(envelope, message, reference=reference, style=style)
     return BEGIN + line.partition(" <= ")[2]
+
+
+def line_children_done(parent: str) -> str:
+    """Of an address that was redirected."""
+    return f"{printable(parent)}: children all complete"
 
 
 def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> list[str]:
@@ -38,6 +44,8 @@ def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> 
     line = main_line.split(" ", 2)[2]
     if isinstance(outcome, Failed) and not outcome.router and not outcome.transport:
         line = f"routing failed for {line}"
+    if isinstance(outcome, Failed) and outcome.host is not None and outcome.reason.log.startswith(_AT_RCPT):
+        return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
     if isinstance(outcome, Deferred) and outcome.host is not None:
         if outcome.error == "rcpt_4xx":
             return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]

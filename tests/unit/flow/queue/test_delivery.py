@@ -108,6 +108,27 @@ async def test_a_child_that_was_bounced_is_not_bounced_again():
     assert sum("** no@fail.example" in line for line in w.journal.lines) == 1
 
 
+async def test_the_message_log_tells_when_all_children_are_done():
+    w = world()
+
+    def to_two(candidate: Candidate) -> Routed:
+        if candidate.domain != "two.example":
+            return answer(candidate)
+        children = [candidate.child(a, "list") for a in ("bob@local.example", "carol@local.example")]
+        return Routed(assignments=tuple(answer(c).assignments[0] for c in children))
+
+    w.chain.answer = to_two
+    queued = await w.accept("both@two.example", "later@remote.example")
+    await w.deliver(queued)
+    told = [line for line in w.journal.message_logs[queued.id] if "two.example" in line]
+    assert [line.partition(" ")[0] for line in told] == [
+        "bob@local.example",
+        "both@two.example:",
+        "carol@local.example",
+    ]
+    assert told[1] == "both@two.example: children all complete"
+
+
 async def test_discarded_addresses_and_postponed_ones():
     w = world()
     queued = await w.accept("a@hole.example", "b@dns.example")
