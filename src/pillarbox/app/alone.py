@@ -26,7 +26,7 @@ from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session, served_session
 from pillarbox.app.mta import Mta
-from pillarbox.app.privilege import NoSuchUser, become_mail_user
+from pillarbox.app.privilege import NoSuchUser, become_mail_user, complaint
 from pillarbox.app.telling import (
     DryTransports,
     TellingDelivery,
@@ -160,9 +160,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
     except NoSuchUser as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     except OSError as error:
-        raise CannotWork(
-            f"{error.filename}: {error.strerror}; run this as root or as the mail user", EX_NOPERM
-        ) from error
+        raise CannotWork(complaint(error), EX_NOPERM) from error
     try:
         mta = Mta(
             config,

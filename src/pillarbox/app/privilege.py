@@ -117,3 +117,9 @@ def become_mail_user(config: Config, config_path: Path) -> Path | None:
             os.chown(place, user.pw_uid, gid)
     drop(user, gid)
     return None
+
+
+def complaint(error: OSError) -> str:
+    """What the operating system said, of which file, and what helps against it."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{what}; run this as root or as the mail user" if isinstance(error, PermissionError) else what

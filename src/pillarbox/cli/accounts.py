@@ -44,16 +44,15 @@ def _with_complaints(handle: _Handle) -> _Handle:
     """What is wrong with the file of accounts ends the command in one line."""
 
     def run(arguments: argparse.Namespace) -> int:
+        from pillarbox.app.privilege import complaint
         from pillarbox.backends.accounts.file import AccountsFileError
 
         try:
             return handle(arguments)
         except AccountsFileError as error:
             fail(str(error))
-        except PermissionError as error:
-            fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user")
         except OSError as error:
-            fail(f"{error.filename}: {error.strerror}")
+            fail(complaint(error))
 
     return run
 
@@ -64,7 +63,10 @@ def _file(arguments: argparse.Namespace) -> Path:
     from pillarbox.flow.settings import Files
 
     path = choose_configuration(arguments.config, arguments.data)
-    return Path(checked_config(ConfigSource(path)).main(Files).accounts_file)
+    name = checked_config(ConfigSource(path)).main(Files).accounts_file
+    if not name:
+        fail(f"{path}: accounts_file is not set, so there are no accounts of its own")
+    return Path(name)
 
 
 def _read_password(arguments: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from pillarbox.app.data_folder import DataFolder, find_configuration, places
 if TYPE_CHECKING:
     import argparse
 
-EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_CONFIG = 64, 69, 70, 75, 78
+EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_CONFIG = 64, 69, 70, 73, 75, 78
 _SPOOL = re.compile(r"^\s*spool_directory\s*=\s*(\S.*?)\s*$", re.MULTILINE)
 
 

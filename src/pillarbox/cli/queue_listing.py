@@ -86,7 +86,7 @@ def show(spool: Path, message_id: str, part: str) -> int:
     reader = QueueReader(str(spool))
     try:
         data = reader.read_part(message_id, part)
-    except PermissionError as error:
+    except OSError as error:
         _refuse(error)
     except SpoolFormatError:
         print(_malformed(message_id))
@@ -116,7 +116,7 @@ def show_all(spool: Path, message_id: str) -> int:
     reader = QueueReader(str(spool))
     try:
         entry = reader.entry(message_id)
-    except PermissionError as error:
+    except OSError as error:
         _refuse(error)
     except SpoolFormatError:
         fail(_malformed(message_id))
@@ -134,12 +134,14 @@ def show_all(spool: Path, message_id: str) -> int:
 def _wanted(reader: QueueReader, ids: tuple[str, ...]) -> list[str]:
     try:
         return list(ids) if ids else reader.ids()
-    except PermissionError as error:
+    except OSError as error:
         _refuse(error)
 
 
-def _refuse(error: PermissionError) -> NoReturn:
-    fail(f"{error.filename}: {error.strerror}; run this as root or as the mail user", 77)
+def _refuse(error: OSError) -> NoReturn:
+    from pillarbox.app.privilege import complaint
+
+    fail(complaint(error), 77)
 
 
 def _malformed(message_id: str) -> str:

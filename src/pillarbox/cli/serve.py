@@ -45,8 +45,8 @@ from pillarbox.cli.announcing import (
     write_pid_file,
 )
 from pillarbox.cli.binding import Binding, Patience, patience_of
-from pillarbox.cli.daemon_lock import describe, take_lock, take_workers_lock
-from pillarbox.cli.places import EX_CONFIG, fail
+from pillarbox.cli.daemon_lock import DaemonLock, describe, take_lock, take_workers_lock
+from pillarbox.cli.places import EX_CANTCREAT, EX_CONFIG, fail
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.config.model import Config
@@ -108,8 +108,7 @@ def serve(wish: DaemonWish) -> int:
     places = _places(loaded, wish)
     count = min(wish.workers or loaded.main(Listening).workers or _usual_workers(), MAX_WORKERS)
     spool = Path(loaded.main(Files).spool_directory)
-    lock = take_lock(spool, may_be_further=wish.is_quiet)
-    take_workers_lock(spool, lock.number)
+    lock = _lock(spool, wish)
     say = partial(log_before_root_is_dropped, loaded, path)
     binding = _binding(loaded, places, count, wish, say)
     listeners = _listeners(binding.at_once, say)
@@ -154,6 +153,16 @@ def serve(wish: DaemonWish) -> int:
         log_idle_end(loaded)
     remove_pid_file(pid_path)
     return code
+
+
+def _lock(spool: Path, wish: DaemonWish) -> DaemonLock:
+    """Of the spool, and of its workers. Ends the command where another daemon has them, or they cannot be made."""
+    try:
+        lock = take_lock(spool, may_be_further=wish.is_quiet)
+        take_workers_lock(spool, lock.number)
+    except OSError as error:
+        fail(f"pillarbox: spool_directory: {privilege.complaint(error)}", EX_CANTCREAT)
+    return lock
 
 
 def _prepared(wish: DaemonWish) -> tuple[first_start.Start | None, Path]:
@@ -229,7 +238,7 @@ def _prepare(folder: DataFolder, *, is_system: bool) -> first_start.Start:
     except OSError as error:
         fail(
             f"pillarbox: {error.filename or folder.path}: {error.strerror}; choose another folder with --data",
-            73,
+            EX_CANTCREAT,
         )
 
 

@@ -50,6 +50,9 @@ def complaint(
         ("serve --workers -1", 2, "pillarbox serve: error: argument --workers: -1: a number was expected\n"),
         ("queue remove x", 1, "x: this is no message id; `pillarbox queue list` shows them\n"),
         ("queue list x", 1, "x: this is no message id; `pillarbox queue list` shows them\n"),
+        ("serve -C {nowhere}", 73, "pillarbox: spool_directory: {folder}/x.conf: File exists\n"),
+        ("queue list -C {nowhere}", 77, "{folder}/x.conf/input: Not a directory\n"),
+        ("user list -C {nowhere}", 1, "accounts_file is not set, so there are no accounts of its own\n"),
         ("user list -C {conf}", 1, "{folder}/accounts: Is a directory\n"),
         ("user remove -C {conf} x", 1, "{folder}/accounts: Is a directory\n"),
         ("user add -C {conf} x", 1, "{folder}/accounts: Is a directory\n"),
@@ -66,7 +69,9 @@ def test_what_is_wrong(
     (tmp_path / "accounts").mkdir()
     configuration = tmp_path / "x.conf"
     configuration.write_text(f"accounts_file = {tmp_path}/accounts\n")
-    told = complaint(words.format(conf=configuration).split(), monkeypatch, capsys)
+    nowhere = tmp_path / "nowhere.conf"
+    nowhere.write_text(f"spool_directory = {configuration}\nlocal_interfaces = 127.0.0.1\n")
+    told = complaint(words.format(conf=configuration, nowhere=nowhere).split(), monkeypatch, capsys)
     assert told[0] == code
     assert told[1].endswith(text.format(folder=tmp_path))
 

@@ -21,7 +21,7 @@ from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import QuietWorld
-from pillarbox.app.privilege import NoSuchUser, choose_user, give, group_of
+from pillarbox.app.privilege import NoSuchUser, choose_user, complaint, give, group_of
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
@@ -99,7 +99,7 @@ def _mta(config: Config) -> Mta | None:
     try:
         return Mta(config, _world(config, start_helper(config)), needs_certificate=False)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        print(complaint(error), file=sys.stderr)
         return None
 
 
