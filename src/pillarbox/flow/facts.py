@@ -31,6 +31,7 @@ class MessageFacts:
         "recipients_count",
         "sender",
         "size",
+        "taken",
         "variables",
         "written_recipients",
         "written_sender",
@@ -50,6 +51,8 @@ class MessageFacts:
         self.recipients_count = 0
         self.message: Message | None = None
         """None until the end of the data: header variables are empty before (Exim 11.5)."""
+        self.taken: Message | None = None
+        """As it came, while ACLs look at what has become of it."""
         self.variables: dict[str, str] = {}
         """`acl_m…` and `acl_c…`."""
         self.queue = ""

@@ -64,9 +64,10 @@ def body_linecount(facts: MessageFacts) -> str:
 
 @variable("message_linecount", MessageFacts, doc="Lines of headers and body.", tainted=False, absent="0")
 def message_linecount(facts: MessageFacts) -> str:
-    if facts.message is None:
+    message = facts.taken or facts.message
+    if message is None:
         return "0"
-    return str(facts.message.headers.count(b"\n") + 1 + facts.message.body.lines)
+    return str(message.headers.count(b"\n") + 1 + message.body.lines)
 
 
 @variable_with(

@@ -48,9 +48,10 @@ _kept("spam_action", lambda kept: kept.spam_action, "What the spam scanner would
     absent="0",
 )
 def max_received_linelength(facts: MessageFacts) -> str:
-    if facts.reception.longest_line or facts.message is None:
+    message = facts.taken or facts.message
+    if facts.reception.longest_line or message is None:
         return str(facts.reception.longest_line)
-    return str(longest_line(facts.message))
+    return str(longest_line(message))
 
 
 @variable("body_zerocount", MessageFacts, doc="Binary zeros in the body.", tainted=False, absent="0")

@@ -67,7 +67,7 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
     state = Finish(session, transaction, message)
     facts = transaction.facts
     facts.id = state.id
-    facts.message = message
+    facts.message = facts.taken = message
     facts.size = message.size
     session.live.take(message)
     try:

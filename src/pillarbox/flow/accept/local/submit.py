@@ -66,7 +66,8 @@ async def submit(
     one = Submission(wish, caller, policy, services, origin)
     if policy.habits.active_hostname is not None:
         await _take_name(one, policy.habits.active_hostname)
-    one.message = Message.parse(data)
+    one.message = one.facts.taken = Message.parse(data)
+    one.facts.size = len(data)
     if carried:
         one.facts.variables = dict(carried)
     if not wish.extract_recipients:
@@ -143,7 +144,6 @@ async def _trace(one: Submission) -> None:
     is_only = len(recipients) == 1 and not others
     facts.recipients, facts.recipients_count = recipients, len(recipients)
     facts.received_for = recipients[0].address if is_only else ""
-    size = one.message.size
     one.without_trace = one.message
     try:
         received = await received_lines(one.scope, facts, one.policy)
@@ -151,7 +151,7 @@ async def _trace(one: Submission) -> None:
         one.services.journal.panic(str(error))
         raise
     one.with_headers(received + one.message.headers)
-    facts.message, facts.size, facts.received_for = one.message, size, ""  # as ACLs see it
+    facts.message, facts.received_for = one.message, ""  # as ACLs see it
 
 
 async def _ask_acls(one: Submission) -> None:
