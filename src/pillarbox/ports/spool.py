@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Body, Message
 from pillarbox.mail.progress import Event, HeadersChanged, Progress, SenderChanged
@@ -72,6 +73,8 @@ class Queued(msgspec.Struct, frozen=True):
     envelope: Envelope
     message: Message
     progress: Progress
+    arrival: Arrival | None = None
+    """Known to the process that took it, where there is something to tell."""
 
     @property
     def id(self) -> str:

@@ -8,12 +8,13 @@ import msgspec
 
 from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.own_message import NotTaken, OwnMessage
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.progress import Frozen
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued, Spool
-from pillarbox.wire.exim.log_line import Arrival, line_completed, line_frozen, line_received
+from pillarbox.wire.exim.log_line import line_completed, line_frozen, line_received
 from pillarbox.wire.exim.log_style import USUAL, LogStyle
 from pillarbox.wire.exim.message_log import line_begin
 
@@ -55,7 +56,8 @@ class Injection:
         queued = await self._spool.accept(envelope, message)
         self._journal.main(self._line(own, parent_id))
         self._journal.message(
-            envelope.id, line_begin(envelope, message, reference=parent_id, style=self._style)
+            envelope.id,
+            line_begin(envelope, message, reference=parent_id, style=self._style, arrival=MADE_HERE),
         )
         if own.is_frozen:
             self._spool.record(envelope.id, [Frozen(envelope.received_at)])

@@ -116,7 +116,7 @@ class Settler:
             or envelope.origin.protocol != "local"
             or envelope.origin.caller_uid >= 0
         ):
-            line = line_begin(envelope, queued.message, style=self.style)
+            line = line_begin(envelope, queued.message, style=self.style, arrival=queued.arrival)
             self.journal.message(envelope.id, line)
 
     def follow(self, queued: Queued, record: Record) -> Following:

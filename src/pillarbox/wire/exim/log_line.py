@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.encoded_words import decoded_words
-from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.envelope import Envelope, Origin
 from pillarbox.mail.header import first as header_field
 from pillarbox.mail.message import Message
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
@@ -49,27 +48,6 @@ def with_topbit(line: str) -> str:
         return line
     data = line.encode("utf-8", "surrogateescape")
     return _TOPBIT.sub(lambda found: bytes((int(found[1], 8),)), data).decode("utf-8", "surrogateescape")
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """How a message came, as far as only its line tells it."""
-
-    is_fake: bool = False
-    """`(=`: its sender was told that it is refused."""
-    is_chunked: bool = False
-    is_prdr: bool = False
-    proxy: str = ""
-    """The proxy's address."""
-    pipelining: str = ""
-    """`L` where it was offered, with a dot for early pipelining, `-` where it was not used."""
-    elapsed: float = -1.0
-    """Seconds that the message took to come; below 0: not known."""
-    recipients: tuple[Recipient, ...] = ()
-    """Those it came for, when some of them do not get it."""
-    written_sender: str = ""
-    """As it was before rewriting; empty: as it is."""
-    written_recipients: tuple[str, ...] = ()
-    """The same of the recipients."""
 
 
 USUAL_ARRIVAL = Arrival()
@@ -113,6 +91,8 @@ def line_received(
     parts.append(f"S={message.size}")
     if not style.is_default and style.shows("8bitmime"):
         parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+    if arrival.signed_by and style.shows("dkim"):
+        parts.append(f"DKIM={printable(arrival.signed_by)}")
     if not style.is_default and style.shows("dsn") and (wishes := dsn_wishes(envelope)):
         parts.append(f"DSN={','.join(wishes)}")
     if envelope.queue:

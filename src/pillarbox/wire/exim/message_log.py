@@ -5,6 +5,7 @@ They are those of the main log without the flags, but a delivery is only named, 
 
 from __future__ import annotations
 
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -19,12 +20,19 @@ UNSTAMPED = "*** "
 """Begins the lines that carry no time."""
 
 
-def line_begin(envelope: Envelope, message: Message, *, reference: str = "", style: LogStyle = USUAL) -> str:
+def line_begin(
+    envelope: Envelope,
+    message: Message,
+    *,
+    reference: str = "",
+    style: LogStyle = USUAL,
+    arrival: Arrival | None = None,
+) -> str:
     """The first line: where the message came from, but not for whom."""
     if style.shows("received_sender") or style.shows("received_recipients"):
         style = LogStyle(style.selected - _FOR_WHOM, is_default=False)
-    line = line_received(envelope, message, reference=reference, style=style)
-    return BEGIN + line.partition(" <= ")[2]
+    line = line_received(envelope, message, reference=reference, style=style, arrival=arrival)
+    return BEGIN + line.partition("= ")[2]
 
 
 def line_children_done(parent: str) -> str:

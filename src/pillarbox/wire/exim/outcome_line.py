@@ -62,7 +62,7 @@ def line_outcome(
         case Deferred():
             who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{where}{_drivers(outcome)}"
             if outcome.error == "retry_time" and not outcome.router:
-                return f"{message_id} == {who} routing defer: retry time not reached"
+                return f"{message_id} == {who} routing defer{_took(outcome, style)}: retry time not reached"
             is_unrouted = not outcome.router and outcome.error in _BEFORE_ROUTING
             routing = " routing" if is_unrouted else ""
             return f"{message_id} == {who}{routing} defer{_why_deferred(outcome, style)}"

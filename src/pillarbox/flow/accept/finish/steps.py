@@ -33,10 +33,11 @@ from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.rewrite.fields import may_be_malformed
 from pillarbox.mail import header
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received, printable
+from pillarbox.wire.exim.log_line import line_completed, line_received, printable
 from pillarbox.wire.exim.log_style import LogStyle
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ async def discard(state: Finish) -> Reply | None:
     transaction, journal = state.transaction, state.session.services.journal
     if state.recipients or state.envelope is None:
         return None
-    journal.main(_received_line(state, state.envelope))
+    journal.main(_received_line(state, state.envelope, _arrival(state, state.session.services.log_style)))
     reply = _accepted(state)
     where = transaction.discarded_by
     why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
@@ -325,7 +326,7 @@ async def pass_on(state: Finish) -> Reply | None:
     if reply is None or not reply.is_positive or state.envelope is None:
         return reply
     journal = state.session.services.journal
-    journal.main(_received_line(state, state.envelope))
+    journal.main(_received_line(state, state.envelope, _arrival(state, state.session.services.log_style)))
     journal.main(line_completed(state.id))
     state.session.received += 1
     return _accepted(state)
@@ -336,7 +337,10 @@ async def keep(state: Finish) -> Reply | None:
     services = state.session.services
     assert state.envelope is not None
     queued = await services.spool.accept(state.envelope, state.message)
-    services.journal.main(_received_line(state, state.envelope))
+    arrival = _arrival(state, services.log_style)
+    services.journal.main(_received_line(state, state.envelope, arrival))
+    if arrival is not None:
+        queued = msgspec.structs.replace(queued, arrival=arrival)
     controls = state.transaction.controls
     session = state.session
     session.received += 1
@@ -353,10 +357,9 @@ async def keep(state: Finish) -> Reply | None:
     return _accepted(state)
 
 
-def _received_line(state: Finish, envelope: Envelope) -> str:
-    session = state.session
-    style = session.services.log_style
-    return line_received(envelope, state.message, style=style, arrival=_arrival(state, style))
+def _received_line(state: Finish, envelope: Envelope, arrival: Arrival | None) -> str:
+    style = state.session.services.log_style
+    return line_received(envelope, state.message, style=style, arrival=arrival)
 
 
 def _arrival(state: Finish, style: LogStyle) -> Arrival | None:

@@ -38,11 +38,12 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail import header
+from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Settled
 from pillarbox.wire.control import Submit
-from pillarbox.wire.exim.log_line import Arrival, line_completed, line_received
+from pillarbox.wire.exim.log_line import line_completed, line_received
 
 BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
 
@@ -181,7 +182,9 @@ async def _keep(one: Submission) -> str:
     queued = await services.spool.accept(envelope, one.message)
     if one.named.left_out:
         services.spool.record(queued.id, [Settled(each, facts.received_at) for each in one.named.left_out])
-    _log_received(one, envelope)
+    arrival = _log_received(one, envelope)
+    if not services.log_style.is_default:
+        queued = msgspec.structs.replace(queued, arrival=arrival)
     controls = one.state.controls
     start = start_of(controls, one.policy, is_queue_only=wish.queue_only)
     if wish.queue_smtp and start is AT_ONCE:
@@ -192,7 +195,7 @@ async def _keep(one: Submission) -> str:
     return one.id
 
 
-def _log_received(one: Submission, envelope: Envelope) -> None:
+def _log_received(one: Submission, envelope: Envelope) -> Arrival:
     facts, services = one.facts, one.services
     written = Arrival(
         written_sender=facts.written_sender,
@@ -203,6 +206,7 @@ def _log_received(one: Submission, envelope: Envelope) -> None:
     style = services.log_style
     line = line_received(envelope, one.message, reference=reference, style=style, arrival=written)
     services.journal.main(line)
+    return written
 
 
 def _log_discarded(one: Submission, envelope: Envelope) -> None:
