@@ -6,6 +6,7 @@ exit code, 1.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from pillarbox.cli.arguments import Arguments, Unreadable, Usage
 from pillarbox.cli.options import parse
 from pillarbox.cli.quick import delay_imports, import_msgspec
 from pillarbox.cli.standing import give_up_borrowed_root
-from pillarbox.cli.streams import carry_bytes
+from pillarbox.cli.streams import carry_bytes, open_closed
 
 __all__ = ["Arguments", "Unreadable", "Usage", "main", "parse", "run"]
 BRIEF = """\
@@ -36,6 +37,7 @@ def main() -> None:
 
 def run(arguments: list[str], program: str) -> int:
     """The exit code."""
+    open_closed()
     carry_bytes()
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # an exiwhat of Exim's sends it to all that is called exim
     try:
@@ -55,12 +57,24 @@ def run(arguments: list[str], program: str) -> int:
         print(f"exim: option {read.mode_option}: not supported yet", file=sys.stderr)
         return 1
     try:
-        return modes.MODES[read.mode](read)
+        code = modes.MODES[read.mode](read)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _write_no_more()
+        print(f"exim: standard output: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(read: Arguments, arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from pillarbox import __version__
 from pillarbox.cli.accounts import add_user
 from pillarbox.cli.explain import add_expand
 from pillarbox.cli.places import add_place
-from pillarbox.cli.streams import carry_bytes
+from pillarbox.cli.streams import carry_bytes, open_closed
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command; ends the process."""
+    open_closed()
     carry_bytes()
     arguments = make_parser().parse_args()
     try:

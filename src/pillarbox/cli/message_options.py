@@ -118,6 +118,7 @@ def protocol(attached: str, rest: Words, read: Arguments, word: str) -> None:
         return
     value = attached or next_word(rest, Usage(f"bad item for: {word}"))
     protocol, _, host = value.partition(":")
-    read.about["r"] = protocol
+    if protocol:
+        read.about["r"] = protocol
     if host:
         read.about["s"] = host

@@ -98,15 +98,18 @@ def _ages(text: str) -> tuple[float, ...]:
 def _check_sender(config: Path, read: Arguments) -> None:
     """Before anything is read."""
     from pillarbox.language.addresses import AddressError, working_address
+    from pillarbox.wire.exim.log_line import printable
 
     if read.sender in (None, "", "<>"):
         return
     try:
         working_address(read.sender or "", utf8_domain=True)
     except AddressError as error:
-        fail(f'exim: bad -f address "{read.sender}": {error}')
-    if (read.sender or "").rstrip(">").endswith("]") and not _takes_literals(config, read):
-        fail(f'exim: bad -f address "{read.sender}": domain literals not allowed')
+        shown = printable(read.sender or "").replace('"', '\\"')
+        fail(f'exim: bad -f address "{shown}": {error}')
+    bare = (read.sender or "").removeprefix("<").removesuffix(">")
+    if bare.endswith("]") and not _takes_literals(config, read):
+        fail(f'exim: bad -f address "{bare}": domain literals not allowed')
 
 
 def _takes_literals(config: Path, read: Arguments) -> bool:

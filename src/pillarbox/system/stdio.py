@@ -94,6 +94,7 @@ class StandardStream(LocalProgram):
             self.was_lost = True
             raise DialError("timeout", "nothing came") from error
         except OSError as error:
+            self.was_lost = True
             raise DialError("lost_connection", str(error)) from error
         finally:
             self._pending = None

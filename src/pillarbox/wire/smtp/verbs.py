@@ -113,6 +113,11 @@ def _start_tls(session: Session, argument: str) -> StartTls:
     return StartTls()
 
 
+def _atrn(_session: Session, _argument: str) -> Event:
+    """RFC 2645: nobody turns the connection round here."""
+    raise Refused(Problem.NOT_OFFERED, order.ATRN_NOT_OFFERED)
+
+
 def _auth(session: Session, argument: str) -> Auth:
     if not session.offer.auth and not session.settings.auth_unadvertised:
         raise Refused(Problem.NOT_OFFERED, order.AUTH_NOT_OFFERED)
@@ -155,6 +160,7 @@ _SHARED = (
     Verb("VRFY", lambda _session, argument: Vrfy(argument)),
     Verb("EXPN", lambda _session, argument: Expn(argument)),
     Verb("ETRN", lambda _session, argument: Etrn(argument)),
+    Verb("ATRN", _atrn),
     Verb("WELLKNOWN", lambda _session, argument: WellKnown(argument)),
     Verb("STARTTLS", _start_tls, allowance="STARTTLS"),
     Verb("AUTH", _auth, allowance="AUTH"),

@@ -89,7 +89,7 @@ class _Batch:
         self._recipients: list[str] = []
 
     def transactions(self) -> Iterator[Transaction]:
-        while raw := self._source.readline(MAX_LINE):
+        while raw := self._next(MAX_LINE):
             self._line += 1
             command = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
             verb, _, rest = command.partition(" ")
@@ -115,6 +115,13 @@ class _Batch:
                     continue
                 case _:
                     self._fail("500 Command unrecognized", command)
+
+    def _next(self, most: int = -1) -> bytes:
+        """A line; where nothing can be read the input has ended."""
+        try:
+            return self._source.readline(most)
+        except OSError:
+            return b""
 
     def _forget(self) -> None:
         self._sender, self._recipients = None, []
@@ -162,7 +169,7 @@ class _Batch:
             self._fail("503 RCPT TO:<recipient> must precede DATA", command)
         lines: list[bytes] = []
         is_whole = True
-        while (line := self._source.readline()) and line.rstrip(b"\r\n") != b".":
+        while (line := self._next()) and line.rstrip(b"\r\n") != b".":
             self._line += 1
             is_whole = line.endswith(b"\n")
             line = line.rstrip(b"\r\n")
