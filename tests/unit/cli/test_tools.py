@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -101,3 +104,19 @@ def test_exigrep_reads_packed_logs_as_far_as_they_go(log: Path, capsys: pytest.C
     told = capsys.readouterr()
     assert "joe@z.example defer" in told.out
     assert told.err.startswith(f"{packed}: Compressed file ended")
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_any_bytes_go_to_whoever_still_reads(log: Path, *, is_read: bool) -> None:
+    log.write_bytes(b"2026-11-22 22:00:06 1xVFxI-0000000036w-2jsj == j\xff@z.example defer\n")
+    reading, writing = os.pipe()
+    if not is_read:
+        os.close(reading)
+    command = [sys.executable, "-m", "pillarbox.cli.tools.exigrep", "defer", str(log)]
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "POSIX", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    if is_read:
+        assert b" == j\xff@z.example defer\n" in os.read(reading, 4096)
+        os.close(reading)

@@ -19,6 +19,7 @@ from pillarbox.app.configuration import load_config
 from pillarbox.app.data_folder import find_configuration
 from pillarbox.app.log_directory import log_directory_of
 from pillarbox.cli.places import choose_configuration, spool_directory
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.config.errors import ConfigError
 
 KEEP = 10
@@ -26,7 +27,7 @@ LOGS = ("mainlog", "rejectlog", "paniclog")
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

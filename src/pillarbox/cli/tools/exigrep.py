@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.language.regex import Regex, RegexError, compile_regex
 
 _LINE = re.compile(
@@ -107,7 +108,7 @@ def _seconds(stamp: str) -> float:
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from pillarbox.cli.tools.running import carry_out
+
 USAGE = "Usage: exim_checkaccess <IP address> <email address> [exim options]"
 TIMEOUT = 600.0
 """Seconds for the whole session."""
@@ -21,7 +23,7 @@ BEFORE_RCPT = 3
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ import msgspec
 
 from pillarbox.backends.lookups.files.searchfile import SPACE, data_of, fold, lines_of
 from pillarbox.cli.tools.dbm_file import write
+from pillarbox.cli.tools.running import carry_out
 
 USAGE = "usage: exim_dbmbuild [-nolc] <source file> <dbm base name>"
 _FLAGS = frozenset(("-nolc", "-nozero", "-lastdup", "-noduperr", "-nowarn"))
@@ -29,7 +30,7 @@ class Collected(msgspec.Struct):
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

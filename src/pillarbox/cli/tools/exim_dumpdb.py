@@ -9,12 +9,12 @@ keep is known to the daemon alone.
 from __future__ import annotations
 
 import getopt
-import sys
 from pathlib import Path
 
 from pillarbox.cli.tools.check_records import KINDS, records_of, shown
 from pillarbox.cli.tools.dbm_file import DbmFile
 from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of, stamp
+from pillarbox.cli.tools.running import carry_out
 
 KEYED_USAGE = "Usage: exim_dumpdb -L <database-path>\n"
 USAGE = """\
@@ -24,7 +24,7 @@ Usage: exim_dumpdb [-kz]  <spool-directory> <database-name>
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

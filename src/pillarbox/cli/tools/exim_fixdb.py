@@ -31,6 +31,7 @@ from pillarbox.cli.tools.hints_files import (
     path_of,
     stamp,
 )
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.flow.check import rate
 from pillarbox.ports.hint_records import Database, HintRecord
 
@@ -65,7 +66,7 @@ class Base(Protocol):
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

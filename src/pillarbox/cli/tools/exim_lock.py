@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.cli.tools.running import carry_out
+
 USAGE = """\
 usage: exim_lock [-v] [-q] [-lockfile] [-fcntl] [-flock] [-mbx]
        [-retries <n>] [-interval <n>] [-timeout <n>] [-restore-times]
@@ -58,7 +60,7 @@ class Hopeless(Exception):
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

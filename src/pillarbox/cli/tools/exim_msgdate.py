@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pillarbox.cli.tools.running import carry_out
+
 USAGE = """\
 Usage:
     exim_msgdate [ -u|--unix | --GMT | --z|-Zulu | --UTC | -l|--local ]
@@ -93,7 +95,7 @@ class Wish(msgspec.Struct):
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

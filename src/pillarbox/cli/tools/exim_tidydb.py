@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getopt
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import apsw
 from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.tools.check_records import KINDS, tidy
 from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, is_name, path_of
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import parse_duration
 from pillarbox.ports.hint_records import RecordsBusy
@@ -24,7 +24,7 @@ Usage: exim_tidydb [-t <time>] <spool-directory> <database-name>
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from pillarbox.cli.arguments import Usage
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
 from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, path_of, stamp
+from pillarbox.cli.tools.running import carry_out
 
 _HOST_KEY = re.compile(
     r"T:([^:[]*|\[[^]]*\]):([^:[]*|\[[^]]*\])(?::(\d{1,5}))?(?::([0-9A-Za-z]{6}-[0-9A-Za-z-]+))?"
@@ -24,7 +25,7 @@ _HOST = re.compile(r"^  host (\S+) +\[([^\]]+)\]", re.MULTILINE)
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pillarbox.backends.spool.reading import QueueReader
 from pillarbox.cli.places import choose_configuration, spool_directory
 from pillarbox.cli.queue_listing import shown_age, shown_size
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.ports.spool import QueueEntry
 from pillarbox.wire.exim.spool_header import SpoolFormatError
 
@@ -45,7 +46,7 @@ Test = Callable[[QueueEntry], bool]
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

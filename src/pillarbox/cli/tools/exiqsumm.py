@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pillarbox.cli.tools.running import carry_out
+
 _MESSAGE = re.compile(r"\s*(\d+)([smhdwy])\s+(\d+(?:\.\d+)?)([KMG]?)\s+\S+\s+(?:\(\S*\)\s+)?<(.*)>(.*)")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _MINUTES = {"s": 0, "m": 1, "h": 60, "d": 1440, "w": 10080, "y": 525600}
@@ -47,7 +49,7 @@ class Total:
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:

@@ -8,11 +8,12 @@ from pillarbox.cli.arguments import Usage
 from pillarbox.cli.control_client import DaemonAway, ask
 from pillarbox.cli.options import parse
 from pillarbox.cli.places import choose_configuration, spool_directory
+from pillarbox.cli.tools.running import carry_out
 from pillarbox.wire.control import Status
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    carry_out(run)
 
 
 def run(arguments: list[str]) -> int:
