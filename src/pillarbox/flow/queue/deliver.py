@@ -24,7 +24,7 @@ from pillarbox.flow.queue.replacing import (
     replacements_of,
     without_settled,
 )
-from pillarbox.flow.queue.retry import Retries
+from pillarbox.flow.queue.retry import Retries, is_of_domain
 from pillarbox.flow.queue.routed import routing_outcomes, without_done
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
@@ -169,7 +169,7 @@ class Delivery:
         return _keeping_headers(settlement, queued, came.headers, self._clock.now())
 
     async def _is_overdue(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
-        """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11)."""
+        """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11). Domains keep their times."""
         age = self._clock.now() - queued.envelope.received_at
         sender = queued.envelope.sender
         skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
@@ -177,7 +177,7 @@ class Delivery:
             return False
         for each in skipped:
             for key in each.retry_keys:
-                if 0 < await self._retries.cutoff_of(key, each, sender) < age:
+                if not is_of_domain(key) and 0 < await self._retries.cutoff_of(key, each, sender) < age:
                     return True
         return False
 
@@ -396,11 +396,12 @@ class Delivery:
         return held_back
 
     async def _not_due(self, keys: tuple[str, ...], queued: Queued, address: str) -> str | None:
-        """Which key holds an address back: none does when the message is older than its rule allows, for one last try (Exim 32.11)."""
+        """Which key holds an address back: none but its domain's does when the message is older than its rule allows, for one last try
+        (Exim 32.11)."""
         now, envelope = self._clock.now(), queued.envelope
         key = self._retries.not_due(keys, now)
-        if key is None:
-            return None
+        if key is None or is_of_domain(key):
+            return key
         cutoff = await self._retries.cutoff_of(key, _skipped(address, address, key), envelope.sender)
         return None if 0 < cutoff < now - envelope.received_at else key
 

@@ -21,9 +21,6 @@ from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.hints import Hints, RetryHint
 
-MESSAGE_ERRORS = frozenset({"mail_4xx", "data_4xx", "quota", "disk_full"})
-"""Errors that may lie in the message rather than in the host (Exim 32.11)."""
-
 RETRY_TIMEOUT = "retry timeout exceeded"
 
 
@@ -64,10 +61,10 @@ class Retries:
         return None if hint is None or now - hint.last_tried > self.data_expire else hint
 
     def not_due(self, keys: Iterable[str], now: float) -> str | None:
-        """The first of `keys` whose retry time lies ahead."""
+        """The first of `keys` whose retry time lies ahead. A domain that has been failing for too long is looked up for each message."""
         for key in keys:
             hint = self.look(key, now)
-            if hint is not None and now < hint.next_try:
+            if hint is not None and now < hint.next_try and not (hint.is_expired and is_of_domain(key)):
                 return key
         return None
 
@@ -150,7 +147,8 @@ class Retries:
             # A host that was passed over, or whose failure was noted when it happened.
             return RetryState(old.next_try, old.is_expired or is_overdue)
         first_failed = now if old is None else old.first_failed
-        counted_from = min(first_failed, received_at) if deferred.error in MESSAGE_ERRORS else first_failed
+        is_of_host = _is_of_host(key, deferred.address)
+        counted_from = first_failed if is_of_host else min(first_failed, received_at)
         next_try = rule.next_try(
             counted_from,
             now if old is None else old.last_tried,
@@ -158,13 +156,24 @@ class Retries:
             planned=None if old is None else old.next_try - old.last_tried,
             longest=self._interval_max,
         )
-        if is_overdue and not next_try.is_expired:
-            return RetryState(next_try.at, True)  # other messages are not held up by it (Exim 32.11)
+        # A host is not to blame for a message that has waited elsewhere: others are not held up by it (Exim 32.11).
+        at = now if is_overdue and not next_try.is_expired else next_try.at
         hint = RetryHint(
-            first_failed, now, next_try.at, next_try.is_expired, _error_name(deferred), deferred.reason.log
+            first_failed, now, at, next_try.is_expired, _error_name(deferred), deferred.reason.log
         )
         self._hints.put_retry(key, hint)
-        return RetryState(next_try.at, next_try.is_expired)
+        return RetryState(at, is_overdue or next_try.is_expired)
+
+
+def is_of_domain(key: str) -> bool:
+    """Of a domain that could not be routed."""
+    return key.startswith("R:") and "@" not in key
+
+
+def _is_of_host(key: str, address: str) -> bool:
+    """Of another host, or of a message there; not of an address or a domain."""
+    rest = key.removeprefix("T:")
+    return rest != key and "@" not in rest and rest != split_address(address)[1].lower()
 
 
 def _error_name(deferred: Deferred) -> str:
@@ -177,8 +186,8 @@ def _error_name(deferred: Deferred) -> str:
 
 
 def _has_no_interval(hint: RetryHint) -> bool:
-    """Of a rule that never lets wait."""
-    return hint.is_expired and hint.next_try == hint.last_tried
+    """Of a rule that never lets wait, or noted for a message that has waited too long elsewhere."""
+    return hint.next_try == hint.last_tried
 
 
 def _subjects(key: str, address: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from tests.support.clock import JumpClock
 
 from pillarbox.backends.hints.memory import MemoryHints
@@ -45,3 +46,27 @@ async def test_pure_rules_are_noted_at_once() -> None:
     assert found is not None and found.next_try == now + 3600
     assert state.next_try == now + 7200
     assert await retries.cutoff_of("R:a.example", deferred("a.example"), None) == 86400.0
+
+
+def test_a_host_is_not_to_blame_for_a_message_that_waited_elsewhere() -> None:
+    clock, hints = JumpClock(), MemoryHints()
+    retries = Retries(hints, rules_of("* * F,5h,10m"))
+    now = clock.now()
+    for key in ("T:h1.test:192.0.2.1", "T:h1.test:192.0.2.1:1r31eq-000000005lK-0000"):
+        noted = msgspec.structs.replace(deferred("a.example"), retry_keys=(key,))
+        assert retries.note(noted, None, now - 6 * 3600, now).is_expired
+        found = hints.retry(key)
+        assert found is not None and (found.next_try, found.is_expired) == (now, False)
+
+
+def test_an_address_has_failed_for_as_long_as_its_message_waits() -> None:
+    clock, hints = JumpClock(), MemoryHints()
+    retries = Retries(hints, rules_of("* * F,5h,10m"))
+    now = clock.now()
+    for key in ("R:a.example", "R:someone@a.example:<s@x.example>", "T:someone@a.example"):
+        noted = msgspec.structs.replace(deferred("a.example"), retry_keys=(key,))
+        assert retries.note(noted, None, now - 6 * 3600, now).is_expired
+        found = hints.retry(key)
+        assert found is not None and (found.next_try, found.is_expired) == (now + 600, True)
+        is_held = retries.not_due((key,), now + 60) == key
+        assert is_held is (key != "R:a.example"), "other messages look a domain up again"
