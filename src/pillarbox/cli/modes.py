@@ -10,11 +10,13 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
-from pillarbox.cli.places import choose_configuration, existing_configuration, fail, spool_directory
+from pillarbox.cli.places import choose_configuration, fail, spool_directory
 from pillarbox.cli.queue_options import regular_runs
 from pillarbox.cli.standing import check_rights
 
@@ -68,7 +70,12 @@ def _why_unopened(name: str) -> int:
 def _version(read: Arguments) -> int:
     from pillarbox.app.asking.version import print_version
 
-    path = _asked_config(read) if read.config or read.data else existing_configuration()
+    path: Path | None = None
+    if read.config or read.data:
+        path = _asked_config(read)
+    else:
+        with suppress(OSError):  # who may not look where it is hears the version all the same
+            path = find_configuration()
     return print_version(path, read.macros)
 
 

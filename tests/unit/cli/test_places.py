@@ -49,6 +49,14 @@ def test_a_place_that_cannot_be_looked_at(
     assert told(capsys) == f"cannot look for {tmp_path}/{UNNAMEABLE}: File name too long\n"
 
 
+def test_everybody_may_ask_for_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PILLARBOX_CONFIG", str(tmp_path / UNNAMEABLE))
+    assert run(["-bV"], "exim") == 0
+    assert capsys.readouterr().out.startswith("Exim version 4.")
+
+
 def test_places_are_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(data_folder.sys.prefix).parent)
     monkeypatch.setattr(data_folder, "_is_among_friends", lambda: True)
