@@ -142,8 +142,9 @@ def _differs_in_domain(word: str, outcome: Outcome) -> bool:
 
 
 def named(outcome: Outcome, style: LogStyle) -> str:
-    """The address as other lines about it have it."""
-    return _who(outcome, outcome.log_word or outcome.address, style)
+    """The address as lines have it that are about no attempt: an address stands there as it is in the envelope."""
+    is_place = outcome.log_word[:1] in ("/", "|", ">")
+    return _who(outcome, outcome.log_word if is_place else outcome.address, style)
 
 
 def _drivers(outcome: Outcome) -> str:
