@@ -69,9 +69,8 @@ def answer(candidate: Candidate) -> Routed:
         case "remote.example":
             return assigned(candidate, "scripted", hosts=(Host("mx.remote.example", ("192.0.2.1",)),))
         case "dns.example":
-            return Routed(
-                postponed=((candidate, Postponed(Reason("host lookup did not complete")), "dnslookup"),)
-            )
+            later = Postponed(Reason("host lookup did not complete"), (f"R:{candidate.domain}",))
+            return Routed(postponed=((candidate, later, "dnslookup"),))
         case "hole.example":
             return Routed(discarded=((candidate, "hole", ":blackhole:"),))
         case "list.example":

@@ -33,7 +33,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("pipe", "permit_coredump"): "the real one may not raise the limit in its sandbox",
     ("pipe", "use_classresources"): _NOT_BUILT,
     ("queuefile", "directory"): _NOT_BUILT,
-    ("smtp", "dnssec_require_domains"): _REFUSED,
     ("smtp", "tls_crl"): "nobody has revoked a certificate in these worlds",
     ("smtp", "gnutls_compat_mode"): _NOT_BUILT,
     ("smtp", "dane_require_tls_ciphers"): "GnuTLS's names of ciphers there, OpenSSL's here",

@@ -64,7 +64,7 @@ def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]
                 parents=candidate.parent_addresses[:-1],
                 router=router,
                 reason=postponed.reason,
-                retry_keys=postponed.retry_keys or (f"R:{candidate.domain}",),
+                retry_keys=postponed.retry_keys,
                 error=postponed.error,
                 is_frozen=postponed.is_frozen,
                 is_unlogged=postponed.is_unlogged,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.flow.route.logins import UnknownLogin, group_id, user_ids
+from pillarbox.flow.route.logins import UnusableLogin, group_id, unknown_login, user_ids
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
@@ -36,11 +36,13 @@ async def inherited(router: Router, visit: Visit) -> dict[str, object]:
         if gid is not None:
             changes["group"] = str(gid)
     if router.transport_home_directory is not None:
-        changes["home"] = await visit.expand(router.transport_home_directory)
+        changes["home"], changes["no_home"] = await _directory("home", router.transport_home_directory, visit)
     elif router.router_home_directory is not None and visit.local_user is not None:
         changes["home"] = visit.local_user.home
     if router.transport_current_directory is not None:
-        changes["current_directory"] = await visit.expand(router.transport_current_directory)
+        changes["current_directory"], changes["no_current"] = await _directory(
+            "current", router.transport_current_directory, visit
+        )
     if router.initgroups:
         changes["initgroups"] = True
     if router.log_as_local:
@@ -48,6 +50,17 @@ async def inherited(router: Router, visit: Visit) -> dict[str, object]:
     if router.disable_logging:
         changes["disables_logging"] = True
     return changes
+
+
+async def _directory(what: str, template: Template, visit: Visit) -> tuple[str, tuple[str, str]]:
+    """(path, what is wrong with it)."""
+    try:
+        path = await visit.expand(template)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        return "", (f'{what} directory "{template.source}" failed to expand', f": {error}")
+    if not path.startswith("/"):
+        return "", (f'{what} directory path "{path}" is not absolute', "")
+    return path, ("", "")
 
 
 async def _errors_address(router: Router, visit: Visit) -> str | None:
@@ -65,22 +78,31 @@ async def _errors_address(router: Router, visit: Visit) -> str | None:
 
 
 async def ids_of(router: Router, visit: Visit) -> tuple[int | None, int | None]:
-    """User and group of what the router does: its own, else those that check_local_user found. Raises UnknownLogin."""
+    """User and group of what the router does: its own, else those that check_local_user found. Raises UnusableLogin."""
     uid = gid = None
     if visit.local_user is not None:
         uid, gid = visit.local_user.uid, visit.local_user.gid
     if router.user is not None:
-        name = await visit.expand(router.user)
+        name = await _login("user", router.user, router, visit)
         uid, own_gid = user_ids(name)
         if uid is None:
-            raise UnknownLogin("user", name, router.user.source, router.name)
+            raise unknown_login("user", name, router.user.source, router.name)
         gid = own_gid if own_gid is not None else gid
     if router.group is not None:
-        name = await visit.expand(router.group)
+        name = await _login("group", router.group, router, visit)
         gid = group_id(name)
         if gid is None:
-            raise UnknownLogin("group", name, router.group.source, router.name)
+            raise unknown_login("group", name, router.group.source, router.name)
     return uid, gid
+
+
+async def _login(what: str, template: Template, router: Router, visit: Visit) -> str:
+    """Raises UnusableLogin."""
+    try:
+        return await visit.expand(template)
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        text = f'Failed to expand {what} string "{template.source}" for the {router.name} router: {error}'
+        raise UnusableLogin(text) from None
 
 
 async def _optional(router: Router, visit: Visit, template: Template, what: str) -> str | None:

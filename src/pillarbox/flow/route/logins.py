@@ -29,10 +29,11 @@ def group_id(name: str) -> int | None:
         return None
 
 
-class UnknownLogin(ExpansionFailed):
-    """`user` or `group` gave a name that this machine does not know: the address waits, and the log is told."""
+class UnusableLogin(ExpansionFailed):
+    """`user` or `group` does not expand, or to a name that this machine does not know: the address waits, and the log is told."""
 
-    def __init__(self, what: str, name: str, source: str, router: str) -> None:
-        super().__init__(
-            f'Failed to find {what} "{name}" from expanded string "{source}" for the {router} router'
-        )
+
+def unknown_login(what: str, name: str, source: str, router: str) -> UnusableLogin:
+    return UnusableLogin(
+        f'Failed to find {what} "{name}" from expanded string "{source}" for the {router} router'
+    )

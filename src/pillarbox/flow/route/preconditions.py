@@ -231,6 +231,9 @@ def _home_step(router: Router) -> Check:
             visit.is_stale = True
         except ForcedFailure:
             pass
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            text = f'failed to expand "{template.source}" for router_home_directory: {error}'
+            raise type(error)(text) from None
         return None
 
     return check

@@ -17,9 +17,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.looks import Looks
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import SPACE, split
@@ -57,9 +63,20 @@ class LookQuestion(msgspec.Struct, frozen=True):
             raise ExpansionDeferred(f"require_files: {self.path}: {refused}") from None
 
 
+def items_of_files(option: Template) -> tuple[Template, ...]:
+    """Divided first, then each item is expanded by itself. Raises OptionError for one that is no expansion."""
+    found = []
+    for text, _ in split(option.source):
+        try:
+            found.append(Template.parse(text))
+        except ExpandSyntaxError as error:
+            raise OptionError(f'in item "{text}": {error}', "require_files") from None
+    return tuple(item for item in found if item.source)
+
+
 def required_files(option: Template) -> Callable[[Visit], str | None]:
     """The test of `option`. What it calls may raise ExpansionFailed and ExpansionDeferred, which postpone the address."""
-    items = tuple(Template.parse(item) for item, _ in split(option.source) if item)
+    items = items_of_files(option)
     marks = tuple(object() for _ in items)
 
     def check(visit: Visit) -> str | None:

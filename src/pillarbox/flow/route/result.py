@@ -63,6 +63,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """What `file` is; empty: an address was routed, redirection made nothing of its own."""
     current_directory: str = ""
     """`transport_current_directory`; empty: as the transport says."""
+    no_home: tuple[str, str] = ("", "")
+    """What is wrong with `transport_home_directory`, for local transports without one of their own: the text before the transport's name,
+    and behind it."""
+    no_current: tuple[str, str] = ("", "")
+    """The same of `transport_current_directory`."""
     initgroups: bool = False
     """The delivery gets all groups of `user`."""
     logs_as_local: bool = False

@@ -32,6 +32,7 @@ from pillarbox.flow.route.affixes import Affix, parse_affixes
 from pillarbox.flow.route.fallback import fallback_hosts
 from pillarbox.flow.route.inheritance import inherited
 from pillarbox.flow.route.options import SelfAction, SelfOption, parse_settings
+from pillarbox.flow.route.required_files import items_of_files
 from pillarbox.flow.route.result import (
     Assigned,
     Declined,
@@ -43,7 +44,7 @@ from pillarbox.flow.route.result import (
     RouteResult,
 )
 from pillarbox.flow.route.translation import translated
-from pillarbox.flow.route.visit import Visit, plain_reason
+from pillarbox.flow.route.visit import Visit, as_bool, plain_reason
 from pillarbox.language.expand.errors import (
     ExpansionDeferred,
     ExpansionFailed,
@@ -191,6 +192,8 @@ class Router(Driver, family="router"):
             for place in _VERIFYING[field]:
                 put(self, place, value)
         put(self, "removed_headers", items_of(self.headers_remove))
+        if self.require_files is not None:
+            items_of_files(self.require_files)
         put(self, "settings", parse_settings(self.set or ""))
         put(self, "prefixes", parse_affixes(self.local_part_prefix, is_prefix=True))
         put(self, "suffixes", parse_affixes(self.local_part_suffix, is_prefix=False))
@@ -297,9 +300,12 @@ class Router(Driver, family="router"):
         if isinstance(self.unseen, bool):
             return self.unseen
         try:
-            return await visit.expand_bool(self.unseen, "unseen")
+            text = await visit.expand(self.unseen)
         except ForcedFailure:
             return False
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            raise type(error)(f'failed to expand "unseen" in {self.name} router: {error}') from None
+        return as_bool(text, "unseen", self.name)
 
     def _forced_failure(self, visit: Visit) -> Refused | None:
         """`fail_verify`."""

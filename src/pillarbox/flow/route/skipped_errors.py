@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from pillarbox.flow.route.generating import Stop
 from pillarbox.flow.route.result import Letter, LogLine
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -29,14 +30,14 @@ class Mistake(NamedTuple):
 
 
 async def tell_of(mistakes: Sequence[Mistake], router: Redirect, visit: Visit, *, has_children: bool) -> None:
-    """Writes to the log, and a letter when the message is being delivered."""
+    """Writes to the log, and a letter when the message is being delivered. Raises Stop."""
     visit.log += [LogLine(f"{router.name} router: skipped error: {mistake}") for mistake in mistakes]
     if router.syntax_errors_to is None or visit.purpose != "deliver":
         return
-    to = await _expanded(router.syntax_errors_to, "syntax_errors_to", router, visit)
+    to = await _expanded(router.syntax_errors_to, router, visit, mistakes)
     if not to:
         return
-    text = await _expanded(router.syntax_errors_text, "syntax_errors_text", router, visit)
+    text = await _expanded(router.syntax_errors_text, router, visit, mistakes)
     text += "\n\n" if text else ""
     text += f"The {router.name} router encountered the following error(s):\n\n"
     for mistake in mistakes:
@@ -50,12 +51,14 @@ async def tell_of(mistakes: Sequence[Mistake], router: Redirect, visit: Visit, *
     visit.letters.append(Letter(plain(to), SUBJECT, text))
 
 
-async def _expanded(template: Template | None, name: str, router: Redirect, visit: Visit) -> str:
-    """Empty when it fails, which does no harm but to the letter."""
+async def _expanded(
+    template: Template | None, router: Redirect, visit: Visit, mistakes: Sequence[Mistake]
+) -> str:
+    """Raises Stop: where nobody can be told, the address waits."""
     if template is None:
         return ""
     try:
         return await visit.expand(template)
     except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
-        visit.log.append(LogLine(f"Failed to expand {name} for {router.name} router: {error}"))
-        return ""
+        visit.log.append(LogLine(f"{router.name} router failed to expand {template.source}: {error}"))
+        raise Stop(router.postpone(visit, mistakes[0].why, error="expansion")) from None

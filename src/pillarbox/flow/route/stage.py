@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pillarbox.flow.route.ancestry import skipped_as_loop
-from pillarbox.flow.route.logins import UnknownLogin
+from pillarbox.flow.route.logins import UnusableLogin
 from pillarbox.flow.route.preconditions import Check
 from pillarbox.flow.route.result import Declined, LogLine, RouteResult
 from pillarbox.flow.route.router import Router
@@ -42,11 +42,11 @@ class Stage(NamedTuple):
                 if answer is not None:
                     return answer
             return await router.route(visit)
-        except UnknownLogin as error:
+        except UnusableLogin as error:
             visit.log.append(LogLine(str(error), is_panic=True))
-            return router.postpone(visit, str(error))
+            return router.postpone(visit, str(error), error="expansion")
         except (ExpansionDeferred, ExpansionFailed) as error:
-            return router.postpone(visit, str(error))
+            return router.postpone(visit, str(error), error="expansion")
 
     async def _set(self, visit: Visit) -> RouteResult | str | None:
         """`set` and `address_data`; an answer where they end the router's turn. Raises ExpansionFailed, ExpansionDeferred."""
@@ -62,7 +62,7 @@ class Stage(NamedTuple):
                 return Declined("address_data was forced to fail")
             except (ExpansionDeferred, ExpansionFailed) as error:
                 text = f'expansion of "{router.address_data.source}" failed in {router.name} router: {error}'
-                return router.postpone(visit, text)
+                return router.postpone(visit, text, error="expansion")
             visit.is_stale = True
         return None
 

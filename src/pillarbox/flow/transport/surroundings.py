@@ -63,9 +63,13 @@ async def surroundings_of(
     home = assignment.home
     if transport.home_directory is not None:
         home = await _directory("home", transport.home_directory, scope, transport.name)
+    elif assignment.no_home[0]:
+        raise Unfit(f"{assignment.no_home[0]} for {transport.name} transport{assignment.no_home[1]}")
     current = assignment.current_directory or home or "/"
     if transport.current_directory is not None:
         current = await _directory("current", transport.current_directory, scope, transport.name)
+    elif assignment.no_current[0]:
+        raise Unfit(f"{assignment.no_current[0]} for {transport.name} transport{assignment.no_current[1]}")
     return Surroundings(actor, home, current)
 
 
