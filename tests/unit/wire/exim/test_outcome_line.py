@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, RemoteHost, Security
 from pillarbox.mail.reply import Reason, Reply
-from pillarbox.wire.exim.outcome_line import line_outcome
+from pillarbox.wire.exim.log_style import USUAL, LogStyle
+from pillarbox.wire.exim.outcome_line import line_outcome, named
 
 ID = "1xVBlU-000000002vd-3Fbs"
 HOST = RemoteHost("mx.example", "192.0.2.1", 2525)
@@ -64,4 +65,28 @@ def test_failures_and_deferrals() -> None:
     assert (
         outcome("==", **who, transport="t", host=HOST, reply=said, reason=Reason("450 later"))
         == "== x@y R=r T=t defer H=mx.example [192.0.2.1]: 450 later"
+    )
+
+
+def test_an_address_is_named_as_it_stands_in_the_envelope() -> None:
+    made = Failed(address="p-bob@x", log_word="bob@x", recipient="p-bob@x", reason=Reason("no"))
+    assert named(made, USUAL) == "p-bob@x"
+    made = Failed(address="bob@x", log_word="|prog", recipient="list@x", reason=Reason("no"))
+    assert named(made, USUAL) == "|prog <list@x>"
+
+
+def test_how_a_session_with_a_host_that_refused_began() -> None:
+    style = LogStyle(frozenset({"protocol_detail"}))
+    made = Failed(
+        address="x@rem.example",
+        recipient="x@rem.example",
+        transport="rsmtp",
+        host=HOST,
+        security=Security("TLS1.3:X:256"),
+        startup="ese",
+        reason=Reason("no"),
+    )
+    assert (
+        line_outcome(ID, made, style=style)
+        == f"{ID} ** x@rem.example T=rsmtp H=mx.example [192.0.2.1] PS=ese : no"
     )
