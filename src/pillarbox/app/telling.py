@@ -20,7 +20,7 @@ from pillarbox.ports.hints import RetryHint
 from pillarbox.ports.journal import Event
 from pillarbox.ports.spool import Queued
 
-_ID = re.compile(r"^[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4} ")
+_ID = re.compile(r"^[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2}) ")
 
 
 class TellingJournal:

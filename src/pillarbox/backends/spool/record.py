@@ -61,7 +61,7 @@ class Record(msgspec.Struct, frozen=True):
     def message_id(self) -> str:
         if self.kind is Kind.MESSAGE:
             return self.envelope().id
-        return self.facts[:LENGTH].decode("ascii")
+        return self.facts[:LENGTH].decode("ascii").rstrip()
 
     def envelope(self) -> Envelope:
         return _decode_envelope(self.facts)
@@ -98,12 +98,17 @@ def message_parts(envelope: Envelope, headers: bytes, body: bytes) -> Parts:
 
 
 def events_parts(message_id: str, events: list[Event]) -> Parts:
-    return Parts(Kind.EVENTS, message_id.encode("ascii") + _encode_facts(events))
+    return Parts(Kind.EVENTS, _named(message_id) + _encode_facts(events))
 
 
 def mark_parts(kind: Kind, message_id: str) -> Parts:
     """DONE and MOVED."""
-    return Parts(kind, message_id.encode("ascii"))
+    return Parts(kind, _named(message_id))
+
+
+def _named(message_id: str) -> bytes:
+    """An old id, which is shorter, has blanks behind it."""
+    return message_id.encode("ascii").ljust(LENGTH)
 
 
 def align(position: int) -> int:

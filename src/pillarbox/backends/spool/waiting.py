@@ -17,7 +17,7 @@ from pillarbox.mail.message import Body, Message
 from pillarbox.mail.progress import Settled
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry
 from pillarbox.system.durable import Disk, read_file, remove_file, write_file
-from pillarbox.wire.exim.message_id import LENGTH, is_message_id
+from pillarbox.wire.exim.message_id import is_message_id, leading_id
 from pillarbox.wire.exim.recipient_line import address_bytes
 from pillarbox.wire.exim.spool_header import (
     Owner,
@@ -212,7 +212,7 @@ class WaitingRoom:
         for letter in subdirectories(names):
             names.extend(self._disk.names(f"{self._input}/{letter}"))
             self._has_both = True
-        found = sorted(name[:LENGTH] for name in names if name[LENGTH:] == "-H")
+        found = sorted(name[:-2] for name in names if name[-2:] == "-H")
         return [message_id for message_id in found if is_message_id(message_id)]
 
     def move(self, message_id: str, to: WaitingRoom) -> None:
@@ -303,8 +303,9 @@ class WaitingRoom:
         names = set(self._disk.names(self._input))
         removed: list[str] = []
         for name in sorted(names):
-            message_id, partner = name[:LENGTH], _PARTNERS.get(name[LENGTH:])
-            if partner is None or message_id + partner in names or not is_message_id(message_id):
+            message_id = leading_id(name)
+            partner = _PARTNERS.get(name[len(message_id) :]) if message_id else None
+            if partner is None or message_id + partner in names:
                 continue
             if message_id + PARKED in names:  # of a journal that nobody has replayed yet
                 continue

@@ -6,6 +6,9 @@ listings take processes that begin later for later messages. Here several proces
 front of what tells processes apart, the *run* (drawn at every start) and the process id: ids of all processes are in the order of the clock.
 Within a process the time only moves forward: when the clock jumps back ids go on from the last one, a microsecond at a time.
 
+Exim before 4.97 made ids of 16 characters (`1vMXYZ-0001Lk-Ab`): six, six and two digits, the last two of them counting 1/2000 of a second.
+Messages that wait in its queue keep theirs; none is made here.
+
 Known gap: `exim_msgdate --pid` shows the combined number instead of the process id.
 """
 
@@ -19,12 +22,15 @@ from collections.abc import Callable
 import msgspec
 
 LENGTH = 23
+"""Of those that are made; old ones are shorter."""
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
-_MESSAGE_ID = re.compile(r"[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4}")
+_MESSAGE_ID = re.compile(r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2})")
 _MICROSECONDS = 1_000_000
+_OLD_FRACTION = 500
+"""Microseconds."""
 _PID_BITS, RUN_BITS = 22, 19
 """Linux has process ids of 22 bits at most; both together fit into seven digits."""
 _RUN_MASK, _PID_MASK = (1 << RUN_BITS) - 1, (1 << _PID_BITS) - 1
@@ -47,6 +53,12 @@ def is_message_id(text: str) -> bool:
     return _MESSAGE_ID.fullmatch(text) is not None
 
 
+def leading_id(name: str) -> str:
+    """The id at the beginning of a file's name; empty: there is none."""
+    found = _MESSAGE_ID.match(name)
+    return found[0] if found is not None else ""
+
+
 def encode(parts: MessageIdParts) -> str:
     return f"{_base62(parts.seconds, 6)}-{_base62(parts.process, 11)}-{_base62(parts.fraction, 4)}"
 
@@ -55,7 +67,12 @@ def decode(message_id: str) -> MessageIdParts:
     """Raises ValueError when it is no id."""
     if not is_message_id(message_id):
         raise ValueError(f"not a message id: {message_id!r}")
-    return MessageIdParts(_number(message_id[:6]), _number(message_id[7:18]), _number(message_id[19:]))
+    seconds, process, fraction = map(_number, message_id.split("-"))
+    return MessageIdParts(
+        seconds,
+        process,
+        fraction if len(message_id) == LENGTH else min(fraction * _OLD_FRACTION, _MICROSECONDS - 1),
+    )
 
 
 def process_number(run: int, pid: int) -> int:

@@ -11,6 +11,7 @@ from pillarbox.wire.exim.message_id import (
     decode,
     encode,
     is_message_id,
+    leading_id,
     process_number,
 )
 
@@ -33,6 +34,20 @@ def test_ids_of_the_real_exim() -> None:
     """`1xVBlU-000000002vd-3Fbs`: received 1795370052.774992 by process 11261."""
     assert decode("1xVBlU-000000002vd-3Fbs") == MessageIdParts(1795370052, 11261, 774992)
     assert encode(MessageIdParts(1795370052, 11261, 774992)) == "1xVBlU-000000002vd-3Fbs"
+
+
+def test_ids_of_exim_before_4_97() -> None:
+    """The last two digits count 1/2000 of a second."""
+    assert is_message_id("1vMXYZ-0001Lk-Ab")
+    old = decode("1xVBlU-0002vd-1E")
+    assert (old.seconds, old.process, old.fraction) == (1795370052, 11261, 38000)
+    assert [
+        leading_id(name) for name in ("1xVBlU-0002vd-1E-H", "1xVBlU-000000002vd-3Fbs-D", "1xVBlU-0002vd")
+    ] == [
+        "1xVBlU-0002vd-1E",
+        "1xVBlU-000000002vd-3Fbs",
+        "",
+    ]
 
 
 def test_clock_that_jumps_back_gives_new_ids() -> None:
