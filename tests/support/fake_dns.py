@@ -15,11 +15,14 @@ Names below a name in the zone make that name exist (no data); anything else is 
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 
 from pillarbox.ports.dns import Answer, Record, RecordType
 
+_COMMENT = re.compile(r'^((?:[^;"]|"[^"]*")*);.*')
+"""A semicolon between quotation marks begins none."""
 _TYPES = {"A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "SOA", "SRV", "TLSA", "SPF"}
 DEFAULT_TTL = 300
 
@@ -46,7 +49,7 @@ class Zone:
     def parse(cls, text: str) -> Zone:
         zone = cls()
         for line in text.splitlines():
-            stripped = line.partition(";")[0].strip()
+            stripped = _COMMENT.sub(r"\1", line).strip()
             if stripped:
                 zone.add(stripped)
         return zone

@@ -20,6 +20,7 @@ from pillarbox.app.reception import (
 )
 from pillarbox.app.unknown_hosts import LoggedUnknownHosts
 from pillarbox.config.kinds import parse_duration, parse_integer
+from pillarbox.config.model import Config
 from pillarbox.flow.accept.finish.own_messages import OwnMessages
 from pillarbox.flow.accept.finish.received import received_header
 from pillarbox.flow.accept.finish.steps import steps_of
@@ -34,13 +35,16 @@ from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.callout import Callouts, CalloutSettings
 from pillarbox.flow.check.callout_cache import CalloutCache, Lifetimes
 from pillarbox.flow.check.csa import CsaRules
+from pillarbox.flow.check.dkim import DkimRules, least_bits
 from pillarbox.flow.check.verify import RoutingVerifier
 from pillarbox.flow.settings import AclNames, Dns, Identity, Logging, Queueing, SmtpLimits, SmtpService, Tls
+from pillarbox.flow.settings.content import Content
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameFinder
+from pillarbox.language.match.items import split
 from pillarbox.language.match.unknown_hosts import UnknownHosts
 from pillarbox.ports.dns import HostTable
 from pillarbox.system.server_tls import ServerTls
@@ -56,6 +60,7 @@ WHERE: dict[Where, str] = {
     "predata": "acl_smtp_predata",
     "data": "acl_smtp_data",
     "data_prdr": "acl_smtp_data_prdr",
+    "dkim": "acl_smtp_dkim",
     "mime": "acl_smtp_mime",
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
@@ -116,8 +121,24 @@ def accept_policy(
         local_acls=_local_acls(base),
         repairs=repairs_of(config),
     )
-    policy = msgspec.structs.replace(policy, **_offers(base), **arrivals_of(config))
+    policy = msgspec.structs.replace(policy, **_offers(base), **arrivals_of(config), **_dkim_of(config))
     return msgspec.structs.replace(policy, steps=steps_of(policy))
+
+
+def _dkim_of(config: Config) -> dict[str, object]:
+    """Fields of AcceptPolicy about signatures."""
+    content = config.main(Content)
+    rules = DkimRules(
+        digests=_words(content.dkim_verify_hashes),
+        kinds=_words(content.dkim_verify_keytypes),
+        least_bits=least_bits(content.dkim_verify_min_keysizes),
+        is_minimal=content.dkim_verify_minimal,
+    )
+    return {"dkim": rules, "dkim_signers": content.dkim_verify_signers}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(item for item, _ in split(text) if item)
 
 
 def _offers(base: Foundation) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 A file of scenarios (`acls/*.txt`): `=== name [-options]` begins one; then configuration lines; `---`, and what the client says. Lines in front
 of the first scenario are common to all of the file. Lines of a scenario go to the part of the configuration they belong to: behind `begin NAME`,
-and before any of these to the main part. `{dir}` is the sandbox. Each line of a script is sent with CRLF. Options are words for the command
+and before any of these to the main part. `{dir}` is the sandbox. Each line of a script is sent with CRLF;
+`{message NAME}` is a transaction with a message of `tests.support.dkim_messages`. Options are words for the command
 line; without `-oM…` the client is `[192.0.2.1]:1234`, with `-local` a program of this machine.
 """
 
@@ -18,6 +19,7 @@ import msgspec
 from tests.oracle.flow.levelling import ENHANCED_CODES, OWN_IDS, level
 from tests.oracle.flow.places import Place
 from tests.oracle.flow.town import Town
+from tests.support import dkim_messages
 
 CLIENT = ["-oMa", "[192.0.2.1]:1234", "-oMt", ""]
 FILES = {
@@ -43,6 +45,7 @@ _AT = re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d")
 _RANDOM = re.compile(r"(?<=mx\.example)-\d{10}(?=-testing)")
 _TLS_ERROR = re.compile(r"(?<=TLS session: )\(.*(?=: callout)")
 _SETTLED = re.compile(r" <= | rejected ")
+_MESSAGE = re.compile(r"(?m)^\{message (.*)\}$")
 _SPLIT = re.compile(r"(?m)^=== (.*)\n")
 
 
@@ -58,7 +61,13 @@ class Scenario(msgspec.Struct, frozen=True):
     def says(self) -> bytes:
         if "-bm" in self.options or "-t" in self.options:
             return self.script.encode("latin-1")
-        return "".join(f"{line}\r\n" for line in self.script.splitlines()).encode("latin-1")
+        script = _MESSAGE.sub(_sent, self.script)
+        return "".join(f"{line}\r\n" for line in script.splitlines()).encode("latin-1")
+
+
+def _sent(found: re.Match[str]) -> str:
+    text = dkim_messages.messages()[found[1]].decode("latin-1")
+    return f"MAIL FROM:<alice@x.test>\nRCPT TO:<bob@example.com>\nDATA\n{text}."
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.support.dkim_messages import zone
+
 SERVERS: Mapping[str, Mapping[str, str]] = {
     "good": {},
     "norcpt": {"RCPT TO:<BAD@": "550 no such user here", "RCPT TO:<SLOW@": "450 try again later"},
@@ -99,6 +101,7 @@ _client._smtp.2.2.0.192.in-addr.arpa TXT "there"
 _client._smtp.csa.test SRV 1 2 0 client.test
 _client._smtp.nocsa.test SRV 1 1 0 client.test
 """
+    + zone()
 )
 
 

@@ -37,15 +37,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("smtp", "gnutls_compat_mode"): _NOT_BUILT,
     ("smtp", "dane_require_tls_ciphers"): "GnuTLS's names of ciphers there, OpenSSL's here",
     ("smtp", "hosts_require_ocsp"): _REFUSED,
-    ("smtp", "dkim_domain"): _REFUSED,
-    ("smtp", "dkim_selector"): _REFUSED,
-    ("smtp", "dkim_private_key"): _REFUSED,
-    ("smtp", "dkim_strict"): _REFUSED,
-    ("smtp", "dkim_canon"): _PASSED_OVER,
-    ("smtp", "dkim_hash"): _PASSED_OVER,
-    ("smtp", "dkim_identity"): _PASSED_OVER,
-    ("smtp", "dkim_sign_headers"): _PASSED_OVER,
-    ("smtp", "dkim_timestamps"): _PASSED_OVER,
 }
 """(driver, or family for a generic option; option) → why it is in no scenario."""
 _BLOCK = re.compile(r"(\w[-\w]*) *: *$")

@@ -28,6 +28,7 @@ from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import CheckServices
+from pillarbox.flow.check.dkim import DkimRules
 from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.language.expand.scope import Services
@@ -55,6 +56,7 @@ Where = Literal[
     "predata",
     "data",
     "data_prdr",
+    "dkim",
     "mime",
     "vrfy",
     "expn",
@@ -106,6 +108,9 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts whose name is looked up when they connect."""
     sender_unqualified_hosts: HostList | None = None
     recipient_unqualified_hosts: HostList | None = None
+    dkim: DkimRules = DkimRules()
+    dkim_signers: Template | None = None
+    """`dkim_verify_signers`; None: those of the signatures."""
     messages_max: int = 1000
     """`smtp_accept_max_per_connection`; 0: no limit."""
     header_line_max: int = 0

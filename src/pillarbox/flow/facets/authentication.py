@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class DkimFacts(msgspec.Struct, frozen=True):
+class DkimFacts(msgspec.Struct):
     """One signature, as `acl_smtp_dkim` sees it, and who else signed. Numbers as Exim has them: a tag that is not there is 9999999999999."""
 
     cur_signer: str = ""
@@ -29,6 +29,15 @@ class DkimFacts(msgspec.Struct, frozen=True):
     key_notes: str = ""
     key_length: int = 0
     signers: str = ""
+    is_overwritten: bool = False
+    """An ACL has set status or reason."""
+
+
+class DkimSigning(msgspec.Struct, frozen=True):
+    """Whom a transport is about to sign for, as tainted as the options that say so."""
+
+    domain: str = ""
+    selector: str = ""
 
 
 class SpfFacts(msgspec.Struct, frozen=True):

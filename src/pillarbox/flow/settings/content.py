@@ -21,21 +21,19 @@ class Content(MainOptions):
     )
     local_scan_timeout: Duration = option(default="5m", doc="Stop it after this long.", inert="noted")
     dkim_verify_hashes: Words = option(
-        default="sha256:sha512", doc="Digests that a DKIM signature may use.", inert="noted"
+        default="sha256:sha512",
+        doc="Digests that a DKIM signature may use; they are looked at in this order.",
     )
     dkim_verify_keytypes: Words = option(
-        default="ed25519:rsa", doc="Kinds of keys that it may use.", inert="noted"
+        default="ed25519:rsa", doc="Kinds of keys that it may use; they are looked at in this order."
     )
     dkim_verify_min_keysizes: str = option(
-        default="rsa=1024 ed25519=250", doc="How long those keys must be.", inert="noted"
+        default="rsa=1024 ed25519=250", doc="How many bits those keys must have."
     )
-    dkim_verify_minimal: bool = option(
-        default=False, doc="Be content with the first good signature.", inert="noted"
-    )
+    dkim_verify_minimal: bool = option(default=False, doc="Be content with the first good signature.")
     dkim_verify_signers: ExpandedList | None = option(
         default=None,
         doc="Signers for whom acl_smtp_dkim is asked; unset: those of the signatures.",
-        inert="noted",
     )
     dmarc_forensic_sender: Template | None = option(
         default=None, doc="Sender of reports about single messages.", inert="noted"

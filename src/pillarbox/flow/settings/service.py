@@ -98,9 +98,7 @@ class AclNames(MainOptions):
     acl_smtp_data_prdr: Template | None = option(
         default="accept", doc="For each recipient, when a message is complete."
     )
-    acl_smtp_dkim: Template | None = option(
-        default=None, doc="For each DKIM signature or signer.", inert="refused"
-    )
+    acl_smtp_dkim: Template | None = option(default=None, doc="For each DKIM signature or signer.")
     acl_smtp_etrn: Template | None = option(default=None, doc="For ETRN.")
     acl_smtp_expn: Template | None = option(default=None, doc="For EXPN; unset: refused.")
     acl_smtp_helo: Template | None = option(default=None, doc="For HELO and EHLO.")

@@ -16,7 +16,7 @@ from typing import get_args
 import msgspec
 
 from pillarbox.config.builtin import TEXTS
-from pillarbox.flow.facets.authentication import DkimFacts
+from pillarbox.flow.facets.authentication import DkimSigning
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -101,9 +101,9 @@ class Signing:
         options = self._options
         for raw_domain in await _items(options.dkim_domain, "dkim_domain", scope):
             domain = like(raw_domain.lower(), raw_domain)
-            here = scope.with_facet(DkimFacts, DkimFacts(domain=domain))
+            here = scope.with_facet(DkimSigning, DkimSigning(domain))
             for selector in await _items(options.dkim_selector, "dkim_selector", here):
-                there = scope.with_facet(DkimFacts, DkimFacts(domain=domain, selector=selector))
+                there = scope.with_facet(DkimSigning, DkimSigning(domain, selector))
                 form = await self._form(there)
                 names = await _text(options.dkim_sign_headers, "dkim_sign_header", there)
                 pem = await self._pem(there)

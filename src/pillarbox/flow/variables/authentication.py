@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.facets.authentication import ArcFacts, DkimFacts, DmarcFacts, SpfFacts
+from pillarbox.flow.facets.authentication import ArcFacts, DkimFacts, DkimSigning, DmarcFacts, SpfFacts
 from pillarbox.flow.variables.fields import Field, declare, declare_fixed
 
 _GUESS = "v=spf1 a/24 mx/24 ptr ?all"
@@ -13,7 +13,7 @@ declare(
         Field("dkim_cur_signer", "cur_signer", "Domain or identity that acl_smtp_dkim is run for.", True),
         Field("dkim_verify_status", "verify_status", "none, invalid, fail or pass.", False),
         Field("dkim_verify_reason", "verify_reason", "Why the signature is invalid or failed.", False),
-        Field("dkim_domain", "domain", "The signing domain (d=); on signing, the domain signed for.", True),
+        Field("dkim_domain", "domain", "The signing domain (d=).", True),
         Field("dkim_identity", "identity", "The signing identity (i=).", True),
         Field("dkim_selector", "selector", "The key's selector (s=).", True),
         Field("dkim_algo", "algo", "The signature's algorithm.", True),
@@ -32,6 +32,14 @@ declare(
         Field("dkim_key_length", "key_length", "Bits of the key."),
         Field("dkim_signers", "signers", "All domains and identities that signed, divided by colons.", True),
     ],
+)
+declare(
+    DkimSigning,
+    [
+        Field("dkim_domain", "domain", "The domain signed for."),
+        Field("dkim_selector", "selector", "The selector of the key that is used."),
+    ],
+    rank=1,
 )
 declare(
     SpfFacts,

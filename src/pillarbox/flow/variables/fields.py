@@ -23,12 +23,12 @@ class Field(NamedTuple):
     tainted: bool = False
 
 
-def declare(facet: type[msgspec.Struct], fields: Iterable[Field]) -> None:
-    """Declare `$name` for each. Every field of `facet` has a default."""
+def declare(facet: type[msgspec.Struct], fields: Iterable[Field], rank: int = 0) -> None:
+    """Declare `$name` for each. Every field of `facet` has a default. `rank`: as of `registry.variable`."""
     empty = facet()
     for field in fields:
         read = _reader(field.attribute)
-        variable(field.name, facet, doc=field.doc, tainted=field.tainted, absent=read(empty))(read)
+        variable(field.name, facet, doc=field.doc, tainted=field.tainted, rank=rank, absent=read(empty))(read)
 
 
 def declare_fixed(name: str, value: str, doc: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from base64 import b64decode
 from functools import lru_cache
@@ -24,6 +23,9 @@ _HASHES: dict[Digest, type[hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256,
     "sha512": hashes.SHA512,
 }
+
+_SEQUENCE = b"\x30"
+"""The first octet of a key in ASN.1."""
 
 
 class BadKey(Exception):
@@ -80,11 +82,15 @@ def public_key(kind: str, text: str) -> PublicKey:
     """From the base64 in a key record. An Ed25519 key is its 32 octets, or in ASN.1 as an early draft had it. Raises BadKey."""
     try:
         data = b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise BadKey(str(error)) from None
+    try:
         if kind == "ed25519" and len(data) == 32:
             return Ed25519PublicKey.from_public_bytes(data)
         key = load_der_public_key(data)
-    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
-        raise BadKey(str(error)) from None
+    except (ValueError, UnsupportedAlgorithm):
+        what = "DER parsing" if data.startswith(_SEQUENCE) else "TAG"
+        raise BadKey(f"ASN1 parser: Error in {what}.") from None  # GnuTLS's words
     if not isinstance(key, RSAPublicKey | Ed25519PublicKey) or kind_of(key) != kind:
         raise BadKey(f"not an {kind} key")
     return key

@@ -3,7 +3,7 @@
 `eximstats` and `exigrep` read these. Text that comes from others is made printable, so a line stays one line. Those about deliveries are in
 `outcome_line`.
 
-Known gaps: no `DKIM`, `DMARC`, `SPF` items.
+Known gaps: no `DMARC`, `SPF` items.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.encoded_words import decoded_words
 from pillarbox.mail.envelope import Envelope, Origin
-from pillarbox.mail.header import first as header_field
+from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import Message
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
 
@@ -51,6 +51,7 @@ def with_topbit(line: str) -> str:
 
 
 USUAL_ARRIVAL = Arrival()
+TAB = "\t"
 
 
 def shown_address(address: str) -> str:
@@ -161,9 +162,10 @@ _BODY_TYPES = {"7BIT": "7", "8BITMIME": "8"}
 def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arrival: Arrival) -> list[str]:
     """What stands at the end when it was asked for."""
     parts = []
-    subject = header_field(message.headers, "subject") if style.shows("subject") else None
+    subject = _subject(message.headers) if style.shows("subject") else None
     if subject is not None:
-        parts.append(f'T="{quoted(decoded_words(subject.decode("utf-8", "surrogateescape")))}"')
+        text = decoded_words(subject.decode("utf-8", "surrogateescape"))
+        parts.append(f'T="{TAB.join(map(quoted, text.split(TAB)))}"')
     if style.shows("received_sender"):
         parts.append(f"from <{printable(arrival.written_sender or envelope.sender or '')}>")
     recipients = arrival.recipients or envelope.recipients
@@ -171,6 +173,12 @@ def _received_extras(envelope: Envelope, message: Message, style: LogStyle, arri
         shown = arrival.written_recipients or [recipient.address for recipient in recipients]
         parts.append("for " + " ".join(map(printable, shown)))
     return parts
+
+
+def _subject(headers: bytes) -> bytes | None:
+    """Folded as it is: line ends are shown, tabs stand as they are."""
+    raw = next((field.raw for field in parse_headers(headers) if field.name.lower() == "subject"), None)
+    return None if raw is None else raw.partition(b":")[2].strip()
 
 
 def quoted(text: str) -> str:

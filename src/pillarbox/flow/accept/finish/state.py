@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.transaction import Transaction
+from pillarbox.flow.check.dkim import Verified
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 
@@ -26,7 +27,10 @@ class Finish:
         "recipients",
         "sender",
         "session",
+        "signed_by",
+        "signers",
         "transaction",
+        "verified",
     )
 
     def __init__(self, session: Session, transaction: Transaction, message: Message) -> None:
@@ -42,6 +46,12 @@ class Finish:
         """Those before PRDR took some away."""
         self.is_prdr = False
         """Each recipient has had a reply."""
+        self.verified: list[Verified] = []
+        """DKIM signatures, as they came."""
+        self.signers: tuple[str, ...] = ()
+        """Domains and identities of them all."""
+        self.signed_by = ""
+        """A domain whose signature is good."""
         self.accepted_text = ""
         """What the data ACL wants the acceptance to say."""
 

@@ -19,6 +19,8 @@ from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malfor
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
+from pillarbox.flow.accept.finish.signatures import is_wanted as is_wanted_dkim
+from pillarbox.flow.accept.finish.signatures import judge_signatures, verify_signatures
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.membership import is_surely_in
@@ -102,6 +104,11 @@ async def refuse_loops(state: Finish) -> Reply | None:
     host = state.session.described()
     _log_refusal(state, f"{host} F=<{state.sender or ''}> rejected after DATA: {LOOP.text}")
     return LOOP
+
+
+async def verify_dkim(state: Finish) -> Reply | None:
+    await verify_signatures(state)
+    return None
 
 
 async def clean(state: Finish) -> Reply | None:
@@ -232,6 +239,24 @@ async def change_headers_again(state: Finish) -> Reply | None:
     return await change_headers(state)
 
 
+async def run_dkim_acl(state: Finish) -> Reply | None:
+    transaction = state.transaction
+    has_signers = state.session.policy.dkim_signers is not None
+    if not state.recipients or not (state.verified or (has_signers and is_wanted_dkim(state))):
+        return None
+    verdict = await judge_signatures(state)
+    if isinstance(verdict, Accept):
+        return None
+    if isinstance(verdict, Discard):
+        transaction.recipients.clear()
+        transaction.discarded_by, transaction.discard_text = "DKIM", verdict.reason.log
+        return None
+    line = describe_refusal(state.session, "DKIM ", verdict, message_id=state.id)
+    _log_refusal(state, line)
+    transaction.is_dropped = isinstance(verdict, Drop)
+    return reply_to(verdict, OK)
+
+
 async def run_mime_acl(state: Finish) -> Reply | None:
     if "mime" not in state.session.policy.acls or not state.recipients:
         return None
@@ -312,7 +337,7 @@ async def discard(state: Finish) -> Reply | None:
     journal.main(_received_line(state, state.envelope, _arrival(state, state.session.services.log_style)))
     reply = _accepted(state)
     where = transaction.discarded_by
-    why = f": {transaction.discard_text}" if transaction.discard_text and where == "DATA" else ""
+    why = f": {transaction.discard_text}" if transaction.discard_text and where in ("DATA", "DKIM") else ""
     journal.main(f"{state.id} => blackhole ({where} ACL discarded recipients){why}")
     journal.main(line_completed(state.id))
     return reply
@@ -366,7 +391,7 @@ def _arrival(state: Finish, style: LogStyle) -> Arrival | None:
     """None where there is nothing to tell."""
     transaction, session = state.transaction, state.session
     is_fake = "fakereject" in transaction.controls
-    if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked):
+    if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked or state.signed_by):
         return None
     engine, proxy = session.engine, session.proxy
     early = "." if engine.is_early_pipelining_told else ""
@@ -375,6 +400,7 @@ def _arrival(state: Finish, style: LogStyle) -> Arrival | None:
         is_fake=is_fake,
         is_chunked=transaction.is_chunked,
         is_prdr=state.is_prdr,
+        signed_by=state.signed_by,
         proxy=proxy.local_address if proxy is not None else "",
         pipelining=f"L{early}{unused}" if engine.is_pipelining_offered else "",
         elapsed=session.services.clock.now() - transaction.began,
@@ -415,10 +441,12 @@ def _log_refusal(state: Finish, line: str) -> None:
 STEPS: tuple[Step, ...] = (
     refuse_long_header_lines,
     refuse_loops,
+    verify_dkim,
     clean,
     rewrite,
     add_trace,
     change_headers,
+    run_dkim_acl,
     run_mime_acl,
     ask_for_each,
     run_data_acl,

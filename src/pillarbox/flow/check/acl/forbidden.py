@@ -35,6 +35,8 @@ _NOT_MIME = _NO_CONTENT | {"data", "data_prdr", "not_smtp", "not_smtp_start"}
 CONDITIONS = {
     "authenticated": _EARLY | NOT_SMTP,
     "decode": _NOT_MIME,
+    "dkim_signers": _NOT_MIME | {"mime", "data_prdr"},
+    "dkim_status": _NO_CONTENT | NOT_SMTP,
     "domains": _NOT_A_RECIPIENT,
     "encrypted": frozenset({"connect"}) | NOT_SMTP,
     "hosts": NOT_SMTP,

@@ -27,7 +27,7 @@ from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.named import NamedLists
 
 _WORD = re.compile(r"\s*(!?)\s*([A-Za-z_0-9]+)\s*(=?)\s*(.*)", re.DOTALL)
-_SET = re.compile(r"set\s+(acl_[cm][0-9A-Za-z_]+)\s*=\s*(.*)", re.DOTALL)
+_SET = re.compile(r"set\s+(dkim_verify_(?:status|reason)|acl_[cm][0-9A-Za-z_]+)\s*=\s*(.*)", re.DOTALL)
 _VERB = re.compile(rf"\s*({'|'.join(VERBS)})(?:\s+|$)(?!=)(.*)", re.DOTALL)
 
 

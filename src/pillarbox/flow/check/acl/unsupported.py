@@ -18,8 +18,6 @@ Inert = Literal["noted", "refused"]
 CONDITIONS_NOT_YET = frozenset(
     [
         "atrn_domains",
-        "dkim_signers",
-        "dkim_status",
         "dmarc_status",
         "spf",
         "spf_guess",

@@ -27,6 +27,7 @@ from pillarbox.mail.taint import is_tainted, plain
 
 OF_MESSAGE = (
     CUTTHROUGH,
+    "dkim_disable_verify",
     "fakedefer",
     "fakereject",
     "freeze",
@@ -48,12 +49,11 @@ OF_CONNECTION = (
 OPPOSITES = {"enforce_sync": "no_enforce_sync", "no_enforce_sync": "enforce_sync"}
 OF_ADDRESS = ("caseful_local_part", "caselower_local_part")
 NEEDLESS = (
-    "dkim_disable_verify",
     "dmarc_disable_verify",
     "dmarc_enable_forensic",
     "no_mbox_unspool",
 )
-"""They leave out, or are about, what is not done here anyway: nothing is verified by DKIM, nothing scanned."""
+"""They leave out, or are about, what is not done here anyway: no DMARC, no copy for scanners."""
 DEBUG = "debug"
 WELLKNOWN = "wellknown"
 """Its file is what the command is answered with."""
