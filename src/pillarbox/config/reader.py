@@ -20,6 +20,7 @@ from pillarbox.config.macros import Macros
 
 _MAX_INCLUDES = 20
 _MAX_LINE = 1024 * 1024
+_BYTE_ORDER_MARK = "\ufeff"
 _MAX_LINES = 500_000
 
 _INCLUDE = re.compile(r"\.include(?P<if_exists>_if_exists)?(?:$|\s(?P<name>.*))", re.DOTALL)
@@ -114,6 +115,9 @@ class Reader:
             if self._count > _MAX_LINES:
                 self._complain("", f"more than {_MAX_LINES} lines")
                 return
+            if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
+                self._complain("", "found unexpected BOM (Byte Order Mark)")
+                raw = raw.removeprefix(_BYTE_ORDER_MARK)
             self._line(raw.strip(), depth)
 
     def _line(self, line: str, depth: int) -> None:

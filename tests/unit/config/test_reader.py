@@ -18,6 +18,12 @@ def test_joins_continuations_and_keeps_the_first_line_number() -> None:
     assert read(text) == [("a = 1 23", 3), ("b", 7)]
 
 
+def test_a_byte_order_mark_is_named() -> None:
+    reader = Reader({})
+    assert [line.text for line in reader.read_text("\ufeffa = b\n\ufeffc")] == ["a = b", "\ufeffc"]
+    assert [problem.reason for problem in reader.problems] == ["found unexpected BOM (Byte Order Mark)"]
+
+
 def test_replaces_macros() -> None:
     assert read("DIR = /var/x\nFILE = DIR/f\npath = FILE\nDIR == /y\npath2 = DIR") == [
         ("path = /var/x/f", 3),
