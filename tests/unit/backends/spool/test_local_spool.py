@@ -112,7 +112,7 @@ async def test_long_deliveries_do_not_stop_acceptance() -> None:
         await spool.claim(slow[0])
     assert caught.value.is_locked
     async with asyncio.timeout(10):
-        while spool.entry(slow[0]) is None:  # noqa: ASYNC110 -- its move goes on behind the scenes  # noqa: ASYNC110
+        while spool.entry(slow[0]) is None:  # noqa: ASYNC110 -- its move goes on behind the scenes
             await asyncio.sleep(0)
     assert "c@d" in spool.entry(slow[0]).settled  # type: ignore[union-attr]
     for message_id in slow[:3]:
