@@ -21,7 +21,7 @@ def test_joins_continuations_and_keeps_the_first_line_number() -> None:
 def test_a_byte_order_mark_is_named() -> None:
     reader = Reader({})
     assert [line.text for line in reader.read_text("\ufeffa = b\n\ufeffc")] == ["a = b", "\ufeffc"]
-    assert [problem.reason for problem in reader.problems] == ["found unexpected BOM (Byte Order Mark)"]
+    assert [problem.reason for _, problem in reader.problems] == ["found unexpected BOM (Byte Order Mark)"]
 
 
 def test_replaces_macros() -> None:

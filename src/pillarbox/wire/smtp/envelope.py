@@ -94,8 +94,8 @@ def _behind(argument: str, word: str) -> str:
     """The path and what follows."""
     text = argument[len(word) :].strip(" \t")
     if not text:
-        verb = "MAIL" if word == "FROM:" else "RCPT"
-        raise Refused(Problem.SYNTAX, Reply(501, f"{verb} must have an address operand", "5.5.4"))
+        verb, problem = ("MAIL", Problem.SEQUENCE) if word == "FROM:" else ("RCPT", Problem.SYNTAX)  # Exim's
+        raise Refused(problem, Reply(501, f"{verb} must have an address operand", "5.5.4"))
     return text
 
 

@@ -79,7 +79,7 @@ async def _tell(session: Session, event: ProtocolError) -> None:
     text = event.detail or (said.rpartition("\n")[2] if reply.code == 503 else said.partition("\n")[0])
     await tell(session, f"smtp:fail:{kind}", text)
     if is_logged:
-        shown = printable(line.rstrip(" \t") if verb_name == "RCPT" else line).replace('"', '\\"')
+        shown = printable(line.rstrip(" \t")).replace('"', '\\"')
         session.services.journal.main(f'SMTP {kind} error in "{shown}" {session.described()} {text}')
 
 
