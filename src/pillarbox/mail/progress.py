@@ -19,7 +19,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Added(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A new recipient: an administrator added it (`exim -Mar`), or a router redirected to it once and for all (`one_time`)."""
+    """A new recipient: an administrator added it (`exim -Mar`), or a router redirected to it once and for all (`one_time`). One that has been
+    settled stays so."""
 
     address: str
     at: float
@@ -118,8 +119,7 @@ def _apply(state: Progress, event: Event) -> Progress:
         case Settled(address=address):
             return replace(state, settled=state.settled | {address})
         case Added(replaces=""):
-            added = (*state.added, event.address)
-            return replace(state, added=added, settled=state.settled - {event.address})
+            return replace(state, added=(*state.added, event.address))
         case Added():
             return _with_replacement(state, event)
         case SenderChanged() | HeadersChanged():

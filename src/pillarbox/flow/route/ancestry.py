@@ -31,7 +31,7 @@ def identity(candidate: Candidate) -> tuple[str, str, int]:
 def below_copy(child: Candidate | Assignment) -> Candidate | Assignment:
     """`unseen`: what was redirected has the address twice above it, as it was and as the copy that goes on."""
     if isinstance(child, Assignment):
-        return child
+        return msgspec.structs.replace(child, candidate=below_copy(child.candidate))
     return msgspec.structs.replace(
         child,
         parents=(child.parents[0], *child.parents),

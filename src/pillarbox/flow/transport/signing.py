@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
@@ -26,8 +26,11 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
 from pillarbox.ports.textfiles import TextFileTrouble
 from pillarbox.wire.dkim.canonical import BodyDigest, Digest, Form, fields_of
-from pillarbox.wire.dkim.keys import BadKey, PrivateKey, private_key
+from pillarbox.wire.dkim.keys import BadKey, private_key
 from pillarbox.wire.dkim.signing import SignatureWish, signed
+
+if TYPE_CHECKING:
+    from pillarbox.wire.dkim.keys import PrivateKey
 
 Chunks = Callable[[], Iterable[bytes]]
 """A message in LF form, from its beginning each time."""

@@ -27,16 +27,19 @@ from pillarbox.flow.route.route_rules import Divider, HostItem, parse_hosts
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import is_tainted
 from pillarbox.language.expand.template import Template
 
 
 class NoHosts(Exception):
     """The delivery cannot be tried. `str()` is for the log."""
 
-    def __init__(self, text: str, *, retry_key: str = "", is_panic: bool = False) -> None:
+    def __init__(self, text: str, *, retry_key: str = "", is_panic: bool = False, note: str = "") -> None:
+        """`note`: what an administrator should read besides."""
         super().__init__(text)
         self.retry_key = retry_key
         self.is_panic = is_panic
+        self.note = note
 
 
 class HostWishes(msgspec.Struct, frozen=True):
@@ -77,6 +80,11 @@ def _no_address(name: str, found: Found) -> NoHosts:
 async def _expanded(template: Template, wishes: HostWishes, scope: Scope) -> list[HostItem | Divider]:
     try:
         text = await template.expand(scope)
+        if is_tainted(text):
+            note = f"attempt to use tainted host list '{text}' from '{template.source}' in transport {wishes.transport}"
+            raise NoHosts("internal configuration error", is_panic=True, note=note)
+        if not text.strip():
+            raise NoHosts(f"{wishes.transport} transport has empty hosts setting", is_panic=True)
         return parse_hosts(text)
     except (ExpansionFailed, ExpansionDeferred) as error:
         what = f'failed to expand list of hosts "{template.source}" in {wishes.transport} transport: {error}'

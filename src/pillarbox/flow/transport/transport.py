@@ -46,7 +46,7 @@ from pillarbox.flow.transport.rewriting import rewritten
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Surroundings, Unfit, surroundings_of
 from pillarbox.flow.transport.writing import Copy
-from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template, expanded
 from pillarbox.mail.address import quote_local_part
@@ -56,6 +56,14 @@ from pillarbox.mail.taint import Tainted
 
 _OF_LOCAL_PART = re.compile(r"\$\{?local_part")
 _OF_DOMAIN = re.compile(r"\$\{?domain")
+
+
+class HeadersFailed(ExpansionFailed):
+    """`headers_add` or `headers_remove`: an administrator must read of it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Failed to expand headers_add or headers_remove: {why}")
+        self.why = why
 
 
 class ReturnPathFailed(ExpansionFailed):
@@ -280,13 +288,16 @@ class Transport(Driver, family="transport"):
         return tuple([bare_address(a, with_affixes=self.rcpt_include_affixes) for a in job.assignments])
 
     async def copy_of(self, job: Job, prepared: Prepared, services: TransportServices) -> Copy:
-        """The message as it leaves, in LF form. Raises FilterFailed, CommandError, ExpansionFailed, ExpansionDeferred."""
+        """The message as it leaves, in LF form. Raises FilterFailed, CommandError, ExpansionFailed, ExpansionDeferred, HeadersFailed."""
         block = b""
         if not self.body_only:
             block = self.prefix_of(job, prepared.sender, services.clock.now())
             first = job.assignments[0]
             if self.changes_headers or first.headers_add or first.headers_remove:
-                block += await self.headers_of(job, prepared.scope, services)
+                try:
+                    block += await self.headers_of(job, prepared.scope, services)
+                except (ExpansionFailed, ExpansionDeferred) as error:
+                    raise HeadersFailed(str(error)) from None
             else:
                 block += job.message.headers
         body = () if self.headers_only else job.message.body.chunks()

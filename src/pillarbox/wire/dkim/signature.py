@@ -11,12 +11,13 @@ from typing import get_args
 import msgspec
 
 from pillarbox.wire.dkim.canonical import Digest, Form, canonical_field
+from pillarbox.wire.dkim.keys import Kind
 
 _NAME = b"dkim-signature:"
 _WHITE = re.compile(rb"[ \t\n]+")
 _FORMS: dict[bytes, Form] = {name.encode(): name for name in get_args(Form)}
-_ALGORITHMS: dict[bytes, tuple[str, Digest]] = {
-    f"{kind}-{digest}".encode(): (kind, digest) for kind in ("rsa", "ed25519") for digest in get_args(Digest)
+_ALGORITHMS: dict[bytes, tuple[Kind, Digest]] = {
+    f"{kind}-{digest}".encode(): (kind, digest) for kind in get_args(Kind) for digest in get_args(Digest)
 }
 _TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 MANY = 9999999999999
@@ -28,8 +29,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
     domain: str
     selector: str
-    kind: str
-    """`rsa` or `ed25519`."""
+    kind: Kind
     digest: Digest
     header_form: Form
     body_form: Form

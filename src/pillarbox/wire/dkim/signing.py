@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pillarbox.wire.dkim.canonical import Digest, Form, canonical_field
 from pillarbox.wire.dkim.folding import signature_field
-from pillarbox.wire.dkim.keys import PrivateKey, kind_of, sign
+from pillarbox.wire.dkim.keys import kind_of, sign
+
+if TYPE_CHECKING:
+    from pillarbox.wire.dkim.keys import PrivateKey
 
 
 class SignatureWish(msgspec.Struct, frozen=True):

@@ -73,3 +73,11 @@ def test_the_header_file_keeps_them_as_exim_does():
     read = decode_header(data, "x")
     assert read.envelope.recipients == envelope.recipients
     assert read.progress == header.progress
+
+
+def test_whom_an_administrator_adds_is_not_delivered_to_again():
+    progress = Progress().after(
+        [Settled("one@b.test", 4.0), Added("one@b.test", 5.0), Added("two@b.test", 5.0)]
+    )
+    assert progress.added == ("one@b.test", "two@b.test")
+    assert progress.settled == {"one@b.test"}

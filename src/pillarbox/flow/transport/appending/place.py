@@ -53,14 +53,14 @@ async def place_of(options: PlaceOptions, assignment: Assignment, scope: Scope, 
         path = assignment.file
     else:
         raise BadPlace(f"Mandatory file or directory option missing from {options.name} transport")
+    if not path.startswith("/"):
+        raise BadName(f'appendfile: file or directory name "{path}" is not absolute')
     below, strictly = _bounds(options.create_file, home)
     if is_tainted(path) and not (strictly and _is_within(path, below)):
         raise BadPlace(
             f"Tainted '{path}' (file or directory name for {options.name} transport) not permitted"
         )
     path = plain(path)
-    if not path.startswith("/"):
-        raise BadName(f'appendfile: file or directory name "{path}" is not absolute')
     if "\0" in path:
         raise BadName(f'appendfile: file or directory name "{path!r}" holds a NUL')
     is_directory = (

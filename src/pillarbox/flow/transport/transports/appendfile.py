@@ -27,7 +27,7 @@ from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import caseful_word, defer_all, deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
-from pillarbox.flow.transport.transport import Prepared, Transport
+from pillarbox.flow.transport.transport import HeadersFailed, Prepared, Transport
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import plain
@@ -64,6 +64,9 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             return defer_all(job, Reason(str(error)), retry_keys=(key,))
         except ExpansionDeferred as error:
             return defer_all(job, Reason(str(error)))
+        except HeadersFailed as error:
+            what = "failed to expand headers_add or headers_remove"
+            return defer_all(job, Reason(f"{what} while writing to {place.path}: {error.why}"), is_panic=True)
         except (ExpansionFailed, BadPlace, BadLimit) as error:  # no hint: an administrator mends it, not time
             return defer_all(job, Reason(str(error)), is_panic=True)
         except CommandError as error:

@@ -24,7 +24,7 @@ from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, failed, redirected_word
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
-from pillarbox.flow.transport.transport import Prepared
+from pillarbox.flow.transport.transport import HeadersFailed, Prepared
 from pillarbox.flow.transport.writing import frame_of, written
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -168,6 +168,8 @@ class Pipe(Batching, driver="pipe"):
             if error.is_panic and not error.is_permanent:
                 return defer_all(job, Reason(str(error)), is_panic=True)
             return _all(job, Judgement("failed" if error.is_permanent else "deferred", str(error)), keys)
+        except HeadersFailed as error:
+            return defer_all(job, Reason(str(error)), is_panic=True)
         except (ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
 

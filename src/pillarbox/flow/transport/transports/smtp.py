@@ -53,6 +53,7 @@ from pillarbox.flow.transport.surroundings import Unfit as UnfitUser
 from pillarbox.flow.transport.transport import ReturnPathFailed, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.expand.taint import is_tainted
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
 from pillarbox.mail.envelope import Envelope
@@ -161,6 +162,8 @@ class Smtp(SmtpOptions, driver="smtp"):
                 signing=Signing(self, job.envelope.id, services) if self.signs else None,
             )
         except NoHosts as error:
+            if error.note:
+                services.journal.panic(f"{job.envelope.id} {error.note}")
             keys = (error.retry_key,) if error.retry_key else ()
             return _defer(job, str(error), keys=keys, is_panic=error.is_panic)
         except Unfit as error:
@@ -236,6 +239,10 @@ class Smtp(SmtpOptions, driver="smtp"):
             return ""
         except ExpansionFailed as error:
             raise Unfit(f'failed to expand "interface" option for {self.name} transport: {error}') from error
+        if is_tainted(text):
+            note = f"attempt to use tainted value '{text}' from '{self.interface.source}' for interface"
+            why = f'failed to expand "interface" option for {self.name} transport: configuration error'
+            raise NoHosts(why, is_panic=True, note=note)
         for item, _ in split(text):
             try:
                 version = ip_address(item).version
@@ -254,7 +261,8 @@ class Smtp(SmtpOptions, driver="smtp"):
         try:
             text = (await self.port.expand(scope)).strip()
         except ExpansionFailed as error:
-            raise Unfit(f'failed to expand "port" option for {self.name} transport: {error}') from error
+            what = f'"{self.port.source}" ("port" option)'
+            raise Unfit(f"failed to expand {what} for {self.name} transport: {error}") from error
         port = _port_of(text)
         if not port:
             raise Unfit(f'TCP port "{text}" is not defined for {self.name} transport')
@@ -293,8 +301,15 @@ class Smtp(SmtpOptions, driver="smtp"):
             raise Unfit(f"{self.name} transport: {error}") from error
 
     async def _protocol(self, scope: Scope) -> Protocol:
+        """Raises Unfit, ExpansionDeferred."""
         assert self.protocol is not None
-        return _protocol_of(await self.protocol.expand(scope))
+        try:
+            text = (await self.protocol.expand(scope)).strip().lower()
+        except ExpansionFailed as error:
+            raise Unfit(f"failed to expand transport's protocol value: {error}") from None
+        if text not in _PORTS:
+            raise Unfit(f"bad protocol option in transport: '{text}'")
+        return _protocol_of(text)
 
     # How
 
