@@ -10,7 +10,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Postponed, Routed
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.outcome import Deferred
-from pillarbox.mail.progress import Added, Progress, Replacement
+from pillarbox.mail.progress import Added, Progress, Replacement, Settled
 from pillarbox.mail.reply import Reason
 from pillarbox.wire.exim.spool_header import Owner, SpoolHeader, decode_header, encode_header
 
