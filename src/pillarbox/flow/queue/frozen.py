@@ -11,6 +11,8 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.ports.spool import Queued
+from pillarbox.wire.exim.log_style import USUAL
+from pillarbox.wire.exim.outcome_line import named
 
 
 def is_our_notice(queued: Queued, style: Style) -> bool:
@@ -69,5 +71,5 @@ def _text(parent: Queued, why: str, left: Sequence[Outcome]) -> str:
     text += "The following address(es) have yet to be delivered:\n"
     for outcome in left:
         shown = f": {outcome.reason.log}" if isinstance(outcome, (Deferred, Failed)) else ""
-        text += f"  {outcome.address}{shown}\n"
+        text += f"  {named(outcome, USUAL)}{shown}\n"
     return text

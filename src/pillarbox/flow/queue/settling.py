@@ -262,7 +262,7 @@ class Settling:
 
     async def _freeze(self, failures: list[Failed]) -> None:
         self.lines.append(line_frozen("delivery error message"))
-        self.pending.extend(failures)
+        self.pending[:0] = reversed(failures)
         self.events.append(Frozen(self.now))
         await self._tell_frozen("delivery error message")
         self._say("Frozen (delivery error message)")

@@ -184,3 +184,7 @@ async def test_errors_to_says_who_hears_of_failures(errors_to, mailbox):
         assert report["Subject"] == "Mail delivery failed"
     else:
         assert f"{queued.id} never@remote.example: error ignored" in w.journal.lines
+
+
+async def test_administrators_are_told_whose_child_is_left():
+    w = World(nobody, TRANSPORTS, ending=Ending(freeze_tell=("root@local.example",)))

@@ -201,3 +201,8 @@ async def test_this_machine_is_first_where_others_were_ignored() -> None:
     assert summary(await world(options).route("a@b.test")) == [
         "a@b.test ? remote host address is the local host"
     ]
+
+
+def test_a_required_file_that_is_no_expansion_is_an_error_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="not a known operator"):
+        world("  route_list = * smart.test\n  require_files = /a:${nosuch{x}}\n")

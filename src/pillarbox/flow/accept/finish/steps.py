@@ -96,19 +96,17 @@ async def refuse_long_header_lines(state: Finish) -> Reply | None:
     return OVERLONG
 
 
-async def refuse_loops(state: Finish) -> Reply | None:
+async def look_at_headers(state: Finish) -> Reply | None:
+    """As they came: loops are refused, DKIM signatures verified."""
     lowered = state.headers.lower()
     hops = lowered.count(b"\nreceived:") + lowered.startswith(b"received:")
     if hops <= state.session.policy.received_headers_max:
+        if b"dkim-signature:" in lowered:
+            await verify_signatures(state)
         return None
     host = state.session.described()
     _log_refusal(state, f"{host} F=<{state.sender or ''}> rejected after DATA: {LOOP.text}")
     return LOOP
-
-
-async def verify_dkim(state: Finish) -> Reply | None:
-    await verify_signatures(state)
-    return None
 
 
 async def clean(state: Finish) -> Reply | None:
@@ -440,8 +438,7 @@ def _log_refusal(state: Finish, line: str) -> None:
 
 STEPS: tuple[Step, ...] = (
     refuse_long_header_lines,
-    refuse_loops,
-    verify_dkim,
+    look_at_headers,
     clean,
     rewrite,
     add_trace,
