@@ -7,10 +7,14 @@ import pytest
 from tests.support.delivery_world import QueueSettings, World, assigned
 from tests.support.scripted_delivery import TRANSPORTS, Scripted, answer, waiting, world
 
+from pillarbox.flow.queue.bounce import Style
+from pillarbox.flow.queue.frozen import frozen_notice
 from pillarbox.flow.queue.runner import FrozenRules, QueueRun
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Host, Routed
 from pillarbox.mail.envelope import Recipient
+from pillarbox.mail.outcome import Failed
+from pillarbox.mail.reply import Reason
 from pillarbox.ports.userfiles import DeliveryFailure
 
 
@@ -187,4 +191,8 @@ async def test_errors_to_says_who_hears_of_failures(errors_to, mailbox):
 
 
 async def test_administrators_are_told_whose_child_is_left():
-    w = World(nobody, TRANSPORTS, ending=Ending(freeze_tell=("root@local.example",)))
+    queued = await world().accept("list@list.example")
+    left = Failed(address="no@fail.example", recipient="list@list.example", reason=Reason("no such person"))
+    style = Style(hostname="mail.example.org", sender_line="Mail <m@x>")
+    _, notice = frozen_notice(style, "id", queued, ("root@x",), "", [left], 0.0)
+    assert b"  no@fail.example <list@list.example>: no such person\n" in b"".join(notice.body.chunks())
