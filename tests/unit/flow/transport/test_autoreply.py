@@ -214,7 +214,7 @@ async def test_references_end_where_they_are_no_ids():
         (
             {"file": "/$sender_address"},
             Deferred,
-            "Tainted '/alice@far.example' (file or directory name for reply",
+            "Tainted '/alice@far.example' (file for reply",
         ),
         ({"to": "not an address@@"}, Deferred, "Failed to send message from reply transport (1)"),
         (

@@ -115,11 +115,11 @@ async def answer_of_options(options: AnswerOptions, scope: Scope) -> Answer:
         subject=await reading.header(options.subject),
         headers=await reading.text(options.headers),
         text=await reading.text(options.text),
-        file=await reading.path(options.file),
+        file=await reading.path(options.file, "file"),
         expands_file=options.file_expand,
-        log=await reading.path(options.log),
-        once=await reading.path(options.once),
-        once_repeat=_seconds(await reading.path(options.once_repeat), options.name),
+        log=await reading.path(options.log, "log file"),
+        once=await reading.path(options.once, "once file"),
+        once_repeat=_seconds(await reading.time(options.once_repeat), options.name),
         returns_message=options.return_message,
     )
 
@@ -139,10 +139,13 @@ class _Reading:
         text = plain(await self._expanded(template))
         return self._checked(text, template, _NOT_IN_HEADERS)
 
-    async def path(self, template: Template | None) -> str:
+    async def time(self, template: Template | None) -> str:
+        return self._checked(plain(await self._expanded(template)), template, _NOT_IN_NAMES)
+
+    async def path(self, template: Template | None, what: str) -> str:
         text = await self._expanded(template)
         if is_tainted(text) and text:
-            reason = f"Tainted '{text}' (file or directory name for {self._name} transport) not permitted"
+            reason = f"Tainted '{text}' ({what} for {self._name} transport) not permitted"
             raise BadAnswer(reason, is_permanent=False)
         return self._checked(plain(text), template, _NOT_IN_NAMES)
 
