@@ -15,11 +15,13 @@ from pillarbox.flow.settings.environment import Environment as EnvironmentOption
 from pillarbox.language.expand.items.env import Environment
 from pillarbox.language.match.items import split
 from pillarbox.ports.commands import CommandResult, Commands
+from pillarbox.ports.dns import Resolver
 from pillarbox.ports.functions import Functions
 from pillarbox.ports.localwork import LocalWork, WorkRefused
 from pillarbox.ports.passwords import Passwords, PasswordTrouble
 from pillarbox.ports.scan_files import ScanFiles
 from pillarbox.ports.sockets import Sockets, SocketWish, Talk
+from pillarbox.ports.spf import SpfChecker, SpfUnavailable, SpfVerdict, SpfWish
 
 
 def outside_facts(config: Config) -> dict[type, object]:
@@ -32,6 +34,7 @@ def outside_facts(config: Config) -> dict[type, object]:
         Sockets: LateSockets(),
         ScanFiles: LateScanFiles(config.main(Files).spool_directory),
         Passwords: LatePasswords(),
+        SpfChecker: LateSpf(),
     }
     if options.python_modules:
         facts[Functions] = LateFunctions([file for file, _ in split(options.python_modules)])
@@ -82,6 +85,22 @@ class LateScanFiles:
         from pillarbox.system.scan_files import SpoolScanFiles
 
         return SpoolScanFiles(self._spool_directory)
+
+
+class LateSpf:
+    def __init__(self) -> None:
+        self._made: SpfChecker | None = None
+
+    async def check(self, wish: SpfWish, resolver: Resolver) -> SpfVerdict:
+        if self._made is None:
+            try:
+                from pillarbox.backends.spf import PySpf
+            except ModuleNotFoundError as error:
+                raise SpfUnavailable(
+                    f"SPF needs the Python package {error.name}: install pillarbox[spf]"
+                ) from None
+            self._made = PySpf()
+        return await self._made.check(wish, resolver)
 
 
 class LateFunctions:

@@ -38,6 +38,8 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     authenticated_id: str = ""
     authenticator: str = ""
     """Name of the authenticator driver's instance (`A=` in the log)."""
+    mechanism: str = ""
+    """What clients call it (RFC 4422); empty where it is not known any more."""
     tls_cipher: str = ""
     """`TLS1.3:TLS_AES_256_GCM_SHA384:256` (`X=` in the log); empty: no TLS."""
     tls_resumed: bool = False

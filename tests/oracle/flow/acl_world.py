@@ -102,6 +102,25 @@ _client._smtp.csa.test SRV 1 2 0 client.test
 _client._smtp.nocsa.test SRV 1 1 0 client.test
 """
     + zone()
+    + """\
+pass.spf.test TXT "v=spf1 ip4:192.0.2.1 -all"
+fail.spf.test TXT "v=spf1 ip4:192.0.2.9 -all"
+soft.spf.test TXT "v=spf1 ~all"
+neutral.spf.test TXT "v=spf1 ?all"
+empty.spf.test TXT "v=spf1"
+none.spf.test TXT "something else"
+none.spf.test A 192.0.2.77
+bad.spf.test TXT "v=spf1 nonsense:x -all"
+two.spf.test TXT "v=spf1 -all"
+two.spf.test TXT "v=spf1 +all"
+redirect.spf.test TXT "v=spf1 redirect=pass.spf.test"
+include.spf.test TXT "v=spf1 include:fail.spf.test include:pass.spf.test -all"
+mech.spf.test TXT "v=spf1 a:client.test mx exists:%{i}.none.test -all"
+explained.spf.test TXT "v=spf1 -all exp=why.spf.test"
+why.spf.test TXT "%{i} may not send for %{d}"
+guess.spf.test MX 10 client.test
+six.spf.test TXT "v=spf1 ip6:2001:db8::/32 -all"
+"""
 )
 
 

@@ -49,6 +49,10 @@ class SpfFacts(msgspec.Struct, frozen=True):
     smtp_comment: str = ""
     received: str = ""
     used_domain: str = ""
+    sender: str = ""
+    """Whose domain was asked."""
+    identity: str = "mailfrom"
+    """`helo`: there is no sender."""
 
 
 class DmarcFacts(msgspec.Struct, frozen=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pillarbox.flow.facets.authentication import ArcFacts, DkimFacts, DkimSigning, DmarcFacts, SpfFacts
-from pillarbox.flow.variables.fields import Field, declare, declare_fixed
+from pillarbox.flow.settings.lookups import LookupSources
+from pillarbox.flow.variables.fields import Field, declare
+from pillarbox.language.expand.registry import variable
 
 _GUESS = "v=spf1 a/24 mx/24 ptr ?all"
 
@@ -52,7 +54,13 @@ declare(
         Field("spf_used_domain", "used_domain", "The domain that was asked.", True),
     ],
 )
-declare_fixed("spf_guess", _GUESS, "The record that spf_guess assumes.")
+
+
+@variable("spf_guess", LookupSources, doc="The record that spf_guess assumes.", tainted=False, absent=_GUESS)
+def spf_guess(options: LookupSources) -> str:
+    return options.spf_guess
+
+
 declare(
     DmarcFacts,
     [

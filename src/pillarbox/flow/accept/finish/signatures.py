@@ -12,8 +12,10 @@ from pillarbox.flow.check.dkim import Verified, signatures_of, verify
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.flow.facets.authentication import DkimFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.items.authresults import AuthenticationResults
 from pillarbox.language.match.items import split
 from pillarbox.mail.reply import Reason
+from pillarbox.mail.taint import Tainted
 from pillarbox.wire.dkim.signature import MANY, Signature
 from pillarbox.wire.exim.log_line import printable
 
@@ -59,8 +61,10 @@ async def judge_signatures(state: Finish) -> Verdict:
     if not wanted:
         for one in state.verified:
             _tell(state, one, _facts_of(one, "", signers))
+        _note(state, {})
         return _ACCEPTED
     statuses: list[str] = []
+    judged: dict[int, DkimFacts] = {}
     for signer in wanted:
         matching: list[Verified | None] = [one for one in state.verified if _is_by(one.signature, signer)]
         if not matching and signer in state.signers:
@@ -74,9 +78,11 @@ async def judge_signatures(state: Finish) -> Verdict:
             verdict = await run_acl(state.session, "dkim", transaction.scope, None, transaction)
             statuses.append(facts.verify_status)
             if found is not None:
+                judged[id(found)] = facts
                 _tell(state, found, facts)
             if not isinstance(verdict, Accept):
                 return verdict
+    _note(state, judged)
     facts.verify_status = ":".join(statuses)
     return _ACCEPTED
 
@@ -152,3 +158,32 @@ def _outcome(one: Verified, facts: DkimFacts) -> str:
     if facts.is_overwritten:
         return f"{facts.verify_status} - {facts.verify_reason}"
     return "verification succeeded" if one.status == "pass" else f"{_BEGINNINGS[one.status]}{one.detail}"
+
+
+def _note(state: Finish, judged: dict[int, DkimFacts]) -> None:
+    """For `${authresults`. `judged`: what the ACL has left, by signature."""
+    scope = state.transaction.scope
+    methods = tuple(Tainted(_method(one, judged.get(id(one)))) for one in state.verified)
+    state.transaction.scope = scope.with_facet(AuthenticationResults, AuthenticationResults(methods))
+
+
+def _method(one: Verified, facts: DkimFacts | None) -> str:
+    """RFC 8601 §2.7.1, in Exim's words."""
+    signature = one.signature
+    about = f"header.d={signature.domain}"
+    about += f" header.i={signature.identity}" if signature.identity else ""
+    about += f" header.s={signature.selector}" if signature.selector else ""
+    about += f" header.a={signature.algorithm}"
+    if facts is not None and facts.is_overwritten:
+        return f"dkim=policy ({facts.verify_status} - {facts.verify_reason}) {about}"
+    if one.status == "pass":
+        return f"dkim=pass {about}"
+    result, why = ("fail" if one.status == "fail" else "neutral"), one.detail.replace(" (", "; ").rstrip(")")
+    match one.reason:
+        case "pubkey_unavailable":
+            result, why = "tmperror", "pubkey unavailable"
+        case "pubkey_dns_syntax" | "pubkey_der_syntax":
+            why = "public key record import problem"
+        case "pubkey_too_short":
+            why = f"public key too short: {one.bits} bits"
+    return f"dkim={result} ({why})\n\t\t {about}"

@@ -97,6 +97,13 @@ async def _fail(session: Session, failure: Failure) -> None:
 
 def _succeed(session: Session, name: str) -> None:
     session.exchange = None
-    session.update_origin(authenticated_id=name, authenticator=session.exchange_name)
+    session.update_origin(
+        authenticated_id=name, authenticator=session.exchange_name, mechanism=_mechanism_of(session)
+    )
     session.update_origin(protocol=protocol_name(session, is_esmtp=True))
     session.reply(Reply(235, "Authentication succeeded", "2.7.0"))
+
+
+def _mechanism_of(session: Session) -> str:
+    drivers = session.policy.authenticators
+    return next((driver.public_name for driver in drivers if driver.name == session.exchange_name), "")

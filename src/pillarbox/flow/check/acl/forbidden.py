@@ -47,6 +47,8 @@ CONDITIONS = {
     "regex": _NO_CONTENT,
     "sender_domains": _NO_MESSAGE - {"notquit"},
     "senders": _NO_MESSAGE - {"notquit"},
+    "spf": _NO_MESSAGE - {"notquit", "mail"},
+    "spf_guess": _NO_MESSAGE - {"notquit", "mail"},
     "spam": _NO_CONTENT | {"mime"},
 }
 MODIFIERS = {

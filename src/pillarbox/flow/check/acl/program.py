@@ -25,6 +25,7 @@ from pillarbox.flow.check.acl.forbidden import check_condition, check_modifier, 
 from pillarbox.flow.check.acl.sender_failure import tell_of_sender
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, Unmet
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
+from pillarbox.flow.facets.authentication import SpfFacts
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
@@ -91,6 +92,8 @@ class Acl(msgspec.Struct, frozen=True):
             lists = state.memory.lists
             lists.domain = lists.local_part = ""
             state.scope = outermost.with_facets({AclState: state, ListFacts: lists})  # the former for `${acl`
+            if state.memory.spf is not None:
+                state.scope = state.scope.with_facet(SpfFacts, state.memory.spf)
         state.depth += 1
         outer_name, state.acl_name = state.acl_name, self.name
         try:

@@ -12,6 +12,7 @@ from pillarbox.flow.check.csa import USUAL as USUAL_CSA
 from pillarbox.flow.check.csa import CsaRules
 from pillarbox.flow.check.debug_log import DebugFiles, DebugLog
 from pillarbox.flow.check.quota_wish import QuotaWish
+from pillarbox.flow.facets.authentication import SpfFacts
 from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
@@ -240,6 +241,7 @@ class CheckMemory:
         "scans",
         "sender_failure",
         "shape",
+        "spf",
         "verified",
         "warned",
         "wellknown",
@@ -272,6 +274,8 @@ class CheckMemory:
         """What scanners have said of the message, by question."""
         self.verified: dict[object, object] = {}
         """Addresses and how that was asked, and what came of it."""
+        self.spf: SpfFacts | None = None
+        """What the last `spf` condition has found out."""
         self.sender_failure = ""
         """`$sender_verify_failure`: of the last verification that was made."""
         self.failed_sender: FailedSender | None = None

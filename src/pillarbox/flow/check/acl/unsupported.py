@@ -19,8 +19,6 @@ CONDITIONS_NOT_YET = frozenset(
     [
         "atrn_domains",
         "dmarc_status",
-        "spf",
-        "spf_guess",
     ]
 )
 

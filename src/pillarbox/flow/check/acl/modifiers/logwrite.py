@@ -26,7 +26,7 @@ class Logwrite(TemplateModifier, modifier="logwrite"):
 def _split(text: str, state: AclState) -> tuple[set[str], str]:
     """`:main,reject: text`: (logs, text)."""
     if not text.startswith(":"):
-        return {"main"}, text
+        return {"main"}, text.lstrip(" \t")
     names, _, rest = text[1:].partition(":")
     targets = set()
     for name in names.split(","):
