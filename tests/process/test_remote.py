@@ -519,7 +519,8 @@ def test_a_thousand_recipients(net: Internet, post: Post) -> None:
     assert max(len(letter.rcpts) for letter in host.letters) == 100  # max_rcpt
     delivered = [line.split()[1] for line in lines if line[:2] in ("=>", "->")]
     assert sorted(delivered) == sorted(names)
-    assert len([line for line in lines if line.startswith("=>")]) == 10
+    # 166 for each of six connections (remote_max_parallel) in two lots, and four that are left: as Exim divides them.
+    assert len([line for line in lines if line.startswith("=>")]) == 13
 
 
 def test_a_list(net: Internet, post: Post) -> None:
