@@ -316,5 +316,7 @@ def test_the_systemd_unit() -> None:
     if program is None:
         pytest.skip("systemd-analyze is not installed")
     unit = str(_TREE / "contrib/systemd/pillarbox.service")
-    done = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [program, "verify", "--man=no", unit], capture_output=True, text=True, timeout=30, check=False
+    )
     assert not [line for line in done.stderr.splitlines() if "pillarbox.service" in line]

@@ -122,6 +122,7 @@ class Worker:
         for listener in self._seat.listeners:
             await self._listen(listener, self._smtp_limits if listener.role in ("smtp", "lmtp") else mailbox)
         self._start_queue()
+        self.world.lookups.load()
         tame_garbage_collector()
         if self._seat.slot == 0:
             self._control = ControlServer(lambda: self.mta, self.world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sqlite3
 import struct
@@ -283,3 +284,19 @@ def test_a_type_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("pillarbox.backends.lookups.registry.importlib.import_module", missing)
     with pytest.raises(LookupNotOpened, match=r"needs the Python package lmdb: install pillarbox\[lmdb\]"):
         registry.get("lmdb")
+
+
+def test_a_type_that_cannot_be_imported_now_can_be_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without descriptors cannot look into folders: what nearly everybody asks is there before, and nothing is given up for good."""
+    made = types()
+    made.load()
+
+    def none_left(name: str) -> object:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib, "import_module", none_left)
+        assert made.get("lsearch") is not None and made.get("dsearch") is not None
+        with pytest.raises(LookupNotOpened, match="cannot be loaded now"):
+            made.get("json")
+    assert made.get("json") is not None

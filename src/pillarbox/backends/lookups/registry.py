@@ -31,6 +31,7 @@ FILES: Mapping[str, str] = MappingProxyType(
 )
 """Kinds that live in the file of another."""
 
+_OF_FILES = ("lsearch", "iplsearch", "dsearch", "passwd", "cdb", "dnsdb")
 _NO_TYPES = frozenset({"driver", "registry"})
 
 
@@ -40,15 +41,21 @@ class LookupTypes:
     def __init__(self, world: LookupWorld) -> None:
         self._world = world
         self._made: dict[str, Lookup] = {}
+        self._kinds = known_kinds()
+
+    def load(self) -> None:
+        """Those of plain files, which nearly every configuration asks: a process that has run out of descriptors cannot import them."""
+        for kind in _OF_FILES:
+            self.get(kind)
 
     def get(self, kind: str) -> Lookup | None:
         found = self._made.get(kind)
-        if found is None and kind in known_kinds():
+        if found is None and kind in self._kinds:
             found = self._made[kind] = self._make(kind)
         return found
 
     def kinds(self) -> frozenset[str]:
-        return known_kinds()
+        return self._kinds
 
     def _make(self, kind: str) -> Lookup:
         file = FILES.get(kind, kind)
@@ -56,6 +63,9 @@ class LookupTypes:
             module = importlib.import_module(f"{__package__}.{file}")
             return cast(Lookup, module.make(kind, self._world))
         except ModuleNotFoundError as error:
+            if str(error.name).startswith(str(__package__)):
+                importlib.invalidate_caches()  # Python takes a folder that it cannot read for an empty one, and remembers that
+                raise LookupNotOpened(f'lookup type "{kind}" cannot be loaded now') from None
             raise LookupNotOpened(
                 f'lookup type "{kind}" needs the Python package {error.name}: install pillarbox[{file}]'
             ) from None

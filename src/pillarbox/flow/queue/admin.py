@@ -14,7 +14,7 @@ import msgspec
 
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.events import MainEvents
-from pillarbox.flow.queue.patience import until_there_is_room
+from pillarbox.flow.queue.patience import Patience
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.mail.progress import Added, Event, Frozen, Progress, SenderChanged, Settled, Thawed
 from pillarbox.ports.clock import Clock
@@ -59,7 +59,7 @@ def _qualified(text: str) -> _Found:
 class QueueAdmin:
     """Acts on one spool; `caller` in its methods is the login name for the log (`by mail`)."""
 
-    __slots__ = ("_clock", "_due", "_events", "_journal", "_late", "_queue", "_spool")
+    __slots__ = ("_clock", "_due", "_events", "_journal", "_late", "_patience", "_queue", "_spool")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class QueueAdmin:
         self._spool = spool
         self._due = due
         self._journal = journal
+        self._patience = Patience(journal, clock)
         self._clock = clock
         self._late: set[asyncio.Task[None]] = set()
 
@@ -275,11 +276,8 @@ class QueueAdmin:
             await self._spool.release(message_id)
         except SpoolFull:
             late = asyncio.create_task(
-                until_there_is_room(
-                    lambda: self._spool.release(message_id),
-                    f"{message_id} change not written yet",
-                    self._journal,
-                    self._clock,
+                self._patience.until_there_is_room(
+                    lambda: self._spool.release(message_id), f"{message_id} change not written yet"
                 )
             )
             self._late.add(late)

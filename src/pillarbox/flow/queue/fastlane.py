@@ -18,7 +18,6 @@ import msgspec
 
 from pillarbox.flow.queue.deliver import FIRST, FIRST_LOCAL, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.ports.clock import Clock
@@ -194,11 +193,8 @@ class FastLane:
     async def _park(self, queued: Queued, due_at: float) -> None:
         """To the waiting room. A named queue is for its own runners."""
         message_id = queued.id
-        await until_there_is_room(
-            lambda: self._spool.park(message_id),
-            f"{message_id} stays in the journal, the queue is full",
-            self._journal,
-            self._clock,
+        await self._settler.patience.until_there_is_room(
+            lambda: self._spool.park(message_id), f"{message_id} stays in the journal, the queue is full"
         )
         if not queued.envelope.queue:
             self._due.put(message_id, due_at)

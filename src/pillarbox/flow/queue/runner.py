@@ -16,7 +16,6 @@ import msgspec
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.queue.patience import until_there_is_room
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.turns import Turns
@@ -206,6 +205,7 @@ class QueueRunner:
         self._note_run(f"Start {name}queue run: {about}")
         self.walks.append(_flags(wish))
         try:
+            await self._settler.patience.try_now()  # what could not be put into the queue may be wanted, too
             if wish.is_two_stage:
                 await self._pass(wish, _FIRST_STAGE, about)
             await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about)
@@ -411,11 +411,8 @@ class QueueRunner:
             self._due.forget(message_id)
 
     async def _release(self, message_id: str, due_at: float) -> None:
-        await until_there_is_room(
-            lambda: self._spool.release(message_id),
-            f"{message_id} progress not written",
-            self._journal,
-            self._clock,
+        await self._settler.patience.until_there_is_room(
+            lambda: self._spool.release(message_id), f"{message_id} progress not written"
         )
         self._due.put(message_id, due_at)
 

@@ -14,6 +14,7 @@ from pillarbox.flow.own_message import NOT_SENT
 from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import Notices, recipients_of
+from pillarbox.flow.queue.patience import Patience
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settling import COMPLETE, COMPLETE_LOCAL, Settlement, Settling
@@ -52,6 +53,7 @@ class Settler:
         "journal",
         "keeps_logs",
         "notices",
+        "patience",
         "retries",
         "style",
         "user_files",
@@ -72,6 +74,8 @@ class Settler:
         self.notices = notices
         self.user_files = user_files
         self.clock = clock
+        self.patience = Patience(journal, clock)
+        """Of messages that cannot be given back yet."""
         self.ending = ending
         self.frozen_directory = ""
         """Where frozen messages are moved to, out of the queue (`move_frozen_messages`); empty: they stay."""
