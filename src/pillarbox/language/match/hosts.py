@@ -39,6 +39,8 @@ __all__ = ["HostList", "HostSubject", "IPAddress", "parse_address"]
 
 NO_NAMES_HERE = "cannot match host name in match_ip list"
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]*)?")
+_LIKE_ADDRESS = re.compile(r"[0-9.]*|.*:.*")
+"""Pieces of IPv6 addresses, mostly, in lists that colons divide: nothing is said of them."""
 _NET = re.compile(r"net([0-9]*)-([^;]*;.*)", re.DOTALL)
 _UNKNOWN_AND_TROUBLE = {
     "+ignore_unknown": {"unknown": "ignore"},
@@ -211,7 +213,9 @@ def _has_address(name: str, host: HostSubject, scope: Scope) -> str | None:
         name = here.primary_hostname if here else ""
     addresses = scope.ask(AddressesOf(fold(str(name)))) if name else frozenset()
     if not addresses:
-        tell("no address", str(name), scope)
+        shown = str(name).removeprefix(":")
+        if _LIKE_ADDRESS.fullmatch(shown) is None:
+            tell("no address", shown, scope)
         raise _Unknown(f"failed to find IP address for {name}")
     return "" if host.address in addresses or str(parse_address(host.address)) in addresses else None
 
