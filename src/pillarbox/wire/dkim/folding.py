@@ -1,7 +1,8 @@
 """How the lines of a DKIM-Signature field are divided: as Exim divides them, so that signatures are equal to the octet.
 
-Lines have at most 78 octets. A tag whose value would fit into a line of its own is kept together; names in `h=` go to the next line one by one;
-what is too long for any line, and the signature itself, is cut wherever a line ends.
+Lines have at most 78 octets. A tag whose value would fit into a line of its own is kept together; names in `h=` go to the next line one by
+one; what is too long for any line, and the signature itself, is cut wherever a line ends. The semicolon behind the signature never stands on
+a line of its own, as Exim's does where the signature fills its line.
 """
 
 from __future__ import annotations
@@ -42,8 +43,13 @@ class FoldedField:
             self._append("b=")
         else:
             self._append(" b=")
+        if signature and (self._column + len(signature) - WIDTH) % (WIDTH - 1) == 0:
+            # Where the line is full the semicolon would stand alone, and dkimpy would take the fold for signed.
+            self._cut(signature[:-1])
+            self._fold()
+            signature = signature[-1:]
         self._cut(signature)
-        self._put(";")
+        self._append(";")
 
     def _put(self, piece: str) -> None:
         if self._column + len(piece) > WIDTH > len(piece):
