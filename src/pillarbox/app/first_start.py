@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import secrets
+import string
 import socket
 from importlib import resources
 from pathlib import Path
@@ -32,6 +33,7 @@ root: postmaster
 """
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*")
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,30}")
+_LETTERS = string.ascii_letters + string.digits
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -66,9 +68,14 @@ def open_account(start: Start) -> Start:
     """Make the first account when there is none. Done last: its password is shown once, so nothing may fail between here and there."""
     if read_rows(start.folder.accounts)[0]:
         return start
-    password = secrets.token_urlsafe(12)
+    password = generated_password()
     set_password(start.folder.accounts, start.account, password)
     return Start(start.folder, start.account, password)
+
+
+def generated_password() -> str:
+    """95 random bits, in letters and digits alone: one that began with a hyphen would be an option to the programs it is given to."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(16))
 
 
 def set_password(accounts: Path, name: str, password: str) -> None:
