@@ -6,8 +6,8 @@ import getpass
 import os
 import re
 import secrets
-import string
 import socket
+import string
 from importlib import resources
 from pathlib import Path
 
