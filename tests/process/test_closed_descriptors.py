@@ -42,7 +42,8 @@ LIMIT = 30.0
 def test_closed_descriptors(tmp_path: Path, arguments: str, shell: str, taken: bool) -> None:
     conf = tmp_path / "conf"
     conf.write_text(CONFIG.format(place=tmp_path, uid=os.getuid(), gid=os.getgid()))
-    (tmp_path / "log").mkdir()
+    for name in ("log", "spool"):
+        (tmp_path / name).mkdir()  # whoever owns the queue may work on it alone
     command = [sys.executable, "-c", PROGRAM, "-C", str(conf), *arguments.split()]
     ended = subprocess.run(
         ["sh", "-c", shell, "sh", *command],
