@@ -44,7 +44,7 @@ from pillarbox.language.expand.acls import Acls
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import NameFinder
-from pillarbox.language.match.items import split
+from pillarbox.language.match.items import filled_items
 from pillarbox.language.match.unknown_hosts import UnknownHosts
 from pillarbox.ports.dns import HostTable
 from pillarbox.system.server_tls import ServerTls
@@ -129,16 +129,12 @@ def _dkim_of(config: Config) -> dict[str, object]:
     """Fields of AcceptPolicy about signatures."""
     content = config.main(Content)
     rules = DkimRules(
-        digests=_words(content.dkim_verify_hashes),
-        kinds=_words(content.dkim_verify_keytypes),
+        digests=tuple(filled_items(content.dkim_verify_hashes)),
+        kinds=tuple(filled_items(content.dkim_verify_keytypes)),
         least_bits=least_bits(content.dkim_verify_min_keysizes),
         is_minimal=content.dkim_verify_minimal,
     )
     return {"dkim": rules, "dkim_signers": content.dkim_verify_signers}
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(item for item, _ in split(text) if item)
 
 
 def _offers(base: Foundation) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 
@@ -19,8 +18,7 @@ from pillarbox.mail.outcome import Outcome
 from pillarbox.ports.hints import RetryHint
 from pillarbox.ports.journal import Event
 from pillarbox.ports.spool import Queued
-
-_ID = re.compile(r"^[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2}) ")
+from pillarbox.wire.exim.message_id import leading_id
 
 
 class TellingJournal:
@@ -72,7 +70,8 @@ class TellingJournal:
 
     def _tell(self, where: str, line: str) -> None:
         """Without the message's id, which stands in the line `delivering …`."""
-        print(f"LOG: {where}\n  {_ID.sub('', line)}", file=sys.stderr, flush=True)
+        text = line.removeprefix(f"{leading_id(line)} ") if leading_id(line) else line
+        print(f"LOG: {where}\n  {text}", file=sys.stderr, flush=True)
 
 
 class TellingDelivery(Delivery):

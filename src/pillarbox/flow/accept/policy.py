@@ -31,7 +31,7 @@ from pillarbox.flow.check.acl.state import CheckServices
 from pillarbox.flow.check.dkim import DkimRules
 from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.rewriting import Rewriting
-from pillarbox.language.expand.scope import Services
+from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.host_names import FoundName
@@ -118,9 +118,9 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     habits: Habits = Habits()
     repairs: Repairs = Repairs()
     proxies: Proxies | None = None
+    """`hosts_proxy`."""
     space: DiskSpace | None = None
     """None: no room need be left."""
-    """`hosts_proxy`."""
     ident: IdentRule | None = None
     """None: nobody is asked (`rfc1413_query_timeout = 0s`)."""
     reserve: Reserve | None = None
@@ -148,6 +148,10 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing to rewrite."""
     steps: tuple[Step, ...] = ()
     """At the end of the data: those of `finish/steps.py` that have anything to do here. Empty: all."""
+
+    async def message_id(self, own_id: str, scope: Scope, journal: Journal) -> str:
+        """For a message that has none, without angle brackets."""
+        return await self.repairs.message_id(own_id, self.primary_hostname, scope, journal)
 
 
 class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):

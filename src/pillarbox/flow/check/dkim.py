@@ -6,12 +6,12 @@ count; Exim has no bound.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
+from pillarbox.flow.in_turns import in_turns
 from pillarbox.ports.dns import Resolver
 from pillarbox.wire.dkim.canonical import BodyDigest, Digest, Form, fields_of
 from pillarbox.wire.dkim.key_record import KeyRecord, read_key_record
@@ -20,8 +20,6 @@ from pillarbox.wire.dkim.signature import Signature, is_signature, read_signatur
 
 MOST = 20
 """Signatures of one message."""
-_STEP = 1 << 18
-"""Octets that are digested before it is somebody else's turn."""
 
 Status = Literal["none", "invalid", "fail", "pass"]
 
@@ -93,14 +91,9 @@ async def verify(
 async def _body_digests(signatures: Sequence[Signature], body: Iterable[bytes]) -> list[bytes]:
     """Of each signature, made once where several want the same."""
     wanted = {_kind_of_digest(one): BodyDigest(*_kind_of_digest(one)) for one in signatures}
-    taken = 0
-    for chunk in body:
+    async for chunk in in_turns(body):
         for digest in wanted.values():
             digest.add(chunk)
-        taken += len(chunk)
-        if taken >= _STEP:
-            taken = 0
-            await asyncio.sleep(0)
     values = {kind: digest.value() for kind, digest in wanted.items()}
     return [values[_kind_of_digest(one)] for one in signatures]
 

@@ -8,7 +8,6 @@ One difference from Exim: the simple form of an empty body is a line end (RFC 63
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, get_args
@@ -17,13 +16,14 @@ import msgspec
 
 from pillarbox.config.builtin import TEXTS
 from pillarbox.flow.facets.authentication import DkimSigning
+from pillarbox.flow.in_turns import in_turns
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.smtp_options import SmtpOptions
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import is_tainted, like
 from pillarbox.language.expand.template import Template
-from pillarbox.language.match.items import split
+from pillarbox.language.match.items import filled_items
 from pillarbox.ports.textfiles import TextFileTrouble
 from pillarbox.wire.dkim.canonical import BodyDigest, Digest, Form, fields_of
 from pillarbox.wire.dkim.keys import BadKey, private_key
@@ -39,8 +39,6 @@ _DIGESTS: dict[str, Digest] = {name: name for name in get_args(Digest)}
 _FORMS: dict[str, Form] = {name: name for name in get_args(Form)}
 _NOT_SIGNED = ("", "0", "false")
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,12}")
-_STEP = 1 << 18
-"""Octets that are digested before it is somebody else's turn."""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -169,7 +167,7 @@ class Signing:
 async def _items(template: Template | None, name: str, scope: Scope) -> Iterator[str]:
     """Of a list, each as tainted as the whole. Raises _Trouble."""
     text = await _text(template, name, scope)
-    return (like(item, text) for item, _ in split(text) if item)
+    return (like(item, text) for item in filled_items(text))
 
 
 async def _text(template: Template | None, name: str, scope: Scope) -> str:
@@ -184,7 +182,7 @@ async def _text(template: Template | None, name: str, scope: Scope) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(item for item, _ in split(text or TEXTS["_DKIM_SIGN_HEADERS"]) if item)
+    return tuple(filled_items(text or TEXTS["_DKIM_SIGN_HEADERS"]))
 
 
 def _offset(text: str) -> int:
@@ -217,8 +215,7 @@ async def _digest_body(chunks: Iterable[bytes], digests: Sequence[BodyDigest]) -
     """The header block; the body behind it has gone into the digests."""
     header: list[bytes] = []
     is_body = False
-    taken = 0
-    for chunk in chunks:
+    async for chunk in in_turns(chunks):
         data = chunk
         if not is_body:
             header.append(chunk)
@@ -228,8 +225,4 @@ async def _digest_body(chunks: Iterable[bytes], digests: Sequence[BodyDigest]) -
             is_body, header = True, [block + b"\n"]
         for digest in digests:
             digest.add(data)
-        taken += len(data)
-        if taken >= _STEP:
-            taken = 0
-            await asyncio.sleep(0)
     return b"".join(header)

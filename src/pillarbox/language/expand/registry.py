@@ -86,13 +86,7 @@ CONDITIONS: dict[str, ConditionParser] = {}
 
 
 def variable(
-    name: str,
-    facet: type[F],
-    *,
-    doc: str,
-    tainted: bool = True,
-    rank: int = 0,
-    absent: str = "",
+    name: str, facet: type[F], *, doc: str, tainted: bool = True, rank: int = 0, absent: str = ""
 ) -> Callable[[Callable[[F], str]], Callable[[F], str]]:
     """Declare `$name`, read from `facet`. Another facet may supply the same name with another rank."""
 

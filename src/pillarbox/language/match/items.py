@@ -49,6 +49,11 @@ def split(source: str) -> list[tuple[str, int]]:
     return found
 
 
+def filled_items(source: str) -> list[str]:
+    """The items that are not empty."""
+    return [text for text, _ in split(source) if text]
+
+
 def split_items(source: str) -> list[Item]:
     """The same with negation taken off."""
     return [item_of(text, position) for text, position in split(source)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from pillarbox.ports.clock import Clock
@@ -54,11 +54,11 @@ class HostsFile:
             if stamp == self._stamp:
                 return
             with open(self._path, encoding="utf-8", errors="replace") as file:
-                text = file.read(_MAX_FILE)
-            self._table = parse_hosts(text)
+                lines = list(_lines(file.read(_MAX_FILE)))
+            self._table = _by_name(lines)
             self._names = _first_names(self._table)
             self._full_names = {}
-            for _, names in _lines(text):
+            for _, names in lines:
                 for name in names:
                     self._full_names.setdefault(name, names[0])
             self._stamp = stamp
@@ -76,8 +76,12 @@ def _first_names(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
 
 def parse_hosts(text: str) -> dict[str, tuple[str, ...]]:
     """hosts(5): address, canonical name, aliases; `#` begins a comment."""
+    return _by_name(_lines(text))
+
+
+def _by_name(lines: Iterable[tuple[str, list[str]]]) -> dict[str, tuple[str, ...]]:
     table: dict[str, list[str]] = {}
-    for address, names in _lines(text):
+    for address, names in lines:
         for name in names:
             known = table.setdefault(name, [])
             if address not in known:

@@ -13,7 +13,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.flow.facets.authentication import DkimFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.items.authresults import AuthenticationResults
-from pillarbox.language.match.items import split
+from pillarbox.language.match.items import filled_items
 from pillarbox.mail.reply import Reason
 from pillarbox.mail.taint import Tainted
 from pillarbox.wire.dkim.signature import MANY, Signature
@@ -23,14 +23,15 @@ _ACCEPTED = Accept()
 _BEGINNINGS = {"fail": "verification failed - ", "invalid": "invalid - "}
 
 
-def is_wanted(state: Finish) -> bool:
+def does_verify(state: Finish) -> bool:
+    """Unless an ACL said `control = dkim_disable_verify`."""
     return "dkim_disable_verify" not in state.transaction.controls
 
 
 async def verify_signatures(state: Finish) -> None:
     """Before anything of the header is changed. What keys have wrong is told at once."""
     session = state.session
-    if not is_wanted(state):
+    if not does_verify(state):
         return
     rules = session.policy.dkim
     signatures = signatures_of(state.headers, rules)
@@ -91,7 +92,7 @@ async def _wanted(state: Finish, signers: str) -> list[str]:
     """Each once. Raises ExpansionFailed, ExpansionDeferred."""
     template = state.session.policy.dkim_signers
     text = signers if template is None else await template.expand(state.transaction.scope)
-    return list(dict.fromkeys(item for item, _ in split(text) if item))
+    return list(dict.fromkeys(filled_items(text)))
 
 
 def _signers_of(signatures: Sequence[Signature]) -> tuple[str, ...]:

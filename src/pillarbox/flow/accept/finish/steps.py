@@ -19,8 +19,7 @@ from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malfor
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
-from pillarbox.flow.accept.finish.signatures import is_wanted as is_wanted_dkim
-from pillarbox.flow.accept.finish.signatures import judge_signatures, verify_signatures
+from pillarbox.flow.accept.finish.signatures import does_verify, judge_signatures, verify_signatures
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.membership import is_surely_in
@@ -40,7 +39,6 @@ from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import line_completed, line_received, printable
-from pillarbox.wire.exim.log_style import LogStyle
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -165,9 +163,7 @@ def _take_true_sender(state: Finish, sender: str | None) -> None:
 
 async def _own_message_id(state: Finish) -> str:
     session = state.session
-    return await session.policy.repairs.message_id(
-        state.id, session.policy.primary_hostname, state.transaction.scope, session.services.journal
-    )
+    return await session.policy.message_id(state.id, state.transaction.scope, session.services.journal)
 
 
 async def _qualified_for_client(state: Finish, headers: bytes) -> bytes:
@@ -240,7 +236,7 @@ async def change_headers_again(state: Finish) -> Reply | None:
 async def run_dkim_acl(state: Finish) -> Reply | None:
     transaction = state.transaction
     has_signers = state.session.policy.dkim_signers is not None
-    if not state.recipients or not (state.verified or (has_signers and is_wanted_dkim(state))):
+    if not state.recipients or not (state.verified or (has_signers and does_verify(state))):
         return None
     verdict = await judge_signatures(state)
     if isinstance(verdict, Accept):
@@ -332,7 +328,7 @@ async def discard(state: Finish) -> Reply | None:
     transaction, journal = state.transaction, state.session.services.journal
     if state.recipients or state.envelope is None:
         return None
-    journal.main(_received_line(state, state.envelope, _arrival(state, state.session.services.log_style)))
+    journal.main(_received_line(state, state.envelope, _arrival(state)))
     reply = _accepted(state)
     where = transaction.discarded_by
     why = f": {transaction.discard_text}" if transaction.discard_text and where in ("DATA", "DKIM") else ""
@@ -349,7 +345,7 @@ async def pass_on(state: Finish) -> Reply | None:
     if reply is None or not reply.is_positive or state.envelope is None:
         return reply
     journal = state.session.services.journal
-    journal.main(_received_line(state, state.envelope, _arrival(state, state.session.services.log_style)))
+    journal.main(_received_line(state, state.envelope, _arrival(state)))
     journal.main(line_completed(state.id))
     state.session.received += 1
     return _accepted(state)
@@ -360,7 +356,7 @@ async def keep(state: Finish) -> Reply | None:
     services = state.session.services
     assert state.envelope is not None
     queued = await services.spool.accept(state.envelope, state.message)
-    arrival = _arrival(state, services.log_style)
+    arrival = _arrival(state)
     services.journal.main(_received_line(state, state.envelope, arrival))
     if arrival is not None:
         queued = msgspec.structs.replace(queued, arrival=arrival)
@@ -385,9 +381,10 @@ def _received_line(state: Finish, envelope: Envelope, arrival: Arrival | None) -
     return line_received(envelope, state.message, style=style, arrival=arrival)
 
 
-def _arrival(state: Finish, style: LogStyle) -> Arrival | None:
+def _arrival(state: Finish) -> Arrival | None:
     """None where there is nothing to tell."""
     transaction, session = state.transaction, state.session
+    style = session.services.log_style
     is_fake = "fakereject" in transaction.controls
     if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked or state.signed_by):
         return None

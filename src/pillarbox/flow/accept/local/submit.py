@@ -240,8 +240,7 @@ async def _too_big(one: Submission, size: int, limit: int) -> Refused:
 
 
 async def _own_id(one: Submission) -> str:
-    policy = one.policy
-    return await policy.repairs.message_id(one.id, policy.primary_hostname, one.scope, one.services.journal)
+    return await one.policy.message_id(one.id, one.scope, one.services.journal)
 
 
 def _repaired(one: Submission, own_id: str) -> bytes:

@@ -135,9 +135,7 @@ async def _beginning_of(session: Session, event: DataRefused, message_id: str) -
             policy.local_senders,
             sender=transaction.sender,
             qualify_domain=policy.qualify_domain,
-            message_id=await policy.repairs.message_id(
-                message_id, policy.primary_hostname, transaction.scope, session.services.journal
-            ),
+            message_id=await policy.message_id(message_id, transaction.scope, session.services.journal),
             now=session.services.clock.now(),
         )
     return rejected_message(session.services.log_style, transaction.sender, transaction.recipients, headers)
