@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import signal
@@ -105,6 +106,16 @@ def _banner(port: int) -> str:
         return ""
 
 
+def _server_on_a_port_nobody_is_given() -> socket.socket:
+    """From where connections do not start: one that began there while the port was free (ours to it among them, which would then be
+    connected to itself) would keep it from the daemon for a minute."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in range(first - 1 - os.getpid() % 4096, 1024, -1):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    raise AssertionError("no port is free")
+
+
 def test_two_daemons_work_on_one_queue(folder: Path, daemons: list[int]) -> None:
     for number, port in enumerate(daemons):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -127,7 +138,7 @@ def test_a_daemon_waits_for_its_port(folder: Path) -> None:
     log, pid_file = folder / "log" / "mainlog", folder / "pid"
     text = f"daemon_startup_retries = 60\ndaemon_startup_sleep = 1s\n{(folder / 'conf').read_text()}"
     (folder / "conf").write_text(text)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with _server_on_a_port_nobody_is_given() as taken:
         port = taken.getsockname()[1]
         words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bd", "-oX", str(port), "-oP", pid_file]
         assert subprocess.run(words, capture_output=True, timeout=30, cwd=folder).returncode == 0
@@ -135,7 +146,8 @@ def test_a_daemon_waits_for_its_port(folder: Path) -> None:
         assert f"{failed}: waiting 1s before trying again (60 more tries)" in log.read_text()
         assert f"exim_user = {log.owner()}\n" in text
         assert not pid_file.exists()
-    wait_until(lambda: _banner(port), "the banner")
+    wait_until(lambda: "daemon started" in log.read_text(), "its start")
+    assert _banner(port)
     daemon = int(pid_file.read_text())
     os.kill(daemon, signal.SIGTERM)
     wait_until(lambda: not Path(f"/proc/{daemon}").exists(), "the end")
