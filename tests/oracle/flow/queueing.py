@@ -47,7 +47,6 @@ from tests.oracle.flow.levelling import (
     PIDS,
     PROGRAM,
     RECEIVED_AT,
-    SIZES,
     TIMES,
     Leveller,
     ids_received,
@@ -451,7 +450,6 @@ _PLAIN = (
     BOUNDARIES,
     HEADER_LENGTHS,
     PROGRAM,
-    SIZES,
     OFFERED_SIZES,
     *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
 )

@@ -10,6 +10,7 @@ Internationalised messages get `message/global…` parts (RFC 6533).
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -149,7 +150,7 @@ def compose(
     notice: Notice, style: Style, message_id: str, parent: Envelope, original: Message, now: float
 ) -> tuple[Envelope, Message]:
     """The envelope (null sender, so that it never causes another) and the message of a notification."""
-    boundary = f"{int(now)}-eximdsn-{message_id}"
+    boundary = _boundary(message_id, now)
     status_kind, copy_kind, copy = _returned(notice, style, parent, original)
     human = notice.human.encode("utf-8", "surrogateescape")
     charset = notice.charset if human.isascii() or notice.charset.lower() != "us-ascii" else "utf-8"
@@ -172,6 +173,12 @@ def compose(
         smtputf8=not headers.isascii() or not notice.to.isascii(),
     )
     return envelope, Message(headers, MemoryBody(body))
+
+
+def _boundary(message_id: str, now: float) -> str:
+    """As long as Exim's, so that notices have the size of Exim's. What they return may be a notice itself: no two should have the same."""
+    number = 1_000_000_000 + zlib.crc32(message_id.encode()) % 1_147_483_648
+    return f"{int(now)}-eximdsn-{number}"
 
 
 def compose_letter(

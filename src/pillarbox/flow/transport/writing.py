@@ -58,6 +58,12 @@ class Copy(msgspec.Struct, frozen=True):
             return self.body
         return chain((self.headers, BLANK_LINE), self.body)
 
+    def known_size(self, body_size: int) -> int:
+        """Octets of `pieces`, when the body has so many; 0: nobody has counted them."""
+        if self.is_filtered or self.body == () or not self.has_headers:
+            return 0
+        return len(self.headers) + 1 + body_size
+
 
 class FrameFailed(ExpansionDeferred):
     """What stands around a copy cannot be made: deferred, and no matter for the panic log."""
@@ -144,6 +150,21 @@ def _escaped(pieces: Pieces, begins: bytes, instead: bytes) -> Iterator[bytes]:
         yield done
     rest = held.replace(begins, instead)
     yield rest[1:] if is_first else rest
+
+
+class Counted:
+    """Pieces that go through once, and how many octets there have been."""
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.size += len(piece)
+            yield piece
 
 
 def with_crlf(pieces: Pieces) -> Iterator[bytes]:

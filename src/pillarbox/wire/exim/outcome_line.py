@@ -1,8 +1,6 @@
 """Lines of the main log about deliveries, `=>`, `**` and `==`, and about hosts (Exim 53.7 to 53.11; checked against 4.100).
 
 The items stand in Exim's order; the style says which of them are wanted.
-
-Known gap: `S=` is the message's size, without what a transport puts around it in a file.
 """
 
 from __future__ import annotations

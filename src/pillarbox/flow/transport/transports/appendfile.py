@@ -115,7 +115,8 @@ class Appendfile(MailboxOptions, driver="appendfile"):
                 path = services.user_files.deliver_maildir(delivery)
         except DeliveryFailure as failure:
             return [self._refused(assignment, failure) for assignment in job.assignments]
-        return [delivered(a, path=path, log_word=_word_of(a, place)) for a in job.assignments]
+        size = leaving.known_size(job.message.body.size)
+        return [delivered(a, path=path, log_word=_word_of(a, place), size=size) for a in job.assignments]
 
     async def _deliver(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -200,7 +201,9 @@ class Appendfile(MailboxOptions, driver="appendfile"):
     ) -> Outcome:
         if isinstance(result, Written):
             word = _word_of(assignment, place)
-            return delivered(assignment, path=result.path, log_word=word, is_additional=is_additional)
+            return delivered(
+                assignment, path=result.path, log_word=word, is_additional=is_additional, size=result.size
+            )
         assert isinstance(result, NotWritten)
         if result.is_permanent:
             return failed(assignment, Reason(result.text))

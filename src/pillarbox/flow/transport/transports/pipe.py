@@ -25,7 +25,7 @@ from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fa
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import HeadersFailed, Prepared
-from pillarbox.flow.transport.writing import frame_of, written
+from pillarbox.flow.transport.writing import Counted, frame_of, written
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, is_tainted, plain
@@ -199,9 +199,10 @@ class Pipe(Batching, driver="pipe"):
             max_output=self.max_output,
             permits_core=self.permit_coredump,
         )
-        end = await services.local_work.run(work, written(copy, frame, self))
+        content = Counted(written(copy, frame, self))
+        end = await services.local_work.run(work, content)
         command = Command(source, arguments[0], prepared.surroundings.directory)
-        return self._outcomes(job, end, command, services)
+        return self._outcomes(job, end, command, services, size=content.size)
 
     def _source(self, job: Job) -> str | None:
         """The command as it is written: redirection's, unless `force_command`, else our own. Raises CommandError."""
@@ -298,7 +299,7 @@ class Pipe(Batching, driver="pipe"):
             raise CommandError(reason) from None
 
     def _outcomes(
-        self, job: Job, end: CommandEnd, command: Command, services: TransportServices
+        self, job: Job, end: CommandEnd, command: Command, services: TransportServices, *, size: int
     ) -> list[Outcome]:
         is_read = bool(end.output) and not job.is_shadow
         returns = self.return_output and is_read
@@ -318,7 +319,7 @@ class Pipe(Batching, driver="pipe"):
         sends = is_bad and is_read and has_reader and (returns or self.return_fail_output)
         peer = "" if judgement.text == _RETURNED else _UNTOLD
         keys = (self.retry_key_of(job.assignments[0]),)
-        return _all(job, judgement, keys, output=end.output if sends else b"", peer=peer)
+        return _all(job, judgement, keys, output=end.output if sends else b"", peer=peer, size=size)
 
 
 def _redirected(job: Job) -> str:
@@ -345,7 +346,13 @@ def as_in_filter(scope: Scope, assignment: Assignment, *, is_strict: bool = Fals
 
 
 def _all(
-    job: Job, judgement: Judgement, keys: tuple[str, ...], *, output: bytes = b"", peer: str = ""
+    job: Job,
+    judgement: Judgement,
+    keys: tuple[str, ...],
+    *,
+    output: bytes = b"",
+    peer: str = "",
+    size: int = 0,
 ) -> list[Outcome]:
     """The same for every address; the output is told once."""
     outcomes: list[Outcome] = []
@@ -353,7 +360,7 @@ def _all(
         match judgement.result:
             case "delivered":
                 word = redirected_word(assignment) or assignment.local_part or assignment.candidate.local_part
-                outcomes.append(delivered(assignment, log_word=word, is_additional=number > 0))
+                outcomes.append(delivered(assignment, log_word=word, is_additional=number > 0, size=size))
             case "failed":
                 reason = Reason(judgement.text, peer)
                 outcomes.append(failed(assignment, reason, output=b"" if number else output))
