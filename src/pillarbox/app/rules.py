@@ -107,7 +107,7 @@ def _in_place(text: str, found: Result) -> str:
 def show_retry_rule(
     path: Path, words: Sequence[str], *, sender: str | None = None, macros: Mapping[str, str] | None = None
 ) -> int:
-    """The rule for an address, perhaps a second one, perhaps an error. `sender`: what `-f` gave, empty or `<>` the null one."""
+    """The rule for an address or a second one, whichever fits first, perhaps for an error. `sender`: what `-f` gave, empty or `<>` the null one."""
     if not words:
         print("-brt needs a domain or address argument")
         return 1
@@ -139,15 +139,11 @@ async def _show_retry_rule(
 ) -> int:
     scope = Scope({Origin: Origin(), MessageFacts: MessageFacts()}, quiet_services(config))
     known = "" if sender is None else None if sender in ("", "<>") else sender
-    for key in keys:
-        try:
-            rule = await config.retry.find_waiting([key], error, detail, sender=known, scope=scope)
-        except (ExpansionDeferred, ExpansionFailed) as failure:
-            sys.stdout.flush()
-            print(stamped(str(failure)), file=sys.stderr)
-            return 1
-        if rule is not None:
-            print(f"Retry rule: {rule.show()}")
-            return 0
-    print("No retry information found")
+    try:
+        rule = await config.retry.find_waiting(keys, error, detail, sender=known, scope=scope)
+    except (ExpansionDeferred, ExpansionFailed) as failure:
+        sys.stdout.flush()
+        print(stamped(str(failure)), file=sys.stderr)
+        return 1
+    print("No retry information found" if rule is None else f"Retry rule: {rule.show()}")
     return 0

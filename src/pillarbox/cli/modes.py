@@ -276,7 +276,7 @@ def _remove_pid_file(read: Arguments) -> int:
 def _route(read: Arguments) -> int:
     from pillarbox.app.asking.routing import Question, test_addresses
 
-    question = Question("test", read.sender or "", shows_routers=read.debug is not None or read.is_verbose)
+    question = Question("test", read.sender or "", shows_routers=read.debug is not None)
     return test_addresses(_asked_config(read), tuple(read.words), read.macros, question)
 
 

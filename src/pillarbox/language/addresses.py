@@ -253,7 +253,8 @@ class _Reader:
 
     def routed(self, start: int) -> Working:
         """A route outside angle brackets."""
-        if ":" not in self.text[self.at :]:
+        rest = self.text[self.at :]
+        if ":" not in rest and "," not in rest:
             self.at += 1
             self.domain()
             raise AddressError("no local part")

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def _command(word: str, options: str, what: str) -> str:
             sender = "" if "-f" in options else "-f alice@out.test"
             return f"exim -odi -oi {sender} {options} {what} <$message 2>&1"
         case "ask":
-            return f"echo '## {options} {what}'; exim {options} {what} 2>&1; echo exit $?"
+            return f"echo {shlex.quote(f'## {options} {what}')}; exim {options} {what} 2>&1; echo exit $?"
         case "sh":
             return what
         case "session":

@@ -61,10 +61,11 @@ def test_tells_an_error_as_exim_does(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_answers_each_word(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert print_configuration(config, ["qualify_domain", "nosuch", "macro", "NAME"]) == 1
+    may_see = os.geteuid() == 0  # macros are shown to administrators
+    assert print_configuration(config, ["qualify_domain", "nosuch", "macro", "NAME"]) == (0 if may_see else 1)
     shown = capsys.readouterr().out
     assert shown.startswith("qualify_domain = x.test\nnosuch is not a known option\n")
-    if os.geteuid() == 0:  # macros are shown to administrators
+    if may_see:
         assert shown.endswith("\nNAME=x\n")
 
 

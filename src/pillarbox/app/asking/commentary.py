@@ -37,10 +37,16 @@ class TellingChain(Chain):
     __slots__ = ()
 
     async def route(
-        self, candidate: Candidate, purpose: Purpose, scope: Scope, trace: Trace | None = None
+        self,
+        candidate: Candidate,
+        purpose: Purpose,
+        scope: Scope,
+        trace: Trace | None = None,
+        *,
+        follows_all: bool = False,
     ) -> Routed:
         heard: Trace = [] if trace is None else trace
-        routed = await super().route(candidate, purpose, scope, heard)
+        routed = await super().route(candidate, purpose, scope, heard, follows_all=follows_all)
         for line in narrate(heard):
             say(f" {line}")
         say(f" end of routing {candidate.address}")

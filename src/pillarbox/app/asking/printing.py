@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pillarbox.app.asking.caller import is_admin
 from pillarbox.app.asking.loading import load_or_complain
 from pillarbox.app.asking.version import VERSION
 from pillarbox.app.environment import kept_environment
+from pillarbox.app.privilege import NoSuchUser, choose_user, group_of
 from pillarbox.config.model import Config
 from pillarbox.config.show import (
     drivers_of,
@@ -22,6 +24,7 @@ from pillarbox.config.show import (
     show_main,
     show_main_option,
 )
+from pillarbox.flow.settings import Identity
 
 FAMILIES = ("router", "transport", "authenticator")
 
@@ -37,7 +40,7 @@ class Unknown(Exception):
 def print_configuration(
     path: Path, words: Sequence[str], *, macros: Mapping[str, str] | None = None, with_names: bool = True
 ) -> int:
-    """Each word in turn. 1: something was not known."""
+    """Each word in turn. 1: the last was not known."""
     config = load_or_complain(path, macros)
     if config is None:
         return 1
@@ -51,6 +54,7 @@ def print_configuration(
         name = next(rest, "") if word in _BEFORE_A_NAME else ""
         try:
             _print(list(asked.answer(word, name)))
+            code = 0
         except Unknown as unknown:
             sys.stdout.flush()
             print(unknown, file=sys.stderr if str(unknown).startswith("exim:") else sys.stdout)
@@ -99,8 +103,23 @@ class _Asked(msgspec.Struct, frozen=True):
                 yield from (f"{name}={value}" if self.with_names else name for name, value in kept.items())
             case "macro_list" | "macros":
                 yield from self._macros(word)
+            case "exim_user" | "exim_group":
+                yield self._identity(word)
             case _:
                 yield self._option(word)
+
+    def _identity(self, word: str) -> str:
+        """Whom the daemon becomes, also where the configuration leaves it to us; harnesses ask."""
+        line = self._option(word)
+        identity = self.config.main(Identity)
+        if getattr(identity, word):
+            return line
+        try:
+            user = choose_user(identity.exim_user)
+            name = user.pw_name if word == "exim_user" else grp.getgrgid(group_of(user, "")).gr_name
+        except (NoSuchUser, KeyError):
+            return line
+        return f"{line.rstrip()} {name}" if self.with_names else name
 
     def _driver(self, family: str, name: str) -> Iterator[str]:
         if not any(driver.name == name for driver in drivers_of(self.config, family)):

@@ -1,6 +1,6 @@
 """`-bt`, `-bv`, `-bvs`: how addresses would be routed, and whether they are good (Exim 5.2).
 
-What is printed is Exim's: troubles and what redirection made as they come up, then the deliveries, local ones first. With `-d` or `-v` each
+What is printed is Exim's: troubles and what redirection made as they come up, then the deliveries, local ones first. With `-d` each
 router says why it was skipped or what it did.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,14 +29,13 @@ from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
 from pillarbox.flow.route.trace import Trace, narrate
 from pillarbox.flow.settings import Files, Identity
-from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.addresses import AddressError, address_items, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin, Recipient
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
 
 TEST_SLOT = 1022
-_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\.|[^,"(\\]|["(\\])*')
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -64,7 +62,7 @@ def test_addresses(
         return 1
     try:
         asking = _Asking(mta, question or Question("test"))
-        return event_loop.run(asking.ask_all(addresses or _typed()))
+        return event_loop.run(asking.ask_all(addresses) if addresses else asking.ask_typed())
     finally:
         _give_back(config)
 
@@ -141,8 +139,14 @@ class _Asking:
 
     async def ask_all(self, arguments: Iterable[str]) -> int:
         for argument in arguments:
-            for text in list(_addresses_of(argument)) or [""]:
+            for text in _addresses_of(argument):
                 await self._ask(text)
+        return self._code
+
+    async def ask_typed(self) -> int:
+        """A line, an address."""
+        for line in _typed():
+            await self._ask(line)
         return self._code
 
     async def _ask(self, text: str) -> None:
@@ -162,12 +166,15 @@ class _Asking:
             address = await self._rewritten(policy.rewriting, address, scope)
         trace: Trace | None = [] if self._question.shows_routers else None
         routed = await self._mta.chain.route(
-            Candidate.first(Recipient(address)), self._question.purpose, scope, trace
+            Candidate.first(Recipient(address)),
+            self._question.purpose,
+            scope,
+            trace,
+            follows_all=self._question.tells_routes,
         )
         sys.stderr.writelines(f"{line}\n" for line in narrate(trace or ()))
         self._tell_log(routed.log)
-        is_bad = any(isinstance(each, Trouble) for each in routed.history)
-        shows = self._is_test or (self._question.tells_routes and not is_bad)
+        shows = self._is_test or self._question.tells_routes
         lines = self._routes(address, routed) if shows else self._verdict(address, routed)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
@@ -230,7 +237,8 @@ class _Asking:
                     yield from self._assigned(assignment)
 
     def _trouble(self, trouble: Trouble) -> Iterator[str]:
-        yield self._sorry(trouble.candidate.address, trouble, "is undeliverable")
+        refusal = "is undeliverable" if self._is_test else "failed to verify"
+        yield self._sorry(trouble.candidate.address, trouble, refusal)
         yield from _ancestry(trouble.candidate)
 
     def _sorry(self, address: str, trouble: Trouble, refusal: str) -> str:
@@ -261,14 +269,9 @@ class _Asking:
 
 
 def _addresses_of(argument: str) -> Iterator[str]:
-    """Commas divide addresses, outside quotes and comments."""
-    position = 0
-    while position < len(argument):
-        found = _ADDRESS.match(argument, position)
-        assert found is not None
-        if text := found.group().strip():
-            yield text
-        position = found.end() + 1
+    """Commas divide addresses, outside quotes, comments and routes. An empty argument has none."""
+    items = [item.text.strip() for item in address_items(argument, opens_groups=False)]
+    yield from [item for item in items if item] or ([""] if argument else [])
 
 
 def _ancestry(candidate: Candidate) -> Iterator[str]:

@@ -51,10 +51,17 @@ class Chain:
         }
 
     async def route(
-        self, candidate: Candidate, purpose: Purpose, scope: Scope, trace: Trace | None = None
+        self,
+        candidate: Candidate,
+        purpose: Purpose,
+        scope: Scope,
+        trace: Trace | None = None,
+        *,
+        follows_all: bool = False,
     ) -> Routed:
-        """Where does this address go, with all that it is redirected to? `scope` holds the facts of connection and message."""
-        run = Run(self, purpose, scope, trace)
+        """Where does this address go, with all that it is redirected to? `scope` holds the facts of connection and message.
+        `follows_all`: verifying goes on with all that a redirection leads to (`-bv -v`)."""
+        run = Run(self, purpose, scope, trace, follows_all=follows_all)
         await run.route_in_turn(candidate)
         return run.findings.answer(is_delivery=purpose == "deliver")
 

@@ -61,7 +61,8 @@ _Waiting = list[_Task | _Generated]
 
 class Run:
     __slots__ = (
-        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages", "_trace", "_verified",
+        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
+        "_stops_at_several", "_trace", "_verified",
     )  # fmt: skip
 
     def __init__(
@@ -71,8 +72,11 @@ class Run:
         scope: Scope,
         trace: Trace | None,
         held_back: HeldBack | None = None,
+        *,
+        follows_all: bool = False,
     ) -> None:
         self._held_back = held_back
+        self._stops_at_several = purpose in ("verify", "verify_sender") and not follows_all
         self._chain = chain
         self._purpose = purpose
         self._stages: Sequence[Stage] = chain.stages(purpose)
@@ -282,9 +286,7 @@ class Run:
         if self._purpose == "expn":
             self._findings.made += children
             return
-        if self._purpose in ("verify", "verify_sender") and (
-            len(children) != 1 or isinstance(children[0], Assignment)
-        ):
+        if self._stops_at_several and (len(children) != 1 or isinstance(children[0], Assignment)):
             self._note(candidate, "good: it is not verified where several addresses, a file or a pipe lead")
             self._findings.redirected.append((candidate, router.name))
             return

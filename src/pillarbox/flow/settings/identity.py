@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 
-from pillarbox import __version__
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Group, Groups, User, Users, Words
+from pillarbox.flow.facets.installation import EXIM_VERSION
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
 
@@ -36,7 +36,7 @@ class Identity(MainOptions):
         default="/usr/sbin/exim4", doc="Where the program lies, for those that start it again.", inert="noted"
     )
     exim_version: str = option(
-        default=__version__, doc="Version number to show in place of our own.", inert="noted"
+        default=EXIM_VERSION, doc="Version number to show in place of that of the Exim we speak."
     )
     deliver_drop_privilege: bool = option(
         default=False, doc="Deliver without ever being root.", inert="refused"

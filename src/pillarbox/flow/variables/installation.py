@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pillarbox
-from pillarbox.flow.facets.installation import EXIM_VERSION, Installation
+from pillarbox.flow.facets.installation import Installation
 from pillarbox.flow.settings import Bounces, Files, Identity
 from pillarbox.flow.variables.fields import Field, declare, declare_fixed
 from pillarbox.language.expand.registry import variable
@@ -41,8 +41,7 @@ def compile_date(services: Services) -> str:
 
 
 def _version(identity: Identity) -> str:
-    """Exim's, unless the option says something."""
-    return EXIM_VERSION if identity.exim_version == pillarbox.__version__ else identity.exim_version
+    return identity.exim_version
 
 
 for _name in ("exim_version", "version_number"):

@@ -65,9 +65,10 @@ def _words(refused: Refused) -> tuple[str, str]:
             )
         case "headers":
             listed = "".join(f"  {address}: {why}\n" for address, why in refused.bad)
+            ignored = "These addresses have" if len(refused.bad) > 1 else "This address has"
             return "malformed recipient address", (
                 "A message that you sent contained one or more recipient addresses that were\nincorrectly constructed:\n\n"
-                f"{listed}\nThese addresses have been ignored. There were no other addresses in your\n"
+                f"{listed}\n{ignored} been ignored. There were no other addresses in your\n"
                 "message, and so no attempt at delivery was possible.\n"
             )
         case "none":
