@@ -1,5 +1,5 @@
 """Messages that we write ourselves get what those of this machine's programs get: domains behind bare names, rewriting, `received_header_text`,
-and the ACLs for what does not come by SMTP.
+`message_id_header_text`, and the ACLs for what does not come by SMTP.
 
 Exim hands bounces, warnings and answers to itself as a program would (Exim 31.2, 44.2).
 """
@@ -51,6 +51,8 @@ class OwnMessages:
         envelope = msgspec.structs.replace(envelope, reception=OWN)
         facts = MessageFacts.of(envelope, message)
         scope = Scope({Origin: envelope.origin, MessageFacts: facts}, self._expansion)
+        if policy.repairs.names_ids:
+            message = await self._identified(envelope, message, scope)
         if policy.rewriting is not None:
             envelope, message = await self._rewritten(envelope, message, scope)
         message = await self._traced(envelope, message, facts, scope)
@@ -62,6 +64,15 @@ class OwnMessages:
             start = start_of({}, policy)
             own = own._replace(waits=start.is_queued, why=start.why)
         return own
+
+    async def _identified(self, envelope: Envelope, message: Message, scope: Scope) -> Message:
+        """With the Message-Id: that is configured, in place of the plain one it was written with."""
+        plain = f"E{envelope.id}@{self._policy.primary_hostname}"
+        wanted = await self._policy.message_id(envelope.id, scope, self._journal)
+        headers = message.headers.replace(
+            f"\nMessage-Id: <{plain}>\n".encode(), f"\nMessage-Id: <{wanted}>\n".encode(), 1
+        )
+        return Message(headers, message.body)
 
     async def _rewritten(
         self, envelope: Envelope, message: Message, scope: Scope

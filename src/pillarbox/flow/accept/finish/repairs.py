@@ -28,6 +28,11 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
     id_text: Template | None = None
     id_domain: Template | None = None
 
+    @property
+    def names_ids(self) -> bool:
+        """Whether Message-ID: is other than usual."""
+        return self.id_text is not None or self.id_domain is not None
+
     def clean(self, block: bytes) -> bytes:
         """Without what a final delivery would have put there, lines that say nothing, and binary zeros."""
         if block.find(b"\0") >= 0:
@@ -38,7 +43,7 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
 
     async def message_id(self, own_id: str, hostname: str, scope: Scope, journal: Journal) -> str:
         """For a message that has none, without the angle brackets."""
-        if self.id_text is None and self.id_domain is None:
+        if not self.names_ids:
             return f"E{own_id}@{hostname}"
         text = await _expanded(self.id_text, scope, journal, "message_id_header_text")
         domain = await _expanded(self.id_domain, scope, journal, "message_id_header_domain")
