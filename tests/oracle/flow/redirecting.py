@@ -252,7 +252,6 @@ _TRACES = (
     Leveller(
         re.compile(r"(?m)^Received: from \S+ by mx.home.test with local[^;]*;"), "Received: by test id ID;"
     ),
-    Leveller(re.compile(r"(?m)^References: .*\n"), ""),
     Leveller(
         re.compile(r"(?m)^\|?    mail domain .* is syntactically invalid\n"), ""
     ),  # our bounces tell why
@@ -339,8 +338,6 @@ def _messages(text: str) -> str:
 _MAILDIR_NAME = re.compile(r"\b(new|cur|tmp)/\d+\.[^/ )]*|()\b[0-9A-Za-z]{6}-[0-9A-Za-z-]+(?=\.(?:env|msg)$)")
 _DONE = re.compile(r"(?m)^[YN]{2} (.+)\n")
 """Of the tree of those that have had it."""
-_NOTES = re.compile(r"(?m)^done (\||.*@.*/).*\n")
-"""Copies, pipes and files among them are named otherwise (`unseen-notes`)."""
 _REMOVED = re.compile(r"(?m)^\d{3}\* .*\n(?:[ \t].*\n)*")
 """Header lines that Exim keeps though they have gone; we do not."""
 
@@ -349,4 +346,4 @@ def _header(text: str) -> str:
     """What of a `-H` file does not tell of its time."""
     text = level(_OURS_ALONE.sub("", _REMOVED.sub("", text)), HEADER_LENGTHS)
     done = sorted(_DONE.findall(text))
-    return _NOTES.sub("", "".join([*(f"done {one}\n" for one in done), _DONE.sub("", text)]))
+    return "".join([*(f"done {one}\n" for one in done), _DONE.sub("", text)])

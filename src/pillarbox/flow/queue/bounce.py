@@ -184,20 +184,20 @@ def _boundary(message_id: str, now: float) -> str:
 def compose_letter(
     letter: Letter, style: Style, message_id: str, original: Message, now: float
 ) -> tuple[Envelope, Message]:
-    """A plain text from `<>`."""
+    """A plain text from `<>`, which names the message on its first line, as Exim's do."""
     lines = [
         _received(style, [letter.to], message_id, now),
         "Auto-Submitted: auto-replied",
         f"From: {style.sender_line}",
     ]
-    lines.append(f"To: {letter.to}")
     lines += [
-        *_references(original),
+        f"To: {letter.to}",
         f"Subject: {letter.subject}",
         f"Message-Id: <E{message_id}@{style.hostname}>",
         f"Date: {format_date(now)}",
     ]
-    body = letter.text.encode("utf-8", "surrogateescape")
+    told = "".join(f"{line}\n" for line in _references(original))
+    body = f"{told}{letter.text}".encode("utf-8", "surrogateescape")
     envelope = Envelope(
         id=message_id,
         sender=None,

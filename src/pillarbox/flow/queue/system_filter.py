@@ -96,7 +96,8 @@ class SystemFilter:
         if outcome.headers is not None:
             message = Message(outcome.headers, message.body)
         candidates, assignments = await self._made(outcome, scope, queued)
-        troubles = tuple(await self._write_logs(outcome))
+        if trouble := await self._write_logs(outcome):
+            return self._failed(queued, trouble)
         end = outcome.end
         if end is not None and end.verb == "freeze" and queued.progress.thawed_by_hand:
             end = None  # an administrator has seen it (Exim 45.7)
@@ -110,7 +111,7 @@ class SystemFilter:
                 assignments=assignments,
                 replaces=True,
                 end=end,
-                log=(_ENDINGS[end.verb] + text, *troubles),
+                log=(_ENDINGS[end.verb] + text,),
                 state=state,
             )
         log: tuple[str, ...] = ()
@@ -126,14 +127,14 @@ class SystemFilter:
             candidates=candidates,
             assignments=assignments,
             replaces=outcome.is_delivered,
-            log=(*log, *troubles),
+            log=log,
             state=state,
         )
 
-    async def _write_logs(self, outcome: actions.Outcome) -> list[str]:
-        """Only as somebody else than ourselves, as for users' filters."""
+    async def _write_logs(self, outcome: actions.Outcome) -> str:
+        """What went wrong. Only as somebody else than ourselves, as for users' filters."""
         if self._plan.actor is None:
-            return []
+            return ""
         return await write_logs(outcome.actions, self._work, self._plan.actor)
 
     def _failed(self, queued: Queued, why: str) -> Filtered:

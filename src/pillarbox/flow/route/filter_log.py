@@ -1,6 +1,7 @@
 """`logwrite` of filters: lines appended to a file that the filter named, with the rights of whom the filter runs as (filter.txt 3.25).
 
-Exim writes only when it runs the filter as somebody else than root; so do we. A line that cannot be written is lost, and the log says so.
+Exim writes only when it runs the filter as somebody else than root; so do we. A file that cannot be opened is an
+error of the filter.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pillarbox.ports.localwork import Actor, CommandWork, LocalWork, WorkRefused
 
 _USUAL_MODE = 0o600
 _TIMEOUT = 30.0
-_APPEND = ("/bin/sh", "-c", 'exec cat >>"$0"')
+_APPEND = ("/bin/sh", "-c", 'exec tee -a -- "$0" >/dev/null')
 
 
-async def write_logs(wanted: Iterable[Action], work: LocalWork, actor: Actor | None) -> list[str]:
-    """What went wrong, for the log."""
+async def write_logs(wanted: Iterable[Action], work: LocalWork, actor: Actor | None) -> str:
+    """What went wrong; empty: nothing."""
     texts: dict[str, str] = {}
     modes: dict[str, int] = {}
     for action in wanted:
@@ -28,12 +29,11 @@ async def write_logs(wanted: Iterable[Action], work: LocalWork, actor: Actor | N
                 texts[path] = texts.get(path, "") + text
             case _:
                 continue
-    troubles: list[str] = []
     for path, text in texts.items():
         why = await _append(path, text, modes.get(path, _USUAL_MODE), work, actor)
         if why:
-            troubles.append(f"failed to write filter log {path}: {why}")
-    return troubles
+            return f'failed to open filter log file "{path}": {why}'
+    return ""
 
 
 async def _append(path: str, text: str, mode: int, work: LocalWork, actor: Actor | None) -> str:
@@ -49,5 +49,6 @@ async def _append(path: str, text: str, mode: int, work: LocalWork, actor: Actor
     except WorkRefused as refusal:
         return str(refusal)
     if end.code or end.signal or end.failed_to:
-        return end.output.decode("utf-8", "replace").strip() or end.failed_to or f"status {end.code}"
+        told = end.output.decode("utf-8", "replace").strip().rpartition(": ")[2]
+        return told or end.failed_to or f"status {end.code}"
     return ""

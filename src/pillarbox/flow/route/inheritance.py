@@ -47,8 +47,6 @@ async def inherited(router: Router, visit: Visit) -> dict[str, object]:
         changes["initgroups"] = True
     if router.log_as_local:
         changes["logs_as_local"] = True
-    if router.disable_logging:
-        changes["disables_logging"] = True
     return changes
 
 

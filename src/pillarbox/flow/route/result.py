@@ -72,7 +72,6 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """The delivery gets all groups of `user`."""
     logs_as_local: bool = False
     """`log_as_local`: the log shows the local part alone."""
-    disables_logging: bool = False
     mode: int | None = None
     """Permission bits that a filter's `save` asked for."""
     captures: tuple[str, ...] = ()

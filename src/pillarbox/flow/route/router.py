@@ -119,7 +119,7 @@ class Router(Driver, family="router"):
     )
     debug_print: Template | None = option(default=None, doc="Shown by `-d` when the router runs.")
     disable_logging: bool = option(
-        default=False, doc="Do not log its failures and the deliveries of what it accepts."
+        default=False, doc="Do not log what it fails or defers. What it accepts is a matter of the transport."
     )
     dnssec_request_domains: DomainList | None = option(
         default="*",

@@ -21,7 +21,6 @@ from pillarbox.flow.route.result import (
     Assignment,
     Declined,
     Discarded,
-    LogLine,
     Postponed,
     Redirected,
     Refused,
@@ -52,7 +51,8 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
         await tell_of([Mistake(outcome.error)], router, visit, has_children=False)
         return Declined(message="syntax error in redirection data")
     children = await _generated(router, outcome.actions, visit)
-    await _write_logs(router, outcome.actions, visit)
+    if trouble := await _write_logs(router, outcome.actions, visit):
+        return _data_error(router, visit, trouble)
     if outcome.end is not None:
         return _ended(router, outcome.end, children, visit)
     if not outcome.is_delivered:
@@ -62,13 +62,12 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
     return Redirected(children, await router.is_unseen(visit))
 
 
-async def _write_logs(router: Redirect, wanted: Sequence[actions.Action], visit: Visit) -> None:
-    """Nothing is written while an address is only asked about, nor where the filter runs as nobody in particular."""
+async def _write_logs(router: Redirect, wanted: Sequence[actions.Action], visit: Visit) -> str:
+    """What went wrong. Nothing is written while an address is only asked about, nor where the filter runs as nobody in particular."""
     if visit.purpose != "deliver" or not any(isinstance(each, actions.LogWrite) for each in wanted):
-        return
+        return ""
     actor, work = await router.actor(visit), visit.services.work
-    if actor is not None and work is not None:
-        visit.log += [LogLine(why) for why in await write_logs(wanted, work, actor)]
+    return "" if actor is None or work is None else await write_logs(wanted, work, actor)
 
 
 def _data_error(router: Redirect, visit: Visit, why: str) -> Postponed:

@@ -18,8 +18,12 @@ from pillarbox.flow.transport.transport import ReturnPathFailed, Transport, scop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
-from pillarbox.mail.reply import Reason
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.reply import Reason, Reply
+
+_BYPASSED = Reply(0, "delivery bypassed by -N option")
+_NO_PORT = -1
+"""As Exim shows the port of a host that leaves it to the transport, when no transport runs."""
 
 
 class Follower(Protocol):
@@ -109,12 +113,15 @@ class Transports:
         return [self._pretended(one) for one in assignments]
 
     def _pretended(self, assignment: Assignment) -> Outcome:
-        """Local deliveries are logged by the local part."""
+        """Local deliveries are logged by the local part, others by the host that would have been the first."""
         transport = self._transports.get(assignment.transport)
         is_local = transport is not None and transport.is_local
-        return msgspec.structs.replace(
-            delivered(assignment, log_word=assignment.candidate.local_part if is_local else ""), is_dry=True
-        )
+        first = assignment.hosts[0] if assignment.hosts else None
+        if is_local or first is None or not first.addresses:
+            word = assignment.candidate.local_part if is_local else ""
+            return msgspec.structs.replace(delivered(assignment, log_word=word), is_dry=True)
+        host = RemoteHost(first.name, first.addresses[0], first.port or _NO_PORT)
+        return msgspec.structs.replace(delivered(assignment, host=host, reply=_BYPASSED), is_dry=True)
 
     async def _carry_remote(self, jobs: list[Job], follower: Follower | None) -> list[Outcome]:
         if len(jobs) < 2:
@@ -288,7 +295,7 @@ async def _follow(ended: Callable[[Sequence[Outcome]], None], outcomes: Sequence
 def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
     """What the options say of logs and notices: `disable_logging`, `log_as_local`, `hide_child_in_errmsg`."""
     first = job.assignments[0]
-    is_unlogged = transport.disable_logging or first.disables_logging
+    is_unlogged = transport.disable_logging
     shows_domain = transport.is_local and not first.logs_as_local
     if transport.rcpt_include_affixes and not transport.is_local:
         outcomes = [_with_affixes(outcome) for outcome in outcomes]
