@@ -13,10 +13,12 @@ here is ended here, by its pid.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import imaplib
 import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -62,20 +64,23 @@ class User(NamedTuple):
         return f"{self.name}@localhost"
 
 
+_RANDOM = random.SystemRandom()
+
+
 class DidNotStart(AssertionError):
     """`str()` is everything the daemon printed."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports free a moment ago on 127.0.0.1; all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports free a moment ago; all different, and none that the system gives to clients by itself."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _RANDOM.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:

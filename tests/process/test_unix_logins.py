@@ -55,7 +55,7 @@ def test_a_user_of_the_machine_logs_in_everywhere(way: str) -> None:
         "left [b'1']",
         "command: NOOP => [UNAVAILABLE] The mailbox has become unavailable",
         "owned by others: []",
-        "b'[UNAVAILABLE] The mailbox cannot be opened at the moment'",
+        "[UNAVAILABLE] The mailbox cannot be opened at the moment",
         "b'-ERR [SYS/TEMP] The maildrop cannot be opened at the moment'",
         "[Errno 13] Permission denied",
         "[Errno 13] Permission denied",

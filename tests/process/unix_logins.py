@@ -144,7 +144,7 @@ def closed_to_all(daemon: Daemon, maildir: Path) -> None:
     try:
         daemon_imap(daemon.ports["imap"], CLOSED, PASSWORD)
     except imaplib.IMAP4.error as error:
-        print(error)
+        print(str(error).removeprefix("b'").removesuffix("'"))  # Python 3.14 decodes it
     pop = poplib.POP3("127.0.0.1", daemon.ports["pop3"], timeout=20)
     pop.user(CLOSED)
     try:

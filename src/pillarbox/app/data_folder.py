@@ -94,5 +94,14 @@ def _is_among_friends() -> bool:
 
 
 def find_configuration() -> Path | None:
-    """The first of `places()` that exists."""
-    return next((path for path in places() if path.exists()), None)
+    """The first of `places()` that exists. Raises OSError when that cannot be said."""
+    return next((path for path in places() if is_there(path)), None)
+
+
+def is_there(path: Path) -> bool:
+    """False when that is certain. Raises OSError; `Path.exists` says False then (from Python 3.14 on)."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pillarbox.app.data_folder import DataFolder, find_configuration, places
+from pillarbox.app.data_folder import DataFolder, find_configuration, is_there, places
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +58,7 @@ def choose_configuration(config: str | None, data: str | None) -> Path:
 def _is_there(path: Path) -> bool:
     """Ends the command when that cannot be said."""
     try:
-        return path.exists()
+        return is_there(path)
     except OSError as error:
         fail(f"{path}: {error.strerror}", EX_CONFIG)
 

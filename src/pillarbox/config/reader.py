@@ -180,7 +180,7 @@ class Reader:
             return
         asked = self._here
         path = name if name.startswith("/") else f"{asked.file.rpartition('/')[0] or '.'}/{name}"
-        if if_exists and not Path(path).exists():
+        if if_exists and not _is_seen(path):
             return
         try:
             content = b"" if Path(path).is_dir() else Path(path).read_bytes()
@@ -251,6 +251,15 @@ class Reader:
 
 def _in_line(place: Position, reason: str) -> str:
     return f" in line {place.line} of {place.file}:\n  {reason}"
+
+
+def _is_seen(path: str) -> bool:
+    """False also for what we may not look at, as Exim passes it over."""
+    try:
+        Path(path).stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _text(content: bytes) -> str:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.process.clients import give_up
+from tests.process.daemon import free_ports
 
 _POSTGRESQL = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
 _PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *_POSTGRESQL])
@@ -49,13 +50,6 @@ def owned(folder: Path) -> Path:
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody", "nogroup")
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def run(*command: str, text: str = "", folder: Path | None = None) -> str:
@@ -114,7 +108,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, port: int, is_ready: C
 @contextlib.contextmanager
 def postgresql(base: Path, *options: str) -> Iterator[Server]:
     """`options`: more of them for the server. Database `mail`, user `exim` with the password `secret` over TCP, trusted on the socket."""
-    folder, port = owned(base / "pgsql"), free_port()
+    folder, port = owned(base / "pgsql"), free_ports(1)[0]
     initdb, postgres = program("initdb"), program("postgres")
     (base / "pgpass").write_text("secret\n")
     (base / "pgpass").chmod(0o644)
@@ -146,7 +140,7 @@ def postgresql(base: Path, *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def mariadb(base: Path, *options: str) -> Iterator[Server]:
     """`options`: more of them for the server. Database `mail`, user `exim` with the password `secret`."""
-    folder, port = owned(base / "mysql"), free_port()
+    folder, port = owned(base / "mysql"), free_ports(1)[0]
     mariadbd, install = program("mariadbd"), program("mariadb-install-db")
     data = [
         "--no-defaults",
@@ -188,7 +182,7 @@ def mariadb(base: Path, *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def redis(base: Path) -> Iterator[Server]:
     """Password `secret`, three databases."""
-    folder, port = owned(base / "redis"), free_port()
+    folder, port = owned(base / "redis"), free_ports(1)[0]
     sock = folder / "redis.sock"
     command = [
         program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(sock), "--unixsocketperm", "777",
@@ -225,7 +219,7 @@ access to * by * read
 @contextlib.contextmanager
 def slapd(base: Path, ldif: str) -> Iterator[Server]:
     """The tree `dc=example,dc=org` filled from `ldif`; its manager has the password `secret`."""
-    folder, port = owned(base / "ldap"), free_port()
+    folder, port = owned(base / "ldap"), free_ports(1)[0]
     daemon, add = program("slapd"), program("slapadd")
     owned(folder / "data")
     modules = next(iter(Path("/usr/lib").glob("**/ldap/back_mdb*.so*"))).parent

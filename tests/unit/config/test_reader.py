@@ -51,6 +51,12 @@ def test_conditionals(text: str, kept: list[str]) -> None:
     assert [line for line, _ in read(text)] == kept
 
 
+def test_an_include_that_cannot_be_looked_at_is_passed_over_if_it_need_not_exist(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text(f".include_if_exists /{'x' * 300}\nc = 3\n")
+    assert [line.text for line in Reader().read(file)] == ["c = 3"]
+
+
 def test_includes(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.write_text("b = 2\n")

@@ -113,8 +113,11 @@ def read_rows(path: Path) -> tuple[dict[str, Row], list[str]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    if path.exists():
-        yield from path.read_text("utf-8", errors="surrogateescape").splitlines()
+    try:
+        text = path.read_text("utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return
+    yield from text.splitlines()
 
 
 @contextmanager

@@ -124,8 +124,8 @@ class FastLane:
         while self._backlog:
             self._start(self._park(self._backlog.popleft()[0], self._clock.now()))
         self._backlog_bytes = 0
-        while others := [task for task in self._tasks if task is not self._ticker]:
-            await asyncio.gather(*others)
+        while others := [task for task in self._tasks if task is not self._ticker and not task.done()]:
+            await asyncio.gather(*others)  # gives no turn to others when all are done (Python 3.12)
         await self._flush()
         if self._ticker is not None and not self.load:
             self._ticker.cancel()

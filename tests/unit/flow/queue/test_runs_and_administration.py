@@ -28,6 +28,23 @@ async def test_a_fault_in_routing_costs_one_message_a_delay():
     assert "/mail/bob" in w.files.files
 
 
+async def test_draining_lets_others_have_their_turn(monkeypatch):
+    w = world()
+    queued = await w.accept("later@remote.example")
+    gather = asyncio.gather
+
+    def wary_gather(*tasks, **options):
+        assert not all(task.done() for task in tasks if isinstance(task, asyncio.Task)), "this never waits"
+        return gather(*tasks, **options)
+
+    monkeypatch.setattr(asyncio, "gather", wary_gather)
+    w.side.lane.first_delivery(queued)
+    while w.side.lane.load:  # noqa: ASYNC110 (with 0 its task is done, what is to be done behind it is not)
+        await asyncio.sleep(0)
+    await w.side.lane.drain()
+    assert waiting(w) == [queued.id]
+
+
 async def test_the_lane_is_bounded():
     w = world(settings=QueueSettings(lane=LaneLimits(active=2, backlog=3)))
     for queued in [await w.accept("bob@local.example") for _ in range(10)]:
