@@ -52,6 +52,8 @@ client.test A 192.0.2.1
 1.2.0.192.in-addr.arpa PTR client.test
 other.test A 192.0.2.2
 2.2.0.192.in-addr.arpa PTR liar.test
+9.2.0.192.in-addr.arpa SERVFAIL
+nine.test A 192.0.2.9
 liar.test A 192.0.2.77
 1.2.0.192.bl.test A 127.0.0.2
 1.2.0.192.bl.test TXT "see bl.test"

@@ -9,7 +9,7 @@ from pillarbox.language.match.host_names import ClientName, NameFinder, addresse
 
 
 async def helo_is_true(helo: str, client: ClientName, services: Services, names: NameFinder) -> bool | None:
-    """None: that cannot be said now."""
+    """None: that cannot be said now, because the client's own name could not be asked for."""
     if helo.startswith("["):
         return helo[1:-1].lower().removeprefix("ipv6:") == client.address.lower()
     if not helo:
@@ -24,7 +24,7 @@ async def helo_is_true(helo: str, client: ClientName, services: Services, names:
     try:
         addresses = await addresses_by_dns(helo.lower(), services)
     except ExpansionDeferred:
-        return None
+        addresses = frozenset()
     if client.address in addresses:
         return True
     return None if client.is_deferred else False

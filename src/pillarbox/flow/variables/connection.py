@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from pillarbox.flow.settings import Logging
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.registry import asking_variable, variable, variable_with
@@ -64,15 +66,24 @@ def sender_ident(origin: Origin) -> str:
     "sender_fullhost",
     Origin,
     Logging,
+    ClientName,
     doc="Name, HELO and address of the sending host as the log shows them.",
 )
-def sender_fullhost(origin: Origin, logging: Logging) -> str:
+def sender_fullhost(origin: Origin, logging: Logging, client: ClientName) -> str:
     if not origin.host_address:
         return ""
+    origin = _with_name(origin, client)
     address = f"[{origin.host_address}]{_port(origin, logging)}"
     helo = shown_helo(origin)
     own = f"({_shown(helo)}) " if helo else ""
     return f"{origin.host_name} {own}{address}" if origin.host_name else f"{own}{address}"
+
+
+def _with_name(origin: Origin, client: ClientName) -> Origin:
+    """That the same string or statement may have asked for."""
+    if origin.host_name or not client.name or not client.is_shown:
+        return origin
+    return msgspec.structs.replace(origin, host_name=client.name)
 
 
 def _port(origin: Origin, logging: Logging) -> str:
@@ -80,10 +91,13 @@ def _port(origin: Origin, logging: Logging) -> str:
     return f":{origin.host_port}" if origin.host_port and logging.style.shows("incoming_port") else ""
 
 
-@variable_with("sender_rcvhost", Origin, Logging, doc="The sending host as Received: lines show it.")
-def sender_rcvhost(origin: Origin, logging: Logging) -> str:
+@variable_with(
+    "sender_rcvhost", Origin, Logging, ClientName, doc="The sending host as Received: lines show it."
+)
+def sender_rcvhost(origin: Origin, logging: Logging, client: ClientName) -> str:
     if not origin.host_address:
         return ""
+    origin = _with_name(origin, client)
     port = _port(origin, logging)
     address = f"[{origin.host_address}]"
     has_own_helo = origin.helo and origin.helo.lower() not in (

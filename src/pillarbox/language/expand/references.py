@@ -74,7 +74,7 @@ def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
         return lambda scope: scope.item
     if found := registry.VARIABLES.get(name):
         if len(found) == 1:
-            return _variable(found[0]) if found[0].settings is None else _variable_with(found[0])
+            return _variable(found[0]) if not found[0].others else _variable_with(found[0])
         absent = next((each.absent for each in found if each.absent), "")
         read = _first_of([(each.facet, _reading(each)) for each in found], absent)
         asking = next((each for each in found if each.asks is not None), None)
@@ -128,13 +128,14 @@ def _variable(variable: registry.Variable) -> Evaluate:
 
 
 def _variable_with(variable: registry.Variable) -> Evaluate:
-    facet, read, settings = variable.facet, variable.read, variable.settings
-    assert settings is not None
-    usual = settings()
+    facet, read = variable.facet, variable.read
+    usual = tuple((other, other()) for other in variable.others)
 
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        return "" if facts is None else _tainted(read(facts, scope.facets.get(settings, usual)))
+        if facts is None:
+            return ""
+        return _tainted(read(facts, *(scope.facets.get(other, made) for other, made in usual)))
 
     return evaluate
 

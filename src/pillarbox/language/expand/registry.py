@@ -38,8 +38,8 @@ class Variable(NamedTuple):
     """Where several facets supply one name, the highest rank that the scope has wins."""
     absent: str = ""
     """The value where the scope has no such facet: Exim's numbers are 0 or -1 then."""
-    settings: type | None = None
-    """Main options that `read` is given too; not for names that several facets supply."""
+    others: tuple[type, ...] = ()
+    """Facets that `read` is given too; not for names that several facets supply."""
     asks: Callable[..., str] | None = None
     """(facet, scope) → the value, where reading it may have to wait for the world."""
 
@@ -116,12 +116,13 @@ def asking_variable(
 
 
 def variable_with(
-    name: str, facet: type[F], settings: type[S], *, doc: str
-) -> Callable[[Callable[[F, S], str]], Callable[[F, S], str]]:
-    """Declare `$name`, tainted, that is read from `facet` as main options say; they have their defaults where the scope has none."""
+    name: str, facet: type[F], *others: type, doc: str
+) -> Callable[[Callable[..., str]], Callable[..., str]]:
+    """Declare `$name`, tainted, that is read from `facet` as others, main options mostly, say; those that the scope does not have are as they
+    are made."""
 
-    def register(read: Callable[[F, S], str]) -> Callable[[F, S], str]:
-        VARIABLES[name] = (Variable(name, facet, read, doc, True, settings=settings),)
+    def register(read: Callable[..., str]) -> Callable[..., str]:
+        VARIABLES[name] = (Variable(name, facet, read, doc, True, others=others),)
         return read
 
     return register

@@ -39,6 +39,8 @@ __all__ = ["HostList", "HostSubject", "IPAddress", "parse_address"]
 
 NO_NAMES_HERE = "cannot match host name in match_ip list"
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]*)?")
+_HAS_ADDRESSES = re.compile(r"@|[0-9A-Za-z.:_-]*")
+"""Any other item is compared with the client's own name, whatever it is."""
 _LIKE_ADDRESS = re.compile(r"[0-9.]*|.*:.*")
 """Pieces of IPv6 addresses, mostly, in lists that colons divide: nothing is said of them."""
 _NET = re.compile(r"net([0-9]*)-([^;]*;.*)", re.DOTALL)
@@ -163,6 +165,8 @@ def _by_name_or_lookup(item: Item) -> Matcher[HostSubject]:
         return _by_net_lookup(net.group(2), item.position, int(net.group(1)[:4]) if net.group(1) else None)
     if (looked_up := lookup_of(text, item.position)) is not None:
         return _by_lookup(*looked_up)
+    if _HAS_ADDRESSES.fullmatch(text) is None:
+        return partial(_is_named, fold(text))
     return partial(_has_address, text)
 
 
@@ -189,6 +193,10 @@ def _client_name(host: HostSubject, scope: Scope) -> str:
 
 def _ends_with(ending: str, host: HostSubject, scope: Scope) -> str | None:
     return "" if fold(_client_name(host, scope)).endswith(ending) else None
+
+
+def _is_named(name: str, host: HostSubject, scope: Scope) -> str | None:
+    return "" if fold(_client_name(host, scope)) == name else None
 
 
 def _by_expression(item: Item) -> Matcher[HostSubject]:

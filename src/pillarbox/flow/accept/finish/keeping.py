@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.flow.accept.membership import is_surely_in
+from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reception import NOTHING, Reception
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.finish.state import Finish
     from pillarbox.flow.accept.policy import AcceptPolicy
+    from pillarbox.flow.accept.session import Session
 
 
 async def reception_of(state: Finish) -> Reception | None:
@@ -42,6 +44,14 @@ async def reception_of(state: Finish) -> Reception | None:
     if changes:
         return msgspec.structs.replace(facts.reception, **changes)
     return None if facts.reception is NOTHING else facts.reception
+
+
+def origin_of(session: Session) -> Origin:
+    """With the name that only HELO's verification has asked for: it is in the spool, and not yet in the log."""
+    origin, client = session.origin, session.client
+    if origin.host_name or not client.name or client.is_shown:
+        return origin
+    return msgspec.structs.replace(origin, host_name=client.name)
 
 
 def _mechanism(policy: AcceptPolicy, name: str) -> str:

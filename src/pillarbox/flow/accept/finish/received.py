@@ -12,12 +12,14 @@ from pillarbox.flow.settings import Logging, SmtpService
 from pillarbox.flow.variables.connection import sender_rcvhost
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.host_names import ClientName
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Origin
 
 _NONE = Template.parse("")
 _USUAL_LOGGING = Logging()
+_NO_CLIENT = ClientName()
 
 
 class UsualReceived(Template):
@@ -38,7 +40,7 @@ class UsualReceived(Template):
         protocol = f"with {origin.protocol} " if origin.protocol else ""
         recipient = f"\n\tfor {facts.received_for}" if facts.received_for else ""
         text = (
-            f"Received: from {sender_rcvhost(origin, scope.facet(Logging) or _USUAL_LOGGING)}\n\t"
+            f"Received: from {sender_rcvhost(origin, scope.facet(Logging) or _USUAL_LOGGING, _NO_CLIENT)}\n\t"
             f"by {host.primary_hostname} {protocol}(Pillarbox {__version__})\n\t{sender}id {facts.id}{recipient}"
         )
         return text if text.isascii() else self._expand(scope)

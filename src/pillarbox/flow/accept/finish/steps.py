@@ -13,8 +13,8 @@ import msgspec
 
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.header_changes import apply_changes
-from pillarbox.flow.accept.finish.keeping import reception_of
-from pillarbox.flow.accept.finish.mime import ask_about_parts, forget_files
+from pillarbox.flow.accept.finish.keeping import origin_of, reception_of
+from pillarbox.flow.accept.finish.mime import ask_about_parts
 from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.recipients import answer_each, is_wanted
@@ -30,6 +30,7 @@ from pillarbox.flow.accept.rejection import in_lines, rejected_message, reply_to
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.waiting import LATCH, begin, start_of
 from pillarbox.flow.check.acl.state import CUTTHROUGH
+from pillarbox.flow.check.scan.leftovers import forget_files
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.rewrite.fields import may_be_malformed
@@ -78,7 +79,7 @@ async def finish_message(session: Session, transaction: Transaction, message: Me
                 return reply
     finally:
         if "mime" in session.policy.acls:
-            await forget_files(state)
+            await forget_files(state.id, transaction.memory, transaction.scope, transaction.controls)
     raise AssertionError("the last step gives a reply")
 
 
@@ -301,7 +302,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         id=state.id,
         sender=state.sender,
         recipients=tuple(state.recipients),
-        origin=state.session.origin,
+        origin=origin_of(state.session),
         received_at=state.received_at,
         body_type=mail.body,
         smtputf8=mail.smtputf8,
@@ -377,8 +378,10 @@ async def keep(state: Finish) -> Reply | None:
 
 
 def _received_line(state: Finish, envelope: Envelope, arrival: Arrival | None) -> str:
-    style = state.session.services.log_style
-    return line_received(envelope, state.message, style=style, arrival=arrival)
+    session = state.session
+    if envelope.origin is not session.origin:
+        envelope = msgspec.structs.replace(envelope, origin=session.origin)
+    return line_received(envelope, state.message, style=session.services.log_style, arrival=arrival)
 
 
 def _arrival(state: Finish) -> Arrival | None:

@@ -35,7 +35,8 @@ async def handle(session: Session, event: Helo) -> None:
         verdict = await run_acl(session, "helo", session.new_scope())
     if not isinstance(verdict, Accept):
         refuse(session, f"EHLO or HELO {event.name}", verdict)
-        session.update_origin(helo="")
+        session.client.is_shown = True
+        session.update_origin(helo="", host_name=session.client.name)
         return
     policy = session.policy
     offer = await offer_of(session) if event.is_esmtp else policy.engine.offer
@@ -71,7 +72,7 @@ async def _is_itself(session: Session, event: Helo) -> bool:
         f'{"temporarily " if found is None else ""}rejected "{verb_name} {event.name}" from {session.who()}',
     )
     if found is None:
-        session.reply(Reply(451, "Temporary local problem - please try later", "4.3.0"))
+        session.reply(Reply(451, f"{verb_name} argument does not match calling host", "4.3.0"))
     else:
         session.reply(Reply(550, f"{verb_name} argument does not match calling host", "5.7.1"))
     return False
@@ -80,7 +81,7 @@ async def _is_itself(session: Session, event: Helo) -> bool:
 def _who(session: Session, event: Helo) -> str:
     ident = f"{session.origin.ident} at " if session.origin.ident else ""
     host = f" [{session.origin.host_address}]" if session.local is None else ""
-    return f"{ident}{session.origin.host_name or event.name}{host}"
+    return f"{ident}{session.client.name or event.name}{host}"
 
 
 def protocol_name(session: Session, *, is_esmtp: bool, is_utf8: bool = False) -> str:
