@@ -8,9 +8,9 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pillarbox.mail.decoding import decode_words
 from pillarbox.mail.mime import Part, scan
 from pillarbox.mail.mime_addresses import parse_addresses
-from pillarbox.mailbox.decoding import decode_words
 from pillarbox.mailbox.imap.command import load_commands
 from pillarbox.mailbox.patterns import matches
 from pillarbox.mailbox.search import Candidate

@@ -15,8 +15,8 @@ from typing import assert_never
 
 import msgspec
 
+from pillarbox.mail.decoding import decode_words, readable_text
 from pillarbox.mail.mime import Part, scan
-from pillarbox.mailbox.decoding import decode_words, readable_text
 from pillarbox.mailbox.sections import header_end
 from pillarbox.ports.mailstore import Entry
 from pillarbox.wire.imap import search_keys as keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pillarbox.mailbox.decoding import UnknownEncoding
+from pillarbox.mail.decoding import UnknownEncoding
 from pillarbox.mailbox.imap.command import Answer, Command, State, bad, no
 from pillarbox.mailbox.imap.fetch_rendering import Quick, Rendering
 from pillarbox.mailbox.imap.selected import Selected

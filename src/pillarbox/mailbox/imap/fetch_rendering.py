@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from pillarbox.mail.decoding import UnknownEncoding, decode_transfer, is_known_encoding
 from pillarbox.mail.mime import Part, scan
-from pillarbox.mailbox.decoding import UnknownEncoding, decode_transfer, is_known_encoding
 from pillarbox.mailbox.imap.output import Output
 from pillarbox.mailbox.imap.selected import Selected
 from pillarbox.mailbox.sections import find_part, header_end, locate, select_fields

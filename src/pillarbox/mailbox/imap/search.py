@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pillarbox.mailbox.decoding import text_codec
+from pillarbox.mail.decoding import text_codec
 from pillarbox.mailbox.imap.command import Answer, Command, State, no
 from pillarbox.mailbox.imap.selected import Selected
 from pillarbox.mailbox.search import Candidate, Context, Test, compile_search

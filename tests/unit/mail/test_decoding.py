@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pillarbox.mailbox.decoding import (
+from pillarbox.mail.decoding import (
     UnknownEncoding,
     decode_charset,
     decode_transfer,

@@ -1,6 +1,6 @@
 """From a part's bytes to what a reader sees: transfer encodings, character sets, encoded words (RFC 2045 §6, RFC 2047).
 
-Used by BINARY and by SEARCH. Garbage decodes to something; only an encoding that nobody here knows is an error.
+Used by BINARY and by SEARCH, and by tests of bodies in Sieve. Garbage decodes to something; only an encoding that nobody here knows is an error.
 """
 
 from __future__ import annotations
