@@ -1,13 +1,12 @@
 """Reading batched SMTP: commands without a dialogue, one transaction behind the other (Exim 49.11).
 
 HELO and EHLO may be left out; RSET, NOOP, QUIT, VRFY and the like are as in SMTP. No policy is asked for recipients: who may write to our
-standard input may submit. Lines end with LF or CRLF. An unknown command is an error; Exim ends the batch there,
-and says nothing. Parameters of MAIL and RCPT are passed over; to Exim they are errors.
+standard input may submit. Lines end with LF or CRLF. Parameters of MAIL and RCPT are errors. So is an unknown
+command, as Exim's specification says; Exim ends the batch there, and says nothing.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
@@ -18,7 +17,6 @@ from pillarbox.wire.smtp.grammar import is_helo_name
 
 MAX_LINE = 1 << 20
 UNEXPECTED_ARGUMENT = "501 Unexpected argument data"
-_PARAMETERS = re.compile(r"(?:\s+[A-Za-z0-9-]+(?:=\S*)?)*\s*\Z")
 
 
 class Transaction(msgspec.Struct, frozen=True):
@@ -186,10 +184,4 @@ class _Batch:
 
 
 def _behind(command: str, words: str) -> str:
-    """The address of `MAIL FROM:<a@b> SIZE=10`."""
-    text = command[len(words) :].strip() if command.upper().startswith(words) else command[4:].strip()
-    if text.startswith("<") and ">" in text:
-        address, _, rest = text.rpartition(">")
-        if _PARAMETERS.match(rest):
-            return f"{address}>"
-    return text
+    return command[len(words) :].strip() if command.upper().startswith(words) else command[4:].strip()
