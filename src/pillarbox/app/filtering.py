@@ -1,6 +1,6 @@
 """`-bf` and `-bF`: what a filter would do with the message on standard input (Exim 5.2, filter.txt 1.3).
 
-Everything is printed as Exim prints it. A file that is no filter is tried as a forward file; Sieve filters are not run yet.
+Everything is printed as Exim prints it. A file that is no filter is tried as a forward file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, Spe
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.settings import Identity
 from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.expand.headers import DEFAULT_CODING, HeaderCoding
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.filter.actions import Outcome
 from pillarbox.language.filter.circumstances import Circumstances
@@ -38,6 +39,12 @@ from pillarbox.language.filter.recognition import kind_of
 from pillarbox.language.filter.texts import quoted
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.language.rewrite.fields import qualify_fields
+from pillarbox.language.sieve.circumstances import Circumstances as SieveCircumstances
+from pillarbox.language.sieve.circumstances import Envelope
+from pillarbox.language.sieve.interpreter import run_sieve
+from pillarbox.language.sieve.message import SieveMessage
+from pillarbox.language.sieve.parser import parse_sieve
+from pillarbox.language.sieve.printing import lines_of as sieve_lines
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.message import Message
 
@@ -169,8 +176,8 @@ class _Testing:
         shown = {"exim": "Exim filter", "sieve": "Sieve filter", "forward": "forward file"}[kind]
         print(f'Testing {shown} file "{name}"\n')
         if kind == "sieve":
-            print("Sieve filters are not supported yet: an Exim filter begins with # Exim filter")
-            return 1
+            self._try_sieve(text)
+            return 0
         if kind == "forward":
             return _test_forward(text, self._identity.recipient_domain)
         outcome = await self._filtered(text, is_system=is_system)
@@ -178,6 +185,29 @@ class _Testing:
             print(f" {line}", file=sys.stderr)
         sys.stdout.writelines(f"{line}\n" for line in lines_of(outcome))
         return 1 if outcome.error else 0
+
+    def _try_sieve(self, text: str) -> None:
+        """A script with a mistake is no failure: it keeps the message."""
+        wanted, facts = self._wanted, self._scope.facet(MessageFacts)
+        assert facts is not None and facts.message is not None
+        circumstances = SieveCircumstances(
+            Envelope(self._sender, f"{wanted.prefix}{self._local_part}{wanted.suffix}", self._domain),
+            own_addresses=self._own_addresses(),
+            traces=wanted.is_verbose,
+        )
+        coding = self._scope.facet(HeaderCoding) or DEFAULT_CODING
+        program = parse_sieve(text, (("enotify", "enotify disabled"),))
+        outcome = run_sieve(program, SieveMessage(facts.message, coding), circumstances)
+        for line in outcome.trace:
+            print(f" {line}", file=sys.stderr)
+        sys.stdout.writelines(f"{line}\n" for line in sieve_lines(outcome))
+
+    def _own_addresses(self) -> tuple[str, ...]:
+        wanted = self._wanted
+        own = f"{self._local_part}@{self._domain}"
+        if not (wanted.prefix or wanted.suffix):
+            return (own,)
+        return own, f"{wanted.prefix}{self._local_part}{wanted.suffix}@{self._domain}"
 
     async def _filtered(self, text: str, *, is_system: bool) -> Outcome:
         try:
@@ -191,14 +221,11 @@ class _Testing:
 
     def _circumstances(self) -> Circumstances:
         wanted = self._wanted
-        own = [f"{self._local_part}@{self._domain}"]
-        if wanted.prefix or wanted.suffix:
-            own.append(f"{wanted.prefix}{own[0].rpartition('@')[0]}{wanted.suffix}@{self._domain}")
         return Circumstances(
             headers=self._blocks,
             sender=self._sender,
             return_path=self._return_path,
-            own_addresses=tuple(own),
+            own_addresses=self._own_addresses(),
             qualify_domain=self._identity.recipient_domain,
             recipients=(f"{wanted.prefix}{self._local_part}{wanted.suffix}@{self._domain}",),
             is_test=True,

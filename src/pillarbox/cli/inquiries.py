@@ -1,8 +1,10 @@
-"""`-bI:…`: what programs ask of this installation (Exim 5.3). Sieve filters are not there yet, so none of their extensions is."""
+"""`-bI:…`: what programs ask of this installation (Exim 5.3)."""
 
 from __future__ import annotations
 
 import sys
+
+from pillarbox.language.sieve.registry import announced
 
 HELP = """\
 The -bI: flag takes a string indicating which information to provide.
@@ -21,7 +23,7 @@ def inquire(topic: str) -> int:
         case "modules":
             print("Loadable-module support is not available")
         case "sieve":
-            pass
+            sys.stdout.writelines(f"{name}\n" for name in announced())
         case _:
             print(HELP, end="", file=sys.stderr)
             return 1

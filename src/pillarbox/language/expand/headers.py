@@ -82,11 +82,12 @@ class Header:
         return data
 
 
-def decode_words(data: bytes, charset: str, *, checks_length: bool = True) -> bytes:
+def decode_words(data: bytes, charset: str, *, checks_length: bool = True, is_literal: bool = False) -> bytes:
     """RFC 2047 encoded words decoded, into `charset` unless that is empty. A word that is no proper one stays as it is; when the
     character set of one is unknown, or has no place in `charset`, all of the data stays as it is.
 
     White space between two decoded words is dropped. NUL becomes a question mark. `checks_length`: no word is longer than 75 bytes.
+    `is_literal`: NUL stays, and words in unknown character sets are decoded into bytes as they are (Sieve).
     """
     parts: list[bytes] = []
     end = position = 0
@@ -96,7 +97,7 @@ def decode_words(data: bytes, charset: str, *, checks_length: bool = True) -> by
         if not checks_length or found.end() - begin <= _MAX_WORD:
             word = _unquoted(found[2], found[3])
         if word is not None:
-            word = _translated(word, found[1], charset)
+            word = _translated(word, found[1], charset, is_literal=is_literal)
             if word is None:
                 return data
         if word is None:
@@ -114,17 +115,17 @@ def _unquoted(encoding: bytes, text: bytes) -> bytes | None:
     return _from_q(text) if encoding in b"Qq" else _from_base64(text)
 
 
-def _translated(plain: bytes, source: bytes, charset: str) -> bytes | None:
+def _translated(plain: bytes, source: bytes, charset: str, *, is_literal: bool) -> bytes | None:
     """From the character set `source` into `charset`; None when that cannot be."""
     name = source.decode("ascii", "replace")
     if charset and name and name.lower() != charset.lower():
         if name.lower() in _NO_CHARSETS:
-            return None
+            return plain if is_literal else None
         try:
             plain = plain.decode(name).encode(charset)
         except (LookupError, ValueError):
-            return None
-    return plain.replace(b"\0", b"?")
+            return plain if is_literal else None
+    return plain if is_literal else plain.replace(b"\0", b"?")
 
 
 def _from_q(text: bytes) -> bytes | None:

@@ -17,8 +17,12 @@ _ROBOT = re.compile(
 _UNIMPORTANT = ("bulk", "list", "junk")
 
 
-def is_personal(headers: bytes, own_addresses: tuple[str, ...]) -> bool:
-    """`own_addresses`: the user's and the aliases. That it is no bounce is asked elsewhere."""
+def is_personal(
+    headers: bytes, own_addresses: tuple[str, ...], recipients_in: tuple[str, ...] = ("to",)
+) -> bool:
+    """`own_addresses`: the user's and the aliases, one of which must be in a header of `recipients_in`.
+
+    That it is no bounce is asked elsewhere."""
     fields = parse_headers(headers)
     if any(field.name.lower() in _LIST_FIELDS for field in fields):
         return False
@@ -27,7 +31,7 @@ def is_personal(headers: bytes, own_addresses: tuple[str, ...]) -> bool:
     if any(word in value.lower() for value in _values(fields, "precedence") for word in _UNIMPORTANT):
         return False
     own = frozenset(address.lower() for address in own_addresses)
-    if not any(address.lower() in own for address in _addresses(fields, "to")):
+    if not any(address.lower() in own for name in recipients_in for address in _addresses(fields, name)):
         return False
     return not any(address.lower() in own or _ROBOT.match(address) for address in _addresses(fields, "from"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from pillarbox.language.expand.encoding_words import encode_words
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.headers import DEFAULT_CODING, HeaderCoding, decode_words
 from pillarbox.language.expand.octets import octets, text_of
@@ -12,16 +13,6 @@ from pillarbox.language.expand.operators.scoped import scope_operator
 from pillarbox.language.expand.registry import argument_operator
 from pillarbox.language.expand.scope import Scope
 
-_PLAIN = re.compile(rb"[ -~]*")
-_SPECIALS = frozenset(b'?=()<>@,;:\\".[]_')
-_LONGEST = 67
-"""A word that has grown beyond this is closed before the next character; so none exceeds RFC 2047's 75.
-
-Except behind an odd number of encoded bytes in a row, where Exim does not look."""
-_Q = [
-    "_" if code == 32 else chr(code) if 33 <= code <= 126 and code not in _SPECIALS else f"={code:02X}"
-    for code in range(256)
-]
 _WRAP = re.compile(r"([0-9]*)[^_]*(?:_([0-9]*))?")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?[qQbB]\?[^?\s]*\?=", re.ASCII)
 _COLUMNS, _LIMIT = 80, 998
@@ -32,20 +23,8 @@ _EARLIEST = 10
 
 @scope_operator("rfc2047")
 def rfc2047(text: str, scope: Scope) -> str:
-    data = octets(text)
-    if _PLAIN.fullmatch(data) and not _SPECIALS.intersection(data):
-        return text
     coding = scope.facet(HeaderCoding) or DEFAULT_CODING
-    begin = f"=?{coding.charset}?Q?"
-    words, word, may_end = [], begin, True
-    for byte in data:
-        if may_end and len(word) > _LONGEST:
-            words.append(word + "?=")
-            word = begin
-        piece = _Q[byte]
-        word += piece
-        may_end = len(piece) == 1 or not may_end
-    return " ".join([*words, word + "?="])
+    return " ".join(encode_words(octets(text), coding.charset)) or text
 
 
 @scope_operator("rfc2047d")

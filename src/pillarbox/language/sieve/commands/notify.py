@@ -1,0 +1,70 @@
+"""`notify` (RFC 5435) by mail (RFC 5436): the subject is `:message`, that of the address, or the message's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pillarbox.language.sieve.actions import Notify as Notification
+from pillarbox.language.sieve.commands.vacation import in_header, one_line
+from pillarbox.language.sieve.mailto import BadUri, MailTo, parse_mailto
+from pillarbox.language.sieve.matching import encoded
+from pillarbox.language.sieve.parser import Parser
+from pillarbox.language.sieve.registry import command
+from pillarbox.language.sieve.run import Run
+
+_IMPORTANCES = frozenset({"1", "2", "3"})
+
+
+@dataclass(slots=True)
+class Notify:
+    uri: str = ""
+    mail: MailTo | None = None
+    sender: str = ""
+    message: str | None = None
+
+    def run(self, run: Run) -> None:
+        assert self.mail is not None
+        owner = run.circumstances.owner
+        headers = (
+            f"From: {one_line(self.sender or owner)}\n"
+            f"To: {','.join(self.mail.to)}\n"
+            f"Auto-Submitted: auto-notified; {owner}\n"
+            f"Subject: {in_header(self._subject(run))}\n"
+        )
+        run.act(Notification(self.mail.to, headers, self.mail.body.decode("utf-8", "surrogateescape")))
+
+    def _subject(self, run: Run) -> bytes:
+        assert self.mail is not None
+        if self.message is not None:
+            return encoded(self.message)
+        if self.mail.subject is not None:
+            return self.mail.subject
+        return run.message.header("subject") or b""
+
+
+@command("notify", needs="enotify")
+def parse_notify(parser: Parser) -> Notify:
+    command = Notify()
+
+    def take_from() -> None:
+        command.sender = parser.string("from string expected")
+
+    def take_importance() -> None:
+        if parser.string("importance string expected") not in _IMPORTANCES:
+            raise parser.scanner.error("invalid importance")
+
+    def take_message() -> None:
+        command.message = parser.string("message string expected")
+
+    def take_options() -> None:
+        parser.strings("options")
+
+    parser.options(
+        {"from": take_from, "importance": take_importance, "message": take_message, "options": take_options}
+    )
+    command.uri = parser.string("missing method string")
+    try:
+        command.mail = parse_mailto(command.uri)
+    except BadUri as error:
+        raise parser.scanner.error(str(error)) from None
+    return command
