@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
-from tests.process.daemon import Daemon, User, wait_until
+from tests.process.daemon import COMMAND, Daemon, User, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -26,3 +29,28 @@ def test_starts_again_with_what_it_had() -> None:
         daemon.send(b"Subject: two\n\n2\n")
         wait_until(lambda: len(daemon.delivered(first)) == 2, "both messages")
         assert daemon.panics == ""
+
+
+def test_serves_deep_in_the_file_system(tmp_path: Path) -> None:
+    """Below blanks, and beyond what the address of a UNIX socket holds."""
+    daemon = Daemon("--workers", "1", folder=deep(tmp_path))
+    try:
+        daemon.start()
+        assert daemon.run("queue", "list") == ""
+        sent = subprocess.run(
+            [COMMAND.with_name("sendmail"), "-C", daemon.data / "pillarbox.conf", daemon.admin.address],
+            input=b"Subject: deep\n\ndown\n",
+            timeout=30,
+            check=True,
+        )
+        assert sent.returncode == 0
+        wait_until(lambda: daemon.log.count("Completed") == 1, "the delivery")
+    finally:
+        daemon.remove()
+
+
+def deep(folder: Path) -> Path:
+    for name in ("a folder", "with a long name " * 6, "and another"):
+        folder /= name.strip()
+    folder.mkdir(parents=True)
+    return folder

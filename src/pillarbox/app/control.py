@@ -42,6 +42,7 @@ from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.system.handed_over import HandedOver
+from pillarbox.system.unix_path import short_name
 from pillarbox.wire.control import (
     MAX_LINE,
     Act,
@@ -77,7 +78,8 @@ class ControlServer:
         path = self._world.spool_directory / SOCKET
         path.unlink(missing_ok=True)
         make_offline_folder(self._world.spool_directory)
-        self._server = await asyncio.start_unix_server(self._serve, str(path), limit=MAX_LINE)
+        with short_name(path) as name:
+            self._server = await asyncio.start_unix_server(self._serve, name, limit=MAX_LINE)
         path.chmod(0o666)
 
     async def stop(self) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pillarbox.system.unix_path import short_name
 from pillarbox.wire.control import MAX_LINE, Converse, Line, Request, Submit, decode_line, encode
 
 SOCKET = "control.sock"
@@ -62,7 +63,8 @@ def _connect(spool: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(CONNECT_TIMEOUT)
     try:
-        connection.connect(str(path))
+        with short_name(path) as name:
+            connection.connect(name)
     except OSError as error:
         connection.close()
         raise DaemonAway(f"{path}: {error.strerror}") from error
