@@ -33,6 +33,7 @@ from pillarbox.flow.accept.local.complaint import Letterhead, complaint
 from pillarbox.flow.accept.local.refused import Refused
 from pillarbox.flow.accept.local.submit import received_lines, submit
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.own_message import NotTaken
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
@@ -245,8 +246,13 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     """By mail, or on standard error (`-oep`, `-oeq`); `-oee` ends with 0 when the mail is on its way (Exim 5.3)."""
     is_told = mta.world.is_alone  # then the journal has said it on standard error
     log = f"{_now()} {refused.log}\n" if refused.log and not is_told else ""
-    if request.errors in ("p", "q") or request.sender in ("", "<>"):
+    if request.errors in ("p", "q"):
         return Line(f"{log}{refused}", True, True, 1)
+    code = 2 if refused.kind == "none" else 1
+    if request.sender in ("", "<>"):
+        what = f"Error while reading message with no usable sender address: {refused.cause}"
+        mta.world.journal.main(f"{refused.message_id} {what}".lstrip())
+        return Line(log.rstrip("\n"), True, True, code)
     to = f"{caller.login}@{mta.policy.qualify_domain}"
     if caller.is_trusted and request.sender:
         to = request.sender.strip("<>")
@@ -262,9 +268,12 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     envelope, message = complaint(refused, to, head, message_id, now, received)
     try:
         await mta.injection(envelope, message, refused.message_id)
+    except NotTaken:
+        mta.world.journal.main(f"{refused.message_id} Child mail process returned status 1".lstrip())
+        return Line(log.rstrip("\n"), True, True, code)
     except SpoolFull as error:
         mta.world.journal.panic(f"spool: {error}")
-        return Line(str(refused), True, True, 2 if refused.kind == "none" else 1)
+        return Line(str(refused), True, True, code)
     return Line(log.rstrip("\n"), True, True, 0 if request.errors == "e" or refused.is_taken else 1)
 
 

@@ -21,7 +21,7 @@ from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
-from pillarbox.flow.settings import Bounces, Identity, Logging, Queueing, Trust
+from pillarbox.flow.settings import Bounces, Identity, Logging, Queueing, SmtpLimits, Trust
 from pillarbox.flow.transport.services import Site, TransportServices
 from pillarbox.language.expand.scope import Scope
 
@@ -177,6 +177,7 @@ def _delivery(base: Foundation, services: TransportServices, retries: Retries, s
         last_hops=last_hops(config),
         record=world.spool.record,
         remote_order=remote_order(config, base.expansion),
+        hops_max=config.main(SmtpLimits).received_headers_max,
     )
 
 

@@ -186,8 +186,8 @@ def _behind_newline(data: bytes, delimiter: bytes, start: int, end: int) -> int:
 
 def _body_start(data: bytes, start: int, end: int) -> int:
     """Behind the blank line that ends the header block starting at `start`."""
-    if data.startswith(b"\r\n", start, end):
-        return start + 2
+    if data.startswith((b"\n", b"\r\n"), start, end):  # no field at all
+        return data.index(b"\n", start) + 1
     blank = data.find(b"\r\n\r\n", start, end)
     if blank >= 0:
         return blank + 4

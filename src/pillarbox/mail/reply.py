@@ -9,6 +9,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """An SMTP or LMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 2034)."""
 
     code: int
+    """0: nobody has said it, `text` stands for a reply in the log."""
     text: str
     """Without codes; several lines are divided by `\\n`."""
     enhanced: str = ""
@@ -37,6 +38,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """One line, as it stands in logs and bounces: `550 5.1.1 no such user`."""
+        if not self.code:
+            return self.text
         codes = f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
         return f"{codes} {self.text}".replace("\n", " ")
 

@@ -31,6 +31,12 @@ def test_message_without_header_or_body() -> None:
     assert scan(b"").end == 0
 
 
+def test_part_without_header() -> None:
+    data = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\none\n--x\nContent-Type: text/html\n\ntwo\n--x--\n"
+    part = scan(data)
+    assert [body(data, child) for child in part.parts] == [b"one", b"two"]
+
+
 def test_multipart_with_preamble_and_epilogue() -> None:
     data = (
         b'Content-Type: MULTIPART/Alternative;\r\n boundary="=_ x"\r\n\r\npre\r\n--=_ x\r\n\r\none\r\n'

@@ -17,6 +17,7 @@ from pillarbox.flow.queue.ending import done_before_end
 from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import SUPPRESSED, Holding, waiting
+from pillarbox.flow.queue.loops import LOOPING, is_looping
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
@@ -106,6 +107,7 @@ class Delivery:
         "_chain",
         "_clock",
         "_holding",
+        "_hops_max",
         "_journal",
         "_last_hops",
         "_record",
@@ -130,9 +132,12 @@ class Delivery:
         last_hops: frozenset[str] = frozenset(),
         record: Record | None = None,
         remote_order: RemoteOrder | None = None,
+        hops_max: int = 0,
     ) -> None:
         """`journal`: for what routing and the system filter have to say. `holding`: domains whose mail waits. `last_hops`: names of routers
-        with `dsn_lasthop`. `record`: the spool's, for what is settled while the rest of a message is under way."""
+        with `dsn_lasthop`. `record`: the spool's, for what is settled while the rest of a message is under way. `hops_max`:
+        `received_headers_max`; 0: any."""
+        self._hops_max = hops_max
         self._record = record
         self._remote_order = remote_order
         self._holding = holding
@@ -147,6 +152,10 @@ class Delivery:
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
+        if self._hops_max and is_looping(queued, self._hops_max):
+            return await self._settler.settle(
+                queued, self._all_failed(queued, LOOPING, is_unlogged=False), {}
+            )
         if self._system_filter is None:
             return await self._attempt(queued, urgency, None)
         filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)

@@ -43,7 +43,7 @@ def line_outcome(
         case Delivered():
             flag = "*>" if outcome.is_dry else "->" if is_additional or outcome.is_additional else "=>"
             flag = ">>" if is_passed_on else flag
-            if style.is_default:  # none of the rest is in the usual selection
+            if style.is_default or outcome.log_word in _NOWHERE:  # none of the rest is in the usual selection
                 return _line_delivered(message_id, outcome, flag, style, where)
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
             dsn = _dsn_word(outcome) if has_dsn else ""

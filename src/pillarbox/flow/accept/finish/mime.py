@@ -10,7 +10,6 @@ from pillarbox.flow.check.scan.parts import PartInHand, parts_of
 from pillarbox.flow.check.verdict import Accept, Verdict
 from pillarbox.flow.facets.content import MimeFacts
 from pillarbox.mail import header
-from pillarbox.ports.scan_files import ScanFiles
 
 
 async def ask_about_parts(state: Finish) -> Verdict | None:
@@ -28,10 +27,3 @@ async def ask_about_parts(state: Finish) -> Verdict | None:
             return verdict
     transaction.scope = transaction.scope.with_facet(MimeFacts, MimeFacts(part_count=last))
     return None
-
-
-async def forget_files(state: Finish) -> None:
-    """What `decode` has written."""
-    memory, files = state.transaction.memory, state.transaction.scope.facet(ScanFiles)  # type: ignore[type-abstract]
-    if memory is not None and files is not None and memory.scans.get("files"):
-        await files.forget(state.id)

@@ -15,6 +15,7 @@ from pillarbox.flow.accept.rejection import rejected_message
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.flow.check.scan.leftovers import forget_files
 from pillarbox.flow.check.scan.parts import PartInHand, parts_of
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop, Verdict
 from pillarbox.flow.facets.content import MimeFacts
@@ -58,7 +59,10 @@ async def check(
     """Raises Rejected."""
     state.facts.recipients = recipients
     if acls.mime is not None and recipients:
-        verdict = await _ask_about_parts(acls.mime, state, message)
+        try:
+            verdict = await _ask_about_parts(acls.mime, state, message)
+        finally:
+            await forget_files(state.facts.id, state.memory, state.scope, state.controls)
         if isinstance(verdict, Discard):
             return Checked((), "MIME")
         _reject(verdict, "during MIME ACL checks", state, recipients)

@@ -63,6 +63,13 @@ def _words(refused: Refused) -> tuple[str, str]:
                 "A message that you sent contained a recipient address that was incorrectly\nconstructed:\n\n"
                 f"  {address}  {why}\n\nThe message has not been delivered to any recipients.\n"
             )
+        case "header_line" | "header_section":
+            what = refused.kind.replace("_", " ")
+            return f"overlong {what}", (
+                f"A message that you sent contained a {what} that was excessively\n"
+                "long and could not be handled by the mail transmission software. The\n"
+                "message has not been delivered to any recipients.\n"
+            )
         case "headers":
             listed = "".join(f"  {address}: {why}\n" for address, why in refused.bad)
             ignored = "These addresses have" if len(refused.bad) > 1 else "This address has"
@@ -95,5 +102,6 @@ def _words(refused: Refused) -> tuple[str, str]:
 def _copy(refused: Refused) -> bytes:
     if refused.message is None:
         return b""
-    start = b"" if refused.message_id or not refused.message.headers else b"\n"
+    is_cut = refused.kind in ("header_line", "header_section")
+    start = b"" if refused.message_id or is_cut or not refused.message.headers else b"\n"
     return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks())

@@ -16,6 +16,7 @@ from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.wire.control import Submit
 
 RECIPIENT_HEADERS = ("to", "cc", "bcc")
+_NO_RECIPIENTS = "no recipient addresses"
 RESENT_HEADERS = ("resent-to", "resent-cc", "resent-bcc")
 
 
@@ -30,9 +31,11 @@ class Named(msgspec.Struct, frozen=True):
 def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Recipient, ...]:
     """Recipients named by the caller; the first bad one is refused, and with it the message."""
     if not wish.recipients:
-        raise Refused("exim: no recipients in message", kind="none", message=message)
+        raise Refused("exim: no recipients in message", kind="none", message=message, cause=_NO_RECIPIENTS)
     if not wish.extract_recipients and are_too_many(len(wish.recipients), policy):
-        raise Refused("exim: too many recipients", kind="recipients", message=message)
+        raise Refused(
+            "exim: too many recipients", kind="recipients", message=message, cause=_too_many(policy)
+        )
     made = []
     for address in wish.recipients:
         try:
@@ -43,8 +46,17 @@ def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Rec
                 kind="argument",
                 bad=((address, str(error)),),
                 message=message,
+                cause=_malformed(address, str(error)),
             ) from error
     return tuple(dict.fromkeys(made))
+
+
+def _too_many(policy: AcceptPolicy) -> str:
+    return f"too many recipients (max set to {policy.engine.recipients_max})"
+
+
+def _malformed(address: str, why: str) -> str:
+    return f"at least one malformed recipient address: {address} - {why}"
 
 
 def are_too_many(count: int, policy: AcceptPolicy) -> bool:
@@ -91,7 +103,12 @@ def extracted(
             facts.recipients_count += 1
     if are_too_many(written, policy):  # those that are left out count too, those named by the caller do not
         nothing = Message(b"", MemoryBody(b""))
-        raise Refused("exim: message rejected: too many recipients", kind="recipients", message=nothing)
+        raise Refused(
+            "exim: message rejected: too many recipients",
+            kind="recipients",
+            message=nothing,
+            cause=_too_many(policy),
+        )
     if bad:
         services.journal.panic(f"{facts.id} bad addresses found in headers")
         if not good or wish.errors in ("p", "q"):
@@ -99,11 +116,31 @@ def extracted(
     elif not good:
         services.journal.panic(f"{facts.id} no recipients found in headers")
         refused = Refused(
-            "exim: no recipients in message", kind="none", message=repaired, message_id=facts.id
+            "exim: no recipients in message",
+            kind="none",
+            message=repaired,
+            message_id=facts.id,
+            cause=_NO_RECIPIENTS,
         )
         refused.log = f"{facts.id} no recipients found in headers"
         raise refused
     return Named(tuple(good), tuple(bad), left_out)
+
+
+def as_written(
+    wish: Submit, original: Message, left_out: frozenset[str], policy: AcceptPolicy
+) -> tuple[str, ...]:
+    """The recipients before they were qualified and rewritten, as `received_recipients` shows them in the log. Bad ones are left out."""
+    texts = list(wish.recipients)
+    if wish.extract_recipients:
+        texts = [] if policy.local_senders.arguments_are_left_out else texts
+        texts += [text for text, _ in _listed(original.headers)]
+    found: dict[str, None] = {}
+    for text in texts:
+        with contextlib.suppress(AddressError):
+            if _recipient(text, policy).address not in left_out:
+                found[working_address(text, takes_literals=True).address] = None
+    return tuple(found)
 
 
 def good_in_headers(headers: bytes, policy: AcceptPolicy) -> tuple[Recipient, ...]:
@@ -127,6 +164,7 @@ def bad_headers(
         message=message,
         message_id=facts.id,
         is_taken=is_taken,
+        cause=_malformed(*bad[0]),
     )
     refused.log = f"{facts.id} bad addresses found in headers"
     return refused

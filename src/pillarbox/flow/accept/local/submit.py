@@ -17,7 +17,15 @@ from pillarbox.flow.accept.finish.submission import complete_own_from, fix_local
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.checks import NO_ACLS, Rejected, check, run_start
-from pillarbox.flow.accept.local.named import Named, arguments, bad_headers, extracted, good_in_headers
+from pillarbox.flow.accept.local.header_limits import check_header
+from pillarbox.flow.accept.local.named import (
+    Named,
+    arguments,
+    as_written,
+    bad_headers,
+    extracted,
+    good_in_headers,
+)
 from pillarbox.flow.accept.local.origin import (
     auth_sender,
     chooses_sender,
@@ -69,6 +77,7 @@ async def submit(
         await _take_name(one, policy.habits.active_hostname)
     one.message = one.facts.taken = Message.parse(data)
     one.facts.size = len(data)
+    check_header(one.message.headers, policy, caller.login, services.journal)
     if carried:
         one.facts.variables = dict(carried)
     if not wish.extract_recipients:
@@ -196,14 +205,16 @@ async def _keep(one: Submission) -> str:
 
 
 def _log_received(one: Submission, envelope: Envelope) -> Arrival:
-    facts, services = one.facts, one.services
+    facts, services, style = one.facts, one.services, one.services.log_style
+    recipients: tuple[str, ...] = ()
+    if not style.is_default and style.shows("received_recipients") and facts.taken is not None:
+        recipients = as_written(one.wish, facts.taken, one.named.left_out, one.policy)
     written = Arrival(
         written_sender=facts.written_sender,
-        written_recipients=facts.written_recipients,
+        written_recipients=recipients,
         elapsed=services.clock.now() - facts.received_at,
     )
     reference = one.wish.reference
-    style = services.log_style
     line = line_received(envelope, one.message, reference=reference, style=style, arrival=written)
     services.journal.main(line)
     return written
@@ -236,6 +247,7 @@ async def _too_big(one: Submission, size: int, limit: int) -> Refused:
         f"exim: message rejected: message too big (max={limit})",
         kind="size",
         message=Message(one.message.headers, MemoryBody(b"")),
+        cause=f"message too big (limit set to {limit})",
     )
 
 

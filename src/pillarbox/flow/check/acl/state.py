@@ -86,7 +86,13 @@ async def expand_argument(template: Template, state: AclState) -> str:
     except ForcedFailure:
         raise
     except ExpansionFailed as error:
-        raise CheckFailed(f'failed to expand ACL string "{template.source}": {error}') from None
+        raise not_expanded(template, error) from None
+
+
+def not_expanded(template: Template, error: ExpansionFailed) -> CheckFailed:
+    """For the log, where quotes of the text are marked."""
+    source = template.source.replace('"', '\\"')
+    return CheckFailed(f'failed to expand ACL string "{source}": {error}')
 
 
 class Acls(Protocol):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import parse_duration
 from pillarbox.flow.check.acl.state import AclState
-from pillarbox.language.regex import RegexError, compile_regex
+from pillarbox.language.regex import Regex, RegexError, compile_regex
 from pillarbox.ports.commands import CommandRefused, Commands
 from pillarbox.ports.scan_files import ScanFiles
 from pillarbox.ports.sockets import Sockets, SocketTrouble, SocketWish
@@ -61,30 +62,48 @@ class Scan:
 async def clamd(options: list[str], scan: Scan) -> str:
     """`/path/of/socket`, or `address port [retry=10s]` items; `local`: tell it the file's name."""
     specified = options or ["/tmp/clamd"]
-    tells_path = "local" in specified or specified[0].startswith("/")
-    servers = [each.split() for each in specified if each != "local"][:_SERVERS_MAX]
-    random.shuffle(servers)
+    is_local = specified[0].startswith("/")
+    tells_path = is_local or "local" in specified
+    servers = [specified] if is_local else _servers(specified, scan)
     for server in servers:
-        where = server[0] if server[0].startswith("/") else f"[{server[0]}]:{''.join(server[1:2])}"
+        where = server[0] if is_local else f"[{server[0]}]:{server[1]}"
         request = b"zINSTREAM\0" + _in_pieces(scan.data)
         if tells_path:
-            request = f"SCAN {await scan.path()}\n".encode()
+            request = f"SCAN {await scan.path()}\n".encode("utf-8", "surrogateescape")
         answer = await _connected(server, request, scan, where)
         if answer is not None:
             return _clamd_says(answer.rstrip(b"\0\n").decode("utf-8", "replace"), f"clamd {where} : ")
     raise ScannerTrouble("clamd  : all servers failed")
 
 
+def _servers(specified: list[str], scan: Scan) -> list[list[str]]:
+    """In any order: the load is to be shared."""
+    servers: list[list[str]] = []
+    for each in specified[:_SERVERS_MAX]:
+        words = each.split()
+        if len(words) > 1:
+            servers.append(words)
+        elif each != "local":
+            scan.note(f"clamd  : missing port: '{each}'")
+    if not servers:
+        raise ScannerTrouble("clamd  : no useable server addresses in malware configuration option.")
+    random.shuffle(servers)
+    return servers
+
+
 async def _connected(server: list[str], request: bytes, scan: Scan, where: str) -> bytes | None:
     """The answer; None: nobody is there, and that is noted."""
-    retry = next((each[6:] for each in server if each.startswith("retry=")), "")
-    wish = SocketWish(host=server[0], port="".join(server[1:2]), request=request, shuts_down=False)
     if server[0].startswith("/"):
-        wish = SocketWish(path=server[0], request=request, shuts_down=False)
+        return await _asked_here(server[0], request, scan, "clamd")
+    retry = next((each[6:] for each in server if each.startswith("retry=")), "")
+    wish = SocketWish(host=server[0], port=server[1], request=request, shuts_down=False)
     for wait in (retry, ""):
         try:
             return await scan.ask(wish)
         except SocketTrouble as trouble:
+            if "no IP address" in str(trouble):
+                scan.note(f"clamd  : {trouble}")
+                return None
             if "connect" not in str(trouble):
                 raise ScannerTrouble(f"clamd {where} : unable to read from socket ({trouble})") from None
             if not wait:
@@ -95,6 +114,17 @@ async def _connected(server: list[str], request: bytes, scan: Scan, where: str) 
         except OptionError:
             return None
     return None
+
+
+async def _asked_here(path: str, request: bytes, scan: Scan, who: str) -> bytes:
+    """A scanner on this machine. Raises ScannerTrouble."""
+    try:
+        return await scan.ask(SocketWish(path=path, request=request, shuts_down=False))
+    except SocketTrouble as trouble:
+        text = str(trouble)
+        if "connect" in text:
+            text = f"unable to connect to UNIX socket ({path}): {text.rpartition(': ')[2]}"
+        raise ScannerTrouble(f"{who} {path} : {text}") from None
 
 
 def _in_pieces(data: bytes) -> bytes:
@@ -120,8 +150,9 @@ def _clamd_says(answer: str, who: str) -> str:
 
 async def cmdline(options: list[str], scan: Scan) -> str:
     """`command with %s : expression for "found" : expression for the name`."""
-    if len(options) < 3 or not all(options[:3]):
-        raise ScannerTrouble("cmdline  : missing command line, trigger or name specification")
+    if not options or not options[0]:
+        raise ScannerTrouble("cmdline  : missing command line specification")
+    signs = _signs(options[1:], "cmdline")
     commands = scan.state.scope.facet(Commands)  # type: ignore[type-abstract]
     assert commands is not None
     folder = (await scan.path()).rpartition("/")[0]
@@ -134,36 +165,60 @@ async def cmdline(options: list[str], scan: Scan) -> str:
         code = ended.code << 8 if ended.code > 0 else -ended.code
         raise ScannerTrouble(f"cmdline  : scanner returned error code: {code}")
     for line in ended.output.decode("utf-8", "surrogateescape").splitlines():
-        if found := _named(line, options[1], options[2], "cmdline"):
+        if found := signs.named(line):
             return found
     return ""
 
 
 async def sock(options: list[str], scan: Scan) -> str:
     """`/path or address port : command with %s : expression for "found" : expression for the name`."""
-    if len(options) < 4 or not options[0]:
-        raise ScannerTrouble("sock  : missing trigger or name specification")
-    command = (options[1] or "%s\n").replace("%s", await scan.path(), 1)
-    place = options[0].split()
-    wish = SocketWish(host=place[0], port="".join(place[1:2]), request=command.encode(), shuts_down=False)
+    place = (options[0] if options else "/tmp/malware.sock").split() or [""]
+    command = (options[1] if len(options) > 1 and options[1] else "%s\n").replace("%s", await scan.path(), 1)
     if place[0].startswith("/"):
-        wish = SocketWish(path=place[0], request=command.encode(), shuts_down=False)
-    try:
-        answer = await scan.ask(wish)
-    except SocketTrouble as trouble:
-        raise ScannerTrouble(f"sock {scan.callout_address} : {trouble}") from None
-    return _named(answer.decode("utf-8", "surrogateescape"), options[2], options[3], "sock")
+        answer = await _asked_here(place[0], command.encode("utf-8", "surrogateescape"), scan, "sock")
+    else:
+        wish = SocketWish(
+            host=place[0],
+            port="".join(place[1:2]),
+            request=command.encode("utf-8", "surrogateescape"),
+            shuts_down=False,
+        )
+        try:
+            answer = await scan.ask(wish)
+        except SocketTrouble as trouble:
+            raise ScannerTrouble(f"sock {scan.callout_address} : {trouble}") from None
+    return _signs(options[2:], "sock").named(answer.decode("utf-8", "surrogateescape"))
 
 
-def _named(text: str, trigger: str, name: str, who: str) -> str:
-    """What the scanner found; `unknown` where the name cannot be read."""
-    try:
-        if not compile_regex(trigger).matches(text):
-            return ""
-        found = compile_regex(name).search(text)
-    except RegexError as error:
-        raise ScannerTrouble(f"{who}  : {error}") from None
-    return found[1] if found is not None and len(found) > 1 else "unknown"
+class _Signs(NamedTuple):
+    """What tells of a virus in a scanner's answer."""
+
+    who: str
+    trigger: Regex
+    name: Regex
+
+    def named(self, text: str) -> str:
+        """What the scanner found; `unknown` where the name cannot be read. Raises ScannerTrouble."""
+        try:
+            if not self.trigger.matches(text):
+                return ""
+            found = self.name.search(text)
+        except RegexError as error:
+            raise ScannerTrouble(f"{self.who}  : {error}") from None
+        return found[1] if found is not None and len(found) > 1 else "unknown"
+
+
+def _signs(given: list[str], who: str) -> _Signs:
+    """Raises ScannerTrouble."""
+    regexes: list[Regex] = []
+    for text, what in zip([*given, "", ""], ("trigger", "virus name regex"), strict=False):
+        if not text:
+            raise ScannerTrouble(f"{who}  : missing {what} specification")
+        try:
+            regexes.append(compile_regex(text))
+        except RegexError as error:
+            raise ScannerTrouble(f"{who}  : {error}") from None
+    return _Signs(who, *regexes)
 
 
 SCANNERS: dict[str, Callable[[list[str], Scan], Awaitable[str]]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, expand_argument, not_expanded
 from pillarbox.flow.check.acl.templated import TemplateCondition
 from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
 from pillarbox.mail.reply import Reason
@@ -30,7 +30,7 @@ class ExpandedCondition(TemplateCondition, condition="condition"):
         except ForcedFailure:
             raise
         except ExpansionFailed as error:
-            raise CheckFailed(f'failed to expand ACL string "{self._template.source}": {error}') from None
+            raise not_expanded(self._template, error) from None
 
     async def holds(self, state: AclState) -> bool:
         return read_truth(await expand_argument(self._template, state))
