@@ -19,6 +19,7 @@ from pillarbox.cli.daemon_lock import runs_on_another
 from pillarbox.cli.places import EX_TEMPFAIL, fail, spool_directory
 from pillarbox.cli.standard_input import Abandoned, TooBig, read_input
 from pillarbox.wire.control import Submit
+from pillarbox.wire.line_ends import with_unix_ends
 
 MAX_MESSAGE = 512 * 1024 * 1024
 
@@ -227,15 +228,14 @@ def _log_abandoned(config: Path, read: Arguments, abandoned: Abandoned) -> None:
 
 def message_of(data: bytes, *, dot_ends: bool) -> bytes:
     """To its end, or to a line with a single dot."""
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if dot_ends:
+    if b"\r" in data:
+        data = with_unix_ends(data, dot_ends=dot_ends)
+    elif dot_ends:
         if data.startswith(b".\n"):
             return b""
         end = data.find(b"\n.\n")
         if end >= 0:
             data = data[: end + 1]
-        elif data.endswith(b"\n."):
-            data = data[:-1]
     return data if not data or data.endswith(b"\n") else data + b"\n"
 
 
