@@ -6,7 +6,7 @@ settled. A crash at any point repeats work; it loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -214,6 +214,14 @@ class Settler:
         domain = split_address(address)[1].lower()
         own = (f"T:{address}", f"T:{domain}") if outcome.host is None else (f"R:{address}:<{sender or ''}>",)
         self.retries.forget(f"R:{domain}", f"R:{address}", *own)
+        if outcome.recipient != address:
+            self.forget_routing(outcome.parents)
+            self.forget_routing((outcome.recipient,))
+
+    def forget_routing(self, addresses: Iterable[str]) -> None:
+        """The routers have answered for these, whatever became of what they lead to."""
+        for address in addresses:
+            self.retries.forget(f"R:{split_address(address)[1].lower()}", f"R:{address}")
 
 
 def _with_local_facts(outcome: Delivered, queued: Queued) -> Delivered:

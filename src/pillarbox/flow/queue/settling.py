@@ -111,6 +111,7 @@ class Settling:
                 case Failed():
                     await self._announce(outcome)
                     self._log(outcome)
+                    self.settler.forget_routing((outcome.address, *_ancestors(outcome)))
                     failed.append(outcome)
                 case Deferred():
                     overdue.extend(await self._note_deferred(outcome))
@@ -178,6 +179,10 @@ class Settling:
         if outcome.error == BUSY:
             self._wait_for(outcome, self.now + BUSY_INTERVAL)
             return []
+        if outcome.error != SKIPPED:
+            settler.forget_routing(
+                (outcome.address, *_ancestors(outcome)) if outcome.transport else _ancestors(outcome)
+            )
         if outcome.is_frozen and not outcome.retry_keys:
             self.pending.append(outcome)
             return []
