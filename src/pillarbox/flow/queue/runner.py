@@ -290,9 +290,9 @@ class QueueRunner:
                 return Answer(f"Message {message_id} is locked", False)
             self._tell_gone(message_id, gone, in_run=False)
             return Answer("", True)
-        self._journal.main(f"{message_id} cancelled by {caller}")
         if queued.progress.is_frozen:
-            self._journal.main(f"{message_id} Unfrozen by forced delivery")
+            self._journal.main(f"{message_id} {BY_FORCE}")
+        self._journal.main(f"{message_id} cancelled by {caller}")
         if queued.envelope.sender is None:
             await self._spool.finish(message_id)
             await self._settler.complete(message_id)

@@ -55,11 +55,11 @@ def find_prefix(local_part: str, prefixes: tuple[Affix, ...]) -> Taken:
 
 
 def find_suffix(local_part: str, suffixes: tuple[Affix, ...]) -> Taken:
-    """The same for suffixes, counted from the end."""
+    """The same for suffixes, counted from the end. One without a wildcard is never the whole local part."""
     folded = local_part.lower()
     for text, wildcard in suffixes:
         if not wildcard:
-            if folded.endswith(text):
+            if folded.endswith(text) and folded != text:
                 return Taken(len(text))
             continue
         at = folded.find(text) if wildcard == "*" else folded.rfind(text)

@@ -99,10 +99,12 @@ async def _with_includes(
 
 
 async def _check_include(router: Redirect, path: str, visit: Visit) -> None:
-    if await is_set(router.forbid_include, "forbid_include", visit):
-        raise Stop(data_error(router, visit, "included files not permitted"))
+    if not path:
+        raise Stop(data_error(router, visit, "file name missing after :include:"))
     if not path.startswith("/"):
         raise Stop(data_error(router, visit, f'included file "{path}" is not an absolute path'))
+    if await is_set(router.forbid_include, "forbid_include", visit):
+        raise Stop(data_error(router, visit, "included files not permitted"))
     if is_tainted(path):
         raise Stop(data_error(router, visit, f"Tainted name '{path}' for included file not permitted"))
     directory = router.include_directory.rstrip("/")
@@ -120,7 +122,7 @@ async def _answer(
                 return data_error(router, visit, '":blackhole:" is not permitted')
             return Discarded()
         case "unknown":
-            return Redirected(children, await router.is_unseen(visit)) if children else Declined(":unknown:")
+            return None  # it overrides a default, and names nobody
         case "fail" if router.allow_fail:
             text = await _without_code(router, item.text, visit)
             return Refused(Reason(text, text), children)

@@ -16,7 +16,7 @@ _PLAIN = re.compile(
     r"([A-Za-z0-9_+=~-]+(?:\.[A-Za-z0-9_+=~-]+)*)(?:@([A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*))?"
 )
 """The usual address, which needs no close reading."""
-_SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):", re.IGNORECASE)
+_SPECIAL = re.compile(r":(fail|defer|blackhole|unknown|include):")
 _DIVIDERS = re.compile(r'[,\n"\\()]')
 MAX_ITEMS = 50_000
 
@@ -68,10 +68,10 @@ def parse_redirection(text: str) -> list[Item]:
         if position >= end:
             break
         special = _SPECIAL.match(text, position)
-        if special and special.group(1).lower() in ("fail", "defer"):
+        if special and special.group(1) in ("fail", "defer"):
             stop = text.find("\n", position)
             stop = end if stop < 0 else stop
-            items.append(Special(special.group(1).lower(), text[special.end() : stop].strip()))
+            items.append(Special(special.group(1), text[special.end() : stop].strip()))
             position = stop + 1
             continue
         piece, position = _take_item(text, position)
@@ -122,8 +122,9 @@ def _understand(piece: str) -> Item | None:
         piece = like(re.sub(r"\\(.)", r"\1", piece[1:-1]), piece) if "\\" in piece else piece[1:-1]
     special = _SPECIAL.match(piece)
     if special:
-        word, rest = special.group(1).lower(), piece[special.end() :].strip()
-        return Include(rest) if word == "include" else Special(word, rest)
+        word, rest = special.group(1), piece[special.end() :].strip()
+        if word != "unknown" or not rest:
+            return Include(rest) if word == "include" else Special(word, rest)
     if piece[:1] in ("|", "/"):
         address = parse_address(piece)
         if isinstance(address, Address) and address.domain:

@@ -240,9 +240,9 @@ class Run:
                     self._findings.new_domains[candidate.domain] = new_domain
                 if and_continue and not self._is_last(stage):
                     children = tuple(below_copy(child) for child in children)
-                self._redirect(candidate, router, children)
-                if and_continue:
+                if and_continue:  # before its children, as in Exim: it decides about the order of deliveries
                     self._copy_on(task, visit, stage)
+                self._redirect(candidate, router, children)
             case Discarded(and_continue=and_continue, word=word):
                 self._findings.discarded.append((candidate, router.name, word))
                 if and_continue:

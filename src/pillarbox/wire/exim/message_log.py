@@ -47,7 +47,8 @@ def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> 
         if outcome.transport == "**bypassed**":
             by = "**bypassed**"
         name = printable(outcome.log_word or outcome.address)
-        parent = f" <{printable(outcome.recipient)}>" if outcome.recipient != outcome.address else ""
+        above = outcome.parents[0] if outcome.parents else outcome.recipient
+        parent = f" <{printable(above)}>" if above != outcome.address else ""
         return [f"{name}{parent}: {by} succeeded"]
     line = main_line.split(" ", 2)[2]
     if isinstance(outcome, Failed) and not outcome.router and not outcome.transport:

@@ -223,7 +223,7 @@ async def test_the_trace_tells_descent_copies_and_ends() -> None:
         '  copies: skipped: local_parts: loop1 is not in "alice"',
         "  aliases: skipped: a loop: it has redirected loop1@local.test before",
         "  users: skipped: check_account: loop1@local.test is not an account",
-        "  last: declined: :unknown:",
+        "  last: declined: no addresses",
         "  last: no_more: no router below is asked",
         "  no router takes it: Unrouteable address",
     ]
