@@ -63,4 +63,4 @@ class Counts:
 
 
 def _bucket(address: str) -> int:
-    return crc32(address.encode()) % BUCKETS
+    return crc32(address.encode("utf-8", "surrogateescape")) % BUCKETS

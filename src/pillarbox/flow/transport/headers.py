@@ -17,17 +17,17 @@ BLANK_LINE = b"\n"
 
 def return_path(sender: str | None) -> bytes:
     """`Return-path: <sender>` (Exim 48.5.11)."""
-    return f"Return-path: <{sender or ''}>\n".encode()
+    return f"Return-path: <{sender or ''}>\n".encode("utf-8", "surrogateescape")
 
 
 def envelope_to(recipients: Iterable[str]) -> bytes:
     """`Envelope-to: a@example,` and in a line of its own ` b@example`, each address once (Exim 48.5.6)."""
     addresses = ",\n ".join(dict.fromkeys(recipients))
-    return f"Envelope-to: {addresses}\n".encode()
+    return f"Envelope-to: {addresses}\n".encode("utf-8", "surrogateescape")
 
 
 def delivery_date(now: float) -> bytes:
-    return f"Delivery-date: {format_date(now)}\n".encode()
+    return f"Delivery-date: {format_date(now)}\n".encode("utf-8", "surrogateescape")
 
 
 def without_removed(block: bytes, job: Job, remove: Sequence[str]) -> bytes:
@@ -55,7 +55,7 @@ def names_of(lists: Iterable[str]) -> frozenset[str]:
 def header_lines(text: str) -> bytes:
     """Expanded header text as whole lines: one final newline, no blank line inside that would end the block."""
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
 def _remove(block: bytes, names: frozenset[str]) -> bytes:

@@ -23,10 +23,11 @@ def encode_phrase(text: str, found: Working, charset: str = "UTF-8") -> str:
     close, _, rest = behind.partition(">")
     comment = rest.lstrip()
     blank = rest[: len(rest) - len(comment)]
-    return f"{_encoded(name, charset)}{gap}<{route}{found.address}{close}>{blank}{_encoded(comment, charset)}"
+    return f"{encoded(name, charset)}{gap}<{route}{found.address}{close}>{blank}{encoded(comment, charset)}"
 
 
-def _encoded(text: str, charset: str) -> str:
+def encoded(text: str, charset: str) -> str:
+    """A phrase or comment; as it is when it is ASCII."""
     if _NEEDS_CODE.search(text) is None:
         return text
     words: list[str] = [""]

@@ -120,7 +120,7 @@ _BARE: dict[type, bytes] = {
 def _line(text: str) -> bytes:
     if not _ARGUMENT.fullmatch(text):
         raise ValueError("control character in an SMTP command")
-    return text.encode("utf-8") + b"\r\n"
+    return text.encode("utf-8", "surrogateescape") + b"\r\n"
 
 
 def _address(address: str, offered: Extensions) -> str:

@@ -112,7 +112,7 @@ class DovecotExchange(JudgedExchange):
         words += [f"rip={origin.host_address}", f"lip={origin.interface_address}", "nologin"]
         if initial is not None:
             words.append(f"resp={_base64(initial)}")
-        return ("\t".join(words) + "\n").encode()
+        return ("\t".join(words) + "\n").encode("utf-8", "surrogateescape")
 
     async def _verdict(self, talk: Talk) -> Step:
         """Raises SocketTrouble."""

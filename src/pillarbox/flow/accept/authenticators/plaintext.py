@@ -101,7 +101,9 @@ class Plaintext(Authenticator, driver="plaintext"):
 
 
 def _to_bytes(item: str) -> bytes:
-    return _CARETS.sub(lambda found: "\0" if found[0] == "^" else "^", item).encode()
+    return _CARETS.sub(lambda found: "\0" if found[0] == "^" else "^", item).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 class PlaintextClient:
@@ -144,7 +146,9 @@ class PlaintextServer:
         prompts = self._driver.server_prompts.templates if self._driver.server_prompts else ()
         try:
             if len(self._items) < len(prompts):
-                return Challenge((await prompts[len(self._items)].expand(self._scope)).encode())
+                return Challenge(
+                    (await prompts[len(self._items)].expand(self._scope)).encode("utf-8", "surrogateescape")
+                )
             if response is None:
                 return Challenge(b"")  # data is needed even where nothing is prompted for
             return await self._judge()

@@ -70,7 +70,9 @@ class OwnMessages:
         plain = f"E{envelope.id}@{self._policy.primary_hostname}"
         wanted = await self._policy.message_id(envelope.id, scope, self._journal)
         headers = message.headers.replace(
-            f"\nMessage-Id: <{plain}>\n".encode(), f"\nMessage-Id: <{wanted}>\n".encode(), 1
+            f"\nMessage-Id: <{plain}>\n".encode("utf-8", "surrogateescape"),
+            f"\nMessage-Id: <{wanted}>\n".encode(),
+            1,
         )
         return Message(headers, message.body)
 

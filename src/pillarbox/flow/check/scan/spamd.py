@@ -127,7 +127,12 @@ def in_order(servers: list[Server], now: float) -> list[Server]:
 def request(user: str, message: bytes) -> bytes:
     """`user` cannot bring lines of its own."""
     name = re.sub(r"[\x00-\x1f\x7f]", "", user)
-    return f"REPORT SPAMC/1.2\r\nUser: {name}\r\nContent-length: {len(message)}\r\n\r\n".encode() + message
+    return (
+        f"REPORT SPAMC/1.2\r\nUser: {name}\r\nContent-length: {len(message)}\r\n\r\n".encode(
+            "utf-8", "surrogateescape"
+        )
+        + message
+    )
 
 
 def read_answer(data: bytes) -> Rating | None:

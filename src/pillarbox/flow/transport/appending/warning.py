@@ -57,12 +57,19 @@ def _complete(message: Message, message_id: str, now: float, services: Transport
     received = received_line(
         _recipients(message), message_id, services.login or "mail", services.hostname, now
     )
-    headers = received.encode() + _lines(before, given) + message.headers + _lines(after, given)
+    headers = (
+        received.encode("utf-8", "surrogateescape")
+        + _lines(before, given)
+        + message.headers
+        + _lines(after, given)
+    )
     return Message(headers, message.body)
 
 
 def _lines(fields: Iterable[tuple[str, str]], given: set[str]) -> bytes:
-    return "".join(f"{name}: {value}\n" for name, value in fields if name.lower() not in given).encode()
+    return "".join(f"{name}: {value}\n" for name, value in fields if name.lower() not in given).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def _recipients(message: Message) -> list[str]:

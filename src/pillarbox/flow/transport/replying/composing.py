@@ -12,9 +12,9 @@ import msgspec
 
 from pillarbox.flow.transport.replying.answer import Answer
 from pillarbox.language.addresses import AddressError, address_items, working_address
+from pillarbox.language.rewrite.display_name import show_sender
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
-from pillarbox.mail.display_name import show_sender
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 
