@@ -25,6 +25,7 @@ from pillarbox.app.foundation import Kinds
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
 from pillarbox.app.local_session import local_session, served_session
+from pillarbox.app.log_trouble import trouble_with_log
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user, complaint
 from pillarbox.app.telling import (
@@ -55,7 +56,7 @@ from pillarbox.wire.control import Act, Request, Run, Submit
 LAST_SLOT = 1023
 FIRST_SLOT = 512
 """Of the commands' slots; workers have those below."""
-EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 69, 75, 77, 78
+EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 69, 75, 78
 Job = Callable[[Mta, World], Awaitable[int]]
 
 
@@ -121,7 +122,13 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
             await inherited.parted()
         return 1 if stream.was_lost else 0
 
-    return in_foreground(config_path, options, talk)
+    return in_foreground(config_path, options, talk, _print_report if is_batch else _tell_client)
+
+
+def _tell_client(report: Report) -> None:
+    """Who talks SMTP with us reads replies."""
+    print("421 Unexpected failure, please try later", end="\r\n", flush=True)
+    _print_report(report)
 
 
 def _as_asked(config_path: Path, options: AloneOptions, job: Callable[[Tell], Job]) -> int:
@@ -154,13 +161,15 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
         config = ConfigSource(config_path, options.macros, options.syslog_name).load()
         helper = start_helper(config)
         become_mail_user(config, config_path)
+        if trouble := trouble_with_log(config):
+            raise CannotWork(trouble, 1)
         world = await _open_world(config, options, helper)
     except ConfigError as error:
         raise CannotWork(stamped(error.problems[0].exim_form), 1) from error
     except NoSuchUser as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     except OSError as error:
-        raise CannotWork(complaint(error), EX_NOPERM) from error
+        raise CannotWork(stamped(complaint(error)), 1) from error
     try:
         mta = Mta(
             config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pillarbox.app.harness import is_test_harness
@@ -27,6 +28,24 @@ def log_targets(config: Config) -> LogTargets:
 def log_directory_of(config: Config) -> Path:
     """The directory of the log files; where only syslog is used, that of the spool's logs."""
     return Path(log_targets(config).directory or f"{config.main(Files).spool_directory}/log")
+
+
+def unwritable_log(config: Config, log: str, now: float) -> str:
+    """The path of `log` (`main`, `panic`), where this process cannot write it. `now`: seconds since the epoch, for dates in names."""
+    targets = log_targets(config)
+    path = targets.path_of(log, now) if targets.pattern else ""
+    return path if path and not _can_append(Path(path)) else ""
+
+
+def _can_append(path: Path) -> bool:
+    """To that file, or by making it and the directories that lack."""
+    try:
+        if path.exists():
+            return not path.is_dir() and os.access(path, os.W_OK, effective_ids=True)
+        parent = next(each for each in path.parents if each.exists())
+    except OSError:
+        return False
+    return parent.is_dir() and os.access(parent, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def log_to_syslog(config: Config, name: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pillarbox.app.asking.loading import stamped
 from pillarbox.app.configuration import ConfigSource
+from pillarbox.app.log_trouble import trouble_with_log
 from pillarbox.app.world import open_journal
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.places import fail
@@ -16,9 +18,12 @@ def write_log(config: Path, read: Arguments, line: str) -> int:
     """The exit code: 0. Ends the command when the log cannot be written."""
     source = ConfigSource(config, tuple(read.macros.items()), read.syslog_name)
     try:
-        journal = open_journal(source.load(serving=False), SystemClock())
+        loaded = source.load(serving=False)
+        if trouble := trouble_with_log(loaded):
+            fail(trouble)
+        journal = open_journal(loaded, SystemClock())
     except ConfigError as error:
-        fail(str(error))
+        fail(stamped(error.problems[0].exim_form))
     except OSError as error:
         fail(f"exim: {error.filename}: {error.strerror}")
     journal.main(line)

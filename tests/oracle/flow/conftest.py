@@ -12,6 +12,7 @@ EVERY = {
     "test_acls": 18,
     "test_callers": 20,
     "test_inetd": 12,
+    "test_log_faults": 13,
     "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,

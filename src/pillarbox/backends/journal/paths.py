@@ -5,7 +5,7 @@
     syslog : /var/log/exim_%s      both
     (empty)                        %slog in `log` below the spool directory
 
-A path without `%s` is a directory, which Exim does not know.
+A path without `%s` is refused when the configuration is loaded, unless an expansion has made it: then it is a directory.
 """
 
 from __future__ import annotations

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pillarbox.config.declare import MainOptions, Unready, derived, option
-from pillarbox.config.errors import OptionError
+from pillarbox.config.errors import CombinationError, OptionError
 from pillarbox.config.kinds import Duration, Kilobytes, LogSelector, Words
 from pillarbox.config.log_selector import SELECTORS
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
 from pillarbox.wire.exim.log_style import ACTED_ON, USUAL, LogStyle, log_style
 
+_DATE = re.compile("%[DM]")
 FACILITIES = frozenset(("mail", "user", "news", "uucp", "daemon", *(f"local{n}" for n in range(8))))
 """Facilities of syslog that mail may be logged to."""
 
@@ -55,10 +57,23 @@ class Files(MainOptions):
     def __post_init__(self) -> None:
         if "process_log_path" not in self.given:
             object.__setattr__(self, "process_log_path", f"{self.spool_directory}/exim-process.info")
+        if "$" not in self.log_file_path:
+            _check_log_path(self.log_file_path)
 
     def unready(self) -> Iterator[Unready]:
         if "$" in self.spool_directory:
             yield Unready("spool_directory", "paths are not expanded yet")
+
+
+def _check_log_path(text: str) -> None:
+    """Each path has one `%s`, and perhaps `%D` or `%M` (Exim 53.1). Raises CombinationError."""
+    for path in (item.strip() for item in text.split(":")):
+        if path in ("", "syslog"):
+            continue
+        if "%s" not in path:
+            raise CombinationError(f'log_file_path "{path}" does not contain "%s"')
+        if "%" in _DATE.sub("", path.replace("%s", "", 1), count=1):
+            raise CombinationError(f'log_file_path "{path}" contains unexpected "%" character')
 
 
 class Logging(MainOptions):
