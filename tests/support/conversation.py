@@ -144,7 +144,10 @@ class Client:
         self.tls_cipher = CIPHER
 
     def pending(self) -> bool:
-        return False
+        return bool(self.unsent)
+
+    def unread(self, data: bytes) -> None:
+        self.unsent = data + self.unsent
 
     def shape(self, *, keepalive: bool, dscp: int) -> None:
         self.dscp = dscp

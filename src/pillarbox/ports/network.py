@@ -191,6 +191,10 @@ class ServedConnection(Protocol):
         """Whether bytes have come that were not read yet."""
         ...
 
+    def unread(self, data: bytes) -> None:
+        """They come again with the next `read`, or belong to the handshake that follows."""
+        ...
+
     def channel_bindings(self) -> Mapping[str, bytes]:
         """By type name (RFC 5929); empty without TLS."""
         ...

@@ -52,6 +52,9 @@ class LocalProgram:
         """Programs and files write when they like."""
         return False
 
+    def unread(self, data: bytes) -> None:
+        """No proxy stands before a program."""
+
     def shape(self, *, keepalive: bool, dscp: int) -> None:
         """There is no socket."""
 

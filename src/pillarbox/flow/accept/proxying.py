@@ -74,8 +74,7 @@ async def _read(session: Session, patience: float) -> Proxied | None:
             return None
         if found is not None:
             proxied, length = found
-            if data[length:]:
-                session.engine.receive(data[length:])
+            stream.unread(data[length:])
             return proxied
         if not piece:
             return None

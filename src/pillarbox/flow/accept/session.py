@@ -17,7 +17,7 @@ from pillarbox.flow.accept.naming import note_name
 from pillarbox.flow.accept.parting import ended, hung_up, lost, not_quit
 from pillarbox.flow.accept.passing import let_go
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
-from pillarbox.flow.accept.securing import log_in_by_certificate, secure, take_up
+from pillarbox.flow.accept.securing import take_up
 from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import HANDLERS, load_verbs
@@ -175,12 +175,11 @@ class Session:
         """Talk until one side is done. Raises nothing that the peer can cause."""
         load_verbs()
         try:
-            if self.begins_with_tls:
-                await secure(self)
-                await log_in_by_certificate(self)
-            elif self.is_tls_on_connect:
+            if self.is_tls_on_connect and not self.begins_with_tls:
                 take_up(self, self.stream.tls_session() or TlsSession(cipher=self.stream.tls_cipher))
             await welcome(self)
+            if self.begins_with_tls and not self.stream.tls_cipher:
+                self.engine.outgoing()  # refused before there was TLS: not a word in clear
             await self._converse()
         except DialError as error:
             await lost(self, error)

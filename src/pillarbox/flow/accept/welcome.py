@@ -1,4 +1,7 @@
-"""The first moments of a connection: who it is, whether it may stay, and our banner (Exim 14, 44.1)."""
+"""The first moments of a connection: who it is, whether it may stay, and our banner (Exim 14, 44.1).
+
+Where TLS begins with the connection it does so behind the ACL: who may not stay gets no handshake (Exim 44.2.2).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.proxying import hear_proxy
 from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
+from pillarbox.flow.accept.securing import log_in_by_certificate, secure
 from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.check.verdict import Accept
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -64,12 +68,21 @@ async def welcome(session: Session) -> None:
     scope = session.new_scope()
     verdict = await run_acl(session, "connect", scope)
     if isinstance(verdict, Accept):
+        if session.begins_with_tls:
+            await secure(session)
+            await log_in_by_certificate(session)
+            scope = session.new_scope()
         if session.stream.pending():
             engine.receive(await session.stream.read(session.receive_timeout))
         banner = Reply(220, await policy.banner.expand(scope))
         engine.greet(reply_to(verdict, banner) if verdict.text else banner)
         return
-    refuse(session, 'connection in "connect" ACL', verdict, is_greeting=True)
+    if session.begins_with_tls:
+        why = (verdict.reason.log or verdict.reason.peer).partition("\n")[0]
+        log_rejection(session, f"{session.described()} dropped by 'connect' ACL{f': {why}' if why else ''}")
+        engine.greet(UNWELCOME)
+    else:
+        refuse(session, 'connection in "connect" ACL', verdict, is_greeting=True)
 
 
 def _beginning(session: Session) -> str:

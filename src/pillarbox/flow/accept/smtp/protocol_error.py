@@ -21,6 +21,9 @@ _ENDS = frozenset({Problem.TOO_MANY_NONMAIL, Problem.SYNCHRONIZATION, Problem.IN
 @verb(ProtocolError)
 async def protocol_error(session: Session, event: ProtocolError) -> None:
     """Single mistakes are logged where `log_selector` asks for it; what ends the session always is."""
+    if event.line[:5].upper() == "RCPT ":
+        session.live.rcpt_count += 1
+        session.live.note_refused_rcpt(event.reply.code)
     match event.problem:
         case Problem.TOO_MANY_RECIPIENTS:
             _too_many_recipients(session)
@@ -114,7 +117,8 @@ def _too_big(session: Session, event: ProtocolError) -> None:
 
 
 def _why_dropped(event: ProtocolError, session: Session) -> str:
-    who, last = session.who(), f'"{printable(event.line)}"'
+    line = event.line.rstrip(" \t")
+    who, last = session.who(), f'"{printable(line)}"'
     verb = f'"{printable(event.line.partition(" ")[0])}"'
     match event.problem:
         case Problem.UNKNOWN_COMMAND if event.reply.text.startswith("Too many unrec"):
