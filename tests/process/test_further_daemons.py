@@ -183,3 +183,12 @@ def test_a_daemon_that_only_queues(folder: Path, option: str) -> None:
         wait_until(inbox.exists, "the message")
     finally:
         _end(process)
+
+
+def test_what_all_workers_meet_is_said_once(folder: Path) -> None:
+    text = (folder / "conf").read_text().replace("tls_advertise_hosts =", "tls_advertise_hosts = *")
+    missing = folder / "certificate"
+    (folder / "conf").write_text(f"workers = 3\ntls_certificate = {missing}\n{text}")
+    words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bdf", "-oX", str(_free_port())]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=folder)
+    assert ended.returncode != 0 and ended.stderr.count(f"pillarbox: {missing}") == 1

@@ -56,6 +56,8 @@ class WorkerSeat(msgspec.Struct):
     """Read end of a pipe that closes when the supervisor dies."""
     ready: int
     """Write end: one byte when the worker serves."""
+    complains: bool
+    """Of what all workers meet: when all of them begin only the first does."""
     smtp_counts: Counts
     mailbox_counts: Counts
 
@@ -228,29 +230,31 @@ class Supervisor:
         null = os.open(os.devnull, os.O_WRONLY) if ready is None else ready
         pid = os.fork()
         if pid == 0:
-            self._be_worker(slot.number, null)
+            self._be_worker(slot.number, null, is_alone=ready is None)
         if ready is None:
             os.close(null)
         slot.pid, slot.started_at = pid, time.monotonic()
 
-    def _seat(self, number: int, ready: int) -> WorkerSeat:
+    def _seat(self, number: int, ready: int, *, is_alone: bool) -> WorkerSeat:
         return WorkerSeat(
             number,
             self._first_slot + number,
             self._listeners,
             self._lifeline_read,
             ready,
+            is_alone or number == 0,
             self._smtp_counts.row(number),
             self._mailbox_counts.row(number),
         )
 
-    def _be_worker(self, number: int, ready: int) -> NoReturn:
+    def _be_worker(self, number: int, ready: int, *, is_alone: bool) -> NoReturn:
+        """`is_alone`: in place of one that has ended."""
         code = 70
         try:
             os.close(self._lifeline_write)
             self._stop_listening(keep=number)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-            code = self._work(self._seat(number, ready))
+            code = self._work(self._seat(number, ready, is_alone=is_alone))
         except BaseException:
             traceback.print_exc()
         finally:

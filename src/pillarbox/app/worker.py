@@ -79,7 +79,8 @@ async def _serve(
         config = source.load()
         worker = Worker(seat, source, config, queue_interval, helper, runs)
     except (ConfigError, TlsFileError) as error:
-        print(error, file=sys.stderr)
+        if seat.complains:
+            print(f"pillarbox: {error}", file=sys.stderr)
         return 78
     return await worker.run(when_ready)
 
