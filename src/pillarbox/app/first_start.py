@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -107,9 +108,11 @@ def render_configuration(folder: DataFolder, hostname: str, *, is_system: bool) 
 
 def primary_hostname() -> str:
     """This machine's full name, when it has one that mail can use; else `localhost`."""
-    for name in (socket.getfqdn(), socket.gethostname()):
-        if _HOSTNAME.fullmatch(name) and not name.startswith("localhost"):
-            return name.lower()
+    for find in (socket.getfqdn, socket.gethostname):
+        with contextlib.suppress(UnicodeError):  # nothing that the DNS knows
+            name = find()
+            if _HOSTNAME.fullmatch(name) and not name.startswith("localhost"):
+                return name.lower()
     return "localhost"
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Group, Groups, User, Users, Words
+from pillarbox.config.machine_name import machine_name
 from pillarbox.flow.facets.installation import EXIM_VERSION
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
@@ -16,7 +15,8 @@ class Identity(MainOptions):
     """Who we are, and as whom we run."""
 
     primary_hostname: str = option(
-        default_factory=platform.node, doc="Our full name; unset: the machine's own."
+        default_factory=machine_name,
+        doc="Our full name; unset: the machine's own, which the resolver completes where it is one word.",
     )
     qualify_domain: str = option(
         default="", doc="Domain added to unqualified senders; unset: primary_hostname."
