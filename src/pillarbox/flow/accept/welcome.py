@@ -21,7 +21,7 @@ from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.securing import log_in_by_certificate, secure
 from pillarbox.flow.accept.slowing import Brake
-from pillarbox.flow.check.verdict import Accept
+from pillarbox.flow.check.verdict import Accept, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.reply import Reply
@@ -77,12 +77,18 @@ async def welcome(session: Session) -> None:
         banner = Reply(220, await policy.banner.expand(scope))
         engine.greet(reply_to(verdict, banner) if verdict.text else banner)
         return
-    if session.begins_with_tls:
-        why = (verdict.reason.log or verdict.reason.peer).partition("\n")[0]
-        log_rejection(session, f"{session.described()} dropped by 'connect' ACL{f': {why}' if why else ''}")
-        engine.greet(UNWELCOME)
-    else:
+    _turn_away(session, verdict)
+
+
+def _turn_away(session: Session, verdict: Verdict) -> None:
+    """Where TLS would have begun now, without a word."""
+    assert not isinstance(verdict, Accept)
+    if not session.begins_with_tls:
         refuse(session, 'connection in "connect" ACL', verdict, is_greeting=True)
+        return
+    why = (verdict.reason.log or verdict.reason.peer).partition("\n")[0]
+    log_rejection(session, f"{session.described()} dropped by 'connect' ACL{f': {why}' if why else ''}")
+    session.engine.greet(UNWELCOME)
 
 
 def _beginning(session: Session) -> str:
