@@ -16,7 +16,7 @@ from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.events import MainEvents, TellingSettler
 from pillarbox.flow.queue.fastlane import FastLane
 from pillarbox.flow.queue.inject import Injection
-from pillarbox.flow.queue.notices import Notices, WarningPlan
+from pillarbox.flow.queue.notices import Names, Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.queue.settle import Ending, Settler
@@ -80,7 +80,7 @@ def _transport_services(base: Foundation) -> TransportServices:
         site=Site(
             qualify_domain=config.main(Identity).sender_domain,
             recipient_domain=config.main(Identity).recipient_domain,
-            timezone=config.main(Logging).timezone or "",
+            timezone=config.main(Logging).timezone,
             login=own_login(),
             return_size_limit=config.main(Bounces).bounce_return_size_limit,
         ),
@@ -117,6 +117,7 @@ def _notices(base: Foundation, injection: Injection) -> Notices:
         WarningPlan(config.main(Queueing).delay_warning),
         world.clock,
         Wording(notice_choice(config), base.expansion, world.text_files, world.journal),
+        Names(config.main(Identity).sender_domain, names_of_users(config.main(Trust), base.expansion)),
     )
 
 

@@ -25,7 +25,6 @@ OTHERWISE = {
     "--version": "printed-configuration",
     "-bV": "printed-configuration",
     "-bV x": "printed-configuration, and Exim takes a message besides",
-    "-bI:sieve": "there are no Sieve filters",
     "-bP router gone": "printed-configuration",
     "-bP transport boxes": "printed-configuration",
     "-bP macros X": "printed-configuration",

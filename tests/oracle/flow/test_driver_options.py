@@ -19,17 +19,11 @@ from pillarbox.flow.route.router import Router
 from pillarbox.flow.transport.transport import Transport
 
 HERE = Path(__file__).parent
-_SIEVE = "filters in Sieve are refused"
 _NOT_BUILT = "the real one is built without it"
 _REFUSED = "does not act yet: refused when serving"
 _PASSED_OVER = "does not act yet: said at the start"
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("router", "translate_ip_address"): _NOT_BUILT,
-    ("redirect", "sieve_enotify_mailto_owner"): _SIEVE,
-    ("redirect", "sieve_inbox"): _SIEVE,
-    ("redirect", "sieve_subaddress"): _SIEVE,
-    ("redirect", "sieve_useraddress"): _SIEVE,
-    ("redirect", "sieve_vacation_directory"): _SIEVE,
     ("pipe", "permit_coredump"): "the real one may not raise the limit in its sandbox",
     ("pipe", "use_classresources"): _NOT_BUILT,
     ("queuefile", "directory"): _NOT_BUILT,

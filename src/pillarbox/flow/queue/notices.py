@@ -6,7 +6,7 @@ loses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,8 +14,10 @@ import msgspec
 from pillarbox.flow.queue import bounce, success, warning
 from pillarbox.flow.queue.bounce import USUAL_TEXTS, Notice, Report, Style
 from pillarbox.flow.queue.frozen import frozen_notice, is_our_notice
+from pillarbox.flow.queue.notification import compose_notification
 from pillarbox.flow.queue.wording import Wording
-from pillarbox.flow.route.result import Letter
+from pillarbox.flow.route.result import Letter, Notification
+from pillarbox.flow.transport.replying.composing import Author
 from pillarbox.mail.envelope import Envelope, Recipient
 from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Failed, Outcome
@@ -41,10 +43,21 @@ class WarningPlan(msgspec.Struct, frozen=True):
     times: tuple[float, ...] = (86400.0,)
 
 
+def _no_name(login: str) -> str:
+    return ""
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What users of this machine are called in the messages that their scripts send."""
+
+    qualify_domain: str = ""
+    full_name_of: Callable[[str], str] = _no_name
+
+
 class Notices:
     """Writes to senders."""
 
-    __slots__ = ("_clock", "_inject", "_style", "_warnings", "_wording")
+    __slots__ = ("_clock", "_inject", "_names", "_style", "_warnings", "_wording")
 
     def __init__(
         self,
@@ -53,8 +66,10 @@ class Notices:
         warnings: WarningPlan,
         clock: Clock,
         wording: Wording | None = None,
+        names: Names | None = None,
     ) -> None:
-        """`wording`: the configuration's own words; None: the usual ones."""
+        """`wording`: the configuration's own words; None: the usual ones. `names`: of the machine's users."""
+        self._names = names or Names()
         self._wording = wording
         self._inject = inject
         self._style = style
@@ -149,6 +164,20 @@ class Notices:
         envelope, message = bounce.compose_letter(
             letter, self._style, message_id, parent.message, self._clock.now()
         )
+        await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
+
+    async def notification(self, parent: Queued, notification: Notification) -> None:
+        """What a Sieve script has somebody told. Raises SpoolFull."""
+        login = notification.login or self._style.user
+        author = Author(
+            login=login,
+            full_name=self._names.full_name_of(login),
+            hostname=self._style.hostname,
+            qualify_domain=self._names.qualify_domain,
+            recipient_domain="",
+        )
+        message_id = self._inject.new_id()
+        envelope, message = compose_notification(notification, author, message_id, self._clock.now())
         await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
     async def _send(self, notice: Notice, parent: Queued) -> None:

@@ -18,7 +18,7 @@ from pillarbox.flow.queue.patience import Patience
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.settling import COMPLETE, COMPLETE_LOCAL, Settlement, Settling
-from pillarbox.flow.route.result import Letter
+from pillarbox.flow.route.result import Letter, Notification
 from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred, Delivered, Outcome
 from pillarbox.mail.progress import Added, Event, Frozen
@@ -144,11 +144,15 @@ class Settler:
         else:
             self.journal.main(line)
 
-    async def send(self, queued: Queued, letter: Letter) -> None:
+    async def send(self, queued: Queued, letter: Letter | Notification) -> None:
         try:
-            await self.notices.letter(queued, letter)
+            if isinstance(letter, Letter):
+                await self.notices.letter(queued, letter)
+            else:
+                await self.notices.notification(queued, letter)
         except NOT_SENT as full:
-            self.journal.main(f"{queued.id} letter to {letter.to} not sent: {full}")
+            to = letter.to if isinstance(letter, Letter) else ", ".join(letter.to)
+            self.journal.main(f"{queued.id} letter to {to} not sent: {full}")
 
     async def tell_frozen_by_acl(self, queued: Queued) -> None:
         to = self.ending.freeze_tell

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, Letter, LogLine, Postponed, Refused, Routed, Trouble
+from pillarbox.flow.route.result import (
+    Assignment,
+    Letter,
+    LogLine,
+    Notification,
+    Postponed,
+    Refused,
+    Routed,
+    Trouble,
+)
 
 
 class Findings:
@@ -37,7 +46,7 @@ class Findings:
         self.redirected: list[tuple[Candidate, str]] = []
         self.made: list[Candidate | Assignment] = []
         self.log: list[LogLine] = []
-        self.letters: list[Letter] = []
+        self.letters: list[Letter | Notification] = []
         self.new_domains: dict[str, str] = {}
 
     def keep(self, key: object, assignment: Assignment) -> None:

@@ -206,6 +206,17 @@ class Letter(NamedTuple):
     text: str
 
 
+class Notification(NamedTuple):
+    """A message that a Sieve script's `notify` sends, from the user whose script it is."""
+
+    to: tuple[str, ...]
+    headers: str
+    """With From: and To:, each with its newline."""
+    text: str
+    login: str
+    """Whose script it is; empty: nobody's in particular."""
+
+
 class Trouble(NamedTuple):
     """An address that got nowhere. `router`: its name, empty when no router took it."""
 
@@ -231,7 +242,7 @@ class Routed(msgspec.Struct, frozen=True):
     history: tuple[Trouble | Assignment, ...] = ()
     """`refused` and `postponed`, and the assignments, in the order in which they came up."""
     log: tuple[LogLine, ...] = ()
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[Letter | Notification, ...] = ()
     new_domains: tuple[tuple[str, str], ...] = ()
     """(old, new): domains that routing completed, to be changed in the message's headers."""
     made: tuple[Candidate | Assignment, ...] = ()

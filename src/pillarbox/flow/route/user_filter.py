@@ -1,7 +1,6 @@
-"""An Exim filter as redirection data: run it, and make deliveries of what it wants (Exim 22.3, filter.txt).
+"""An Exim filter as redirection data: run it, and make deliveries of what it wants (Exim 22.3, filter.txt). Sieve goes its own way.
 
 `logwrite` appends to a file with the rights of the router's user; without one, or for root, Exim does not write either.
-Known gaps: Sieve.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from pillarbox.flow.route.result import (
     Refused,
     RouteResult,
 )
+from pillarbox.flow.route.sieve_filter import redirect_by_sieve
 from pillarbox.flow.route.skipped_errors import Mistake, tell_of
 from pillarbox.flow.route.visit import Visit
 from pillarbox.language.filter import actions
@@ -42,7 +42,7 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
     if await is_set(getattr(router, name), name, visit):
         return _data_error(router, visit, f"{'Exim' if kind == 'exim' else 'Sieve'} filtering not enabled")
     if kind == "sieve":
-        return _data_error(router, visit, "Sieve filters are not supported yet")
+        return await redirect_by_sieve(router, text, visit)
     home = visit.home if router.filter_prepend_home and visit.home else None
     outcome = await run_filter(text, visit, await permissions_for(router, visit), home)
     if outcome.error:

@@ -14,7 +14,7 @@ import msgspec
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.looks import Looks
-from pillarbox.flow.route.result import Assignment, Letter, LogLine
+from pillarbox.flow.route.result import Assignment, Letter, LogLine, Notification
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
@@ -86,7 +86,7 @@ class Visit:
         self.seen = ""
         """What a `condition` that does not hold has expanded to."""
         self.log: list[LogLine] = []
-        self.letters: list[Letter] = []
+        self.letters: list[Letter | Notification] = []
         self.verify: Callable[[str], Awaitable[bool]] | None = None
         """Whether an address verifies, for `errors_to`; None: nobody can say, take it."""
 

@@ -62,6 +62,8 @@ class Mail(msgspec.Struct, frozen=True):
     returns_message: bool
     is_seen: bool
     ignores_errors: bool
+    makes_once_directory: bool = False
+    """The directory of `once` is made when it is not there."""
 
 
 class MailIgnored(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ class Matcher(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...]
     problem: str
     position: int
+    is_silent: bool = False
+    """Nothing is told of comparisons."""
 
     def matches(self, value: bytes | None, run: Run) -> bool:
         """Whether any key does. None: there is no such thing, which is nearly as if it were empty. Raises SieveError."""
@@ -41,12 +43,13 @@ class Matcher(msgspec.Struct, frozen=True):
 
     def _compare(self, key: Key, prepared: bytes, value: bytes | None, run: Run) -> bool:
         run.count_comparison(len(prepared) * (key.wildcards.weight if key.wildcards else 1))
-        if run.trace is not None:
+        if run.trace is not None and not self.is_silent:
             self._show(key.octets, value, run.trace)
         if self.problem:
             raise SieveError(self.problem, self.position)
         result = self._is_so(key, prepared, is_there=value is not None)
-        run.tell(f"  Result {'true' if result else 'false'}")
+        if not self.is_silent:
+            run.tell(f"  Result {'true' if result else 'false'}")
         return result
 
     def _is_so(self, key: Key, value: bytes, *, is_there: bool) -> bool:
@@ -128,4 +131,7 @@ def shown(value: bytes) -> str:
     if not value:
         return "e\u032am\u032ap\u032at\u032ay\u032a"
     text = value.decode("utf-8", "surrogateescape")
-    return "".join("\u2591" if c == " " else chr(0x2400 + ord(c)) if c < " " else c for c in text)
+    return "".join(_SIGNS.get(c, c) for c in text)
+
+
+_SIGNS = {chr(code): chr(0x2400 + code) for code in range(32)} | {" ": "\u2591", "\n": "\u21a9\n"}

@@ -161,6 +161,14 @@ class Parser:
         scanner = self.scanner
         if not scanner.takes("["):
             return (self.string(missing or f"{what} string list expected"),)
+        try:
+            return self._listed()
+        except SieveError as error:
+            raise SieveError(f"{error}, in {what}", error.position) from None
+
+    def _listed(self) -> tuple[str, ...]:
+        """Behind the bracket. Raises SieveError."""
+        scanner = self.scanner
         found: list[str] = []
         while (text := scanner.string()) is not None:
             found.append(self._decoded(text))
@@ -168,9 +176,9 @@ class Parser:
                 break
         else:
             if found:
-                raise scanner.error(f"missing string, in {what}")
+                raise scanner.error("missing string")
         if not scanner.takes("]"):
-            raise scanner.error(f"missing closing bracket, in {what}")
+            raise scanner.error("missing closing bracket")
         return tuple(found)
 
     def _decoded(self, text: str) -> str:

@@ -59,15 +59,19 @@ def capability(name: str, *, is_announced: bool = True) -> None:
 
 
 def command(
-    name: str, *, needs: str = ""
+    name: str, *, needs: str = "", acts_at_once: bool = False
 ) -> Callable[[Callable[[Parser], Command]], Callable[[Parser], Command]]:
-    """Registers a command that ends in a semicolon."""
+    """Registers a command that ends in a semicolon. `acts_at_once`: it is carried out even if that is missing, as in Exim."""
 
     def register(parse: Callable[[Parser], Command]) -> Callable[[Parser], Command]:
         def parse_and_end(parser: Parser, into: list[Command]) -> None:
             found = parse(parser)
-            parser.end_command()
-            into.append(found)
+            if acts_at_once:
+                into.append(found)
+                parser.end_command()
+            else:
+                parser.end_command()
+                into.append(found)
 
         COMMANDS[name] = CommandKind(parse_and_end, needs)
         if needs:

@@ -1,9 +1,9 @@
 """redirect: aliases, forward files and filters (Exim chapter 22).
 
-`data` or `file` gives a list of addresses, files, pipes and special items (`forwarding.py`), or an Exim filter (`user_filter.py`); what
-comes of it (`generating.py`) replaces the address.
+`data` or `file` gives a list of addresses, files, pipes and special items (`forwarding.py`), an Exim filter (`user_filter.py`) or a
+Sieve script (`sieve_filter.py`); what comes of it (`generating.py`) replaces the address.
 
-Known gaps: what is declared `inert`; Sieve filters are refused.
+Known gaps: what is declared `inert`.
 """
 
 from __future__ import annotations
@@ -91,19 +91,13 @@ class Redirect(Router, driver="redirect"):
     reply_transport: Template | None = option(default=None, doc="For replies that filters make.")
     rewrite: bool = option(default=True, doc="Rewrite new addresses by the rules of the configuration.")
     sieve_enotify_mailto_owner: Template | None = option(
-        default=None, doc="Owner of notifications by mail in Sieve.", inert="noted"
+        default=None, doc="Owner of notifications by mail in Sieve."
     )
-    sieve_inbox: Template | None = option(
-        default=None, doc="The file that `keep` of Sieve means.", inert="noted"
-    )
-    sieve_subaddress: Template | None = option(
-        default=None, doc="The `detail` part of an address for Sieve.", inert="noted"
-    )
-    sieve_useraddress: Template | None = option(
-        default=None, doc="The `user` part of an address for Sieve.", inert="noted"
-    )
+    sieve_inbox: Template | None = option(default=None, doc="The file that `keep` of Sieve means.")
+    sieve_subaddress: Template | None = option(default=None, doc="The `detail` part of an address for Sieve.")
+    sieve_useraddress: Template | None = option(default=None, doc="The `user` part of an address for Sieve.")
     sieve_vacation_directory: Template | None = option(
-        default=None, doc="Directory of notes about vacation replies.", inert="noted"
+        default=None, doc="Directory of notes about vacation replies."
     )
     skip_syntax_errors: bool = option(default=False, doc="Ignore malformed addresses in the list.")
     syntax_errors_text: Template | None = option(

@@ -46,6 +46,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     once_repeat: float = 0.0
     """Seconds; 0: never again."""
     returns_message: bool = False
+    makes_once_directory: bool = False
 
 
 class AnswerOptions(Protocol):
@@ -100,6 +101,7 @@ def answer_of_filter(mail: Mail, to: str, *, returns_message: bool) -> Answer:
         once=mail.once or "",
         once_repeat=float(mail.once_repeat_seconds),
         returns_message=mail.returns_message or returns_message,
+        makes_once_directory=mail.makes_once_directory,
     )
 
 

@@ -116,12 +116,12 @@ def _headers(answer: Answer, original: Message, message_id: str, author: Author,
     text += f"Message-Id: <E{message_id}@{author.hostname}>\n"
     if not answer.sender:
         text += f"From: {show_sender(author.full_name, own)}\n"
-    elif not _is_from(own, answer.sender):
+    elif not is_from(own, answer.sender):
         text += f"Sender: {show_sender(author.full_name, own)}\n"
     return text + f"Date: {format_date(now)}\n"
 
 
-def _is_from(own: str, field: str) -> bool:
+def is_from(own: str, field: str) -> bool:
     """Whether From: holds this address and no other: then nobody else is shown in Sender: (Exim 48.14)."""
     try:
         return working_address(field).address.lower() == own.lower()

@@ -118,7 +118,8 @@ class _Replying:
         if known is not None:
             path, found = known
             size = self._options.once_file_size
-            await self._replace(path, once.render(found, answer.to, self._now, size))
+            data = once.render(found, answer.to, self._now, size)
+            await self._replace(path, data, makes_directory=answer.makes_once_directory)
         await self._log(answer, composing.log_text(answer, self._stamp()))
 
     async def _answer(self) -> Answer:
@@ -235,11 +236,11 @@ class _Replying:
                 continue
         raise BadAnswer(f"{answer.once} is no file of answers sent", is_permanent=False)
 
-    async def _replace(self, path: str, data: bytes) -> None:
+    async def _replace(self, path: str, data: bytes, *, makes_directory: bool) -> None:
         """A new file in place of the old one."""
         directory, _, name = path.rpartition("/")
         unique = f"{self._job.envelope.id}-once"
-        rules = FileRules(mode=self._options.mode, creates_directory=False)
+        rules = FileRules(mode=self._options.mode, creates_directory=makes_directory)
         work = FileWork(kind="single", path=directory or "/", rules=rules, head=data, unique=unique)
         await self._write(work)
         await self._write(msgspec.structs.replace(work, kind="rename", head=b"", name=name))

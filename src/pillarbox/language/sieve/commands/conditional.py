@@ -22,13 +22,11 @@ class If:
     branches: list[Branch] = field(default_factory=list)
 
     def run(self, run: Run) -> None:
-        word = "if"
-        for branch in self.branches:
+        for number, branch in enumerate(self.branches):
             if branch.test is not None:
                 holds = branch.test.holds(run)
-                run.tell(f"{word} {'true' if holds else 'false'}")
+                run.tell(f"{'elsif' if number else 'if'} {'true' if holds else 'false'}")
                 if not holds:
-                    word = "elsif"
                     continue
             run.commands(branch.commands)
             return

@@ -21,7 +21,7 @@ class FileInto:
             run.keeps = False
 
 
-@command("fileinto", needs="fileinto")
+@command("fileinto", needs="fileinto", acts_at_once=True)
 def parse_fileinto(parser: Parser) -> FileInto:
     is_copy = takes_copy(parser)
     folder = parser.string("missing fileinto folder string")

@@ -21,7 +21,7 @@ class Redirect:
             run.keeps = False
 
 
-@command("redirect")
+@command("redirect", acts_at_once=True)
 def parse_redirect(parser: Parser) -> Redirect:
     is_copy = takes_copy(parser)
     address = parser.string("missing redirect recipient string")

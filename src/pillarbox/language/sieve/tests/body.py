@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from pillarbox.language.sieve.errors import SieveError
 from pillarbox.language.sieve.matching import Matcher, Matching
 from pillarbox.language.sieve.parser import Parser
@@ -115,4 +117,4 @@ def parse_body(parser: Parser) -> Body:
     if not matcher.comparator.has_substrings and any(not key.octets.isdigit() for key in matcher.keys):
         raise SieveError(_NOT_A_NUMBER, matcher.position)
     kinds = tuple(kind.lower().encode("utf-8", "surrogateescape") for kind in transform.types)
-    return Body(transform.kind or "text", kinds, matcher)
+    return Body(transform.kind or "text", kinds, replace(matcher, is_silent=True))
