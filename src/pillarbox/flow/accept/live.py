@@ -36,6 +36,7 @@ class LiveFacts:
         "message",
         "notquit_reason",
         "prdr_requested",
+        "rcpt_count",
         "rcpt_defer_count",
         "rcpt_fail_count",
     )
@@ -55,7 +56,7 @@ class LiveFacts:
         """As it came, before anything was added."""
         self.longest_line = 0
         """Of `message`; 0: nobody has asked."""
-        self.rcpt_defer_count = self.rcpt_fail_count = 0
+        self.rcpt_count = self.rcpt_defer_count = self.rcpt_fail_count = 0
         self.atrn_host = self.atrn_mode = ""
 
     @property
@@ -95,7 +96,15 @@ class LiveFacts:
         self.message = message
         self.longest_line = 0
 
+    def note_refused_rcpt(self, code: int) -> None:
+        if code >= 500:
+            self.rcpt_fail_count += 1
+        else:
+            self.rcpt_defer_count += 1
+
     def forget_transaction(self) -> None:
         self.take(None)
         self.prdr_requested = False
-        self.rcpt_defer_count = self.rcpt_fail_count = 0
+
+    def count_rcpts_anew(self) -> None:
+        self.rcpt_count = self.rcpt_defer_count = self.rcpt_fail_count = 0

@@ -26,6 +26,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
     host_lookup_failed: int = 0
     prdr_requested: bool = False
     max_received_linelength: int = 0
+    rcpt_count: int = 0
     rcpt_defer_count: int = 0
     rcpt_fail_count: int = 0
     atrn_host: str = ""

@@ -136,11 +136,6 @@ def recipients_count(facts: MessageFacts) -> str:
     return str(facts.recipients_count)
 
 
-@variable("rcpt_count", MessageFacts, doc="RCPT commands so far.", tainted=False, absent="0")
-def rcpt_count(facts: MessageFacts) -> str:
-    return str(facts.recipients_count)
-
-
 @variable("received_for", MessageFacts, doc="The recipient, when there is only one; for Received: lines.")
 def received_for(facts: MessageFacts) -> str:
     return facts.received_for

@@ -38,6 +38,7 @@ declare(
         Field("host_lookup_failed", "host_lookup_failed", "1: the client has no name."),
         Field("prdr_requested", "prdr_requested", "Whether the client wants an answer for each recipient."),
         Field("max_received_linelength", "max_received_linelength", "Bytes of the longest line received."),
+        Field("rcpt_count", "rcpt_count", "RCPT commands so far, with the present one."),
         Field("rcpt_defer_count", "rcpt_defer_count", "RCPT commands answered with 4xx."),
         Field("rcpt_fail_count", "rcpt_fail_count", "RCPT commands answered with 5xx."),
         Field("atrn_host", "atrn_host", "The host that ATRN turned into ours.", tainted=True),

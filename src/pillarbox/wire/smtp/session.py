@@ -86,6 +86,7 @@ class Session:
         "offer",
         "phase",
         "rcpt_refusal",
+        "rcpts",
         "recipients",
         "settings",
         "unknown",
@@ -125,7 +126,8 @@ class Session:
 
     def _clear(self) -> None:
         self.utf8 = False
-        self.recipients = 0
+        self.recipients = self.rcpts = 0
+        """Accepted, and RCPT commands."""
         self.is_behind_rcpt = self.is_behind_refused_mail = False
         self.rcpt_refusal: str | None = None
         """What every RCPT was answered so far, when it was the same refusal; None: no RCPT yet; empty: they differ."""

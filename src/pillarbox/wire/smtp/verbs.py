@@ -85,8 +85,9 @@ def _mail(session: Session, argument: str) -> Mail:
 
 
 def _rcpt(session: Session, argument: str) -> Rcpt:
+    session.rcpts += 1
     rcpt = parse_rcpt(argument, session.offer, session.settings.read_path, utf8=session.utf8)
-    if 0 < session.settings.recipients_max <= session.recipients:
+    if 0 < session.settings.recipients_max < session.rcpts:
         is_final = session.settings.recipients_max_rejects
         raise Refused(
             Problem.TOO_MANY_RECIPIENTS, order.TOO_MANY_FOR_GOOD if is_final else order.TOO_MANY_RECIPIENTS

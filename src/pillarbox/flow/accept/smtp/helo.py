@@ -20,6 +20,7 @@ from pillarbox.wire.smtp.events import Helo
 @verb(Helo)
 async def handle(session: Session, event: Helo) -> None:
     await session.forget_transaction()
+    session.live.count_rcpts_anew()
     session.memory.warned.clear()
     session.client.helo_is_true = None
     session.client.is_shown = True

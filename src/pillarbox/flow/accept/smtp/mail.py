@@ -31,6 +31,7 @@ TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 async def handle(session: Session, event: Mail) -> None:
     policy = session.policy
     session.messages += 1
+    session.live.count_rcpts_anew()
     if 0 < session.messages_max < session.messages:
         line = f"rejected MAIL command {session.described()}: too many messages in one connection"
         log_rejection(session, line)

@@ -13,7 +13,7 @@ from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import verb
 from pillarbox.flow.check.acl.state import CUTTHROUGH
-from pillarbox.flow.check.verdict import Accept, Discard
+from pillarbox.flow.check.verdict import Accept, Defer, Discard
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.percent_hack import meant_by
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -32,6 +32,7 @@ async def handle(session: Session, event: Rcpt) -> None:
     transaction = session.transaction
     assert transaction is not None
     transaction.named += 1
+    session.live.rcpt_count += 1
     if session.rcpt_brake is not None:
         await session.rcpt_brake.slow_down(transaction.named)
     address = event.address
@@ -41,6 +42,7 @@ async def handle(session: Session, event: Rcpt) -> None:
             address = await rewrite_early(policy.rewriting, address, event.written, transaction.scope)
         except (ExpansionFailed, ExpansionDeferred) as error:
             session.services.journal.main(f"address rewriting: {error}")
+            session.live.note_refused_rcpt(TROUBLE.code)
             session.reply(TROUBLE)
             return
     if "@" not in address:
@@ -48,6 +50,7 @@ async def handle(session: Session, event: Rcpt) -> None:
             session, policy.recipient_unqualified_hosts
         ):
             log_unqualified(session, "recipient", address)
+            session.live.note_refused_rcpt(501)
             shown = event.written.strip() or f"<{address}>"
             session.reply(Reply(501, f"{shown}: recipient address must contain a domain", "5.1.3"))
             return
@@ -74,6 +77,7 @@ async def handle(session: Session, event: Rcpt) -> None:
         _note_discarded(session, transaction, event, verdict.reason.log)
         session.reply(reply_to(verdict, OK))
     else:
+        session.live.note_refused_rcpt(450 if isinstance(verdict, Defer) else 550)
         refuse(session, f"RCPT {_written(event)}", verdict, sender=transaction.sender or "")
 
 
@@ -93,6 +97,7 @@ async def _meant(
 
 
 def _note_discarded(session: Session, transaction: Transaction, event: Rcpt, why: str) -> None:
+    session.live.note_refused_rcpt(550)  # it counts as refused, whatever the client hears
     line = (
         f"{session.described()} F=<{transaction.sender or ''}> RCPT {_written(event)}: "
         f"discarded by {transaction.discarded_by} ACL"

@@ -21,6 +21,7 @@ ALWAYS_KNOWN = "HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP"
 async def reset(session: Session, event: Rset) -> None:
     incomplete(session, "RSET")
     await session.forget_transaction()
+    session.live.count_rcpts_anew()
     session.reply(RESET)
 
 
