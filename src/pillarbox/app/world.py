@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from pillarbox.app.resolving import dns_resolver
 from pillarbox.app.services import lookup_settings
 from pillarbox.app.slow_lookups import timed
 from pillarbox.app.system_logins import with_system_logins
+from pillarbox.app.zone import use_timezone
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
@@ -95,7 +95,6 @@ class World:
         self.spool_directory = Path(files.spool_directory)
         self.clock = SystemClock()
         self.network: Network = SystemNetwork()
-        use_timezone(config.main(Logging).timezone)
         self._keeps_logs = config.main(Logging).preserve_message_logs
         self.journal = self._open_journal(config)
         self.due = DueTable()
@@ -182,7 +181,8 @@ class World:
 
 
 def open_journal(config: Config, clock: Clock, echo: Callable[[str], None] | None = None) -> FileJournal:
-    """The logs that the configuration names; their directory is made. `echo`: hears of panic too. Raises OSError."""
+    """The logs that the configuration names, in its time zone; their directory is made. `echo`: hears of panic too. Raises OSError."""
+    use_timezone(config)
     log_directory, targets = log_directory_of(config), log_targets(config)
     log_directory.mkdir(parents=True, exist_ok=True)
     journal = FileJournal(
@@ -210,13 +210,6 @@ def _to_stderr(line: str) -> None:
     """Whoever called a command reads what the panic log is told, as with Exim."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
-
-
-def use_timezone(name: str | None) -> None:
-    """`timezone`: of the whole process; None: the environment's stays, empty: UTC."""
-    if name is not None:
-        os.environ["TZ"] = name or "UTC"
-        time.tzset()
 
 
 def line_stamp(config: Config) -> LineStamp:

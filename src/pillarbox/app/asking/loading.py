@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pillarbox.app.configuration import load_config
+from pillarbox.app.zone import use_timezone
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 
@@ -15,10 +16,12 @@ from pillarbox.config.model import Config
 def load_or_complain(path: Path, macros: Mapping[str, str] | None = None) -> Config | None:
     """None: standard error has the first problem; the command ends with 1."""
     try:
-        return load_config(path, macros, serving=False)
+        config = load_config(path, macros, serving=False)
     except ConfigError as error:
         print(stamped(error.problems[0].exim_form), file=sys.stderr)
         return None
+    use_timezone(config)
+    return config
 
 
 def stamped(text: str) -> str:

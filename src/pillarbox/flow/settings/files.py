@@ -86,8 +86,8 @@ class Logging(MainOptions):
     log_ports: Words | None = option(
         default=None, doc="Ports for which the local port is logged.", inert="noted"
     )
-    timezone: str | None = option(
-        default=None, doc="TZ for the program; unset: the environment's, empty: UTC."
+    timezone: str = option(
+        default="", doc="TZ for the program; empty: the machine's own zone, whatever TZ says."
     )
     hosts_connection_nolog: HostList | None = option(
         default=None, doc="Hosts whose connections are not logged."

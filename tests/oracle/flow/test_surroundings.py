@@ -1,4 +1,4 @@
-"""`primary_hostname` where nobody has set it: what /etc/hosts makes of the machine's own name."""
+"""What the machine decides: `primary_hostname` where nobody has set it, and whose time zone counts."""
 
 from __future__ import annotations
 
@@ -50,3 +50,23 @@ def test_the_resolver_completes_it(tmp_path: Path, name: str, hosts: str, own: s
     ours_says = said(ours(), file, name)
     assert ours_says == said([EXIM], file, name)
     assert ours_says == f"{own} {own}\n"
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Kolkata", "EST5EDT"])
+@pytest.mark.parametrize("callers", [{}, {"TZ": "Europe/Berlin"}, {"TZ": ":Nonsense/X"}])
+def test_the_zone_is_the_configuration_s(tmp_path: Path, zone: str, callers: dict[str, str]) -> None:
+    file = tmp_path / "conf"
+    file.write_text(f"timezone = {zone}\nkeep_environment = TZ\n" if zone else "keep_environment = TZ\n")
+    surroundings = {name: value for name, value in os.environ.items() if name != "TZ"} | callers
+    told = [
+        subprocess.run(
+            [*program, "-C", file, "-be", "$tod_zone ${env{TZ}{$value}{none}}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env=surroundings,
+        ).stdout
+        for program in (ours(), [EXIM])
+    ]
+    assert told[0] == told[1]
