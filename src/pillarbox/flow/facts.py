@@ -20,8 +20,10 @@ class MessageFacts:
     """What is known of the message so far: it grows during an SMTP transaction and is complete at delivery."""
 
     __slots__ = (
+        "age",
         "auth_sender",
         "id",
+        "is_smtputf8",
         "message",
         "queue",
         "received_at",
@@ -42,6 +44,9 @@ class MessageFacts:
         self.sender = sender
         """`None`: the null sender, or none given yet; `$sender_address` is empty for both."""
         self.received_at = received_at
+        self.age = 0
+        """Seconds, at the beginning of a delivery attempt; 0 while it comes in."""
+        self.is_smtputf8 = False
         self.auth_sender = ""
         """`$authenticated_sender`: who vouches for it, as far as we believe it."""
         self.size = -1
@@ -67,15 +72,16 @@ class MessageFacts:
         """The same of the recipients."""
 
     @classmethod
-    def of(cls, envelope: Envelope, message: Message) -> MessageFacts:
-        """The facts at delivery time."""
+    def of(cls, envelope: Envelope, message: Message, now: float = 0.0) -> MessageFacts:
+        """The facts at delivery time, which is `now` where its age matters."""
         facts = cls(envelope.id, envelope.sender, envelope.received_at)
+        facts.age = max(int(now - envelope.received_at), 0)
+        facts.is_smtputf8 = envelope.smtputf8
         facts.message, facts.queue = message, envelope.queue
         facts.auth_sender = envelope.auth_sender
         facts.reception = envelope.reception or NOTHING
         facts.size = message.size
         facts.recipients_count = len(envelope.recipients)
-        facts.received_for = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""
         if envelope.acl_variables:
             tainted = envelope.tainted_variables
             facts.variables = {

@@ -30,13 +30,11 @@ def load_queued(message_id: str, config: Config) -> Test | None:
     uid, gid = _originator(header_file)
     arrival = ArrivalFacts(
         recipients=tuple(recipient.address for recipient in envelope.recipients),
-        age=int(time.time() - envelope.received_at),
         originator_uid=uid,
         originator_gid=gid,
     )
-    return Test(
-        {Origin: envelope.origin, MessageFacts: MessageFacts.of(envelope, message), ArrivalFacts: arrival}
-    )
+    facts = MessageFacts.of(envelope, message, time.time())
+    return Test({Origin: envelope.origin, MessageFacts: facts, ArrivalFacts: arrival})
 
 
 def _originator(header_file: bytes) -> tuple[int, int]:

@@ -55,9 +55,6 @@ class ArrivalFacts(msgspec.Struct, frozen=True):
 
     recipients: tuple[str, ...] = ()
     """All of the envelope; variables show them in system filters and the ACLs after the data only."""
-    age: int = 0
-    """Seconds, at the beginning of a delivery attempt."""
     originator_uid: int = 0
     originator_gid: int = 0
     local_scan_data: str = ""
-    is_smtputf8: bool = False

@@ -146,8 +146,8 @@ class SystemFilter:
             **self._facets,
             DeliveryFacts: DeliveryFacts(return_path=queued.envelope.sender or ""),
             Origin: envelope.origin,
-            MessageFacts: MessageFacts.of(envelope, queued.message),
-            ArrivalFacts: _arrival(queued, self._services.clock.now()),
+            MessageFacts: MessageFacts.of(envelope, queued.message, self._services.clock.now()),
+            ArrivalFacts: _arrival(queued),
             DeliveryRun: DeliveryRun(is_first=is_first),
         }
         return Scope(facets, self._services)
@@ -237,13 +237,11 @@ _ENDINGS = {
 }
 
 
-def _arrival(queued: Queued, now: float) -> ArrivalFacts:
-    envelope, origin = queued.envelope, queued.envelope.origin
+def _arrival(queued: Queued) -> ArrivalFacts:
+    origin = queued.envelope.origin
     is_local = origin.caller_uid >= 0
     return ArrivalFacts(
         recipients=tuple(recipients_of(queued)),
-        age=max(int(now - envelope.received_at), 0),
         originator_uid=origin.caller_uid if is_local else os.getuid(),
         originator_gid=origin.caller_gid if is_local else os.getgid(),
-        is_smtputf8=envelope.smtputf8,
     )

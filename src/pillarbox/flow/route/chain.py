@@ -76,7 +76,8 @@ class Chain:
     ) -> list[Routed]:
         """Answers that together tell of all candidates; of what several lead to there is one assignment. `filter_state`: the system
         filter's numbers. `held_back`: asked about what the candidates lead to."""
-        scope = base_scope(self.services, envelope.origin, MessageFacts.of(envelope, message))
+        facts = MessageFacts.of(envelope, message, self.services.language.clock.now())
+        scope = base_scope(self.services, envelope.origin, facts)
         if filter_state is not None:
             scope = scope.with_facet(FilterState, filter_state)
         run = Run(self, "deliver", scope, None, held_back)

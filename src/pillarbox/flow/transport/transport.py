@@ -369,7 +369,7 @@ def scope_of(job: Job, services: TransportServices) -> Scope:
     return Scope(
         {
             Origin: job.envelope.origin,
-            MessageFacts: MessageFacts.of(job.envelope, job.message),
+            MessageFacts: MessageFacts.of(job.envelope, job.message, services.expansion.clock.now()),
             Candidate: first.candidate,
             Assignment: first,
             DeliveryFacts: DeliveryFacts(return_path=Tainted(job.sender or "")),

@@ -64,11 +64,9 @@ declare(
 declare(
     ArrivalFacts,
     [
-        Field("message_age", "age", "Seconds since the message came, when this delivery began."),
         Field("originator_uid", "originator_uid", "User id of the process that handed in the message."),
         Field("originator_gid", "originator_gid", "Group id of that process."),
         Field("local_scan_data", "local_scan_data", "What local_scan() has returned.", True),
-        Field("message_smtputf8", "is_smtputf8", "Whether the message needs SMTPUTF8."),
     ],
 )
 declare(
@@ -91,6 +89,24 @@ declare(
 @variable("self_hostname", Candidate, doc="Our own name that a router's host lookup led to.")
 def self_hostname(candidate: Candidate) -> str:
     return candidate.self_hostname
+
+
+@variable(
+    "message_age",
+    MessageFacts,
+    doc="Seconds since the message came, when this delivery began.",
+    tainted=False,
+    absent="0",
+)
+def message_age(facts: MessageFacts) -> str:
+    return str(facts.age)
+
+
+@variable(
+    "message_smtputf8", MessageFacts, doc="Whether the message needs SMTPUTF8.", tainted=False, absent="no"
+)
+def message_smtputf8(facts: MessageFacts) -> str:
+    return "yes" if facts.is_smtputf8 else "no"
 
 
 @variable("queue_name", MessageFacts, doc="The named queue that the message is in.", tainted=False)

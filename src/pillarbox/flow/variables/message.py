@@ -67,7 +67,8 @@ def message_linecount(facts: MessageFacts) -> str:
     message = facts.taken or facts.message
     if message is None:
         return "0"
-    return str(message.headers.count(b"\n") + 1 + message.body.lines)
+    dividing = facts.taken is not None  # the blank line counts while the message comes in
+    return str(message.headers.count(b"\n") + dividing + message.body.lines)
 
 
 @variable_with(

@@ -85,15 +85,13 @@ def test_facets_supply_values() -> None:
                 transport="t",
                 router_variables=(("r_x", "set"),),
             ),
-            ArrivalFacts: ArrivalFacts(recipients=("a@b", "[::1]:x@c"), is_smtputf8=True),
+            ArrivalFacts: ArrivalFacts(recipients=("a@b", "[::1]:x@c")),
             TlsInFacts: TlsInFacts(bits=256),
         }
     )
-    text = (
-        "$dkim_domain $dkim_bodylength $regex2 $r_x $recipients $recipients_list $message_smtputf8 $tls_bits"
-    )
+    text = "$dkim_domain $dkim_bodylength $regex2 $r_x $recipients $recipients_list $tls_bits"
     expanded = Template.parse(text).expand_now(scope)
-    assert expanded == "a.example 12 two set a@b, [::1]:x@c a@b:[::::1]::x@c yes 256"
+    assert expanded == "a.example 12 two set a@b, [::1]:x@c a@b:[::::1]::x@c 256"
 
 
 def test_what_comes_from_outside_is_tainted() -> None:

@@ -212,6 +212,7 @@ async def add_trace(state: Finish) -> Reply | None:
             f'{state.id} Expansion of "{source}" (received_header_text) failed: {error}'
         )
         return TROUBLE
+    state.transaction.facts.received_for = ""
     if text:
         state.with_headers(add_received(text, state.received_at) + state.headers)
     return None

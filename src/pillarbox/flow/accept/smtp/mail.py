@@ -68,7 +68,7 @@ async def handle(session: Session, event: Mail) -> None:
         session.update_origin(protocol=protocol_name(session, is_esmtp=True, is_utf8=event.smtputf8))
     facts = MessageFacts("", sender, session.services.clock.now())
     facts.size = event.size or -1
-    facts.auth_sender = auth_sender
+    facts.auth_sender, facts.is_smtputf8 = auth_sender, event.smtputf8
     facts.variables = dict(session.variables)
     transaction = Transaction(event, facts, session.new_scope(facts))
     verdict = await run_acl(session, "mail", transaction.scope, None, transaction)
