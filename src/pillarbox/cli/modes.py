@@ -314,6 +314,8 @@ def _print_config(read: Arguments) -> int:
 def _expand(read: Arguments) -> int:
     from pillarbox.app.asking.expanding import expand_strings
 
+    if read.extract and read.message is None:
+        fail("exim: incompatible command-line options or arguments", 1)
     if read.loaded_id is not None:
         _check_ids(read, [read.loaded_id], "-Mset")
     return expand_strings(
@@ -324,6 +326,7 @@ def _expand(read: Arguments) -> int:
         sender=read.sender,
         queued=read.loaded_id,
         extracts=read.extract,
+        about=read.about,
     )
 
 

@@ -90,3 +90,23 @@ def test_who_asks_needs_no_certificate(tmp_path: Path, capsys: pytest.CaptureFix
     )
     assert ask_for_routes(path, ("a@b.example",)) == 2
     assert capsys.readouterr().out == "a@b.example is undeliverable: Unrouteable address\n"
+
+
+def test_strings_see_what_the_caller_says_of_the_message(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs a trusted caller")
+    about = {
+        "a": "192.0.2.1.25",
+        "i": "192.0.2.2",
+        "r": "smtpx",
+        "t": "me",
+        "aa": "plain",
+        "ai": "id",
+        "as": "a@x.test",
+    }
+    text = "$sender_host_address $sender_host_port $interface_address $received_protocol $sender_ident"
+    logins = "$sender_host_authenticated $authenticated_id $authenticated_sender"
+    assert expand_strings(config, [text, logins], about=about) == 0
+    assert capsys.readouterr().out == "192.0.2.1 25 192.0.2.2 smtpx me\nplain id a@x.test\n"

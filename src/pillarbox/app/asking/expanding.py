@@ -14,9 +14,10 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pillarbox.app.asking.caller import caller_is_trusted
 from pillarbox.app.asking.definitions import Answered, Assignment, Definitions
 from pillarbox.app.asking.loading import load_or_complain, stamped
-from pillarbox.app.asking.message import Test, load_message, without_message
+from pillarbox.app.asking.message import Test, as_told, load_message, without_message
 from pillarbox.app.asking.queued import load_queued
 from pillarbox.app.services import quiet_services
 from pillarbox.flow.facets.installation import Installation
@@ -48,9 +49,10 @@ def expand_strings(
     sender: str | None = None,
     queued: str | None = None,
     extracts: bool = False,
+    about: Mapping[str, str] | None = None,
 ) -> int:
     """Each string's expansion on a line; `message`: the file that `-bem` names; `queued`: the waiting message of
-    `-Mset`. 1: configuration or file are no good."""
+    `-Mset`; `about`: of `-oM…`, by its letters. 1: configuration or file are no good."""
     config = load_or_complain(path, macros)
     if config is None:
         return 1
@@ -68,6 +70,8 @@ def expand_strings(
     except OSError as error:
         print(f'exim: failed to open "{message}": {error.strerror}', file=sys.stderr)
         return 1
+    if about and caller_is_trusted(config):
+        test = as_told(test, about)
     installation = Installation(str(path.absolute()), str(Path.cwd()))
     scope = Scope({**test.facets, Installation: installation}, services)
     spool = Path(config.main(Files).spool_directory)

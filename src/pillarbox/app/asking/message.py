@@ -7,12 +7,14 @@ import getpass
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from pillarbox.app.asking.own import OwnLogin, OwnSender
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.local.origin import split_port
 from pillarbox.flow.facets.delivering import ArrivalFacts
 from pillarbox.flow.facets.session import SessionFacts
 from pillarbox.flow.facts import MessageFacts
@@ -52,6 +54,33 @@ def without_message(sender: str | None, config: Config) -> Test:
         OwnLogin: OwnLogin(origin.ident),
     }
     return Test(facets if sender is not None else {**facets, OwnSender: OwnSender(origin.ident, own)})
+
+
+def as_told(test: Test, about: Mapping[str, str]) -> Test:
+    """As if it came from where a trusted caller says (`-oM…`, by its letters)."""
+    origin, facts = test.facets[Origin], test.facets[MessageFacts]
+    assert isinstance(origin, Origin) and isinstance(facts, MessageFacts)
+    address, port = split_port(about.get("a", ""))
+    interface, interface_port = split_port(about.get("i", ""))
+    told = {
+        "protocol": about.get("r"),
+        "host_address": address or None,
+        "host_port": port or None,
+        "host_name": about.get("s"),
+        "interface_address": interface or None,
+        "interface_port": interface_port or None,
+        "authenticator": about.get("aa"),
+        "authenticated_id": about.get("ai"),
+        "ident": about.get("t"),
+    }
+    changes = {name: value for name, value in told.items() if value is not None}
+    facts.auth_sender = about.get("as", facts.auth_sender)
+    facets = {**test.facets, Origin: msgspec.structs.replace(origin, **changes)}
+    if "t" in about:
+        facets.pop(OwnLogin, None)
+    if "ai" in about or "as" in about:
+        facets.pop(OwnSender, None)
+    return msgspec.structs.replace(test, facets=facets)
 
 
 def load_message(file: str, sender: str | None, config: Config, *, extracts: bool = False) -> Test:
