@@ -12,10 +12,10 @@ import signal
 import sys
 
 from pillarbox.cli.arguments import Arguments, Unreadable, Usage
+from pillarbox.cli.beginning import begin
 from pillarbox.cli.options import parse
 from pillarbox.cli.quick import delay_imports, import_msgspec
 from pillarbox.cli.standing import give_up_borrowed_root
-from pillarbox.cli.streams import carry_bytes, open_closed
 
 __all__ = ["Arguments", "Unreadable", "Usage", "main", "parse", "run"]
 BRIEF = """\
@@ -24,6 +24,7 @@ not directly from a shell command line. Options and/or arguments control
 what it does when called. For a list of options, see the Exim documentation.
 """
 """Scripts compare it."""
+_SHORTAGES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 BRIEF_MAILQ = """\
 mailq - list the contents of the mail queue
 
@@ -37,8 +38,7 @@ def main() -> None:
 
 def run(arguments: list[str], program: str) -> int:
     """The exit code."""
-    open_closed()
-    carry_bytes()
+    begin()
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # an exiwhat of Exim's sends it to all that is called exim
     try:
         read = parse(arguments, program)
@@ -64,10 +64,10 @@ def run(arguments: list[str], program: str) -> int:
         _write_no_more()
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if error.errno not in _SHORTAGES:
             raise
         _write_no_more()
-        print(f"exim: standard output: {error.strerror}", file=sys.stderr)
+        print(f"exim: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pillarbox import __version__
 from pillarbox.cli.accounts import add_user
+from pillarbox.cli.beginning import begin
 from pillarbox.cli.explain import add_expand
 from pillarbox.cli.places import add_place
-from pillarbox.cli.streams import carry_bytes, open_closed
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command; ends the process."""
-    open_closed()
-    carry_bytes()
+    begin()
     arguments = make_parser().parse_args()
     try:
         sys.exit(arguments.handle(arguments))

@@ -38,7 +38,7 @@ def complaint(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int | str | None, str]:
     monkeypatch.setattr(sys, "argv", ["pillarbox", *words])
-    monkeypatch.setattr("pillarbox.cli.main.carry_bytes", lambda: None)
+    monkeypatch.setattr("pillarbox.cli.main.begin", lambda: None)
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code, capsys.readouterr().err
