@@ -69,9 +69,10 @@ def test_a_directory_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_limit_for_the_size_of_files(tmp_path: Path) -> None:
-    ended = called(tmp_path, "-odi a@b.example", 'ulimit -S -f 2; (printf "x: y\n\n"; seq 10000) | "$@"')
+    ended = called(tmp_path, "-odq a@b.example", 'ulimit -S -f 2; (printf "x: y\n\n"; seq 10000) | "$@"')
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "box").stat().st_size > 40_000
+    [content] = (tmp_path / "spool").rglob("*-D")
+    assert content.stat().st_size > 40_000
 
 
 def test_too_few_descriptors_are_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+from pathlib import Path
 
 from pillarbox.cli.streams import carry_bytes, open_closed
 
@@ -22,7 +23,7 @@ def begin() -> None:
 
 def _leave_what_is_gone() -> None:
     try:
-        os.getcwd()
+        Path.cwd()
     except OSError:
         os.chdir("/")
 
