@@ -152,11 +152,13 @@ def _addresses(word: str) -> list[str]:
 
 
 def _may_work_alone(spool: Path) -> bool:
-    """Root (also by a set-uid wrapper) and the owner of the queue."""
+    """Root (also by a set-uid wrapper), the owner of the queue, and whoever can make one where there is none."""
     if os.geteuid() == 0:
         return True
     try:
         return spool.stat().st_uid == os.geteuid() and os.access(spool, os.W_OK)
+    except FileNotFoundError:
+        return os.access(spool.parent, os.W_OK)
     except OSError:
         return False
 
