@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.language.expand import query_taint
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
-from pillarbox.language.expand.taint import is_quoted_for, is_tainted, like, plain
+from pillarbox.language.expand.taint import is_tainted, like, plain
 from pillarbox.language.printing import printable, quoted
 from pillarbox.ports.lookups import STYLES, Lookup, LookupDefer, LookupNotOpened, LookupStyle
 
@@ -319,14 +320,15 @@ def _components(text: str) -> int:
 
 def find_by_query(scope: Scope, kind: LookupKind, query: str) -> Found | None:
     """As `find`, for the types that take a query."""
+    quoter = _QUOTERS.get(kind.name)
+    may_be_asked = quoter is None or query_taint.may_be_asked(query, quoter)
     query = like(query.lstrip(), query) if query[:1].isspace() else query
     source = ""
     if kind.style is LookupStyle.FILE_QUERY:
         source, query = _file_and_query(kind, query)
         if is_tainted(source):
             raise ExpansionFailed(f"Tainted filename for search: '{source}'")
-    quoter = _QUOTERS.get(kind.name)
-    if quoter is not None and is_tainted(query) and not is_quoted_for(query, quoter):
+    if not may_be_asked:
         raise ExpansionFailed(f"tainted search query is not properly quoted: {printable(query)}")
     text = plain(query)
     value = scope.ask(LookupQuestion(kind.name, text, source, kind.options))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pillarbox.language.expand.budget import MAX_OUTPUT
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.expand.taint import Tainted, like, tainted_by
+from pillarbox.language.expand.taint import Tainted, like, put_together
 
 Evaluate = Callable[[Scope], str]
 Test = Callable[[Scope], bool]
@@ -147,7 +147,7 @@ def _joined(pieces: tuple[Evaluate, ...], *, may_taint: bool) -> Evaluate:
             text = whole(text)
         if len(text) > MAX_OUTPUT:
             bounded(text)
-        return tainted_by(text, parts) if may_taint else text
+        return put_together(text, parts) if may_taint else text
 
     return evaluate
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pillarbox.mail.taint import Tainted, encodable, is_tainted, plain
 
 __all__ = [
+    "Mixed",
     "Quoted",
     "Tainted",
     "encodable",
@@ -19,6 +20,7 @@ __all__ = [
     "join_texts",
     "like",
     "plain",
+    "put_together",
     "tainted_by",
 ]
 
@@ -34,6 +36,31 @@ class Quoted(Tainted):
         self = super().__new__(cls, text)
         self.kind = kind
         return self
+
+
+class Mixed(Tainted):
+    """Put together of `parts`, in their order, of which some are tainted and not quoted."""
+
+    __slots__ = ("parts",)
+
+    parts: Sequence[str]
+
+
+_REMEMBERED = 2048
+"""Characters of a text whose parts are kept: queries are not longer."""
+
+
+def put_together(text: str, parts: Sequence[str]) -> str:
+    """The plain `text` of all `parts`, one behind the other, with the taint that they give it."""
+    for part in parts:
+        if type(part) is not str:
+            found = _tainted_by(text, parts)
+            if type(found) is not Tainted or len(text) > _REMEMBERED:
+                return found
+            mixed = str.__new__(Mixed, text)
+            mixed.parts = parts
+            return mixed
+    return text
 
 
 def is_quoted_for(text: str, kind: str) -> bool:
