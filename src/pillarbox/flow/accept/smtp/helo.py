@@ -35,7 +35,7 @@ async def handle(session: Session, event: Helo) -> None:
     if "helo" in session.policy.acls:
         verdict = await run_acl(session, "helo", session.new_scope())
     if not isinstance(verdict, Accept):
-        refuse(session, f"EHLO or HELO {event.name}", verdict)
+        refuse(session, f"EHLO or HELO {event.name.lower()}", verdict)
         session.client.is_shown = True
         session.update_origin(helo="", host_name=session.client.name)
         return
