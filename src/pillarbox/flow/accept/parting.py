@@ -44,8 +44,11 @@ async def hung_up(session: Session) -> None:
             session,
         )
     if session.engine.is_reading_message:
-        who = session.who()
-        journal.main(f"SMTP connection from {who} lost while reading message data")
+        part = session.engine.message_part
+        who = session.who() if session.engine.settings.has_socket else session.connection_name()
+        where = f" ({part})" if part else ""
+        mark = "" if part else f"{session.services.spool.new_id()} "  # from the body on a message has one
+        journal.main(f"{mark}SMTP connection from {who} lost while reading message data{where}")
         await session.last_reply(Reply(421, "Lost incoming connection", "4.4.2"))
         await not_quit(session, "connection-lost", "")
         return

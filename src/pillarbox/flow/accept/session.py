@@ -266,9 +266,11 @@ class Session:
         return host_and_ident(self.origin, self.services.log_style)
 
     def connection_name(self, *, is_known: bool = False) -> str:
-        """`[address]`; with what it has said of itself when it `is_known`."""
+        """`[address]`, with what it has said of itself when it `is_known`; the login of a program here, whatever it speaks for."""
         if self.local is not None:
             return self.local.login
+        if self.origin.ident and not self.engine.settings.has_socket:
+            return printable(self.origin.ident)
         style, origin = self.services.log_style, self.origin
         if not is_known:
             origin = msgspec.structs.replace(origin, helo="", host_name="")

@@ -79,6 +79,13 @@ class DataReader:
         self.beginning = b""
         """Of what was condemned for its size."""
 
+    @property
+    def part(self) -> str:
+        """Where the message has come to: `header` without a whole line, `after header` behind one, empty in the body."""
+        if not self._in_headers:
+            return ""
+        return "after header" if self.size > self._line else "header"
+
     def scan(self, buffer: bytes, at: int) -> tuple[int, bool]:
         """Take what DATA has brought: (offset behind what was taken, whether that was the end)."""
         if self._line == 0 and buffer.startswith(b".\r\n", at):

@@ -61,7 +61,6 @@ from pillarbox.wire.smtp.events import (
     StartTls,
 )
 from pillarbox.wire.smtp.extensions import Extensions, render_extensions
-from pillarbox.wire.smtp.replies import render_reply
 from pillarbox.wire.smtp.server_reader import Greeting, Mode, ServerReader
 from pillarbox.wire.smtp.session import NOTHING_OFFERED, ServerSettings
 
@@ -193,6 +192,11 @@ class ServerEngine(ServerReader):
         return self._reader is not None
 
     @property
+    def message_part(self) -> str:
+        """Where the message has come to that is being read: see DataReader."""
+        return self._reader.part if self._reader is not None else ""
+
+    @property
     def recipients(self) -> int:
         """How many RCPT of this transaction have been accepted."""
         return self._session.recipients
@@ -205,7 +209,7 @@ class ServerEngine(ServerReader):
 
     def reply(self, reply: Reply, *, close: bool | None = None) -> None:
         """Answer the last event. 221 to Quit closes the connection, and any 421 unless `close` is false; so does `close` (Exim's `drop`)."""
-        self._answer(reply, render_reply(reply), close)
+        self._answer(reply, self._render(reply), close)
 
     def refuse_syntax(self, reply: Reply) -> None:
         """Answer the last event as the syntax error that only its reader could see: it counts, and comes back as a ProtocolError."""
@@ -226,7 +230,7 @@ class ServerEngine(ServerReader):
         self._owed = None
         if self._ended_chunk and isinstance(event, DataEnd) and reply.code == 250 and not self._settings.lmtp:
             size, total = self._ended_chunk
-            rendered = render_reply(
+            rendered = self._render(
                 Reply(250, f" {size} byte chunk, total {total}\n{reply.text}", reply.enhanced)
             )
         if reply.code != 354 or not isinstance(event, Data) or not event.is_chunking:
@@ -242,7 +246,7 @@ class ServerEngine(ServerReader):
     def say(self, reply: Reply) -> None:
         """One reply more, in front of the one that is owed (PRDR). The last one tells nothing of chunks then."""
         self._ended_chunk = None
-        self._out.append(render_reply(reply))
+        self._out.append(self._render(reply))
 
     def ehlo_reply(self, text: str, offer: Extensions | None = None) -> None:
         """Accept Helo: `text` is the first line, the offer (default: the settings') follows for EHLO and LHLO."""
@@ -252,7 +256,7 @@ class ServerEngine(ServerReader):
         if not isinstance(event, Helo):
             raise RuntimeError("ehlo_reply answers Helo only")
         reply = Reply(250, text.replace("\n", " "))
-        rendered = render_reply(reply)
+        rendered = self._render(reply)
         if event.is_esmtp:
             session.offer = self._choose_offer(offer)
             lines = render_extensions(session.offer)
@@ -284,7 +288,7 @@ class ServerEngine(ServerReader):
         """End the session with words of our own: a timeout, a shutdown (421)."""
         if self._mode is not Mode.CLOSED:
             if self._mode is not Mode.TLS:
-                self._out.append(render_reply(reply))
+                self._out.append(self._render(reply))
             self.close()
 
     # What a reply changes

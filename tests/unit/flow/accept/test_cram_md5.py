@@ -63,11 +63,25 @@ async def test_wrong_ones_stay_outside(name: str, secret: str, options: dict[str
     assert result.kind == kind
 
 
-@pytest.mark.parametrize("response", [b"", b"tim", b" b913", b"x" * 5000])
+@pytest.mark.parametrize("response", [b"", b" b913", b"x" * 5000])
 async def test_malformed_responses(response: bytes) -> None:
     server = _server()
     await _challenge(server)
     result = await server.step(response)
+    assert isinstance(result, Failure)
+    assert result.kind == "malformed"
+
+
+async def test_a_name_alone_is_wrong() -> None:
+    server = _server()
+    await _challenge(server)
+    result = await server.step(b"tim")
+    assert isinstance(result, Failure)
+    assert (result.kind, result.name) == ("credentials", "tim")
+
+
+async def test_an_answer_before_the_challenge() -> None:
+    result = await _server().step(b"tim b913")
     assert isinstance(result, Failure)
     assert result.kind == "malformed"
 

@@ -104,7 +104,7 @@ class CramMd5Client:
 class CramMd5Server:
     """ports.logins.Exchange."""
 
-    __slots__ = ("_challenge", "_driver", "_login", "_scope")
+    __slots__ = ("_challenge", "_driver", "_has_asked", "_login", "_scope")
 
     def __init__(self, driver: CramMd5, scope: Scope) -> None:
         self._driver = driver
@@ -116,14 +116,20 @@ class CramMd5Server:
             fixed.text if fixed else f"<{os.getpid()}.{secrets.token_hex(12)}@pillarbox>".encode()
         )
         """Never the same twice; no clock is needed for that."""
+        self._has_asked = False
 
     async def step(self, response: bytes | None) -> Step:
         if response is None:
+            self._has_asked = True
             return Challenge(self._challenge)
+        if not self._has_asked:
+            return Failure("malformed", "an answer before the challenge")
         if len(response) > _MAX_RESPONSE:
             return Failure("malformed", "response too long")
         name, space, digest = response.rpartition(b" ")
-        if not space or not name:
+        if not space:
+            name, digest = response, b""
+        if not name:
             return Failure("malformed", "no name in front of the digest")
         try:
             return await self._judge(name.decode("utf-8", "surrogateescape"), digest)
