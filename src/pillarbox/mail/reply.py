@@ -14,6 +14,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """Without codes; several lines are divided by `\\n`."""
     enhanced: str = ""
     """`2.1.5` or empty."""
+    is_own: bool = False
+    """An administrator has written the enhanced status code."""
 
     @property
     def is_positive(self) -> bool:

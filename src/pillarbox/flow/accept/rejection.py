@@ -75,12 +75,14 @@ def with_own_code(reply: Reply, *, any_code: bool = False) -> Reply:
         only = _ENHANCED.match(reply.text)
         if only is None or only[1][0] != own_class:
             return reply
-        return Reply(reply.code, reply.text[only.end() :], only[1])
+        return Reply(reply.code, reply.text[only.end() :], only[1], is_own=True)
     text = reply.text[found.end() :]
     if not any_code and misfit(reply.text, reply.code):
         return Reply(reply.code, text, reply.enhanced)
     enhanced = found[2] or ("" if any_code else reply.enhanced)
-    return Reply(int(found[1]), text, enhanced if enhanced[:1] == found[1][0] else reply.enhanced)
+    if enhanced[:1] != found[1][0]:
+        return Reply(int(found[1]), text, reply.enhanced)
+    return Reply(int(found[1]), text, enhanced, is_own=bool(found[2]))
 
 
 def without_code(text: str, code: int) -> str:

@@ -35,6 +35,11 @@ def render_reply(reply: Reply) -> bytes:
     return _render_lines(reply)
 
 
+def render_bare_reply(reply: Reply) -> bytes:
+    """For clients that are not offered ENHANCEDSTATUSCODES: without a code that nobody has written (Exim has no others)."""
+    return render_reply(reply if reply.is_own else Reply(reply.code, reply.text))
+
+
 def _render_lines(reply: Reply) -> bytes:
     prefix = f"{reply.enhanced} " if reply.enhanced else ""
     lines = [_UNFIT.sub("?", line.rstrip("\r")[:_MAX_TEXT]) for line in reply.text.split("\n")]

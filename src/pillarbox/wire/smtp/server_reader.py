@@ -27,7 +27,7 @@ from pillarbox.wire.smtp.events import (
     Problem,
     ProtocolError,
 )
-from pillarbox.wire.smtp.replies import render_reply
+from pillarbox.wire.smtp.replies import render_bare_reply, render_reply
 from pillarbox.wire.smtp.session import HISTORY, ServerSettings, Session
 from pillarbox.wire.smtp.verbs import LMTP_VERBS, SMTP_VERBS, decode_base64, parse_bdat
 
@@ -88,6 +88,7 @@ class ServerReader:
         "_owed",
         "_queued",
         "_reader",
+        "_render",
         "_replies_left",
         "_session",
         "_settings",
@@ -100,6 +101,7 @@ class ServerReader:
 
     def __init__(self, settings: ServerSettings, *, is_tls: bool = False) -> None:
         self._settings = settings
+        self._render = render_reply if settings.offer.enhanced_status_codes else render_bare_reply
         self._session = Session(settings, is_tls=is_tls)
         self._verbs = LMTP_VERBS if settings.lmtp else SMTP_VERBS
         self._buffer = b""
@@ -254,7 +256,7 @@ class ServerReader:
         if isinstance(line, ProtocolError):
             return line
         if line == "*":
-            self._out.append(render_reply(order.AUTH_CANCELLED))
+            self._out.append(self._render(order.AUTH_CANCELLED))
             return AuthCancelled()
         data = decode_base64(line)
         if data is None:
@@ -341,10 +343,10 @@ class ServerReader:
             self._session.phase = order.FAILED_CHUNKS
             self._reader = None
             reply = DATA_REFUSALS[reader.problem]
-            self._out.append(render_reply(reply))
+            self._out.append(self._render(reply))
             return DataRefused(reader.problem, reply, reader.size, reader.beginning)
         self._session.phase = order.CHUNKS
-        self._out.append(b"250 2.0.0 %d byte chunk received\r\n" % chunk.size)
+        self._out.append(self._render(Reply(250, f"{chunk.size} byte chunk received", "2.0.0")))
         return DataChunk(reader.take()) if reader.held >= CHUNK_SIZE else None
 
     def _end_message(self, reader: DataReader) -> Event:
@@ -353,7 +355,7 @@ class ServerReader:
         replies = self._session.recipients if self._settings.lmtp else 1
         if reader.problem is not None:
             reply = DATA_REFUSALS[reader.problem]
-            self._out.append(render_reply(reply) * replies)
+            self._out.append(self._render(reply) * replies)
             self._session.expect_message()
             return DataRefused(reader.problem, reply, reader.size - reader.lines, reader.beginning)
         self._replies_left = replies
@@ -370,7 +372,7 @@ class ServerReader:
             if problem is not Problem.SYNTAX or line[:4].upper() not in _SAID_ALONE:
                 reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
             self.close()
-        self._out.append(render_reply(reply))
+        self._out.append(self._render(reply))
         return ProtocolError(problem, reply, text[:_SHOWN], detail, not counts)
 
     def _refuse_argument(self, name: str, refused: Refused, line: str) -> ProtocolError:
@@ -441,6 +443,6 @@ class ServerReader:
 
     def _end(self, problem: Problem, reply: Reply, line: str = "", detail: str = "") -> ProtocolError:
         """Refuse, and have no more of it."""
-        self._out.append(render_reply(reply))
+        self._out.append(self._render(reply))
         self.close()
         return ProtocolError(problem, reply, line[:_SHOWN], detail)

@@ -20,6 +20,7 @@ from pillarbox.wire.smtp.events import (
     Vrfy,
 )
 from pillarbox.wire.smtp.extensions import Extensions
+from pillarbox.wire.smtp.replies import render_bare_reply
 from pillarbox.wire.smtp.server import INPUT_MAX, ServerEngine
 from pillarbox.wire.smtp.session import ServerSettings
 
@@ -571,3 +572,31 @@ def test_a_long_message_comes_in_chunks():
 def test_a_path_of_a_thousand_routes_is_only_refused():
     session = play(HELLO)
     assert session.feed(b"MAIL FROM:<" + b"@a:" * 1300 + b"x@y>\r\n").startswith(b"501 5.1.7")
+
+
+def test_without_enhanced_status_codes() -> None:
+    """Those that somebody has written stay."""
+    settings = ServerSettings(offer=Extensions(chunking=True))
+    play(
+        """
+        S: 220 mx.test ESMTP
+        C: EHLO client.test
+        S: 250-mx.test Hello client.test
+        S: 250 CHUNKING
+        C: FOO
+        S: 500 unrecognized command
+        C: MAIL FROM:<a@b.test>
+        S: 250 OK
+        C: RCPT TO:<c@d.test>
+        S: 250 OK
+        C: BDAT 6
+        C: x: y
+        S: 250 6 byte chunk received
+        C: RSET
+        S: 250 OK
+        """.replace("        ", ""),
+        settings,
+    )
+    written = Reply(550, "no", "5.9.9", is_own=True)
+    assert render_bare_reply(written) == b"550 5.9.9 no\r\n"
+    assert render_bare_reply(Reply(550, "no", "5.9.9")) == b"550 no\r\n"
