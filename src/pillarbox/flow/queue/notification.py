@@ -25,7 +25,7 @@ def compose_notification(
         body += b"\n"
     envelope = Envelope(
         id=message_id,
-        sender=own,
+        sender=None if notification.is_unanswerable else own,
         recipients=tuple(Recipient(address) for address in dict.fromkeys(notification.to)),
         origin=Origin(protocol="local", ident=author.login),
         received_at=now,

@@ -163,6 +163,8 @@ class Refused(msgspec.Struct, frozen=True):
     """What redirection had made before it came to `:fail:`: delivered all the same, as Exim does."""
     is_unlogged: bool = False
     """`disable_logging`."""
+    transport: str = ""
+    """Of a delivery that the router forbids: the one that it would have had."""
 
 
 class Postponed(msgspec.Struct, frozen=True):
@@ -215,6 +217,8 @@ class Notification(NamedTuple):
     text: str
     login: str
     """Whose script it is; empty: nobody's in particular."""
+    is_unanswerable: bool
+    """It comes from `<>`, as the message that it is about."""
 
 
 class Trouble(NamedTuple):

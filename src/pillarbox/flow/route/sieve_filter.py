@@ -36,6 +36,7 @@ from pillarbox.language.sieve.circumstances import Circumstances, Envelope
 from pillarbox.language.sieve.interpreter import run_sieve
 from pillarbox.language.sieve.message import SieveMessage
 from pillarbox.language.sieve.parser import parse_sieve
+from pillarbox.language.sieve.printing import lines_of
 from pillarbox.mail.message import MemoryBody, Message
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ _NOBODY = Message(b"", MemoryBody(b""))
 async def redirect_by_sieve(router: Redirect, text: str, visit: Visit) -> RouteResult:
     """Raises Stop, ExpansionFailed, ExpansionDeferred."""
     options = _Options(router, visit)
-    directory = await options.text(router.sieve_vacation_directory)
-    owner = await options.text(router.sieve_enotify_mailto_owner)
+    inbox = await options.text(router.sieve_inbox, "sieve_inbox")
+    directory = await options.text(router.sieve_vacation_directory, "sieve_vacation_directory")
+    owner = await options.text(router.sieve_enotify_mailto_owner, "sieve_enotify_mailto_owner")
     disabled = []
     if not directory:
         disabled.append(("vacation", "vacation disabled"))
@@ -58,17 +60,13 @@ async def redirect_by_sieve(router: Redirect, text: str, visit: Visit) -> RouteR
         disabled.append(("enotify", "enotify disabled"))
     program = parse_sieve(text, tuple(disabled))
     circumstances = Circumstances(
-        await _envelope(router, options, visit),
-        await options.text(router.sieve_inbox) or "inbox",
-        _own_addresses(visit),
-        plain(owner),
+        await _envelope(router, options, visit), inbox or "inbox", _own_addresses(visit), owner
     )
     outcome = run_sieve(program, _message(visit), circumstances)
-    if outcome.mistake is not None:
-        visit.log.append(LogLine(f"Sieve error: {outcome.mistake}", is_main=False, is_debug=True))
-    children = await _Carrying(router, visit, await Generator.at(router, visit), directory).out(
-        outcome.actions
-    )
+    said = next(iter(lines_of(outcome)))
+    visit.log.append(LogLine(f"   {said}", is_main=False, is_debug=True))
+    carrying = _Carrying(router, visit, await Generator.at(router, visit), directory)
+    children = await carrying.out(outcome.actions)
     if not children:
         return Discarded(await router.is_unseen(visit), "discarded")
     return Redirected(children, await router.is_unseen(visit))
@@ -81,20 +79,25 @@ class _Options:
         self._router = router
         self._visit = visit
 
-    async def text(self, template: Template | None) -> str:
-        return await self.optional(template) or ""
+    async def text(self, template: Template | None, name: str) -> str:
+        """Without taint, as with Exim. Raises Stop."""
+        if template is None:
+            return ""
+        try:
+            return plain(await self._visit.expand(template))
+        except (ForcedFailure, ExpansionDeferred, ExpansionFailed) as error:
+            where = "data" if self._router.file is None else "file"
+            why = f'error in filter {where}: failed to expand "{template.source}" ({name}): {error}'
+            raise Stop(self._router.postpone(self._visit, why, error="redirect_data")) from None
 
-    async def optional(self, template: Template | None) -> str | None:
-        """None: it is not set, or was forced to fail. Raises Stop."""
+    async def part(self, template: Template | None) -> str | None:
+        """Of the address. None: it is not set, or does not expand."""
         if template is None:
             return None
         try:
             return await self._visit.expand(template)
-        except ForcedFailure:
+        except (ForcedFailure, ExpansionDeferred, ExpansionFailed):
             return None
-        except (ExpansionDeferred, ExpansionFailed) as error:
-            why = f'failed to expand "{template.source}": {error}'
-            raise Stop(self._router.postpone(self._visit, why, error="expansion")) from None
 
 
 async def _envelope(router: Redirect, options: _Options, visit: Visit) -> Envelope:
@@ -102,8 +105,8 @@ async def _envelope(router: Redirect, options: _Options, visit: Visit) -> Envelo
         visit.sender,
         f"{visit.prefix}{visit.local_part}{visit.suffix}",
         visit.domain,
-        await options.optional(router.sieve_useraddress),
-        await options.optional(router.sieve_subaddress),
+        await options.part(router.sieve_useraddress),
+        await options.part(router.sieve_subaddress),
     )
 
 
@@ -158,9 +161,9 @@ class _Carrying:
         actor = await self._router.actor(visit)
         domain = visit.services.qualify_recipient
         to = tuple(one if "@" in one else f"{one}@{domain}" for one in action.to)
-        visit.letters.append(
-            Notification(to, action.headers, action.text, _login(actor.uid if actor else None))
-        )
+        login = _login(actor.uid if actor else None)
+        notification = Notification(to, action.headers, action.text, login, is_unanswerable=not visit.sender)
+        visit.letters.append(notification)
 
 
 def mail_of(answer: actions.Vacation, to: str, directory: str) -> Mail:

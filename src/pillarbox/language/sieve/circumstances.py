@@ -25,5 +25,5 @@ class Circumstances(msgspec.Struct, frozen=True):
     own_addresses: tuple[str, ...] = ()
     """Of the user whose script it is: who writes to others is not answered by `vacation`."""
     owner: str = ""
-    """Who is named as the author of notifications; empty: there are none."""
+    """On whose behalf notifications are sent (Auto-Submitted:); empty: there are none."""
     traces: bool = False

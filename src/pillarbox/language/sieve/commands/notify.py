@@ -24,9 +24,10 @@ class Notify:
 
     def run(self, run: Run) -> None:
         assert self.mail is not None
-        owner = run.circumstances.owner
+        owner, envelope = run.circumstances.owner, run.circumstances.envelope
+        sender = self.sender or f"{envelope.local_part}@{envelope.domain}"
         headers = (
-            f"From: {one_line(self.sender or owner)}\n"
+            f"From: {one_line(sender)}\n"
             f"To: {','.join(self.mail.to)}\n"
             f"Auto-Submitted: auto-notified; {owner}\n"
             f"Subject: {in_header(self._subject(run))}\n"

@@ -9,7 +9,6 @@ Whether a message is from a person is what Exim's `personal` says, looking for t
 from __future__ import annotations
 
 import hashlib
-import quopri
 from dataclasses import dataclass
 
 from pillarbox.language.addresses import AddressError, working_address
@@ -22,6 +21,7 @@ from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
 from pillarbox.mail.header import split_message
+from pillarbox.mail.quoted_printable import quoted_printable
 
 DAYS = 7
 MIN_DAYS, MAX_DAYS = 1, 31
@@ -79,7 +79,7 @@ class Vacation:
             headers, body = split_message(data)
             block = headers.decode("ascii")
             return block if not block or block.endswith("\n") else f"{block}\n", body.decode("ascii")
-        return _MIME, quopri.encodestring(data).decode("ascii")
+        return _MIME, quoted_printable(data)
 
 
 def in_header(text: bytes) -> str:
