@@ -13,6 +13,8 @@ def _routed_word(candidate: Candidate) -> str:
     """The log names an address as the last router saw it: without quotes, and in lower case where that was no `caseful_local_part`."""
     if candidate.address[:1] in ("/", "|", ">"):
         return candidate.address
+    if "@" not in candidate.address:
+        return f"save {candidate.address}"
     return f"{candidate.local_part}@{candidate.domain}"
 
 
@@ -48,6 +50,7 @@ def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
                 router=router,
+                transport=refused.transport,
                 reason=refused.reason,
                 is_unlogged=refused.is_unlogged,
                 is_hidden=candidate.is_hidden,

@@ -23,18 +23,24 @@ async def delivery_of(
     match action:
         case actions.Save(path=path):
             saved = await make(kind_of_path(path), path)
-            return replace(saved, mode=action.mode, ignores_errors=action.ignores_errors)
+            return _noerror(replace(saved, mode=action.mode), action)
         case actions.Pipe(command=command):
             piped = await make("pipe", f"|{command}")
-            return replace(
+            piped = replace(
                 piped,
                 expands_command=True,
                 captures=action.captures,
                 this_address=action.this_address,
-                ignores_errors=action.ignores_errors,
             )
+            return _noerror(piped, action)
         case actions.Mail():
             reply, to = addressed(action, scope)
-            return replace(await make("reply", f">{to}"), reply=reply, ignores_errors=True)
+            answer = _noerror(await make("reply", f">{to}"), action)
+            return replace(answer, reply=reply, ignores_errors=True)
         case _:
             assert_never(action)
+
+
+def _noerror(delivery: Assignment, action: actions.Save | actions.Pipe | actions.Mail) -> Assignment:
+    candidate = replace(delivery.candidate, ignores_errors=action.ignores_errors)
+    return replace(delivery, candidate=candidate, ignores_errors=action.ignores_errors)

@@ -299,7 +299,8 @@ class Run:
     def _generate(self, assignment: Assignment, router: Router) -> None:
         if self._purpose == "deliver" and (assignment.forbidden or assignment.trouble):
             reason = Reason(assignment.forbidden or assignment.trouble)
-            result = Refused(reason) if assignment.forbidden else Postponed(reason)
+            transport = assignment.transport
+            result = Refused(reason, transport=transport) if assignment.forbidden else Postponed(reason)
             self._findings.trouble(assignment.candidate, result, router.name)
             return
         # Exim 22.7: files and pipes are the same only below the same parent.

@@ -156,7 +156,11 @@ def intermediate(assignment: Assignment) -> tuple[str, ...]:
 
 def redirected_word(assignment: Assignment) -> str:
     """How the log names what redirection made of an address: `|command`, a path, `>address`; empty for an address."""
-    return f"|{assignment.file}" if assignment.target == "pipe" else assignment.file
+    if assignment.target == "pipe":
+        return f"|{assignment.file}"
+    if assignment.target in ("file", "directory") and not assignment.file.startswith("/"):
+        return f"save {assignment.file}"
+    return assignment.file
 
 
 def caseful_word(assignment: Assignment) -> str:

@@ -127,7 +127,7 @@ def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
         return f"{word} <{shown_address(outcome.address)}>"
     parents = ""
     if outcome.parents:
-        count = None if style.shows("all_parents") else 1 if word[:1] in ("/", "|", ">") else 0
+        count = None if style.shows("all_parents") else 1 if _is_place(word) else 0
         shown = outcome.parents[:count]
         parents = f" ({', '.join(map(shown_address, shown))})" if shown else ""
     return f"{shown_address(word)}{parents} <{shown_address(outcome.recipient)}>"
@@ -141,8 +141,13 @@ def _differs_in_domain(word: str, outcome: Outcome) -> bool:
 
 def named(outcome: Outcome, style: LogStyle) -> str:
     """The address as lines have it that are about no attempt: an address stands there as it is in the envelope."""
-    is_place = outcome.log_word[:1] in ("/", "|", ">")
-    return _who(outcome, outcome.log_word if is_place else outcome.address, style)
+    word = outcome.log_word
+    return _who(outcome, word if _is_place(word) else outcome.address, style)
+
+
+def _is_place(word: str) -> bool:
+    """A file, a pipe or an answer, not an address."""
+    return word[:1] in ("/", "|", ">") or word.startswith("save ")
 
 
 def _drivers(outcome: Outcome) -> str:
