@@ -106,11 +106,28 @@ def _check_sender(config: Path, read: Arguments) -> None:
     try:
         working_address(read.sender or "", utf8_domain=True)
     except AddressError as error:
+        if _is_good_when_stripped(config, read):
+            return
         shown = printable(read.sender or "").replace('"', '\\"')
         fail(f'exim: bad -f address "{shown}": {error}')
     bare = (read.sender or "").removeprefix("<").removesuffix(">")
     if bare.endswith("]") and not _takes_literals(config, read):
         fail(f'exim: bad -f address "{bare}": domain literals not allowed')
+
+
+def _is_good_when_stripped(config: Path, read: Arguments) -> bool:
+    """`strip_trailing_dot`, `strip_excess_angle_brackets`."""
+    from pillarbox.app.configuration import load_config
+    from pillarbox.app.reception import path_rules
+    from pillarbox.flow.accept.paths import stripped
+    from pillarbox.language.addresses import AddressError, working_address
+
+    rules = path_rules(load_config(config, read.macros, serving=False))
+    try:
+        working_address(stripped(read.sender or "", rules), utf8_domain=True)
+    except AddressError:
+        return False
+    return True
 
 
 def _takes_literals(config: Path, read: Arguments) -> bool:

@@ -23,6 +23,7 @@ from pillarbox.app.pretending import QuietWorld
 from pillarbox.app.privilege import NoSuchUser, choose_user, complaint, give, group_of
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.paths import stripped
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate, Purpose
@@ -151,7 +152,7 @@ class _Asking:
 
     async def _ask(self, text: str) -> None:
         try:
-            working = working_address(text)
+            working = working_address(stripped(text, self._mta.policy.habits.paths))
         except AddressError as error:
             print(f"syntax error: {error}")
             self._code = 2

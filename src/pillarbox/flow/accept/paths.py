@@ -18,6 +18,7 @@ _PLAIN = re.compile(
     r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*)>"
 )
+_LAST_DOT = re.compile(r"(?<=[^.\]])\.(>?)\Z")
 _PLAIN_MAX = 256
 MAX_PATH = 256
 """Characters of an address in a command (RFC 5321 §4.5.3.1.3)."""
@@ -46,12 +47,7 @@ def _read(path: str, rules: PathRules, *, utf8: bool) -> str:
     utf8 = utf8 or rules.allow_utf8_domains
     if not path.isascii() and not (utf8 and _is_utf8(path)):
         raise BadSyntax("non-ASCII text without SMTPUTF8")
-    text = path.strip(" \t")
-    if rules.strip_excess_angle_brackets:
-        while text.startswith("<<") and text.endswith(">>"):
-            text = text[1:-1]
-    if rules.strip_trailing_dot:
-        text = re.sub(r"(?<=[^.\]])\.(>?)\Z", r"\1", text)
+    text = stripped(path.strip(" \t"), rules)
     try:
         found = working_address(
             text, allow_null=True, utf8_domain=utf8, takes_literals=rules.allow_domain_literals
@@ -66,6 +62,14 @@ def _read(path: str, rules: PathRules, *, utf8: bool) -> str:
     if domain[:1] == "[":
         _check_literal(domain, rules)
     return found.address
+
+
+def stripped(text: str, rules: PathRules) -> str:
+    """Without what the rules pass over: brackets around brackets, a dot at the end."""
+    if rules.strip_excess_angle_brackets:
+        while text.startswith("<<") and text.endswith(">>"):
+            text = text[1:-1]
+    return _LAST_DOT.sub(r"\1", text) if rules.strip_trailing_dot else text
 
 
 def _is_utf8(text: str) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import msgspec
 
 from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.paths import stripped
 from pillarbox.flow.accept.policy import AcceptPolicy, AcceptServices
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.addresses import AddressError, address_items, working_address
@@ -66,7 +67,8 @@ def are_too_many(count: int, policy: AcceptPolicy) -> bool:
 
 def _recipient(text: str, policy: AcceptPolicy, *, keeps_unqualified: bool = False) -> Recipient:
     """Raises AddressError. `keeps_unqualified`: an address without a domain is refused."""
-    working = working_address(text, takes_literals=policy.habits.paths.allow_domain_literals)
+    rules = policy.habits.paths
+    working = working_address(stripped(text.strip(), rules), takes_literals=rules.allow_domain_literals)
     if working.domain_at:
         return Recipient(working.address)
     if keeps_unqualified:
@@ -139,7 +141,8 @@ def as_written(
     for text in texts:
         with contextlib.suppress(AddressError):
             if _recipient(text, policy).address not in left_out:
-                found[working_address(text, takes_literals=True).address] = None
+                plain = stripped(text.strip(), policy.habits.paths)
+                found[working_address(plain, takes_literals=True).address] = None
     return tuple(found)
 
 

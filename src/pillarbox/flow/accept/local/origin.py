@@ -6,6 +6,7 @@ import re
 
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.accept.paths import stripped
 from pillarbox.flow.accept.policy import AcceptPolicy
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
@@ -78,7 +79,7 @@ async def sender_of(
     if not caller.is_trusted and may_be_set is None:
         return own_address
     try:
-        found = working_address(wish.sender, utf8_domain=True)
+        found = working_address(stripped(wish.sender, policy.habits.paths), utf8_domain=True)
     except AddressError as error:
         raise Refused(f'exim: bad -f address "{wish.sender}": {error}') from error
     sender = found.address if found.domain_at else f"{found.address}@{policy.qualify_domain}"
