@@ -19,6 +19,7 @@ from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Expn, Vrfy
 
 
@@ -42,7 +43,7 @@ async def verify(session: Session, event: Vrfy) -> None:
     if not isinstance(verdict, Accept):
         refuse(session, f"VRFY {event.argument}", verdict, code=VRFY_REFUSED)
         return
-    await _answer(session, candidate, scope, f"<{candidate.address}> is deliverable")
+    await _answer(session, candidate, scope, event.argument)
 
 
 @verb(Expn)
@@ -74,15 +75,18 @@ def _members(address: str, routed: Routed) -> Reply:
     return Reply(250, f"<{address}>", "2.1.5")
 
 
-async def _answer(session: Session, candidate: Candidate, scope: Scope, good: str) -> None:
+async def _answer(session: Session, candidate: Candidate, scope: Scope, written: str) -> None:
+    """`written`: the address as the client has it."""
     try:
         reason = await session.services.checks.verifier.verify(candidate, scope, is_sender=False)
     except CheckDeferred as error:
-        text = f": {error.reason.peer}" if error.reason.peer else ""
-        session.reply(Reply(451, f"<{candidate.address}> cannot be resolved at this time{text}", "4.3.0"))
+        address, why = f"<{candidate.address}>", error.reason.peer
+        text = f"{address} {why}" if why else f"Cannot resolve {address} at this time"
+        session.reply(Reply(451, text, "4.3.0"))
         return
     if reason is None:
-        session.reply(Reply(250, good, "2.1.5"))
+        session.reply(Reply(250, f"<{candidate.address}> is deliverable", "2.1.5"))
     else:
+        session.services.journal.main(f"VRFY failed for {printable(written)} {session.described()}".rstrip())
         text = reason.peer or "Unrouteable address"
         session.reply(Reply(550, f"<{candidate.address}> {text}", "5.1.1"))
