@@ -48,6 +48,8 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
     events = None if base.main_action is None else MainEvents(base.main_action)
     settler = _settler(base, retries, _notices(base, injection), interval, events)
     delivery = _delivery(base, services, retries, settler)
+    if events is not None:
+        delivery.announce = events.beginning
     lane = FastLane(
         spool=world.spool,
         delivery=delivery,

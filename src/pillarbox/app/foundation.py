@@ -18,6 +18,7 @@ from pillarbox.app.outside import LatePasswords
 from pillarbox.app.queueing import main_action
 from pillarbox.app.services import expansion_facts, local_host
 from pillarbox.app.world import World
+from pillarbox.backends.lookups.registry import LookupTypes
 from pillarbox.config.model import Config
 from pillarbox.flow.check.acl.finding import AclFinder
 from pillarbox.flow.check.callout import Callouts
@@ -72,6 +73,8 @@ def lay_foundation(config: Config, world: World, kinds: Kinds) -> Foundation:
     action = main_action(config, expansion, world.journal)
     if action is not None:
         expansion.resolver = TellingResolver(expansion.resolver, action.tell)
+    if isinstance(world.lookups, LookupTypes):
+        world.lookups.resolve_by(expansion.resolver)
     rewriting = _rewriting(config, world.journal)
     routing = _route_services(config, world, host, expansion, rewriting)
     return Foundation(

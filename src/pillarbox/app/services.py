@@ -15,7 +15,8 @@ from pillarbox.config.declare import main_options
 from pillarbox.config.model import Config
 from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.facets.installation import Installation
-from pillarbox.flow.settings import ExpansionLimits, Files, Identity, Listening, LocalMail
+from pillarbox.flow.route.dns_rules import checked_resolver
+from pillarbox.flow.settings import Dns, ExpansionLimits, Files, Identity, Listening, LocalMail
 from pillarbox.language.expand.budget import Budget
 from pillarbox.language.expand.headers import HeaderCoding
 from pillarbox.language.expand.scope import Services
@@ -87,4 +88,7 @@ def quiet_services(config: Config) -> Services:
     clock = SystemClock()
     resolver = LateResolver(config, clock)
     lookups = LookupTypes(LookupWorld(clock, resolver, lookup_settings(config)))
-    return Services(lookups, resolver, clock, expansion_facts(config, read_local_addresses()))
+    services = Services(lookups, resolver, clock, expansion_facts(config, read_local_addresses()))
+    services.resolver = checked_resolver(resolver, config.main(Dns), services)
+    lookups.resolve_by(services.resolver)
+    return services

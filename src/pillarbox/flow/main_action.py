@@ -1,23 +1,27 @@
 """Main `event_action`: a string that is expanded when something happens outside of transports (Exim chapter 61).
 
-    msg:complete, msg:fail:internal      queue/events.py
+    proc:deliver, msg:complete, msg:fail:internal      queue/events.py
     dns:fail                             route/dns_events.py
     auth:fail, tls:cert, tls:fail:connect, smtp:fail:syntax, smtp:fail:protocol      accept/events.py
 
 An action that fails, forced or not, is told of in the panic log, and counts as one that says nothing. Where the option is not set nobody has a
-`MainAction`, and nothing is done. Known gaps: `proc:deliver`; `dns:fail` for dnsdb lookups.
+`MainAction`, and nothing is done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 
 from pillarbox.flow.facets.delivering import EventFacts
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.journal import Journal
 
+AT_HAND: ContextVar[MessageFacts | None] = ContextVar("at_hand", default=None)
+"""The message that this task delivers: what it looks up in vain is told with it."""
 _NOTHING: Mapping[type, object] = {}
 
 
@@ -41,6 +45,8 @@ class MainAction:
         message_id: str = "",
     ) -> str:
         """What the action says to it. `scope`: what is known besides; `facets`: and more of it."""
+        if scope is None and not facets and (facts := AT_HAND.get()) is not None:
+            facets = {MessageFacts: facts}
         known = {**facets, EventFacts: EventFacts(event, data)}
         within = Scope(known, self._services) if scope is None else scope.with_facets(known)
         return await said_by(self._action, within, self._journal, f"{event} in main", message_id)

@@ -103,6 +103,8 @@ class Delivered(Outcome, frozen=True, kw_only=True, tag=True):
     """The transport only pretended (`*>`)."""
     host_list: str = ""
     """Of a local delivery: the hosts that its router found or named all the same (`H=`)."""
+    is_late: bool = False
+    """Another host has put it off before: the retry time that it has for that stays."""
     shadow: str = ""
     """The shadow transport that got it too, and in parentheses why it failed (`ST=`)."""
 
@@ -121,6 +123,10 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """An MX record has led to the host; of a temporary response, whose detail does not say so."""
     reached: RemoteHost | None = None
     """Of other hosts: the last one that there was a connection to."""
+    first: str = ""
+    """The first of the addresses that have been put off together: a host's retry rule is that for its domain."""
+    hint: str = ""
+    """What the retry hint says of it, where that is not the reason."""
     is_frozen: bool = False
     """An administrator must look: the message is frozen (`self = freeze`, `:defer:` with freezing allowed …)."""
     is_panic: bool = False

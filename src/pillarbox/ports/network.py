@@ -14,7 +14,7 @@ import msgspec
 
 class DialError(Exception):
     """The connection could not be made or was lost. `error`: `refused`, `timeout_connect`, `timeout`, `lost_connection`,
-    `unreachable`, `tls`; `str()` is the text for the log."""
+    `unreachable`, `net_unreachable`, `not_our_address` (to connect from), `tls`; `str()` is the text for the log."""
 
     def __init__(self, error: str, text: str) -> None:
         super().__init__(text)

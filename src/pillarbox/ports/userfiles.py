@@ -166,7 +166,7 @@ class Written(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
 
 
 class NotWritten(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Nothing was changed. `text` is Exim's, for the log; `code` errno or 0; `error` a retry rule's word."""
+    """Nothing was changed. `text` is Exim's, for the log; `code` errno, Exim's own number below 0, or 0; `error` a retry rule's word."""
 
     text: str
     code: int = 0

@@ -76,5 +76,9 @@ def _dial_error(error: OSError) -> DialError:
             return DialError("timeout_connect", "Connection timed out")
         case errno.ECONNRESET | errno.ECONNABORTED | errno.EPIPE:  # there was a connection
             return DialError("lost_connection", text)
+        case errno.ENETUNREACH:
+            return DialError("net_unreachable", text)
+        case errno.EADDRNOTAVAIL:
+            return DialError("not_our_address", text)
         case _:
             return DialError("unreachable", text)

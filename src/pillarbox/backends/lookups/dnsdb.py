@@ -94,4 +94,4 @@ def _is_deferral(query: DnsQuery, answer: Answer) -> bool:
 
 
 def make(kind: str, world: LookupWorld) -> Lookup:
-    return Dnsdb(world.resolver)
+    return Dnsdb(world.checked_resolver or world.resolver)

@@ -26,6 +26,8 @@ class LookupWorld(msgspec.Struct, frozen=True):
     settings: LookupSettings = LookupSettings()
     shared: dict[str, object] = msgspec.field(default_factory=dict)
     """What the kinds of one file share (connections), by a name of the file's choice."""
+    checked_resolver: Resolver | None = None
+    """For `dnsdb`: with what the main options say of answers; None: `resolver`."""
 
 
 class SingleKey:

@@ -13,7 +13,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import cast
 
+import msgspec
+
 from pillarbox.backends.lookups.driver import LookupWorld
+from pillarbox.ports.dns import Resolver
 from pillarbox.ports.lookups import Lookup, LookupNotOpened
 
 FILES: Mapping[str, str] = MappingProxyType(
@@ -42,6 +45,11 @@ class LookupTypes:
         self._world = world
         self._made: dict[str, Lookup] = {}
         self._kinds = known_kinds()
+
+    def resolve_by(self, resolver: Resolver) -> None:
+        """`dnsdb` asks that one from now on."""
+        self._world = msgspec.structs.replace(self._world, checked_resolver=resolver)
+        self._made.pop("dnsdb", None)
 
     def load(self) -> None:
         """Those of plain files, which nearly every configuration asks: a process that has run out of descriptors cannot import them."""

@@ -19,6 +19,7 @@ from pillarbox.backends.userfiles.quota import check_quota, count, regex
 from pillarbox.backends.userfiles.stopping import stop, trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileWork, Quota, Written
+from pillarbox.wire.exim.error_numbers import CREATION_FORBIDDEN, NOT_A_DIRECTORY
 
 _PARTS = ("tmp", "new", "cur")
 
@@ -61,15 +62,15 @@ def _ensure(directory: str, work: FileWork) -> None:
             status = os.lstat(path)
         except FileNotFoundError:
             if os.path.islink(directory) and not os.path.isdir(directory):
-                raise stop(f"{directory} is not a directory") from None
+                raise stop(f"{directory} is not a directory", NOT_A_DIRECTORY) from None
             _make(directory, path, work)
         except OSError as error:
             if error.errno == errno.ENOTDIR and os.path.lexists(directory):
-                raise stop(f"{directory} is not a directory") from None
+                raise stop(f"{directory} is not a directory", NOT_A_DIRECTORY) from None
             raise trouble(error, f"stat() error for {path}: {os.strerror(error.errno or 0)}") from None
         else:
             if not stat.S_ISDIR(status.st_mode):
-                raise stop(f"{path} is not a directory")
+                raise stop(f"{path} is not a directory", NOT_A_DIRECTORY)
     if work.rules.folder_regex and regex(work.rules.folder_regex).search(os.fsencode(directory)):
         _make_folder_mark(directory)
 
@@ -77,7 +78,8 @@ def _ensure(directory: str, work: FileWork) -> None:
 def _make(directory: str, path: str, work: FileWork) -> None:
     if not os.path.isdir(directory) and not may_create(work, directory):
         raise stop(
-            f"tried to create file in {directory}, but file creation outside the home directory is not permitted"
+            f"tried to create file in {directory}, but file creation outside the home directory is not permitted",
+            CREATION_FORBIDDEN,
         )
     if not work.rules.creates_directory:
         missing = path if os.path.isdir(directory) else directory

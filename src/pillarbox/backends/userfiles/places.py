@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from pillarbox.backends.userfiles.stopping import stop, trouble
 from pillarbox.ports.userfiles import FileWork
+from pillarbox.wire.exim.error_numbers import CREATION_FORBIDDEN
 
 
 def may_create(work: FileWork, path: str) -> bool:
@@ -70,7 +71,8 @@ def check_directory(work: FileWork, file: str) -> None:
     except FileNotFoundError:
         if not may_create(work, path):
             raise stop(
-                f"tried to create file in {path}, but file creation outside the home directory is not permitted"
+                f"tried to create file in {path}, but file creation outside the home directory is not permitted",
+                CREATION_FORBIDDEN,
             ) from None
         if work.rules.creates_directory:
             make_directory(path, work, f"while creating file {file}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import select
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,6 +39,8 @@ def append(work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: T
     if work.path == "/dev/null":
         return Written(work.path), 0
     make_parents(work)
+    if work.rules.formats:
+        _look_at_format(work)
     with lock_file(work):
         descriptor, is_pipe = open_mailbox(work)
         try:
@@ -50,6 +53,20 @@ def append(work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: T
                 return _append(work, body, descriptor)
         finally:
             os.close(descriptor)
+
+
+def _look_at_format(work: FileWork) -> None:
+    """Before anything is locked: the other transport has locks of its own. Raises Stopped."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(work.path, flags | (0 if work.rules.allows_symlink else os.O_NOFOLLOW))
+    except OSError:
+        return
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            check_format(work, descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:

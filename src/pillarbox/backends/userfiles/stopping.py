@@ -16,9 +16,9 @@ class Stopped(Exception):
         self.result = result
 
 
-def stop(text: str, *, is_frozen: bool = False) -> Stopped:
-    """Wait, with Exim's words."""
-    return Stopped(NotWritten(text, is_frozen=is_frozen))
+def stop(text: str, number: int = 0, *, is_frozen: bool = False) -> Stopped:
+    """Wait, with Exim's words and number."""
+    return Stopped(NotWritten(text, number, is_frozen=is_frozen))
 
 
 def check_wanted(is_wanted: Callable[[], bool]) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from pillarbox.wire.exim.error_numbers import LETTERS, NUMBERS, further_of
+from pillarbox.wire.exim.error_numbers import LETTERS, NUMBERS, UNNAMED, further_of
 
 RETRY = "retry"
-_UNNAMED = "number"
 """`number_117`: an error that somebody has set and that has no name here."""
 
 
@@ -34,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
         """Exim's error number; -1 for what has none, 0 for a refusal by the host itself."""
         error = self._without_record
         name, _, letter = error.rpartition("_")
-        if name == _UNNAMED:
+        if name == UNNAMED:
             return int(letter)
         if not name and letter in ("A", "MX"):
             return 0
@@ -57,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def error_name(number: int, further: int) -> str | None:
     """The name that has them as `Entry` tells them; None: there is none with such further data."""
-    name = next((name for name, known in NUMBERS.items() if known == number), f"{_UNNAMED}_{number}")
+    name = next((name for name, known in NUMBERS.items() if known == number), f"{UNNAMED}_{number}")
     candidates = [name, *(f"{name}_{letter}" if name else letter for letter in LETTERS)]
     if name.endswith("_4xx"):
         response = f"{name}_{further >> 8:02d}"

@@ -8,7 +8,7 @@ The first attempt runs the routers and tries local deliveries whatever the retry
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -21,32 +21,30 @@ from pillarbox.flow.queue.loops import LOOPING, is_looping
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
-    by_router,
     replacements_of,
     without_settled,
 )
-from pillarbox.flow.queue.retry import Retries, is_of_domain
-from pillarbox.flow.queue.routed import routing_outcomes, without_done
+from pillarbox.flow.queue.retry import Retries
+from pillarbox.flow.queue.routed import routing_outcomes, without_done, without_unreal
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
+from pillarbox.flow.queue.timely import Timely
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Assignment, HeldBack, LogLine, Postponed, Routed
+from pillarbox.flow.route.result import Assignment, HeldBack, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
 from pillarbox.language.filter.variables import FilterState
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
-from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.outcome import Deferred, Failed, Outcome
 from pillarbox.mail.progress import Added, Attempted, Frozen, HeadersChanged, Settled
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
-
-RETRY_TIME_NOT_REACHED = "retry time not reached"
 
 
 class _Came(NamedTuple):
@@ -112,10 +110,11 @@ class Delivery:
         "_last_hops",
         "_record",
         "_remote_order",
-        "_retries",
         "_settler",
         "_system_filter",
+        "_timely",
         "_transports",
+        "announce",
     )
 
     def __init__(
@@ -144,11 +143,13 @@ class Delivery:
         self._last_hops = last_hops
         self._chain = chain
         self._transports = transports
-        self._retries = retries
+        self._timely = Timely(transports, retries, clock)
         self._settler = settler
         self._clock = clock
         self._journal = journal
         self._system_filter = system_filter
+        self.announce: Callable[[Queued], Awaitable[object]] | None = None
+        """Hears of each attempt before it begins."""
 
     async def attempt(self, queued: Queued, urgency: Urgency) -> Settlement:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
@@ -156,6 +157,8 @@ class Delivery:
             return await self._settler.settle(
                 queued, self._all_failed(queued, LOOPING, is_unlogged=False), {}
             )
+        if self.announce is not None:
+            await self.announce(queued)
         if self._system_filter is None:
             return await self._attempt(queued, urgency, None)
         filtered = await self._system_filter.run(queued, is_first=not queued.progress.attempts)
@@ -170,25 +173,12 @@ class Delivery:
 
     async def _attempt(self, queued: Queued, urgency: Urgency, filtered: Filtered | None) -> Settlement:
         came = await self._outcomes(queued, urgency, filtered)
-        if not urgency.is_first and await self._is_overdue(queued, came.outcomes):
+        if not urgency.is_first and await self._timely.is_overdue(queued, came.outcomes):
             came = await self._outcomes(queued, FORCED, filtered)
         settlement = await self._settler.settle(queued, *came[:4], is_provisional=urgency.is_provisional)
         if came.headers is None:
             return settlement
         return _keeping_headers(settlement, queued, came.headers, self._clock.now())
-
-    async def _is_overdue(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:
-        """Nothing was tried, and the message is older than a rule allows: one last try, now (Exim 32.11). Domains keep their times."""
-        age = self._clock.now() - queued.envelope.received_at
-        sender = queued.envelope.sender
-        skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
-        if len(skipped) != len(outcomes):
-            return False
-        for each in skipped:
-            for key in each.retry_keys:
-                if not is_of_domain(key) and 0 < await self._retries.cutoff_of(key, each, sender) < age:
-                    return True
-        return False
 
     def _say(self, message_id: str, lines: Sequence[LogLine]) -> None:
         if self._journal is None:
@@ -223,19 +213,10 @@ class Delivery:
         """What became of every address that is not settled."""
         outcomes: list[Outcome] = []
         errors_to: dict[str, str] = {}
-        candidates: list[Candidate] = []
         assignments: list[Assignment] = []
         replacements: Mapping[str, Added] = NO_REPLACEMENTS
         headers = None
-        if filtered is None or not filtered.replaces:
-            candidates = await self._candidates(queued, urgency, outcomes)
-        if filtered is not None:
-            settled = queued.progress.settled
-            candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
-        if self._holding is not None:
-            candidates = await self._holding.before_routing(
-                queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
-            )
+        candidates = await self._candidates(queued, urgency, filtered, outcomes)
         if candidates:
             every = await self._route(candidates, queued, urgency, filtered)
             if not urgency.is_first:
@@ -255,7 +236,11 @@ class Delivery:
                     outcomes.extend(routing_outcomes(routed, errors_to))
         if filtered is not None:
             assignments.extend(filtered.assignments)
-        assignments = await self._due_assignments(queued, assignments, urgency, outcomes, errors_to)
+        errors_to.update(_readers_of_errors(assignments))
+        if not urgency.is_first:
+            assignments = await self._timely.assignments(
+                queued, assignments, outcomes, is_forced=urgency.is_forced
+            )
         assignments = self._to_carry(assignments, outcomes)
         if urgency.remote_waits:
             assignments = self._without_remote(assignments, urgency, outcomes)
@@ -276,7 +261,7 @@ class Delivery:
         if self._record is not None and (outcomes or len(assignments) > 1):
             following = self._settler.follow(queued, self._record)
             skipped = [o for o in outcomes if isinstance(o, Deferred) and o.error == SKIPPED]
-            tells_skipped = not skipped or not await self._is_overdue(queued, skipped)
+            tells_skipped = not skipped or not await self._timely.is_overdue(queued, skipped)
             following.begin(assignments, outcomes, tells_skipped=tells_skipped)
         outcomes.extend(
             await self._transports.run(
@@ -291,7 +276,7 @@ class Delivery:
         return frozenset() if following is None else following.told
 
     def _to_carry(self, assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
-        kept = _without_unreal(assignments, outcomes)
+        kept = without_unreal(assignments, outcomes)
         return without_wishes(kept, self._last_hops) if self._last_hops else kept
 
     async def _route(
@@ -302,7 +287,7 @@ class Delivery:
             queued.envelope,
             queued.message,
             filter_state=None if filtered is None else filtered.state,
-            held_back=self._held_back(queued, urgency),
+            held_back=None if urgency.is_first or urgency.is_forced else self._timely.held_back(queued),
         )
 
     async def give_up(self, queued: Queued) -> Settlement:
@@ -317,58 +302,24 @@ class Delivery:
             for address in left
         ]
 
-    async def _candidates(self, queued: Queued, urgency: Urgency, outcomes: list[Outcome]) -> list[Candidate]:
-        progress = queued.progress
-        if urgency.is_first:
-            return [Candidate.first(recipient) for recipient in queued.envelope.recipients]
+    async def _candidates(
+        self, queued: Queued, urgency: Urgency, filtered: Filtered | None, outcomes: list[Outcome]
+    ) -> list[Candidate]:
+        """What is to be routed now: those that must wait go to `outcomes`."""
         candidates: list[Candidate] = []
-        replaced = {one.address: one for one in progress.replacements}
-        for address, recipient in recipients_of(queued).items():
-            if address in progress.settled:
-                continue
-            candidate = Candidate.first(recipient)
-            if address in replaced:
-                candidate = msgspec.structs.replace(candidate, errors_to=replaced[address].errors_to)
-            keys = _routing_keys(candidate, queued.envelope.sender)
-            waiting = None if urgency.is_forced else await self._not_due(keys, queued, address)
-            if waiting is None:
-                candidates.append(candidate)
+        if filtered is None or not filtered.replaces:
+            if urgency.is_first:
+                candidates = [Candidate.first(recipient) for recipient in queued.envelope.recipients]
             else:
-                outcomes.append(_skipped(address, address, waiting))
-        return candidates
-
-    async def _due_assignments(
-        self,
-        queued: Queued,
-        assignments: list[Assignment],
-        urgency: Urgency,
-        outcomes: list[Outcome],
-        errors_to: dict[str, str],
-    ) -> list[Assignment]:
-        """Without what is delivered already, and without local deliveries whose retry time has not come."""
-        for assignment in assignments:
-            if assignment.ignores_errors or assignment.candidate.ignores_errors:
-                errors_to[assignment.address] = ""
-            elif assignment.errors_to is not None:
-                errors_to[assignment.address] = assignment.errors_to
-        if urgency.is_first:
-            return assignments
-        due: list[Assignment] = []
-        for assignment in assignments:
+                candidates = await self._timely.candidates(queued, outcomes, is_forced=urgency.is_forced)
+        if filtered is not None:
             settled = queued.progress.settled
-            if assignment.address in settled and assignment.candidate.parents:
-                continue
-            if by_router(assignment.address, assignment.router) in settled:
-                continue
-            key = self._transports.local_key(assignment)
-            is_free = urgency.is_forced or assignment.hosts or self._has_expired(key)
-            waiting = None if is_free else await self._not_due((key,), queued, assignment.address)
-            if waiting is None:
-                due.append(assignment)
-            else:
-                recipient = assignment.candidate.recipient.address
-                outcomes.append(_skipped(assignment.address, recipient, waiting, assignment))
-        return due
+            candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
+        if self._holding is not None:
+            candidates = await self._holding.before_routing(
+                queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
+            )
+        return candidates
 
     def _without_remote(
         self, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]
@@ -390,40 +341,6 @@ class Delivery:
                 local.append(assignment)
         return local
 
-    def _held_back(self, queued: Queued, urgency: Urgency) -> HeldBack | None:
-        """For what redirection makes of addresses that are due."""
-        if urgency.is_first or urgency.is_forced:
-            return None
-        sender = queued.envelope.sender
-
-        async def held_back(candidate: Candidate) -> Postponed | None:
-            key = await self._not_due(_routing_keys(candidate, sender), queued, candidate.address)
-            if key is None:
-                return None
-            return Postponed(Reason(RETRY_TIME_NOT_REACHED), retry_keys=(key,), error=SKIPPED)
-
-        return held_back
-
-    async def _not_due(self, keys: tuple[str, ...], queued: Queued, address: str) -> str | None:
-        """Which key holds an address back: none but its domain's does when the message is older than its rule allows, for one last try
-        (Exim 32.11)."""
-        now, envelope = self._clock.now(), queued.envelope
-        key = self._retries.not_due(keys, now)
-        if key is None or is_of_domain(key):
-            return key
-        cutoff = await self._retries.cutoff_of(key, _skipped(address, address, key), envelope.sender)
-        return None if 0 < cutoff < now - envelope.received_at else key
-
-    def _has_expired(self, key: str) -> bool:
-        """A local delivery is tried by then in every run, as Exim does."""
-        hint = self._retries.look(key, self._clock.now())
-        return hint is not None and hint.is_expired
-
-
-def _routing_keys(candidate: Candidate, sender: str | None) -> tuple[str, ...]:
-    address = candidate.address
-    return f"R:{candidate.domain}", f"R:{address}", f"R:{address}:<{sender or ''}>"
-
 
 def _keeping_headers(settlement: Settlement, before: Queued, headers: bytes, now: float) -> Settlement:
     """What the system filter or routing made of the header is kept with a message that waits whenever its -H file has to change anyway,
@@ -443,46 +360,10 @@ def _as_filtered(queued: Queued, filtered: Filtered) -> Queued:
     return msgspec.structs.replace(queued, message=filtered.message)
 
 
-def _without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
-    """/dev/null needs no transport to run, and what has none cannot."""
-    kept: list[Assignment] = []
+def _readers_of_errors(assignments: Sequence[Assignment]) -> Iterator[tuple[str, str]]:
+    """Address → who hears of its failures, where a router or a filter says so; empty: nobody."""
     for assignment in assignments:
-        candidate = assignment.candidate
-        if not assignment.trouble and assignment.file != "/dev/null":
-            kept.append(assignment)
-            continue
-        recipient, parents = candidate.recipient.address, candidate.parent_addresses[:-1]
-        if assignment.trouble:
-            outcomes.append(
-                Deferred(
-                    address=assignment.address,
-                    recipient=recipient,
-                    parents=parents,
-                    reason=Reason(assignment.trouble),
-                )
-            )
-        elif assignment.file == "/dev/null" and assignment.target == "file":
-            outcomes.append(
-                Delivered(
-                    address="/dev/null",
-                    recipient=recipient,
-                    parents=parents,
-                    router=assignment.router,
-                    transport="**bypassed**",
-                )
-            )
-        else:
-            kept.append(assignment)
-    return kept
-
-
-def _skipped(address: str, recipient: str, key: str, assignment: Assignment | None = None) -> Deferred:
-    return Deferred(
-        address=address,
-        recipient=recipient,
-        router=assignment.router if assignment else "",
-        transport=assignment.transport if assignment else "",
-        reason=Reason("Retry time not yet reached" if assignment else RETRY_TIME_NOT_REACHED),
-        retry_keys=(key,),
-        error=SKIPPED,
-    )
+        if assignment.ignores_errors or assignment.candidate.ignores_errors:
+            yield assignment.address, ""
+        elif assignment.errors_to is not None:
+            yield assignment.address, assignment.errors_to

@@ -1,5 +1,7 @@
-"""What the main `event_action` (../main_action.py) hears of messages: that one ends, and that an address fails before any transport has it.
+"""What the main `event_action` (../main_action.py) hears of messages: that one is to be delivered, that it ends, that an address
+fails before any transport has it.
 
+    proc:deliver         a delivery begins: `$event_data` is the message's id
     msg:fail:internal    `$event_data`: why; the address is in `$local_part` and `$domain`
     msg:complete         behind the last line in the log
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.main_action import MainAction
+from pillarbox.flow.main_action import AT_HAND, MainAction
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS
 from pillarbox.flow.queue.settle import Settler
@@ -35,6 +37,11 @@ class MainEvents:
         self._action = action
         self._ending: dict[str, MessageFacts] = {}
         """Messages that have been settled, and not yet left the spool."""
+
+    async def beginning(self, queued: Queued) -> None:
+        AT_HAND.set(None)
+        await self._action.tell("proc:deliver", queued.id)
+        AT_HAND.set(MessageFacts.of(queued.envelope, queued.message))
 
     async def failed(self, queued: Queued, failure: Failed) -> None:
         await self._failed(queued, failure.address, failure.router, failure.reason.log or GIVEN_UP)

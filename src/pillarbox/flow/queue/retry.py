@@ -20,8 +20,11 @@ from pillarbox.language.retry.rules import RetryRule, RetryRules
 from pillarbox.mail.address import split_address
 from pillarbox.mail.outcome import Deferred
 from pillarbox.ports.hints import Hints, RetryHint
+from pillarbox.wire.exim.error_numbers import text_of
 
 RETRY_TIMEOUT = "retry timeout exceeded"
+_LONGEST_TEXT = 150
+"""Octets of a hint's text."""
 
 
 class RetryState(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +134,7 @@ class Retries:
         self, key: str, deferred: Deferred, sender: str | None, scope: Scope | None
     ) -> RetryRule | None:
         error = "" if deferred.error == SKIPPED else deferred.error
-        subjects = _subjects(key, deferred.address)
+        subjects = _subjects(key, deferred.first or deferred.address)
         return self._rules.find(subjects, error, deferred.error_detail, sender=sender, scope=scope)
 
     def _note_key(
@@ -159,7 +162,7 @@ class Retries:
         # A host is not to blame for a message that has waited elsewhere: others are not held up by it (Exim 32.11).
         at = now if is_overdue and not next_try.is_expired else next_try.at
         hint = RetryHint(
-            first_failed, now, at, next_try.is_expired, _error_name(deferred), deferred.reason.log
+            first_failed, now, at, next_try.is_expired, _error_name(deferred), _text_of(deferred)
         )
         self._hints.put_retry(key, hint)
         return RetryState(at, is_overdue or next_try.is_expired)
@@ -183,6 +186,14 @@ def _error_name(deferred: Deferred) -> str:
         return deferred.error
     by_mx = "_MX" if deferred.is_by_mx and detail.isdecimal() else ""
     return f"{deferred.error}_{detail}{by_mx}"
+
+
+def _text_of(deferred: Deferred) -> str:
+    """For people who look at the hints; no longer than Exim's."""
+    text = deferred.hint or text_of(deferred.error) or deferred.reason.log
+    if len(text) <= _LONGEST_TEXT and text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape")[:_LONGEST_TEXT].decode("utf-8", "surrogateescape")
 
 
 def _has_no_interval(hint: RetryHint) -> bool:

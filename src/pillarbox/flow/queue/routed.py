@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.result import Routed
+from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
+from pillarbox.mail.reply import Reason
 
 
 def _routed_word(candidate: Candidate) -> str:
@@ -57,7 +58,9 @@ def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]
             )
         )
     for candidate, postponed, router in routed.postponed:
-        if candidate.errors_to is not None:
+        if candidate.ignores_errors:
+            errors_to[candidate.address] = ""
+        elif candidate.errors_to is not None:
             errors_to[candidate.address] = candidate.errors_to
         outcomes.append(
             Deferred(
@@ -84,3 +87,36 @@ def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]
             )
         )
     return outcomes
+
+
+def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
+    """/dev/null needs no transport to run, and what has none cannot."""
+    kept: list[Assignment] = []
+    for assignment in assignments:
+        candidate = assignment.candidate
+        if not assignment.trouble and assignment.file != "/dev/null":
+            kept.append(assignment)
+            continue
+        recipient, parents = candidate.recipient.address, candidate.parent_addresses[:-1]
+        if assignment.trouble:
+            outcomes.append(
+                Deferred(
+                    address=assignment.address,
+                    recipient=recipient,
+                    parents=parents,
+                    reason=Reason(assignment.trouble),
+                )
+            )
+        elif assignment.file == "/dev/null" and assignment.target == "file":
+            outcomes.append(
+                Delivered(
+                    address="/dev/null",
+                    recipient=recipient,
+                    parents=parents,
+                    router=assignment.router,
+                    transport="**bypassed**",
+                )
+            )
+        else:
+            kept.append(assignment)
+    return kept

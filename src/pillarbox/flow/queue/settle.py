@@ -212,10 +212,13 @@ class Settler:
         self.forget_hints(outcome, queued.envelope.sender)
         return True
 
-    def forget_hints(self, outcome: Outcome, sender: str | None) -> None:
+    def forget_hints(self, outcome: Delivered, sender: str | None) -> None:
         """Success starts the retry clocks of the address anew; hosts' own are the transport's business."""
         address = outcome.address
         domain = split_address(address)[1].lower()
+        if outcome.is_late:
+            self.retries.forget(f"R:{domain}")
+            return
         own = (f"T:{address}", f"T:{domain}") if outcome.host is None else (f"R:{address}:<{sender or ''}>",)
         self.retries.forget(f"R:{domain}", f"R:{address}", *own)
         if outcome.recipient != address:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -100,7 +101,7 @@ class Settling:
 
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
-        overdue: list[Failed] = []
+        overdue: list[tuple[str, Failed]] = []
         for outcome in outcomes:
             self.left.update(_ancestors(outcome))
         for outcome in outcomes:
@@ -114,8 +115,8 @@ class Settling:
                     self.settler.forget_routing((outcome.address, *_ancestors(outcome)))
                     failed.append(outcome)
                 case Deferred():
-                    overdue.extend(await self._note_deferred(outcome))
-        failed.extend(reversed(overdue))  # a bounce names the last first, and these in front, in their order
+                    overdue.extend((outcome.first, each) for each in await self._note_deferred(outcome))
+        failed.extend(_in_order(overdue))
         needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
         await self._report_success(outcomes)
         await self._report_failures(failed)
@@ -318,6 +319,17 @@ class Settling:
             self._say(f"delay warning not sent: {full}")
             return []
         return [Warned(self.now)] * sent
+
+
+def _in_order(overdue: Sequence[tuple[str, Failed]]) -> list[Failed]:
+    """A bounce names the last failure first, and those whose time is over in front, in their order; but those of one transaction backwards."""
+    together = [[each for _, each in group] for _, group in groupby(overdue, key=_transaction)]
+    return [each for group in reversed(together) for each in group]
+
+
+def _transaction(overdue: tuple[str, Failed]) -> str:
+    first, failure = overdue
+    return first or failure.address
 
 
 def _ancestors(outcome: Outcome) -> tuple[str, ...]:

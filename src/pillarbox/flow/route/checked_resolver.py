@@ -11,6 +11,8 @@ import msgspec
 
 from pillarbox.ports.dns import Answer, RecordType, Resolver
 
+DISREGARDED = "no answer, which means that there is nothing"
+"""`detail` of an answer by `dns_again_means_nonexist`."""
 _HOST_NAMES = frozenset(("A", "AAAA", "MX", "CNAME"))
 
 
@@ -34,7 +36,7 @@ class CheckedResolver:
             return Answer("no_name")
         answer = await self._resolver.query(name, kind)
         if answer.status == "again" and self._is_nonexistent is not None and self._is_nonexistent(name):
-            return Answer("no_data")
+            return Answer("no_data", detail=DISREGARDED)
         if answer.authority and self._is_trusted is not None and self._is_trusted(answer.authority):
             return msgspec.structs.replace(answer, is_secure=True)
         return answer

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import replace
 
+from pillarbox.flow.route.checked_resolver import DISREGARDED
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.language.expand.scope import Services
 from pillarbox.ports.dns import Answer, RecordType, Resolver
@@ -33,7 +34,8 @@ class TellingResolver:
         if answer.status != "found" and not _is_telling.get():
             token = _is_telling.set(True)
             try:
-                await self._tell("dns:fail", f"{_WORDS[answer.status]}:{name}:{kind}")
+                word = "DNS_NOMATCH" if answer.detail is DISREGARDED else _WORDS[answer.status]
+                await self._tell("dns:fail", f"{word}:{name}:{kind}")
             finally:
                 _is_telling.reset(token)
         return answer

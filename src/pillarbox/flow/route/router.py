@@ -69,6 +69,10 @@ _VERIFYING = {
 """What an option sets; the last one in the file wins."""
 
 
+class NoTransport(ExpansionFailed):
+    """None of that name, or no name."""
+
+
 class Router(Driver, family="router"):
     """The base of all router drivers."""
 
@@ -270,13 +274,13 @@ class Router(Driver, family="router"):
         except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
             kind = ExpansionDeferred if isinstance(error, ExpansionDeferred) else ExpansionFailed
             text = f'failed to expand transport "{chosen.source}" in {self.name} router: {error}'
-            raise kind(text) from None
+            raise (NoTransport if kind is ExpansionFailed else kind)(text) from None
         if is_tainted(name):
             text = f"attempt to use tainted value '{name}' from '{chosen.source}' for transport"
             visit.log.append(LogLine(text, is_panic=True))
-            raise ExpansionFailed("internal configuration error")
+            raise NoTransport("internal configuration error")
         if name not in visit.services.transports:
-            raise ExpansionFailed(f'transport "{name}" not found in {self.name} router')
+            raise NoTransport(f'transport "{name}" not found in {self.name} router')
         return plain(name)
 
     async def set_variables(self, visit: Visit) -> Declined | Refused | Postponed | None:

@@ -8,7 +8,7 @@ from pillarbox.flow.route.ancestry import skipped_as_loop
 from pillarbox.flow.route.logins import UnusableLogin
 from pillarbox.flow.route.preconditions import Check
 from pillarbox.flow.route.result import Declined, LogLine, RouteResult
-from pillarbox.flow.route.router import Router
+from pillarbox.flow.route.router import NoTransport, Router
 from pillarbox.flow.route.visit import Visit, as_bool
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import MustWait, Scope, replay
@@ -45,6 +45,8 @@ class Stage(NamedTuple):
         except UnusableLogin as error:
             visit.log.append(LogLine(str(error), is_panic=True))
             return router.postpone(visit, str(error), error="expansion")
+        except NoTransport as error:
+            return router.postpone(visit, str(error), error="transport")
         except (ExpansionDeferred, ExpansionFailed) as error:
             return router.postpone(visit, str(error), error="expansion")
 

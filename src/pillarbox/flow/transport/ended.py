@@ -9,6 +9,7 @@ import msgspec
 
 from pillarbox.flow.transport.status import meaning_of, signal_name
 from pillarbox.ports.localwork import CommandEnd
+from pillarbox.wire.exim.error_numbers import unnamed
 
 Result = Literal["delivered", "deferred", "failed", "frozen"]
 _EXEC_FAILED = 127
@@ -34,6 +35,8 @@ class Judgement(msgspec.Struct, frozen=True):
     result: Result
     text: str = ""
     """For the log, in Exim's words."""
+    error: str = ""
+    """For the retry hint."""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -49,7 +52,8 @@ def judge(end: CommandEnd, manner: Manner, command: Command, *, is_returning: bo
     """`is_returning`: it wrote something that makes it a failure."""
     source, program = command.source, command.program
     if end.failed_to and end.failed_to != "exec":
-        return Judgement("deferred", _not_started(end, manner.name, command.directory))
+        told = _not_started(end, manner.name, command.directory)
+        return Judgement("deferred", told, unnamed(end.error))
     if end.is_timed_out:
         return Judgement("deferred" if manner.timeout_defer else "failed", "pipe delivery process timed out")
     is_not_run = end.failed_to == "exec" or (end.code == _EXEC_FAILED and not end.signal)

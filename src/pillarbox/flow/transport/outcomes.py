@@ -137,10 +137,13 @@ def failed(
 
 
 def defer_all(
-    job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = (), is_panic: bool = False
+    job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = (), is_panic: bool = False, error: str = ""
 ) -> list[Outcome]:
     """The same deferral for every address of the job."""
-    return [deferred(one, reason, retry_keys=retry_keys, is_panic=is_panic) for one in job.assignments]
+    return [
+        deferred(one, reason, retry_keys=retry_keys, is_panic=is_panic, error=error)
+        for one in job.assignments
+    ]
 
 
 def fail_all(job: Job, reason: Reason) -> list[Outcome]:

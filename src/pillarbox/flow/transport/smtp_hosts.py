@@ -9,7 +9,8 @@ Known gap: names are not completed, whatever `dns_qualify_single` and `dns_searc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,22 +23,36 @@ from pillarbox.flow.route.hosts import (
     is_ip_address,
     is_local_address,
 )
-from pillarbox.flow.route.result import Host
+from pillarbox.flow.route.result import Assignment, Host
 from pillarbox.flow.route.route_rules import Divider, HostItem, parse_hosts
 from pillarbox.flow.route.services import RouteServices
+from pillarbox.flow.transport.outcomes import deferred
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import is_tainted
 from pillarbox.language.expand.template import Template
+from pillarbox.mail.outcome import Deferred
+from pillarbox.mail.reply import Reason
+from pillarbox.wire.exim.error_numbers import NOT_KNOWN, unnamed
+
+
+class UnknownHost(NamedTuple):
+    """A host without an address, and what its retry hint says: Exim puts down there what went wrong before it."""
+
+    retry_key: str
+    error: str = unnamed(NOT_KNOWN)
+    hint: str = "unknown error"
 
 
 class NoHosts(Exception):
     """The delivery cannot be tried. `str()` is for the log."""
 
-    def __init__(self, text: str, *, retry_key: str = "", is_panic: bool = False, note: str = "") -> None:
-        """`note`: what an administrator should read besides."""
+    def __init__(
+        self, text: str, *, unknown: UnknownHost | None = None, is_panic: bool = False, note: str = ""
+    ) -> None:
+        """`unknown`: the last host without an address; `note`: what an administrator should read besides."""
         super().__init__(text)
-        self.retry_key = retry_key
+        self.unknown = unknown
         self.is_panic = is_panic
         self.note = note
 
@@ -50,6 +65,8 @@ class HostWishes(msgspec.Struct, frozen=True):
     allow_localhost: bool
     is_byname: bool
     dnssec: DnssecOptions
+    note: Callable[[UnknownHost], object]
+    """Hears of a host without an address when there are others."""
 
 
 async def listed_hosts(
@@ -59,22 +76,29 @@ async def listed_hosts(
     items = _in_order(await _expanded(template, wishes, scope), wishes, services)
     hosts: list[Host] = []
     trouble: NoHosts | None = None
+    unknown: list[UnknownHost] = []
     for item in items:
         found = await _look_up(item, wishes, scope, services)
         if found.addresses:
             hosts.append(Host(found.name or item.name, found.addresses, item.port, is_secure=found.is_secure))
         else:
-            trouble = _no_address(item.name, found)
+            trouble = _no_address(item.name, found, trouble)
+            unknown += [trouble.unknown] if trouble.unknown else []
+    for one in unknown if hosts else unknown[:-1]:
+        wishes.note(one)
     if trouble is not None and not hosts:
         raise trouble
     return tuple(hosts)
 
 
-def _no_address(name: str, found: Found) -> NoHosts:
+def _no_address(name: str, found: Found, before: NoHosts | None) -> NoHosts:
     text = f"failed to lookup IP address for {name}"
     if found.status == "insecure":
         text = f"lookup of IP address for {name} was insecure"
-    return NoHosts(text, retry_key=f"R:{name}")
+    unknown = UnknownHost(f"R:{name}")
+    if before is not None:
+        unknown = UnknownHost(f"R:{name}", "lookup", str(before))
+    return NoHosts(text, unknown=unknown)
 
 
 async def _expanded(template: Template, wishes: HostWishes, scope: Scope) -> list[HostItem | Divider]:
@@ -120,3 +144,9 @@ async def _look_up(item: HostItem, wishes: HostWishes, scope: Scope, services: R
     if not wishes.allow_localhost and any(is_local_address(one, services) for one in found.addresses):
         raise NoHosts(f"{wishes.transport} transport found host {item.name} to be local", is_panic=False)
     return found
+
+
+def unplaced(assignment: Assignment, unknown: UnknownHost, text: str) -> Deferred:
+    """`text`: for the log."""
+    deferral = deferred(assignment, Reason(text), error=unknown.error, retry_keys=(unknown.retry_key,))
+    return msgspec.structs.replace(deferral, hint=unknown.hint)

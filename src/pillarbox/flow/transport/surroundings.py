@@ -17,10 +17,15 @@ from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.ports.localwork import Actor
 from pillarbox.ports.users import SystemUser
+from pillarbox.wire.exim.error_numbers import CANNOT_EXPAND, NO_GROUP, NO_USER, NOT_ABSOLUTE
 
 
 class Unfit(Exception):
-    """The delivery cannot be run so: defer. `str()` is Exim's text, for the log."""
+    """The delivery cannot be run so: defer. `str()` is Exim's text, for the log; `number` Exim's, for the retry hint."""
+
+    def __init__(self, text: str, number: int = 0) -> None:
+        super().__init__(text)
+        self.number = number
 
 
 class Setting(Protocol):
@@ -64,12 +69,18 @@ async def surroundings_of(
     if transport.home_directory is not None:
         home = await _directory("home", transport.home_directory, scope, transport.name)
     elif assignment.no_home[0]:
-        raise Unfit(f"{assignment.no_home[0]} for {transport.name} transport{assignment.no_home[1]}")
+        raise Unfit(
+            f"{assignment.no_home[0]} for {transport.name} transport{assignment.no_home[1]}",
+            _number_of(assignment.no_home),
+        )
     current = assignment.current_directory or home or "/"
     if transport.current_directory is not None:
         current = await _directory("current", transport.current_directory, scope, transport.name)
     elif assignment.no_current[0]:
-        raise Unfit(f"{assignment.no_current[0]} for {transport.name} transport{assignment.no_current[1]}")
+        raise Unfit(
+            f"{assignment.no_current[0]} for {transport.name} transport{assignment.no_current[1]}",
+            _number_of(assignment.no_current),
+        )
     return Surroundings(actor, home, current)
 
 
@@ -94,7 +105,7 @@ async def _actor(
         text = await _expanded("user", transport.user, scope, transport.name)
         named = services.identities.user(text)
         if named is None:
-            raise Unfit(_unknown("user", text, transport.user.source, transport.name))
+            raise Unfit(_unknown("user", text, transport.user.source, transport.name), NO_USER)
         uid, login, with_all_groups = named.uid, named.name, transport.initgroups
         if not has_own_group:
             gid = -1 if text.isdigit() else named.gid
@@ -110,10 +121,10 @@ def _checked(
     if uid < 0:
         return None
     if gid < 0:
-        raise Unfit(f"User set without group for {name} transport")
+        raise Unfit(f"User set without group for {name} transport", NO_GROUP)
     if uid == 0 or uid in services.never_users:
         kind = "never_users" if uid in services.never_users else "fixed_never_users"
-        raise Unfit(f"User {uid} set for {name} transport is on the {kind} list")
+        raise Unfit(f"User {uid} set for {name} transport is on the {kind} list", NO_USER)
     groups = services.identities.groups_of(login, gid) if with_all_groups and login else ()
     return Actor(uid, gid, groups)
 
@@ -121,14 +132,14 @@ def _checked(
 def _user(text: str, services: TransportServices) -> SystemUser:
     found = services.identities.user(text)
     if found is None:
-        raise Unfit(f'Failed to find user "{text}"')
+        raise Unfit(f'Failed to find user "{text}"', NO_USER)
     return found
 
 
 def _group(text: str, source: str, name: str, services: TransportServices) -> int:
     found = services.identities.group(text)
     if found is None:
-        raise Unfit(_unknown("group", text, source, name))
+        raise Unfit(_unknown("group", text, source, name), NO_GROUP)
     return found
 
 
@@ -141,7 +152,7 @@ async def _expanded(what: str, template: Template, scope: Scope, name: str) -> s
         return await template.expand(scope)
     except ExpansionFailed as error:
         text = f'Failed to expand {what} string "{template.source}" for the {name} transport: {error}'
-        raise Unfit(text) from None
+        raise Unfit(text, NO_USER if what == "user" else NO_GROUP) from None
 
 
 async def _directory(what: str, template: Template, scope: Scope, name: str) -> str:
@@ -149,7 +160,12 @@ async def _directory(what: str, template: Template, scope: Scope, name: str) -> 
         path = await template.expand(scope)
     except ExpansionFailed as error:
         text = f'{what} directory "{template.source}" failed to expand for {name} transport: {error}'
-        raise Unfit(text) from None
+        raise Unfit(text, CANNOT_EXPAND) from None
     if not path.startswith("/"):
-        raise Unfit(f'{what} directory path "{path}" is not absolute for {name} transport')
+        raise Unfit(f'{what} directory path "{path}" is not absolute for {name} transport', NOT_ABSOLUTE)
     return path
+
+
+def _number_of(trouble: tuple[str, str]) -> int:
+    """Of a directory that a router has named: it could not be expanded, or is not absolute."""
+    return CANNOT_EXPAND if trouble[1] else NOT_ABSOLUTE

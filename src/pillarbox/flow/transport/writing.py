@@ -17,6 +17,7 @@ from pillarbox.flow.transport.headers import BLANK_LINE
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.wire.exim.error_numbers import CANNOT_EXPAND
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 Pieces = Iterable[bytes]
@@ -67,6 +68,9 @@ class Copy(msgspec.Struct, frozen=True):
 
 class FrameFailed(ExpansionDeferred):
     """What stands around a copy cannot be made: deferred, and no matter for the panic log."""
+
+    number = CANNOT_EXPAND
+    """Exim's, for the retry hint."""
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -70,3 +70,19 @@ def test_an_address_has_failed_for_as_long_as_its_message_waits() -> None:
         assert found is not None and (found.next_try, found.is_expired) == (now + 600, True)
         is_held = retries.not_due((key,), now + 60) == key
         assert is_held is (key != "R:a.example"), "other messages look a domain up again"
+
+
+def test_what_a_hint_tells() -> None:
+    clock, hints = JumpClock(), MemoryHints()
+    retries = Retries(hints, rules_of("* * F,5h,10m"))
+    now = clock.now()
+    told = deferred("a.example")
+    for given, text in (
+        (msgspec.structs.replace(told, reason=Reason("no " + "ä" * 100)), "no " + "ä" * 73 + "\udcc3"),
+        (msgspec.structs.replace(told, error="number_13"), "Permission denied"),
+        (msgspec.structs.replace(told, error="number_-6"), "no"),
+        (msgspec.structs.replace(told, hint="unknown error"), "unknown error"),
+    ):
+        retries.note(given, None, now, now)
+        found = hints.retry("R:a.example")
+        assert found is not None and found.text == text

@@ -4,7 +4,7 @@ from tests.support.delivery_world import World, assigned
 from tests.support.scripted_delivery import TRANSPORTS, answer, waiting, world
 from tests.support.scripted_peer import ScriptedNetwork
 
-from pillarbox.flow.queue.deliver import AGAIN, FORCED
+from pillarbox.flow.queue.deliver import AGAIN
 from pillarbox.flow.queue.runner import QueueRun
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Host
@@ -107,7 +107,7 @@ async def test_a_message_that_was_passed_over_need_not_be_written_again():
 async def test_a_child_has_retry_times_of_its_own():
     w = World(answer, TRANSPORTS, retry="* * F,1h,15m")
     queued = await w.accept("all@list.example")
-    held = w.side.delivery._held_back(queued, AGAIN)
+    held = w.side.delivery._timely.held_back(queued)
     parent = Candidate.first(Recipient("all@list.example"))
     now = w.clock.now()
     sender = queued.envelope.sender
@@ -115,7 +115,6 @@ async def test_a_child_has_retry_times_of_its_own():
     postponed = await held(parent.child("later@remote.example", "aliases"))
     assert postponed is not None and postponed.reason.log == "retry time not reached"
     assert await held(parent.child("bob@local.example", "aliases")) is None
-    assert w.side.delivery._held_back(queued, FORCED) is None
     w.clock.jump(3 * 3600)
     w.hints.put_retry(f"R:later@remote.example:<{sender}>", RetryHint(now, now, w.clock.now() + 60))
     assert await held(parent.child("later@remote.example", "aliases")) is None, "older than the rule: tried"

@@ -24,7 +24,7 @@ from pillarbox.flow.transport.keep import Crowded
 from pillarbox.flow.transport.outcomes import deferred, delivered, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import CLEAR, Deferred, Failed, Outcome, RemoteHost
+from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
 from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
@@ -308,7 +308,8 @@ class HostRun:
             sender = f":<{self._job.envelope.sender or ''}>" if with_sender else ""
             key = f"R:{assignment.address}{sender}"
             self._keys[index].append(key)
-            self._message_notes[key] = deferral
+            earlier = self._message_notes.get(key) if session.target.is_fallback else None
+            self._message_notes[key] = earlier or deferral
             self._telling.recipient_deferred(assignment, verdict, session.target)
 
     def _elapsed(self) -> float:
@@ -393,11 +394,13 @@ class HostRun:
     def _conclude(self) -> list[Outcome]:
         passed_over = [key for key, _ in self._skipped]
         outcomes: list[Outcome] = []
+        pending = self._pending()
+        first = self._job.assignments[pending[0]].address if len(pending) > 1 else ""
         for index, outcome in enumerate(self._outcomes):
             deferral = self._deferred[index]
             failure = self._failed[index]
             if outcome is not None:
-                outcomes.append(outcome)
+                outcomes.append(self._late(outcome, index) if self._keys[index] else outcome)
             elif failure is not None and not self._skipped:
                 outcomes.append(failure)
             elif deferral is not None:
@@ -406,10 +409,16 @@ class HostRun:
                 if self._reached is not None and deferral.error in NOT_CONNECTED:
                     host, interface = self._reached
                     deferral = replace(deferral, reached=host, interface=interface)
-                outcomes.append(replace(deferral, retry_keys=keys))
+                outcomes.append(replace(deferral, retry_keys=keys, first=first))
             else:
-                outcomes.append(self._untried(self._job.assignments[index]))
+                outcomes.append(self._untried(self._job.assignments[index], first))
         return outcomes
+
+    def _late(self, outcome: Outcome, index: int) -> Outcome:
+        """Settled by a host behind others: that one of them has put the recipient off is remembered, as Exim does."""
+        own = tuple(key for key in self._keys[index] if key.startswith("R:"))
+        self._note_own(own)
+        return replace(outcome, is_late=True) if own and isinstance(outcome, Delivered) else outcome
 
     def _note_own(self, keys: tuple[str, ...]) -> None:
         """The message stays: what failed about it, or about a recipient, is kept in the host's words."""
@@ -426,7 +435,7 @@ class HostRun:
             for index, outcome in enumerate(self._outcomes)
         ]
 
-    def _untried(self, assignment: Assignment) -> Outcome:
+    def _untried(self, assignment: Assignment, first: str) -> Outcome:
         """No host could be tried: wait, or give up when all have been failing for too long (Exim 32.10)."""
         domain = assignment.domain
         if not self._skipped:
@@ -436,7 +445,7 @@ class HostRun:
             return failed(assignment, Reason(text, text))
         keys = tuple(key for key, _ in self._skipped)
         reason = Reason(f"retry time not reached for any host for '{domain}'")
-        return deferred(assignment, reason, error=SKIPPED, retry_keys=keys)
+        return replace(deferred(assignment, reason, error=SKIPPED, retry_keys=keys), first=first)
 
 
 def _startup_of(session: Session) -> str:

@@ -69,6 +69,8 @@ async def _try_to_open(
     try:
         connection, proxy = await _dial(target, manners, habits, network)
     except DialError as error:
+        if error.error == "not_our_address" and habits.note is not None:
+            habits.note(f"bind of [{target.interface}]:0 failed")
         if error.error == "lost_connection" and not habits.proxies:
             # Reset before we had a look at it: the same as a little later.
             return Lost.of(error).after("initial connection")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from errno import EACCES
 from typing import Protocol
 
 import msgspec
@@ -21,10 +22,11 @@ _NOT_IN_NAMES = re.compile(rb"[^ -~\t]")
 
 
 class BadAnswer(Exception):
-    """The answer cannot be made. `str()` is Exim's text."""
+    """The answer cannot be made. `str()` is Exim's text; `number` an errno, for the retry hint."""
 
-    def __init__(self, text: str, *, is_permanent: bool = True) -> None:
+    def __init__(self, text: str, number: int = 0, *, is_permanent: bool = True) -> None:
         super().__init__(text)
+        self.number = number
         self.is_permanent = is_permanent
 
 
@@ -148,7 +150,7 @@ class _Reading:
         text = await self._expanded(template)
         if is_tainted(text) and text:
             reason = f"Tainted '{text}' ({what} for {self._name} transport) not permitted"
-            raise BadAnswer(reason, is_permanent=False)
+            raise BadAnswer(reason, EACCES, is_permanent=False)
         return self._checked(plain(text), template, _NOT_IN_NAMES)
 
     async def _expanded(self, template: Template | None) -> str:

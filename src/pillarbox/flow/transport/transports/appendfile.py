@@ -28,6 +28,7 @@ from pillarbox.flow.transport.outcomes import caseful_word, defer_all, deferred,
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import HeadersFailed, Prepared, Transport
+from pillarbox.flow.transport.writing import FrameFailed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import plain
@@ -46,6 +47,7 @@ from pillarbox.ports.userfiles import (
     OtherFormat,
     Written,
 )
+from pillarbox.wire.exim.error_numbers import NOT_ABSOLUTE, unnamed
 
 
 class Appendfile(MailboxOptions, driver="appendfile"):
@@ -60,8 +62,10 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             if self.is_simple and place.is_directory and prepared.surroundings.actor is None:
                 return await self._deliver_own(job, prepared, place, services)
             result = await self._deliver(job, prepared, place, services)
-        except (BadName, Unfit) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(key,))
+        except BadName as error:
+            return defer_all(job, Reason(str(error)), retry_keys=(key,), error=unnamed(NOT_ABSOLUTE))
+        except (FrameFailed, Unfit) as error:
+            return defer_all(job, Reason(str(error)), retry_keys=(key,), error=unnamed(error.number))
         except ExpansionDeferred as error:
             return defer_all(job, Reason(str(error)))
         except HeadersFailed as error:
@@ -210,7 +214,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         return deferred(
             assignment,
             Reason(result.text, "mailbox is full" if result.error == "quota" else ""),
-            error=result.error,
+            error=result.error or unnamed(result.code),
             retry_keys=(self.retry_key_of(assignment),),
             is_frozen=result.is_frozen,
             is_panic=result.is_panic,

@@ -38,6 +38,7 @@ from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import WorkRefused
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.ports.userfiles import FileRules, FileWork, Locking, Written
+from pillarbox.wire.exim.error_numbers import unnamed
 
 _LARGEST_FILE = 16 << 20
 
@@ -74,7 +75,9 @@ class Autoreply(Transport, driver="autoreply"):
             await _Replying(self, job, await self.prepare(job, services), services).run()
         except BadAnswer as bad:
             reason = Reason(str(bad))
-            return fail_all(job, reason) if bad.is_permanent else defer_all(job, reason, retry_keys=keys)
+            if bad.is_permanent:
+                return fail_all(job, reason)
+            return defer_all(job, reason, retry_keys=keys, error=unnamed(bad.number))
         except (
             CommandError,
             ExpansionDeferred,
@@ -278,7 +281,7 @@ class _Replying:
             f"Failed to open {what} {path} when sending message from {self._options.name} transport: "
             f"{os.strerror(error)}"
         )
-        return BadAnswer(text, is_permanent=False)
+        return BadAnswer(text, error, is_permanent=False)
 
     def _stamp(self) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._now))

@@ -27,6 +27,7 @@ from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import CommandWork, WorkRefused
 from pillarbox.ports.network import Connection, DialError
+from pillarbox.wire.exim.error_numbers import NOT_KNOWN, unnamed
 from pillarbox.wire.smtp.client import ClientEngine
 from pillarbox.wire.smtp.events import Mail, Rcpt
 
@@ -61,7 +62,11 @@ class Lmtp(Batching, driver="lmtp"):
             if error.is_permanent:
                 return [failed(one, Reason(str(error))) for one in job.assignments]
             return defer_all(job, Reason(str(error)), retry_keys=keys, is_panic=error.is_panic)
-        except (DialError, ExpansionDeferred, ExpansionFailed, FilterFailed, Unfit, WorkRefused) as error:
+        except Unfit as error:
+            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(error.number))
+        except DialError as error:
+            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(NOT_KNOWN))
+        except (ExpansionDeferred, ExpansionFailed, FilterFailed, WorkRefused) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
 
     async def _deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
@@ -116,6 +121,6 @@ class Lmtp(Batching, driver="lmtp"):
             else:
                 code = str(result.reply.code) if result.reply is not None else ""
                 keys = (self.retry_key_of(assignment),)
-                error = "data_4xx" if code else ""
+                error = "data_4xx" if code else unnamed(NOT_KNOWN)
                 outcomes.append(deferred(assignment, reason, error=error, error_detail=code, retry_keys=keys))
         return outcomes

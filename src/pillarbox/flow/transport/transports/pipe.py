@@ -25,7 +25,7 @@ from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fa
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import HeadersFailed, Prepared
-from pillarbox.flow.transport.writing import Counted, frame_of, written
+from pillarbox.flow.transport.writing import Counted, FrameFailed, frame_of, written
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, is_tainted, plain
@@ -35,6 +35,7 @@ from pillarbox.language.printing import printable
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import CommandEnd, CommandWork, WorkRefused
+from pillarbox.wire.exim.error_numbers import unnamed
 
 _PREFIX = "From ${if def:return_path{$return_path}{MAILER-DAEMON}} ${tod_bsdinbox}\n"
 _APART = (
@@ -170,7 +171,9 @@ class Pipe(Batching, driver="pipe"):
             return _all(job, Judgement("failed" if error.is_permanent else "deferred", str(error)), keys)
         except HeadersFailed as error:
             return defer_all(job, Reason(str(error)), is_panic=True)
-        except (ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
+        except (FrameFailed, Unfit) as error:
+            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(error.number))
+        except (ExpansionDeferred, ExpansionFailed, WorkRefused) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
 
     async def _deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
@@ -367,5 +370,8 @@ def _all(
             case "deferred" | "frozen" as result:
                 reason = Reason(judgement.text, peer)
                 is_frozen = result == "frozen"
-                outcomes.append(deferred(assignment, reason, is_frozen=is_frozen, retry_keys=keys))
+                error = judgement.error
+                outcomes.append(
+                    deferred(assignment, reason, is_frozen=is_frozen, retry_keys=keys, error=error)
+                )
     return outcomes

@@ -8,7 +8,7 @@ Known gaps: what is declared `inert` (OCSP …).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
@@ -39,7 +39,7 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.signing import Signing
-from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, listed_hosts
+from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, UnknownHost, listed_hosts, unplaced
 from pillarbox.flow.transport.smtp_manners import (
     constant,
     less_tls,
@@ -72,6 +72,10 @@ _NO = frozenset(("", "0", "no", "false"))
 
 class Unfit(Exception):
     """An option comes to nothing that can be used: the delivery waits. `str()` is for the log."""
+
+
+def _pass_over(unknown: UnknownHost) -> None:
+    """A callout leaves no hints."""
 
 
 class Smtp(SmtpOptions, driver="smtp"):
@@ -164,8 +168,9 @@ class Smtp(SmtpOptions, driver="smtp"):
         except NoHosts as error:
             if error.note:
                 services.journal.panic(f"{job.envelope.id} {error.note}")
-            keys = (error.retry_key,) if error.retry_key else ()
-            return _defer(job, str(error), keys=keys, is_panic=error.is_panic)
+            if error.unknown is not None:
+                return [unplaced(one, error.unknown, str(error)) for one in job.assignments]
+            return _defer(job, str(error), is_panic=error.is_panic)
         except Unfit as error:
             return _defer(job, str(error), is_panic=True)
         except UnfitUser as error:
@@ -184,12 +189,14 @@ class Smtp(SmtpOptions, driver="smtp"):
         """Raises NoHosts, Unfit, ExpansionDeferred."""
         first = job.assignments[0]
         port = await self._port(scope, speaks)
-        targets = targets_of(await self._hosts(first.hosts, scope, services, events), port)
+        note = partial(_note, job, services)
+        targets = targets_of(await self._hosts(first.hosts, scope, services, events, note), port)
         if first.fallback_hosts:
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
-                hosts = await self._own(self.fallback_hosts, scope, services, _teller(events, first.hosts))
+                tell = _teller(events, first.hosts)
+                hosts = await self._own(self.fallback_hosts, scope, services, tell, note)
                 targets += targets_of(hosts, port, is_fallback=True)
         return await self._all_placed(targets, scope)
 
@@ -199,22 +206,28 @@ class Smtp(SmtpOptions, driver="smtp"):
         scope: Scope,
         services: TransportServices,
         events: Events | None = None,
+        note: Callable[[UnknownHost], object] = _pass_over,
     ) -> tuple[Host, ...]:
         """Those that routing has found, or our own. Raises NoHosts, Unfit, ExpansionDeferred."""
         if self.hosts is not None and (self.hosts_override or not found):
-            return await self._own(self.hosts, scope, services, _teller(events, found))
+            return await self._own(self.hosts, scope, services, _teller(events, found), note)
         if not found:
             raise NoHosts(f"{self.name} transport called with no hosts set", is_panic=True)
         return found
 
     async def _own(
-        self, template: Template, scope: Scope, services: TransportServices, tell: Tell | None
+        self,
+        template: Template,
+        scope: Scope,
+        services: TransportServices,
+        tell: Tell | None,
+        note: Callable[[UnknownHost], object],
     ) -> tuple[Host, ...]:
         if services.routing is None:
             raise NoHosts("hosts cannot be looked up here")
         routing = services.routing if tell is None else telling_routing(services.routing, tell)
         is_random = await _is_true(self.hosts_randomize, scope)
-        wishes = HostWishes(self.name, is_random, self.allow_localhost, self.gethostbyname, self)
+        wishes = HostWishes(self.name, is_random, self.allow_localhost, self.gethostbyname, self, note)
         return await listed_hosts(template, wishes, scope, routing)
 
     async def _all_placed(self, targets: list[Target], scope: Scope) -> list[Target]:
@@ -390,9 +403,8 @@ class Smtp(SmtpOptions, driver="smtp"):
         )
 
 
-def _defer(job: Job, text: str, *, keys: tuple[str, ...] = (), is_panic: bool = False) -> list[Outcome]:
-    reason = Reason(text)
-    return [deferred(one, reason, retry_keys=keys, is_panic=is_panic) for one in job.assignments]
+def _defer(job: Job, text: str, *, is_panic: bool = False) -> list[Outcome]:
+    return [deferred(one, Reason(text), is_panic=is_panic) for one in job.assignments]
 
 
 async def _is_true(value: bool | Template, scope: Scope) -> bool:
@@ -400,6 +412,12 @@ async def _is_true(value: bool | Template, scope: Scope) -> bool:
     if not isinstance(value, Template):
         return value
     return (await value.expand(scope)).strip().lower() not in _NO
+
+
+def _note(job: Job, services: TransportServices, unknown: UnknownHost) -> None:
+    envelope = job.envelope
+    found = unplaced(job.assignments[0], unknown, unknown.hint)
+    services.note_host_failure(found, envelope.sender, envelope.received_at, services.clock.now())
 
 
 def _teller(events: Events | None, found: tuple[Host, ...]) -> Tell | None:
