@@ -225,10 +225,11 @@ class Settler:
             self.forget_routing(outcome.parents)
             self.forget_routing((outcome.recipient,))
 
-    def forget_routing(self, addresses: Iterable[str]) -> None:
-        """The routers have answered for these, whatever became of what they lead to."""
+    def forget_routing(self, addresses: Iterable[str], but: Sequence[str] = ()) -> None:
+        """The routers have answered for these, whatever became of what they lead to. `but`: keys under which a host's words are kept."""
         for address in addresses:
-            self.retries.forget(f"R:{split_address(address)[1].lower()}", f"R:{address}")
+            keys = f"R:{split_address(address)[1].lower()}", f"R:{address}"
+            self.retries.forget(*(key for key in keys if key not in but))
 
 
 def _with_local_facts(outcome: Delivered, queued: Queued) -> Delivered:

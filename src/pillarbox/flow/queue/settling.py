@@ -182,7 +182,8 @@ class Settling:
             return []
         if outcome.error != SKIPPED:
             settler.forget_routing(
-                (outcome.address, *_ancestors(outcome)) if outcome.transport else _ancestors(outcome)
+                (outcome.address, *_ancestors(outcome)) if outcome.transport else _ancestors(outcome),
+                but=outcome.retry_keys,
             )
         if outcome.is_frozen and not outcome.retry_keys:
             self.pending.append(outcome)
