@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -177,8 +178,8 @@ def _parse_interface(text: str, where: str) -> tuple[str, int]:
     if address == "::0":
         address = "::"
     try:
-        socket.getaddrinfo(address, None, flags=socket.AI_NUMERICHOST)
-    except OSError as error:
+        ipaddress.ip_address(address)
+    except ValueError as error:
         raise BadListen(
             f"{where}: {text!r} is not an IP address to listen on",
             f'Malformed IP address "{text}" in {where}',

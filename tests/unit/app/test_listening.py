@@ -44,6 +44,7 @@ def test_what_listen_means(text: str) -> None:
         ("frob", "'frob' is no port", 'Exim configuration error:\n  TCP port "frob" not found'),
         ("65536", "'65536' is no port", 'Exim configuration error:\n  TCP port "65536" not found'),
         ("127.0.0.1.65536", "'65536' is no port", 'Exim configuration error:\n  TCP port "65536" not found'),
+        ("1.2.3", "-oX data: '1.2.3' is not", 'Malformed IP address "1.2.3" in -oX data'),
         ("127.0.0.x", "-oX data: '127.0.0.x' is not", 'Malformed IP address "127.0.0.x" in -oX data'),
         ("", "local_interfaces: 'foo' is not", 'Malformed IP address "foo" in local_interfaces'),
     ],
