@@ -38,8 +38,16 @@ async def test_commands_acls_and_replies_are_told() -> None:
         "SMTP>> 250 Accepted",
     ]
     assert lines[3:5] == ["SMTP<< RCPT TO:<r1@local.test>", 'using ACL "rcpt"']
-    assert lines[5].startswith('processing "accept"')
+    assert lines[5].startswith('processing ACL rcpt "accept" (')
     assert lines[6:8] == ["check local_parts = r0", "  no"]
+
+
+async def test_arguments_are_told_as_they_are_now() -> None:
+    world = await talk(debug("/tag=.one"), "condition = ${if eq{$local_part}{r1}}", "message = no $domain")
+    [text] = world.journal.debug_texts.values()
+    at = text.splitlines().index("check condition = ${if eq{$local_part}{r1}}")
+    assert text.splitlines()[at + 1 : at + 3] == ["                = true", "  yes"]
+    assert "  message: no $domain" in text.splitlines()
 
 
 @pytest.mark.parametrize(

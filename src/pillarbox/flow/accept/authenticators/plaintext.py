@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
@@ -131,12 +131,13 @@ class PlaintextClient:
 class PlaintextServer:
     """ports.logins.Exchange."""
 
-    __slots__ = ("_driver", "_items", "_scope")
+    __slots__ = ("_driver", "_items", "_login", "_scope")
 
     def __init__(self, driver: Plaintext, scope: Scope) -> None:
         self._driver = driver
         self._scope = scope
         self._items: list[str] = []
+        self._login = ""
 
     async def step(self, response: bytes | None) -> Step:
         if response is not None:
@@ -153,14 +154,17 @@ class PlaintextServer:
                 return Challenge(b"")  # data is needed even where nothing is prompted for
             return await self._judge()
         except ExpansionDeferred as error:
-            return Failure("temporary", str(error))
+            return Failure("temporary", str(error), self._login)
         except ExpansionFailed as error:
-            return Failure("credentials" if isinstance(error, ForcedFailure) else "temporary", str(error))
+            kind: Literal["credentials", "temporary"] = (
+                "credentials" if isinstance(error, ForcedFailure) else "temporary"
+            )
+            return Failure(kind, str(error), self._login)
 
     async def _judge(self) -> Step:
         scope = self._scope.with_facet(AuthItems, AuthItems(tuple(self._items)))
         scope.captures = ["", *self._items]
         driver = self._driver
-        name = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
+        name = self._login = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
         assert driver.server_condition is not None
         return judged(await driver.server_condition.expand(scope), name)

@@ -5,6 +5,7 @@ They are made anew with lines in between that speak, so that a configuration wit
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
@@ -13,6 +14,8 @@ from pillarbox.flow.check.acl.condition import Answer, Condition, Modifier
 from pillarbox.flow.check.acl.program import VERBS, Acl, Line, Statement, Test
 from pillarbox.flow.check.acl.state import AclState
 from pillarbox.flow.check.verdict import Accept, Verdict
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 
@@ -62,6 +65,31 @@ class _Saying(Modifier):
         self._say(state, "acl", self._text)
 
 
+class _Argument(Modifier):
+    """Says what a line's argument comes to, below the line itself; nothing where that has to be asked for, which is done once."""
+
+    __slots__ = ("_indent", "_say", "_template")
+
+    name = ""
+
+    def __init__(self, say: Say, template: Template, indent: int) -> None:
+        self._say = say
+        self._template = template
+        self._indent = indent
+
+    @classmethod
+    def parse(cls, text: str, named: NamedLists) -> Self:
+        raise NotImplementedError("made for a line only")
+
+    async def apply(self, state: AclState) -> None:
+        try:
+            value = self._template.expand_now(state.scope)
+        except ExpansionFailed:  # the line itself will say so
+            return
+        if value != self._template.source:
+            self._say(state, "acl", f"{' ' * self._indent}= {value}")
+
+
 class _Spoken(Condition):
     """A condition that says its answer, and what that means for the statement."""
 
@@ -101,15 +129,36 @@ def _without_verbs(texts: Sequence[str]) -> Iterator[str]:
 def _spoken(acl: Acl, texts: Iterator[str], say: Say) -> Acl:
     statements = []
     for statement in acl.statements:
-        lines: list[Line] = [_Saying(say, f'processing "{statement.verb}" ({statement.position})')]
+        place = " ".join(statement.position.rsplit(":", 1))
+        lines: list[Line] = [_Saying(say, f'processing ACL {acl.name} "{statement.verb}" ({place})')]
         for line in statement.lines:
-            lines.append(_Saying(say, f"check {next(texts, '')}"))
+            lines += _written(next(texts, ""), say)
             lines.append(
                 _spoken_line(line, f"{statement.verb}: condition test failed in ACL {acl.name}", say)
             )
         lines.append(_Saying(say, f"{statement.verb}: condition test succeeded in ACL {acl.name}"))
         statements.append(Statement(statement.verb, tuple(lines), statement.position))
     return SpokenAcl(acl.name, tuple(statements), say=say)
+
+
+def _written(text: str, say: Say) -> Iterator[Line]:
+    """The line as it stands in the configuration, and what its argument is now."""
+    name, equals, argument = text.partition("=")
+    argument = argument.strip()
+    if word := _TEXTS.get(name.strip()):
+        yield _Saying(say, f"{word}: {argument}")
+        return
+    yield _Saying(say, f"check {text}")
+    if not equals or "$" not in argument:
+        return
+    with contextlib.suppress(ExpandSyntaxError):
+        template = Template.parse(argument)
+        if template.is_pure:
+            yield _Argument(say, template, len(f"check {name}"))
+
+
+_TEXTS = {"message": "  message", "log_message": "l_message"}
+"""What is not expanded before it is needed."""
 
 
 def _spoken_line(line: Line, failure: str, say: Say) -> Line:
