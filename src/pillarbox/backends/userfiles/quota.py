@@ -27,12 +27,12 @@ def check_quota(work: FileWork, size: int, files: int, shown: str = "") -> None:
     quota = work.quota
     if quota is None or quota.size <= 0:
         return  # files are counted where bytes are limited only (Exim 26.3, `quota_filecount`)
-    coming = work.message_size if quota.is_inclusive else 0
-    if size + coming > quota.size and not quota.size_forced:
-        raise _full(shown or work.path, "")
     one = 1 if quota.is_inclusive else 0
     if quota.files > 0 and files + one > quota.files and not quota.files_forced:
         raise _full(shown or work.path, " filecount")
+    coming = work.message_size if quota.is_inclusive else 0
+    if size + coming > quota.size and not quota.size_forced:
+        raise _full(shown or work.path, "")
 
 
 def _full(path: str, which: str) -> Stopped:
