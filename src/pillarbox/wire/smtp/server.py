@@ -163,6 +163,15 @@ class ServerEngine(ServerReader):
         return self._session.offer.pipeconnect
 
     @property
+    def pipelining(self) -> str:
+        """`L` as the log has it (Exim 53.15): what was offered, and what of it was used; empty: nothing was offered. Where nobody looks whether
+        a client is synchronized, nobody has seen that it pipelines."""
+        if not self.is_pipelining_offered:
+            return ""
+        early = "" if not self.is_early_pipelining_told else "*" if self.was_early else "."
+        return f"L{early}{'' if self.was_pipelined and self._settings.enforce_sync else '-'}"
+
+    @property
     def history(self) -> list[str]:
         """The verbs so far, the latest last."""
         return self._session.history
@@ -259,6 +268,7 @@ class ServerEngine(ServerReader):
         rendered = self._render(reply)
         if event.is_esmtp:
             session.offer = self._choose_offer(offer)
+            self.was_early = self._is_early or self._at != len(self._buffer)
             lines = render_extensions(session.offer)
             rendered = b"250-" + rendered[4:] + lines if lines else rendered
         else:

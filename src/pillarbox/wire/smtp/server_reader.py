@@ -96,6 +96,7 @@ class ServerReader:
         "is_refusing_all",
         "line",
         "too_early",
+        "was_early",
         "was_pipelined",
     )
 
@@ -115,6 +116,8 @@ class ServerReader:
         self._is_synchronizing = settings.enforce_sync
         self.is_refusing_all = False
         """A proxy has not said who the client is: nothing is taken but QUIT."""
+        self.was_early = False
+        """Something came before the banner, or behind EHLO before its reply."""
         self.was_pipelined = False
         """Something came behind a command before its reply."""
         self.line = ""

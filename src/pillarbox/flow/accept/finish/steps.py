@@ -393,15 +393,13 @@ def _arrival(state: Finish) -> Arrival | None:
     if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked or state.signed_by):
         return None
     engine, proxy = session.engine, session.proxy
-    early = "." if engine.is_early_pipelining_told else ""
-    unused = "" if engine.was_pipelined else "-"
     return Arrival(
         is_fake=is_fake,
         is_chunked=transaction.is_chunked,
         is_prdr=state.is_prdr,
         signed_by=state.signed_by,
         proxy=proxy.local_address if proxy is not None else "",
-        pipelining=f"L{early}{unused}" if engine.is_pipelining_offered else "",
+        pipelining=engine.pipelining,
         elapsed=session.services.clock.now() - transaction.began,
         written_sender=transaction.facts.written_sender,
         written_recipients=transaction.facts.written_recipients,
