@@ -111,7 +111,6 @@ class _Testing:
             domain = self._identity.sender_domain
             block = qualify_fields(facts.message.headers, domain, self._identity.recipient_domain)
             facts.message = Message(block, facts.message.body)
-            facts.size = facts.message.size
         facts.recipients_count = 1
         recipient = Recipient(f"{self._wanted.prefix}{self._local_part}{self._wanted.suffix}@{self._domain}")
         candidate = msgspec.structs.replace(
@@ -197,7 +196,7 @@ class _Testing:
         )
         coding = self._scope.facet(HeaderCoding) or DEFAULT_CODING
         program = parse_sieve(text, (("enotify", "enotify disabled"),))
-        outcome = run_sieve(program, SieveMessage(facts.message, coding), circumstances)
+        outcome = run_sieve(program, SieveMessage(facts.message, coding, facts.size), circumstances)
         for line in outcome.trace:
             print(f" {line}", file=sys.stderr)
         sys.stdout.writelines(f"{line}\n" for line in sieve_lines(outcome))

@@ -22,20 +22,20 @@ _BLANKS = b" \t\r\n\v\f"
 class SieveMessage:
     """`header` and `addresses` remember what they have found."""
 
-    __slots__ = ("_body", "_checks_length", "_fields", "_texts", "message")
+    __slots__ = ("_body", "_checks_length", "_fields", "_texts", "message", "size")
 
-    def __init__(self, message: Message, coding: HeaderCoding = DEFAULT_CODING) -> None:
+    def __init__(
+        self, message: Message, coding: HeaderCoding = DEFAULT_CODING, size: int | None = None
+    ) -> None:
+        """`size`: of the message as it came, where it has been changed since."""
         self.message = message
+        self.size = message.size if size is None else size
         self._checks_length = coding.checks_length
         self._fields: dict[str, list[bytes]] = {}
         for field in parse_headers(message.headers):
             self._fields.setdefault(field.name.lower(), []).append(field.raw.partition(b":")[2])
         self._texts: dict[str, bytes | None] = {}
         self._body: bytes | None = None
-
-    @property
-    def size(self) -> int:
-        return self.message.size
 
     @property
     def headers(self) -> bytes:
