@@ -202,12 +202,13 @@ class Delivery:
         if verb == "fail" and filtered.end is not None:
             reason = Reason(filtered.log[0], filtered.end.text or "delivery cancelled")
             came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
-            return await self._settler.settle(queued, *came[:4])
+            return await self._settler.settle(_as_filtered(queued, filtered), *came[:4])
         now = self._clock.now()
         done = await done_before_end(self._settler, queued, came[:4], now) if came.outcomes else []
         if verb == "freeze":
             return Settlement(False, False, float("inf"), (*done, Attempted(now), Frozen(now)), filtered.log)
-        return Settlement(False, False, now, (*done, Attempted(now, now)), filtered.log)
+        told = () if filtered.error else filtered.log
+        return Settlement(False, False, now, (*done, Attempted(now, now)), told)
 
     async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> _Came:
         """What became of every address that is not settled."""

@@ -96,8 +96,10 @@ class SystemFilter:
         if outcome.headers is not None:
             message = Message(outcome.headers, message.body)
         candidates, assignments = await self._made(outcome, scope, queued)
-        if trouble := await self._write_logs(outcome):
+        trouble = await write_logs(outcome.actions, self._work, self._plan.actor)
+        if trouble and self._plan.actor is not None:
             return self._failed(queued, trouble)
+        unwritten = (trouble,) if trouble else ()
         end = outcome.end
         if end is not None and end.verb == "freeze" and queued.progress.thawed_by_hand:
             end = None  # an administrator has seen it (Exim 45.7)
@@ -111,7 +113,7 @@ class SystemFilter:
                 assignments=assignments,
                 replaces=True,
                 end=end,
-                log=(_ENDINGS[end.verb] + text,),
+                log=(_ENDINGS[end.verb] + text, *unwritten),
                 state=state,
             )
         log: tuple[str, ...] = ()
@@ -127,15 +129,9 @@ class SystemFilter:
             candidates=candidates,
             assignments=assignments,
             replaces=outcome.is_delivered,
-            log=log,
+            log=(*log, *unwritten),
             state=state,
         )
-
-    async def _write_logs(self, outcome: actions.Outcome) -> str:
-        """What went wrong. Only as somebody else than ourselves, as for users' filters."""
-        if self._plan.actor is None:
-            return ""
-        return await write_logs(outcome.actions, self._work, self._plan.actor)
 
     def _failed(self, queued: Queued, why: str) -> Filtered:
         return Filtered(message=queued.message, error=why, log=(f"Error in system filter: {why}",))

@@ -69,6 +69,12 @@ async def test_files_go_by_the_transport_named_for_them() -> None:
     assert not found.replaces
 
 
+async def test_a_log_that_cannot_be_written_is_told_and_nothing_waits() -> None:
+    found = await filtered('logfile /var/log/x\nlogwrite "y"')
+    assert not found.error
+    assert found.log[0].startswith('failed to open filter log file "/var/log/x": ')
+
+
 async def test_headers_change() -> None:
     found = await filtered('headers remove Subject\nheaders add "X-A: b"')
     assert found.message.headers == b"X-A: b\n"
