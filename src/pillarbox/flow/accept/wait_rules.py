@@ -56,10 +56,8 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
         if self.connections and connections > self.connections:
             return Start(is_queued=True, why=f"too many connections ({connections}, max {self.connections})")
         if self.messages and received > self.messages:
-            plural = "" if self.messages == 1 else "s"
             return Start(
-                is_queued=True,
-                why=f"more than {self.messages} message{plural} received in one connection",
+                is_queued=True, why=f"more than {self.messages} messages received in one connection"
             )
         if self.load is not None:
             now = load()

@@ -64,7 +64,7 @@ async def begin(queued: Queued, controls: Mapping[str, str], start: Start, servi
     elif not start.is_queued:
         services.deliver_local(queued) if start.is_local_only else services.deliver(queued)
         return
-    elif start.why and services.log_style.shows("delay_delivery"):
+    if start.why and services.log_style.shows("delay_delivery"):
         services.journal.main(f"{queued.id} no immediate delivery: {start.why}")
         if start.why == BY_ACL:
             services.journal.message(queued.id, f"no immediate delivery: {start.why}")

@@ -47,7 +47,7 @@ def test_connections_and_messages_in_one() -> None:
     assert started(WaitRules(connections=10), connections=10) == AT_ONCE
     assert started(WaitRules(connections=10), connections=11).why == "too many connections (11, max 10)"
     assert started(WaitRules(messages=1), received=1) == AT_ONCE
-    assert started(WaitRules(messages=1), received=2).why == "more than 1 message received in one connection"
+    assert started(WaitRules(messages=1), received=2).why == "more than 1 messages received in one connection"
 
 
 def test_only_local_when_asked() -> None:
