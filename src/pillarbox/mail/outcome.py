@@ -123,6 +123,8 @@ class Deferred(Outcome, frozen=True, kw_only=True, tag=True):
     """An MX record has led to the host; of a temporary response, whose detail does not say so."""
     reached: RemoteHost | None = None
     """Of other hosts: the last one that there was a connection to."""
+    also_for: tuple[str, ...] = ()
+    """Other recipients that it is for: they wait too."""
     first: str = ""
     """The first of the addresses that have been put off together: a host's retry rule is that for its domain."""
     hint: str = ""

@@ -175,6 +175,8 @@ class NotWritten(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=Tru
     is_permanent: bool = False
     is_panic: bool = False
     """The panic log tells of it too."""
+    unread_for: int = 0
+    """Of a mailbox that is full: seconds since its owner has read it."""
 
 
 class FileBusy(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):

@@ -128,7 +128,7 @@ def _check(top: str, quota: Quota, work: FileWork, shown: str) -> int:
         files = quota.known_files if quota.known_files >= 0 else files
     else:
         size, files = count(top, quota, work.rules.size_regex)
-    check_quota(work, size, files, shown)
+    check_quota(work, size, files, shown, _read_at(top))
     return size
 
 
@@ -158,3 +158,11 @@ def _move(temporary: str, place: str, stem: str, counted: Count, work: FileWork)
         names = (f"{part}/{os.path.basename(name)}" for part, name in (("tmp", temporary), ("new", path)))
         raise trouble(error, "while renaming {} as {}".format(*names)) from None
     return path
+
+
+def _read_at(top: str) -> float:
+    """When messages were last moved away from `new`: nothing comes to a full mailbox."""
+    try:
+        return os.stat(f"{top}/new").st_mtime
+    except OSError:
+        return 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -22,22 +23,24 @@ class Pattern(Protocol):
     def search(self, subject: bytes, /) -> Any: ...
 
 
-def check_quota(work: FileWork, size: int, files: int, shown: str = "") -> None:
-    """`size`, `files`: what is there already; `shown`: what the log says is written. Raises Stopped."""
+def check_quota(work: FileWork, size: int, files: int, shown: str = "", read_at: float = 0.0) -> None:
+    """`size`, `files`: what is there already; `shown`: what the log says is written; `read_at`: when the mailbox was last read, 0 where nobody
+    knows. Raises Stopped."""
     quota = work.quota
     if quota is None or quota.size <= 0:
         return  # files are counted where bytes are limited only (Exim 26.3, `quota_filecount`)
     one = 1 if quota.is_inclusive else 0
     if quota.files > 0 and files + one > quota.files and not quota.files_forced:
-        raise _full(shown or work.path, " filecount")
+        raise _full(shown or work.path, " filecount", read_at)
     coming = work.message_size if quota.is_inclusive else 0
     if size + coming > quota.size and not quota.size_forced:
-        raise _full(shown or work.path, "")
+        raise _full(shown or work.path, "", read_at)
 
 
-def _full(path: str, which: str) -> Stopped:
+def _full(path: str, which: str, read_at: float) -> Stopped:
+    unread_for = max(int(time.time()) - int(read_at), 0) if read_at else 0
     text = f"mailbox is full (MTA-imposed{which} quota exceeded while writing to {path})"
-    return Stopped(NotWritten(text, error="quota"))
+    return Stopped(NotWritten(text, error="quota", unread_for=unread_for))
 
 
 def count(directory: str, quota: Quota, size_regex: str) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
 from pillarbox.backends.userfiles.mbx import file_header, mbx_lock, message_header
 from pillarbox.backends.userfiles.places import make_parents
 from pillarbox.backends.userfiles.quota import check_quota
-from pillarbox.backends.userfiles.stopping import check_wanted, stop, trouble, writing_trouble
+from pillarbox.backends.userfiles.stopping import Stopped, check_wanted, stop, trouble, writing_trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileWork, Written
 
@@ -71,6 +71,7 @@ def _look_at_format(work: FileWork) -> None:
 
 def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
     before = os.fstat(descriptor)
+    read_at = before.st_atime_ns
     check_format(work, descriptor)
     if work.is_repeat and before.st_size:
         if work.proof and (present := find_earlier(descriptor, before.st_size, work, body)) >= 0:
@@ -83,12 +84,24 @@ def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
             )  # behind what was cut off by a kill
         before = os.fstat(descriptor)
     known = work.quota.known_size if work.quota is not None else -1
-    check_quota(work, known if known >= 0 else before.st_size, 0)
+    try:
+        check_quota(work, known if known >= 0 else before.st_size, 0, read_at=read_at / 1e9)
+    except Stopped:
+        _look_unread(descriptor, read_at)
+        raise
     with _put_back_on_trouble(descriptor, before, work.path):
         size = write_all(descriptor, _pieces(work, body, descriptor, before.st_size))
     if work.comsat_user:
         tell_comsat(work.comsat_user, before.st_size)
     return Written(work.path, before.st_ino, known if known >= 0 else before.st_size, size), before.st_dev
+
+
+def _look_unread(descriptor: int, read_at: int) -> None:
+    """What we have read in a full mailbox is not its owner's reading, which retry rules ask for (`quota_<time>`)."""
+    now = os.fstat(descriptor)
+    if now.st_atime_ns != read_at:
+        with suppress(OSError):
+            os.utime(descriptor, ns=(read_at, now.st_mtime_ns))
 
 
 def _pieces(work: FileWork, body: Body, descriptor: int, present: int) -> Iterator[bytes]:

@@ -43,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True):
     def further(self) -> int:
         """What a rule may ask for besides: `A` or `MX`, the last digits of a response."""
         error = self._without_record
+        if error.startswith("quota_"):
+            return int(error.removeprefix("quota_"))
         is_response = "_4xx_" in error or error.startswith("_")
         detail = error.rpartition("_")[2]
         return further_of(detail, is_response=is_response, is_by_mx=error != self.error)
@@ -58,6 +60,8 @@ def error_name(number: int, further: int) -> str | None:
     """The name that has them as `Entry` tells them; None: there is none with such further data."""
     name = next((name for name, known in NUMBERS.items() if known == number), f"{UNNAMED}_{number}")
     candidates = [name, *(f"{name}_{letter}" if name else letter for letter in LETTERS)]
+    if name == "quota":
+        candidates.append(f"{name}_{further}")
     if name.endswith("_4xx"):
         response = f"{name}_{further >> 8:02d}"
         candidates += [response, f"{response}_MX"]

@@ -32,6 +32,8 @@ class DeliveryFacts(msgspec.Struct, frozen=True):
     sending_ip_address: str = ""
     sending_port: int = -1
     thisaddress: str = ""
+    names_addresses: bool = False
+    """`$pipe_addresses` may stand in the text: it is a command for a shell."""
 
 
 class BounceFacts(msgspec.Struct, frozen=True):

@@ -137,6 +137,7 @@ def waiting(assignment: Assignment, why: str, *, error: str = "", is_unlogged: b
     return Deferred(
         address=assignment.address,
         recipient=assignment.candidate.recipient.address,
+        also_for=assignment.also_for,
         parents=assignment.candidate.parent_addresses[:-1],
         router=assignment.router,
         transport=assignment.transport,

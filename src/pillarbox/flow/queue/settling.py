@@ -291,6 +291,9 @@ class Settling:
         if needs_sync:
             await self.settler.user_files.sync()
         waiting = dict.fromkeys((*(o.address for o in self.pending), *(o.recipient for o in self.pending)))
+        for outcome in self.pending:
+            if isinstance(outcome, Deferred) and outcome.also_for:
+                waiting.update(dict.fromkeys(outcome.also_for))
         known = recipients_of(self.queued)
         done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
         done += [by_router(each.address, each.router) for each in self.delivered if each.address in waiting]

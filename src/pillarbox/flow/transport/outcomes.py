@@ -86,6 +86,7 @@ def deferred(
         parents=intermediate(assignment),
         router=assignment.router,
         transport=assignment.transport,
+        also_for=assignment.also_for,
         is_frozen=is_frozen,
         is_panic=is_panic,
         reason=reason,

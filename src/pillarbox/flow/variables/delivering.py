@@ -13,6 +13,8 @@ from pillarbox.flow.facets.session import TlsOutFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.variables.fields import Field, declare
+from pillarbox.language.expand.errors import ExpansionFailed
+from pillarbox.language.expand.references import PLAINLY
 from pillarbox.language.expand.registry import variable
 
 declare(
@@ -116,6 +118,9 @@ def queue_name(facts: MessageFacts) -> str:
 
 @variable("pipe_addresses", DeliveryFacts, doc="In pipe commands: all recipients of the delivery.")
 def pipe_addresses(facts: DeliveryFacts) -> str:
+    """Only as an argument of its own, or in a command for a shell (Exim 29.3)."""
+    if not facts.names_addresses:
+        raise ExpansionFailed(PLAINLY.format("pipe_addresses"))
     return " ".join(facts.recipients)
 
 

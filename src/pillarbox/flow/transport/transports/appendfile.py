@@ -215,6 +215,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             assignment,
             Reason(result.text, "mailbox is full" if result.error == "quota" else ""),
             error=result.error or unnamed(result.code),
+            error_detail=str(result.unread_for) if result.unread_for else "",
             retry_keys=(self.retry_key_of(assignment),),
             is_frozen=result.is_frozen,
             is_panic=result.is_panic,

@@ -253,7 +253,11 @@ class Pipe(Batching, driver="pipe"):
             if is_redirected:
                 text = await Template.parse(source).expand(as_in_filter(scope, first, is_strict=True))
             else:
-                text = await self.shell_command.expand(scope) if self.shell_command else ""
+                facts = msgspec.structs.replace(
+                    scope.facet(DeliveryFacts) or DeliveryFacts(), names_addresses=True
+                )
+                named = scope.with_facet(DeliveryFacts, facts)
+                text = await self.shell_command.expand(named) if self.shell_command else ""
         except (ExpansionFailed, ExpandSyntaxError) as error:
             reason = f'Expansion of command "{source}" in {self.name} transport failed: {error}'
             raise CommandError(reason, is_permanent=is_redirected, is_panic=True) from None
