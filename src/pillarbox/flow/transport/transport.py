@@ -55,6 +55,7 @@ from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.taint import Tainted
 
 _OF_LOCAL_PART = re.compile(r"\$\{?local_part")
+_OF_HOST = re.compile(r"\$\{?(?:host|tls_out)")
 _OF_DOMAIN = re.compile(r"\$\{?domain")
 
 
@@ -142,6 +143,8 @@ class Transport(Driver, family="transport"):
     """`message_size_limit` in bytes; 0: no limit."""
     changes_headers: bool = derived(init=False)
     """Some option adds, removes or changes fields behind the prefix."""
+    headers_tell_host: bool = derived(init=False)
+    """Those options name the host that gets the message."""
     removed_headers: tuple[Template, ...] = derived(init=False)
     """`headers_remove`, divided."""
     filter_line: CommandLine | None = derived(init=False)
@@ -160,6 +163,8 @@ class Transport(Driver, family="transport"):
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
+        changes = (self.headers_add, self.headers_remove)
+        put(self, "headers_tell_host", any(_OF_HOST.search(str(getattr(each, "source", ""))) for each in changes))
         put(self, "removed_headers", items_of(self.headers_remove))
         put(
             self,

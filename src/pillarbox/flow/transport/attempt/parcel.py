@@ -9,12 +9,14 @@ from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.attempt.downconversion import Downconversion
 from pillarbox.flow.transport.attempt.hosts import Pack
 from pillarbox.flow.transport.attempt.remote_filter import RemoteFilter
+from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.transaction import Parcel, Sign
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.signing import Signing
-from pillarbox.flow.transport.transport import Transport
+from pillarbox.flow.transport.transport import HeadersFailed, Transport
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.message import Message
@@ -60,6 +62,14 @@ async def make_parcel(
         envid=envelope.envid,
     )
 
+    async def headers_at(target: Target, cipher: str) -> bytes:
+        try:
+            return await transport.headers_of(
+                job, scope.with_facet(Outbound, target.outbound(cipher)), services
+            )
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise HeadersFailed(str(error)) from None
+
     def pack(assignments: Sequence[Assignment]) -> Parcel:
         rcpts = tuple(_rcpt(assignment, transport, ignores_quota=ignores_quota) for assignment in assignments)
         needs_utf8 = envelope.smtputf8 and not (
@@ -78,6 +88,7 @@ async def make_parcel(
             login=login,
             login_is_forced=login_is_forced,
             filter=remote_filter,
+            headers_at=headers_at if transport.headers_tell_host else None,
             sign=_signing_in(signing, scope),
         )
 

@@ -30,6 +30,7 @@ from pillarbox.flow.transport.attempt.trouble import (
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.flow.transport.filtering import FilterFailed
 from pillarbox.flow.transport.signing import Chunks, MustWait, Signed
+from pillarbox.flow.transport.transport import HeadersFailed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
@@ -68,6 +69,8 @@ class Parcel(msgspec.Struct, frozen=True):
     """There or elsewhere."""
     filter: RemoteFilter | None = None
     sign: Sign | None = None
+    headers_at: Callable[[Target, str], Awaitable[bytes]] | None = None
+    """`headers` for the host that gets them, told with the cipher, where they depend on it. Raises HeadersFailed."""
 
     def chunks(self) -> Iterable[bytes]:
         """LF form."""
@@ -134,6 +137,9 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
     """Try to hand the parcel over. The session is afterwards fit for another message when its engine is idle, open and reset."""
     state = _State(session, parcel)
     try:
+        if parcel.headers_at is not None:
+            headers = await parcel.headers_at(session.target, session.security.cipher)
+            state.parcel = replace(parcel, headers=headers)
         trouble = _unfit(state)
         if trouble is None and parcel.filter is not None:
             trouble = await _prepare_filter(state, parcel.filter)
@@ -143,6 +149,8 @@ async def carry(session: Session, parcel: Parcel, manners: Manners, habits: Habi
         trouble = _lost(state, lost)
     except FilterFailed as failure:
         trouble = _filter_failed(state, failure)
+    except HeadersFailed as failure:
+        trouble = Trouble("recipient", str(failure), error="filter_failed")
     except MustWait as reason:
         trouble = _unsigned(session.target, str(reason))
     except ValueError as error:
