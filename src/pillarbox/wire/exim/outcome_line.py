@@ -55,12 +55,12 @@ def line_outcome(
             return line + _took(outcome, style)
         case Failed():
             about = f"{_from(sender, style)}{_return_path(outcome, style)}{where}"
-            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{about}"
+            who = f"{_who(outcome, outcome.log_word or _unquoted(outcome), style)}{about}"
             dsn = f" DSN={_dsn_word(outcome)}" if has_dsn and outcome.transport else ""
             why = f"{_how(outcome, style)}{dsn} : {printable(outcome.reason.log)}"
             return f"{message_id} ** {who}{why}{_took(outcome, style)}"
         case Deferred():
-            who = f"{_who(outcome, outcome.log_word or outcome.address, style)}{where}{_drivers(outcome)}"
+            who = f"{_who(outcome, outcome.log_word or _unquoted(outcome), style)}{where}{_drivers(outcome)}"
             if outcome.error == "retry_time" and not outcome.router:
                 return f"{message_id} == {who} routing defer{_took(outcome, style)}: retry time not reached"
             is_unrouted = not outcome.router and outcome.error in _BEFORE_ROUTING
@@ -98,7 +98,7 @@ def _line_delivered(
     word = outcome.log_word or (
         unquote_local_part(split_address(address)[0]).lower()
         if outcome.host is None and outcome.path and not outcome.shows_domain
-        else address
+        else _unquoted(outcome)
     )
     line = f"{message_id} {flag} {_who(outcome, word, style)}{about}{_how(outcome, style)}"
     if dsn:
@@ -118,6 +118,15 @@ def _line_delivered(
     if outcome.shadow:
         line += f" ST={printable(outcome.shadow)}"
     return line
+
+
+def _unquoted(outcome: Outcome) -> str:
+    """The address as routers have it."""
+    address = outcome.address
+    if address[:1] != '"':
+        return address
+    local, domain = split_address(address)
+    return f"{unquote_local_part(local)}@{domain}"
 
 
 def _who(outcome: Outcome, word: str, style: LogStyle) -> str:
