@@ -78,7 +78,13 @@ def test_a_limit_for_the_size_of_files(tmp_path: Path) -> None:
 def test_too_few_descriptors_are_told(tmp_path: Path) -> None:
     ended = called(tmp_path, "-odq a@b.example", 'ulimit -n 8; printf "x: y\n\n" | "$@"')
     assert ended.returncode != 0
-    assert b"Too many open files" in ended.stderr and b"Traceback" not in ended.stderr
+    assert ended.stderr.startswith(b"too few open files are allowed: `ulimit -n` says 8")
+
+
+def test_few_descriptors_become_more(tmp_path: Path) -> None:
+    ended = called(tmp_path, "-odq a@b.example", 'ulimit -S -n 8; printf "x: y\\n\\n" | "$@"')
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((tmp_path / "spool").rglob("*-H"))) == 1
 
 
 def called(place: Path, arguments: str, shell: str) -> subprocess.CompletedProcess[bytes]:
