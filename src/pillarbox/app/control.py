@@ -37,7 +37,7 @@ from pillarbox.flow.own_message import NotTaken
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
-from pillarbox.flow.settings import Trust
+from pillarbox.flow.settings import Bounces, Trust
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
@@ -257,7 +257,14 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     if caller.is_trusted and request.sender:
         to = request.sender.strip("<>")
         to = to if "@" in to else f"{to}@{mta.policy.qualify_domain}"
-    head = Letterhead(mta.policy.primary_hostname, mta.sender_line, mta.login)
+    bounces = mta.config.main(Bounces)
+    head = Letterhead(
+        mta.policy.primary_hostname,
+        mta.sender_line,
+        mta.login,
+        bounces.errors_reply_to or "",
+        bounces.bounce_return_size_limit,
+    )
     message_id = mta.injection.new_id()
     now = mta.world.clock.now()
     facts = MessageFacts(message_id, None, now)

@@ -13,6 +13,10 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 
 COPY = "\n------ This is a copy of your message, including all the headers. ------\n\n"
+_COPY_OF_PART = (
+    "\n------ This is a copy of your message, including all the headers.\n"
+    "------ No more than {limit} characters of the body are included.\n\n"
+)
 
 
 class Letterhead(msgspec.Struct, frozen=True):
@@ -23,6 +27,10 @@ class Letterhead(msgspec.Struct, frozen=True):
     """For `From:` (`dsn_from`)."""
     login: str
     """Whom we run as."""
+    reply_to: str = ""
+    """`errors_reply_to`."""
+    size_limit: int = 0
+    """`bounce_return_size_limit`: bytes of the body that go back; 0: all."""
 
 
 def complaint(
@@ -31,6 +39,7 @@ def complaint(
     """Envelope and message for the spool. `to`: the sender of what was refused; `received`: its Received: line."""
     subject, text = _words(refused)
     lines = [
+        *([f"Reply-To: {head.reply_to}"] if head.reply_to else []),
         "Auto-Submitted: auto-replied",
         f"From: {head.sender_line}",
         f"To: {to}",
@@ -43,7 +52,7 @@ def complaint(
         f"Date: {format_date(now)}",
     ]
     headers = received + "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    body = text.encode("utf-8", "surrogateescape") + COPY.encode() + _copy(refused)
+    body = text.encode("utf-8", "surrogateescape") + _copy(refused, head.size_limit)
     envelope = Envelope(
         id=message_id,
         sender=None,
@@ -99,9 +108,15 @@ def _words(refused: Refused) -> tuple[str, str]:
             )
 
 
-def _copy(refused: Refused) -> bytes:
+def _copy(refused: Refused, limit: int) -> bytes:
+    """With the line in front."""
     if refused.message is None:
-        return b""
+        return COPY.encode()
     is_cut = refused.kind in ("header_line", "header_section")
     start = b"" if refused.message_id or is_cut or not refused.message.headers else b"\n"
-    return start + refused.message.headers + b"\n" + b"".join(refused.message.body.chunks())
+    body = b"".join(refused.message.body.chunks())
+    said = COPY
+    if 0 < limit < len(refused.message.headers) + 1 + len(body):
+        said = _COPY_OF_PART.format(limit=limit)
+        body = body[: (body.find(b"\n", limit) + 1) or None]  # whole lines
+    return said.encode() + start + refused.message.headers + b"\n" + body
