@@ -6,6 +6,7 @@ word. What is believed goes into the envelope, and on to hosts at which we log i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.acls import run_acl
@@ -20,6 +21,7 @@ from pillarbox.wire.exim.log_line import host_and_ident, printable
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
+_WRITTEN = re.compile(r" AUTH=(\S+)", re.IGNORECASE)
 BY_CONDITION = "server_mail_auth_condition failed"
 
 
@@ -43,10 +45,16 @@ async def believed(session: Session, claimed: str) -> str | None:
     why = why or await _forbidden_by_condition(session, facts)
     if why:
         session.services.journal.main(
-            f"ignoring AUTH={printable(claimed)} from {host_and_ident(session.origin, session.services.log_style)} ({why})"
+            f"ignoring AUTH={printable(_as_written(session, claimed))} from {host_and_ident(session.origin, session.services.log_style)} ({why})"
         )
         return ""
     return claimed
+
+
+def _as_written(session: Session, claimed: str) -> str:
+    """In xtext (RFC 4954 §5)."""
+    found = _WRITTEN.search(session.engine.line)
+    return found[1] if found else claimed
 
 
 async def _forbidden_by_condition(session: Session, facts: MessageFacts) -> str:

@@ -59,9 +59,12 @@ class Auth(msgspec.Struct, frozen=True, gc=False):
     """Answer with `challenge`, or `reply` (235, 535, …)."""
 
     mechanism: str
-    """Upper case; one of those offered."""
+    """Upper case; one of those offered, unless there is a `problem`."""
     initial: bytes | None
     """Decoded; None: no initial response; `b""` for `=` (RFC 4954 §4)."""
+    problem: Problem | None = None
+    """It cannot be done: to be answered with `refuse` and the `refusal`, when whoever decides about logins has been asked."""
+    refusal: Reply | None = None
 
 
 class AuthResponse(msgspec.Struct, frozen=True, gc=False):

@@ -220,11 +220,11 @@ class ServerEngine(ServerReader):
         """Answer the last event. 221 to Quit closes the connection, and any 421 unless `close` is false; so does `close` (Exim's `drop`)."""
         self._answer(reply, self._render(reply), close)
 
-    def refuse_syntax(self, reply: Reply) -> None:
-        """Answer the last event as the syntax error that only its reader could see: it counts, and comes back as a ProtocolError."""
+    def refuse(self, problem: Problem, reply: Reply) -> None:
+        """Answer the last event as an error that only its reader could see: it counts, and comes back as a ProtocolError."""
         if self._owed is not None:
             self._owed = None
-            self._queued.append(self._refuse(Problem.SYNTAX, reply, self.line))
+            self._queued.append(self._refuse(problem, reply, self.line))
 
     def _answer(self, reply: Reply, rendered: bytes, close: bool | None = None) -> None:
         event = self._owed

@@ -132,12 +132,12 @@ def _auth(session: Session, argument: str) -> Auth:
     mechanism, text = name.upper(), text.strip(" ")
     if mechanism not in session.offer.auth and not session.settings.auth_unadvertised:
         reply = Reply(504, f"{name[:64]} authentication mechanism not supported", "5.5.4")
-        raise Refused(Problem.NOT_OFFERED, reply)
+        return Auth(mechanism, None, Problem.NOT_OFFERED, reply)
     if not text:
         return Auth(mechanism, None)
     initial = b"" if text == "=" else decode_base64(text)
     if initial is None:
-        raise Refused(Problem.BAD_BASE64, order.BAD_BASE64)
+        return Auth(mechanism, None, Problem.BAD_BASE64, order.BAD_BASE64)
     return Auth(mechanism, initial)
 
 

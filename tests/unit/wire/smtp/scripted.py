@@ -95,6 +95,8 @@ class ScriptedSession:
                 self.messages.append(b"".join([*self._parts, data]))
                 for address in self._recipients if self.lmtp else [""]:
                     engine.reply(Reply(250, f"delivered {address}".strip(), "2.0.0"))
+            case Auth(problem=problem, refusal=refusal) if problem is not None and refusal is not None:
+                engine.refuse(problem, refusal)
             case Auth(initial=None):
                 engine.challenge(b"")
             case Auth(initial=data) | AuthResponse(data=data):

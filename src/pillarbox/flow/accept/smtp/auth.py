@@ -34,6 +34,9 @@ async def handle(session: Session, event: Auth) -> None:
     if not isinstance(verdict, Accept):
         refuse(session, f"AUTH {event.mechanism}", verdict, code=503)
         return
+    if event.problem is not None and event.refusal is not None:
+        session.engine.refuse(event.problem, event.refusal)
+        return
     driver = next((a for a in session.policy.authenticators if a.mechanism == event.mechanism), None)
     bindings = session.stream.channel_bindings()
     exchange = (

@@ -15,7 +15,7 @@ from pillarbox.flow.check.verdict import Accept, Deny
 from pillarbox.flow.transport.command_line import CommandError
 from pillarbox.mail.reply import Reason, Reply
 from pillarbox.wire.exim.log_line import printable
-from pillarbox.wire.smtp.events import Etrn
+from pillarbox.wire.smtp.events import Etrn, Problem
 
 OK = Reply(250, "OK", "2.0.0")
 FAILED = Reply(458, "Internal failure", "4.3.0")
@@ -40,7 +40,7 @@ async def handle(session: Session, event: Etrn) -> None:
         session.reply(await _run(session, command, argument, reply_to(verdict, OK)))
         return
     if session.services.etrn is None or not argument.startswith("#"):
-        session.engine.refuse_syntax(MALFORMED)
+        session.engine.refuse(Problem.SYNTAX, MALFORMED)
         return
     if session.services.etrn(argument[1:].strip()):
         session.reply(reply_to(verdict, OK))
