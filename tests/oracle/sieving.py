@@ -108,13 +108,14 @@ def _answer(out: bytes, errors: bytes, code: int) -> Answer:
     return Answer(said, re.sub("  +", " ", "\n".join(lines)), code)
 
 
+_COMMENT = re.compile(r"(?<=missing end of comment) in line \d+")
 _TOLD = ("if ", "fileinto ", "redirect ", "Repeated ", "Sieve: ")
 
 
 def in_short(answer: Answer) -> Answer:
-    """Exim tests what cannot matter any more, and tells of an `elsif` that it did not test."""
+    """Exim tests what cannot matter any more, tells of an `elsif` that it did not test, and does not count lines in comments."""
     told = [line for line in answer.trace.split("\n") if line.startswith(_TOLD)]
-    return answer._replace(trace="\n".join(told))
+    return Answer(_COMMENT.sub("", answer.said), "\n".join(told), answer.code)
 
 
 class Author:
@@ -164,7 +165,7 @@ class Author:
             case "fileinto":
                 return f"fileinto {copy}{self._string(_FOLDERS)};"
             case "redirect":
-                return f"redirect {copy}{self._string(_ADDRESSES)};"
+                return f"redirect {copy}{self._string(_RECIPIENTS)};"
             case "vacation":
                 self._has_answered = True
                 return f"vacation {self._vacation_options()}{self._string(_WORDS)};"
@@ -246,6 +247,15 @@ _ADDRESSES = [
     "a@b.example", "user@mail.example.org", "USER@MAIL.example.org", "al", "out.test", "", "*@*", "?l*", "al@out.test",
     "*.example", "det", "x",
 ]  # fmt: skip
+_RECIPIENTS = [
+    "a@b.example",
+    "al@out.test",
+    "USER@MAIL.example.org",
+    "A Name <by.name@out.test>",
+    "?l*@x",
+    "al",
+    "",
+]
 _LOCAL_PARTS = ["al", "AL", "user", "", "det", "?l"]
 _WORDS = [
     "test", "TEST", "", "*", "?", "te?t", "*s*", "t*t", "t*t*", "12", "12a", "é", "É", "a b", "a*b", "a\\*b",

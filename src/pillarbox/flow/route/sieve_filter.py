@@ -25,7 +25,6 @@ from pillarbox.flow.route.result import (
     RouteResult,
 )
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.headers import DEFAULT_CODING, HeaderCoding
 from pillarbox.language.expand.taint import plain
@@ -140,7 +139,8 @@ class _Carrying:
                 case actions.FileInto(folder=folder):
                     made.append(await self._generator.delivery(kind_of_path(folder), folder))
                 case actions.Redirect(address=address):
-                    made.append(await self._generator.child(_address(address)))
+                    local_part, _, domain = address.rpartition("@")
+                    made.append(await self._generator.child(Address(local_part, domain)))
                 case actions.Vacation():
                     made.append(await self._answer(action))
                 case actions.Notify():
@@ -189,16 +189,6 @@ def mail_of(answer: actions.Vacation, to: str, directory: str) -> Mail:
         is_seen=True,
         ignores_errors=True,
     )
-
-
-def _address(text: str) -> Address:
-    """The address proper; what is none fails further on, as an address that nobody can route."""
-    try:
-        text = working_address(text).address
-    except AddressError:
-        text = " ".join(text.split())
-    local_part, _, domain = text.rpartition("@")
-    return Address(local_part, domain)
 
 
 def _login(uid: int | None) -> str:

@@ -17,7 +17,7 @@ class FileInto(msgspec.Struct, frozen=True):
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """Send on to `address`, as the script has it: a phrase may stand in front of the address proper."""
+    """Send on to `address`, which has a domain."""
 
     address: str
 

@@ -61,8 +61,8 @@ class Run:
     def store(self, folder: str) -> None:
         self._add(FileInto(folder), f"fileinto `{folder}'")
 
-    def redirect(self, address: str) -> None:
-        self._add(Redirect(address), f"redirect `{address}'")
+    def redirect(self, address: str, written: str) -> None:
+        self._add(Redirect(address), f"redirect `{written}'")
 
     def keep_in_the_end(self) -> None:
         """Whatever else was done."""

@@ -58,8 +58,23 @@ def test_folders_that_do_not(folder: str) -> None:
     assert run(f'require "fileinto"; fileinto "{folder}";').actions == (FileInto(folder),)
 
 
+@pytest.mark.parametrize("folder", ["a\nb", "a\0b"])
+def test_folders_are_lines(folder: str) -> None:
+    assert mistake(f'require "fileinto"; fileinto "{folder}";').startswith("invalid folder")
+
+
 def test_a_redirect_has_a_domain() -> None:
     assert mistake('redirect "a";') == "unqualified recipient address in line 1"
+    assert mistake('redirect "\\"a@b\\"";') == "unqualified recipient address in line 1"
+
+
+@pytest.mark.parametrize("address", ["a@b, c@d", "@b", "a@", "a b@c", "a@b\nc", "\0@b", '\\"a\nb\\"@c'])
+def test_a_redirect_is_to_one_address(address: str) -> None:
+    assert mistake(f'redirect "{address}";').startswith("malformed address")
+
+
+def test_a_phrase_may_stand_before_the_address() -> None:
+    assert run('redirect "Al <al@x.test>"; redirect "<al@x.test>";').actions == (Redirect("al@x.test"),)
 
 
 def test_actions_are_bounded_and_the_message_is_kept() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.support.sieve import holds, mistake, run
 
-from pillarbox.language.sieve.actions import FileInto, Redirect
+from pillarbox.language.sieve.actions import FileInto
+from pillarbox.language.sieve.commands.conditional import If
 from pillarbox.language.sieve.parser import MAX_NESTING, MAX_SCRIPT, parse_sieve
 from pillarbox.language.sieve.printing import lines_of
+from pillarbox.language.sieve.tests.header import Header
 
 
 @pytest.mark.parametrize(
@@ -48,23 +50,25 @@ def test_a_mistake_is_shown_with_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "address"),
+    ("string", "meant"),
     [
-        ('redirect "a\\"b\\\\c@d";', 'a"b\\c@d'),
-        ('REDIRECT # why\n/* so */ "a@b" ;', "a@b"),
-        ("redirect text: # why\na@b\n..c\n..\n.\n;", "a@b\r\n.c\r\n.\r\n"),
-        ("redirect text:\n..a@b\n.\n;", ".a@b\r\n"),
-        ('redirect "a@b\nc";', "a@b\r\nc"),
-        ('require "encoded-character"; redirect "${hex:61 40}${unicode:20AC}";', "a@€"),
-        (
-            'require "encoded-character"; redirect "@${hex:4}${hex:}${hex:100}${${hex:41}}";',
-            "@\x04${hex:}${hex:100}${A}",
-        ),
-        ('redirect "@${hex:40}";', "@${hex:40}"),
+        ('"a\\"b\\\\c@d"', 'a"b\\c@d'),
+        ('# why\n/* so */ "a@b" ', "a@b"),
+        ("text: # why\na@b\n..c\n..\n.\n", "a@b\r\n.c\r\n.\r\n"),
+        ("text:\n..a@b\n.\n", ".a@b\r\n"),
+        ('"a@b\nc"', "a@b\r\nc"),
+        ('"${hex:61 40}${unicode:20AC}"', "a@€"),
+        ('"@${hex:4}${hex:}${hex:100}${${hex:41}}"', "@\x04${hex:}${hex:100}${A}"),
     ],
 )
-def test_strings(script: str, address: str) -> None:
-    assert run(script).actions == (Redirect(address),)
+def test_strings(string: str, meant: str) -> None:
+    program = parse_sieve(f'require "encoded-character"; if header "subject" {string} {{}}')
+    assert program.mistake is None
+    (command,) = program.commands
+    assert isinstance(command, If)
+    test = command.branches[0].test
+    assert isinstance(test, Header)
+    assert [key.octets for key in test.matcher.keys] == [meant.encode()]
 
 
 def test_encoded_characters_that_are_none() -> None:

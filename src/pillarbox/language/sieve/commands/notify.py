@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pillarbox.language.sieve.actions import Notify as Notification
-from pillarbox.language.sieve.commands.vacation import in_header, one_line
+from pillarbox.language.sieve.commands.vacation import in_header
 from pillarbox.language.sieve.mailto import BadUri, MailTo, parse_mailto
 from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
+from pillarbox.language.sieve.texts import one_line
 
 _IMPORTANCES = frozenset({"1", "2", "3"})
 

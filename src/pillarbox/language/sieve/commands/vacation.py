@@ -20,6 +20,7 @@ from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
+from pillarbox.language.sieve.texts import one_line, with_lf
 from pillarbox.mail.header import split_message
 from pillarbox.mail.quoted_printable import quoted_printable
 
@@ -87,14 +88,6 @@ def in_header(text: bytes) -> str:
     return "\n ".join(encode_words(text, "utf-8")) or text.decode("ascii")
 
 
-def one_line(text: str) -> str:
-    return " ".join(text.split("\r\n")).replace("\n", " ").replace("\r", " ")
-
-
-def with_lf(text: str) -> str:
-    return text.replace("\r\n", "\n")
-
-
 @command("vacation", needs="vacation")
 def parse_vacation(parser: Parser) -> Vacation:
     return _Reading(parser).read()
@@ -141,7 +134,7 @@ class _Reading:
         try:
             working_address(sender)
         except AddressError as error:
-            raise self._parser.scanner.error(f'malformed address "{sender}" ({error})') from None
+            raise self._parser.scanner.error(f'malformed address "{one_line(sender)}" ({error})') from None
         self._command.sender = sender
 
     def _addresses(self) -> None:
