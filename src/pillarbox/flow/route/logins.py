@@ -19,6 +19,14 @@ def user_ids(name: str) -> tuple[int | None, int | None]:
     return entry.pw_uid, entry.pw_gid
 
 
+def login_of(uid: int) -> str:
+    """The number itself where nobody has it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def group_id(name: str) -> int | None:
     """None: there is no such group."""
     if name.isdecimal():

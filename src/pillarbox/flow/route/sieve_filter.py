@@ -8,13 +8,13 @@ Known gaps: notes about vacation replies older than 31 days stay in their direct
 
 from __future__ import annotations
 
-import pwd
 from typing import TYPE_CHECKING, assert_never
 
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filter_deliveries import delivery_of
 from pillarbox.flow.route.generating import Generator, Stop, kind_of_path
+from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.redirection import Address
 from pillarbox.flow.route.result import (
     Assignment,
@@ -161,7 +161,7 @@ class _Carrying:
         actor = await self._router.actor(visit)
         domain = visit.services.qualify_recipient
         to = tuple(one if "@" in one else f"{one}@{domain}" for one in action.to)
-        login = _login(actor.uid if actor else None)
+        login = login_of(actor.uid) if actor is not None else ""
         notification = Notification(to, action.headers, action.text, login, is_unanswerable=not visit.sender)
         visit.letters.append(notification)
 
@@ -189,12 +189,3 @@ def mail_of(answer: actions.Vacation, to: str, directory: str) -> Mail:
         is_seen=True,
         ignores_errors=True,
     )
-
-
-def _login(uid: int | None) -> str:
-    if uid is None:
-        return ""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -66,7 +66,10 @@ def _addresses(texts: list[str]) -> tuple[str, ...]:
     for text in texts:
         if _NOT_ENCODED.search(text):
             raise BadUri(_INVALID)
-        text = unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        data = unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+        if _CONTROLS.search(data):
+            raise BadUri(_INVALID)
+        text = data.decode("utf-8", "surrogateescape")
         for item in address_items(text):
             if not item.text.strip():
                 continue

@@ -42,7 +42,7 @@ class Matcher(msgspec.Struct, frozen=True):
         return any(self._compare(key, prepared, value, run) for key in self.keys)
 
     def _compare(self, key: Key, prepared: bytes, value: bytes | None, run: Run) -> bool:
-        run.count_comparison(len(prepared) * (key.wildcards.weight if key.wildcards else 1))
+        run.count_comparison(len(prepared) * (key.wildcards.weight if key.wildcards else 1), self.position)
         if run.trace is not None and not self.is_silent:
             self._show(key.octets, value, run.trace)
         if self.problem:

@@ -58,11 +58,13 @@ class Run:
             if self.is_stopped:
                 return
 
-    def store(self, folder: str) -> None:
-        self._add(FileInto(folder), f"fileinto `{folder}'")
+    def store(self, folder: str, position: int) -> None:
+        """`position`: of the command, as everywhere here. Raises SieveError."""
+        self._add(FileInto(folder), f"fileinto `{folder}'", position)
 
-    def redirect(self, address: str, written: str) -> None:
-        self._add(Redirect(address), f"redirect `{written}'")
+    def redirect(self, address: str, written: str, position: int) -> None:
+        """Raises SieveError."""
+        self._add(Redirect(address), f"redirect `{written}'", position)
 
     def keep_in_the_end(self) -> None:
         """Whatever else was done."""
@@ -70,9 +72,9 @@ class Run:
         if self._is_new(inbox, f"fileinto `{self.inbox}'"):
             self.actions.append(inbox)
 
-    def _add(self, action: FileInto | Redirect, said: str) -> None:
+    def _add(self, action: FileInto | Redirect, said: str, position: int) -> None:
         if self._is_new(action, said):
-            self.act(action)
+            self.act(action, position)
 
     def _is_new(self, action: FileInto | Redirect, said: str) -> bool:
         """Once is enough."""
@@ -83,17 +85,17 @@ class Run:
         self.tell(said)
         return True
 
-    def act(self, action: Action) -> None:
+    def act(self, action: Action, position: int) -> None:
         """Raises SieveError."""
         if len(self.actions) >= MAX_ACTIONS:
-            raise SieveError("too many actions", 0)
+            raise SieveError("too many actions", position)
         self.actions.append(action)
 
-    def count_comparison(self, octets: int) -> None:
+    def count_comparison(self, octets: int, position: int) -> None:
         """`octets`: how many are looked at. Raises SieveError."""
         self._octets += octets + _COMPARISON
         if self._octets > MAX_OCTETS:
-            raise SieveError("too many comparisons", 0)
+            raise SieveError("too many comparisons", position)
 
     def tell(self, line: str) -> None:
         """For who watches."""

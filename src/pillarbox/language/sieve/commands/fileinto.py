@@ -15,9 +15,10 @@ from pillarbox.language.sieve.texts import has_controls
 class FileInto:
     folder: str
     is_copy: bool
+    position: int
 
     def run(self, run: Run) -> None:
-        run.store(self.folder)
+        run.store(self.folder, self.position)
         if not self.is_copy:
             run.keeps = False
 
@@ -28,4 +29,4 @@ def parse_fileinto(parser: Parser) -> FileInto:
     folder = parser.string("missing fileinto folder string")
     if not folder or ".." in folder.split("/") or has_controls(folder):
         raise parser.scanner.error("invalid folder")
-    return FileInto(folder, is_copy)
+    return FileInto(folder, is_copy, parser.scanner.at)

@@ -11,11 +11,13 @@ from pillarbox.language.sieve.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Keep:
+    position: int
+
     def run(self, run: Run) -> None:
-        run.store(run.inbox)
+        run.store(run.inbox, self.position)
         run.keeps = False
 
 
 @command("keep")
 def parse_keep(parser: Parser) -> Keep:
-    return Keep()
+    return Keep(parser.scanner.at)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pillarbox.language.sieve.actions import Notify as Notification
-from pillarbox.language.sieve.commands.vacation import in_header
 from pillarbox.language.sieve.mailto import BadUri, MailTo, parse_mailto
 from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
-from pillarbox.language.sieve.texts import one_line
+from pillarbox.language.sieve.texts import in_header, one_line
 
 _IMPORTANCES = frozenset({"1", "2", "3"})
 
 
 @dataclass(slots=True)
 class Notify:
-    uri: str = ""
+    position: int
     mail: MailTo | None = None
     sender: str = ""
     message: str | None = None
@@ -30,10 +29,13 @@ class Notify:
         headers = (
             f"From: {one_line(sender)}\n"
             f"To: {','.join(self.mail.to)}\n"
-            f"Auto-Submitted: auto-notified; {owner}\n"
+            f"Auto-Submitted: auto-notified; {one_line(owner)}\n"
             f"Subject: {in_header(self._subject(run))}\n"
         )
-        run.act(Notification(self.mail.to, headers, self.mail.body.decode("utf-8", "surrogateescape")))
+        run.act(
+            Notification(self.mail.to, headers, self.mail.body.decode("utf-8", "surrogateescape")),
+            self.position,
+        )
 
     def _subject(self, run: Run) -> bytes:
         assert self.mail is not None
@@ -46,7 +48,7 @@ class Notify:
 
 @command("notify", needs="enotify")
 def parse_notify(parser: Parser) -> Notify:
-    command = Notify()
+    command = Notify(parser.scanner.at)
 
     def take_from() -> None:
         command.sender = parser.string("from string expected")
@@ -64,9 +66,9 @@ def parse_notify(parser: Parser) -> Notify:
     parser.options(
         {"from": take_from, "importance": take_importance, "message": take_message, "options": take_options}
     )
-    command.uri = parser.string("missing method string")
+    uri = parser.string("missing method string")
     try:
-        command.mail = parse_mailto(command.uri)
+        command.mail = parse_mailto(uri)
     except BadUri as error:
         raise parser.scanner.error(str(error)) from None
     return command

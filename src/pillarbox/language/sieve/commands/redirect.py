@@ -19,9 +19,10 @@ class Redirect:
     written: str
     address: str
     is_copy: bool
+    position: int
 
     def run(self, run: Run) -> None:
-        run.redirect(self.address, self.written)
+        run.redirect(self.address, self.written, self.position)
         if not self.is_copy:
             run.keeps = False
 
@@ -38,4 +39,4 @@ def parse_redirect(parser: Parser) -> Redirect:
         raise parser.scanner.error(f'malformed address "{one_line(written)}" ({error})') from None
     if not domain_at or has_controls(address):
         raise parser.scanner.error("unqualified recipient address" if not domain_at else "malformed address")
-    return Redirect(written, address, is_copy)
+    return Redirect(written, address, is_copy, parser.scanner.at)

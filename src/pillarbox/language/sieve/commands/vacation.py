@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import dataclass
 
 from pillarbox.language.addresses import AddressError, working_address
-from pillarbox.language.expand.encoding_words import encode_words
 from pillarbox.language.filter.personal import is_personal
 from pillarbox.language.sieve.actions import Vacation as Answer
 from pillarbox.language.sieve.errors import SieveError
@@ -20,7 +19,7 @@ from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
-from pillarbox.language.sieve.texts import one_line, with_lf
+from pillarbox.language.sieve.texts import in_header, one_line, with_lf
 from pillarbox.mail.header import split_message
 from pillarbox.mail.quoted_printable import quoted_printable
 
@@ -59,7 +58,8 @@ class Vacation:
         headers, text = self._composed()
         envelope = circumstances.envelope
         sender = self.sender or f"{envelope.local_part}@{envelope.domain}"
-        run.act(Answer(self.basename, self.days, one_line(sender), self._subject(run), headers, text))
+        answer = Answer(self.basename, self.days, one_line(sender), self._subject(run), headers, text)
+        run.act(answer, self.position)
 
     @property
     def basename(self) -> str:
@@ -81,11 +81,6 @@ class Vacation:
             block = headers.decode("ascii")
             return block if not block or block.endswith("\n") else f"{block}\n", body.decode("ascii")
         return _MIME, quoted_printable(data)
-
-
-def in_header(text: bytes) -> str:
-    """Encoded words where needed, on lines of their own."""
-    return "\n ".join(encode_words(text, "utf-8")) or text.decode("ascii")
 
 
 @command("vacation", needs="vacation")
