@@ -131,7 +131,8 @@ def test_addresses_of_notifications(uri: str, meant: MailTo) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["tel:1", "mailto:", "mailto:a@b?from=x", "mailto:a@b?bcc=x@y", "mailto:a%zz@b", "mailto:a@b?subject=x%0ay", "mailto:a@b?", 'mailto:"a%0d%0aX"@b'],
+    ["tel:1", "mailto:", "mailto:a@b?from=x", "mailto:a@b?bcc=x@y", "mailto:a%zz@b", "mailto:a@b?subject=x%0ay", "mailto:a@b?",
+     'mailto:"a%0d%0aX"@b'],
 )  # fmt: skip
 def test_addresses_that_are_none(uri: str) -> None:
     with pytest.raises(BadUri):
