@@ -66,7 +66,7 @@ class HostWishes(msgspec.Struct, frozen=True):
     is_byname: bool
     dnssec: DnssecOptions
     note: Callable[[UnknownHost], object]
-    """Hears of a host without an address when there are others."""
+    """Hears of a host without an address when there are others behind it."""
 
 
 async def listed_hosts(
@@ -83,7 +83,7 @@ async def listed_hosts(
             hosts.append(Host(found.name or item.name, found.addresses, item.port, is_secure=found.is_secure))
         else:
             trouble = _no_address(item.name, found, trouble)
-            unknown += [trouble.unknown] if trouble.unknown else []
+            unknown += [trouble.unknown] if trouble.unknown and not hosts else []
     for one in unknown if hosts else unknown[:-1]:
         wishes.note(one)
     if trouble is not None and not hosts:

@@ -31,6 +31,7 @@ NUMBERS = {
     "unreachable": 113,
     "net_unreachable": 101,
     "not_our_address": 99,
+    "busy": 16,
     "lost_connection": -18,
     "tls_required": -38,
     "tls": -37,

@@ -11,7 +11,7 @@ from pillarbox.wire.exim.log_line import printable, quoted, shown_address
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
 
 NOT_CONNECTED = frozenset(
-    {"refused", "timeout_connect", "unreachable", "net_unreachable", "not_our_address", "event"}
+    {"refused", "timeout_connect", "unreachable", "net_unreachable", "not_our_address", "busy", "event"}
 )
 """Errors whose text is the operating system's, or our own configuration's."""
 UNPLACED = frozenset({"auth_failed", "dane", "event_close"})

@@ -6,6 +6,7 @@ while even when another one takes the message. Addresses that one host deferred 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
 from msgspec.structs import replace
@@ -37,6 +38,8 @@ class HostRun:
     """One job on its way through its hosts."""
 
     __slots__ = (
+        "_again",
+        "_asked",
         "_began",
         "_clocks",
         "_deferred",
@@ -75,14 +78,21 @@ class HostRun:
         self._telling = Telling(job, habits.events, services)
         self._reached: tuple[RemoteHost, tuple[str, int]] | None = None
         """The last host that we were connected to, and our end of that."""
+        self._asked: set[str] = set()
+        """Retry keys of hosts that have failed in this run: one that is listed twice is asked twice."""
+        self._again: frozenset[str] = frozenset()
+        """Of those that are."""
         self._rest: list[int] = []
         """Whom the host has not heard of yet: it has been offered as many as it may at once."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
         tried, tried_in_all, last_preference = 0, 0, None
+        if len(targets) > 1:
+            counted = Counter(target.key for target in targets)
+            self._again = frozenset(key for key, count in counted.items() if count > 1)
         for place, target in enumerate(targets):
-            hint = None if self._job.is_forced else self._clocks.not_due(target)
+            hint = None if self._heeds_no_clock(target) else self._clocks.not_due(target)
             if hint is not None:
                 self._skipped.append(hint)
                 continue
@@ -112,6 +122,10 @@ class HostRun:
                 break
         return self._conclude()
 
+    def _heeds_no_clock(self, target: Target) -> bool:
+        """What keeps others from a host that is listed twice does not keep us from asking again. To fall back on it is no use."""
+        return self._job.is_forced or (target.key in self._asked and not target.is_fallback)
+
     def _pending(self) -> list[int]:
         return [index for index, outcome in enumerate(self._outcomes) if outcome is None]
 
@@ -126,7 +140,7 @@ class HostRun:
             self._defer(pending, Trouble("host", str(error)), target, None)
             return True
         key = self._keep_key(target, manners)
-        is_forced = self._job.is_forced
+        is_forced = self._heeds_no_clock(target)
         session = await self._services.keep.take(key, is_serial=manners.is_serial, is_careful=not is_forced)
         is_in_keep = False
         try:
@@ -215,6 +229,7 @@ class HostRun:
         is_worn = (
             is_worn or self._habits.events is not None or 0 < session.limit("MAILMAX") <= session.messages
         )
+        is_worn = is_worn or (bool(self._pending()) and session.target.key in self._again)
         if carried.trouble is not None and carried.trouble.concern != "message":
             await session.hang_up()
         elif is_worn or not engine.is_idle or engine.is_content_open:
@@ -333,6 +348,9 @@ class HostRun:
             self._keys[index].append(key)
         self._defer(indexes, trouble, target, session)
         deferral = self._deferred[indexes[0]] if indexes else None
+        if is_about_host and key in self._asked:
+            return
+        self._asked.add(key)
         if deferral is not None and is_about_host:
             self._clocks.note(deferral, key, trouble.os_error)
         elif deferral is not None:

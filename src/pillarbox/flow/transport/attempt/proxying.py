@@ -5,7 +5,9 @@ The proxies are tried by priority, and within one in an order that chance and th
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -72,8 +74,9 @@ async def connect_by(
     socket: SocketWish | None,
     note: Callable[[str], None] | None,
 ) -> tuple[Connection, Proxy]:
-    """A connection to the host, as if it were direct, and by whom. `note`: for the log. Raises DialError: the last proxy's."""
-    last = DialError("refused", "no SOCKS proxy is given")
+    """A connection to the host, as if it were direct, and by whom. `note`: for the log. Raises DialError: the last answer, or that all are
+    busy where none could be reached."""
+    last = DialError("busy", os.strerror(errno.EBUSY))
     for proxy in in_order(proxies, Random()):
         try:
             connection = await network.connect(
@@ -84,7 +87,6 @@ async def connect_by(
                 socket=socket,
             )
         except DialError as error:
-            last = error
             if note is not None:
                 note(f"socks_sock_connect: {error}")
             continue
