@@ -25,7 +25,7 @@ from pillarbox.flow.queue.replacing import (
     without_settled,
 )
 from pillarbox.flow.queue.retry import Retries
-from pillarbox.flow.queue.routed import routing_outcomes, without_done, without_unreal
+from pillarbox.flow.queue.routed import ErrorsTo, routing_outcomes, without_done, without_unreal
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.sorting import RemoteOrder
@@ -45,13 +45,14 @@ from pillarbox.mail.reply import Reason
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
+from pillarbox.wire.exim.message_log import UNSTAMPED
 
 
 class _Came(NamedTuple):
     """Of one attempt, for settling it."""
 
     outcomes: list[Outcome]
-    errors_to: dict[str, str]
+    errors_to: ErrorsTo
     """Where failures of redirected addresses are reported."""
     replacements: Mapping[str, Added]
     """What takes the place of addresses that wait."""
@@ -201,19 +202,23 @@ class Delivery:
             came = await self._outcomes(queued, urgency, filtered)
         if verb == "fail" and filtered.end is not None:
             reason = Reason(filtered.log[0], filtered.end.text or "delivery cancelled")
-            came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True))
+            is_of_nobody = queued.envelope.sender is None  # then that is the end of it
+            came.outcomes.extend(self._all_failed(queued, reason, is_unlogged=True, is_silent=is_of_nobody))
             return await self._settler.settle(_as_filtered(queued, filtered), *came[:4])
         now = self._clock.now()
         done = await done_before_end(self._settler, queued, came[:4], now) if came.outcomes else []
         if verb == "freeze":
-            return Settlement(False, False, float("inf"), (*done, Attempted(now), Frozen(now)), filtered.log)
+            lines = (*(UNSTAMPED + line for line in filtered.log[:1]), *filtered.log[1:])
+            return Settlement(False, False, float("inf"), (*done, Attempted(now), Frozen(now)), lines)
+        if filtered.error and not done:
+            return Settlement(False, False, now)  # it counts as untried: the next delivery is its first
         told = () if filtered.error else filtered.log
         return Settlement(False, False, now, (*done, Attempted(now, now)), told)
 
     async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> _Came:
         """What became of every address that is not settled."""
         outcomes: list[Outcome] = []
-        errors_to: dict[str, str] = {}
+        errors_to: ErrorsTo = {}
         assignments: list[Assignment] = []
         replacements: Mapping[str, Added] = NO_REPLACEMENTS
         headers = None
@@ -296,11 +301,13 @@ class Delivery:
         outcomes = self._all_failed(queued, Reason(""), is_unlogged=True)
         return await self._settler.settle(queued, outcomes, {})
 
-    def _all_failed(self, queued: Queued, reason: Reason, *, is_unlogged: bool) -> list[Outcome]:
+    def _all_failed(
+        self, queued: Queued, reason: Reason, *, is_unlogged: bool, is_silent: bool = False
+    ) -> list[Outcome]:
         left = [a for a in recipients_of(queued) if a not in queued.progress.settled]
         return [
-            Failed(address=address, recipient=address, reason=reason, is_unlogged=is_unlogged)
-            for address in left
+            Failed(address=a, recipient=a, reason=reason, is_unlogged=is_unlogged, is_silent=is_silent)
+            for a in left
         ]
 
     async def _candidates(
@@ -361,10 +368,10 @@ def _as_filtered(queued: Queued, filtered: Filtered) -> Queued:
     return msgspec.structs.replace(queued, message=filtered.message)
 
 
-def _readers_of_errors(assignments: Sequence[Assignment]) -> Iterator[tuple[str, str]]:
-    """Address → who hears of its failures, where a router or a filter says so; empty: nobody."""
+def _readers_of_errors(assignments: Sequence[Assignment]) -> Iterator[tuple[tuple[str, str], str]]:
     for assignment in assignments:
+        way = assignment.address, assignment.candidate.recipient.address
         if assignment.ignores_errors or assignment.candidate.ignores_errors:
-            yield assignment.address, ""
+            yield way, ""
         elif assignment.errors_to is not None:
-            yield assignment.address, assignment.errors_to
+            yield way, assignment.errors_to

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from pillarbox.flow.queue.replacing import by_router
+from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.mail.outcome import Deferred, Outcome
 from pillarbox.mail.progress import Added, Settled
@@ -17,7 +18,7 @@ from pillarbox.ports.spool import Queued
 async def done_before_end(
     settler: Settler,
     queued: Queued,
-    came: tuple[Sequence[Outcome], dict[str, str], Mapping[str, Added], Set[int]],
+    came: tuple[Sequence[Outcome], ErrorsTo, Mapping[str, Added], Set[int]],
     now: float,
 ) -> list[Settled]:
     """`came`: as `Settler.settle` takes it. Raises OSError, DeliveryFailure when it cannot be made durable."""

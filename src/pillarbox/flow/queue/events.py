@@ -16,6 +16,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.main_action import AT_HAND, MainAction
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS
+from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.route.candidate import Candidate
@@ -86,7 +87,7 @@ class TellingSettler(Settler):
         self,
         queued: Queued,
         outcomes: Sequence[Outcome],
-        errors_to: dict[str, str],
+        errors_to: ErrorsTo,
         replacements: Mapping[str, Added] = NO_REPLACEMENTS,
         told: Set[int] = frozenset(),
         *,

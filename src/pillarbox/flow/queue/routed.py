@@ -36,14 +36,18 @@ def without_done(routed: Routed, settled: frozenset[str]) -> Routed:
     )
 
 
-def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]:
+ErrorsTo = dict[tuple[str, str], str]
+"""(Address, the recipient it came from) → who hears of its failures, where a router or a filter says so; empty: nobody."""
+
+
+def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
     """What ended in the routers."""
     outcomes: list[Outcome] = []
     for candidate, refused, router in routed.refused:
         if candidate.ignores_errors:
-            errors_to[candidate.address] = ""
+            errors_to[candidate.address, candidate.recipient.address] = ""
         elif candidate.errors_to is not None:
-            errors_to[candidate.address] = candidate.errors_to
+            errors_to[candidate.address, candidate.recipient.address] = candidate.errors_to
         outcomes.append(
             Failed(
                 address=candidate.address,
@@ -59,9 +63,9 @@ def routing_outcomes(routed: Routed, errors_to: dict[str, str]) -> list[Outcome]
         )
     for candidate, postponed, router in routed.postponed:
         if candidate.ignores_errors:
-            errors_to[candidate.address] = ""
+            errors_to[candidate.address, candidate.recipient.address] = ""
         elif candidate.errors_to is not None:
-            errors_to[candidate.address] = candidate.errors_to
+            errors_to[candidate.address, candidate.recipient.address] = candidate.errors_to
         outcomes.append(
             Deferred(
                 address=candidate.address,

@@ -17,6 +17,7 @@ from pillarbox.flow.queue.notices import Notices, recipients_of
 from pillarbox.flow.queue.patience import Patience
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import Retries
+from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.queue.settling import COMPLETE, COMPLETE_LOCAL, Settlement, Settling
 from pillarbox.flow.route.result import Letter, Notification
 from pillarbox.mail.address import split_address
@@ -88,13 +89,13 @@ class Settler:
         self,
         queued: Queued,
         outcomes: Sequence[Outcome],
-        errors_to: dict[str, str],
+        errors_to: ErrorsTo,
         replacements: Mapping[str, Added] = NO_REPLACEMENTS,
         told: Set[int] = frozenset(),
         *,
         is_provisional: bool = False,
     ) -> Settlement:
-        """`errors_to`: address → where its failures are reported, for those that a router redirected. `replacements`: what takes an
+        """`errors_to`: where its failures are reported, for those that a router redirected. `replacements`: what takes an
         address's place on the envelope when the address waits (`one_time`). `told`: identities of outcomes that are in the log already.
         `is_provisional`: only half of an attempt was meant, so that the message counts as untried."""
         if not queued.progress.attempts and not self.keeps_logs and self._is_plain_success(queued, outcomes):

@@ -19,6 +19,7 @@ from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import by_router
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
+from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.transport.job import BUSY, SKIPPED
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -75,7 +76,7 @@ class Settling:
         self,
         settler: Settler,
         queued: Queued,
-        errors_to: dict[str, str],
+        errors_to: ErrorsTo,
         replacements: Mapping[str, Added],
         told: Set[int],
         *,
@@ -221,13 +222,14 @@ class Settling:
         recipients = recipients_of(self.queued)
         unreportable: list[Failed] = []
         for failure in failures:
-            to = self.errors_to.get(failure.address, self.queued.envelope.sender or "")
+            told = self.errors_to.get((failure.address, failure.recipient))
+            to = (self.queued.envelope.sender or "") if told is None else told
             recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
             if failure.is_silent:
                 self.settled[failure.address] = None
             elif not bounce.wants_failure_notice(recipient):
                 self._ignore(failure, ": RFC 3461 DSN, failure notify not requested")
-            elif self.errors_to.get(failure.address) == "":  # a router's `errors_to =` discards the error
+            elif told == "":  # a router's `errors_to =` discards the error
                 self._ignore(failure)
             elif to:
                 groups.setdefault(to, []).append(failure)

@@ -9,6 +9,7 @@ parameters are not.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -154,6 +155,8 @@ class SystemFilter:
         if is_tainted(path):
             raise ExpansionFailed(f"Tainted name '{path}' for file read not permitted")
         found = await self._work.read(plain(path), self._plan.actor)
+        if found.error == errno.ENOENT:
+            raise WorkRefused(f"{path} does not exist")
         if found.error:
             raise OSError(found.error, f"failed to open {path}")
         if self._parsed is None or self._parsed[0] != found.data:
