@@ -20,8 +20,8 @@ from pillarbox.language.sieve.errors import Mistake, SieveError
 from pillarbox.language.sieve.registry import Command, Test
 from pillarbox.language.sieve.scanner import Scanner
 
-MAX_SCRIPT = 1 << 20
-"""Characters."""
+MAX_SCRIPT = 1 << 18
+"""Characters: a fifth of a second."""
 MAX_NESTING = 50
 """Blocks in blocks, and tests in tests."""
 _CACHED_SCRIPT = 1 << 16
