@@ -1,0 +1,33 @@
+"""Small configurations with a script each, beside the real Exim's (situations.py)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from difflib import unified_diff
+from pathlib import Path
+
+import pytest
+from tests.oracle.flow import situations
+from tests.oracle.flow.test_pipes import EXIM, pytestmark
+from tests.oracle.flow.world import may_mount
+
+__all__ = ["pytestmark"]
+
+SITUATIONS = situations.situations()
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_as_with_the_real_one(name: str) -> None:
+    if not may_mount():
+        pytest.skip("no mount namespaces here")
+    assert EXIM is not None
+    with tempfile.TemporaryDirectory(prefix="pillarbox-situation-") as folder:
+        Path(folder).chmod(0o755)
+        top = Path(folder) / "top"
+        real = situations.by(EXIM, EXIM, top, SITUATIONS[name])
+        ours = situations.by("ours", EXIM, top, SITUATIONS[name])
+        if out := os.environ.get("SITUATIONS_OUT"):
+            for side, lines in (("real", real), ("ours", ours)):
+                Path(out, f"{name.replace('/', '-')}.{side}").write_text("\n".join(lines))
+    assert not list(unified_diff(real, ours, "real", "ours", lineterm="", n=1))
