@@ -264,6 +264,7 @@ class ServerEngine(ServerReader):
             return
         if not isinstance(event, Helo):
             raise RuntimeError("ehlo_reply answers Helo only")
+        session.is_just_secured = False
         reply = Reply(250, text.replace("\n", " "))
         rendered = self._render(reply)
         if event.is_esmtp:
@@ -290,7 +291,7 @@ class ServerEngine(ServerReader):
         if self._mode is not Mode.TLS:
             raise RuntimeError("STARTTLS has not been accepted")
         self._mode = Mode.COMMAND
-        self._session.is_tls = True
+        self._session.is_tls = self._session.is_just_secured = True
         if not keeps_helo:
             self._session.start()
 

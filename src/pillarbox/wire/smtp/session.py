@@ -81,6 +81,7 @@ class Session:
         "is_behind_rcpt",
         "is_behind_refused_mail",
         "is_esmtp",
+        "is_just_secured",
         "is_tls",
         "nonmail",
         "offer",
@@ -96,6 +97,8 @@ class Session:
     def __init__(self, settings: ServerSettings, *, is_tls: bool) -> None:
         self.settings = settings
         self.is_tls = is_tls
+        self.is_just_secured = False
+        """By STARTTLS, and nobody has said EHLO or HELO since."""
         self.is_authenticated = False
         self.nonmail = self.errors = self.unknown = 0
         self.has_said_bdat = False

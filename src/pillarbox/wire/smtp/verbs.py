@@ -109,9 +109,9 @@ def _bare(event: Event) -> Callable[[Session, str], Event]:
 def _start_tls(session: Session, argument: str) -> StartTls:
     if argument:
         raise Refused(Problem.SYNTAX, order.UNEXPECTED_ARGUMENT)
-    if session.is_tls:
+    if session.is_just_secured:
         raise Refused(Problem.SEQUENCE, order.ALREADY_SECURE)
-    if not session.offer.starttls:
+    if session.is_tls or not session.offer.starttls:
         raise Refused(Problem.NOT_OFFERED, order.TLS_NOT_OFFERED)
     return StartTls()
 
