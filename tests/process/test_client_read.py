@@ -309,6 +309,9 @@ def test_mutt_reads_the_maildir_itself(daemon: Daemon, full: Home, user: User) -
     need("mutt")
     with daemon.imap(user) as client:
         client.select("INBOX")
+        (
+            full.path / "Mail"
+        ).mkdir()  # else mutt asks whether to make it, and takes the first command for the answer
         full.write(
             "muttrc", 'set header_cache="" sort=mailbox-order delete=yes quit=yes resolve=no mark_old=no\n'
         )
