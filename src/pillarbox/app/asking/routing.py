@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.asking.caller import is_admin, owns_queue
-from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.asking.loading import load_or_complain, stamped
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import QuietWorld
@@ -209,7 +209,7 @@ class _Asking:
                 where = f"{' MAIN' if line.is_main else ''}{' PANIC' if line.is_panic else ''}"
                 print(f"LOG:{where}\n  {line.text}", file=sys.stderr)
             else:
-                print(line.text, file=sys.stderr)
+                print(line.text if line.is_debug else stamped(line.text), file=sys.stderr)
 
     def _verdict(self, address: str, routed: Routed) -> Iterator[str]:
         """One line: good, bad or unknown. The first trouble decides."""

@@ -110,10 +110,7 @@ class HostFinder:
                 )
             case "ignored":
                 return []
-            case "no_mx":
-                plain = HostItem(item.name, item.port)
-                return await self._find_one(plain, method, is_first=is_first)
-            case "null" | "none" | "no_name":
+            case "no_mx" | "null" | "none" | "no_name":  # addresses do not count here
                 return self._not_found(item.name)
 
     def _insecure(self, name: str, detail: str) -> RouteResult:
