@@ -170,6 +170,8 @@ def _remembering(source: str, match: Matcher[str]) -> Callable[[Visit], str | No
 def _local_parts_check(router: Router) -> Check:
     local_parts = router.local_parts
     assert local_parts is not None
+    if router.caseful_local_part:  # case counts in the list too
+        local_parts = local_parts.caseful
     find, is_pure = local_parts.match_data_now, local_parts.is_pure
 
     def check(visit: Visit) -> str | None:

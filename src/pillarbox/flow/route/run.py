@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import msgspec
 
+from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.ancestry import below_copy, identity
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.findings import Findings
@@ -122,10 +124,15 @@ class Run:
             waiting = self._fresh
 
     async def _verifies(self, address: str) -> bool:
-        """Of a router's `errors_to` (Exim 15): verified as a recipient, once."""
+        """Of a router's `errors_to` (Exim 15): verified as a recipient, once, of a message from the null sender."""
         good = self._verified.get(address)
         if good is None:
-            routed = await self._chain.route(Candidate.first(Recipient(address)), "verify", self._scope)
+            scope = self._scope
+            facts = copy(scope.facet(MessageFacts))
+            if facts is not None and facts.sender:
+                facts.sender = None
+                scope = scope.with_facet(MessageFacts, facts)
+            routed = await self._chain.route(Candidate.first(Recipient(address)), "verify", scope)
             good = self._verified[address] = not (routed.refused or routed.postponed)
         return good
 

@@ -396,6 +396,22 @@ async def test_caseful_local_part() -> None:
     assert (await world.route("Me@b.test")).assignments[0].local_part == "Me"
 
 
+async def test_case_counts_in_the_list_of_a_caseful_router() -> None:
+    world = RoutingWorld(
+        "r:\n driver = accept\n caseful_local_part\n local_parts = ABC\n transport = local\n"
+    )
+    assert (await world.route("ABC@b.test")).assignments
+    assert (await world.route("abc@b.test")).refused
+
+
+async def test_errors_to_is_verified_as_of_the_null_sender() -> None:
+    world = RoutingWorld(
+        "r:\n driver = accept\n senders = s@sender.test\n errors_to = err@b.test\n transport = local\n"
+    )
+    (assignment,) = (await world.route("a@b.test")).assignments
+    assert assignment.errors_to is None
+
+
 async def test_missing_transport_postpones() -> None:
     world = RoutingWorld("r:\n driver = accept\n transport = ${lc:NoWhere}\n")
     assert summary(await world.route("a@b.test")) == ['a@b.test ? transport "nowhere" not found in r router']
