@@ -120,7 +120,7 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         await session.run()
         if inherited is not None:
             await inherited.parted()
-        return 1 if stream.was_lost else 0
+        return 1 if stream.was_lost or session.has_given_up else 0
 
     return in_foreground(config_path, options, talk, _print_report if is_batch else _tell_client)
 

@@ -85,6 +85,7 @@ class Session:
         "engine",
         "exchange",
         "exchange_name",
+        "has_given_up",
         "hostname",
         "is_dropped",
         "is_logged",
@@ -152,6 +153,8 @@ class Session:
         """This client is slowed down."""
         self.is_dropped = False
         """An ACL has said `drop`."""
+        self.has_given_up = False
+        """We have ended it, for the client's mistakes or behind its message: a command that holds it ends with 1."""
         self.is_logged = True
         """`smtp_connection` lines are wanted of this client."""
         self.transaction: Transaction | None = None

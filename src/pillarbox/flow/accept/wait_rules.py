@@ -56,9 +56,7 @@ class WaitRules(msgspec.Struct, frozen=True, kw_only=True):
         if self.connections and connections > self.connections:
             return Start(is_queued=True, why=f"too many connections ({connections}, max {self.connections})")
         if self.messages and received > self.messages:
-            return Start(
-                is_queued=True, why=f"more than {self.messages} messages received in one connection"
-            )
+            return Start(is_queued=True, why=f"more than {self.messages} messages received in one connection")
         if self.load is not None:
             now = load()
             if now > self.load:

@@ -69,7 +69,7 @@ async def handle_end(session: Session, event: DataEnd) -> None:
         await let_go(transaction)
         if transaction.body is not None:
             transaction.body.discard()
-    session.is_dropped = transaction.is_dropped
+    session.is_dropped = session.has_given_up = transaction.is_dropped
     for left in range(replies, 0, -1):
         session.reply(reply, close=(transaction.is_dropped and left == 1) or None)
 

@@ -37,6 +37,7 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
             await _tell(session, event)
     if session.engine.is_closed:
         why = _why_dropped(event, session)
+        session.has_given_up = "too many unrecognized" not in why
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
         is_sync = event.problem is Problem.SYNCHRONIZATION
         if is_sync or event.problem is Problem.TOO_MANY_NONMAIL:
