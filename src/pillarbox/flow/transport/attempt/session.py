@@ -245,6 +245,9 @@ class Session:
             self.engine.send(Quit())
             with contextlib.suppress(Lost):
                 await self._write(1.0)
+        elif engine.is_closed and not engine.is_content_open:
+            with contextlib.suppress(DialError):
+                await self._connection.write(b"QUIT\r\n", 1.0)  # for a host that said 421 and waits all the same
         self._connection.close()
 
     async def hang_up(self) -> None:
