@@ -231,6 +231,8 @@ async def take_in(
     except Refused as error:
         if error.kind == "space":
             return Line(str(error), True, True, 1)
+        if error.kind == "discarded":  # nobody is told; who called us sees the exit code
+            return Line(end=True, code=1)
         if error.kind == "configuration":  # the journal of one who is alone has said it on standard error
             return Line("" if mta.world.is_alone else str(error), True, True, 1)
         return await _tell(error, request, caller, mta)

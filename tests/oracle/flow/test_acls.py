@@ -76,6 +76,7 @@ def assert_alike(scenario: Scenario, town: Town, exim: str, folder: Path) -> Non
 def compared(seen: Seen, theirs: Seen) -> dict[str, object]:
     """Queue runs that ETRN starts are another program's with the real one."""
     return {
+        "code": seen.code,
         "replies": without_our_codes(seen.replies, theirs.replies),
         "mainlog": [line for line in seen.mainlog if " queue run: " not in line],
         "rejectlog": seen.rejectlog,

@@ -74,8 +74,9 @@ async def test_a_message_without_mime_has_no_parts() -> None:
 async def test_either_may_throw_it_away() -> None:
     for option, name in (("acl_not_smtp_mime", "MIME"), ("acl_not_smtp", "non-SMTP")):
         world = with_acls(f"{option} = check", "check:\n discard\n")
-        await send(world, MIME)
-        assert not world.accepted
+        with pytest.raises(Refused) as refused:
+            await send(world, MIME)
+        assert refused.value.kind == "discarded" and not world.accepted
         assert any(f"=> blackhole ({name} ACL discarded" in line for line in world.journal.main_lines)
 
 

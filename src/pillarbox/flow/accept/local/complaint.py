@@ -101,7 +101,7 @@ def _words(refused: Refused) -> tuple[str, str]:
                 "A message that you sent was longer than the maximum size allowed on this\n"
                 "system. It was not delivered to any recipients.\n"
             )
-        case "configuration" | "policy" | "space":
+        case "configuration" | "discarded" | "policy" | "space":
             return "rejected by local scanning code", (
                 "A message that you sent was rejected by the local scanning code that\nchecks incoming messages on this "
                 f"system. The following error was given:\n\n  {refused.why}\n"

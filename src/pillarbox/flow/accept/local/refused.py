@@ -10,6 +10,7 @@ BY_ACL = "exim: message rejected by non-SMTP ACL: "
 Kind = Literal[
     "argument",
     "configuration",
+    "discarded",
     "header_line",
     "header_section",
     "headers",

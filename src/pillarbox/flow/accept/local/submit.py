@@ -187,6 +187,8 @@ async def _keep(one: Submission) -> str:
     envelope = one.envelope()
     if not one.recipients:
         _log_discarded(one, envelope)
+        if one.discarded_by and not is_batch(wish):
+            raise Refused("", kind="discarded")
         return one.id
     queued = await services.spool.accept(envelope, one.message)
     if one.named.left_out:
@@ -221,9 +223,9 @@ def _log_received(one: Submission, envelope: Envelope) -> Arrival:
 
 
 def _log_discarded(one: Submission, envelope: Envelope) -> None:
-    wish, journal = one.wish, one.services.journal
+    journal = one.services.journal
     journal.main(line_received(envelope, one.message, style=one.services.log_style))
-    if wish.recipients and not wish.extract_recipients:
+    if one.discarded_by:
         why = f": {one.discard_text}" if one.discard_text else ""
         journal.main(f"{one.id} => blackhole ({one.discarded_by} ACL discarded recipients){why}")
     journal.main(line_completed(one.id))
