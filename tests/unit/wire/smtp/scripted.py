@@ -95,13 +95,8 @@ class ScriptedSession:
                 self.messages.append(b"".join([*self._parts, data]))
                 for address in self._recipients if self.lmtp else [""]:
                     engine.reply(Reply(250, f"delivered {address}".strip(), "2.0.0"))
-            case Auth(problem=problem, refusal=refusal) if problem is not None and refusal is not None:
-                engine.refuse(problem, refusal)
-            case Auth(initial=None):
-                engine.challenge(b"")
-            case Auth(initial=data) | AuthResponse(data=data):
-                is_right = data == b"\0user\0pass"
-                engine.reply(Reply(235, "welcome", "2.7.0") if is_right else Reply(535, "no", "5.7.8"))
+            case Auth() | AuthResponse():
+                self._log_in(event)
             case StartTls():
                 engine.reply(Reply(220, "TLS go ahead", "2.0.0"))
             case Quit():
@@ -110,6 +105,16 @@ class ScriptedSession:
                 pass
             case _:
                 engine.reply(OK)
+
+    def _log_in(self, event: Auth | AuthResponse) -> None:
+        match event:
+            case Auth(problem=problem, refusal=refusal) if problem is not None and refusal is not None:
+                self.engine.refuse(problem, refusal)
+            case Auth(initial=None):
+                self.engine.challenge(b"")
+            case Auth(initial=data) | AuthResponse(data=data):
+                is_right = data == b"\0user\0pass"
+                self.engine.reply(Reply(235, "welcome", "2.7.0") if is_right else Reply(535, "no", "5.7.8"))
 
 
 def play(script: str, settings: ServerSettings = SETTINGS) -> ScriptedSession:
