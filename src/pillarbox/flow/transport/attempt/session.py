@@ -246,8 +246,8 @@ class Session:
             with contextlib.suppress(Lost):
                 await self._write(1.0)
         elif engine.is_closed and not engine.is_content_open:
-            with contextlib.suppress(DialError):
-                await self._connection.write(b"QUIT\r\n", 1.0)  # for a host that said 421 and waits all the same
+            with contextlib.suppress(DialError):  # a host that said 421 may wait all the same
+                await self._connection.write(b"QUIT\r\n", 1.0)
         self._connection.close()
 
     async def hang_up(self) -> None:

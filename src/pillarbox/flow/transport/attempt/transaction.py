@@ -283,7 +283,8 @@ def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Troub
     """MAIL's reply is about the message, RCPT's about a recipient; 421 is about the host."""
     parcel = state.parcel
     if not mail.reply.is_positive:
-        words = _content_words(state) if state.is_early else _mail_words(state)  # Exim's last words were those
+        # Exim names what it said last.
+        words = _content_words(state) if state.is_early else _mail_words(state)
         refusal = message_refusal(words, mail.reply, "mail_4xx")
         return replace(refusal, may_be_stale=True) if mail.reply.code == 421 else refusal
     for index, (rcpt, answer) in enumerate(zip(parcel.rcpts, answers, strict=False)):
