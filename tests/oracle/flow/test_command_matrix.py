@@ -30,7 +30,6 @@ OTHERWISE = {
     "-bP macros X": "printed-configuration",
     "-bS": "an unknown command is an error",
     "-bS x": "an unknown command is an error",
-    "-bt -v fred": "internal-options",
     "-C relative -bP qualify_domain": "lost-privilege",
     "-C /nosuch -bP qualify_domain": "lost-privilege",
     "-C /nosuch:/etc/exim4/exim4.conf -bP qualify_domain": "lost-privilege",
