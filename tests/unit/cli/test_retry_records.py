@@ -31,6 +31,7 @@ def numbers(error: str) -> tuple[int, int]:
         ("refused", 0, 117, (117, 0)),
         ("number_117", 0, 0, (0, 0)),
         ("refused_A", 1, 0, (111, 0)),
+        ("quota", 1, 7777, (-22, 7777)),
     ],
 )
 def test_numbers_become_names(error: str, field: int, number: int, expected: tuple[int, int]) -> None:
@@ -39,7 +40,7 @@ def test_numbers_become_names(error: str, field: int, number: int, expected: tup
 
 def test_further_data_that_nothing_has() -> None:
     with pytest.raises(BadValue, match="77"):
-        renamed("quota", 1, 7777)
+        renamed("refused", 1, 7777)
 
 
 def test_changing_a_record(

@@ -43,10 +43,10 @@ class Entry(msgspec.Struct, frozen=True):
     def further(self) -> int:
         """What a rule may ask for besides: `A` or `MX`, the last digits of a response."""
         error = self._without_record
-        if error.startswith("quota_"):
-            return int(error.removeprefix("quota_"))
         is_response = "_4xx_" in error or error.startswith("_")
         detail = error.rpartition("_")[2]
+        if error.startswith("quota_") and detail.isdecimal():
+            return int(detail)
         return further_of(detail, is_response=is_response, is_by_mx=error != self.error)
 
     @property
