@@ -107,7 +107,9 @@ def _in_place(text: str, found: Result) -> str:
 def show_retry_rule(
     path: Path, words: Sequence[str], *, sender: str | None = None, macros: Mapping[str, str] | None = None
 ) -> int:
-    """The rule for an address or a second one, whichever fits first, perhaps for an error. `sender`: what `-f` gave, empty or `<>` the null one."""
+    """The rule for an address or a second one, whichever fits first, perhaps for an error.
+
+    `sender`: what `-f` gave, empty or `<>` the null one."""
     if not words:
         print("-brt needs a domain or address argument")
         return 1
