@@ -16,8 +16,8 @@ from pillarbox.flow.facets.installation import EXIM_VERSION
 
 VERSION = f"{EXIM_VERSION} Pillarbox {__version__}"
 _FEATURES = (
-    "Content_Scanning Exim_filter Sieve_filter crypteq iconv() IPv6 PAM OpenSSL move_frozen_messages DANE DKIM DNSSEC ESMTP_Limits ESMTP_Wellknown "
-    "Event I18N PIPECONNECT PRDR PROXY SOCKS"
+    "Content_Scanning Exim_filter Sieve_filter crypteq iconv() IPv6 PAM OpenSSL move_frozen_messages DANE DKIM DNSSEC ESMTP_Limits "
+    "ESMTP_Wellknown Event I18N PIPECONNECT PRDR PROXY SOCKS"
 )
 _FORMS = {"appendfile": "appendfile/maildir/mailstore/mbx"}
 """Drivers that tell what they were built with."""
