@@ -113,7 +113,8 @@ class Settling:
                 case Failed():
                     await self._announce(outcome)
                     self._log(outcome)
-                    self.settler.forget_routing((outcome.address, *_ancestors(outcome)))
+                    if outcome.router or not outcome.is_unlogged:  # not given up by an administrator
+                        self.settler.forget_routing((outcome.address, *_ancestors(outcome)))
                     failed.append(outcome)
                 case Deferred():
                     overdue.extend((outcome.first, each) for each in await self._note_deferred(outcome))
