@@ -164,7 +164,11 @@ class Transport(Driver, family="transport"):
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
         changes = (self.headers_add, self.headers_remove)
-        put(self, "headers_tell_host", any(_OF_HOST.search(str(getattr(each, "source", ""))) for each in changes))
+        put(
+            self,
+            "headers_tell_host",
+            any(_OF_HOST.search(str(getattr(each, "source", ""))) for each in changes),
+        )
         put(self, "removed_headers", items_of(self.headers_remove))
         put(
             self,
