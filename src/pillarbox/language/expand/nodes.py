@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pillarbox.language.expand.budget import MAX_OUTPUT
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
-from pillarbox.language.expand.taint import Tainted, like, put_together
+from pillarbox.language.expand.taint import Tainted, like, put_together, tainted_by
 
 Evaluate = Callable[[Scope], str]
 Test = Callable[[Scope], bool]
+_JOIN = "join"
 
 
 class Node:
@@ -135,11 +136,20 @@ def join(parts: Sequence[Node], position: int) -> Node:
     if len(merged) == 1:
         return merged[0]
     may_taint = any(part.may_taint for part in merged)
-    evaluate = _joined(tuple(part.evaluate for part in merged), may_taint=may_taint)
-    return Node("join", position, evaluate, merged, may_taint=may_taint)
+    evaluate = _joined(tuple(part.evaluate for part in merged), tainted_by if may_taint else None)
+    return Node(_JOIN, position, evaluate, merged, may_taint=may_taint)
 
 
-def _joined(pieces: tuple[Evaluate, ...], *, may_taint: bool) -> Evaluate:
+def remembering_parts(node: Node) -> Evaluate:
+    """Its value, as a `taint.Mixed` where it is put together of tainted parts: for queries, in which it matters where these stand."""
+    if node.label != _JOIN or not node.may_taint:
+        return node.evaluate
+    return _joined(tuple(part.evaluate for part in node.children if isinstance(part, Node)), put_together)
+
+
+def _joined(pieces: tuple[Evaluate, ...], taint: Callable[[str, Sequence[str]], str] | None) -> Evaluate:
+    """`taint`: gives a text the taint of its parts; None: they have none."""
+
     def evaluate(scope: Scope) -> str:
         parts = [piece(scope) for piece in pieces]
         text = "".join(parts)
@@ -147,7 +157,7 @@ def _joined(pieces: tuple[Evaluate, ...], *, may_taint: bool) -> Evaluate:
             text = whole(text)
         if len(text) > MAX_OUTPUT:
             bounded(text)
-        return put_together(text, parts) if may_taint else text
+        return text if taint is None else taint(text, parts)
 
     return evaluate
 

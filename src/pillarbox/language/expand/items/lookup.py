@@ -20,7 +20,7 @@ from pillarbox.language.expand.lookup import (
     find,
     parse_lookup_kind,
 )
-from pillarbox.language.expand.nodes import Evaluate, Node, literal
+from pillarbox.language.expand.nodes import Evaluate, Node, literal, remembering_parts
 from pillarbox.language.expand.parser import Parser
 from pillarbox.language.expand.registry import item
 from pillarbox.language.expand.scope import Scope
@@ -47,7 +47,7 @@ def parse_lookup(parser: Parser) -> Node:
         raise parser.fail("missing '{' for lookup file-or-query arg")
     source = parser.braced("lookup")
     branches = parse_branches(parser, "lookup", value_node(at))
-    find_it = _finder(kind, (key or literal("", at)).evaluate, source.evaluate)
+    find_it = _finder(kind, (key or literal("", at)).evaluate, remembering_parts(source))
 
     def evaluate(scope: Scope) -> str:
         found = find_it(scope)
