@@ -12,6 +12,14 @@ from collections.abc import Callable, Hashable, Sequence
 from msgspec.structs import replace
 
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.attempt.answers import (
+    deferred_by,
+    failed_by,
+    put_off,
+    refused,
+    startup_of,
+    taken,
+)
 from pillarbox.flow.transport.attempt.clocks import Clocks, noted
 from pillarbox.flow.transport.attempt.habits import Habits, Manners
 from pillarbox.flow.transport.attempt.opening import open_session
@@ -22,10 +30,10 @@ from pillarbox.flow.transport.attempt.transaction import Carried, Parcel, Verdic
 from pillarbox.flow.transport.attempt.trouble import Trouble
 from pillarbox.flow.transport.job import BUSY, SKIPPED, Job
 from pillarbox.flow.transport.keep import Crowded
-from pillarbox.flow.transport.outcomes import deferred, delivered, failed
+from pillarbox.flow.transport.outcomes import deferred, failed
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
-from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost
+from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome, RemoteHost
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.hints import RetryHint
 from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
@@ -248,7 +256,7 @@ class HostRun:
             if verdict is None:
                 left.append(index)
                 continue
-            startup = _startup_of(session) if index == pending[0] else ""
+            startup = startup_of(session) if index == pending[0] else ""
             self._take_verdict(index, verdict, session, carried, startup, is_additional=not is_first)
             is_first = is_first and not verdict.reply.is_positive
         if carried.trouble is None or carried.trouble.concern == "message":
@@ -270,62 +278,34 @@ class HostRun:
         is_additional: bool,
     ) -> None:
         assignment = self._job.assignments[index]
-        host, reply = session.target.remote, verdict.reply
-        reason = Reason(verdict.text, verdict.text)
-        if reply.is_positive:
-            outcome: Outcome = delivered(
+        if verdict.reply.is_positive:
+            outcome: Outcome = taken(
                 assignment,
-                host=host,
-                reply=reply,
-                security=session.security,
-                is_reused=session.messages > 1,
-                chunking=carried.is_chunked,
-                is_prdr=carried.is_prdr,
-                signers=carried.signers,
-                pipelining=session.pipelining,
-                return_path=carried.sender,
-                size=session.engine.content_size,
-                interface=session.local_address,
+                verdict,
+                session,
+                carried,
                 startup=startup,
                 is_additional=is_additional,
-                is_dsn_passed_on=session.engine.extensions.dsn,
                 elapsed=self._elapsed(),
             )
             self._outcomes[index] = self._telling.announced(assignment, outcome, session)
-        elif reply.is_permanent:
-            outcome = failed(
-                assignment,
-                reason,
-                host=host,
-                reply=reply,
-                security=session.security,
-                is_reused=session.messages > 1,
-                return_path=carried.sender,
-                is_dsn_passed_on=session.engine.extensions.dsn,
-                interface=session.local_address,
-                startup=startup,
-            )
+        elif verdict.reply.is_permanent:
+            outcome = refused(assignment, verdict, session, carried, startup=startup)
             self._outcomes[index] = self._telling.announced(assignment, outcome, session)
         else:
-            deferral = self._deferred[index] = deferred(
-                assignment,
-                reason,
-                host=host,
-                reply=reply,
-                security=session.security,
-                interface=session.local_address,
-                error=verdict.error,
-                error_detail=str(reply.code),
-                is_by_mx=session.target.mx_preference is not None,
-                elapsed=self._elapsed(),
-            )
-            with_sender = self._habits.retry_with_sender and not verdict.is_of_content
-            sender = f":<{self._job.envelope.sender or ''}>" if with_sender else ""
-            key = f"R:{assignment.address}{sender}"
-            self._keys[index].append(key)
-            earlier = self._message_notes.get(key) if session.target.is_fallback else None
-            self._message_notes[key] = earlier or deferral
-            self._telling.recipient_deferred(assignment, verdict, session.target)
+            self._put_off(index, verdict, session)
+
+    def _put_off(self, index: int, verdict: Verdict, session: Session) -> None:
+        """It has a retry time of its own, with the sender where the transport's options say so."""
+        assignment = self._job.assignments[index]
+        deferral = self._deferred[index] = put_off(assignment, verdict, session, elapsed=self._elapsed())
+        with_sender = self._habits.retry_with_sender and not verdict.is_of_content
+        sender = f":<{self._job.envelope.sender or ''}>" if with_sender else ""
+        key = f"R:{assignment.address}{sender}"
+        self._keys[index].append(key)
+        earlier = self._message_notes.get(key) if session.target.is_fallback else None
+        self._message_notes[key] = earlier or deferral
+        self._telling.recipient_deferred(assignment, verdict, session.target)
 
     def _elapsed(self) -> float:
         return self._services.clock.monotonic() - self._began
@@ -359,17 +339,14 @@ class HostRun:
     def _fail(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
         assignments = [self._job.assignments[index] for index in indexes]
         path = self._pack(assignments[:1]).mail.sender or "" if assignments else ""
-        startup = _startup_of(session) if session else trouble.startup
+        startup = startup_of(session) if session else trouble.startup
         for place, (index, assignment) in enumerate(zip(indexes, assignments, strict=True)):
-            failure = failed(
+            failure = failed_by(
+                trouble,
                 assignment,
-                Reason(trouble.text, "" if trouble.error == "dane" else trouble.text),
-                host=None if trouble.error == "dane" else target.remote,
-                reply=trouble.reply,
-                security=session.security if session else trouble.security,
-                is_reused=session is not None and session.messages > 1,
+                target,
+                session,
                 return_path=path,
-                interface=session.local_address if session else trouble.interface,
                 startup="" if place else startup,
             )
             if trouble.tries_next:
@@ -385,20 +362,11 @@ class HostRun:
             self._message_notes[key] = noted(deferral, key, "Connection timed out")
 
     def _defer(self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None) -> None:
-        told = trouble.text if trouble.reply is not None else ""
         for index in indexes:
             if not trouble.tries_next:
                 self._failed[index] = None
-            self._deferred[index] = deferred(
-                self._job.assignments[index],
-                Reason(trouble.text, told),
-                host=target.remote,
-                reply=trouble.reply,
-                security=session.security if session is not None else CLEAR,
-                error=trouble.error,
-                error_detail=trouble.error_detail or target.error_detail,
-                is_by_mx=target.mx_preference is not None,
-                elapsed=self._elapsed(),
+            self._deferred[index] = deferred_by(
+                trouble, self._job.assignments[index], target, session, elapsed=self._elapsed()
             )
 
     def _break_off(self, target: Target, fault: Exception) -> None:
@@ -464,8 +432,3 @@ class HostRun:
         keys = tuple(key for key, _ in self._skipped)
         reason = Reason(f"retry time not reached for any host for '{domain}'")
         return replace(deferred(assignment, reason, error=SKIPPED, retry_keys=keys), first=first)
-
-
-def _startup_of(session: Session) -> str:
-    """The steps it began with, for the first address of its first message."""
-    return session.startup if session.messages <= 1 else ""
