@@ -48,6 +48,8 @@ _CONTENT = "end of data"
 
 
 Sign = Callable[[Target, Chunks], Awaitable[Signed]]
+HeadersAt = Callable[[Target, str], Awaitable[bytes]]
+"""The header for that host, under that TLS cipher. Raises HeadersFailed."""
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -69,8 +71,8 @@ class Parcel(msgspec.Struct, frozen=True):
     """There or elsewhere."""
     filter: RemoteFilter | None = None
     sign: Sign | None = None
-    headers_at: Callable[[Target, str], Awaitable[bytes]] | None = None
-    """`headers` for the host that gets them, told with the cipher, where they depend on it. Raises HeadersFailed."""
+    headers_at: HeadersAt | None = None
+    """In place of `headers`, where they depend on the host."""
 
     def chunks(self) -> Iterable[bytes]:
         """LF form."""
