@@ -24,9 +24,9 @@ from pillarbox.backends.spool.lane import Lane
 from pillarbox.backends.spool.parking import RETRY_AFTER, show, show_moved
 from pillarbox.backends.spool.record import Kind, events_parts, mark_parts, message_parts
 from pillarbox.backends.spool.recovery import Replay
+from pillarbox.backends.spool.room_writer import RoomWriter
 from pillarbox.backends.spool.rooms import Rooms
 from pillarbox.backends.spool.segment import Segment
-from pillarbox.backends.spool.waiting import PARKED, WaitingRoom
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Event, Progress, Settled
@@ -121,6 +121,7 @@ class LocalSpool:
         self._sync = GroupSync(
             file_system_sync(self._disk, f"{self._rooms.place_of(queue)}/input"), self._files
         )
+        self._writer = RoomWriter(self._rooms, self._disk, self._files, self._sync)
         self._held: dict[str, _Held] = {}
         self._slot_lock = -1
         self._stranded: list[str] = []
@@ -362,35 +363,9 @@ class LocalSpool:
     # Between lane and room
 
     async def _accept_large(self, envelope: Envelope, message: Message) -> Queued:
-        room, body = self._rooms.of(envelope.queue), message.body
-        is_ours = not isinstance(body, FileBody)
-        try:
-            if isinstance(body, FileBody):
-                data = body
-                self._room.move_body(envelope.id, room)
-            else:
-                data = await self._write_body(room, envelope.id, message)
-            queued = Queued(envelope, Message(message.headers, data), Progress())
-            try:
-                await self._files.submit(lambda: room.write_header(queued))
-                await self._sync.wait()
-                room.show_header(envelope.id)
-                await self._sync.wait()
-            except BaseException:
-                room.drop_header(envelope.id)
-                if is_ours:
-                    self._disk.unlink(room.path(envelope.id, "-D"))
-                    self._disk.close(data.fd)
-                raise
-        except OSError as error:
-            raise SpoolFull(f"cannot write {envelope.id}: {error}") from error
-        data.is_kept = True
+        queued, data = await self._writer.begin(envelope, message, self._room)
         self._held[envelope.id] = _Held(queued, None, data)
         return queued
-
-    async def _write_body(self, room: WaitingRoom, message_id: str, message: Message) -> FileBody:
-        fd = await self._files.submit(lambda: room.write_body(message_id, message.body))
-        return stored(self._disk, fd, message_id, message.body)
 
     def _start_moving(self, held: _Held, *, may_wait: bool) -> asyncio.Task[None]:
         held.moving = task = self._spawn(self._move(held, may_wait=may_wait))
@@ -407,22 +382,11 @@ class LocalSpool:
         room = self._rooms.of(queued.envelope.queue)
         assert segment is not None
         held.is_changed = False
-
-        def write() -> int:
-            fd = room.write_body(queued.id, queued.message.body)
-            try:
-                room.write_header(queued, PARKED)
-            except BaseException:
-                room.remove(queued.id)
-                self._disk.close(fd)
-                raise
-            return fd
-
         try:
-            fd = await self._files.submit(write)
-        except OSError as error:
+            fd = await self._writer.prepare(queued)
+        except SpoolFull:
             held.is_changed = True
-            raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+            raise
         try:
             await self._sync.wait()
             await self._lane.append_durable_mark(mark_parts(Kind.MOVED, queued.id), may_wait=may_wait)
@@ -439,17 +403,9 @@ class LocalSpool:
     async def _rewrite(self, held: _Held) -> None:
         """A new -H with what has happened since. Raises SpoolFull."""
         queued = held.queued
-        room = self._rooms.of(queued.envelope.queue)
-        try:
-            await self._files.submit(lambda: room.write_header(queued))
-            await self._sync.wait()
-            room.show_header(queued.id)
-            await self._sync.wait()
-        except OSError as error:
-            room.drop_new_header(queued.id)
-            raise SpoolFull(f"cannot write {queued.id}: {error}") from error
+        await self._writer.rewrite(queued)
         held.is_changed = False
-        room.drop_journal(queued.id)
+        self._rooms.of(queued.envelope.queue).drop_journal(queued.id)
 
     async def _move_oldest(self) -> None:
         """Segments run short: what is still in the oldest goes to the waiting room, though it stays held."""
