@@ -13,11 +13,11 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pillarbox.flow.loops import LOOPING, is_looping
 from pillarbox.flow.queue.ending import done_before_end
 from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.full_names import with_new_domains
 from pillarbox.flow.queue.holding import SUPPRESSED, Holding, waiting
-from pillarbox.flow.queue.loops import LOOPING, is_looping
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
@@ -156,7 +156,7 @@ class Delivery:
         """Try all that is due. Ordinary trouble is in the outcomes; an exception is a fault of ours, and nothing was recorded."""
         if self._hops_max and is_looping(queued, self._hops_max):
             return await self._settler.settle(
-                queued, self._all_failed(queued, LOOPING, is_unlogged=False), {}
+                queued, self._all_failed(queued, Reason(LOOPING), is_unlogged=False), {}
             )
         if self.announce is not None:
             await self.announce(queued)

@@ -28,6 +28,7 @@ from pillarbox.flow.accept.passing import is_being_passed
 from pillarbox.flow.accept.policy import AcceptPolicy, Step
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.scan.leftovers import forget_files
+from pillarbox.flow.loops import LOOPING, hops_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.rewrite.fields import may_be_malformed
 from pillarbox.mail import header
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 TROUBLE = Reply(451, "Temporary local problem - please try later", "4.3.0")
 OVERLONG = Reply(552, "A message header line is too long", "5.3.4")
-LOOP = Reply(550, 'Too many "Received" headers - suspected mail loop', "5.4.6")
+LOOP = Reply(550, LOOPING, "5.4.6")
 
 
 async def finish_message(session: Session, transaction: Transaction, message: Message) -> Reply:
@@ -77,8 +78,7 @@ async def refuse_long_header_lines(state: Finish) -> Reply | None:
 async def look_at_headers(state: Finish) -> Reply | None:
     """As they came: loops are refused, DKIM signatures verified."""
     lowered = state.headers.lower()
-    hops = lowered.count(b"\nreceived:") + lowered.startswith(b"received:")
-    if hops <= state.session.policy.received_headers_max:
+    if hops_of(lowered) <= state.session.policy.received_headers_max:
         if b"dkim-signature:" in lowered:
             await verify_signatures(state)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.queue.loops import is_looping
+from pillarbox.flow.loops import is_looping
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.progress import Progress
