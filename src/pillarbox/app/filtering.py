@@ -22,6 +22,7 @@ from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filtering import MessageBlocks
+from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, Special, parse_redirection
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.settings import Identity
@@ -100,7 +101,7 @@ class _Testing:
         facts = test.facets[MessageFacts]
         assert isinstance(facts, MessageFacts)
         self._sender = facts.sender or ""
-        login = _login()
+        login = login_of(os.getuid())
         self._local_part = login if wanted.local_part is None else wanted.local_part
         self._domain = wanted.domain or self._identity.recipient_domain
         self._scope = Scope(self._facets(facts), quiet_services(config))
@@ -271,13 +272,6 @@ def _why(item: str, otherwise: str) -> str:
     except AddressError as error:
         return str(error)
     return otherwise
-
-
-def _login() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def _home() -> str:

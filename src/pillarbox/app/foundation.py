@@ -5,7 +5,6 @@ the usual ones.
 from __future__ import annotations
 
 import os
-import pwd
 from random import Random, SystemRandom
 
 import msgspec
@@ -29,6 +28,7 @@ from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.chain import Chain
 from pillarbox.flow.route.dns_events import TellingResolver
 from pillarbox.flow.route.dns_rules import checked_resolver, dns_rules
+from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.settings import Dns, Identity, Logging, SmtpService
 from pillarbox.flow.transport.run import Transports
@@ -122,7 +122,4 @@ def _rewriting(config: Config, journal: Journal) -> Rewriting | None:
 
 def own_login() -> str:
     """Whom we run as."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name  # not $LOGNAME: that is still who started us
-    except KeyError:
-        return str(os.getuid())
+    return login_of(os.getuid())  # not $LOGNAME: that is still who started us

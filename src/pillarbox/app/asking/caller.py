@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 from pathlib import Path
 
 from pillarbox.config.model import Config
+from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.settings import Files, Identity, Trust
 
 
@@ -16,7 +16,7 @@ def is_admin(config: Config) -> bool:
     if os.getuid() == 0:
         return True
     identity = config.main(Identity)
-    if identity.exim_user and identity.exim_user == _user_name(os.getuid()):
+    if identity.exim_user and identity.exim_user == login_of(os.getuid()):
         return True
     admins = {*(config.main(Trust).admin_groups or ()), identity.exim_group} - {""}
     return not admins.isdisjoint(_group_names())
@@ -29,13 +29,6 @@ def owns_queue(config: Config) -> bool:
         return spool.stat().st_uid == os.getuid()
     except OSError:
         return os.access(spool.parent, os.W_OK)
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _group_names() -> set[str]:
@@ -70,7 +63,7 @@ def is_trusted(config: Config, uid: int, gid: int, login: str) -> bool:
 
 def caller_is_trusted(config: Config) -> bool:
     uid = os.getuid()
-    return is_trusted(config, uid, os.getgid(), _user_name(uid))
+    return is_trusted(config, uid, os.getgid(), login_of(uid))
 
 
 def _groups_of(login: str, gid: int) -> set[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from pillarbox.flow.accept.paths import stripped
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.result import Assignment, LogLine, Refused, Routed, Trouble
 from pillarbox.flow.route.trace import Trace, narrate
 from pillarbox.flow.settings import Files, Identity
@@ -121,13 +121,6 @@ def _typed() -> Iterator[str]:
         yield line.strip()
 
 
-def _login() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
 class _Asking:
     def __init__(self, mta: Mta, question: Question) -> None:
         self._mta = mta
@@ -161,7 +154,9 @@ class _Asking:
         domain = policy.qualify_domain if self._is_sender else policy.qualify_recipient
         self._asked = working.address
         address = working.address if working.domain_at else f"{working.address}@{domain}"
-        facts = MessageFacts(sender=self._question.sender or f"{_login()}@{policy.qualify_domain}")
+        facts = MessageFacts(
+            sender=self._question.sender or f"{login_of(os.getuid())}@{policy.qualify_domain}"
+        )
         scope = Scope({Origin: Origin(), MessageFacts: facts}, self._mta.expansion)
         if policy.rewriting is not None:
             address = await self._rewritten(policy.rewriting, address, scope)
