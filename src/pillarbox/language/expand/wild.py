@@ -29,6 +29,7 @@ from pillarbox.language.expand.lookup import (
 )
 from pillarbox.language.expand.scope import Scope, Services
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.folding import fold
 from pillarbox.language.regex import RegexError, compile_regex
 from pillarbox.ports.lookups import LookupNotOpened, PatternLines, PatternLookup
 
@@ -125,8 +126,8 @@ def _positive(text: str) -> Matches:
     if text.startswith("^"):
         return _regex(text)
     if text.startswith("*"):
-        ending = _fold(text[1:])
-        return lambda subject, scope: _fold(subject).endswith(ending)
+        ending = fold(text[1:])
+        return lambda subject, scope: fold(subject).endswith(ending)
     try:
         lookup = parse_lookup_item(text)
     except ExpandSyntaxError as error:
@@ -134,8 +135,8 @@ def _positive(text: str) -> Matches:
     if lookup is not None:
         kind, source = lookup
         return lambda subject, scope: find(scope, kind, subject, source) is not None
-    folded = _fold(text)
-    return lambda subject, scope: _fold(subject) == folded
+    folded = fold(text)
+    return lambda subject, scope: fold(subject) == folded
 
 
 def _regex(text: str) -> Matches:
@@ -151,9 +152,3 @@ def _regex(text: str) -> Matches:
             raise LookupDeferred(str(error)) from None
 
     return matches
-
-
-def _fold(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    return text.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
