@@ -234,12 +234,14 @@ def _callouts(base: Foundation, services: TransportServices) -> Callouts:
 def _acls(base: Foundation) -> dict[Where, Acl | ChosenAcl]:
     names = base.config.main(AclNames)
     found = {where: _acl(base, getattr(names, option_name)) for where, option_name in WHERE.items()}
+    if names.acl_smtp_data_prdr is not None and names.acl_smtp_data_prdr.source == "":
+        del found["data_prdr"]
     return {where: acl for where, acl in found.items() if acl is not None}
 
 
 def _local_acls(base: Foundation) -> LocalAcls:
     names = base.config.main(AclNames)
-    if not (names.acl_not_smtp_start or names.acl_not_smtp_mime or names.acl_not_smtp):
+    if names.acl_not_smtp_start is names.acl_not_smtp_mime is names.acl_not_smtp is None:
         return NO_ACLS
     return LocalAcls(
         _acl(base, names.acl_not_smtp_start),
@@ -249,8 +251,8 @@ def _local_acls(base: Foundation) -> LocalAcls:
 
 
 def _acl(base: Foundation, template: Template | None) -> Acl | ChosenAcl | None:
-    """What is plain to see is found now; the rest each time it is wanted."""
-    if template is None or template.source == "":
+    """What is plain to see is found now; the rest each time it is wanted. One that is set to nothing has no line that accepts."""
+    if template is None:
         return None
     name = template.node.constant
     return (base.acls.named(name) if name is not None else None) or ChosenAcl(template, base.acls)
