@@ -11,20 +11,11 @@ from pathlib import Path
 
 import pytest
 from tests.oracle import debian
-from tests.oracle.real_exim import MISSING, find_exim
 
 pytestmark = pytest.mark.oracle
 
 _OURS = Path(sys.executable).parent
 _WRITTEN = sorted((Path(__file__).parents[1] / "configurations").glob("*.conf"))
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 def ask(program: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:

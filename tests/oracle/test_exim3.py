@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim
 
 pytestmark = pytest.mark.oracle
 
@@ -36,14 +35,6 @@ refused: :fail: not here any more
 list: www-data, games
 outside: someone@[192.0.2.78]
 """
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

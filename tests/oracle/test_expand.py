@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.oracle import families
-from tests.oracle.real_exim import MISSING, find_exim
 
 pytestmark = pytest.mark.oracle
 
 _COMPATIBILITY = Path(__file__).parents[2] / "docs" / "exim-compatibility.md"
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 def printable(text: str) -> str:

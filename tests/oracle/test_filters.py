@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim
 
 from pillarbox.cli.exim import run
 
@@ -117,14 +116,6 @@ def _trace(errors: str) -> str:
         if _TRACE.fullmatch(plain) or plain.startswith("exim: "):
             kept.append(plain)
     return "\n".join(kept)
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in _FILTERS.glob("*.txt")))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim, run
+from tests.oracle.real_exim import run
 from tests.support.routing import RoutingWorld
 
 from pillarbox.flow.route.candidate import Candidate
@@ -128,14 +128,6 @@ ADDRESSES = [
 ]  # fmt: skip
 
 _SAID = re.compile(r"(\S.*?) (is undeliverable|cannot be resolved at this time): ?(.*)")
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim
 
 from pillarbox.cli.exim import run
 
@@ -83,14 +82,6 @@ def _log(text: str) -> list[str]:
         plain = _STAMP.sub("", line).strip()
         if plain and plain not in found and not plain.startswith(_NOISE):
             found.append(plain)
-    return found
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
     return found
 
 

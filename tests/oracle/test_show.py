@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim
 
 from pillarbox.app.asking.printing import print_configuration
 from pillarbox.app.configuration import declare_all
@@ -68,14 +67,6 @@ _PREFIXES = (
     "bmi_",
 )
 """Main options of what Debian's Exim loads as modules, or does not have."""
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 @pytest.mark.parametrize("with_names", [True, False], ids=["names", "values"])

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from tests.oracle import sieving
-from tests.oracle.real_exim import MISSING, find_exim
 
 from pillarbox.language.sieve.registry import announced
 
@@ -20,14 +19,6 @@ pytestmark = pytest.mark.oracle
 _COMPATIBILITY = Path(__file__).parents[2] / "docs" / "exim-compatibility.md"
 _MADE_UP = 4_000
 _IS_LONG = bool(os.environ.get("PILLARBOX_LONG"))
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 def test_scripts_of_the_files(exim: str, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.oracle.real_exim import MISSING, find_exim
 
 from pillarbox.app.asking.printing import print_configuration
 from pillarbox.app.configuration import declare_all
@@ -57,14 +56,6 @@ class Answer(NamedTuple):
     code: int
     shown: str
     error: str
-
-
-@pytest.fixture(scope="module")
-def exim() -> str:
-    found = find_exim()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
