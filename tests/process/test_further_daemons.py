@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 import signal
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.process.daemon import COMMAND, wait_until
+from tests.process.daemon import COMMAND, free_ports, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -69,7 +68,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def daemons(folder: Path) -> Iterator[list[int]]:
     """Ports of two."""
-    ports = [_free_port(), _free_port()]
+    ports = free_ports(2)
     started: list[subprocess.Popen[bytes]] = []
     try:
         for number, port in enumerate(ports):
@@ -92,28 +91,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     assert b"Traceback" not in process.communicate(timeout=30)[1]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _banner(port: int) -> str:
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
             return client.noop()[1].decode()
     except OSError:
         return ""
-
-
-def _server_on_a_port_nobody_is_given() -> socket.socket:
-    """From where connections do not start: one that began there while the port was free (ours to it among them, which would then be
-    connected to itself) would keep it from the daemon for a minute."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in range(first - 1 - os.getpid() % 4096, 1024, -1):
-        with contextlib.suppress(OSError):
-            return socket.create_server(("127.0.0.1", port))
-    raise AssertionError("no port is free")
 
 
 def test_two_daemons_work_on_one_queue(folder: Path, daemons: list[int]) -> None:
@@ -138,8 +121,8 @@ def test_a_daemon_waits_for_its_port(folder: Path) -> None:
     log, pid_file = folder / "log" / "mainlog", folder / "pid"
     text = f"daemon_startup_retries = 60\ndaemon_startup_sleep = 1s\n{(folder / 'conf').read_text()}"
     (folder / "conf").write_text(text)
-    with _server_on_a_port_nobody_is_given() as taken:
-        port = taken.getsockname()[1]
+    [port] = free_ports(1)
+    with socket.create_server(("127.0.0.1", port)):
         words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bd", "-oX", str(port), "-oP", pid_file]
         assert subprocess.run(words, capture_output=True, timeout=30, cwd=folder).returncode == 0
         failed = f"socket bind() to port {port} for address 127.0.0.1 failed: Address already in use"
@@ -167,7 +150,7 @@ def test_a_port_that_stays_taken_ends_the_daemon(folder: Path) -> None:
 @pytest.mark.parametrize("option", ["-odq", "-odqs"])
 def test_a_daemon_that_only_queues(folder: Path, option: str) -> None:
     """`-odqs` delivers what stays here; a queue run of a command delivers the rest."""
-    port, inbox, log = _free_port(), folder / "mail" / "inbox", folder / "log" / "mainlog"
+    [port], inbox, log = free_ports(1), folder / "mail" / "inbox", folder / "log" / "mainlog"
     process = _start(folder, port, option)
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
@@ -189,6 +172,6 @@ def test_what_all_workers_meet_is_said_once(folder: Path) -> None:
     text = (folder / "conf").read_text().replace("tls_advertise_hosts =", "tls_advertise_hosts = *")
     missing = folder / "certificate"
     (folder / "conf").write_text(f"workers = 3\ntls_certificate = {missing}\n{text}")
-    words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bdf", "-oX", str(_free_port())]
+    words = [COMMAND.with_name("exim"), "-C", folder / "conf", "-bdf", "-oX", str(free_ports(1)[0])]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=folder)
     assert ended.returncode != 0 and ended.stderr.count(f"pillarbox: {missing}") == 1
