@@ -9,6 +9,9 @@ from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.reply import Reason
 
+ErrorsTo = dict[tuple[str, str], str]
+"""(Address, the recipient it came from) → who hears of its failures, where a router or a filter says so; empty: nobody."""
+
 
 def _routed_word(candidate: Candidate) -> str:
     """The log names an address as the last router saw it: without quotes, and in lower case where that was no `caseful_local_part`."""
@@ -36,18 +39,11 @@ def without_done(routed: Routed, settled: frozenset[str]) -> Routed:
     )
 
 
-ErrorsTo = dict[tuple[str, str], str]
-"""(Address, the recipient it came from) → who hears of its failures, where a router or a filter says so; empty: nobody."""
-
-
 def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
     """What ended in the routers."""
     outcomes: list[Outcome] = []
     for candidate, refused, router in routed.refused:
-        if candidate.ignores_errors:
-            errors_to[candidate.address, candidate.recipient.address] = ""
-        elif candidate.errors_to is not None:
-            errors_to[candidate.address, candidate.recipient.address] = candidate.errors_to
+        _note_reader(errors_to, candidate)
         outcomes.append(
             Failed(
                 address=candidate.address,
@@ -62,10 +58,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
             )
         )
     for candidate, postponed, router in routed.postponed:
-        if candidate.ignores_errors:
-            errors_to[candidate.address, candidate.recipient.address] = ""
-        elif candidate.errors_to is not None:
-            errors_to[candidate.address, candidate.recipient.address] = candidate.errors_to
+        _note_reader(errors_to, candidate)
         outcomes.append(
             Deferred(
                 address=candidate.address,
@@ -91,6 +84,14 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
             )
         )
     return outcomes
+
+
+def _note_reader(errors_to: ErrorsTo, candidate: Candidate) -> None:
+    way = candidate.address, candidate.recipient.address
+    if candidate.ignores_errors:
+        errors_to[way] = ""
+    elif candidate.errors_to is not None:
+        errors_to[way] = candidate.errors_to
 
 
 def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> list[Assignment]:
