@@ -62,6 +62,7 @@ def is_trusted(config: Config, uid: int, gid: int, login: str) -> bool:
 
 
 def caller_is_trusted(config: Config) -> bool:
+    """Whoever has called this command (Exim 5.2)."""
     uid = os.getuid()
     return is_trusted(config, uid, os.getgid(), login_of(uid))
 

@@ -40,6 +40,7 @@ class MainEvents:
         """Messages that have been settled, and not yet left the spool."""
 
     async def beginning(self, queued: Queued) -> None:
+        """Of an attempt. What this task looks up from now on is told with the message at hand."""
         AT_HAND.set(None)
         await self._action.tell("proc:deliver", queued.id)
         AT_HAND.set(MessageFacts.of(queued.envelope, queued.message))

@@ -14,6 +14,7 @@ from pillarbox.mail.message import MemoryBody, Message
 def compose_notification(
     notification: Notification, author: Author, message_id: str, now: float
 ) -> tuple[Envelope, Message]:
+    """`author`: the user, who gets what bounces unless that could go round. `now`: epoch seconds."""
     own = f"{author.login}@{author.qualify_domain}"
     block = received_line(notification.to, message_id, author.login, author.hostname, now)
     block += f"{notification.headers}Message-Id: <E{message_id}@{author.hostname}>\n"

@@ -146,6 +146,7 @@ class Settler:
             self.journal.main(line)
 
     async def send(self, queued: Queued, letter: Letter | Notification) -> None:
+        """What routing wants somebody told; the log says so where there is no room for it."""
         try:
             if isinstance(letter, Letter):
                 await self.notices.letter(queued, letter)

@@ -18,6 +18,7 @@ OK = Reply(250, "OK")
 
 
 async def run_dkim_acl(state: Finish) -> Reply | None:
+    """Asked once for each signer; one that objects is enough."""
     transaction = state.transaction
     has_signers = state.session.policy.dkim_signers is not None
     if not state.recipients or not (state.verified or (has_signers and does_verify(state))):
@@ -35,6 +36,7 @@ async def run_dkim_acl(state: Finish) -> Reply | None:
 
 
 async def run_mime_acl(state: Finish) -> Reply | None:
+    """Asked once for each part; one that objects is enough."""
     if "mime" not in state.session.policy.acls or not state.recipients:
         return None
     verdict = await ask_about_parts(state)
@@ -56,6 +58,7 @@ async def ask_for_each(state: Finish) -> Reply | None:
 
 
 async def run_data_acl(state: Finish) -> Reply | None:
+    """Its word of acceptance is what the client hears, but where PRDR has told each recipient's."""
     session, transaction = state.session, state.transaction
     if not state.recipients:
         return None
