@@ -24,6 +24,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the message took to come; below 0: not known."""
     recipients: tuple[Recipient, ...] = ()
     """Those it came for, when some of them do not get it."""
+    named_by: bytes = b""
+    """The header block whose Message-ID is told, where that is not the message's own."""
     written_sender: str = ""
     """As it was before rewriting; empty: as it is."""
     written_recipients: tuple[str, ...] = ()

@@ -134,8 +134,9 @@ def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arriv
     parts: list[str] = []
     if arrival.elapsed >= 0 and style.shows("receive_time"):
         parts.append(f"RT={show_elapsed(arrival.elapsed, style)}")
-    pattern = _RESENT_ID if message.headers.find(b"esent-") >= 0 else _MESSAGE_ID
-    found = pattern.search(b"\n" + message.headers) if style.shows("msg_id") else None
+    headers = arrival.named_by or message.headers
+    pattern = _RESENT_ID if headers.find(b"esent-") >= 0 else _MESSAGE_ID
+    found = pattern.search(b"\n" + headers) if style.shows("msg_id") else None
     name = found.group(found.lastindex or 0).decode("utf-8", "surrogateescape") if found else ""
     if name.startswith((f"E{envelope.id}@", f"E{envelope.id}.")):  # that one is ours
         if style.shows("msg_id_created"):

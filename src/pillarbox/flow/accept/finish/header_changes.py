@@ -22,6 +22,12 @@ def apply_changes(block: bytes, changes: HeaderChanges) -> bytes:
     return block
 
 
+def renames(changes: HeaderChanges) -> bool:
+    """Whether they are about the Message-ID too."""
+    names = (*changes.removed, *(field for _, field in changes.added))
+    return any(name.lower().startswith("message-id") for name in names)
+
+
 def _insert(block: bytes, place: str, line: bytes) -> bytes:
     """One after the other: a later one stands in front of an earlier one at the same place, but for the end."""
     if place == "at_end":

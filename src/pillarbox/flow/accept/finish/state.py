@@ -23,6 +23,7 @@ class Finish:
         "id",
         "is_prdr",
         "message",
+        "named_by",
         "received_at",
         "recipients",
         "sender",
@@ -44,6 +45,8 @@ class Finish:
         self.envelope: Envelope | None = None
         self.given: tuple[Recipient, ...] = ()
         """Those before PRDR took some away."""
+        self.named_by = b""
+        """The header block before an ACL changed its Message-ID: the log tells that one."""
         self.is_prdr = False
         """Each recipient has had a reply."""
         self.verified: list[Verified] = []

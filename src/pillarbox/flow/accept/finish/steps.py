@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pillarbox.flow.accept.finish.header_changes import apply_changes
+from pillarbox.flow.accept.finish.header_changes import apply_changes, renames
 from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
@@ -200,6 +200,8 @@ async def add_trace(state: Finish) -> Reply | None:
 async def change_headers(state: Finish) -> Reply | None:
     changes = state.transaction.changes
     if changes.added or changes.removed:
+        if renames(changes):
+            state.named_by = state.named_by or state.headers
         state.with_headers(apply_changes(state.headers, changes))
     return None
 

@@ -35,6 +35,7 @@ FAKE_REPLIES = {
 
 
 async def fix_envelope(state: Finish) -> Reply | None:
+    """From here on nothing of it changes. Nobody is told of recipients whose message only seems to be refused."""
     transaction = state.transaction
     mail = transaction.mail
     if not FAKE_REPLIES.keys().isdisjoint(transaction.controls):
@@ -130,7 +131,9 @@ def _arrival(state: Finish) -> Arrival | None:
     transaction, session = state.transaction, state.session
     style = session.services.log_style
     is_fake = "fakereject" in transaction.controls
-    if style.is_default and not (is_fake or state.is_prdr or transaction.is_chunked or state.signed_by):
+    if style.is_default and not (
+        is_fake or state.is_prdr or transaction.is_chunked or state.signed_by or state.named_by
+    ):
         return None
     engine, proxy = session.engine, session.proxy
     return Arrival(
@@ -138,6 +141,7 @@ def _arrival(state: Finish) -> Arrival | None:
         is_chunked=transaction.is_chunked,
         is_prdr=state.is_prdr,
         signed_by=state.signed_by,
+        named_by=state.named_by,
         proxy=proxy.local_address if proxy is not None else "",
         pipelining=engine.pipelining,
         elapsed=session.services.clock.now() - transaction.began,
