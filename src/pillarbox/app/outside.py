@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pillarbox.app.environment import kept_environment
 from pillarbox.config.model import Config
+from pillarbox.flow.facts import StrictAclVariables
 from pillarbox.flow.settings import Files
 from pillarbox.flow.settings.environment import Environment as EnvironmentOptions
 from pillarbox.language.expand.items.env import Environment
@@ -36,6 +37,8 @@ def outside_facts(config: Config) -> dict[type, object]:
         Passwords: LatePasswords(),
         SpfChecker: LateSpf(),
     }
+    if options.strict_acl_vars:
+        facts[StrictAclVariables] = StrictAclVariables()
     if options.python_modules:
         facts[Functions] = LateFunctions([file for file, _ in split(options.python_modules)])
     return facts

@@ -104,6 +104,10 @@ class MessageFacts:
         return tuple(name for name, value in self.variables.items() if is_tainted(value))
 
 
+class StrictAclVariables:
+    """`strict_acl_vars`: where scopes have this, ACL variables that were never set cannot be read."""
+
+
 class AclArguments(msgspec.Struct, frozen=True):
     """`$acl_arg1` … of the ACL that was called with arguments."""
 

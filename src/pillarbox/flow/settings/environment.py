@@ -21,6 +21,4 @@ class Environment(MainOptions):
     )
     perl_at_start: bool = option(default=False, doc="Start Perl early.", inert="noted")
     perl_taintmode: bool = option(default=False, doc="Start Perl with -T.", inert="noted")
-    strict_acl_vars: bool = option(
-        default=False, doc="Using an ACL variable that was never set is an error.", inert="noted"
-    )
+    strict_acl_vars: bool = option(default=False, doc="Using an ACL variable that was never set is an error.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.facts import MessageFacts, StrictAclVariables
 from pillarbox.flow.settings import SmtpLimits
 from pillarbox.language.expand.headers import decode_words
 from pillarbox.language.expand.registry import header_source, variable, variable_family, variable_with
@@ -153,11 +153,15 @@ def received_time(facts: MessageFacts) -> str:
     return str(int(facts.received_at))
 
 
-@variable_family("acl_c", MessageFacts, doc="Set by ACLs, for the connection.", tainted=False)
-def acl_connection(facts: MessageFacts, name: str) -> str:
-    return facts.variables.get(name, "")
+@variable_family(
+    "acl_c", MessageFacts, doc="Set by ACLs, for the connection.", tainted=False, strict=StrictAclVariables
+)
+def acl_connection(facts: MessageFacts, name: str) -> str | None:
+    return facts.variables.get(name)
 
 
-@variable_family("acl_m", MessageFacts, doc="Set by ACLs, for the message.", tainted=False)
-def acl_message(facts: MessageFacts, name: str) -> str:
-    return facts.variables.get(name, "")
+@variable_family(
+    "acl_m", MessageFacts, doc="Set by ACLs, for the message.", tainted=False, strict=StrictAclVariables
+)
+def acl_message(facts: MessageFacts, name: str) -> str | None:
+    return facts.variables.get(name)

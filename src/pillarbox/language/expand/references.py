@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pillarbox.language.expand import registry
-from pillarbox.language.expand.errors import ExpandSyntaxError
+from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
 from pillarbox.language.expand.headers import DEFAULT_CODING, Header, HeaderCoding
 from pillarbox.language.expand.nodes import Evaluate, Node, Test
 from pillarbox.language.expand.scope import Scope
@@ -83,7 +83,7 @@ def reader(name: str, position: int = 0, wording: str = PLAINLY) -> Evaluate:
         return _header(kind, name.partition("_")[2].rstrip(":"))
     for prefix, family in registry.VARIABLE_FAMILIES.items():
         if name.startswith(prefix) and (_OWN_ACL_NAME.fullmatch(name) or not prefix.startswith("acl_")):
-            return _member(family, name)
+            return _member(family, name, wording)
     raise ExpandSyntaxError(wording.format(name) + _acl_rule(name), position, _suggestion(name))
 
 
@@ -164,14 +164,17 @@ def _first_of(sources: list[tuple[type, Callable[[Any], str]]], absent: str) -> 
     return evaluate
 
 
-def _member(family: registry.VariableFamily, name: str) -> Evaluate:
-    facet, read, tainted = family.facet, family.read, family.tainted
+def _member(family: registry.VariableFamily, name: str, wording: str) -> Evaluate:
+    facet, read, tainted, strict = family.facet, family.read, family.tainted, family.strict
 
     def evaluate(scope: Scope) -> str:
         facts = scope.facets.get(facet)
-        if facts is None:
+        value = None if facts is None else read(facts, name)
+        if value is None:
+            if strict is not None and strict in scope.facets:
+                raise ExpansionFailed(f"{wording.format(name)} (strict_acl_vars is set)")
             return ""
-        return _tainted(read(facts, name)) if tainted else read(facts, name)
+        return _tainted(value) if tainted else value
 
     return evaluate
 

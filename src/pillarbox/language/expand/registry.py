@@ -49,9 +49,12 @@ class VariableFamily(NamedTuple):
 
     prefix: str
     facet: type
-    read: Callable[[Any, str], str]
+    read: Callable[[Any, str], str | None]
+    """None: nobody has set it."""
     doc: str
     tainted: bool
+    strict: type | None = None
+    """Where the scope has this facet, reading one that nobody has set is an error."""
 
 
 class HeaderSource(NamedTuple):
@@ -129,12 +132,12 @@ def variable_with(
 
 
 def variable_family(
-    prefix: str, facet: type[F], *, doc: str, tainted: bool = True
-) -> Callable[[Callable[[F, str], str]], Callable[[F, str], str]]:
+    prefix: str, facet: type[F], *, doc: str, tainted: bool = True, strict: type | None = None
+) -> Callable[[Callable[[F, str], str | None]], Callable[[F, str], str | None]]:
     """Declare every `$prefix…`; the function gets the facet and the whole name."""
 
-    def register(read: Callable[[F, str], str]) -> Callable[[F, str], str]:
-        VARIABLE_FAMILIES[prefix] = VariableFamily(prefix, facet, read, doc, tainted)
+    def register(read: Callable[[F, str], str | None]) -> Callable[[F, str], str | None]:
+        VARIABLE_FAMILIES[prefix] = VariableFamily(prefix, facet, read, doc, tainted, strict)
         return read
 
     return register
