@@ -35,7 +35,7 @@ from pillarbox.backends.userfiles.joined import JoinedUserFiles
 from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.settings import Files, Logging
+from pillarbox.flow.settings import Files, Logging, Trust
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
@@ -110,7 +110,7 @@ class World:
         self.resolver = timed(resolver, config.main(Logging).slow_lookup_log, self.clock, self.journal)
         self.hosts = HostsFile(self.clock, os.devnull) if is_test_harness() else HostsFile(self.clock)
         self.text_files = LocalTextFiles()
-        self.system_users = PasswdUsers(self.clock)
+        self.system_users = PasswdUsers(self.clock, config.main(Trust).max_username_length)
         self.lookups = LookupTypes(LookupWorld(self.clock, self.resolver, lookup_settings(config)))
         self.users = FileUsers(
             Path(files.accounts_file),

@@ -12,13 +12,17 @@ _MAX_REMEMBERED = 10_000
 
 
 class PasswdUsers:
-    __slots__ = ("_clock", "_known")
+    __slots__ = ("_clock", "_known", "_longest")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, longest: int = 0) -> None:
+        """`longest`: names with more characters are not looked up; 0: all are."""
         self._clock = clock
+        self._longest = longest
         self._known: dict[str, tuple[float, SystemUser | None]] = {}
 
     def find(self, name: str) -> SystemUser | None:
+        if 0 < self._longest < len(name):
+            return None
         now = self._clock.monotonic()
         known = self._known.get(name)
         if known is not None and known[0] > now:

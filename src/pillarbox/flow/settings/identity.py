@@ -104,9 +104,7 @@ class Trust(MainOptions):
     unknown_username: str | None = option(
         default=None, doc="Full name for users that the machine does not know."
     )
-    max_username_length: int = option(
-        default=0, doc="Longest login name worth looking up; 0: any.", inert="noted"
-    )
+    max_username_length: int = option(default=0, doc="Longest login name worth looking up; 0: any.")
     finduser_retries: int = option(
         default=0, doc="How often to look up a login name again that was not found.", inert="noted"
     )
