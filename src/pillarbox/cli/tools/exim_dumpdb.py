@@ -16,8 +16,9 @@ from pillarbox.cli.tools.dbm_file import DbmFile
 from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of, stamp
 from pillarbox.cli.tools.running import carry_out
 
-KEYED_USAGE = "Usage: exim_dumpdb -L <database-path>\n"
 USAGE = """\
+Usage: exim_dumpdb -L <database-path>
+
 Usage: exim_dumpdb [-kz]  <spool-directory> <database-name>
   <database-name> = retry | misc | wait-<transport-name> | callout | ratelimit | tls | seen
 """
@@ -54,7 +55,7 @@ def run(arguments: list[str]) -> int:
 
 def _show_keyed(words: list[str], flags: set[str]) -> int:
     if len(words) != 1:
-        print(f"{KEYED_USAGE}\n{USAGE}", end="")
+        print(USAGE, end="")
         return 1
     try:
         for key, data in DbmFile(Path(words[0])).entries():

@@ -59,7 +59,9 @@ def _told(spool: str, name: str, oldest: float) -> int:
         print(error)
         return 1
     except NoHints:
-        pass
+        if not Path(spool, "db").is_dir():  # else it would have been made
+            print(f"** Failed to open hintsdb file {spool}/db/{name} for writing: No such file or directory")
+            return 1
     except (apsw.Error, RecordsBusy) as error:
         print(error)
         return 1
