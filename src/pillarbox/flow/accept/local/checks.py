@@ -22,7 +22,6 @@ from pillarbox.flow.facets.content import MimeFacts
 from pillarbox.mail import header
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.message import Message
-from pillarbox.mail.reply import Reason
 
 
 class LocalAcls(msgspec.Struct, frozen=True):
@@ -71,7 +70,7 @@ async def check(
     verdict = await acls.check.run(state)
     if isinstance(verdict, Discard):
         return Checked((), "non-SMTP", verdict.reason.log)
-    _reject(verdict, "by non-SMTP ACL", state, recipients)
+    _reject(verdict, "by non-SMTP ACL", state, recipients, nothing="NULL")
     return Checked(recipients)
 
 
@@ -103,20 +102,21 @@ async def _ask_about_parts(acl: Acl | ChosenAcl, state: AclState, message: Messa
     return Accept()
 
 
-def _reject(verdict: Verdict, how: str, state: AclState, recipients: tuple[Recipient, ...]) -> None:
-    """Raises Rejected, unless the verdict is favourable."""
+def _reject(
+    verdict: Verdict, how: str, state: AclState, recipients: tuple[Recipient, ...], nothing: str = ""
+) -> None:
+    """Raises Rejected, unless the verdict is favourable. `nothing`: Exim's word in the log for no reason."""
     match verdict:
         case Accept() | Discard():
             return
         case Deny(reason=reason) | Drop(reason=reason) | Defer(reason=reason):
-            _log_rejection(how, reason, state, recipients)
+            _log_rejection(how, reason.log or reason.peer or nothing, state, recipients)
             raise Rejected(reason.peer)
         case _ as unreachable:
             assert_never(unreachable)
 
 
-def _log_rejection(how: str, reason: Reason, state: AclState, recipients: tuple[Recipient, ...]) -> None:
-    why = reason.log or reason.peer
+def _log_rejection(how: str, why: str, state: AclState, recipients: tuple[Recipient, ...]) -> None:
     facts, services = state.facts, state.services
     line = f"{facts.id} F=<{facts.sender or ''}> rejected {how}{f': {why}' if why else ''}"
     services.log.main(line)

@@ -144,7 +144,8 @@ async def _rewrite(one: Submission) -> None:
     )
     facts.sender = rewritten.sender
     one.with_headers(rewritten.headers)
-    one.recipients = tuple(rewritten.recipients)
+    left_out = one.named.left_out
+    one.recipients = tuple(each for each in rewritten.recipients if each.address not in left_out)
 
 
 async def _trace(one: Submission) -> None:
