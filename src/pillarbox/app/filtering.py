@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.asking.loading import load_for_checks
 from pillarbox.app.asking.message import MAX_MESSAGE, Test, read_message
 from pillarbox.app.services import quiet_services
 from pillarbox.config.model import Config
@@ -65,7 +65,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def run_filters(path: Path, wanted: Wanted, *, macros: Mapping[str, str] | None = None) -> int:
     """The exit code: 1 when a file cannot be read or a filter has an error."""
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     if config is None:
         return 1
     for name in (wanted.system_file, wanted.user_file):

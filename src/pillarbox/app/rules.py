@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pillarbox.app.asking.loading import load_or_complain, stamped
+from pillarbox.app.asking.loading import load_for_checks, stamped
 from pillarbox.app.services import quiet_services
 from pillarbox.config.model import Config
 from pillarbox.flow.facts import MessageFacts
@@ -37,7 +37,7 @@ def show_rewritten(path: Path, words: Sequence[str], *, macros: Mapping[str, str
     if not words:
         print("-brw needs an address argument")
         return 1
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     if config is None:
         return 1
     try:
@@ -113,7 +113,7 @@ def show_retry_rule(
     if not words:
         print("-brt needs a domain or address argument")
         return 1
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     if config is None:
         return 1
     keys, rest = [words[0]], list(words[1:])

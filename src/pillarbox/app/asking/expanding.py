@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillarbox.app.asking.caller import caller_is_trusted
 from pillarbox.app.asking.definitions import Answered, Assignment, Definitions
-from pillarbox.app.asking.loading import load_or_complain, stamped
+from pillarbox.app.asking.loading import load_for_checks, stamped
 from pillarbox.app.asking.message import Test, as_told, load_message, without_message
 from pillarbox.app.asking.queued import load_queued
 from pillarbox.app.services import quiet_services
@@ -53,7 +53,7 @@ def expand_strings(
 ) -> int:
     """Each string's expansion on a line; `message`: the file that `-bem` names; `queued`: the waiting message of
     `-Mset`; `about`: of `-oM…`, by its letters. 1: configuration or file are no good."""
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     if config is None:
         return 1
     services = quiet_services(config)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.asking.commentary import TellingChain, speak
-from pillarbox.app.asking.loading import load_or_complain
+from pillarbox.app.asking.loading import load_for_checks
 from pillarbox.app.foundation import Kinds
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import PretendWorld
@@ -56,7 +56,7 @@ def test_host(
     except ValueError:
         print(f'exim: "{address}" is not an IP address', file=sys.stderr)
         return 1
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     if config is None:
         return 1
     speak(config)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from pillarbox.app.asking.caller import is_admin, owns_queue
-from pillarbox.app.asking.loading import load_or_complain, stamped
+from pillarbox.app.asking.loading import load_for_checks, stamped
 from pillarbox.app.helping import start_helper
 from pillarbox.app.mta import Mta
 from pillarbox.app.pretending import QuietWorld
@@ -57,7 +57,7 @@ def test_addresses(
 ) -> int:
     """0: all can be delivered to (or are good), 1: one cannot be told now, 2: one cannot be. Without addresses they are read from
     standard input, a line each."""
-    config = load_or_complain(path, macros)
+    config = load_for_checks(path, macros)
     mta = _mta(config) if config is not None else None
     if config is None or mta is None:
         return 1

@@ -87,7 +87,7 @@ class Trust(MainOptions):
     )
     local_sender_retain: bool = option(default=False, doc="Keep a Sender: that a local user wrote.")
     commandline_checks_require_admin: bool = option(
-        default=False, doc="Leave -be, -bt, -bv and their like to administrators.", inert="noted"
+        default=False, doc="Leave -be, -bt, -bv and their like to administrators."
     )
     prod_requires_admin: bool = option(default=True, doc="Leave queue runs and -M to administrators.")
     queue_list_requires_admin: bool = option(
