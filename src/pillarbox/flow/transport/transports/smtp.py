@@ -36,7 +36,7 @@ from pillarbox.flow.transport.events import Events
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.line_length import longest_line_beyond
 from pillarbox.flow.transport.login import Outbound
-from pillarbox.flow.transport.outcomes import defer_all, deferred, fail_all
+from pillarbox.flow.transport.outcomes import defer_all, fail_all
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.signing import Signing
 from pillarbox.flow.transport.smtp_hosts import HostWishes, NoHosts, UnknownHost, listed_hosts, unplaced
@@ -170,13 +170,13 @@ class Smtp(SmtpOptions, driver="smtp"):
                 services.journal.panic(f"{job.envelope.id} {error.note}")
             if error.unknown is not None:
                 return [unplaced(one, error.unknown, str(error)) for one in job.assignments]
-            return _defer(job, str(error), is_panic=error.is_panic)
+            return defer_all(job, Reason(str(error)), is_panic=error.is_panic)
         except Unfit as error:
-            return _defer(job, str(error), is_panic=True)
+            return defer_all(job, Reason(str(error)), is_panic=True)
         except UnfitUser as error:
-            return _defer(job, str(error))
+            return defer_all(job, Reason(str(error)))
         except ReturnPathFailed as error:
-            return _defer(job, str(error), is_panic=True)
+            return defer_all(job, Reason(str(error)), is_panic=True)
         except (ExpansionDeferred, ExpansionFailed) as error:
             return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
         return await HostRun(job, pack, habits, services).run(targets)
@@ -401,10 +401,6 @@ class Smtp(SmtpOptions, driver="smtp"):
             log_in=log_in if has_login else None,
             login_key="" if is_shared else message_id,
         )
-
-
-def _defer(job: Job, text: str, *, is_panic: bool = False) -> list[Outcome]:
-    return [deferred(one, Reason(text), is_panic=is_panic) for one in job.assignments]
 
 
 async def _is_true(value: bool | Template, scope: Scope) -> bool:
