@@ -163,12 +163,9 @@ class Transport(Driver, family="transport"):
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
-        changes = (self.headers_add, self.headers_remove)
-        put(
-            self,
-            "headers_tell_host",
-            any(_OF_HOST.search(str(getattr(each, "source", ""))) for each in changes),
-        )
+        added = self.headers_add.source if self.headers_add is not None else ""
+        tells_host = _OF_HOST.search(added) or _OF_HOST.search(self.headers_remove or "")
+        put(self, "headers_tell_host", tells_host is not None)
         put(self, "removed_headers", items_of(self.headers_remove))
         put(
             self,

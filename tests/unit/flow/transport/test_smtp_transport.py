@@ -94,6 +94,15 @@ async def test_a_pipelined_message():
     assert not outcome.is_reused
 
 
+async def test_header_lines_are_removed_by_the_host_that_gets_the_message():
+    without = ONE_MESSAGE.replace("C: Subject: x\n", "")
+    world = world_with({"192.0.2.1": [PIPELINED + without + NO_QUIT]})
+    names = "${if eq{$host_address}{192.0.2.1}{subject}}"
+    [outcome] = await send(world, job_for("bob@example.net"), headers_remove=names)
+    world.services.network.finish()
+    assert isinstance(outcome, Delivered)
+
+
 async def test_a_connection_reset_before_we_look_at_it_counts_as_made():
     world = world_with({"192.0.2.1": [DialError("lost_connection", "Connection reset by peer")]})
     [outcome] = await send(world, job_for("bob@example.net"))
