@@ -17,11 +17,12 @@ Compared: what the script and its commands printed, the logs, files below TOP/ou
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -242,6 +243,7 @@ _PLAIN = (
 
 
 def see(top: Path) -> list[str]:
+    """What a situation has left behind, without what differs each time."""
     ids = ids_received(_text(top / "log" / "mainlog"))
 
     def plain(text: str) -> str:
@@ -253,26 +255,21 @@ def see(top: Path) -> list[str]:
     for name in ("said", "complained", "world"):
         lines += [name, *plain(_text(top / name)).splitlines()]
     for path in sorted((top / "log").iterdir()):
-        told = (
-            _by_message(plain(_text(path)).splitlines())
-            if path.name == "mainlog"
-            else plain(_text(path)).splitlines()
-        )
+        told = plain(_text(path)).splitlines()
+        if path.name == "mainlog":
+            told = _by_message(told)
         lines += [f"log {plain(path.name)}", *_in_order(told, _DELIVERED)]
     for folder in ("out", "spool/msglog", "spool/input"):
         lines += _files(top / folder, plain)
     if (top / "heard").exists():
-        import json
-
-        told = json.loads((top / "heard").read_text())
-        for place, connections in told.items():
+        for place, connections in json.loads((top / "heard").read_text()).items():
             for connection in sorted(connections):
                 lines += [f"heard {place}", *(plain(each) for each in connection)]
     return lines
 
 
-def _files(folder: Path, plain: object) -> list[str]:
-    assert callable(plain)
+def _files(folder: Path, plain: Callable[[str], str]) -> list[str]:
+    """`plain`: takes away what differs each time."""
     lines: list[str] = []
     for path in sorted(folder.rglob("*")) if folder.exists() else []:
         if path.is_file() and not path.name.endswith("-J"):
