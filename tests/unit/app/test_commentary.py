@@ -32,7 +32,12 @@ def test_commentary_and_log_lines(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert "550 5.7.1 go away" in out or "554 5.7.1 go away" in out
     lines = said.splitlines()
     assert ">>> check set acl_c0 = 1" in lines
-    assert lines[lines.index(">>> check hosts = 192.0.2.0/24") + 1] == ">>>   yes"
+    at = lines.index(">>> check hosts = 192.0.2.0/24")
+    assert lines[at + 1 : at + 4] == [
+        '>>> host in "192.0.2.0/24"?',
+        ">>>  list element: 192.0.2.0/24",
+        '>>>  host in "192.0.2.0/24"? yes (matched "192.0.2.0/24")',
+    ]
     assert ">>> end of ACL gate: DENY" in lines
     assert any(line.startswith("LOG: H=[192.0.2.1]") for line in lines)
     assert not (tmp_path / "nowhere").exists()

@@ -120,6 +120,19 @@ class AddressList(MatchList[str]):
         return Step(_matcher(pattern, item.text, modes), item.is_negated, pattern.domain.is_pure)
 
 
+def domain_asked(text: str, subject: str) -> str | None:
+    """The list that an item asks the subject's domain about, for those who tell of it. None: the local part or the kind of item decides."""
+    if text.startswith(("^", "@@", "+", "/")) or _LOOKUP.fullmatch(text):
+        return None
+    local, domain = _divided(text)
+    own = subject.rpartition("@")[0]
+    if local is None:
+        return domain
+    wanted = fold(local.removeprefix("*"))
+    is_fit = fold(own).endswith(wanted) if local.startswith("*") else fold(own) == wanted
+    return domain if is_fit else None
+
+
 class _Pattern(NamedTuple):
     local: str | None
     """None: any, and not mentioned."""

@@ -10,7 +10,7 @@ spelling of the item, as tainted as the list. It leaves `$0` (the subject) and `
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from pillarbox.language.expand.errors import (
@@ -155,14 +155,28 @@ class MatchList(Generic[S]):
                 self._kept.popitem(last=False)
         return match(subject, scope)
 
-    def _compile(self, text: str) -> Compiled[S]:
+    def items_now(self, scope: Scope) -> tuple[str, Iterator[tuple[Item, Step[S] | None]]]:
+        """For those who tell how a list is gone through: its text, and its items with a step each, None for special ones. Raises what
+        expansions raise, and ListSyntaxError while it goes on."""
+        text = self._template.expand_now(scope)
+        return text, self._items(text)
+
+    def named(self, item: Item) -> Self:
+        """What `+name` in this list refers to. Raises ListSyntaxError."""
+        assert self.named_kind is not None
+        return self._sublist(self.named_kind, item, self._initial)
+
+    def _items(self, text: str) -> Iterator[tuple[Item, Step[S] | None]]:
         modes = self._initial
-        steps: list[Step[S]] = []
         for item in split_items(text):
             if not item.is_negated and (change := self.special_items.get(item.text)) is not None:
                 modes = modes._replace(**change)
-                continue
-            steps.append(self.step(item, modes))
+                yield item, None
+            else:
+                yield item, self.step(item, modes)
+
+    def _compile(self, text: str) -> Compiled[S]:
+        steps = [step for _, step in self._items(text) if step is not None]
         is_pure = all(step.is_pure for step in steps)
         ends_negated = bool(steps) and steps[-1].is_negated
         return Compiled(self.whole(self._merged(steps), ends_negated=ends_negated), is_pure)

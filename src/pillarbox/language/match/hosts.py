@@ -56,11 +56,12 @@ class _Unknown(Exception):
     """A name or an address that an item needs cannot be found; `str()` says so to the log."""
 
 
-class _Decided(Exception):
+class Decided(Exception):
     """The list ends here: it matches, or does not, whatever the item's polarity."""
 
-    def __init__(self, *, matches: bool) -> None:
-        super().__init__()
+    def __init__(self, why: str, *, matches: bool) -> None:
+        super().__init__(why)
+        self.why = why
         self.matches = matches
 
 
@@ -87,7 +88,7 @@ class HostList(MatchList[HostSubject]):
         def until_decided(host: HostSubject, scope: Scope) -> str | None:
             try:
                 return match(host, scope)
-            except _Decided as decided:
+            except Decided as decided:
                 return "" if decided.matches else None
 
         return until_decided
@@ -136,13 +137,13 @@ def _guarded(match: Matcher[HostSubject], modes: Modes) -> Matcher[HostSubject]:
                 return None
             is_included = modes.unknown == "include"
             tell("included" if is_included else "failed", str(unknown), scope)
-            raise _Decided(matches=is_included) from None
-        except ExpansionDeferred:
+            raise Decided(str(unknown), matches=is_included) from None
+        except ExpansionDeferred as error:
             if modes.trouble == "defer":
                 raise
             if modes.trouble == "ignore":
                 return None
-            raise _Decided(matches=True) from None
+            raise Decided(str(error), matches=True) from None
 
     return guarded
 

@@ -35,6 +35,10 @@ class ListCondition(Condition, Generic[S]):
         return cls(cls.list_kind.parse(text, named))
 
     @property
+    def match_list(self) -> MatchList[S]:
+        return self._list
+
+    @property
     def source(self) -> str:
         """The list as written."""
         return self._list.source

@@ -35,7 +35,7 @@ Verb = Literal["accept", "defer", "deny", "discard", "drop", "require", "warn"]
 VERBS: tuple[Verb, ...] = ("accept", "defer", "deny", "discard", "drop", "require", "warn")
 MAX_DEPTH = 20
 """ACLs that call ACLs (Exim's own bound)."""
-_NOTHING = Reason("")
+NOTHING = Reason("")
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -114,7 +114,7 @@ class Acl(msgspec.Struct, frozen=True):
             verdict = await _decided(statement, state, failed)
             if verdict is not None:
                 return permitted_of(statement.verb, verdict, state)
-        return Deny(state.left_over or _NOTHING)
+        return Deny(state.left_over or NOTHING)
 
 
 class _Failed(msgspec.Struct, frozen=True, gc=False):

@@ -11,10 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import Answer, Condition, Modifier
-from pillarbox.flow.check.acl.program import VERBS, Acl, Line, Statement, Test
-from pillarbox.flow.check.acl.state import AclState
-from pillarbox.flow.check.verdict import Accept, Verdict
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionFailed
+from pillarbox.flow.check.acl.forbidden import permitted_of
+from pillarbox.flow.check.acl.list_condition import ListCondition
+from pillarbox.flow.check.acl.program import NOTHING, VERBS, Acl, Line, Statement, Test, run_statement
+from pillarbox.flow.check.acl.spoken_lists import ListTales
+from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
+from pillarbox.flow.check.verdict import Defer, Deny, Drop, Verdict
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
@@ -26,8 +34,9 @@ _VERB = re.compile(rf"(?:{'|'.join(VERBS)})\b\s*")
 
 def spoken_acls(acls: Mapping[str, object], texts: Mapping[str, Sequence[str]], say: Say) -> dict[str, Acl]:
     """`texts`: the lines that each was written as."""
+    tales = ListTales()
     return {
-        name: _spoken(acl, iter(_without_verbs(texts.get(name, ()))), say)
+        name: _spoken(acl, iter(_without_verbs(texts.get(name, ()))), say, tales)
         for name, acl in acls.items()
         if isinstance(acl, Acl)
     }
@@ -39,11 +48,35 @@ class SpokenAcl(Acl, frozen=True, kw_only=True):
     say: Say
 
     async def run(self, state: AclState) -> Verdict:
-        self.say(state, "acl", f'using ACL "{self.name}"')
-        verdict = await super().run(state)
-        outcome = "ACCEPT" if isinstance(verdict, Accept) else type(verdict).__name__.upper()
-        self.say(state, "acl", f"end of ACL {self.name}: {outcome}")
-        return verdict
+        self.say(state, "acl", f'{" " * state.depth}using ACL "{self.name}"')
+        return await super().run(state)
+
+    async def _decide(self, state: AclState) -> Verdict:
+        state.left_over = None
+        for statement in self.statements:
+            verdict = await run_statement(statement, state)
+            if verdict is not None:
+                if text := self._end(statement.verb, verdict):
+                    _tell(self.say, state, "acl", text)
+                return permitted_of(statement.verb, verdict, state)
+        _tell(self.say, state, "acl", f"end of ACL {self.name}: implicit DENY")
+        return Deny(state.left_over or NOTHING)
+
+    def _end(self, verb: str, verdict: Verdict) -> str:
+        """What the verdict of a statement comes to."""
+        match verb, verdict:
+            case (("accept" | "discard"), Deny() | Drop()):
+                return f"{verb}: endpass encountered - denying access"
+            case "require", Deny() | Drop():
+                return f"end of ACL {self.name}: not OK"
+            case _, Defer() if verb != "defer":
+                return ""
+        return f"end of ACL {self.name}: {verb.upper()}"
+
+
+def _tell(say: Say, state: AclState, topic: str, text: str) -> None:
+    """As far to the right as ACLs are inside one another."""
+    say(state, topic, f"{' ' * (state.depth - 1)}{text}")
 
 
 class _Saying(Modifier):
@@ -62,7 +95,7 @@ class _Saying(Modifier):
         raise NotImplementedError("made for a line only")
 
     async def apply(self, state: AclState) -> None:
-        self._say(state, "acl", self._text)
+        _tell(self._say, state, "acl", self._text)
 
 
 class _Argument(Modifier):
@@ -87,19 +120,23 @@ class _Argument(Modifier):
         except ExpansionFailed:  # the line itself will say so
             return
         if value != self._template.source:
-            self._say(state, "acl", f"{' ' * self._indent}= {value}")
+            _tell(self._say, state, "acl", f"{' ' * self._indent}= {value}")
 
 
 class _Spoken(Condition):
     """A condition that says its answer, and what that means for the statement."""
 
-    __slots__ = ("_failure", "_is_negated", "_of", "_say", "name")
+    __slots__ = ("_is_negated", "_of", "_place", "_say", "_tales", "_verb", "name")
 
-    def __init__(self, of: Condition, failure: str, say: Say, *, is_negated: bool) -> None:
+    def __init__(
+        self, of: Condition, verb: str, place: str, say: Say, tales: ListTales, *, is_negated: bool
+    ) -> None:
         self._of = of
         self.name = of.name  # type: ignore[misc]
-        self._failure = failure
+        self._verb = verb
+        self._place = place
         self._say = say
+        self._tales = tales
         self._is_negated = is_negated
 
     @classmethod
@@ -107,15 +144,33 @@ class _Spoken(Condition):
         raise NotImplementedError("made of another condition only")
 
     async def holds(self, state: AclState) -> Answer:
+        if isinstance(self._of, ListCondition):
+            for line in await self._tales.of(self._of, state):
+                self._say(state, "lists", line)
         try:
-            answer = self._of.holds_now(state)
-        except BlockingIOError:
-            answer = await self._of.holds(state)
-        why = f" ({answer.log or answer.peer})" if isinstance(answer, Reason) else ""
-        self._say(state, "lists", f"  {'yes' if answer is True else 'no'}{why}")
+            answer = await self._answer(state)
+        except ForcedFailure:
+            raise
+        except (CheckDeferred, ExpansionDeferred):
+            self._come_to(state, "deferred")
+            raise
+        except (CheckFailed, ExpansionFailed):
+            self._come_to(state, "error")
+            raise
+        if isinstance(answer, Reason) and (why := answer.log or answer.peer):
+            _tell(self._say, state, "lists", f"  ({why})")
         if (answer is True) == self._is_negated:
-            self._say(state, "acl", self._failure)
+            self._come_to(state, "failed")
         return answer
+
+    async def _answer(self, state: AclState) -> Answer:
+        try:
+            return self._of.holds_now(state)
+        except BlockingIOError:
+            return await self._of.holds(state)
+
+    def _come_to(self, state: AclState, what: str) -> None:
+        _tell(self._say, state, "acl", f"{self._verb}: condition test {what} in ACL {self._place}")
 
 
 def _without_verbs(texts: Sequence[str]) -> Iterator[str]:
@@ -126,30 +181,36 @@ def _without_verbs(texts: Sequence[str]) -> Iterator[str]:
             yield rest
 
 
-def _spoken(acl: Acl, texts: Iterator[str], say: Say) -> Acl:
+def _spoken(acl: Acl, texts: Iterator[str], say: Say, tales: ListTales) -> Acl:
     statements = []
     for statement in acl.statements:
         place = " ".join(statement.position.rsplit(":", 1))
         lines: list[Line] = [_Saying(say, f'processing ACL {acl.name} "{statement.verb}" ({place})')]
         for line in statement.lines:
-            lines += _written(next(texts, ""), say)
-            lines.append(
-                _spoken_line(line, f"{statement.verb}: condition test failed in ACL {acl.name}", say)
-            )
+            is_about_list = isinstance(line, Test) and isinstance(line.condition, ListCondition)
+            lines += _written(next(texts, ""), say, tells_argument=not is_about_list)
+            if isinstance(line, Test):
+                heard = _Spoken(
+                    line.condition, statement.verb, acl.name, say, tales, is_negated=line.is_negated
+                )
+                line = Test(heard, line.is_negated, line.position)
+            lines.append(line)
         lines.append(_Saying(say, f"{statement.verb}: condition test succeeded in ACL {acl.name}"))
         statements.append(Statement(statement.verb, tuple(lines), statement.position))
     return SpokenAcl(acl.name, tuple(statements), say=say)
 
 
-def _written(text: str, say: Say) -> Iterator[Line]:
+def _written(text: str, say: Say, *, tells_argument: bool) -> Iterator[Line]:
     """The line as it stands in the configuration, and what its argument is now."""
+    if text == "endpass":
+        return
     name, equals, argument = text.partition("=")
     argument = argument.strip()
     if word := _TEXTS.get(name.strip()):
         yield _Saying(say, f"{word}: {argument}")
         return
     yield _Saying(say, f"check {text}")
-    if not equals or "$" not in argument:
+    if not (equals and tells_argument) or "$" not in argument:
         return
     with contextlib.suppress(ExpandSyntaxError):
         template = Template.parse(argument)
@@ -159,10 +220,3 @@ def _written(text: str, say: Say) -> Iterator[Line]:
 
 _TEXTS = {"message": "  message", "log_message": "l_message"}
 """What is not expanded before it is needed."""
-
-
-def _spoken_line(line: Line, failure: str, say: Say) -> Line:
-    if not isinstance(line, Test):
-        return line
-    heard = _Spoken(line.condition, failure, say, is_negated=line.is_negated)
-    return Test(heard, line.is_negated, line.position)
