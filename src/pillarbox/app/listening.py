@@ -14,7 +14,7 @@ import msgspec
 
 from pillarbox.app.supervisor import Listener
 from pillarbox.config.model import Config
-from pillarbox.flow.settings import Listening
+from pillarbox.flow.settings import Dns, Listening
 from pillarbox.language.match.items import split_items
 from pillarbox.system.listen import CannotListen, bind, has_ipv6, is_taken
 
@@ -92,7 +92,7 @@ def places_of(config: Config, override: str = "") -> list[Place]:
     interfaces = [
         _parse_interface(item.text, where) for item in split_items(listening.local_interfaces) if item.text
     ]
-    if not has_ipv6():
+    if config.main(Dns).disable_ipv6 or not has_ipv6():
         interfaces = [pair for pair in interfaces if ":" not in pair[0]]
     tls_ports = set(_ports(listening.tls_on_connect_ports))
     found: list[Place] = []

@@ -40,12 +40,20 @@ class DnsRules:
     allows_mx_to_ip: bool = False
     search_list: Callable[[], tuple[str, ...]] = _no_list
     is_well_formed: Callable[[str], bool] = _is_usual
+    has_ipv6: bool = True
+    """Without it addresses of IPv6 are none (`disable_ipv6`)."""
 
 
 def dns_rules(dns: Dns, services: Services, search_list: Callable[[], tuple[str, ...]]) -> DnsRules:
     """`disable_ipv6`, `dns_ipv4_lookup`, `allow_mx_to_ip`, `dns_check_names_pattern`. Raises RegexError."""
     test = _everybody if dns.disable_ipv6 else _test_of(dns.dns_ipv4_lookup, services) or _nobody
-    return DnsRules(test, dns.allow_mx_to_ip, search_list, _form_of_names(dns.dns_check_names_pattern))
+    return DnsRules(
+        test,
+        dns.allow_mx_to_ip,
+        search_list,
+        _form_of_names(dns.dns_check_names_pattern),
+        not dns.disable_ipv6,
+    )
 
 
 def _form_of_names(pattern: str) -> Callable[[str], bool]:

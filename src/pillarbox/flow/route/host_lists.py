@@ -64,7 +64,8 @@ class HostFinder:
         if item.is_mx:
             return await self._find_mx(item, method, is_first=is_first)
         if is_ip_address(item.name):
-            found = Found("found", (item.name,))
+            is_usable = ":" not in item.name or self.visit.services.dns.has_ipv6
+            found = Found("found", (item.name,)) if is_usable else Found("none")
         else:
             found = await addresses_of(item.name, self.visit.services, method)
         found = await drop_ignored(found, self.router.ignore_target_hosts, self.visit, item.name)

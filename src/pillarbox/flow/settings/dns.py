@@ -52,4 +52,4 @@ class Dns(MainOptions):
         default=None, doc="Zones whose authoritative answers count as validated."
     )
     dns_use_edns0: int = option(default=-1, doc="Use EDNS0: 0 no; else for servers that know it.")
-    disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.", inert="noted")
+    disable_ipv6: bool = option(default=False, doc="Neither listen nor deliver over IPv6.")

@@ -21,6 +21,8 @@ class IpLiteral(Router, driver="ipliteral"):
         address = literal_address(visit.domain)
         if address is None:
             return Declined("domain is no address literal")
+        if ":" in address and not visit.services.dns.has_ipv6:
+            return Declined("there is no IPv6: disable_ipv6")
         ignore = self.ignore_target_hosts
         if ignore is not None and await ignore.matches(HostSubject(address), visit.scope):
             return Declined(message="IP literal host explicitly ignored")
