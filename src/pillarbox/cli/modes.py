@@ -218,10 +218,12 @@ def _view(part: str) -> Callable[[Arguments], int]:
 
 
 def _keeps_message_logs(config: Path) -> bool:
-    from pillarbox.app.configuration import load_config
+    """Where the configuration cannot be loaded that is told, and nothing more is known."""
+    from pillarbox.app.asking.loading import load_or_complain
     from pillarbox.flow.settings import Logging
 
-    return load_config(config).main(Logging).message_logs
+    found = load_or_complain(config)
+    return found is None or found.main(Logging).message_logs
 
 
 def _list(read: Arguments) -> int:
