@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.facts import MessageFacts, StrictAclVariables
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.variables import address as _address  # noqa: F401  declares the variables
 from pillarbox.flow.variables import connection as _connection  # noqa: F401
@@ -150,3 +150,24 @@ def test_lists_are_bounded() -> None:
     facts = MessageFacts("id", ":".join("x" for _ in range(20_000)))
     with pytest.raises(ExpansionFailed, match="elements"):
         expand("${map{$sender_address}{$item}}", Scope({MessageFacts: facts}, no_services()))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("$acl_m_x", 'unknown variable name "acl_m_x" (strict_acl_vars is set)'),
+        ("${if def:acl_c1{y}}", 'unknown variable "acl_c1" after "def:" (strict_acl_vars is set)'),
+    ],
+)
+def test_acl_variables_that_nobody_has_set(text: str, said: str) -> None:
+    scope = message_scope(b"")
+    assert expand(text, scope) == ""
+    with pytest.raises(ExpansionFailed) as caught:
+        expand(text, scope.with_facet(StrictAclVariables, StrictAclVariables()))
+    assert str(caught.value) == said
+
+
+def test_a_strict_acl_variable_may_be_empty() -> None:
+    scope = message_scope(b"").with_facet(StrictAclVariables, StrictAclVariables())
+    scope.facets[MessageFacts].variables["acl_m_x"] = ""  # type: ignore[attr-defined]
+    assert expand("<$acl_m_x>", scope) == "<>"

@@ -54,3 +54,5 @@ def test_login_names_are_remembered_for_a_minute(monkeypatch: pytest.MonkeyPatch
     users.find("carol")
     assert asked[-1] == "carol"
     assert users.find("a\0b") is None
+    assert PasswdUsers(clock, longest=4).find("carol") is None
+    assert PasswdUsers(clock, longest=5).find("carol") is not None
