@@ -23,7 +23,6 @@ EVERY = {
     "test_queueing": 40,
     "test_remote": 110,
     "test_sessions": 110,
-    "test_situations": 18,
     "test_utilities": 100,
 }
 """File → one in so many."""
