@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pillarbox.config.builtin import BuiltinMacros
 from pillarbox.config.declare import MISSING, Driver, MainOptions, Option, main_options
 from pillarbox.config.dialects import parse
-from pillarbox.config.errors import CombinationError, ConfigError, OptionError, Position, Problem
+from pillarbox.config.errors import CombinationError, ConfigError, EarlyError, OptionError, Position, Problem
 from pillarbox.config.findings import Findings
 from pillarbox.config.model import Config
 from pillarbox.config.numbers import NAME
@@ -281,6 +281,9 @@ class _Builder:
             return None
         try:
             made = cls(**given)
+        except EarlyError as error:
+            self._found.add_for_option(position, error)
+            return None
         except OptionError as error:
             heading = "" if isinstance(error, CombinationError) else _heading(where)
             self._found.add_at_end(position, str(error), error.suggestion, heading)

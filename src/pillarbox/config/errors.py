@@ -75,6 +75,14 @@ class CombinationError(OptionError):
     """Settings that do not go together, of which Exim speaks without a heading: the reason names the driver where it should."""
 
 
+class EarlyError(OptionError):
+    """A value that Exim finds wrong only when mail comes: told with its line. `within` is the part of the value that is meant."""
+
+    def __init__(self, reason: str, option: str, within: str = "") -> None:
+        super().__init__(reason, option)
+        self.within = within
+
+
 def printable(text: str) -> str:
     """As Exim shows text in messages: control characters and bytes that are not ASCII as `\\303`, `\\n`, `\\t`."""
     if text.isascii() and text.isprintable():

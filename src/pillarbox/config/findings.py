@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.config.errors import NOWHERE, Position, Problem
+from pillarbox.config.errors import NOWHERE, EarlyError, Position, Problem
 from pillarbox.config.raw import Raw
 
 
@@ -28,6 +28,16 @@ class Findings:
         """For a driver or section as a whole, seen when its last line has been read. `heading`: ` for r1 router`."""
         number = self._end_of(position)
         self._put(number + 0.5, position, "", reason, suggestion, f"{heading}:\n  {reason}")
+
+    def add_for_option(self, label: Position, error: EarlyError) -> None:
+        """For the line of an option of the driver at `label`."""
+        drivers = [*self._raw.routers, *self._raw.transports, *self._raw.authenticators]
+        given = (option for driver in drivers if driver.position == label for option in driver.options)
+        lines = (raw for raw in given if raw.name == error.option and error.within in (raw.value or ""))
+        if (raw := next(lines, None)) is None:
+            self.add_at_end(label, str(error))
+        else:
+            self.add(raw.position, raw.text, str(error))
 
     def add_last(
         self, position: Position, text: str, reason: str, suggestion: str = "", exim: str = ""

@@ -206,3 +206,14 @@ def test_a_transport_rewrites_headers_alone() -> None:
     text = "begin transports\nt:\n  driver = appendfile\n  file = /x\n  headers_rewrite = a@b c@d {}\n"
     load_text(text.format("h"))
     assert "non-header rewrite" in str(problems_of(text.format("E"))[0])
+
+
+def test_tells_the_line_of_what_exim_would_find_when_mail_comes() -> None:
+    text = (
+        "begin routers\nr:\n  driver = redirect\n  set = r_good = 1\n  set = r_bad = $nothing\n  data = x\n"
+        "begin transports\nt:\n  driver = pipe\n  command = /bin/x \\\n    ${nothing\n"
+    )
+    found = problems_of(text)
+    assert [problem.line for problem in found] == [5, 10]
+    assert "in line 5 of" in found[0].exim_form
+    assert "in line 11 of" in found[1].exim_form

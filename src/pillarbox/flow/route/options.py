@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from pillarbox.config.errors import OptionError
+from pillarbox.config.errors import EarlyError, OptionError
 from pillarbox.config.kinds import Kind
 from pillarbox.config.numbers import NAME
 from pillarbox.language.expand.errors import ExpandSyntaxError
@@ -44,7 +44,7 @@ SelfOption = Annotated[SelfAction, Kind("string", parse_self, _show_self, parses
 
 
 def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
-    """`r_name = value` items, divided by semicolons. Raises OptionError."""
+    """`r_name = value` items, divided by semicolons. Raises EarlyError."""
     divided = source if source.lstrip().startswith("<") else f"<;{source}"
     found: list[tuple[str, Template]] = []
     for text, _ in split(divided):
@@ -53,9 +53,9 @@ def parse_settings(source: str) -> tuple[tuple[str, Template], ...]:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name.startswith("r_"):
-            raise OptionError(f"{text!r} is not of the form r_name = value", "set")
+            raise EarlyError(f"{text!r} is not of the form r_name = value", "set", text)
         try:
             found.append((name, Template.parse(value.strip())))
         except ExpandSyntaxError as error:
-            raise OptionError(f"{error} in {text!r}", "set") from None
+            raise EarlyError(f"{error} in {text!r}", "set", text) from None
     return tuple(found)

@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from pillarbox.config.declare import Driver, Unready, derived, option
-from pillarbox.config.errors import CombinationError, OptionError
+from pillarbox.config.errors import CombinationError, EarlyError, OptionError
 from pillarbox.config.kinds import (
     Duration,
     ExpandedGroup,
@@ -184,14 +184,14 @@ class Transport(Driver, family="transport"):
             put(self, "group", Template.parse(group))
 
     def _command(self, option_name: str, who: str) -> CommandLine | None:
-        """A command is divided, and its arguments parsed, when the configuration is loaded. Raises OptionError."""
+        """A command is divided, and its arguments parsed, when the configuration is loaded. Raises EarlyError."""
         template: CommandText | None = getattr(self, option_name)
         if template is None or not template.source.strip():
             return None
         try:
             return CommandLine.parse(template.source, who)
         except CommandError as error:
-            raise OptionError(str(error), option_name) from None
+            raise EarlyError(str(error), option_name) from None
 
     def _split(self) -> Literal["", "domain", "local_part"]:
         """By the driver's own options: Exim does not look at the generic ones."""

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from pillarbox.config.declare import derived, option
-from pillarbox.config.errors import OptionError
+from pillarbox.config.errors import EarlyError, OptionError
 from pillarbox.config.kinds import Duration, ExpandedGroup, ExpandedUser
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.route.candidate import Candidate
@@ -76,7 +76,7 @@ class QueryProgram(Router, driver="queryprogram"):
         try:
             arguments = tuple(Template.parse(word) for word in words(self.command.source))
         except (ExpandSyntaxError, ExpansionFailed) as error:
-            raise OptionError(str(error), "command") from None
+            raise EarlyError(str(error), "command") from None
         object.__setattr__(self, "arguments", arguments)
 
     async def route(self, visit: Visit) -> RouteResult:
