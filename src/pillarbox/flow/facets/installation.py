@@ -17,4 +17,3 @@ class Installation(msgspec.Struct, frozen=True):
     """Where the program was started."""
     queue_size: str = ""
     """Messages in the queue, when somebody has counted them."""
-    localhost_number: int = 0

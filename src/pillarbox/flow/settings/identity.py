@@ -27,7 +27,7 @@ class Identity(MainOptions):
     smtp_active_hostname: Template | None = option(default=None, doc="Our name in SMTP sessions.")
     localhost_number: Template | None = option(
         default=None,
-        doc="Number of this machine among those that share a spool and a name; becomes part of message ids.",
+        doc="Number of this machine among those that share a spool and a name. Not a part of message ids: these are unique without.",
         inert="noted",
     )
     exim_user: User = option(default="", doc="User to become when started by root.")

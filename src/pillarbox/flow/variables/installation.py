@@ -23,7 +23,6 @@ declare(
         Field("config_file", "config_file", "The configuration in use."),
         Field("initial_cwd", "initial_cwd", "Directory in which the program was started."),
         Field("queue_size", "queue_size", "Messages in the queue; empty while nobody has counted them."),
-        Field("localhost_number", "localhost_number", "localhost_number of the configuration."),
     ],
 )
 declare_fixed("compile_number", "1", "Always 1: nothing is compiled.")
@@ -48,6 +47,18 @@ for _name in ("exim_version", "version_number"):
     variable(_name, Identity, doc="Version of Exim that we speak, or what exim_version says.", tainted=False)(
         _version
     )
+
+
+@variable(
+    "localhost_number",
+    Identity,
+    doc="The option; 0 where it is not a plain number.",
+    tainted=False,
+    absent="0",
+)
+def localhost_number(identity: Identity) -> str:
+    template = identity.localhost_number
+    return (template.node.constant if template is not None else None) or "0"
 
 
 @variable("exim_path", Identity, doc="Where the program lies.", tainted=False)
