@@ -117,8 +117,6 @@ def protocol(attached: str, rest: Words, read: Arguments, word: str) -> None:
     if attached in ("d", "s"):
         return
     value = attached or next_word(rest, Usage(f"bad item for: {word}"))
-    protocol, _, host = value.partition(":")
-    if protocol:
-        read.about["r"] = protocol
+    read.about["r"], _, host = value.partition(":")
     if host:
         read.about["s"] = host
