@@ -222,9 +222,16 @@ class Bench:
             yield word.replace("''", "").replace("_", " ")
 
 
-def _adopt_orphans() -> None:
-    """What a call leaves in the background becomes our child (PR_SET_CHILD_SUBREAPER)."""
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+@contextmanager
+def _adopted_orphans() -> Iterator[None]:
+    """What a call leaves in the background becomes our child (PR_SET_CHILD_SUBREAPER), which holds for the whole process: no longer than
+    here, since other tests wait for daemons that somebody else is to reap."""
+    adopt = ctypes.CDLL(None).prctl
+    adopt(36, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        adopt(36, 0, 0, 0, 0)
 
 
 def _children() -> set[int]:
@@ -273,9 +280,9 @@ def at_the_bench(exim: str, directory: Path, work: Callable[[Bench], T]) -> T:
     with _files(directory, exim) as files:
 
         def run() -> T:
-            _adopt_orphans()
-            bench = Bench(directory / "place", exim)
-            bench.prepare()
-            return work(bench)
+            with _adopted_orphans():
+                bench = Bench(directory / "place", exim)
+                bench.prepare()
+                return work(bench)
 
         return inside(run, files, directory / "over")
