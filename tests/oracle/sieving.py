@@ -6,17 +6,14 @@ message of `sieve_scripts/messages`; behind ` ! ` stands why a difference is mea
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from pillarbox.cli.exim import run
+from tests.oracle.in_process import answered
 
 FOLDER = Path(__file__).parent / "sieve_scripts"
 CONFIGURATION = """\
@@ -77,31 +74,18 @@ def _command(script: Script, folder: Path) -> list[str]:
 def theirs(exim: str, script: Script, folder: Path) -> Answer:
     command = [exim, *_command(script, folder)]
     answer = subprocess.run(command, input=script.message, capture_output=True, timeout=30, check=False)
-    return _answer(answer.stdout, answer.stderr, answer.returncode)
+    said, errors = (text.decode("utf-8", "surrogateescape") for text in (answer.stdout, answer.stderr))
+    return _answer(said, errors, answer.returncode)
 
 
 def ours(script: Script, folder: Path) -> Answer:
-    out, errors = _Stream(), _Stream()
-    before = sys.stdin
-    sys.stdin = io.TextIOWrapper(io.BytesIO(script.message))
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = run(_command(script, folder), "exim")
-    finally:
-        sys.stdin = before
-    return _answer(out.data.getvalue(), errors.data.getvalue(), code)
+    return _answer(*answered(_command(script, folder), script.message))
 
 
-class _Stream(io.TextIOWrapper):
-    def __init__(self) -> None:
-        self.data = io.BytesIO()
-        super().__init__(self.data, "utf-8", "surrogateescape", write_through=True)
-
-
-def _answer(out: bytes, errors: bytes, code: int) -> Answer:
-    said = out.decode("utf-8", "surrogateescape").partition("Testing Sieve filter file")[2].partition("\n")[2]
+def _answer(out: str, errors: str, code: int) -> Answer:
+    said = out.partition("Testing Sieve filter file")[2].partition("\n")[2]
     lines = []
-    for line in errors.decode("utf-8", "surrogateescape").split("\n"):
+    for line in errors.split("\n"):
         plain = line.replace("\u254e", " ").strip()
         if plain and not plain.startswith(_NOISE):
             lines.append(plain)

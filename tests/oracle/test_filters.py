@@ -6,17 +6,13 @@ for line ends. `# Exim filter` is put in front. Behind ` ! ` stands why a differ
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-from pillarbox.cli.exim import run
+from tests.oracle.in_process import answered
 
 pytestmark = pytest.mark.oracle
 
@@ -84,24 +80,8 @@ def theirs(exim: str, case: Case, folder: Path) -> Answer:
 
 
 def ours(case: Case, folder: Path) -> Answer:
-    out, errors = _Stream(), _Stream()
-    before = sys.stdin
-    sys.stdin = io.TextIOWrapper(io.BytesIO(case.message))
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = run(command(case, folder), "exim")
-    finally:
-        sys.stdin = before
-    return Answer(out.text(), _trace(errors.text()), code)
-
-
-class _Stream(io.TextIOWrapper):
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO(), "utf-8", "surrogateescape", write_through=True)
-
-    def text(self) -> str:
-        assert isinstance(self.buffer, io.BytesIO)
-        return _text(self.buffer.getvalue())
+    said, errors, code = answered(command(case, folder), case.message)
+    return Answer(said, _trace(errors), code)
 
 
 def _text(data: bytes) -> str:

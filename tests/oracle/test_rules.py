@@ -7,8 +7,6 @@ both, in the same words; so must what goes to the log, each complaint once.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shlex
 import subprocess
@@ -18,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-from pillarbox.cli.exim import run
+from tests.oracle.in_process import answered
 
 pytestmark = pytest.mark.oracle
 
@@ -70,10 +67,8 @@ def theirs(exim: str, command: list[str]) -> tuple[str, list[str], int]:
 
 
 def ours(command: list[str]) -> tuple[str, list[str], int]:
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = run(command, "exim")
-    return out.getvalue(), _log(errors.getvalue()), code
+    said, errors, code = answered(command)
+    return said, _log(errors), code
 
 
 def _log(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from pillarbox.config.model import Config
 from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.filtering import MessageBlocks
+from pillarbox.flow.route.filtering import MessageBlocks, own_addresses
 from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.redirection import Address, File, Malformed, Pipe, Special, parse_redirection
 from pillarbox.flow.route.result import Assignment
@@ -203,11 +203,7 @@ class _Testing:
         sys.stdout.writelines(f"{line}\n" for line in sieve_lines(outcome))
 
     def _own_addresses(self) -> tuple[str, ...]:
-        wanted = self._wanted
-        own = f"{self._local_part}@{self._domain}"
-        if not (wanted.prefix or wanted.suffix):
-            return (own,)
-        return own, f"{wanted.prefix}{self._local_part}{wanted.suffix}@{self._domain}"
+        return own_addresses(self._local_part, self._domain, self._wanted.prefix, self._wanted.suffix)
 
     async def _filtered(self, text: str, *, is_system: bool) -> Outcome:
         try:

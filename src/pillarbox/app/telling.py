@@ -70,7 +70,8 @@ class TellingJournal:
 
     def _tell(self, where: str, line: str) -> None:
         """Without the message's id, which stands in the line `delivering …`."""
-        text = line.removeprefix(f"{leading_id(line)} ") if leading_id(line) else line
+        own_id = leading_id(line)
+        text = line.removeprefix(f"{own_id} ") if own_id else line
         print(f"LOG: {where}\n  {text}", file=sys.stderr, flush=True)
 
 

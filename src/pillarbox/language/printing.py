@@ -7,6 +7,9 @@ import re
 _UNPRINTABLE = re.compile(rb"[^ -~]")
 _NAMED = {b"\n": b"\\n", b"\r": b"\\r", b"\b": b"\\b", b"\v": b"\\v", b"\f": b"\\f", b"\t": b"\\t"}
 
+EMPTY = "".join(f"{letter}\N{COMBINING BRIDGE BELOW}" for letter in "empty")
+"""How what is told step by step shows a text of no length, as Exim does."""
+
 
 def printable(text: str) -> str:
     r"""`\n`-like escapes and octal ones; a backslash of the text itself stays single."""

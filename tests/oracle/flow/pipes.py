@@ -15,21 +15,10 @@ from pathlib import Path
 
 import msgspec
 from tests.oracle.flow.levelling import IDS, LOG_STAMPS, PROGRAM, TIMES, level
-from tests.oracle.flow.world import MOUNTS_APART, USER, layers, machine_exim
+from tests.oracle.flow.world import MOUNTS_APART, USER, beginning, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "pipes"
-MAIN = """\
-spool_directory = TOP/spool
-log_file_path = TOP/log/%slog
-primary_hostname = mx.example.org
-qualify_domain = example.org
-never_users =
-keep_environment =
-trusted_users = root
-timezone = UTC
-exim_user = Debian-exim
-exim_group = Debian-exim
-"""
+MAIN = beginning("mx.example.org", "example.org")
 MESSAGE = (
     b"From: alice <alice@example.net>\nTo: bob@example.net, x@y\nX-Old: 1\nSubject: test\n\n"
     b"body line\nFrom here\n.dot\n..two\nX-body\n"

@@ -44,24 +44,17 @@ from tests.oracle.flow.levelling import (
     Leveller,
     level,
 )
-from tests.oracle.flow.world import USER, layers, machine_exim
+from tests.oracle.flow.world import USER, beginning, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "redirecting"
 ROOT = Path(__file__).parents[3]
-MAIN = """\
-spool_directory = TOP/spool
-log_file_path = TOP/log/%slog
-primary_hostname = mx.home.test
-qualify_domain = home.test
-never_users =
-keep_environment =
-trusted_users = root
-timezone = UTC
-exim_user = Debian-exim
-exim_group = Debian-exim
+MAIN = (
+    beginning("mx.home.test", "home.test")
+    + """\
 received_header_text = Received: by test id $message_exim_id
 bounce_return_message = true
 """
+)
 MESSAGE = b"From: Alice <alice@out.test>\nTo: bob@a.test\nSubject: test\nX-Old: 1\n\nbody line\n"
 BOX = """
 begin transports

@@ -52,21 +52,13 @@ from tests.oracle.flow.levelling import (
 )
 from tests.oracle.flow.scripted import ScriptedPeer
 from tests.oracle.flow.sink import Sink
-from tests.oracle.flow.world import USER, inside
+from tests.oracle.flow.world import USER, beginning, inside
 from tests.support.dns_server import DnsServer
 
 FOLDER = Path(__file__).parent / "remote"
-CONFIG = """\
-spool_directory = TOP/spool
-log_file_path = TOP/log/%slog
-primary_hostname = mx.example.org
-qualify_domain = example.org
-exim_user = Debian-exim
-exim_group = Debian-exim
-trusted_users = root
-never_users =
-keep_environment =
-timezone = UTC
+CONFIG = (
+    beginning("mx.example.org", "example.org")
+    + """\
 disable_ipv6
 tls_advertise_hosts =
 queue_run_in_order
@@ -98,6 +90,7 @@ begin authenticators
 {auth}
 {acl}
 """
+)
 TIMEOUTS = ("command_timeout", "connect_timeout", "data_timeout", "final_timeout")
 MESSAGES = {
     "plain": b"From: alice@example.net\nTo: bob@d.test\nSubject: test\n\nbody line\n.dot\n..two\nend\n",

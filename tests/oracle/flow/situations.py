@@ -49,21 +49,13 @@ from tests.oracle.flow.levelling import (
     level,
     numbered,
 )
-from tests.oracle.flow.world import USER, layers, machine_exim
+from tests.oracle.flow.world import USER, beginning, layers, machine_exim
 
 FOLDER = Path(__file__).parent / "situations"
 ROOT = Path(__file__).parents[3]
-MAIN = """\
-spool_directory = TOP/spool
-log_file_path = TOP/log/%slog
-primary_hostname = mx.home.test
-qualify_domain = home.test
-never_users =
-keep_environment =
-trusted_users = root
-timezone = UTC
-exim_user = Debian-exim
-exim_group = Debian-exim
+MAIN = (
+    beginning("mx.home.test", "home.test")
+    + """\
 host_lookup_order = bydns
 gecos_pattern = ""
 gecos_name = Caller
@@ -72,6 +64,7 @@ queue_run_in_order
 smtp_banner = mx.home.test ESMTP here
 received_header_text = Received: by test id $message_exim_id
 """
+)
 """A line is left out where the situation has the option itself."""
 SPACE = """
 set -e

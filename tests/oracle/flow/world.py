@@ -74,6 +74,22 @@ class NoWorld(Exception):
     """We may not make one here."""
 
 
+def beginning(host: str, domain: str) -> str:
+    """Of a configuration whose world lies in `TOP`, delivered by an Exim that may say who sends."""
+    return f"""\
+spool_directory = TOP/spool
+log_file_path = TOP/log/%slog
+primary_hostname = {host}
+qualify_domain = {domain}
+never_users =
+keep_environment =
+trusted_users = root
+timezone = UTC
+exim_user = Debian-exim
+exim_group = Debian-exim
+"""
+
+
 def inside(work: Callable[[], T], files: dict[str, Path], over: Path) -> T:
     """`work()` in a world where `files` (beneath /etc and /usr/sbin) are others: path → what is seen there. `over`: an empty directory for
     that. Raises NoWorld, and what it raises."""

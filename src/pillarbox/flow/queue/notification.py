@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pillarbox.flow.route.result import Notification
 from pillarbox.flow.transport.replying.composing import Author, is_from, received_line
+from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.rewrite.display_name import show_sender
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
@@ -21,7 +22,7 @@ def compose_notification(
     if not is_from(own, _sender(notification)):
         block += f"Sender: {show_sender(author.full_name, own)}\n"
     block += f"Date: {format_date(now)}\n"
-    body = notification.text.encode("utf-8", "surrogateescape")
+    body = octets(notification.text)
     if body and not body.endswith(b"\n"):
         body += b"\n"
     envelope = Envelope(
@@ -32,9 +33,9 @@ def compose_notification(
         received_at=now,
         body_type="" if body.isascii() else "8BITMIME",
     )
-    return envelope, Message(block.encode("utf-8", "surrogateescape"), MemoryBody(body))
+    return envelope, Message(octets(block), MemoryBody(body))
 
 
 def _sender(notification: Notification) -> str:
-    value = header.first(notification.headers.encode("utf-8", "surrogateescape"), "from") or b""
-    return value.decode("utf-8", "surrogateescape")
+    value = header.first(octets(notification.headers), "from") or b""
+    return text_of(value)

@@ -94,16 +94,23 @@ async def run_filter(text: str, visit: Visit, permissions: Permissions, home: st
 
 
 def _circumstances(visit: Visit, home: str | None) -> Circumstances:
-    own = [f"{visit.local_part}@{visit.domain}"]
-    if visit.prefix or visit.suffix:
-        own.append(f"{visit.prefix}{visit.local_part}{visit.suffix}@{visit.domain}")
     run = visit.scope.facet(DeliveryRun)
     return Circumstances(
         headers=MessageBlocks(),
         sender=visit.sender,
         return_path=visit.candidate.errors_to if visit.candidate.errors_to is not None else visit.sender,
-        own_addresses=tuple(own),
+        own_addresses=own_addresses_at(visit),
         qualify_domain=visit.services.qualify_recipient,
         prepend_home=home,
         is_first_delivery=run is None or run.is_first,
     )
+
+
+def own_addresses_at(visit: Visit) -> tuple[str, ...]:
+    return own_addresses(visit.local_part, visit.domain, visit.prefix, visit.suffix)
+
+
+def own_addresses(local_part: str, domain: str, prefix: str, suffix: str) -> tuple[str, ...]:
+    """Of the user whose script it is: without the affixes, and with them."""
+    own = f"{local_part}@{domain}"
+    return (own, f"{prefix}{local_part}{suffix}@{domain}") if prefix or suffix else (own,)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filter_deliveries import delivery_of
+from pillarbox.flow.route.filtering import own_addresses_at
 from pillarbox.flow.route.generating import Generator, Stop, kind_of_path
 from pillarbox.flow.route.logins import login_of
 from pillarbox.flow.route.redirection import Address
@@ -25,7 +26,7 @@ from pillarbox.flow.route.result import (
     RouteResult,
 )
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.headers import DEFAULT_CODING, HeaderCoding
 from pillarbox.language.expand.taint import plain
 from pillarbox.language.expand.template import Template
@@ -59,7 +60,7 @@ async def redirect_by_sieve(router: Redirect, text: str, visit: Visit) -> RouteR
         disabled.append(("enotify", "enotify disabled"))
     program = parse_sieve(text, tuple(disabled))
     circumstances = Circumstances(
-        await _envelope(router, options, visit), inbox or "inbox", _own_addresses(visit), owner
+        await _envelope(router, options, visit), inbox or "inbox", own_addresses_at(visit), owner
     )
     outcome = run_sieve(program, _message(visit), circumstances)
     said = next(iter(lines_of(outcome)))
@@ -84,7 +85,7 @@ class _Options:
             return ""
         try:
             return plain(await self._visit.expand(template))
-        except (ForcedFailure, ExpansionDeferred, ExpansionFailed) as error:
+        except (ExpansionDeferred, ExpansionFailed) as error:
             where = "data" if self._router.file is None else "file"
             why = f'error in filter {where}: failed to expand "{template.source}" ({name}): {error}'
             raise Stop(self._router.postpone(self._visit, why, error="redirect_data")) from None
@@ -95,7 +96,7 @@ class _Options:
             return None
         try:
             return await self._visit.expand(template)
-        except (ForcedFailure, ExpansionDeferred, ExpansionFailed):
+        except (ExpansionDeferred, ExpansionFailed):
             return None
 
 
@@ -107,13 +108,6 @@ async def _envelope(router: Redirect, options: _Options, visit: Visit) -> Envelo
         await options.part(router.sieve_useraddress),
         await options.part(router.sieve_subaddress),
     )
-
-
-def _own_addresses(visit: Visit) -> tuple[str, ...]:
-    own = f"{visit.local_part}@{visit.domain}"
-    if not (visit.prefix or visit.suffix):
-        return (own,)
-    return own, f"{visit.prefix}{visit.local_part}{visit.suffix}@{visit.domain}"
 
 
 def _message(visit: Visit) -> SieveMessage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pillarbox.flow.transport.job import Job
+from pillarbox.language.expand.octets import octets
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 
@@ -17,17 +18,17 @@ BLANK_LINE = b"\n"
 
 def return_path(sender: str | None) -> bytes:
     """`Return-path: <sender>` (Exim 48.5.11)."""
-    return f"Return-path: <{sender or ''}>\n".encode("utf-8", "surrogateescape")
+    return octets(f"Return-path: <{sender or ''}>\n")
 
 
 def envelope_to(recipients: Iterable[str]) -> bytes:
     """`Envelope-to: a@example,` and in a line of its own ` b@example`, each address once (Exim 48.5.6)."""
     addresses = ",\n ".join(dict.fromkeys(recipients))
-    return f"Envelope-to: {addresses}\n".encode("utf-8", "surrogateescape")
+    return octets(f"Envelope-to: {addresses}\n")
 
 
 def delivery_date(now: float) -> bytes:
-    return f"Delivery-date: {format_date(now)}\n".encode("utf-8", "surrogateescape")
+    return f"Delivery-date: {format_date(now)}\n".encode()
 
 
 def without_removed(block: bytes, job: Job, remove: Sequence[str]) -> bytes:
@@ -55,7 +56,7 @@ def names_of(lists: Iterable[str]) -> frozenset[str]:
 def header_lines(text: str) -> bytes:
     """Expanded header text as whole lines: one final newline, no blank line inside that would end the block."""
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    return octets("".join(f"{line}\n" for line in lines))
 
 
 def _remove(block: bytes, names: frozenset[str]) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal, assert_never
 
 from pillarbox.language.addresses import Working
+from pillarbox.language.sieve.matching import Matcher, Matching
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import capability
 
@@ -41,6 +42,21 @@ class PartTag:
                 self._part = word
                 return True
         return False
+
+
+def parse_comparison(
+    parser: Parser, what: str, allowed: frozenset[str], complaint: str
+) -> tuple[tuple[str, ...], Part, Matcher]:
+    """The arguments of a test of addresses: names of what holds them, the part, and what to compare it with. `what`: what the names are of.
+    Raises SieveError, with the `complaint` for a name that is not allowed."""
+    matching, part = Matching(parser), PartTag(parser)
+    while matching.takes_tag() or part.takes_tag():
+        pass
+    names = parser.strings(what)
+    matcher = matching.matcher()
+    if not all(name.lower() in allowed for name in names):
+        raise parser.scanner.error(complaint)
+    return names, part.part, matcher
 
 
 def part_of(address: Working, part: Part) -> str | None:

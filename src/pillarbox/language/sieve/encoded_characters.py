@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.sieve.registry import capability
 
 capability("encoded-character")
@@ -20,8 +21,8 @@ def decoded(text: str) -> str:
     """Raises ValueError."""
     if "${" not in text:
         return text
-    data = text.encode("utf-8", "surrogateescape")
-    return _ENCODED.sub(_meant, data).decode("utf-8", "surrogateescape")
+    data = octets(text)
+    return text_of(_ENCODED.sub(_meant, data))
 
 
 def _meant(found: re.Match[bytes]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.language.expand.octets import octets
+
 
 class SieveError(Exception):
     """`str()` says what is wrong in Exim's words; `position`: how far the script had been read, in characters."""
@@ -31,7 +33,7 @@ class Mistake(msgspec.Struct, frozen=True):
         return cls(
             str(error),
             script.count("\n", 0, position) + 1,
-            len(before.encode("utf-8", "surrogateescape")),
+            len(octets(before)),
             script[begin : end if end >= 0 else len(script)],
         )
 

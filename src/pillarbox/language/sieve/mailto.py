@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from pillarbox.language.addresses import AddressError, address_items, working_address
+from pillarbox.language.expand.octets import octets, text_of
 
 MAX_RECIPIENTS = 100
 _SCHEME = re.compile("mailto:", re.IGNORECASE)
@@ -42,7 +43,7 @@ def parse_mailto(uri: str) -> MailTo:
         name, value = _field(part)
         match name:
             case "to":
-                recipients.append(value.decode("utf-8", "surrogateescape"))
+                recipients.append(text_of(value))
             case "subject":
                 subject = value
             case "body":
@@ -66,10 +67,10 @@ def _addresses(texts: list[str]) -> tuple[str, ...]:
     for text in texts:
         if _NOT_ENCODED.search(text):
             raise BadUri(_INVALID)
-        data = unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+        data = unquote_to_bytes(octets(text))
         if _CONTROLS.search(data):
             raise BadUri(_INVALID)
-        text = data.decode("utf-8", "surrogateescape")
+        text = text_of(data)
         for item in address_items(text):
             if not item.text.strip():
                 continue

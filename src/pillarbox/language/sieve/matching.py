@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from pillarbox.language.expand.octets import octets, text_of
+from pillarbox.language.printing import EMPTY
 from pillarbox.language.sieve.comparators import COMPARATORS, DEFAULT, Comparator
 from pillarbox.language.sieve.errors import SieveError
 from pillarbox.language.sieve.parser import Parser
@@ -108,7 +110,7 @@ class Matching:
         parser = self._parser
         comparator = self._comparator or DEFAULT
         match_type = self._match_type or "is"
-        keys = [encoded(key) for key in parser.strings("key")]
+        keys = [octets(key) for key in parser.strings("key")]
         problem = ""
         if comparator.needs and comparator.needs not in parser.required:
             problem = f'missing previous require "{comparator.needs}";'
@@ -122,15 +124,11 @@ def _key(octets: bytes, prepared: bytes, match_type: MatchType) -> Key:
     return Key(octets, prepared, Wildcards(prepared) if match_type == "matches" else None)
 
 
-def encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
 def shown(value: bytes) -> str:
     """As Exim shows it who watches: blanks and controls as signs."""
     if not value:
-        return "e\u032am\u032ap\u032at\u032ay\u032a"
-    text = value.decode("utf-8", "surrogateescape")
+        return EMPTY
+    text = text_of(value)
     return "".join(_SIGNS.get(c, c) for c in text)
 
 

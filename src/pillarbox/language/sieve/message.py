@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from pillarbox.language.addresses import AddressError, Working, address_items, working_address
 from pillarbox.language.expand.headers import DEFAULT_CODING, HeaderCoding, decode_words
+from pillarbox.language.expand.octets import text_of
 from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import Message
 
@@ -62,7 +63,7 @@ class SieveMessage:
     def addresses(self, name: str) -> Iterator[Working]:
         """All addresses of all headers of that name. What is none is passed over."""
         for value in self._fields.get(name.lower(), ()):
-            text = value.replace(b"\n", b"").decode("utf-8", "surrogateescape")
+            text = text_of(value.replace(b"\n", b""))
             for item in address_items(text):
                 try:
                     yield working_address(item.text)

@@ -16,6 +16,7 @@ from pillarbox.config.declare import option
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.judging import JudgedExchange
 from pillarbox.flow.facets.session import TlsInFacts
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step
@@ -112,7 +113,7 @@ class DovecotExchange(JudgedExchange):
         words += [f"rip={origin.host_address}", f"lip={origin.interface_address}", "nologin"]
         if initial is not None:
             words.append(f"resp={_base64(initial)}")
-        return ("\t".join(words) + "\n").encode("utf-8", "surrogateescape")
+        return octets("\t".join(words) + "\n")
 
     async def _verdict(self, talk: Talk) -> Step:
         """Raises SocketTrouble."""

@@ -23,6 +23,7 @@ from pillarbox.language.expand.errors import (
     ExpansionFailed,
     ForcedFailure,
 )
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.items import split
@@ -101,9 +102,7 @@ class Plaintext(Authenticator, driver="plaintext"):
 
 
 def _to_bytes(item: str) -> bytes:
-    return _CARETS.sub(lambda found: "\0" if found[0] == "^" else "^", item).encode(
-        "utf-8", "surrogateescape"
-    )
+    return octets(_CARETS.sub(lambda found: "\0" if found[0] == "^" else "^", item))
 
 
 class PlaintextClient:
@@ -147,9 +146,7 @@ class PlaintextServer:
         prompts = self._driver.server_prompts.templates if self._driver.server_prompts else ()
         try:
             if len(self._items) < len(prompts):
-                return Challenge(
-                    (await prompts[len(self._items)].expand(self._scope)).encode("utf-8", "surrogateescape")
-                )
+                return Challenge(octets(await prompts[len(self._items)].expand(self._scope)))
             if response is None:
                 return Challenge(b"")  # data is needed even where nothing is prompted for
             return await self._judge()

@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.flow.accept.local.caller import Caller, LocalSenders
 from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.rewrite.display_name import show_sender
 from pillarbox.mail import header
 from pillarbox.mail.address import quote_local_part
@@ -118,9 +119,7 @@ def _last_address(block: bytes, name: str, otherwise: str) -> str:
 def complete_own_from(block: bytes, login: str, full_name: str, domain: str) -> bytes:
     """A From: that holds the login name and nothing else (Resent-From:, where there are Resent- fields) becomes name and address, at the end."""
     prefix = b"Resent-" if _RESENT.search(block) is not None else b""
-    pattern = re.compile(
-        rb"(?mi)^%bFrom[ \t]*:[ \t]*%b\n" % (prefix, re.escape(login.encode("utf-8", "surrogateescape")))
-    )
+    pattern = re.compile(rb"(?mi)^%bFrom[ \t]*:[ \t]*%b\n" % (prefix, re.escape(octets(login))))
     kept, count = pattern.subn(b"", block)
     address = f"{login}@{domain}"
     shown = show_sender(full_name, address) if full_name else f" <{address}>"
@@ -157,19 +156,15 @@ def add_missing(block: bytes, sender: str, message_id: str, now: float, extra: s
     """Message-ID:, From: (`sender`, unless empty) and Date: where they are missing, `extra` in front of the last; Bcc: is left alone."""
     names = {name.lower() for name in _LOOKED_FOR.findall(b"\n" + block)}
     if names == _WHOLE:
-        return block + extra.encode("utf-8", "surrogateescape") if extra else block
+        return block + octets(extra) if extra else block
     prefix = "Resent-" if any(name.startswith(b"resent-") for name in names) else ""
-    own = prefix.lower().encode("utf-8", "surrogateescape")
+    own = prefix.lower().encode()
     message_id_line = f"{prefix}Message-Id: <{message_id}>\n" if own + b"message-id" not in names else ""
     from_line = f"{prefix}From: {sender}\n" if own + b"from" not in names and sender else ""
     date_line = f"{prefix}Date: {format_date(now)}\n" if own + b"date" not in names else ""
     if prefix:  # those stand in front (RFC 5322 §3.6.6)
-        return (
-            (date_line + message_id_line).encode("utf-8", "surrogateescape")
-            + block
-            + (from_line + extra).encode("utf-8", "surrogateescape")
-        )
-    return block + (message_id_line + from_line + extra + date_line).encode("utf-8", "surrogateescape")
+        return octets(date_line + message_id_line) + block + octets(from_line + extra)
+    return block + octets(message_id_line + from_line + extra + date_line)
 
 
 def _true_sender(options: Options, authenticated_id: str, qualify_domain: str) -> str:

@@ -21,8 +21,8 @@ from pillarbox.language.match.items import Item
 from pillarbox.language.match.named import NamedLists
 from pillarbox.language.match.steps import Step
 from pillarbox.language.match.unknown_hosts import UnknownHosts
+from pillarbox.language.printing import EMPTY
 
-EMPTY = "".join(f"{letter}\N{COMBINING BRIDGE BELOW}" for letter in "empty")
 _BAR_EVERY = 4
 
 

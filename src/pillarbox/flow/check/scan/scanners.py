@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import parse_duration
 from pillarbox.flow.check.acl.state import AclState
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.regex import Regex, RegexError, compile_regex
 from pillarbox.ports.commands import CommandRefused, Commands
 from pillarbox.ports.scan_files import ScanFiles
@@ -69,7 +70,7 @@ async def clamd(options: list[str], scan: Scan) -> str:
         where = server[0] if is_local else f"[{server[0]}]:{server[1]}"
         request = b"zINSTREAM\0" + _in_pieces(scan.data)
         if tells_path:
-            request = f"SCAN {await scan.path()}\n".encode("utf-8", "surrogateescape")
+            request = octets(f"SCAN {await scan.path()}\n")
         answer = await _connected(server, request, scan, where)
         if answer is not None:
             return _clamd_says(answer.rstrip(b"\0\n").decode("utf-8", "replace"), f"clamd {where} : ")
@@ -175,12 +176,12 @@ async def sock(options: list[str], scan: Scan) -> str:
     place = (options[0] if options else "/tmp/malware.sock").split() or [""]
     command = (options[1] if len(options) > 1 and options[1] else "%s\n").replace("%s", await scan.path(), 1)
     if place[0].startswith("/"):
-        answer = await _asked_here(place[0], command.encode("utf-8", "surrogateescape"), scan, "sock")
+        answer = await _asked_here(place[0], octets(command), scan, "sock")
     else:
         wish = SocketWish(
             host=place[0],
             port="".join(place[1:2]),
-            request=command.encode("utf-8", "surrogateescape"),
+            request=octets(command),
             shuts_down=False,
         )
         try:

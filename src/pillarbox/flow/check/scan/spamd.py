@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import parse_duration
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.match.items import split
 from pillarbox.ports.sockets import SocketWish
 
@@ -127,12 +128,8 @@ def in_order(servers: list[Server], now: float) -> list[Server]:
 def request(user: str, message: bytes) -> bytes:
     """`user` cannot bring lines of its own."""
     name = re.sub(r"[\x00-\x1f\x7f]", "", user)
-    return (
-        f"REPORT SPAMC/1.2\r\nUser: {name}\r\nContent-length: {len(message)}\r\n\r\n".encode(
-            "utf-8", "surrogateescape"
-        )
-        + message
-    )
+    head = f"REPORT SPAMC/1.2\r\nUser: {name}\r\nContent-length: {len(message)}\r\n\r\n"
+    return octets(head) + message
 
 
 def read_answer(data: bytes) -> Rating | None:

@@ -9,6 +9,7 @@ from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.replying.composing import received_line
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.date import format_date
@@ -57,19 +58,12 @@ def _complete(message: Message, message_id: str, now: float, services: Transport
     received = received_line(
         _recipients(message), message_id, services.login or "mail", services.hostname, now
     )
-    headers = (
-        received.encode("utf-8", "surrogateescape")
-        + _lines(before, given)
-        + message.headers
-        + _lines(after, given)
-    )
+    headers = octets(received) + _lines(before, given) + message.headers + _lines(after, given)
     return Message(headers, message.body)
 
 
 def _lines(fields: Iterable[tuple[str, str]], given: set[str]) -> bytes:
-    return "".join(f"{name}: {value}\n" for name, value in fields if name.lower() not in given).encode(
-        "utf-8", "surrogateescape"
-    )
+    return octets("".join(f"{name}: {value}\n" for name, value in fields if name.lower() not in given))
 
 
 def _recipients(message: Message) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.sieve.actions import Notify as Notification
 from pillarbox.language.sieve.mailto import BadUri, MailTo, parse_mailto
-from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
@@ -33,14 +33,14 @@ class Notify:
             f"Subject: {in_header(self._subject(run))}\n"
         )
         run.act(
-            Notification(self.mail.to, headers, self.mail.body.decode("utf-8", "surrogateescape")),
+            Notification(self.mail.to, headers, text_of(self.mail.body)),
             self.position,
         )
 
     def _subject(self, run: Run) -> bytes:
         assert self.mail is not None
         if self.message is not None:
-            return encoded(self.message)
+            return octets(self.message)
         if self.mail.subject is not None:
             return self.mail.subject
         return run.message.header("subject") or b""

@@ -12,10 +12,10 @@ import hashlib
 from dataclasses import dataclass
 
 from pillarbox.language.addresses import AddressError, working_address
+from pillarbox.language.expand.octets import octets
 from pillarbox.language.filter.personal import is_personal
 from pillarbox.language.sieve.actions import Vacation as Answer
 from pillarbox.language.sieve.errors import SieveError
-from pillarbox.language.sieve.matching import encoded
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import command
 from pillarbox.language.sieve.run import Run
@@ -65,17 +65,17 @@ class Vacation:
     def basename(self) -> str:
         """As Exim's, so that answers sent before a change of servers count."""
         key = self.handle or f"{self.subject or ''}{self.sender}{int(self.is_mime)}{self.reason}"
-        return hashlib.md5(encoded(key), usedforsecurity=False).hexdigest().upper()
+        return hashlib.md5(octets(key), usedforsecurity=False).hexdigest().upper()
 
     def _subject(self, run: Run) -> str:
         if self.subject is not None:
-            return in_header(encoded(self.subject))
+            return in_header(octets(self.subject))
         subject = run.message.header("subject")
         return in_header(b"Automated reply" if subject is None else b"Auto: " + subject)
 
     def _composed(self) -> tuple[str, str]:
         """Header lines and text."""
-        data = encoded(with_lf(self.reason))
+        data = octets(with_lf(self.reason))
         if self.is_mime:
             headers, body = split_message(data)
             block = headers.decode("ascii")

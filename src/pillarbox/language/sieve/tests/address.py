@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pillarbox.language.sieve.address_parts import Part, PartTag, part_of
-from pillarbox.language.sieve.matching import Matcher, Matching, encoded
+from pillarbox.language.expand.octets import octets
+from pillarbox.language.sieve.address_parts import Part, parse_comparison, part_of
+from pillarbox.language.sieve.matching import Matcher
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import test
 from pillarbox.language.sieve.run import Run
@@ -25,18 +26,11 @@ class Address:
     def _is_in(self, name: str, run: Run) -> bool:
         for address in run.message.addresses(name):
             value = part_of(address, self.part)
-            if value is not None and self.matcher.matches(encoded(value), run):
+            if value is not None and self.matcher.matches(octets(value), run):
                 return True
         return False
 
 
 @test("address")
 def parse_address(parser: Parser) -> Address:
-    matching, part = Matching(parser), PartTag(parser)
-    while matching.takes_tag() or part.takes_tag():
-        pass
-    names = parser.strings("header")
-    matcher = matching.matcher()
-    if not all(name.lower() in _HEADERS for name in names):
-        raise parser.scanner.error("invalid header field")
-    return Address(names, part.part, matcher)
+    return Address(*parse_comparison(parser, "header", _HEADERS, "invalid header field"))

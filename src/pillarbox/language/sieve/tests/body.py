@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from pillarbox.language.expand.octets import octets, text_of
 from pillarbox.language.sieve.errors import SieveError
 from pillarbox.language.sieve.matching import Matcher, Matching
 from pillarbox.language.sieve.parser import Parser
@@ -33,7 +34,7 @@ class Body:
 
     def holds(self, run: Run) -> bool:
         if self.transform == "content":
-            shown = "".join(f" {kind.decode('utf-8', 'surrogateescape')}" for kind in self.kinds)
+            shown = "".join(f" {text_of(kind)}" for kind in self.kinds)
             run.tell(f"content_matchtypes: {shown}")
         return any(self.matcher.matches(text, run) for text in self._texts(run))
 
@@ -83,7 +84,7 @@ def _readable(data: bytes, part: Part) -> bytes:
         body = decode_transfer(body, part.encoding)
     if part.content_type.type != b"text" or body.isascii():
         return body
-    return decode_charset(body, part.content_type.parameter(b"charset")).encode("utf-8", "surrogateescape")
+    return octets(decode_charset(body, part.content_type.parameter(b"charset")))
 
 
 class _Transform:
@@ -116,5 +117,5 @@ def parse_body(parser: Parser) -> Body:
     matcher = matching.matcher()
     if not matcher.comparator.has_substrings and any(not key.octets.isdigit() for key in matcher.keys):
         raise SieveError(_NOT_A_NUMBER, matcher.position)
-    kinds = tuple(kind.lower().encode("utf-8", "surrogateescape") for kind in transform.types)
+    kinds = tuple(octets(kind.lower()) for kind in transform.types)
     return Body(transform.kind or "text", kinds, replace(matcher, is_silent=True))

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from pillarbox.language.addresses import Working
-from pillarbox.language.sieve.address_parts import Part, PartTag, part_of
+from pillarbox.language.expand.octets import octets
+from pillarbox.language.sieve.address_parts import Part, parse_comparison, part_of
 from pillarbox.language.sieve.circumstances import Envelope as Facts
-from pillarbox.language.sieve.matching import Matcher, Matching, encoded
+from pillarbox.language.sieve.matching import Matcher
 from pillarbox.language.sieve.parser import Parser
 from pillarbox.language.sieve.registry import test
 from pillarbox.language.sieve.run import Run
+
+_NAMES = frozenset({"from", "to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Envelope:
         facts = run.circumstances.envelope
         for name in self.names:
             value = _sender(facts, self.part) if name.lower() == "from" else _recipient(facts, self.part)
-            if value is not None and self.matcher.matches(encoded(value), run):
+            if value is not None and self.matcher.matches(octets(value), run):
                 return True
         return False
 
@@ -50,11 +53,4 @@ def _recipient(facts: Facts, part: Part) -> str | None:
 
 @test("envelope", needs="envelope")
 def parse_envelope(parser: Parser) -> Envelope:
-    matching, part = Matching(parser), PartTag(parser)
-    while matching.takes_tag() or part.takes_tag():
-        pass
-    names = parser.strings("envelope")
-    matcher = matching.matcher()
-    if not all(name.lower() in ("from", "to") for name in names):
-        raise parser.scanner.error("invalid envelope string")
-    return Envelope(names, part.part, matcher)
+    return Envelope(*parse_comparison(parser, "envelope", _NAMES, "invalid envelope string"))
