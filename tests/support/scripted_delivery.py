@@ -44,6 +44,7 @@ class Scripted(Transport, driver="scripted_for_tests"):
             "address": assignment.address,
             "recipient": assignment.candidate.recipient.address,
             "parents": intermediate(assignment),
+            "way": assignment.way,
             "router": "r",
             "transport": "scripted",
             "host": HOST,

@@ -52,6 +52,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The envelope's recipient it came from; the same unless redirected."""
     parents: tuple[str, ...] = ()
     """What stands between them, nearest first, without `recipient` and `address`."""
+    way: tuple[str, ...] = ()
+    """What -H says once it is done, then once all that came of its ancestors is, the recipient last. Empty: these addresses themselves."""
     router: str = ""
     transport: str = ""
     host: RemoteHost | None = None
@@ -90,6 +92,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Tells whoever wants to hear of it, with its line in the log (`event_action`)."""
     is_hidden: bool = False
     """`hide_child_in_errmsg`: notices do not tell the address, only the recipient it came from."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`way`, never empty."""
+        if self.way:
+            return self.way
+        if self.recipient == self.address:
+            return (self.address,)
+        return (self.address, *self.parents, self.recipient)
 
 
 class Delivered(Outcome, frozen=True, kw_only=True, tag=True):

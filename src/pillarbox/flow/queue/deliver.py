@@ -33,6 +33,7 @@ from pillarbox.flow.queue.success import without_wishes
 from pillarbox.flow.queue.system_filter import Filtered, SystemFilter
 from pillarbox.flow.queue.timely import Timely
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import unique_name
 from pillarbox.flow.route.result import Assignment, HeldBack, LogLine, Routed
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.flow.transport.run import Transports
@@ -73,6 +74,7 @@ class RouterChain(Protocol):
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
+        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         """One answer for each candidate, after all redirection and without duplicates."""
         ...
@@ -294,6 +296,7 @@ class Delivery:
             queued.message,
             filter_state=None if filtered is None else filtered.state,
             held_back=None if urgency.is_first or urgency.is_forced else self._timely.held_back(queued),
+            done=queued.progress.settled,
         )
 
     async def give_up(self, queued: Queued) -> Settlement:
@@ -322,7 +325,7 @@ class Delivery:
                 candidates = await self._timely.candidates(queued, outcomes, is_forced=urgency.is_forced)
         if filtered is not None:
             settled = queued.progress.settled
-            candidates[:0] = [each for each in filtered.candidates if each.address not in settled]
+            candidates[:0] = [each for each in filtered.candidates if unique_name(each) not in settled]
         if self._holding is not None:
             candidates = await self._holding.before_routing(
                 queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from pillarbox.flow.queue.replacing import by_router
 from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.mail.outcome import Deferred, Outcome
@@ -26,10 +25,10 @@ async def done_before_end(
     if settlement.needs_sync:
         await settler.sync()
     ended = [each for each in came[0] if not isinstance(each, Deferred)]
-    names = [*(each.address for each in ended), *(by_router(each.address, each.router) for each in ended)]
     if settlement.is_complete:
-        names = names[: len(ended)]
+        names = [each.names[0] for each in ended]
     else:
+        names = [name for each in ended for name in each.names]
         settled = {event.address for event in settlement.events if isinstance(event, Settled)}
         names = [name for name in names if name in settled]
     return [Settled(name, now) for name in dict.fromkeys(names)]

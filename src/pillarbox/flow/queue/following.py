@@ -4,7 +4,7 @@ Exim's order in the log: what ended in the routers, local deliveries one after a
 others out of the log, and a crash while it dawdles must not repeat them: what they took is recorded before (Exim's -J file). Local deliveries
 are synced first, since a record that outlives the mailbox it speaks of would lose mail.
 
-A recipient that was redirected, or that goes to several places, is on record only when all of it has been delivered.
+What was redirected, or goes to several places, is on record only when all that came of it has been delivered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class Following:
         "_delivered",
         "_id",
         "_open",
-        "_recipients",
         "_record",
         "_served",
         "_sync",
@@ -42,7 +41,6 @@ class Following:
     def __init__(
         self,
         message_id: str,
-        recipients: Iterable[str],
         *,
         tell: Tell,
         record: Record,
@@ -50,17 +48,16 @@ class Following:
         clock: Clock,
     ) -> None:
         self._id = message_id
-        self._recipients = frozenset(recipients)
         self._tell = tell
         self._record = record
         self._sync = sync
         self._clock = clock
         self._open: Counter[str] = Counter()
-        """Deliveries that each recipient still waits for."""
+        """Deliveries that each name (`Outcome.names`) still waits for."""
         self._delivered: list[str] = []
         """By local transports, not yet on record."""
         self._served: list[str] = []
-        """Recipients whom a local transport has served: not durable yet."""
+        """Names of what a local transport has served: not durable yet."""
         self.told: set[int] = set()
         """Identities of the outcomes that have been logged."""
 
@@ -68,10 +65,11 @@ class Following:
         self, assignments: Iterable[Assignment], outcomes: Sequence[Outcome], *, tells_skipped: bool
     ) -> None:
         """`outcomes`: of what ended in the routers. `tells_skipped`: what is not due will not be tried after all."""
-        self._open.update(one.candidate.recipient.address for one in assignments)
+        for assignment in assignments:
+            self._open.update(assignment.way or (assignment.address,))
         for outcome in outcomes:
             if not isinstance(outcome, Delivered):
-                self._open[outcome.recipient] += 1
+                self._open.update(outcome.names)
             if tells_skipped or not (isinstance(outcome, Deferred) and outcome.error == SKIPPED):
                 self._note(outcome)
 
@@ -79,7 +77,7 @@ class Following:
         for outcome in outcomes:
             self._delivered += self._close(outcome)
             if isinstance(outcome, Delivered):
-                self._served.append(outcome.recipient)
+                self._served += outcome.names
 
     async def before_remote(self) -> None:
         """Other hosts may take their time."""
@@ -101,11 +99,8 @@ class Following:
         self._note(outcome)
         if not isinstance(outcome, Delivered):
             return []
-        self._open[outcome.recipient] -= 1
-        found = [] if outcome.address in self._recipients else [outcome.address]
-        if not self._open[outcome.recipient] and outcome.recipient in self._recipients:
-            found.append(outcome.recipient)
-        return found
+        self._open.subtract(outcome.names)
+        return [name for name in outcome.names if not self._open[name]]
 
     def _note(self, outcome: Outcome) -> None:
         self._tell(outcome)

@@ -139,6 +139,7 @@ def waiting(assignment: Assignment, why: str, *, error: str = "", is_unlogged: b
         recipient=assignment.candidate.recipient.address,
         also_for=assignment.also_for,
         parents=assignment.candidate.parent_addresses[:-1],
+        way=assignment.way,
         router=assignment.router,
         transport=assignment.transport,
         reason=Reason(why),

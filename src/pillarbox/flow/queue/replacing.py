@@ -37,11 +37,6 @@ def _candidates(routed: Routed) -> list[Candidate]:
     return found + [candidate for candidate, _, _ in routed.postponed] if routed.postponed else found
 
 
-def by_router(address: str, router: str) -> str:
-    """What stands in -H for a delivery whose address still waits for another: a copy that `unseen` made, one of two ways of a list."""
-    return f"{address}/{router}"
-
-
 def as_logged(outcome: Outcome, progress: Progress) -> Outcome:
     """The log tells such an address as the child of the recipient that it came from."""
     if outcome.address == outcome.recipient:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import done_name, names_on_the_way
 from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.reply import Reason
@@ -28,14 +29,14 @@ def without_done(routed: Routed, settled: frozenset[str]) -> Routed:
     if not (routed.refused or routed.postponed or routed.discarded):
         return routed
 
-    def is_open(candidate: Candidate) -> bool:
-        return not candidate.parents or candidate.address not in settled
+    def is_open(candidate: Candidate, router: str, transport: str = "") -> bool:
+        return not candidate.parents or done_name(candidate, transport, router) not in settled
 
     return msgspec.structs.replace(
         routed,
-        refused=tuple(one for one in routed.refused if is_open(one[0])),
-        postponed=tuple(one for one in routed.postponed if is_open(one[0])),
-        discarded=tuple(one for one in routed.discarded if is_open(one[0])),
+        refused=tuple(one for one in routed.refused if is_open(one[0], one[2], one[1].transport)),
+        postponed=tuple(one for one in routed.postponed if is_open(one[0], one[2])),
+        discarded=tuple(one for one in routed.discarded if is_open(one[0], one[1])),
     )
 
 
@@ -50,6 +51,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
                 log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
+                way=names_on_the_way(candidate, refused.transport, router),
                 router=router,
                 transport=refused.transport,
                 reason=refused.reason,
@@ -65,6 +67,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
                 log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
+                way=names_on_the_way(candidate, "", router),
                 router=router,
                 reason=postponed.reason,
                 retry_keys=postponed.retry_keys,
@@ -79,6 +82,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
             Delivered(
                 address=candidate.address,
                 recipient=candidate.recipient.address,
+                way=names_on_the_way(candidate, "", router),
                 router=router,
                 log_word=word,
             )
@@ -109,6 +113,7 @@ def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> li
                     address=assignment.address,
                     recipient=recipient,
                     parents=parents,
+                    way=assignment.way,
                     reason=Reason(assignment.trouble),
                 )
             )
@@ -118,6 +123,7 @@ def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> li
                     address="/dev/null",
                     recipient=recipient,
                     parents=parents,
+                    way=assignment.way,
                     router=assignment.router,
                     transport="**bypassed**",
                 )

@@ -13,7 +13,7 @@ import msgspec
 from pillarbox.flow.own_message import NOT_SENT
 from pillarbox.flow.queue.following import Following, Record
 from pillarbox.flow.queue.holding import is_early
-from pillarbox.flow.queue.notices import Notices, recipients_of
+from pillarbox.flow.queue.notices import Notices
 from pillarbox.flow.queue.patience import Patience
 from pillarbox.flow.queue.replacing import NO_REPLACEMENTS, as_logged
 from pillarbox.flow.queue.retry import Retries
@@ -128,7 +128,6 @@ class Settler:
         """Somebody who logs outcomes as they come, and has `record` keep what is settled by them."""
         return Following(
             queued.id,
-            recipients_of(queued),
             tell=lambda outcome: self.tell(queued, outcome),
             record=record,
             sync=self.user_files.sync,

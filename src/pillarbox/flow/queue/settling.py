@@ -17,7 +17,6 @@ from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.expiry import expired
 from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import recipients_of
-from pillarbox.flow.queue.replacing import by_router
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
 from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.transport.job import BUSY, SKIPPED
@@ -56,7 +55,6 @@ class Settling:
     """One message being settled."""
 
     __slots__ = (
-        "delivered",
         "errors_to",
         "events",
         "is_provisional",
@@ -94,8 +92,6 @@ class Settling:
         """How many addresses each that was redirected still waits for."""
         self.events: list[Event] = []
         self.settled: dict[str, None] = {}
-        self.delivered: list[Delivered] = []
-        """Addresses done, in order."""
         self.pending: list[Outcome] = []
         """What still waits."""
         self.next_at = float("inf")
@@ -134,13 +130,9 @@ class Settling:
     def _complete_with_remote(self, outcomes: Sequence[Outcome]) -> Settlement:
         """What other servers have taken is noted before the sync that the local deliveries wait for: a crash meanwhile must not send it
         again. Where an address goes to this machine as well, only the way to the other is noted."""
-        here = [o for o in outcomes if isinstance(o, Delivered) and o.host is None]
-        local = {o.address for o in here} | {o.recipient for o in here}
-        taken = [
-            by_router(o.address, o.router) if o.address in local else o.address
-            for o in outcomes
-            if isinstance(o, Delivered) and o.host is not None
-        ]
+        here = {name for o in outcomes if isinstance(o, Delivered) and o.host is None for name in o.names}
+        there = [o.names[0] for o in outcomes if isinstance(o, Delivered) and o.host is not None]
+        taken = [name for name in there if name not in here]
         return Settlement(True, True, events=tuple(Settled(address, self.now) for address in taken))
 
     def _log(self, outcome: Outcome) -> None:
@@ -163,8 +155,11 @@ class Settling:
         self._note_children(outcome)
         self._log(outcome)
         self.settler.forget_hints(outcome, self.queued.envelope.sender)
-        self.settled[outcome.address] = None
-        self.delivered.append(outcome)
+        self._done(outcome)
+
+    def _done(self, outcome: Outcome) -> None:
+        """So are those that it came of, unless something else of theirs waits: the end of the attempt shows."""
+        self.settled.update(dict.fromkeys(outcome.names))
 
     def _note_children(self, outcome: Delivered) -> None:
         for ancestor in _ancestors(outcome):
@@ -227,7 +222,7 @@ class Settling:
             to = (self.queued.envelope.sender or "") if told is None else told
             recipient = recipients.get(failure.recipient) or Recipient(failure.recipient)
             if failure.is_silent:
-                self.settled[failure.address] = None
+                self._done(failure)
             elif not bounce.wants_failure_notice(recipient):
                 self._ignore(failure, ": RFC 3461 DSN, failure notify not requested")
             elif told == "":  # a router's `errors_to =` discards the error
@@ -254,7 +249,8 @@ class Settling:
             for failure in group:
                 self._wait_for(failure, self.now)
             return
-        self.settled.update(dict.fromkeys(failure.address for failure in group))
+        for failure in group:
+            self._done(failure)
 
     async def _freeze_or_ignore(self, failures: list[Failed]) -> None:
         """A bounce that cannot be delivered is kept for an administrator, for a while (`ignore_bounce_errors_after`); one that was tried for
@@ -286,22 +282,23 @@ class Settling:
 
     def _ignore(self, failure: Failed, why: str = "") -> None:
         self._say(f"{named(failure, self.settler.style)}: error ignored{why}")
-        self.settled[failure.address] = None
+        self._done(failure)
 
     async def _conclude(self, needs_sync: bool) -> Settlement:
         if not self.pending:
             return COMPLETE_LOCAL if needs_sync else COMPLETE
         if needs_sync:
             await self.settler.user_files.sync()
-        waiting = dict.fromkeys((*(o.address for o in self.pending), *(o.recipient for o in self.pending)))
+        waiting: set[str] = set()
         for outcome in self.pending:
-            if isinstance(outcome, Deferred) and outcome.also_for:
-                waiting.update(dict.fromkeys(outcome.also_for))
+            waiting.update(outcome.names)
+            if isinstance(outcome, Deferred):
+                waiting.update(outcome.also_for)
         known = recipients_of(self.queued)
-        done = [a for a in dict.fromkeys((*self.settled, *known)) if a not in waiting]
-        done += [by_router(each.address, each.router) for each in self.delivered if each.address in waiting]
+        done = [name for name in dict.fromkeys((*self.settled, *known)) if name not in waiting]
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
-        events.extend(dict.fromkeys(self.replacements[a] for a in waiting if a in self.replacements))
+        held = dict.fromkeys(a for o in self.pending for a in (o.address, o.recipient))
+        events.extend(dict.fromkeys(self.replacements[a] for a in held if a in self.replacements))
         is_frozen = bool(self.events)
         next_at = float("inf") if is_frozen else self.next_at
         if is_frozen or not (self.is_provisional or (not events and self._is_untouched())):

@@ -210,7 +210,7 @@ class SystemFilter:
                 trouble = f'failed to expand "{template.source}" (system filter transport name): {error}'
         actor = self._plan.actor
         return Assignment(
-            candidate=self._parent().child(plain(target), ""),
+            candidate=msgspec.structs.replace(self._parent().child(plain(target), ""), is_generated=True),
             router="",
             transport=plain(transport),
             file=target.removeprefix("|") if kind == "pipe" else target,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pillarbox.flow.queue.notices import recipients_of
-from pillarbox.flow.queue.replacing import by_router
+from pillarbox.flow.queue.older_names import without_done
 from pillarbox.flow.queue.retry import Retries, is_of_domain
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment, HeldBack, Postponed
@@ -73,12 +73,7 @@ class Timely:
     ) -> list[Assignment]:
         """Without what is delivered already, and without local deliveries whose retry time has not come: those go to `outcomes`."""
         due: list[Assignment] = []
-        for assignment in assignments:
-            settled = queued.progress.settled
-            if assignment.address in settled and assignment.candidate.parents:
-                continue
-            if by_router(assignment.address, assignment.router) in settled:
-                continue
+        for assignment in without_done(assignments, queued):
             key = self._transports.local_key(assignment)
             is_free = is_forced or assignment.hosts or self._has_expired(key)
             waiting = None if is_free else await self._not_due((key,), queued, assignment.address)
@@ -127,6 +122,7 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
         address=address,
         recipient=recipient,
         also_for=assignment.also_for if assignment else (),
+        way=assignment.way if assignment else (),
         router=assignment.router if assignment else "",
         transport=assignment.transport if assignment else "",
         reason=Reason("Retry time not yet reached" if assignment else RETRY_TIME_NOT_REACHED),

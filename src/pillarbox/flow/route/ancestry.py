@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import namesakes
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.route.router import Router
 
@@ -22,18 +23,26 @@ def skipped_as_loop(candidate: Candidate, router: Router) -> str | None:
 def identity(candidate: Candidate) -> tuple[str, str, int]:
     """Local parts are compared with case, domains without; a child that is the same as an ancestor is another thing than it."""
     local, _, domain = candidate.address.rpartition("@")
-    same = 0
-    if candidate.parents:
-        same = sum(1 for parent in candidate.parents if parent.address == candidate.address)
-    return local, domain.lower(), same
+    return local, domain.lower(), namesakes(candidate)
 
 
 def below_copy(child: Candidate | Assignment) -> Candidate | Assignment:
     """`unseen`: what was redirected has the address twice above it, as it was and as the copy that goes on."""
     if isinstance(child, Assignment):
         return msgspec.structs.replace(child, candidate=below_copy(child.candidate))
+    parent, router = child.parents[0], child.redirected_by[0]
     return msgspec.structs.replace(
         child,
-        parents=(child.parents[0], *child.parents),
-        redirected_by=(child.redirected_by[0], *child.redirected_by),
+        parents=(served_by(parent, router), *child.parents),
+        redirected_by=(router, *child.redirected_by),
+    )
+
+
+def served_by(candidate: Candidate, router: str) -> Candidate:
+    """Itself where an `unseen` router takes it, below itself as it was."""
+    return msgspec.structs.replace(
+        candidate,
+        parents=(candidate, *candidate.parents),
+        redirected_by=(router, *candidate.redirected_by),
+        copied_by=router,
     )

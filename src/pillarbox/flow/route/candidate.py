@@ -47,6 +47,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """`hide_child_in_errmsg`: bounces tell the parent instead."""
     is_one_time: bool = False
     """`one_time`: this address takes the parent's place on the envelope when it has to wait."""
+    is_generated: bool = False
+    """A file, directory, pipe or reply that redirection made of its parent."""
+    copied_by: str = ""
+    """The `unseen` router that serves it while a copy of it goes on."""
     self_hostname: str = ""
     """`$self_hostname`: our own name that an earlier router's host lookup led to (`self = pass`, `reroute`)."""
 

@@ -104,6 +104,7 @@ class Generator:
             original_local_part=current.original_local_part,
             domain=current.domain,
             is_hidden=router.hide_child_in_errmsg or current.is_hidden,
+            is_generated=True,
         )
         return msgspec.structs.replace(
             visit.draft(),

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import names_on_the_way
 from pillarbox.language.filter.actions import Mail
 from pillarbox.mail.reply import Reason
 
@@ -109,6 +110,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def domain(self) -> str:
         return self.candidate.domain
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """For `Outcome.way`."""
+        return names_on_the_way(self.candidate, self.transport, self.router)
 
 
 class Assigned(msgspec.Struct, frozen=True):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import msgspec
 
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.route.ancestry import below_copy, identity
+from pillarbox.flow.route.ancestry import below_copy, identity, served_by
 from pillarbox.flow.route.candidate import Candidate, Purpose
+from pillarbox.flow.route.done_names import is_homonym, unique_name
 from pillarbox.flow.route.findings import Findings
 from pillarbox.flow.route.looks import Looks
 from pillarbox.flow.route.percent_hack import meant_by
@@ -63,7 +64,7 @@ _Waiting = list[_Task | _Generated]
 
 class Run:
     __slots__ = (
-        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
+        "_chain", "_done", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
         "_stops_at_several", "_trace", "_verified",
     )  # fmt: skip
 
@@ -75,9 +76,12 @@ class Run:
         trace: Trace | None,
         held_back: HeldBack | None = None,
         *,
+        done: Set[str] = frozenset(),
         follows_all: bool = False,
     ) -> None:
+        """`held_back`: asked about what the first candidates lead to. `done`: the names (`unique_name`) of what needs no more attention."""
         self._held_back = held_back
+        self._done = done
         self._stops_at_several = purpose in ("verify", "verify_sender") and not follows_all
         self._chain = chain
         self._purpose = purpose
@@ -161,9 +165,12 @@ class Run:
             if line.is_debug:
                 self._note(candidate, f"says: {line.text}", router.name)
 
-    async def _is_held_back(self, candidate: Candidate, held_back: HeldBack) -> bool:
-        """And noted."""
-        postponed = await held_back(candidate) if candidate.parents else None
+    async def _is_left_alone(self, candidate: Candidate) -> bool:
+        """An earlier attempt has seen to all that comes of it, or its time has not come, which is noted."""
+        if unique_name(candidate) in self._done and not is_homonym(candidate):
+            self._note(candidate, "it was delivered before")
+            return True
+        postponed = await self._held_back(candidate) if self._held_back is not None else None
         if postponed is not None:
             self._findings.trouble(candidate, postponed, "")
         return postponed is not None
@@ -171,7 +178,7 @@ class Run:
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with more findings, or new tasks."""
         findings = self._findings
-        if self._held_back is not None and await self._is_held_back(task.candidate, self._held_back):
+        if task.candidate.parents and await self._is_left_alone(task.candidate):
             return
         if (hack := self._chain.services.percent_hack) is not None and "%" in task.candidate.local_part:
             try:
@@ -235,12 +242,9 @@ class Run:
             case Assigned(assignment=assignment, and_continue=and_continue):
                 if and_continue and not self._is_last(stage):
                     self._copy_on(task, visit, stage)
-                    twice = msgspec.structs.replace(
-                        candidate,
-                        parents=(candidate, *candidate.parents),
-                        redirected_by=(router.name, *candidate.redirected_by),
+                    assignment = msgspec.structs.replace(
+                        assignment, candidate=served_by(candidate, router.name)
                     )
-                    assignment = msgspec.structs.replace(assignment, candidate=twice)
                 self._keep((*identity(candidate), task.copy), assignment)
             case Redirected(children=children, and_continue=and_continue, new_domain=new_domain):
                 if new_domain:
@@ -311,8 +315,7 @@ class Run:
             self._findings.trouble(assignment.candidate, result, router.name)
             return
         # Exim 22.7: files and pipes are the same only below the same parent.
-        candidate = assignment.candidate
-        parent = identity(candidate.parents[0]) if candidate.parents else ""
+        parent = unique_name(assignment.candidate.parents[0])
         self._fresh.append(
             _Generated(assignment, (assignment.target, assignment.file, assignment.reply, parent))
         )

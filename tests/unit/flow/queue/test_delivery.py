@@ -10,6 +10,7 @@ from tests.support.scripted_delivery import TRANSPORTS, answer, waiting, world
 
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
+from pillarbox.flow.route.ancestry import served_by
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Refused, Routed
 from pillarbox.mail.envelope import Recipient
@@ -33,8 +34,10 @@ async def test_local_mail_is_synced_before_the_spool_forgets_it():
 @pytest.mark.parametrize("copy", ["bob@both.example", "copies@local.example"])
 async def test_what_goes_to_two_places_is_not_settled_before_the_local_one_is_synced(copy: str):
     def answer_twice(candidate: Candidate) -> Routed:
-        other = candidate if copy == candidate.address else candidate.child(copy, "copy")
-        both = assigned(other, "maildir"), assigned(candidate, "scripted")
+        served = served_by(candidate, "copy")
+        below = msgspec.structs.replace(candidate, parents=served.parents, redirected_by=("copy",))
+        other = served if copy == candidate.address else served.child(copy, "copy")
+        both = assigned(other, "maildir"), assigned(below, "scripted")
         here, there = (each.assignments[0] for each in both)
         return Routed(assignments=(msgspec.structs.replace(here, router="copy"), there))
 
@@ -42,7 +45,7 @@ async def test_what_goes_to_two_places_is_not_settled_before_the_local_one_is_sy
     queued = await w.accept("bob@both.example")
     settlement = await w.side.delivery.attempt(queued, FIRST)
     assert settlement.is_complete and settlement.needs_sync
-    assert [event.address for event in settlement.events] == ["bob@both.example/r"]
+    assert [event.address for event in settlement.events] == ["bob@both.example/scripted"]
 
 
 async def test_remote_mail_needs_no_sync_and_shares_a_copy():

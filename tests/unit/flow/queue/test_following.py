@@ -17,12 +17,12 @@ from pillarbox.mail.reply import Reason
 
 
 class Seen:
-    def __init__(self, *recipients: str) -> None:
+    def __init__(self) -> None:
         self.told: list[str] = []
         self.recorded: list[str] = []
         self.syncs = 0
         self.following = Following(
-            "id", recipients, tell=self.tell, record=self.record, sync=self.sync, clock=JumpClock()
+            "id", tell=self.tell, record=self.record, sync=self.sync, clock=JumpClock()
         )
 
     def tell(self, outcome: Outcome) -> None:
@@ -47,7 +47,7 @@ def done(address: str, recipient: str = "") -> Delivered:
 
 
 async def test_local_deliveries_are_on_record_before_other_hosts_are_asked():
-    seen = Seen("a@here.example", "b@far.example")
+    seen = Seen()
     seen.following.begin(assigned("a@here.example") + assigned("b@far.example"), [], tells_skipped=True)
     seen.following.local_ended([done("a@here.example")])
     assert (seen.told, seen.recorded) == (["a@here.example"], [])
@@ -58,7 +58,7 @@ async def test_local_deliveries_are_on_record_before_other_hosts_are_asked():
 
 
 async def test_the_local_part_of_a_recipient_is_synced_before_its_remote_part_settles_both():
-    seen = Seen("a@x.example")
+    seen = Seen()
     seen.following.begin(
         assigned("a@x.example") + assigned("a@x.example", "copy@y.example"), [], tells_skipped=True
     )
@@ -70,14 +70,13 @@ async def test_the_local_part_of_a_recipient_is_synced_before_its_remote_part_se
 
 
 async def test_what_could_not_be_synced_keeps_its_recipient_off_the_record():
-    seen = Seen("a@x.example", "b@x.example")
+    seen = Seen()
 
     async def fail() -> None:
         raise OSError(5, "Input/output error")
 
     seen.following = Following(
         "id",
-        ("a@x.example", "b@x.example"),
         tell=seen.tell,
         record=seen.record,
         sync=fail,
@@ -92,7 +91,7 @@ async def test_what_could_not_be_synced_keeps_its_recipient_off_the_record():
 
 
 def test_a_recipient_with_parts_under_way_is_not_settled():
-    seen = Seen("list@x.example")
+    seen = Seen()
     seen.following.begin(assigned("list@x.example", "a@y.example", "b@y.example"), [], tells_skipped=True)
     seen.following.remote_ended([done("a@y.example", "list@x.example")])
     assert seen.recorded == ["a@y.example"]
@@ -101,7 +100,7 @@ def test_a_recipient_with_parts_under_way_is_not_settled():
 
 
 def test_an_address_that_also_goes_elsewhere_is_not_settled_by_its_first_part():
-    seen = Seen("a@x.example")
+    seen = Seen()
     seen.following.begin(
         assigned("a@x.example") + assigned("a@x.example", "copy@y.example"), [], tells_skipped=True
     )
@@ -116,7 +115,7 @@ def test_what_waits_keeps_its_recipient_open_and_is_told_unless_it_may_be_tried_
         address="b@y.example", recipient="l@x.example", reason=Reason("not yet"), error=SKIPPED
     )
     for tells_skipped in (True, False):
-        seen = Seen("l@x.example")
+        seen = Seen()
         seen.following.begin(assigned("l@x.example", "a@y.example"), [skipped], tells_skipped=tells_skipped)
         seen.following.remote_ended([done("a@y.example", "l@x.example")])
         assert seen.recorded == ["a@y.example"]

@@ -1,0 +1,57 @@
+"""How -H tells apart what is done; that real Exim says the same is for tests/oracle/flow/redirecting/done*.conf to see."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pillarbox.flow.route.ancestry import below_copy, served_by
+from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import done_name, is_homonym, names_on_the_way
+from pillarbox.mail.envelope import Recipient
+
+
+def first(address: str = "u@a.test") -> Candidate:
+    return Candidate.first(Recipient(address))
+
+
+def pipe(parent: Candidate) -> Candidate:
+    return msgspec.structs.replace(parent.child("|cmd", "aliases"), is_generated=True)
+
+
+def copy_below(candidate: Candidate, router: str) -> Candidate:
+    return msgspec.structs.replace(
+        candidate, parents=(candidate, *candidate.parents), redirected_by=(router, *candidate.redirected_by)
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "names"),
+    [
+        (first(), ()),
+        (first("U@A.Test"), ("U@a.test", "U@A.Test")),
+        (first().child("v@B.test", "r"), ("v@b.test", "u@a.test")),
+        (first().child("v@b.test", "r").child("w@b.test", "r"), ("w@b.test", "v@b.test", "u@a.test")),
+        (pipe(first()), ("|cmd:u@a.test", "u@a.test")),
+        (pipe(first().child("v@b.test", "r")), ("|cmd:v@b.test", "v@b.test", "u@a.test")),
+        (first().child("u@a.test", "r"), ("u@a.test/box", "u@a.test")),
+        (first().child("u@a.test", "r").child("v@b.test", "r"), ("v@b.test", "u@a.test")),
+        (served_by(first(), "copy"), ("u@a.test/copy", "u@a.test")),
+        (copy_below(first(), "copy"), ("u@a.test/box", "u@a.test")),
+        (served_by(copy_below(first(), "copy"), "again"), ("u@a.test/again/box", "u@a.test")),
+        (below_copy(pipe(first())), ("|cmd:u@a.test/aliases", "u@a.test/aliases", "u@a.test")),
+    ],
+)
+def test_names_as_exim_writes_them(candidate: Candidate, names: tuple[str, ...]) -> None:
+    assert names_on_the_way(candidate, "box", "local") == names
+
+
+def test_a_transport_called_like_the_router_of_a_copy_shares_no_name_with_it():
+    assert done_name(served_by(first(), "archive"), "box", "archive") == "u@a.test/archive"
+    assert done_name(copy_below(first(), "archive"), "archive", "local") == "u@a.test/archive/local"
+
+
+def test_what_ends_without_a_transport_has_a_name_of_its_own():
+    below_itself = first().child("u@a.test", "r")
+    assert is_homonym(below_itself)
+    assert done_name(below_itself, "", "refuser") == "u@a.test/refuser"
