@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from tests.support.clock import JumpClock
@@ -17,6 +17,7 @@ from pillarbox.flow.queue.deliver import Delivery, RouterChain
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.queue.events import MainEvents, TellingSettler
 from pillarbox.flow.queue.fastlane import FastLane, LaneLimits
+from pillarbox.flow.queue.following import Record
 from pillarbox.flow.queue.inject import Injection
 from pillarbox.flow.queue.notices import Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
@@ -135,7 +136,6 @@ class TableChain:
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
-        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         self.asked.extend(c.address for c in candidates)
         return [self.answer(c) for c in candidates]
@@ -174,6 +174,7 @@ class DeliverySide(msgspec.Struct, frozen=True):
         retry_rules: RetryRules,
         style: Style,
         settings: QueueSettings,
+        record: Record | None = None,
     ) -> DeliverySide:
         clock, journal, files = services.clock, services.journal, services.user_files
         due = DueTable()
@@ -194,7 +195,7 @@ class DeliverySide(msgspec.Struct, frozen=True):
             action = Template.parse(settings.event_action)
             settler.events = MainEvents(MainAction(action, services.expansion, journal))
         carriers = Transports(transports, services, remote_max_parallel=settings.remote_max_parallel)
-        delivery = Delivery(chain, carriers, retries, settler, clock)
+        delivery = Delivery(chain, carriers, retries, settler, clock, record=record)
         lane = FastLane(
             spool=spool,
             delivery=delivery,
@@ -233,8 +234,11 @@ class World:
         network: object = None,
         spool: Spool | None = None,
         files: MemoryUserFiles | None = None,
+        chain: RouterChain | None = None,
+        clock: JumpClock | None = None,
     ) -> None:
-        self.clock = JumpClock()
+        """`chain`: real routers, in place of `answer`; what is settled while an attempt goes on is on record then."""
+        self.clock = clock or JumpClock()
         self.spool = spool or MemorySpool(self.clock)
         self.journal = RecordingJournal()
         self.hints = DictHints()
@@ -253,7 +257,7 @@ class World:
         rules = tuple(parse_retry_rule(line, NamedLists()) for line in retry.splitlines())
         self.side = DeliverySide.compose(
             spool=self.spool,
-            chain=self.chain,
+            chain=chain or self.chain,
             transports=transports,
             services=self.services,
             retry_rules=RetryRules(rules),
@@ -261,6 +265,7 @@ class World:
                 hostname="mail.example.org", sender_line="Mail Delivery System <Mailer-Daemon@example.org>"
             ),
             settings=settings or QueueSettings(),
+            record=self.spool.record if chain is not None else None,
         )
 
     async def accept(

@@ -44,7 +44,7 @@ class Scripted(Transport, driver="scripted_for_tests"):
             "address": assignment.address,
             "recipient": assignment.candidate.recipient.address,
             "parents": intermediate(assignment),
-            "way": assignment.way,
+            "done_name": assignment.done_name,
             "router": "r",
             "transport": "scripted",
             "host": HOST,

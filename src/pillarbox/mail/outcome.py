@@ -52,8 +52,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The envelope's recipient it came from; the same unless redirected."""
     parents: tuple[str, ...] = ()
     """What stands between them, nearest first, without `recipient` and `address`."""
-    way: tuple[str, ...] = ()
-    """What -H says once it is done, then once all that came of its ancestors is, the recipient last. Empty: these addresses themselves."""
+    done_name: str = ""
+    """What -H says once it is done (`flow.route.done_names`); empty: its address."""
     router: str = ""
     transport: str = ""
     host: RemoteHost | None = None
@@ -95,12 +95,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`way`, never empty."""
-        if self.way:
-            return self.way
-        if self.recipient == self.address:
-            return (self.address,)
-        return (self.address, *self.parents, self.recipient)
+        """Its own in -H, and behind it the recipient's where that is another."""
+        name = self.done_name or self.address
+        return (name,) if name == self.recipient else (name, self.recipient)
 
 
 class Delivered(Outcome, frozen=True, kw_only=True, tag=True):

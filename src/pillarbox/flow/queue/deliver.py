@@ -25,7 +25,7 @@ from pillarbox.flow.queue.replacing import (
     without_settled,
 )
 from pillarbox.flow.queue.retry import Retries
-from pillarbox.flow.queue.routed import ErrorsTo, routing_outcomes, without_done, without_unreal
+from pillarbox.flow.queue.routed import ErrorsTo, routing_outcomes, without_ended, without_unreal
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.sorting import RemoteOrder
@@ -74,7 +74,6 @@ class RouterChain(Protocol):
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
-        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         """One answer for each candidate, after all redirection and without duplicates."""
         ...
@@ -228,7 +227,7 @@ class Delivery:
         if candidates:
             every = await self._route(candidates, queued, urgency, filtered)
             if not urgency.is_first:
-                every = [without_done(routed, queued.progress.settled) for routed in every]
+                every = [without_ended(routed, queued) for routed in every]
                 if queued.progress.replacements:
                     every = [without_settled(routed, queued.progress.settled) for routed in every]
             replacements = replacements_of(every, self._clock)
@@ -296,7 +295,6 @@ class Delivery:
             queued.message,
             filter_state=None if filtered is None else filtered.state,
             held_back=None if urgency.is_first or urgency.is_forced else self._timely.held_back(queued),
-            done=queued.progress.settled,
         )
 
     async def give_up(self, queued: Queued) -> Settlement:

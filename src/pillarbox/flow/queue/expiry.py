@@ -21,7 +21,7 @@ def expired(outcome: Deferred) -> Failed:
         address=outcome.address,
         recipient=outcome.recipient,
         parents=outcome.parents,
-        way=outcome.way,
+        done_name=outcome.done_name,
         router=outcome.router,
         transport=outcome.transport,
         host=None if outcome.error in bounce.UNBLAMED else outcome.host,

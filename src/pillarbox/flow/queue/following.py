@@ -4,7 +4,7 @@ Exim's order in the log: what ended in the routers, local deliveries one after a
 others out of the log, and a crash while it dawdles must not repeat them: what they took is recorded before (Exim's -J file). Local deliveries
 are synced first, since a record that outlives the mailbox it speaks of would lose mail.
 
-What was redirected, or goes to several places, is on record only when all that came of it has been delivered.
+A recipient that was redirected, or that goes to several places, is on record only when all of it has been delivered.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Following:
     ) -> None:
         """`outcomes`: of what ended in the routers. `tells_skipped`: what is not due will not be tried after all."""
         for assignment in assignments:
-            self._open.update(assignment.way or (assignment.address,))
+            self._open.update({assignment.done_name, assignment.candidate.recipient.address})
         for outcome in outcomes:
             if not isinstance(outcome, Delivered):
                 self._open.update(outcome.names)

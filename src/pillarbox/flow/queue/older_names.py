@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
+from pillarbox.flow.route.done_names import was_done
 from pillarbox.flow.route.result import Assignment
 from pillarbox.ports.spool import Queued
 
@@ -17,17 +18,17 @@ def without_done(assignments: Sequence[Assignment], queued: Queued) -> list[Assi
     settled = queued.progress.settled
     if not settled:
         return list(assignments)
-    names = {name for one in assignments for name in one.way[:1]}
+    names = {one.done_name for one in assignments}
     is_alone = len(queued.envelope.recipients) == 1
     return [one for one in assignments if not _is_done(one, settled, names, is_alone=is_alone)]
 
 
 def _is_done(one: Assignment, settled: Set[str], names: Set[str], *, is_alone: bool) -> bool:
     """`names`: what deliveries of this attempt are called today, so that these words are theirs."""
+    if was_done(settled, one.candidate, one.transport, one.router):
+        return True
     if not one.candidate.parents:
         return False
-    if one.way[0] in settled:
-        return True
     older = {f"{one.address}/{one.router}"}
     if one.candidate.is_generated:
         older = older | {one.address} if is_alone else set()

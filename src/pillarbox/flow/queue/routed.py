@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.done_names import done_name, names_on_the_way
+from pillarbox.flow.route.done_names import done_name, was_done
 from pillarbox.flow.route.result import Assignment, Routed
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
 from pillarbox.mail.reply import Reason
+from pillarbox.ports.spool import Queued
 
 ErrorsTo = dict[tuple[str, str], str]
 """(Address, the recipient it came from) → who hears of its failures, where a router or a filter says so; empty: nobody."""
@@ -23,19 +25,24 @@ def _routed_word(candidate: Candidate) -> str:
     return f"{candidate.local_part}@{candidate.domain}"
 
 
-def without_done(routed: Routed, settled: frozenset[str]) -> Routed:
+def without_ended(routed: Routed, queued: Queued) -> Routed:
     """Without what has ended in an earlier attempt: whom redirection leads to again, and who has been bounced or delivered since, while a
-    brother of his still waits."""
+    brother of his still waits. A recipient who is done may lead to more where others are redirected to him, when aliases go round in a
+    circle: he stays postponed."""
     if not (routed.refused or routed.postponed or routed.discarded):
         return routed
 
+    settled, recipients = queued.progress.settled, recipients_of(queued)
+
     def is_open(candidate: Candidate, router: str, transport: str = "") -> bool:
-        return not candidate.parents or done_name(candidate, transport, router) not in settled
+        return not was_done(settled, candidate, transport, router)
 
     return msgspec.structs.replace(
         routed,
         refused=tuple(one for one in routed.refused if is_open(one[0], one[2], one[1].transport)),
-        postponed=tuple(one for one in routed.postponed if is_open(one[0], one[2])),
+        postponed=tuple(
+            one for one in routed.postponed if one[0].address in recipients or is_open(one[0], one[2])
+        ),
         discarded=tuple(one for one in routed.discarded if is_open(one[0], one[1])),
     )
 
@@ -51,7 +58,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
                 log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
-                way=names_on_the_way(candidate, refused.transport, router),
+                done_name=done_name(candidate, refused.transport, router),
                 router=router,
                 transport=refused.transport,
                 reason=refused.reason,
@@ -67,7 +74,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
                 log_word=_routed_word(candidate),
                 recipient=candidate.recipient.address,
                 parents=candidate.parent_addresses[:-1],
-                way=names_on_the_way(candidate, "", router),
+                done_name=done_name(candidate, "", router),
                 router=router,
                 reason=postponed.reason,
                 retry_keys=postponed.retry_keys,
@@ -82,7 +89,7 @@ def routing_outcomes(routed: Routed, errors_to: ErrorsTo) -> list[Outcome]:
             Delivered(
                 address=candidate.address,
                 recipient=candidate.recipient.address,
-                way=names_on_the_way(candidate, "", router),
+                done_name=done_name(candidate, "", router),
                 router=router,
                 log_word=word,
             )
@@ -113,7 +120,7 @@ def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> li
                     address=assignment.address,
                     recipient=recipient,
                     parents=parents,
-                    way=assignment.way,
+                    done_name=assignment.done_name,
                     reason=Reason(assignment.trouble),
                 )
             )
@@ -123,7 +130,7 @@ def without_unreal(assignments: list[Assignment], outcomes: list[Outcome]) -> li
                     address="/dev/null",
                     recipient=recipient,
                     parents=parents,
-                    way=assignment.way,
+                    done_name=assignment.done_name,
                     router=assignment.router,
                     transport="**bypassed**",
                 )

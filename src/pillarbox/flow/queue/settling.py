@@ -19,6 +19,7 @@ from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
 from pillarbox.flow.queue.routed import ErrorsTo
+from pillarbox.flow.route.done_names import name_beside
 from pillarbox.flow.transport.job import BUSY, SKIPPED
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.outcome import Deferred, Delivered, Failed, Outcome
@@ -55,6 +56,7 @@ class Settling:
     """One message being settled."""
 
     __slots__ = (
+        "ended",
         "errors_to",
         "events",
         "is_provisional",
@@ -65,7 +67,6 @@ class Settling:
         "pending",
         "queued",
         "replacements",
-        "settled",
         "settler",
         "told",
     )
@@ -91,7 +92,8 @@ class Settling:
         self.left: Counter[str] = Counter()
         """How many addresses each that was redirected still waits for."""
         self.events: list[Event] = []
-        self.settled: dict[str, None] = {}
+        self.ended: dict[str, str] = {}
+        """Names of what has been delivered or given up, in order, with those that they have beside a recipient (`name_beside`)."""
         self.pending: list[Outcome] = []
         """What still waits."""
         self.next_at = float("inf")
@@ -158,8 +160,8 @@ class Settling:
         self._done(outcome)
 
     def _done(self, outcome: Outcome) -> None:
-        """So are those that it came of, unless something else of theirs waits: the end of the attempt shows."""
-        self.settled.update(dict.fromkeys(outcome.names))
+        """Even where another way to it has been put off. Whether its recipient is, the end of the attempt shows."""
+        self.ended[outcome.names[0]] = name_beside(outcome.names[0], outcome.transport, outcome.router)
 
     def _note_children(self, outcome: Delivered) -> None:
         for ancestor in _ancestors(outcome):
@@ -291,11 +293,14 @@ class Settling:
             await self.settler.user_files.sync()
         waiting: set[str] = set()
         for outcome in self.pending:
-            waiting.update(outcome.names)
+            waiting.add(outcome.recipient)
+            if outcome.names[0] not in self.ended:
+                waiting.add(outcome.names[0])
             if isinstance(outcome, Deferred):
                 waiting.update(outcome.also_for)
         known = recipients_of(self.queued)
-        done = [name for name in dict.fromkeys((*self.settled, *known)) if name not in waiting]
+        done = [name for name in dict.fromkeys((*self.ended, *known)) if name not in waiting]
+        done += [beside for name, beside in self.ended.items() if name in waiting]
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
         held = dict.fromkeys(a for o in self.pending for a in (o.address, o.recipient))
         events.extend(dict.fromkeys(self.replacements[a] for a in held if a in self.replacements))

@@ -122,7 +122,7 @@ def _skipped(address: str, recipient: str, key: str, assignment: Assignment | No
         address=address,
         recipient=recipient,
         also_for=assignment.also_for if assignment else (),
-        way=assignment.way if assignment else (),
+        done_name=assignment.done_name if assignment else "",
         router=assignment.router if assignment else "",
         transport=assignment.transport if assignment else "",
         reason=Reason("Retry time not yet reached" if assignment else RETRY_TIME_NOT_REACHED),

@@ -38,6 +38,12 @@ def below_copy(child: Candidate | Assignment) -> Candidate | Assignment:
     )
 
 
+def beside_copy(child: Candidate | Assignment) -> Candidate | Assignment:
+    """Of a filter that leaves the address to later routers: what it delivers to the address itself is not what they do."""
+    is_itself = isinstance(child, Candidate) and child.address == child.parents[0].address
+    return below_copy(child) if is_itself else child
+
+
 def served_by(candidate: Candidate, router: str) -> Candidate:
     """Itself where an `unseen` router takes it, below itself as it was."""
     return msgspec.structs.replace(

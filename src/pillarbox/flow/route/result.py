@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.done_names import names_on_the_way
+from pillarbox.flow.route.done_names import done_name
 from pillarbox.language.filter.actions import Mail
 from pillarbox.mail.reply import Reason
 
@@ -112,9 +112,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         return self.candidate.domain
 
     @property
-    def way(self) -> tuple[str, ...]:
-        """For `Outcome.way`."""
-        return names_on_the_way(self.candidate, self.transport, self.router)
+    def done_name(self) -> str:
+        """For `Outcome.done_name`."""
+        return done_name(self.candidate, self.transport, self.router)
 
 
 class Assigned(msgspec.Struct, frozen=True):

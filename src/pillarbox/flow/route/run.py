@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import msgspec
 
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.route.ancestry import below_copy, identity, served_by
+from pillarbox.flow.route.ancestry import below_copy, beside_copy, identity, served_by
 from pillarbox.flow.route.candidate import Candidate, Purpose
-from pillarbox.flow.route.done_names import is_homonym, unique_name
+from pillarbox.flow.route.done_names import unique_name
 from pillarbox.flow.route.findings import Findings
 from pillarbox.flow.route.looks import Looks
 from pillarbox.flow.route.percent_hack import meant_by
@@ -64,7 +64,7 @@ _Waiting = list[_Task | _Generated]
 
 class Run:
     __slots__ = (
-        "_chain", "_done", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
+        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
         "_stops_at_several", "_trace", "_verified",
     )  # fmt: skip
 
@@ -76,12 +76,9 @@ class Run:
         trace: Trace | None,
         held_back: HeldBack | None = None,
         *,
-        done: Set[str] = frozenset(),
         follows_all: bool = False,
     ) -> None:
-        """`held_back`: asked about what the first candidates lead to. `done`: the names (`unique_name`) of what needs no more attention."""
         self._held_back = held_back
-        self._done = done
         self._stops_at_several = purpose in ("verify", "verify_sender") and not follows_all
         self._chain = chain
         self._purpose = purpose
@@ -165,12 +162,9 @@ class Run:
             if line.is_debug:
                 self._note(candidate, f"says: {line.text}", router.name)
 
-    async def _is_left_alone(self, candidate: Candidate) -> bool:
-        """An earlier attempt has seen to all that comes of it, or its time has not come, which is noted."""
-        if unique_name(candidate) in self._done and not is_homonym(candidate):
-            self._note(candidate, "it was delivered before")
-            return True
-        postponed = await self._held_back(candidate) if self._held_back is not None else None
+    async def _is_held_back(self, candidate: Candidate, held_back: HeldBack) -> bool:
+        """And noted."""
+        postponed = await held_back(candidate) if candidate.parents else None
         if postponed is not None:
             self._findings.trouble(candidate, postponed, "")
         return postponed is not None
@@ -178,7 +172,7 @@ class Run:
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with more findings, or new tasks."""
         findings = self._findings
-        if task.candidate.parents and await self._is_left_alone(task.candidate):
+        if self._held_back is not None and await self._is_held_back(task.candidate, self._held_back):
             return
         if (hack := self._chain.services.percent_hack) is not None and "%" in task.candidate.local_part:
             try:
@@ -209,7 +203,7 @@ class Run:
                         if self._is_last(stage):
                             await self._unrouteable(visit, router)
                         self._copy_on(task, visit, stage)
-                        self._redirect(candidate, router, children)
+                        self._redirect(candidate, router, tuple(map(beside_copy, children)))
                         return
                     try:
                         if await stage.has_no_more(visit):

@@ -7,7 +7,7 @@ import pytest
 
 from pillarbox.flow.route.ancestry import below_copy, served_by
 from pillarbox.flow.route.candidate import Candidate
-from pillarbox.flow.route.done_names import done_name, is_homonym, names_on_the_way
+from pillarbox.flow.route.done_names import done_name, is_homonym
 from pillarbox.mail.envelope import Recipient
 
 
@@ -26,24 +26,24 @@ def copy_below(candidate: Candidate, router: str) -> Candidate:
 
 
 @pytest.mark.parametrize(
-    ("candidate", "names"),
+    ("candidate", "name"),
     [
-        (first(), ()),
-        (first("U@A.Test"), ("U@a.test", "U@A.Test")),
-        (first().child("v@B.test", "r"), ("v@b.test", "u@a.test")),
-        (first().child("v@b.test", "r").child("w@b.test", "r"), ("w@b.test", "v@b.test", "u@a.test")),
-        (pipe(first()), ("|cmd:u@a.test", "u@a.test")),
-        (pipe(first().child("v@b.test", "r")), ("|cmd:v@b.test", "v@b.test", "u@a.test")),
-        (first().child("u@a.test", "r"), ("u@a.test/box", "u@a.test")),
-        (first().child("u@a.test", "r").child("v@b.test", "r"), ("v@b.test", "u@a.test")),
-        (served_by(first(), "copy"), ("u@a.test/copy", "u@a.test")),
-        (copy_below(first(), "copy"), ("u@a.test/box", "u@a.test")),
-        (served_by(copy_below(first(), "copy"), "again"), ("u@a.test/again/box", "u@a.test")),
-        (below_copy(pipe(first())), ("|cmd:u@a.test/aliases", "u@a.test/aliases", "u@a.test")),
+        (first(), "u@a.test"),
+        (first("U@A.Test"), "U@a.test"),
+        (first().child("v@B.test", "r"), "v@b.test"),
+        (first().child("v@b.test", "r").child("w@b.test", "r"), "w@b.test"),
+        (pipe(first()), "|cmd:u@a.test"),
+        (pipe(first().child("v@b.test", "r")), "|cmd:v@b.test"),
+        (first().child("u@a.test", "r"), "u@a.test/box"),
+        (first().child("u@a.test", "r").child("v@b.test", "r"), "v@b.test"),
+        (served_by(first(), "copy"), "u@a.test/copy"),
+        (copy_below(first(), "copy"), "u@a.test/box"),
+        (served_by(copy_below(first(), "copy"), "again"), "u@a.test/again/box"),
+        (below_copy(pipe(first())), "|cmd:u@a.test/aliases"),
     ],
 )
-def test_names_as_exim_writes_them(candidate: Candidate, names: tuple[str, ...]) -> None:
-    assert names_on_the_way(candidate, "box", "local") == names
+def test_names_as_exim_writes_them(candidate: Candidate, name: str) -> None:
+    assert done_name(candidate, "box", "local") == name
 
 
 def test_a_transport_called_like_the_router_of_a_copy_shares_no_name_with_it():
@@ -55,3 +55,11 @@ def test_what_ends_without_a_transport_has_a_name_of_its_own():
     below_itself = first().child("u@a.test", "r")
     assert is_homonym(below_itself)
     assert done_name(below_itself, "", "refuser") == "u@a.test/refuser"
+
+
+def test_an_address_below_its_own_redirection_is_not_taken_for_its_copy():
+    copy = copy_below(first(), "lists")
+    child = below_copy(first().child("u@a.test", "lists"))
+    assert isinstance(child, Candidate)
+    assert done_name(copy, "box", "local") == "u@a.test/box"
+    assert done_name(child, "box", "local") == "u@a.test/box/lists"
