@@ -53,7 +53,6 @@ OTHERWISE = {
 }
 """Headings of docs/exim-compatibility.md, or why."""
 UNEXPLAINED = {
-    "-oMa 10.2.3.4 -bs": "the log calls the client `[10.2.3.4] U=root`",
     "-oP": "that somebody else may not is said before that the file is missing",
 }
 EXPECTED = {**OTHERWISE, **UNEXPLAINED}

@@ -296,7 +296,6 @@ OTHERWISE = {
     "ordinary-remove": "caller-first",
     "ordinary-freeze": "caller-first",
     "ordinary-pid-file": "mail-user",
-    "full-name-phrase": "full-names",
 }
 """Those that are meant; headings of docs/exim-compatibility.md."""
 
