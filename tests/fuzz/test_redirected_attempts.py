@@ -1,7 +1,8 @@
 """However often deliveries and lookups are put off, each is made once, and the same ones are made as when nothing is ever put off.
 
-Random aliases (loops, copies by `unseen`, commands and files of several users, discarded and refused addresses) through real routers and the
-real spool, which is opened anew for each attempt. With the power cut on the way some may be made twice, but none is missing.
+Random aliases (loops, copies by `unseen`, lists with `one_time`, commands and files of several users, discarded and refused addresses)
+through real routers and the real spool, which is opened anew for each attempt. With the power cut on the way some may be made
+twice, but none is missing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ SEEDS = range(400 if os.environ.get("PILLARBOX_LONG") else 15)
 ATTEMPTS = 12
 NAMES = "abcdefgh"
 ROUTERS = """
+far:
+  driver = manualroute
+  domains = far.test
+  transport = smtp
+  route_data = 192.0.2.1
+  unseen = {far_goes_on}
 copies:
   driver = accept
   local_parts = {copied}
@@ -39,12 +46,11 @@ lists:
   pipe_transport = pipe
   file_transport = file
   qualify_preserve_domain
-far:
-  driver = manualroute
-  domains = far.test
-  transport = smtp
-  route_data = 192.0.2.1
-  unseen = {far_goes_on}
+once:
+  driver = redirect
+  data = ${{lookup{{$local_part}}lsearch{{/once}}}}
+  one_time
+  qualify_preserve_domain
 aliases:
   driver = redirect
   data = ${{lookup{{$local_part}}lsearch{{/aliases}}}}
@@ -83,33 +89,36 @@ class Town:
     @classmethod
     def made_up(cls, seed: int) -> Town:
         dice = random.Random(seed)
-        things = [
-            *NAMES,
-            *NAMES,
-            "a@far.test",
-            "b@far.test",
-            "|first",
-            "|second",
-            "/one",
-            "/two",
-            ":blackhole:",
-        ]
+        people = [*NAMES, *NAMES, "a@far.test", "b@far.test", ":blackhole:"]
+        things = [*people, "|first", "|second", "/one", "/two"]
+        has_one_time = dice.random() < 0.5
         tables = {
             name: {
-                key: ", ".join(dice.choices(things, k=dice.randint(1, 4)))
-                for key in dice.sample(NAMES, dice.randint(0, 6))
+                key: dice.choices(whom, k=dice.randint(1, 4))
+                for key in dice.sample(NAMES, dice.randint(0, most))
             }
-            for name in ("/lists", "/aliases")
+            for name, whom, most in (
+                ("/lists", things, 6),
+                ("/aliases", things, 6),
+                ("/once", people, 3 * has_one_time),
+            )
         }
+        if has_one_time:  # no circles: what has taken another's place has forgotten whom it came from
+            for table in tables.values():
+                for key, items in table.items():
+                    items[:] = [item for item in items if item not in NAMES or item > key] or ["|last"]
         if dice.random() < 0.3:
-            tables["/lists"][dice.choice(NAMES)] = ":fail: gone"
+            tables["/lists"][dice.choice(NAMES)] = [":fail: gone"]
+        texts = {
+            name: {key: ", ".join(items) for key, items in table.items()} for name, table in tables.items()
+        }
         routers = ROUTERS.format(
             copied=" : ".join(dice.sample(NAMES, dice.randint(0, 3))),
             lists_go_on=dice.choice(("yes", "no", "${if match{$local_part}{[a-d]}{yes}{no}}")),
-            far_goes_on=dice.choice(("yes", "no", "no")),
+            far_goes_on="no" if has_one_time else dice.choice(("yes", "no", "no")),
         )
         recipients = tuple(f"{name}@here.test" for name in dice.sample(NAMES, dice.randint(1, 4)))
-        return cls(seed, routers, tables, recipients)
+        return cls(seed, routers, texts, recipients)
 
     def never(self, leaf: Leaf) -> bool:
         return "sender.example" not in leaf[1] and random.Random(f"{self.seed}{leaf}").random() < 0.15

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import msgspec
 from tests.support.clock import JumpClock
@@ -136,6 +136,7 @@ class TableChain:
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
+        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         self.asked.extend(c.address for c in candidates)
         return [self.answer(c) for c in candidates]

@@ -25,9 +25,9 @@ class Added(msgspec.Struct, frozen=True, gc=False, tag=True):
     address: str
     at: float
     replaces: str = ""
-    """The address that was redirected to it, and is settled by that; empty: an administrator's."""
+    """The address that was redirected to it, and is settled by that; empty: none is."""
     recipient: str = ""
-    """The envelope's recipient that it all began with."""
+    """The envelope's recipient that it all began with; empty: an administrator added it."""
     errors_to: str | None = None
     """Where its failures are reported; None: as usual."""
 
@@ -118,7 +118,7 @@ def _apply(state: Progress, event: Event) -> Progress:
     match event:
         case Settled(address=address):
             return replace(state, settled=state.settled | {address})
-        case Added(replaces=""):
+        case Added(recipient=""):
             return replace(state, added=(*state.added, event.address))
         case Added():
             return _with_replacement(state, event)
@@ -137,7 +137,7 @@ def _apply(state: Progress, event: Event) -> Progress:
 
 
 def _with_replacement(state: Progress, event: Added) -> Progress:
-    settled = state.settled | {event.replaces}
+    settled = state.settled | {event.replaces} if event.replaces else state.settled
     if event.address in state.added:
         return msgspec.structs.replace(state, settled=settled)
     one = Replacement(event.address, event.recipient, event.errors_to)

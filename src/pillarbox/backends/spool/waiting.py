@@ -204,7 +204,12 @@ class WaitingRoom:
             return []
         whole, _, _ = data.rpartition(b"\n")
         lines = whole.split(b"\n") if whole else []
-        return [Settled(line.decode("utf-8", "surrogateescape"), 0.0) for line in lines if line]
+        # What a power cut has torn holds NULs: it says nothing, and the delivery is repeated.
+        return [
+            Settled(line.decode("utf-8", "surrogateescape"), 0.0)
+            for line in lines
+            if line and b"\0" not in line
+        ]
 
     def ids(self) -> list[str]:
         """Messages with an -H, oldest first; from names alone."""

@@ -21,8 +21,8 @@ from pillarbox.flow.queue.holding import SUPPRESSED, Holding, waiting
 from pillarbox.flow.queue.notices import recipients_of
 from pillarbox.flow.queue.replacing import (
     NO_REPLACEMENTS,
+    not_come_back_to,
     replacements_of,
-    without_settled,
 )
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.routed import ErrorsTo, routing_outcomes, without_ended, without_unreal
@@ -74,6 +74,7 @@ class RouterChain(Protocol):
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
+        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         """One answer for each candidate, after all redirection and without duplicates."""
         ...
@@ -228,8 +229,6 @@ class Delivery:
             every = await self._route(candidates, queued, urgency, filtered)
             if not urgency.is_first:
                 every = [without_ended(routed, queued) for routed in every]
-                if queued.progress.replacements:
-                    every = [without_settled(routed, queued.progress.settled) for routed in every]
             replacements = replacements_of(every, self._clock)
             for routed in every:
                 assignments.extend(routed.assignments)
@@ -295,6 +294,7 @@ class Delivery:
             queued.message,
             filter_state=None if filtered is None else filtered.state,
             held_back=None if urgency.is_first or urgency.is_forced else self._timely.held_back(queued),
+            done=not_come_back_to(queued.progress),
         )
 
     async def give_up(self, queued: Queued) -> Settlement:

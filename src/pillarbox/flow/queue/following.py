@@ -27,6 +27,7 @@ class Following:
     """Of one message's attempt. `tell` logs an outcome, `record` keeps events of a message, `sync` makes local deliveries durable."""
 
     __slots__ = (
+        "_also",
         "_clock",
         "_delivered",
         "_id",
@@ -54,6 +55,8 @@ class Following:
         self._clock = clock
         self._open: Counter[str] = Counter()
         """Deliveries that each name (`Outcome.names`) still waits for."""
+        self._also: dict[str, tuple[str, ...]] = {}
+        """Name of a delivery that other recipients share → these."""
         self._delivered: list[str] = []
         """By local transports, not yet on record."""
         self._served: list[str] = []
@@ -67,6 +70,9 @@ class Following:
         """`outcomes`: of what ended in the routers. `tells_skipped`: what is not due will not be tried after all."""
         for assignment in assignments:
             self._open.update({assignment.done_name, assignment.candidate.recipient.address})
+            if assignment.also_for:
+                self._also[assignment.done_name] = assignment.also_for
+                self._open.update(assignment.also_for)
         for outcome in outcomes:
             if not isinstance(outcome, Delivered):
                 self._open.update(outcome.names)
@@ -77,7 +83,7 @@ class Following:
         for outcome in outcomes:
             self._delivered += self._close(outcome)
             if isinstance(outcome, Delivered):
-                self._served += outcome.names
+                self._served += self._names(outcome)
 
     async def before_remote(self) -> None:
         """Other hosts may take their time."""
@@ -99,8 +105,12 @@ class Following:
         self._note(outcome)
         if not isinstance(outcome, Delivered):
             return []
-        self._open.subtract(outcome.names)
-        return [name for name in outcome.names if not self._open[name]]
+        names = self._names(outcome)
+        self._open.subtract(names)
+        return [name for name in dict.fromkeys(names) if not self._open[name]]
+
+    def _names(self, outcome: Outcome) -> tuple[str, ...]:
+        return outcome.names + self._also.get(outcome.names[0], ())
 
     def _note(self, outcome: Outcome) -> None:
         self._tell(outcome)

@@ -6,14 +6,14 @@ crash leaves either the one or the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Routed
-from pillarbox.mail.outcome import Outcome
+from pillarbox.mail.outcome import Deferred, Outcome
 from pillarbox.mail.progress import Added, Progress
 from pillarbox.ports.clock import Clock
 
@@ -32,6 +32,21 @@ def replacements_of(every: Sequence[Routed], clock: Clock) -> Mapping[str, Added
     return found or NO_REPLACEMENTS
 
 
+def replaced(pending: Sequence[Outcome], replacements: Mapping[str, Added]) -> list[Added]:
+    """For what waits. An address that something else of it still waits for (a copy by `unseen`, a list without `one_time`) stays, too."""
+    held = dict.fromkeys(a for o in pending for a in (o.address, o.recipient))
+    found = list(dict.fromkeys(replacements[a] for a in held if a in replacements))
+    if not found:
+        return found
+    needed = {one.address for one in found}
+    for outcome in pending:
+        if outcome.address not in replacements:
+            needed.update((outcome.address, outcome.recipient, *outcome.parents))
+        if isinstance(outcome, Deferred):
+            needed.update(outcome.also_for)
+    return [msgspec.structs.replace(one, replaces="") if one.replaces in needed else one for one in found]
+
+
 def _candidates(routed: Routed) -> list[Candidate]:
     found = [assignment.candidate for assignment in routed.assignments if assignment.candidate.parents]
     return found + [candidate for candidate, _, _ in routed.postponed] if routed.postponed else found
@@ -46,16 +61,6 @@ def as_logged(outcome: Outcome, progress: Progress) -> Outcome:
     return outcome
 
 
-def without_settled(routed: Routed, settled: frozenset[str]) -> Routed:
-    """Without the descendants of an address that has been replaced: another list may lead to it again."""
-
-    def is_open(candidate: Candidate) -> bool:
-        return not any(parent.address in settled for parent in candidate.parents)
-
-    return msgspec.structs.replace(
-        routed,
-        assignments=tuple(one for one in routed.assignments if is_open(one.candidate)),
-        refused=tuple(one for one in routed.refused if is_open(one[0])),
-        postponed=tuple(one for one in routed.postponed if is_open(one[0])),
-        discarded=tuple(one for one in routed.discarded if is_open(one[0])),
-    )
+def not_come_back_to(progress: Progress) -> Set[str]:
+    """An address that has been replaced is not redirected again where another list leads to it."""
+    return progress.settled if progress.replacements else frozenset()

@@ -17,6 +17,7 @@ from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.expiry import expired
 from pillarbox.flow.queue.holding import is_early
 from pillarbox.flow.queue.notices import recipients_of
+from pillarbox.flow.queue.replacing import replaced
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
 from pillarbox.flow.queue.routed import ErrorsTo
 from pillarbox.flow.route.done_names import name_beside
@@ -302,8 +303,7 @@ class Settling:
         done = [name for name in dict.fromkeys((*self.ended, *known)) if name not in waiting]
         done += [beside for name, beside in self.ended.items() if name in waiting]
         events: list[Event] = [Settled(a, self.now) for a in done if a not in self.queued.progress.settled]
-        held = dict.fromkeys(a for o in self.pending for a in (o.address, o.recipient))
-        events.extend(dict.fromkeys(self.replacements[a] for a in held if a in self.replacements))
+        events.extend(replaced(self.pending, self.replacements))
         is_frozen = bool(self.events)
         next_at = float("inf") if is_frozen else self.next_at
         if is_frozen or not (self.is_provisional or (not events and self._is_untouched())):

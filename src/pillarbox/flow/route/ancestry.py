@@ -51,4 +51,5 @@ def served_by(candidate: Candidate, router: str) -> Candidate:
         parents=(candidate, *candidate.parents),
         redirected_by=(router, *candidate.redirected_by),
         copied_by=router,
+        is_one_time=False,
     )

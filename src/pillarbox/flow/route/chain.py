@@ -10,7 +10,7 @@ loops end; numbers and depth are bounded besides. Within one message an address 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from pillarbox.config.errors import ConfigError, Problem
 from pillarbox.flow.facts import MessageFacts
@@ -73,14 +73,15 @@ class Chain:
         *,
         filter_state: FilterState | None = None,
         held_back: HeldBack | None = None,
+        done: Set[str] = frozenset(),
     ) -> list[Routed]:
         """Answers that together tell of all candidates; of what several lead to there is one assignment. `filter_state`: the system
-        filter's numbers. `held_back`: asked about what the candidates lead to."""
+        filter's numbers. `held_back`: asked about what the candidates lead to. `done`: what is not come back to there."""
         facts = MessageFacts.of(envelope, message, self.services.language.clock.now())
         scope = base_scope(self.services, envelope.origin, facts)
         if filter_state is not None:
             scope = scope.with_facet(FilterState, filter_state)
-        run = Run(self, "deliver", scope, None, held_back)
+        run = Run(self, "deliver", scope, None, held_back, done=done)
         await run.route_in_rounds(candidates)
         return [run.findings.answer(is_delivery=True, goes_backwards=True)]
 

@@ -17,7 +17,8 @@ from pillarbox.flow.route.candidate import Candidate
 def unique_name(candidate: Candidate) -> str:
     """What tells it from other addresses, though not from an ancestor that is the same."""
     if candidate.is_generated:
-        return f"{candidate.address}:{unique_name(candidate.parents[0])}"
+        item = candidate.address.replace("\n", "\\n").replace("\0", "\\0")  # each name has a line
+        return f"{item}:{unique_name(candidate.parents[0])}"
     local, at, domain = candidate.address.rpartition("@")
     name = f"{local}{at}{domain.lower()}"
     return f"{name}/{candidate.copied_by}" if candidate.copied_by else name

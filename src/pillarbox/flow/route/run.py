@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
@@ -64,7 +64,7 @@ _Waiting = list[_Task | _Generated]
 
 class Run:
     __slots__ = (
-        "_chain", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
+        "_chain", "_done", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
         "_stops_at_several", "_trace", "_verified",
     )  # fmt: skip
 
@@ -76,9 +76,12 @@ class Run:
         trace: Trace | None,
         held_back: HeldBack | None = None,
         *,
+        done: Set[str] = frozenset(),
         follows_all: bool = False,
     ) -> None:
+        """`held_back`: asked about what the first candidates lead to. `done`: addresses that are not come back to."""
         self._held_back = held_back
+        self._done = done
         self._stops_at_several = purpose in ("verify", "verify_sender") and not follows_all
         self._chain = chain
         self._purpose = purpose
@@ -162,9 +165,12 @@ class Run:
             if line.is_debug:
                 self._note(candidate, f"says: {line.text}", router.name)
 
-    async def _is_held_back(self, candidate: Candidate, held_back: HeldBack) -> bool:
-        """And noted."""
-        postponed = await held_back(candidate) if candidate.parents else None
+    async def _is_left_alone(self, candidate: Candidate) -> bool:
+        """It is done, or its time has not come, which is noted."""
+        if candidate.address in self._done:
+            self._note(candidate, "it was delivered before")
+            return True
+        postponed = await self._held_back(candidate) if self._held_back is not None else None
         if postponed is not None:
             self._findings.trouble(candidate, postponed, "")
         return postponed is not None
@@ -172,7 +178,7 @@ class Run:
     async def _route_one(self, task: _Task) -> None:
         """Through the routers from `task.start`; ends with more findings, or new tasks."""
         findings = self._findings
-        if self._held_back is not None and await self._is_held_back(task.candidate, self._held_back):
+        if task.candidate.parents and await self._is_left_alone(task.candidate):
             return
         if (hack := self._chain.services.percent_hack) is not None and "%" in task.candidate.local_part:
             try:
@@ -274,6 +280,7 @@ class Run:
                 redirected_by=(stage.router.name, *candidate.redirected_by),
                 headers_add=(),
                 headers_remove=(),
+                is_one_time=False,
                 address_data=visit.address_data,
                 router_variables=visit.router_variables,
             )

@@ -230,6 +230,20 @@ async def test_progress_in_the_lane_survives_kill() -> None:
     await again.stop()
 
 
+async def test_what_a_power_cut_has_torn_in_the_journal_of_a_message_says_nothing(tmp_path: Path) -> None:
+    spool = open_spool(None, str(tmp_path))
+    await spool.start()
+    message_id = await accept(spool)
+    await spool.park(message_id)
+    (tmp_path / "input" / f"{message_id}-J").write_bytes(b"c@d\n\0\0\0\0\0e@f\n|cm")
+    queued = await spool.claim(message_id)
+    assert queued.progress.settled == {"c@d"}
+    spool.record(message_id, [Settled("g@h", 1.0)])
+    await spool.release(message_id)
+    assert (await spool.claim(message_id)).progress.settled == {"c@d", "g@h"}
+    await spool.stop()
+
+
 async def test_progress_of_a_claimed_message_survives_kill(tmp_path: Path) -> None:
     spool = open_spool(None, str(tmp_path))
     await spool.start()

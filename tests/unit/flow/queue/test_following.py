@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from tests.support.clock import JumpClock
 
 from pillarbox.flow.queue.following import Following
@@ -121,3 +122,15 @@ def test_what_waits_keeps_its_recipient_open_and_is_told_unless_it_may_be_tried_
         assert seen.recorded == ["a@y.example"]
         assert ("b@y.example" in seen.told) is tells_skipped
         assert (id(skipped) in seen.following.told) is tells_skipped
+
+
+def test_a_recipient_who_shares_the_delivery_of_another_waits_for_it():
+    shared, other = assigned("list@x.example", "a@y.example", "b@y.example")
+    shared = msgspec.structs.replace(shared, also_for=("too@x.example",))
+    [own] = assigned("too@x.example", "c@y.example")
+    seen = Seen()
+    seen.following.begin([shared, other, own], [], tells_skipped=True)
+    seen.following.remote_ended([done("c@y.example", "too@x.example")])
+    assert seen.recorded == ["c@y.example"]
+    seen.following.remote_ended([done("a@y.example", "list@x.example")])
+    assert seen.recorded == ["c@y.example", "a@y.example", "too@x.example"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from tests.support.delivery_world import assigned
+from tests.support.routing import RoutingWorld, summary
 
-from pillarbox.flow.queue.replacing import as_logged, replacements_of, without_settled
+from pillarbox.flow.queue.replacing import as_logged, not_come_back_to, replaced, replacements_of
+from pillarbox.flow.route.ancestry import served_by
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Postponed, Routed
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.message import Message
 from pillarbox.mail.outcome import Deferred
 from pillarbox.mail.progress import Added, Progress, Replacement, Settled
 from pillarbox.mail.reply import Reason
@@ -44,10 +48,69 @@ def test_what_was_redirected_is_settled_by_the_same_event():
     assert progress.replacements == (Replacement("one@b.test", "list@a.test"),)
 
 
-def test_another_list_that_leads_there_again_is_not_followed():
-    routed = Routed(postponed=((BELOW, LATER, "deferred"), (LIST, LATER, "deferred")))
-    left = without_settled(routed, frozenset({"one@b.test"}))
-    assert [candidate.address for candidate, _, _ in left.postponed] == ["list@a.test"]
+async def test_another_list_that_leads_there_again_is_not_followed():
+    world = RoutingWorld(
+        "lists:\n driver = redirect\n data = ${lookup{$local_part}lsearch{/lists}}\nlocal:\n driver = accept\n transport = local\n",
+        tables={"/lists": {"list": "inner@a.test", "inner": "one@b.test"}},
+    )
+    progress = Progress().after([Added("one@b.test", 5.0, "inner@a.test", "inner@a.test")])
+    envelope = Envelope(
+        id="id", sender="s@x.test", recipients=(LIST.recipient,), origin=Origin(), received_at=1.0
+    )
+    [routed] = await world.chain.route_for_delivery(
+        [LIST, Candidate.first(Recipient("one@b.test"))],
+        envelope,
+        Message.parse(b"Subject: x\n\nbody\n"),
+        done=not_come_back_to(progress),
+    )
+    assert summary(routed) == ["one@b.test -> local"]
+    assert routed.assignments[0].candidate.recipient.address == "one@b.test"
+    assert not not_come_back_to(Progress().after([Settled("inner@a.test", 4.0)])), "nothing was replaced"
+
+
+def waits(address: str, *parents: str, also_for: tuple[str, ...] = ()) -> Deferred:
+    recipient = parents[-1] if parents else address
+    return Deferred(
+        address=address, recipient=recipient, parents=parents[:-1], reason=Reason("later"), also_for=also_for
+    )
+
+
+ONE = Added("one@b.test", 5.0, "list@a.test", "list@a.test")
+KEPT = Added("one@b.test", 5.0, "", "list@a.test")
+
+
+@pytest.mark.parametrize(
+    ("others", "added"),
+    [
+        ((), ONE),
+        ((waits("two@b.test", "other@a.test"),), ONE),
+        ((waits("list@a.test", "list@a.test", "list@a.test"),), KEPT),
+        ((waits("|cmd", "list@a.test"),), KEPT),
+        ((waits("two@b.test", "other@a.test", also_for=("list@a.test",)),), KEPT),
+    ],
+    ids=["alone", "another", "a copy", "a pipe", "a duplicate"],
+)
+def test_what_is_redirected_stays_while_something_else_of_it_waits(
+    others: tuple[Deferred, ...], added: Added
+):
+    assert replaced([*others, waits("one@b.test", "list@a.test")], {"one@b.test": ONE}) == [added]
+    assert Progress().after([KEPT]).settled == frozenset()
+    assert Progress().after([KEPT]).replacements == (Replacement("one@b.test", "list@a.test"),)
+
+
+def test_what_has_replaced_another_is_not_done_when_it_is_replaced_in_its_turn():
+    below = Added("below@c.test", 5.0, "one@b.test", "list@a.test")
+    pending = [waits("below@c.test", "one@b.test", "list@a.test"), waits("one@b.test", "list@a.test")]
+    kept = msgspec.structs.replace(below, replaces="")
+    assert replaced(pending, {"one@b.test": ONE, "below@c.test": below}) == [kept, ONE]
+
+
+def test_a_copy_of_what_was_made_once_and_for_all_takes_the_place_of_its_parent():
+    copy = msgspec.structs.replace(served_by(ONCE, "archive"), copied_by="")
+    assert copy.once_and_for_all == ONCE
+    routed = Routed(postponed=((copy, LATER, "deferred"),))
+    added = Added("one@b.test", 5.0, "list@a.test", "list@a.test", "errors@a.test")
+    assert replacements_of([routed], Clock()) == {"one@b.test": added}
 
 
 def test_the_log_tells_the_recipient_that_it_came_from():

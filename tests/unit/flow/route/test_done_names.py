@@ -15,8 +15,8 @@ def first(address: str = "u@a.test") -> Candidate:
     return Candidate.first(Recipient(address))
 
 
-def pipe(parent: Candidate) -> Candidate:
-    return msgspec.structs.replace(parent.child("|cmd", "aliases"), is_generated=True)
+def pipe(parent: Candidate, command: str = "cmd") -> Candidate:
+    return msgspec.structs.replace(parent.child(f"|{command}", "aliases"), is_generated=True)
 
 
 def copy_below(candidate: Candidate, router: str) -> Candidate:
@@ -34,6 +34,7 @@ def copy_below(candidate: Candidate, router: str) -> Candidate:
         (first().child("v@b.test", "r").child("w@b.test", "r"), "w@b.test"),
         (pipe(first()), "|cmd:u@a.test"),
         (pipe(first().child("v@b.test", "r")), "|cmd:v@b.test"),
+        (pipe(first(), "cmd a\nb\0"), r"|cmd a\nb\0:u@a.test"),
         (first().child("u@a.test", "r"), "u@a.test/box"),
         (first().child("u@a.test", "r").child("v@b.test", "r"), "v@b.test"),
         (served_by(first(), "copy"), "u@a.test/copy"),
