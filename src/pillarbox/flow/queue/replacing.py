@@ -6,12 +6,13 @@ crash leaves either the one or the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 
 import msgspec
 
 from pillarbox.flow.route.candidate import Candidate
+from pillarbox.flow.route.done_names import done_name
 from pillarbox.flow.route.result import Routed
 from pillarbox.mail.outcome import Deferred, Outcome
 from pillarbox.mail.progress import Added, Progress
@@ -21,35 +22,38 @@ NO_REPLACEMENTS: Mapping[str, Added] = MappingProxyType({})
 
 
 def replacements_of(every: Sequence[Routed], clock: Clock) -> Mapping[str, Added]:
-    """Address → what stands for it on the envelope when it waits."""
+    """What it is called when it is done (`done_name`) → what stands for it on the envelope when it waits."""
     found: dict[str, Added] = {}
     for routed in every:
-        for candidate in _candidates(routed):
+        for name, candidate in _candidates(routed):
             one = candidate.once_and_for_all
             if one is not None:
                 parent, first = one.parents[0].address, one.recipient.address
-                found[candidate.address] = Added(one.address, clock.now(), parent, first, one.errors_to)
+                found[name] = Added(one.address, clock.now(), parent, first, one.errors_to)
     return found or NO_REPLACEMENTS
 
 
 def replaced(pending: Sequence[Outcome], replacements: Mapping[str, Added]) -> list[Added]:
     """For what waits. An address that something else of it still waits for (a copy by `unseen`, a list without `one_time`) stays, too."""
-    held = dict.fromkeys(a for o in pending for a in (o.address, o.recipient))
-    found = list(dict.fromkeys(replacements[a] for a in held if a in replacements))
+    names = [outcome.names[0] for outcome in pending]
+    found = list(dict.fromkeys(replacements[name] for name in names if name in replacements))
     if not found:
         return found
     needed = {one.address for one in found}
     for outcome in pending:
-        if outcome.address not in replacements:
+        if outcome.names[0] not in replacements:
             needed.update((outcome.address, outcome.recipient, *outcome.parents))
         if isinstance(outcome, Deferred):
             needed.update(outcome.also_for)
     return [msgspec.structs.replace(one, replaces="") if one.replaces in needed else one for one in found]
 
 
-def _candidates(routed: Routed) -> list[Candidate]:
-    found = [assignment.candidate for assignment in routed.assignments if assignment.candidate.parents]
-    return found + [candidate for candidate, _, _ in routed.postponed] if routed.postponed else found
+def _candidates(routed: Routed) -> Iterator[tuple[str, Candidate]]:
+    for assignment in routed.assignments:
+        if assignment.candidate.parents:
+            yield assignment.done_name, assignment.candidate
+    for candidate, _, router in routed.postponed:
+        yield done_name(candidate, "", router), candidate
 
 
 def as_logged(outcome: Outcome, progress: Progress) -> Outcome:

@@ -110,7 +110,7 @@ def test_a_copy_of_what_was_made_once_and_for_all_takes_the_place_of_its_parent(
     assert copy.once_and_for_all == ONCE
     routed = Routed(postponed=((copy, LATER, "deferred"),))
     added = Added("one@b.test", 5.0, "list@a.test", "list@a.test", "errors@a.test")
-    assert replacements_of([routed], Clock()) == {"one@b.test": added}
+    assert replacements_of([routed], Clock()) == {"one@b.test/deferred": added}
 
 
 def test_the_log_tells_the_recipient_that_it_came_from():
