@@ -31,6 +31,18 @@ from pillarbox.app.data_folder import DataFolder
 
 ROUTERS = """begin routers
 
+archive:
+  driver = accept
+  domains = lists.test
+  unseen
+  transport = archive
+
+lists:
+  driver = redirect
+  domains = lists.test
+  one_time
+  data = $local_part@localhost, $local_part@sink.test, $local_part@later.test
+
 sink:
   driver = manualroute
   domains = sink.test
@@ -52,6 +64,11 @@ gone:
 """
 TRANSPORTS = """begin transports
 
+archive:
+  driver = appendfile
+  directory = {archive}
+  maildir_format
+
 sink_smtp:
   driver = smtp
   port = {port}
@@ -65,7 +82,7 @@ REPEAT_WINDOW = 1.0
 
 class Load:
     """What was sent, and what is known of it. A message's kind is its marker's first letter:
-    l local, s sink, b both, d deferred to the end, g bounces, h huge, o offline submission."""
+    l local, s sink, b both, d deferred to the end, g bounces, h huge, o offline submission, r a list: archived, local, sink and deferred."""
 
     def __init__(self) -> None:
         self.accepted: set[str] = set()
@@ -134,6 +151,10 @@ class Crash:
         return self.daemon.folder / "flag"
 
     @property
+    def _archive(self) -> Path:
+        return self.daemon.data / "archive"
+
+    @property
     def _configuration(self) -> Path:
         return self.daemon.data / "pillarbox.conf"
 
@@ -142,7 +163,9 @@ class Crash:
         self.daemon.admin = User(start.account, start.password)
         text = self._configuration.read_text()
         text = text.replace("begin routers\n", ROUTERS.format(flag=self._flag))
-        text = text.replace("begin transports\n", TRANSPORTS.format(port=self.sink.port))
+        text = text.replace(
+            "begin transports\n", TRANSPORTS.format(port=self.sink.port, archive=self._archive)
+        )
         text = text.replace("F,2h,15m; G,16h,1h,1.5; F,4d,6h", "F,1h,2s")
         text = text.replace("smtp_accept_max =", "queue_run_interval = 3s\nsmtp_accept_max =")
         self._configuration.write_text(text)
@@ -178,7 +201,7 @@ class Crash:
 
     def _kinds(self) -> tuple[str, tuple[int, ...]]:
         """Letters, and how many of each."""
-        return "lsbdgh", (60, 20, 5, 8, 5, 2)
+        return "lsbdghr", (55, 20, 5, 8, 5, 2, 5)
 
     def _recipients(self, kind: str) -> list[str]:
         domains = {
@@ -186,6 +209,7 @@ class Crash:
             "b": ["localhost", "sink.test"],
             "d": ["later.test"],
             "g": ["gone.test"],
+            "r": ["lists.test"],
         }
         return [f"{self.daemon.admin.name}@{domain}" for domain in domains.get(kind, ["localhost"])]
 
@@ -299,14 +323,17 @@ class Crash:
     def _missing(self) -> dict[str, str]:
         """Marker → where it should be and is not."""
         mailbox, bounced = self._mailbox()
+        archived = self._archived()
         found: dict[str, str] = {}
         for marker in self.load.accepted:
             kind = marker[0]
             if kind == "g" and marker not in bounced:
                 found[marker] = "bounced"
-            if kind in "lbdho" and marker not in mailbox:
+            if kind == "r" and marker not in archived:
+                found[marker] = "archived"
+            if kind in "lbdhor" and marker not in mailbox:
                 found[marker] = "in the mailbox"
-            if kind in "sb" and marker not in self.sink.taken and marker not in bounced:
+            if kind in "sbr" and marker not in self.sink.taken and marker not in bounced:
                 found[marker] = "in the sink nor bounced"
         return found
 
@@ -325,6 +352,12 @@ class Crash:
                 (bounced if is_bounce else messages)[marker.decode()] += 1
         return messages, bounced
 
+    def _archived(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for path in self._archive.glob("new/*"):
+            found.update(marker.decode() for marker in set(MARKER.findall(path.read_bytes())))
+        return found
+
     def _check_duplicates(self) -> None:
         names = Counter(path.name.partition(":")[0] for path in self.daemon.delivered(self.daemon.admin))
         self.problems += [f"file {name} is there {count} times" for name, count in names.items() if count > 1]
@@ -332,6 +365,9 @@ class Crash:
         self.twice_in_mailbox = [m for m, count in mailbox.items() if count > 1]
         self.twice_in_sink = [m for m, count in self.sink.taken.items() if count > 1]
         self.twice_bounced = [m for m, count in bounced.items() if count > 1]
+        self.problems += [
+            f"{m} is archived {count} times" for m, count in self._archived().items() if count > 1
+        ]
         self.problems += [
             f"{m} is in the mailbox {mailbox[m]} times" for m in self.twice_in_mailbox if m[0] != "o"
         ]
