@@ -76,7 +76,7 @@ def _transport_services(base: Foundation) -> TransportServices:
         expansion=base.expansion,
         network=world.network,
         user_files=world.user_files,
-        local_work=world.local_work,
+        local_work=world.delivery_work,
         identities=world.identities,
         never_users=never_users(config),
         site=Site(
@@ -175,7 +175,7 @@ def _delivery(base: Foundation, services: TransportServices, retries: Retries, s
         settler,
         world.clock,
         journal=world.journal,
-        system_filter=system_filter(config, base.expansion, world.local_work),
+        system_filter=system_filter(config, base.expansion, world.delivery_work),
         holding=holding(config, base.expansion),
         last_hops=last_hops(config),
         record=world.spool.record,

@@ -103,7 +103,7 @@ def _route_services(
         system_users=world.system_users,
         transports={name: not transport.is_local for name, transport in config.transports.items()},
         qualify_recipient=config.main(Identity).recipient_domain,
-        work=world.local_work,
+        work=world.delivery_work,
         own_work=local_work(None),
         rewriting=rewriting,
         dns=dns_rules(config.main(Dns), expansion, world.resolver.search_list),

@@ -16,6 +16,7 @@ from pillarbox.system.helper.mail import ServeMail
 from pillarbox.system.helper.own import OwnWork
 from pillarbox.system.helper.passwords import check_login
 from pillarbox.system.helper.process import HelperEnd, start
+from pillarbox.system.helper.unprivileged import UnprivilegedWork
 from pillarbox.system.helper.work import HelperWork
 
 
@@ -51,3 +52,10 @@ def _uid_of(name: str) -> int:
 def local_work(helper: HelperEnd | None, say: Callable[[str], None] = lambda _: None) -> LocalWork:
     """For one process. `say`: into the log."""
     return OwnWork(deliver_file, check_login) if helper is None else HelperWork(helper, say)
+
+
+def delivery_work(config: Config, any_work: LocalWork) -> LocalWork:
+    """What routers and transports have of it. Logins and mailboxes keep all of it."""
+    if not config.main(Identity).deliver_drop_privilege:
+        return any_work
+    return UnprivilegedWork(OwnWork(deliver_file, check_login))

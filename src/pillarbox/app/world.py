@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pillarbox.app.harness import is_test_harness
-from pillarbox.app.helping import local_work
+from pillarbox.app.helping import delivery_work, local_work
 from pillarbox.app.log_directory import log_directory_of, log_targets, syslog_style
 from pillarbox.app.resolving import dns_resolver
 from pillarbox.app.services import lookup_settings
@@ -103,8 +103,9 @@ class World:
         self.records = SqliteRecords(self.spool_directory / "db" / "records.sqlite")
         self._work_thread = WorkThread("maildir sync")
         self.local_work = local_work(helper, self.journal.main)
+        self.delivery_work = delivery_work(config, self.local_work)
         own_files = LocalUserFiles(socket.gethostname(), self._work_thread)
-        self.user_files = JoinedUserFiles(own_files, self.local_work)
+        self.user_files = JoinedUserFiles(own_files, self.delivery_work)
         self.identities = SystemIdentities(self.clock)
         resolver = dns_resolver(config, self.clock)
         self.resolver = timed(resolver, config.main(Logging).slow_lookup_log, self.clock, self.journal)

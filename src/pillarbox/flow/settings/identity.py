@@ -39,7 +39,7 @@ class Identity(MainOptions):
         default=EXIM_VERSION, doc="Version number to show in place of that of the Exim we speak."
     )
     deliver_drop_privilege: bool = option(
-        default=False, doc="Deliver without ever being root.", inert="refused"
+        default=False, doc="Route and deliver as the mail user alone, although root started it."
     )
     never_users: Users | None = option(default=None, doc="Users that no delivery may run as, besides root.")
     mua_wrapper: bool = option(
