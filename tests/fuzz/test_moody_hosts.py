@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
+from collections import Counter
 
 import pytest
 from tests.support.delivery_world import World, assigned
@@ -18,6 +20,7 @@ from pillarbox.language.expand.template import Template
 
 SEEDS = range(400 if os.environ.get("PILLARBOX_LONG") else 20)
 RETRY = "* * F,2h,15m; G,10h,30m,1.5"
+HOURS_OF_RETRIES = 10
 HOURS_OF_TROUBLE = 4
 WELL_WITHIN = 5 * 3600.0
 """By then each message has been tried again, after all is well: the interval of the rule has not grown beyond that."""
@@ -27,8 +30,9 @@ STEP = 300.0
 class Town:
     """Three domains with two hosts each, one of them shared by all."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, moods: tuple[Mood, ...]) -> None:
         self.dice = random.Random(seed)
+        self.choice = moods
         self.hosts = {
             f"d{n}.test": (
                 Host(
@@ -46,7 +50,6 @@ class Town:
         }
         self.is_well = False
         self.moods: dict[str, tuple[float, Mood]] = {}
-        self.may_reject = False
         self.network = MoodyNetwork(self.mood)
         options = {
             "connection_max_messages": self.dice.choice((1, 500)),
@@ -65,7 +68,7 @@ class Town:
         now = self.world.clock.now()
         until, mood = self.moods.get(address, (0.0, "well"))
         if now >= until:
-            mood = self.dice.choice(("well", *(m for m in MOODS if m != "rejects")))
+            mood = self.dice.choice(self.choice)
             self.moods[address] = now + self.dice.choice((60.0, 600.0, 3600.0, 7200.0)), mood
         return mood
 
@@ -86,6 +89,14 @@ class Town:
         self.world.side.lane.first_delivery(queued)
         return [(f"m{number}", address) for address in addresses]
 
+    async def send_all(self, hours: int) -> list[tuple[str, str]]:
+        """Message by message, while they pass."""
+        sent: list[tuple[str, str]] = []
+        for number in range(8):
+            sent += await self.send(number)
+            await self.pass_time(hours * 3600 / 8)
+        return sent
+
     async def pass_time(self, seconds: float) -> None:
         end = self.world.clock.now() + seconds
         while self.world.clock.now() < end:
@@ -98,11 +109,8 @@ class Town:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_everybody_has_his_message_once(seed: int) -> None:
-    town = Town(seed)
-    sent: list[tuple[str, str]] = []
-    for number in range(8):
-        sent += await town.send(number)
-        await town.pass_time(HOURS_OF_TROUBLE * 3600 / 8)
+    town = Town(seed, ("well", *(mood for mood in MOODS if mood != "rejects")))
+    sent = await town.send_all(HOURS_OF_TROUBLE)
     town.is_well = True
     await town.pass_time(WELL_WITHIN)
     lines = town.world.journal.lines
@@ -110,4 +118,26 @@ async def test_everybody_has_his_message_once(seed: int) -> None:
     assert not [line for line in lines if " ** " in line], "bounced before its time"
     assert town.network.taken.keys() == set(sent)
     assert set(town.network.taken.values()) == {1}
+    assert not town.world.journal.panics
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_who_has_it_not_is_in_a_bounce(seed: int) -> None:
+    town = Town(seed, tuple(mood for mood in MOODS if mood != "well"))
+    sent = await town.send_all(HOURS_OF_TROUBLE)
+    await town.pass_time(1.5 * HOURS_OF_RETRIES * 3600)
+    town.is_well = True
+    await town.pass_time(HOURS_OF_RETRIES * 3600)
+    assert not list(town.world.spool.waiting()), town.world.journal.lines
+    bounces = town.world.files.files.get("/mail/alice", [])
+    told = Counter(
+        (f"m{found[1].decode()}", address.decode())
+        for bounce in bounces
+        if (found := re.search(rb"Message-ID: <m(\d+)@sender", bounce))
+        for address in re.findall(rb"Final-Recipient: rfc822;\s*(\S+)", bounce)
+    )
+    assert set(told.values()) <= {1}, "told twice"
+    assert set(town.network.taken.values()) <= {1}, "there twice"
+    assert not told.keys() & town.network.taken.keys(), "there, and in a bounce"
+    assert told.keys() | town.network.taken.keys() == set(sent), "neither there nor in a bounce"
     assert not town.world.journal.panics
