@@ -44,7 +44,8 @@ from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.runner import QueueRunner
-from pillarbox.flow.settings import Queueing, Trust
+from pillarbox.flow.queue.wrapping import WrappingDelivery
+from pillarbox.flow.settings import Identity, Queueing, Trust
 from pillarbox.flow.transport.run import Transports
 from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
@@ -88,8 +89,11 @@ def submit_alone(config_path: Path, wish: Submit, data: bytes, options: AloneOpt
 
     def job(tell: Tell) -> Job:
         async def take(mta: Mta, world: World) -> int:
-            line = await take_in(wish, data, caller_of(uid, gid, mta), mta)
-            tell(Report(line.code, error=line.text))
+            wraps = isinstance(mta.delivery, WrappingDelivery)
+            wanted = msgspec.structs.replace(wish, queue_only=False, queue_smtp=False) if wraps else wish
+            line = await take_in(wanted, data, caller_of(uid, gid, mta), mta)
+            if line.code or not wraps:
+                tell(Report(line.code, error=line.text))
             return line.code
 
         return take
@@ -150,13 +154,13 @@ def _print_report(report: Report) -> None:
 def in_foreground(config_path: Path, options: AloneOptions, job: Job, tell: Tell = _print_report) -> int:
     """The work, as the mail user; the exit code."""
     try:
-        return event_loop.run(_work(config_path, options, job))
+        return event_loop.run(_work(config_path, options, job, tell))
     except CannotWork as error:
         tell(Report(error.code, error=str(error)))
         return error.code
 
 
-async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
+async def _work(config_path: Path, options: AloneOptions, job: Job, tell: Tell) -> int:
     try:
         config = ConfigSource(config_path, options.macros, options.syslog_name).load()
         helper = start_helper(config)
@@ -176,7 +180,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
             world,
             waiting=_waiting(config, options),
             kinds=Kinds(
-                delivery=TellingDelivery if options.is_verbose else Delivery,
+                delivery=_delivery_class(config, options),
                 runner=_runner_class(options),
                 transports=DryTransports if options.is_dry else Transports,
             ),
@@ -185,11 +189,20 @@ async def _work(config_path: Path, options: AloneOptions, job: Job) -> int:
         make_offline_folder(world.spool_directory)
         code = await job(mta, world)
         await mta.retire()
+        if isinstance(mta.delivery, WrappingDelivery) and not code:
+            code = 1 if mta.delivery.complaints else 0
+            tell(Report(code, error="\n".join(mta.delivery.complaints)))
     except (ConfigError, TlsFileError) as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     finally:
         await world.stop()
     return code
+
+
+def _delivery_class(config: Config, options: AloneOptions) -> type[Delivery]:
+    if config.main(Identity).mua_wrapper:
+        return WrappingDelivery
+    return TellingDelivery if options.is_verbose else Delivery
 
 
 def _runner_class(options: AloneOptions) -> type[QueueRunner]:
@@ -200,6 +213,8 @@ def _runner_class(options: AloneOptions) -> type[QueueRunner]:
 
 def _waiting(config: Config, options: AloneOptions) -> Waiting:
     how = options.delivery
+    if config.main(Identity).mua_wrapper:
+        return Waiting(is_queue_only=False, is_local_only=False, is_at_once=True)
     is_overridden = how in ("b", "i", "qs") and config.main(Trust).queue_only_override
     is_queue_only = how == "q" or (config.main(Queueing).queue_only and not is_overridden)
     return Waiting(is_queue_only, is_local_only=how == "qs", is_at_once=how == "i" and is_overridden)

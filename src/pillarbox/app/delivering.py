@@ -30,6 +30,7 @@ USUAL_INTERVAL = 1800.0
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    delivery: Delivery
     lane: FastLane
     runner: QueueRunner
     admin: QueueAdmin
@@ -61,6 +62,7 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
     )
     injection.first_delivery = lane.first_delivery
     return Deliveries(
+        delivery=delivery,
         lane=lane,
         runner=_runner(base, delivery, settler, interval),
         admin=QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue, events),

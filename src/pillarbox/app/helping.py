@@ -56,6 +56,7 @@ def local_work(helper: HelperEnd | None, say: Callable[[str], None] = lambda _: 
 
 def delivery_work(config: Config, any_work: LocalWork) -> LocalWork:
     """What routers and transports have of it. Logins and mailboxes keep all of it."""
-    if not config.main(Identity).deliver_drop_privilege:
+    identity = config.main(Identity)
+    if not (identity.deliver_drop_privilege or identity.mua_wrapper):
         return any_work
     return UnprivilegedWork(OwnWork(deliver_file, check_login))

@@ -39,7 +39,7 @@ class Mta:
         self.tls = usual_tls(self.tls_rules, base.expansion)
         interval = queueing.queue_run_interval if queue_interval is None else queue_interval
         deliveries = build_deliveries(base, interval)
-        self.lane, self.runner = deliveries.lane, deliveries.runner
+        self.delivery, self.lane, self.runner = deliveries.delivery, deliveries.lane, deliveries.runner
         self.admin, self.injection = deliveries.admin, deliveries.injection
         self.policy = accept_policy(base, self.tls_rules, self.tls, waiting)
         self.lmtp_policy = as_lmtp(self.policy)

@@ -22,7 +22,7 @@ class PretendWorld(World):
         return _ForgottenSpool(self.clock)
 
     def _open_hints(self) -> ProcessHints:
-        return _ForgottenHints()
+        return MemoryHints()
 
     def _secret(self) -> bytes:
         return os.urandom(32)
@@ -86,9 +86,4 @@ class _ForgottenSpool(MemorySpool):
         return 0
 
     async def stop(self) -> None:
-        pass
-
-
-class _ForgottenHints(MemoryHints):
-    def close(self) -> None:
         pass

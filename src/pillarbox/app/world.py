@@ -24,6 +24,7 @@ from pillarbox.app.zone import use_timezone
 from pillarbox.backends.accounts.logins import AccountLogins
 from pillarbox.backends.accounts.secret import shared_secret
 from pillarbox.backends.accounts.users import FileUsers
+from pillarbox.backends.hints.memory import MemoryHints
 from pillarbox.backends.hints.records import SqliteRecords
 from pillarbox.backends.hints.sqlite import SqliteHints
 from pillarbox.backends.journal.files import USUAL_STAMP, FileJournal
@@ -35,7 +36,7 @@ from pillarbox.backends.userfiles.joined import JoinedUserFiles
 from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
-from pillarbox.flow.settings import Files, Logging, Trust
+from pillarbox.flow.settings import Files, Identity, Logging, Trust
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
@@ -99,6 +100,7 @@ class World:
         self.journal = self._open_journal(config)
         self.due = DueTable()
         self.spool = self._open_spool(is_alone=is_alone)
+        self._keeps_no_hints = config.main(Identity).mua_wrapper
         self.hints = self._open_hints()
         self.records = SqliteRecords(self.spool_directory / "db" / "records.sqlite")
         self._work_thread = WorkThread("maildir sync")
@@ -149,6 +151,8 @@ class World:
         return spool
 
     def _open_hints(self) -> ProcessHints:
+        if self._keeps_no_hints:
+            return MemoryHints()
         return SqliteHints(
             str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic
         )

@@ -57,6 +57,7 @@ from pillarbox.system.listen import CannotListen
 from pillarbox.system.tls import TlsFileError
 
 MAX_WORKERS = 64
+NO_DAEMON = "Daemon cannot be run when mua_wrapper is set"
 Bound = TypeVar("Bound")
 
 
@@ -102,6 +103,9 @@ def serve(wish: DaemonWish) -> int:
         path, tuple(wish.macros.items()), wish.syslog_name, wish.is_queue_only, wish.is_local_only
     )
     loaded = checked_config(source, is_exim=wish.is_quiet)
+    if loaded.main(Identity).mua_wrapper:
+        log_before_root_is_dropped(loaded, path, NO_DAEMON, is_panic=True)
+        fail(NO_DAEMON, 1)
     interval = next((run.interval for run in wish.runs if run.interval and not run.wish.queue), None)
     if interval is None and wish.is_quiet and not _sets_interval(loaded):
         interval = 0.0

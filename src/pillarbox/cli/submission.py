@@ -37,6 +37,8 @@ def submit_message(config: Path, read: Arguments) -> int:
         if code is not None:
             return code
     if not may:
+        if _is_mua_wrapper(config):  # no daemon will ever come for it
+            fail("exim: with mua_wrapper only root and the mail user can send here", 1)
         return _leave(spool, wish, data)
     from pillarbox.app.alone import submit_alone
 
@@ -191,6 +193,15 @@ def _hand_over(spool: Path, wish: Submit, data: bytes) -> int | None:
     except DaemonAway:
         return None
     return code
+
+
+def _is_mua_wrapper(config: Path) -> bool:
+    if "mua_wrapper" not in config.read_text("utf-8", errors="replace"):
+        return False
+    from pillarbox.app.configuration import load_config
+    from pillarbox.flow.settings import Identity
+
+    return load_config(config, serving=False).main(Identity).mua_wrapper
 
 
 def _leave(spool: Path, wish: Submit, data: bytes) -> int:

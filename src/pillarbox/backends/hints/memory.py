@@ -20,6 +20,9 @@ class MemoryHints:
     def forget_retry(self, key: str) -> None:
         self._retry.pop(key, None)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def tidy(self, older_than: float) -> int:
         old = [key for key, hint in self._retry.items() if hint.last_tried < older_than]
         for key in old:

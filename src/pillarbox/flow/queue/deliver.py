@@ -49,7 +49,7 @@ from pillarbox.ports.spool import Queued
 from pillarbox.wire.exim.message_log import UNSTAMPED
 
 
-class _Came(NamedTuple):
+class Came(NamedTuple):
     """Of one attempt, for settling it."""
 
     outcomes: list[Outcome]
@@ -199,7 +199,7 @@ class Delivery:
         """The system filter delivers nothing, or could not be run: all fail, or the message waits or is frozen. What it has set up before
         is delivered all the same (Exim 47.5)."""
         verb = filtered.end.verb if filtered.end is not None else "defer"
-        came = _Came([], {}, NO_REPLACEMENTS, frozenset())
+        came = Came([], {}, NO_REPLACEMENTS, frozenset())
         if filtered.candidates or filtered.assignments:
             came = await self._outcomes(queued, urgency, filtered)
         if verb == "fail" and filtered.end is not None:
@@ -217,7 +217,7 @@ class Delivery:
         told = () if filtered.error else filtered.log
         return Settlement(False, False, now, (*done, Attempted(now, now)), told)
 
-    async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> _Came:
+    async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> Came:
         """What became of every address that is not settled."""
         outcomes: list[Outcome] = []
         errors_to: ErrorsTo = {}
@@ -255,7 +255,7 @@ class Delivery:
                 queued, assignments, outcomes, is_first=urgency.is_first
             )
         told = await self._carry(queued, assignments, urgency, outcomes) if assignments else frozenset()
-        return _Came(outcomes, errors_to, replacements, told, headers)
+        return Came(outcomes, errors_to, replacements, told, headers)
 
     async def _carry(
         self, queued: Queued, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]

@@ -44,8 +44,7 @@ class Identity(MainOptions):
     never_users: Users | None = option(default=None, doc="Users that no delivery may run as, besides root.")
     mua_wrapper: bool = option(
         default=False,
-        doc="Be a mere sending program: deliver one message to one smarthost at once, or fail.",
-        inert="refused",
+        doc="Be a mere sending program: deliver each message to one smarthost at once, or say why not.",
     )
 
     def __post_init__(self) -> None:

@@ -26,6 +26,8 @@ class Job(msgspec.Struct, frozen=True):
     """Try hosts whose retry time has not come (`-qf`, `-M`, a message older than its retry rule)."""
     most_at_once: int = 0
     """Addresses in one transaction with a host (`max_rcpt`); 0: all of them."""
+    is_all_or_none: bool = False
+    """Every recipient or nobody, at one host of the transport's own list (`mua_wrapper`)."""
     is_shadow: bool = False
     """The transport runs as another's shadow: what comes of it is only told (Exim 24, `shadow_transport`)."""
 

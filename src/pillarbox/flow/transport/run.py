@@ -108,6 +108,15 @@ class Transports:
         outcomes.extend(await self._carry_remote(remote, follower))
         return outcomes
 
+    async def run_together(
+        self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
+    ) -> list[Outcome] | None:
+        """All of them in one transaction, or nobody; None: they do not go the same way."""
+        jobs = plan_jobs(envelope, message, assignments, lambda _: 0, is_forced=True)
+        if len(jobs) != 1:
+            return None
+        return await self._carry(msgspec.structs.replace(jobs[0], is_all_or_none=True))
+
     def pretend(self, assignments: Sequence[Assignment]) -> list[Outcome]:
         """As if every transport had done its work (`-N`)."""
         return [self._pretended(one) for one in assignments]

@@ -62,6 +62,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     transport: str
     """Its name: part of what keeps connections apart."""
     lmtp: bool = False
+    is_all_or_none: bool = False
+    """No message is sent while a recipient is refused."""
     socket: SocketWish | None = None
     """What the socket is to be like: keepalive, DSCP."""
     connect_timeout: float = 300.0

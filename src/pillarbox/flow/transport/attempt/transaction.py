@@ -191,13 +191,11 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
         await session.ask(Rset())
     is_chunkable = state.filter_work is None or parcel.sign is not None
     state.is_chunked = manners.chunking and engine.extensions.chunking and is_chunkable
-    state.is_early = (
-        state.is_chunked and engine.is_pipelining and not habits.lmtp and parcel.message.size <= _EARLY
-    )
+    waits = habits.lmtp or habits.is_all_or_none
+    state.is_early = state.is_chunked and engine.is_pipelining and not waits and parcel.message.size <= _EARLY
     state.is_prdr = manners.prdr and engine.extensions.prdr and len(parcel.rcpts) > 1
-    commands: list[Command] = [_mail(state), *parcel.rcpts]
-    if not state.is_chunked:
-        commands.append(Data())
+    says_data = not (state.is_chunked or habits.is_all_or_none)
+    commands: list[Command] = [_mail(state), *parcel.rcpts, *([Data()] if says_data else ())]
     content = await _content(state) if state.is_early else ()
     try:
         for command in commands:
@@ -212,6 +210,8 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     if state.is_chunked and not engine.extensions.chunking:
         return Trouble("message", "host does not offer CHUNKING any more", error="lost_connection")
     trouble = _judge_envelope(state, mail, answers)
+    if habits.is_all_or_none:
+        trouble, answers = await _all_or_none(state, trouble, answers)
     if trouble is not None or not engine.accepted:
         if state.is_early and not engine.is_closed:
             await session.answers(1, habits.final_timeout)
@@ -298,6 +298,24 @@ def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Troub
             state.verdicts[index] = Verdict(reply, text, "rcpt_4xx")
     state.stage = "DATA"
     return None
+
+
+async def _all_or_none(
+    state: _State, trouble: Trouble | None, answers: list[Answer]
+) -> tuple[Trouble | None, list[Answer]]:
+    """One recipient who is refused keeps the others from having the message, here and, when it is for good, at other hosts; DATA is not
+    said before all are accepted."""
+    refused = [verdict for verdict in state.verdicts if verdict is not None]
+    if trouble is None and refused:
+        worst = next((verdict for verdict in refused if verdict.reply.code >= 500), refused[0])
+        state.verdicts = [
+            verdict if verdict is not None and verdict.reply.code // 100 == worst.reply.code // 100 else worst
+            for verdict in state.verdicts
+        ]
+        trouble = Trouble("recipient", worst.text, worst.reply, worst.error)
+    if trouble is None and not state.is_chunked:
+        answers = await state.session.ask(Data())
+    return trouble, answers
 
 
 async def _send_chunks(state: _State) -> Trouble | None:

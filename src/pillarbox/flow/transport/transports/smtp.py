@@ -153,6 +153,8 @@ class Smtp(SmtpOptions, driver="smtp"):
             events = self.events_of(job, scope, services) if self.event_action is not None else None
             targets = await self._targets(job, scope, services, speaks, events)
             habits = await self._habits(job.envelope.id, scope, services, speaks, events)
+            if job.is_all_or_none:
+                habits = msgspec.structs.replace(habits, is_all_or_none=True)
             pack = await make_parcel(
                 self,
                 job,
@@ -191,7 +193,9 @@ class Smtp(SmtpOptions, driver="smtp"):
         port = await self._port(scope, speaks)
         note = partial(_note, job, services)
         targets = targets_of(await self._hosts(first.hosts, scope, services, events, note), port)
-        if first.fallback_hosts:
+        if job.is_all_or_none:
+            pass
+        elif first.fallback_hosts:
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
