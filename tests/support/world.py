@@ -183,6 +183,7 @@ class AcceptWorld:
             hints=DictHints(),
             user_files=MemoryUserFiles(),
             local_work=local_work,
+            delivery_work=local_work,
             identities=None,
             resolver=self.dns,
             hosts=self.dns,
