@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from pillarbox.backends.spool.record import Parts, align
 from pillarbox.backends.spool.segment import SUFFIX, Segment, begin_generation, create_segment
@@ -173,7 +174,11 @@ class Lane:
 
     async def _find_room(self, size: int, *, is_mark: bool) -> Segment:
         segment = self._take_room(size, is_mark=is_mark)
-        while segment is None and await asyncio.shield(self._prepare_soon()):
+        while segment is None:
+            is_shared = self._preparing is not None and not self._preparing.done()
+            is_prepared = await asyncio.shield(self._prepare_soon())
+            if not (is_prepared or is_shared):  # one that had begun before may have looked too early
+                break
             segment = self._take_room(size, is_mark=is_mark)  # others who waited may have filled it
         if segment is None or self._is_closed:
             raise SpoolFull(f"no room in the journal {self._directory}: {self.segment_count} segments")
@@ -206,6 +211,8 @@ class Lane:
         try:
             if self._full and self._full[0].live and self.segment_count >= self._max_segments:
                 await self._make_room()
+            if self._full and not self._full[0].live:
+                await self._until_written(self._full[0])
             if self._full and not self._full[0].live and not self._is_being_written(self._full[0]):
                 segment = self._full.popleft()
                 segment = await self._recycle(segment)
@@ -241,6 +248,15 @@ class Lane:
         self._number += 1
         path = f"{self._directory}/{self._number:08d}{SUFFIX}"
         return await self._maker.submit(lambda: create_segment(self._disk, path, self._segment_size))
+
+    async def _until_written(self, segment: Segment) -> None:
+        """What still goes to it when it is wanted for something else: that takes one turn of the disk."""
+        while (group := next((one for one in self._groups if one.segment is segment), None)) is not None:
+            written = self._loop.create_future()
+            group.waiters.append(written)
+            self._start_writing()
+            with suppress(OSError):
+                await written
 
     def _is_being_written(self, segment: Segment) -> bool:
         return any(group.segment is segment for group in self._groups)

@@ -476,3 +476,29 @@ async def test_a_parked_header_is_no_leftover_of_a_neighbour(tmp_path: Path) -> 
     await neighbour.start()
     assert set(os.listdir(tmp_path / "input")) == names
     await neighbour.stop()
+
+
+async def test_a_preparation_that_looked_too_early_is_not_the_last_word() -> None:
+    """The journal is full when one begins that finds nothing to use again; who asks meanwhile has another look made."""
+    spool = open_spool(SimulatedDisk())
+    await spool.start()
+    lane, looks = spool._lane, []
+    prepare = lane._prepare
+
+    async def too_early() -> bool:
+        looks.append("early")
+        lane._prepare = prepare  # type: ignore[method-assign]
+        await asyncio.sleep(0.01)
+        return False
+
+    while lane._free or lane._current is None or lane._current.has_room(700, is_mark=False):
+        await spool.finish(await accept(spool, b"x" * 600))
+        if lane._preparing is not None:
+            await lane._preparing
+        if len(lane._free) == 1 and not lane._current.has_room(2000, is_mark=False):
+            lane._full.append(lane._free.popleft())
+    lane._prepare = too_early  # type: ignore[method-assign]
+    begun = lane._prepare_soon()
+    await spool.finish(await accept(spool, b"x" * 600))
+    assert looks == ["early"] and begun.result() is False
+    await spool.stop()
