@@ -20,23 +20,13 @@ from tests.support.imap import Client, logged_in
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.ports.localwork import Actor
 from pillarbox.ports.mailstore import MailStore
+from pillarbox.system.clock import SystemClock
 
 SEEDS = range(600 if os.environ.get("PILLARBOX_LONG") else 6)
 STEPS = 40
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted", "$Label")
 MAILDIR_FLAGS = "FRSTD"
 MARKER = re.compile(rb"Subject: (m\d+)\r?\n")
-
-
-class SystemClock:
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class Here:

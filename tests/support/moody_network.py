@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from pillarbox.ports.network import DialError, SocketWish, TlsWish
+from pillarbox.ports.network import DialError, TlsWish
 
 Mood = Literal[
     "well", "refuses", "silent", "busy", "greylists", "rejects", "no room", "hangs up", "breaks off"
@@ -134,20 +134,9 @@ class MoodyNetwork:
         """Messages by marker and recipient that a server said it has."""
         self.doubtful: Counter[tuple[str, str]] = Counter()
         """That a server has, and did not say so."""
-        self.rejected: set[str] = set()
-        """Addresses of servers that refuse recipients for good."""
         self.connections = 0
 
-    async def connect(
-        self,
-        address: str,
-        port: int,
-        *,
-        timeout: float,
-        interface: str = "",
-        tls: TlsWish | None = None,
-        socket: SocketWish | None = None,
-    ) -> MoodyPeer:
+    async def connect(self, address: str, port: int, **wishes: object) -> MoodyPeer:
         self.connections += 1
         mood = self._mood(address)
         if mood == "refuses":

@@ -21,7 +21,7 @@ class PretendWorld(World):
     def _open_spool(self, *, is_alone: bool) -> ProcessSpool:
         return _ForgottenSpool(self.clock)
 
-    def _open_hints(self) -> ProcessHints:
+    def _open_hints(self, config: Config) -> ProcessHints:
         return MemoryHints()
 
     def _secret(self) -> bytes:

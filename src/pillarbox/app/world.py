@@ -100,8 +100,7 @@ class World:
         self.journal = self._open_journal(config)
         self.due = DueTable()
         self.spool = self._open_spool(is_alone=is_alone)
-        self._keeps_no_hints = config.main(Identity).mua_wrapper
-        self.hints = self._open_hints()
+        self.hints = self._open_hints(config)
         self.records = SqliteRecords(self.spool_directory / "db" / "records.sqlite")
         self._work_thread = WorkThread("maildir sync")
         self.local_work = local_work(helper, self.journal.main)
@@ -150,8 +149,8 @@ class World:
             self.journal.queue_of = spool.queue_of
         return spool
 
-    def _open_hints(self) -> ProcessHints:
-        if self._keeps_no_hints:
+    def _open_hints(self, config: Config) -> ProcessHints:
+        if config.main(Identity).mua_wrapper:
             return MemoryHints()
         return SqliteHints(
             str(self.spool_directory / "db" / "retry.sqlite"), self.clock, report=self.journal.panic

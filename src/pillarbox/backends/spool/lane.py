@@ -209,9 +209,9 @@ class Lane:
             return False
         generation = self._generation = self._generation + 1
         try:
-            if self._full and self._full[0].live and self.segment_count >= self._max_segments:
-                await self._make_room()
-            if self._full and not self._full[0].live:
+            if self._full and self.segment_count >= self._max_segments:
+                if self._full[0].live:
+                    await self._make_room()
                 await self._until_written(self._full[0])
             if self._full and not self._full[0].live and not self._is_being_written(self._full[0]):
                 segment = self._full.popleft()

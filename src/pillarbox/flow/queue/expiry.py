@@ -6,8 +6,8 @@ import msgspec
 
 from pillarbox.flow.queue import bounce
 from pillarbox.flow.queue.retry import RETRY_TIMEOUT
-from pillarbox.mail.outcome import Deferred, Failed
-from pillarbox.mail.reply import Reason
+from pillarbox.mail.outcome import Deferred, Failed, RemoteHost
+from pillarbox.mail.reply import Reason, Reply
 from pillarbox.wire.exim.outcome_line import NOT_CONNECTED
 
 
@@ -17,6 +17,12 @@ def expired(outcome: Deferred) -> Failed:
     reply = outcome.reply
     if reply is not None:
         reply = msgspec.structs.replace(reply, text=f"{reply.text}: {RETRY_TIMEOUT}")
+    host = None if outcome.error in bounce.UNBLAMED else outcome.host
+    return given_up(outcome, Reason(log, _public_timeout(outcome)), host, reply)
+
+
+def given_up(outcome: Deferred, reason: Reason, host: RemoteHost | None, reply: Reply | None) -> Failed:
+    """It does not wait any more. `host`: who is blamed."""
     return Failed(
         address=outcome.address,
         recipient=outcome.recipient,
@@ -24,9 +30,9 @@ def expired(outcome: Deferred) -> Failed:
         done_name=outcome.done_name,
         router=outcome.router,
         transport=outcome.transport,
-        host=None if outcome.error in bounce.UNBLAMED else outcome.host,
+        host=host,
         reply=reply,
-        reason=Reason(log, _public_timeout(outcome)),
+        reason=reason,
     )
 
 

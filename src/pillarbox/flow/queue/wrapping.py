@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pillarbox.flow.queue.deliver import FORCED, Came, Delivery, Urgency
+from pillarbox.flow.queue.expiry import given_up
 from pillarbox.flow.queue.system_filter import Filtered
 from pillarbox.flow.route.result import Assignment, LogLine
 from pillarbox.flow.transport.outcomes import failed
@@ -23,68 +24,66 @@ NO_SMARTHOST = "delivery to smarthost failed (configuration problem)"
 
 
 class WrappingDelivery(Delivery):
-    """`complaints`: why messages failed, for their callers; empty: all have theirs."""
+    """`complaints`: of each message that failed the first reason, for its caller; empty: all have theirs."""
 
-    __slots__ = ("complaint", "complaints")
+    __slots__ = ("complaints",)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.complaint = ""
-        """Of the message under way."""
         self.complaints: list[str] = []
 
     async def _outcomes(self, queued: Queued, urgency: Urgency, filtered: Filtered | None = None) -> Came:
-        self.complaint = ""
+        others = len(self.complaints)
         came = await super()._outcomes(queued, FORCED, filtered)
         outcomes = [self._ended(queued, each) for each in came.outcomes]
-        if self.complaint:
-            self.complaints.append(self.complaint)
+        del self.complaints[others + 1 :]
         return came._replace(outcomes=outcomes)
 
     async def _carry(
         self, queued: Queued, assignments: list[Assignment], urgency: Urgency, outcomes: list[Outcome]
     ) -> Set[int]:
-        left = await self._together(queued, assignments, outcomes)
-        outcomes.extend(left)
+        came = None
+        if all(isinstance(each, Delivered) for each in outcomes):
+            came = await self._carried_together(queued, assignments)
+        if came is None:
+            came = [_silent(failed(one, Reason(""))) for one in assignments]
+        outcomes.extend(came)
         return frozenset()
 
-    async def _together(
-        self, queued: Queued, assignments: list[Assignment], routed: list[Outcome]
-    ) -> list[Outcome]:
-        if all(isinstance(each, Delivered) for each in routed):
-            local = next((one for one in assignments if not self._transports.is_remote(one.transport)), None)
-            if local is not None:
-                self._complain(queued, local.address, "yielded a local delivery")
-            else:
-                came = await self._transports.run_together(queued.envelope, queued.message, assignments)
-                if came is not None:
-                    return came
-                self.complaint = NO_SMARTHOST
-                self._say(queued.id, [LogLine(f"** {NOT_TOGETHER}")])
-        return [_silent(failed(one, Reason(""))) for one in assignments]
+    async def _carried_together(self, queued: Queued, assignments: list[Assignment]) -> list[Outcome] | None:
+        """None: they cannot be, and why is told."""
+        local = next((one for one in assignments if not self._transports.is_remote(one.transport)), None)
+        if local is not None:
+            self._complain_of_route(queued, local.address, "yielded a local delivery")
+            return None
+        came = await self._transports.run_together(queued.envelope, queued.message, assignments)
+        if came is None:
+            self.complaints.append(NO_SMARTHOST)
+            self._say(queued.id, [LogLine(f"** {NOT_TOGETHER}")])
+        return came
 
     def _ended(self, queued: Queued, outcome: Outcome) -> Outcome:
         """What waits has failed, and nobody is sent a bounce."""
         match outcome:
-            case Failed():
-                if not outcome.transport:
-                    text = f"routing {outcome.address} yielded a failed delivery: {outcome.reason.log}"
-                    self.complaint = self.complaint or text
-                elif not outcome.is_unlogged:
-                    self.complaint = self.complaint or _delivery_failed(outcome)
+            case Failed(transport="", address=address, reason=reason):
+                self.complaints.append(f"routing {address} yielded a failed delivery: {reason.log}")
                 return _silent(outcome, is_unlogged=outcome.is_unlogged)
-            case Deferred() if not outcome.transport:
+            case Failed(is_unlogged=is_unlogged):
+                if not is_unlogged:
+                    self.complaints.append(_delivery_failed(outcome))
+                return _silent(outcome, is_unlogged=is_unlogged)
+            case Deferred(transport="", address=address, reason=reason):
                 self._settler.tell(queued, outcome)
-                self._complain(queued, outcome.address, "yielded a deferred delivery", outcome.reason.log)
+                self._complain_of_route(queued, address, "yielded a deferred delivery", reason.log)
                 return _silent(_failure(outcome))
             case Deferred():
-                self.complaint = self.complaint or _delivery_failed(outcome)
+                self.complaints.append(_delivery_failed(outcome))
                 return _silent(_failure(outcome), is_unlogged=False)
             case _:
                 return outcome
 
-    def _complain(self, queued: Queued, address: str, what: str, why: str = "") -> None:
-        self.complaint = self.complaint or f"routing {address} {what}{f': {why}' if why else ''}"
+    def _complain_of_route(self, queued: Queued, address: str, what: str, why: str = "") -> None:
+        self.complaints.append(f"routing {address} {what}{f': {why}' if why else ''}")
         self._say(queued.id, [LogLine(f"** {address} routing {what}")])
 
 
@@ -94,17 +93,7 @@ def _delivery_failed(outcome: Deferred | Failed) -> str:
 
 
 def _failure(outcome: Deferred) -> Failed:
-    return Failed(
-        address=outcome.address,
-        recipient=outcome.recipient,
-        parents=outcome.parents,
-        done_name=outcome.done_name,
-        router=outcome.router,
-        transport=outcome.transport,
-        host=outcome.host if outcome.reply else None,
-        reply=outcome.reply,
-        reason=outcome.reason,
-    )
+    return given_up(outcome, outcome.reason, outcome.host if outcome.reply else None, outcome.reply)
 
 
 def _silent(outcome: Failed, *, is_unlogged: bool = True) -> Failed:

@@ -45,11 +45,15 @@ def beside_copy(child: Candidate | Assignment) -> Candidate | Assignment:
 
 
 def served_by(candidate: Candidate, router: str) -> Candidate:
-    """Itself where an `unseen` router takes it, below itself as it was."""
+    """Itself where an `unseen` router takes it."""
+    return msgspec.structs.replace(below_itself(candidate, router), copied_by=router)
+
+
+def below_itself(candidate: Candidate, router: str) -> Candidate:
+    """As its own child by that router: what a router with `one_time` made is the parent alone."""
     return msgspec.structs.replace(
         candidate,
         parents=(candidate, *candidate.parents),
         redirected_by=(router, *candidate.redirected_by),
-        copied_by=router,
         is_one_time=False,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 import msgspec
 
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.route.ancestry import below_copy, beside_copy, identity, served_by
+from pillarbox.flow.route.ancestry import below_copy, below_itself, beside_copy, identity, served_by
 from pillarbox.flow.route.candidate import Candidate, Purpose
 from pillarbox.flow.route.done_names import unique_name
 from pillarbox.flow.route.findings import Findings
@@ -273,14 +273,10 @@ class Run:
     def _copy_on(self, task: _Task, visit: Visit, stage: Stage) -> None:
         """`unseen`: a copy, child of the address, goes to the next router, without header changes, with address_data."""
         if not self._is_last(stage):
-            candidate = task.candidate
             clean = msgspec.structs.replace(
-                candidate,
-                parents=(candidate, *candidate.parents),
-                redirected_by=(stage.router.name, *candidate.redirected_by),
+                below_itself(task.candidate, stage.router.name),
                 headers_add=(),
                 headers_remove=(),
-                is_one_time=False,
                 address_data=visit.address_data,
                 router_variables=visit.router_variables,
             )

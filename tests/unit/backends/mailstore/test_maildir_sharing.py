@@ -20,17 +20,7 @@ from pillarbox.backends.mailstore.maildir import mailbox as mailbox_module
 from pillarbox.backends.mailstore.maildir.lock import FileLocks
 from pillarbox.backends.mailstore.maildir.store import MaildirStores
 from pillarbox.ports.mailstore import Mailbox, MailStore, NewMessage, NoSuchMailbox, OverQuota
-
-
-class SystemClock:
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+from pillarbox.system.clock import SystemClock
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.support.scripted_delivery import TRANSPORTS, answer, waiting, world
 
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
-from pillarbox.flow.route.ancestry import served_by
+from pillarbox.flow.route.ancestry import below_itself, served_by
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Refused, Routed
 from pillarbox.mail.envelope import Recipient
@@ -35,9 +35,8 @@ async def test_local_mail_is_synced_before_the_spool_forgets_it():
 async def test_what_goes_to_two_places_is_not_settled_before_the_local_one_is_synced(copy: str):
     def answer_twice(candidate: Candidate) -> Routed:
         served = served_by(candidate, "copy")
-        below = msgspec.structs.replace(candidate, parents=served.parents, redirected_by=("copy",))
         other = served if copy == candidate.address else served.child(copy, "copy")
-        both = assigned(other, "maildir"), assigned(below, "scripted")
+        both = assigned(other, "maildir"), assigned(below_itself(candidate, "copy"), "scripted")
         here, there = (each.assignments[0] for each in both)
         return Routed(assignments=(msgspec.structs.replace(here, router="copy"), there))
 

@@ -8,7 +8,7 @@ from tests.support.delivery_world import assigned
 from tests.support.routing import RoutingWorld, summary
 
 from pillarbox.flow.queue.replacing import as_logged, not_come_back_to, replaced, replacements_of
-from pillarbox.flow.route.ancestry import served_by
+from pillarbox.flow.route.ancestry import below_itself
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Postponed, Routed
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
@@ -106,7 +106,7 @@ def test_what_has_replaced_another_is_not_done_when_it_is_replaced_in_its_turn()
 
 
 def test_a_copy_of_what_was_made_once_and_for_all_takes_the_place_of_its_parent():
-    copy = msgspec.structs.replace(served_by(ONCE, "archive"), copied_by="")
+    copy = below_itself(ONCE, "archive")
     assert copy.once_and_for_all == ONCE
     routed = Routed(postponed=((copy, LATER, "deferred"),))
     added = Added("one@b.test", 5.0, "list@a.test", "list@a.test", "errors@a.test")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pillarbox.flow.route.ancestry import below_copy, served_by
+from pillarbox.flow.route.ancestry import below_copy, below_itself, served_by
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.done_names import done_name, is_homonym
 from pillarbox.mail.envelope import Recipient
@@ -17,12 +17,6 @@ def first(address: str = "u@a.test") -> Candidate:
 
 def pipe(parent: Candidate, command: str = "cmd") -> Candidate:
     return msgspec.structs.replace(parent.child(f"|{command}", "aliases"), is_generated=True)
-
-
-def copy_below(candidate: Candidate, router: str) -> Candidate:
-    return msgspec.structs.replace(
-        candidate, parents=(candidate, *candidate.parents), redirected_by=(router, *candidate.redirected_by)
-    )
 
 
 @pytest.mark.parametrize(
@@ -38,8 +32,8 @@ def copy_below(candidate: Candidate, router: str) -> Candidate:
         (first().child("u@a.test", "r"), "u@a.test/box"),
         (first().child("u@a.test", "r").child("v@b.test", "r"), "v@b.test"),
         (served_by(first(), "copy"), "u@a.test/copy"),
-        (copy_below(first(), "copy"), "u@a.test/box"),
-        (served_by(copy_below(first(), "copy"), "again"), "u@a.test/again/box"),
+        (below_itself(first(), "copy"), "u@a.test/box"),
+        (served_by(below_itself(first(), "copy"), "again"), "u@a.test/again/box"),
         (below_copy(pipe(first())), "|cmd:u@a.test/aliases"),
     ],
 )
@@ -49,7 +43,7 @@ def test_names_as_exim_writes_them(candidate: Candidate, name: str) -> None:
 
 def test_a_transport_called_like_the_router_of_a_copy_shares_no_name_with_it():
     assert done_name(served_by(first(), "archive"), "box", "archive") == "u@a.test/archive"
-    assert done_name(copy_below(first(), "archive"), "archive", "local") == "u@a.test/archive/local"
+    assert done_name(below_itself(first(), "archive"), "archive", "local") == "u@a.test/archive/local"
 
 
 def test_what_ends_without_a_transport_has_a_name_of_its_own():
@@ -59,7 +53,7 @@ def test_what_ends_without_a_transport_has_a_name_of_its_own():
 
 
 def test_an_address_below_its_own_redirection_is_not_taken_for_its_copy():
-    copy = copy_below(first(), "lists")
+    copy = below_itself(first(), "lists")
     child = below_copy(first().child("u@a.test", "lists"))
     assert isinstance(child, Candidate)
     assert done_name(copy, "box", "local") == "u@a.test/box"

@@ -194,8 +194,8 @@ class Smtp(SmtpOptions, driver="smtp"):
         note = partial(_note, job, services)
         targets = targets_of(await self._hosts(first.hosts, scope, services, events, note), port)
         if job.is_all_or_none:
-            pass
-        elif first.fallback_hosts:
+            return await self._all_placed(targets, scope)
+        if first.fallback_hosts:
             targets += targets_of(first.fallback_hosts, port, is_fallback=True)
         elif self.fallback_hosts is not None:
             with suppress(NoHosts):  # there are others
