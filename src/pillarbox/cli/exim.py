@@ -16,6 +16,7 @@ from pillarbox.cli.beginning import begin
 from pillarbox.cli.options import parse
 from pillarbox.cli.quick import delay_imports, import_msgspec
 from pillarbox.cli.standing import give_up_borrowed_root
+from pillarbox.config.errors import ConfigError
 
 __all__ = ["Arguments", "Unreadable", "Usage", "main", "parse", "run"]
 BRIEF = """\
@@ -60,6 +61,11 @@ def run(arguments: list[str], program: str) -> int:
         code = modes.MODES[read.mode](read)
         sys.stdout.flush()
         return code
+    except ConfigError as error:
+        from pillarbox.app.asking.loading import stamped
+
+        print(stamped(error.problems[0].exim_form), file=sys.stderr)
+        return 1
     except BrokenPipeError:
         _write_no_more()
         return 0

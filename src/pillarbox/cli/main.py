@@ -12,7 +12,8 @@ from pillarbox import __version__
 from pillarbox.cli.accounts import add_user
 from pillarbox.cli.beginning import begin
 from pillarbox.cli.explain import add_expand
-from pillarbox.cli.places import add_place
+from pillarbox.cli.places import EX_CONFIG, add_place, fail
+from pillarbox.config.errors import ConfigError
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -24,6 +25,8 @@ def main() -> None:
     arguments = make_parser().parse_args()
     try:
         sys.exit(arguments.handle(arguments))
+    except ConfigError as error:
+        fail(str(error), EX_CONFIG)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
