@@ -8,6 +8,7 @@ from pillarbox.app.delivering import Deliveries
 from pillarbox.app.etrn_runs import EtrnRuns, etrn_command
 from pillarbox.app.foundation import Foundation
 from pillarbox.app.host_names import HostNames
+from pillarbox.app.odmr import OnDemand
 from pillarbox.app.queueing import wait_rules
 from pillarbox.app.reception import (
     arrivals_of,
@@ -64,6 +65,7 @@ WHERE: dict[Where, str] = {
     "mime": "acl_smtp_mime",
     "vrfy": "acl_smtp_vrfy",
     "expn": "acl_smtp_expn",
+    "atrn": "acl_smtp_atrn",
     "etrn": "acl_smtp_etrn",
     "wellknown": "acl_smtp_wellknown",
     "quit": "acl_smtp_quit",
@@ -150,7 +152,7 @@ def _offers(base: Foundation) -> dict[str, object]:
         "auth_hosts": auth_hosts,
         "tls_hosts": tls_hosts,
         "offer_hosts": offered,
-        "offers": kept_offers(servers, auth_hosts, tls_hosts, offered),
+        "offers": kept_offers(servers, auth_hosts, tls_hosts, offered, config.main(AclNames).acl_smtp_atrn),
     }
 
 
@@ -159,13 +161,14 @@ def as_lmtp(policy: AcceptPolicy) -> AcceptPolicy:
 
 
 def accept_services(
-    base: Foundation, policy: AcceptPolicy, deliveries: Deliveries, waiting: Waiting
+    base: Foundation, policy: AcceptPolicy, deliveries: Deliveries, waiting: Waiting, on_demand: OnDemand
 ) -> AcceptServices:
     """Lets expansion ask ACLs and host names, too, and our own messages in."""
     world, config = base.world, base.config
     service, expansion, settler = config.main(SmtpService), base.expansion, deliveries.settler
     host_names = HostNames(expansion, world.hosts, service.host_lookup_order)
     checks = _check_services(base, host_names, deliveries.transport_services)
+    checks.waiting_domains = on_demand.waiting_domains
     own_policy = policy if waiting.is_at_once else _for_our_own(base, policy)
     deliveries.injection.complete = OwnMessages(own_policy, checks, expansion, world.journal).complete
     expansion.facts[NameFinder] = host_names
@@ -186,6 +189,7 @@ def accept_services(
         host_name_of=host_names.name_of,
         etrn=runs.begin,
         etrn_command=etrn_command(config, world.journal),
+        turn=on_demand.serve,
         deliver=deliveries.lane.first_delivery,
         deliver_local=deliveries.lane.first_local_delivery,
         begin_log=settler.begin_log,

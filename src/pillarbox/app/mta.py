@@ -8,6 +8,7 @@ from __future__ import annotations
 from pillarbox.app.accepting import Waiting, accept_policy, accept_services, as_lmtp
 from pillarbox.app.delivering import build_deliveries, sender_line
 from pillarbox.app.foundation import Kinds, lay_foundation, own_login
+from pillarbox.app.odmr import OnDemand
 from pillarbox.app.server_certificates import tls_rules, usual_tls
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
@@ -43,7 +44,8 @@ class Mta:
         self.admin, self.injection = deliveries.admin, deliveries.injection
         self.policy = accept_policy(base, self.tls_rules, self.tls, waiting)
         self.lmtp_policy = as_lmtp(self.policy)
-        self.accept_services = accept_services(base, self.policy, deliveries, waiting)
+        on_demand = OnDemand(base, deliveries, interval)
+        self.accept_services = accept_services(base, self.policy, deliveries, waiting, on_demand)
 
     @property
     def sender_line(self) -> str:

@@ -21,6 +21,7 @@ from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.slowing import Pace
 from pillarbox.flow.accept.space import DiskSpace, Place, remembering
 from pillarbox.flow.settings import (
+    AclNames,
     Files,
     Identity,
     Listening,
@@ -167,6 +168,7 @@ def engine_settings(config: Config, services: Services) -> ServerSettings:
         enforce_sync=service.smtp_enforce_sync,
         headers_max=limits.header_maxsize,
         line_max=0,
+        can_turn=config.main(AclNames).acl_smtp_atrn is not None,
         recipients_max=recipients,
         recipients_max_rejects=limits.recipients_max_reject,
         nonmail_max=-1 if habits.nonmail_is_free else limits.smtp_accept_max_nonmail,

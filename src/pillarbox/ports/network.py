@@ -199,6 +199,10 @@ class ServedConnection(Protocol):
         """By type name (RFC 5929); empty without TLS."""
         ...
 
+    def as_client(self) -> Connection | None:
+        """The same connection, for who goes on as the client of it; None: the other end cannot be a server."""
+        ...
+
     def close(self) -> None:
         """What was written still goes out."""
         ...

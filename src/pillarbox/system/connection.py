@@ -279,6 +279,9 @@ class SocketConnection(asyncio.Protocol):
             bindings["tls-unique"] = unique
         return bindings
 
+    def as_client(self) -> SocketConnection:
+        return self
+
     def close(self) -> None:
         """What was written still goes out."""
         transport = self._transport

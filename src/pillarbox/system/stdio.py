@@ -61,6 +61,9 @@ class LocalProgram:
     def channel_bindings(self) -> Mapping[str, bytes]:
         return {}
 
+    def as_client(self) -> None:
+        return None
+
 
 class StandardStream(LocalProgram):
     """ports.network.ServedConnection over descriptors 0 and 1."""

@@ -14,6 +14,7 @@ import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
 from pillarbox.flow.accept.membership import is_in
+from pillarbox.flow.accept.turning import may_turn
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
@@ -32,9 +33,7 @@ _STEADY_WORDS = _CONDITIONS | {"sender_host_address", "tls_cipher", "tls_in_ciph
 Kept = dict[tuple[str, str, bool, bool, bool], Extensions]
 
 
-def kept_offers(
-    authenticators: Iterable[Authenticator], *lists: HostList | tuple[object, ...] | None
-) -> Kept | None:
+def kept_offers(authenticators: Iterable[Authenticator], *lists: object) -> Kept | None:
     """A place to keep offers, when they depend on address and TLS alone. `lists`: all that ask the client; empty or None: they do not."""
     conditions = [driver.server_advertise_condition for driver in authenticators]
     words = {word for one in conditions if one is not None for word in _WORD.findall(one.source)}
@@ -77,6 +76,7 @@ async def _asked(session: Session) -> Extensions:
         auth=await _mechanisms(session, session.new_scope()),
         vrfy="vrfy" in policy.acls,
         expn="expn" in policy.acls,
+        atrn="atrn" in policy.acls and await may_turn(session),
         etrn="etrn" in policy.acls,
         pipeconnect=session.engine.is_early_pipelining_welcome,
     )

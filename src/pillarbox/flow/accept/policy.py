@@ -24,6 +24,7 @@ from pillarbox.flow.accept.proxying import Proxies
 from pillarbox.flow.accept.securing import TlsRules
 from pillarbox.flow.accept.slowing import Pace
 from pillarbox.flow.accept.space import DiskSpace
+from pillarbox.flow.accept.turning import Serve
 from pillarbox.flow.accept.wait_rules import WaitRules
 from pillarbox.flow.check.acl.finding import ChosenAcl
 from pillarbox.flow.check.acl.program import Acl
@@ -60,6 +61,7 @@ Where = Literal[
     "mime",
     "vrfy",
     "expn",
+    "atrn",
     "etrn",
     "wellknown",
     "quit",
@@ -174,6 +176,8 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     """Begin to deliver what matches, as `exim -R` does. Returns at once; false: that is being done already (`smtp_etrn_serialize`)."""
     etrn_command: EtrnCommand | None = None
     """Run in the place of that."""
+    turn: Serve | None = None
+    """ATRN: send a client its mail over its own connection; None: nobody does that here."""
     deliver: Callable[[Queued], None]
     """Start the first delivery. Returns at once."""
     deliver_local: Callable[[Queued], None] = _unused

@@ -32,7 +32,7 @@ def refuse(
         verdict = Deny(verdict.reason)
     session.is_dropped = isinstance(verdict, Drop)
     any_code = code == VRFY_REFUSED
-    enhanced = "2.5.2" if any_code else "5.7.1"
+    enhanced = "2.5.2" if any_code else f"{code // 100}.7.1"
     reply = reply_to(verdict, Reply(250, "OK"), code=code, enhanced=enhanced, any_code=any_code)
     if is_greeting:
         session.engine.greet(reply)

@@ -219,7 +219,9 @@ class Session:
                 if self.is_dropped:
                     await not_quit(self, "acl-drop", "")
                     ended(self, "closed by DROP in ACL")
-                await stream.write(engine.outgoing(), LAST_WORDS)
+                words = engine.outgoing()
+                if words:
+                    await stream.write(words, LAST_WORDS)
                 return
             else:
                 await HANDLERS[type(event)](self, event)

@@ -20,6 +20,7 @@ from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.turns import Turns
 from pillarbox.language.regex import compile_regex
+from pillarbox.mail.address import split_address
 from pillarbox.mail.progress import Event, Thawed
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.journal import Journal
@@ -61,6 +62,10 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
     """`-qG`: its name; the spool is that queue's already."""
     sender: str = ""
     """`-S`: only messages whose sender contains this."""
+    domains: frozenset[str] | None = None
+    """ATRN: only messages with an undelivered recipient in one of these; None: any."""
+    domains_shown: str = ""
+    """How the log has them."""
     first_id: str = ""
     """`-q <first> <last>`: only from this id on."""
     last_id: str = ""
@@ -201,7 +206,7 @@ class QueueRunner:
         Of those that `-R` and `-S` choose the first is tried whatever its retry times say, and shows whether the rest has a chance.
         """
         about = f"pid={os.getpid()} {_flags(wish)}".rstrip()
-        name = f"'{wish.queue}' " if wish.queue else ""
+        name = f"'{wish.queue}' " if wish.queue else "ODMR " if wish.domains is not None else ""
         self._note_run(f"Start {name}queue run: {about}")
         self.walks.append(_flags(wish))
         try:
@@ -211,11 +216,11 @@ class QueueRunner:
             await self._pass(wish, _LOCAL if wish.local_only else AGAIN, about)
         finally:
             self.walks.pop()
-        self._note_run(f"End {name}queue run: {about}")
+        self._note_run(f"End {name if wish.domains is None else ''}queue run: {about}")
 
     async def _pass(self, wish: QueueRun, urgency: Urgency, about: str) -> None:
         """To the end of the queue, or until the machine is too busy."""
-        is_scout = bool(wish.recipient or wish.sender)
+        is_scout = bool(wish.recipient or wish.sender or wish.domains)
         if wish.force or wish.force_frozen:
             urgency = msgspec.structs.replace(urgency, is_forced=True)
         for count, message_id in enumerate(self._limits.order.arranged(self._spool.waiting())):
@@ -306,7 +311,7 @@ class QueueRunner:
         if (wish.first_id and message_id < wish.first_id) or (wish.last_id and message_id > wish.last_id):
             return False
         is_forced = wish.force or wish.force_frozen
-        if wish.recipient or wish.sender or wish.first_only:
+        if wish.recipient or wish.sender or wish.first_only or wish.domains is not None:
             entry = self._spool.entry(message_id)
             return entry is not None and not self._stays_frozen(entry, wish) and _matches(entry, wish)
         return is_forced or wish.is_by_hand or self._due.is_due(message_id, self._clock.now())
@@ -421,6 +426,8 @@ def _matches(entry: QueueEntry, wish: QueueRun) -> bool:
     if wish.sender and not _contains(entry.sender or "", wish.sender, is_regular=wish.is_regular_sender):
         return False
     left = (a for a in entry.recipients if a not in entry.settled)
+    if wish.domains is not None:
+        return any(split_address(address)[1].lower() in wish.domains for address in left)
     return not wish.recipient or any(
         _contains(address, wish.recipient, is_regular=wish.is_regular_recipient) for address in left
     )
@@ -435,13 +442,15 @@ def _contains(address: str, text: str, *, is_regular: bool) -> bool:
 
 def _flags(wish: QueueRun) -> str:
     """`-qf` and the like, as they stand in the log."""
-    marks = "q" if wish.is_two_stage else ""
+    marks = "q" if wish.is_two_stage or wish.domains is not None else ""
     marks += "i" if wish.first_only else ""
     marks += "ff" if wish.force_frozen else "f" if wish.force else ""
     marks += "l" if wish.local_only else ""
     parts = [f"-q{marks}" if marks else ""]
     if wish.recipient:
         parts.append(f"-R{'r' if wish.is_regular_recipient else ''} {wish.recipient}")
+    if wish.domains is not None:
+        parts.append(f"-Rr @({wish.domains_shown})")
     if wish.sender:
         parts.append(f"-S{'r' if wish.is_regular_sender else ''} {wish.sender}")
     return " ".join(part for part in parts if part)

@@ -91,7 +91,7 @@ class AclNames(MainOptions):
     acl_not_smtp: Template | None = option(default=None, doc="For messages that come without SMTP.")
     acl_not_smtp_mime: Template | None = option(default=None, doc="For each MIME part of such messages.")
     acl_not_smtp_start: Template | None = option(default=None, doc="Before such a message is read.")
-    acl_smtp_atrn: Template | None = option(default=None, doc="For ATRN.", inert="refused")
+    acl_smtp_atrn: Template | None = option(default=None, doc="For ATRN.")
     acl_smtp_auth: Template | None = option(default=None, doc="For AUTH.")
     acl_smtp_connect: Template | None = option(default=None, doc="For a new connection.")
     acl_smtp_data: Template | None = option(default=None, doc="When a message is complete.")

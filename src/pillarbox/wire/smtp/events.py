@@ -135,6 +135,12 @@ class Expn(msgspec.Struct, frozen=True, gc=False):
     argument: str
 
 
+class Atrn(msgspec.Struct, frozen=True, gc=False):
+    """RFC 2645: the client wants to become the server, and its waiting mail."""
+
+    argument: str
+
+
 class Etrn(msgspec.Struct, frozen=True, gc=False):
     """RFC 1985."""
 
@@ -213,6 +219,7 @@ Event = (
     | Help
     | Vrfy
     | Expn
+    | Atrn
     | Etrn
     | WellKnown
     | Quit

@@ -36,6 +36,8 @@ class Extensions(msgspec.Struct, frozen=True):
     """Exim's reply for each recipient (draft-hall-prdr)."""
     pipeconnect: bool = False
     """May send before our banner next time (Exim's PIPECONNECT)."""
+    atrn: bool = False
+    """RFC 2645."""
     etrn: bool = False
     """RFC 1985."""
     vrfy: bool = False
@@ -58,6 +60,7 @@ def render_extensions(offer: Extensions) -> bytes:
         f"LIMITS {' '.join(f'{name}={value}' for name, value in offer.limits)}" if offer.limits else "",
         "8BITMIME" if offer.eightbitmime else "",
         "DSN" if offer.dsn else "",
+        "ATRN" if offer.atrn else "",
         "ETRN" if offer.etrn else "",
         "VRFY" if offer.vrfy else "",
         "EXPN" if offer.expn else "",
@@ -88,6 +91,7 @@ _FLAGS = {
     "STARTTLS": "starttls",
     "PRDR": "prdr",
     "PIPECONNECT": "pipeconnect",
+    "ATRN": "atrn",
     "ETRN": "etrn",
     "VRFY": "vrfy",
     "EXPN": "expn",

@@ -35,6 +35,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[smtp_enforce_sync]"""
     has_socket: bool = True
     """False: standard input, where everything may have been written in advance; `enforce_sync` does not come to be true then."""
+    can_turn: bool = False
+    """ATRN is not refused before somebody has looked at it."""
     auth_unadvertised: bool = False
     """AUTH may be used although it was not offered."""
     early_pipelining: bool = False

@@ -12,6 +12,7 @@ from pillarbox.mail.reply import Reply
 from pillarbox.wire.smtp import order
 from pillarbox.wire.smtp.envelope import Refused, parse_mail, parse_rcpt
 from pillarbox.wire.smtp.events import (
+    Atrn,
     Auth,
     Data,
     Etrn,
@@ -116,9 +117,11 @@ def _start_tls(session: Session, argument: str) -> StartTls:
     return StartTls()
 
 
-def _atrn(_session: Session, _argument: str) -> Event:
-    """RFC 2645: nobody turns the connection round here."""
-    raise Refused(Problem.NOT_OFFERED, order.ATRN_NOT_OFFERED)
+def _atrn(session: Session, argument: str) -> Atrn:
+    """Whoever decides about it looks at the client, too."""
+    if not session.settings.can_turn:
+        raise Refused(Problem.NOT_OFFERED, order.ATRN_NOT_OFFERED)
+    return Atrn(argument)
 
 
 def _auth(session: Session, argument: str) -> Auth:

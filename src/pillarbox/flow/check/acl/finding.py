@@ -16,6 +16,7 @@ from pillarbox.flow.check.acl.state import AclState, TaintedAcl
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
@@ -83,6 +84,13 @@ class ChosenAcl:
     def __init__(self, template: Template, finder: AclFinder) -> None:
         self._template = template
         self._finder = finder
+
+    async def is_nothing(self, scope: Scope) -> bool:
+        """The text is empty here: for this client there is no ACL. Raises ExpansionFailed, ExpansionDeferred."""
+        try:
+            return not (await self._template.expand(scope)).strip()
+        except ForcedFailure:
+            return True
 
     async def run(self, state: AclState) -> Verdict:
         """The verdict; an ACL that cannot be found defers."""

@@ -7,7 +7,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Discard, Verdict
 from pillarbox.mail.reply import Reason
 
 _EARLY = frozenset({"connect", "helo"})
-_COMMANDS = frozenset({"auth", "etrn", "expn", "mailauth", "starttls", "vrfy", "wellknown"})
+_COMMANDS = frozenset({"atrn", "auth", "etrn", "expn", "mailauth", "starttls", "vrfy", "wellknown"})
 _ENDING = frozenset({"notquit", "quit"})
 _NO_MESSAGE = _EARLY | _COMMANDS | _ENDING
 _NOT_A_RECIPIENT = frozenset(

@@ -153,6 +153,10 @@ class Verifier(Protocol):
         ...
 
 
+async def _nothing_waits(_queue: str) -> frozenset[str]:
+    return frozenset()
+
+
 class CheckServices:
     """What checks ask, made once per configuration."""
 
@@ -166,6 +170,7 @@ class CheckServices:
         "takes_literals",
         "tells_details",
         "verifier",
+        "waiting_domains",
     )
 
     def __init__(
@@ -180,9 +185,10 @@ class CheckServices:
         tells_details: bool = False,
         csa: CsaRules = USUAL_CSA,
         takes_literals: bool = True,
+        waiting_domains: Callable[[str], Awaitable[frozenset[str]]] = _nothing_waits,
     ) -> None:
         """`tells_details`: clients hear why a verification has failed (`smtp_return_error_details`).
-        `takes_literals`: `allow_domain_literals`.
+        `takes_literals`: `allow_domain_literals`. `waiting_domains`: those of the recipients that mail waits for in a queue, by its name.
         """
         self.acls = acls
         self.verifier = verifier
@@ -193,6 +199,7 @@ class CheckServices:
         self.tells_details = tells_details
         self.csa = csa
         self.takes_literals = takes_literals
+        self.waiting_domains = waiting_domains
 
 
 class Log(DebugFiles, Protocol):
@@ -231,12 +238,22 @@ class Shape(Protocol):
     def __call__(self, *, keepalive: bool, dscp: int) -> None: ...
 
 
+class CustomerDomains(msgspec.Struct, frozen=True):
+    """What the last `atrn_domains` has found."""
+
+    waiting: frozenset[str]
+    """Those of its list that mail waits for."""
+    shown: str
+    """Its items, for the log."""
+
+
 class CheckMemory:
     """What checks remember: for as long as the message, and through `connection` for as long as the connection."""
 
     __slots__ = (
         "connection",
         "controls",
+        "customer",
         "debug",
         "failed_sender",
         "flush",
@@ -270,6 +287,8 @@ class CheckMemory:
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None
         """Keeps a callout's connection for the message."""
+        self.customer: CustomerDomains | None = None
+        """Whose mail ATRN is to send."""
         self.wellknown: str | None = None
         """What WELLKNOWN is to be answered with."""
         self.warned: set[str] = set()

@@ -17,7 +17,6 @@ Inert = Literal["noted", "refused"]
 
 CONDITIONS_NOT_YET = frozenset(
     [
-        "atrn_domains",
         "dmarc_status",
     ]
 )

@@ -20,6 +20,7 @@ from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, host_refusal
 from pillarbox.flow.transport.events import Events, Facets
 from pillarbox.flow.transport.login import Outbound
+from pillarbox.flow.transport.turned import TurnedNetwork
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import Connection, DialError, Network
@@ -27,6 +28,9 @@ from pillarbox.wire.exim.outcome_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
 from pillarbox.wire.smtp.events import Helo
 from pillarbox.wire.tlsa import Tlsa
+
+_BY_US = "initial connection"
+_TURNED = "ATRN line turnaround"
 
 
 async def open_session(
@@ -64,6 +68,9 @@ async def _try_to_open(
     dane: Sequence[Tlsa] | None = None,
 ) -> Session | Trouble:
     events = habits.events
+    greeting = _BY_US
+    if isinstance(network, TurnedNetwork) and network.is_at(target.address, target.port):
+        greeting = _TURNED
     if events is not None and await events.tell("tcp:connect", at=_outbound(target, habits)):
         return Trouble("host", "Event requests alternate response", error="event")
     try:
@@ -73,8 +80,10 @@ async def _try_to_open(
             habits.note(f"bind of [{target.interface}]:0 failed")
         if error.error == "lost_connection" and not habits.proxies:
             # Reset before we had a look at it: the same as a little later.
-            return Lost.of(error).after("initial connection")
+            return Lost.of(error).after(greeting)
         return Trouble("host", str(error), error=error.error, is_tls=error.error == "tls")
+    if connection.tls_cipher and manners.tls != "first":  # it has turned round, TLS and all
+        manners = msgspec.structs.replace(manners, tls="avoid")
     engine = ClientEngine(lmtp=habits.lmtp, pipelining=manners.pipelining)
     session = Session(connection, engine, target, habits.command_timeout)
     if proxy is not None:
@@ -83,7 +92,7 @@ async def _try_to_open(
     session.startup = "s" if manners.tls == "first" else ""
     if events is not None:
         session.at_end = partial(_tell_of_end, session, events)
-    trouble = await _greet_by_name(session, manners, habits)
+    trouble = await _greet_by_name(session, manners, habits, greeting)
     if trouble is not None:
         interface, security = session.local_address, session.security
         if dane is not None:
@@ -132,18 +141,18 @@ async def _dial(
     return connection, None
 
 
-async def _greet_by_name(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+async def _greet_by_name(session: Session, manners: Manners, habits: Habits, greeting: str) -> Trouble | None:
     if habits.name_on is not None:
         try:
             manners = msgspec.structs.replace(manners, helo=await habits.name_on(session))
         except (ExpansionDeferred, ExpansionFailed) as error:
             return Trouble("host", str(error), error="event_close")
-    return await _greet(session, manners, habits)
+    return await _greet(session, manners, habits, greeting)
 
 
-async def _greet(session: Session, manners: Manners, habits: Habits) -> Trouble | None:
+async def _greet(session: Session, manners: Manners, habits: Habits, greeting: str) -> Trouble | None:
     """Banner, EHLO, and STARTTLS when it is to be."""
-    stage = "TLS-on-connect" if manners.tls == "first" else "initial connection"
+    stage = "TLS-on-connect" if manners.tls == "first" else greeting
     try:
         if manners.tls == "first":
             await believe(session, manners, habits)
