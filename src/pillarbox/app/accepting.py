@@ -161,13 +161,18 @@ def as_lmtp(policy: AcceptPolicy) -> AcceptPolicy:
 
 
 def accept_services(
-    base: Foundation, policy: AcceptPolicy, deliveries: Deliveries, waiting: Waiting, on_demand: OnDemand
+    base: Foundation,
+    policy: AcceptPolicy,
+    deliveries: Deliveries,
+    waiting: Waiting,
+    callouts: Callouts,
+    on_demand: OnDemand,
 ) -> AcceptServices:
     """Lets expansion ask ACLs and host names, too, and our own messages in."""
     world, config = base.world, base.config
     service, expansion, settler = config.main(SmtpService), base.expansion, deliveries.settler
     host_names = HostNames(expansion, world.hosts, service.host_lookup_order)
-    checks = _check_services(base, host_names, deliveries.transport_services)
+    checks = _check_services(base, host_names, callouts)
     checks.waiting_domains = on_demand.waiting_domains
     own_policy = policy if waiting.is_at_once else _for_our_own(base, policy)
     deliveries.injection.complete = OwnMessages(own_policy, checks, expansion, world.journal).complete
@@ -203,10 +208,9 @@ def _for_our_own(base: Foundation, policy: AcceptPolicy) -> AcceptPolicy:
     return msgspec.structs.replace(policy, queue_only=is_queue_only, wait_rules=rules)
 
 
-def _check_services(base: Foundation, host_names: HostNames, services: TransportServices) -> CheckServices:
+def _check_services(base: Foundation, host_names: HostNames, callouts: Callouts) -> CheckServices:
     config = base.config
     dns = config.main(Dns)
-    callouts = _callouts(base, services)
     return CheckServices(
         base.acls,
         RoutingVerifier(base.chain, callouts, config.main(Identity).sender_domain, base.rewriting),
@@ -220,7 +224,7 @@ def _check_services(base: Foundation, host_names: HostNames, services: Transport
     )
 
 
-def _callouts(base: Foundation, services: TransportServices) -> Callouts:
+def callouts_of(base: Foundation, services: TransportServices) -> Callouts:
     queueing = base.config.main(Queueing)
     lifetimes = Lifetimes(
         queueing.callout_positive_expire,

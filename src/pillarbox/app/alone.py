@@ -24,7 +24,7 @@ from pillarbox.app.control import caller_of, make_offline_folder, perform, take_
 from pillarbox.app.foundation import Kinds
 from pillarbox.app.given_arguments import line_of_arguments
 from pillarbox.app.helping import start_helper
-from pillarbox.app.local_session import local_session, served_session
+from pillarbox.app.local_session import customer_session, local_session, served_session
 from pillarbox.app.log_trouble import trouble_with_log
 from pillarbox.app.mta import Mta
 from pillarbox.app.privilege import NoSuchUser, become_mail_user, complaint
@@ -42,6 +42,7 @@ from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
+from pillarbox.flow.check.on_demand import NotReached, turned_connection
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.queue.wrapping import WrappingDelivery
@@ -127,6 +128,24 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
         return 1 if stream.was_lost or session.has_given_up else 0
 
     return in_foreground(config_path, options, talk, _print_report if is_batch else _tell_client)
+
+
+def atrn_alone(config_path: Path, options: AloneOptions, host: str, domains: str) -> int:
+    """`-atrn`: fetch the mail that a provider keeps for us; the exit code, 0 also when there is none."""
+    uid, gid = os.getuid(), os.getgid()
+
+    async def fetch(mta: Mta, world: World) -> int:
+        try:
+            stream = await turned_connection(mta.chain, mta.callouts, mta.expansion, host, domains)
+        except NotReached as error:
+            world.journal.main(str(error))
+            print(f"exim: {error}", file=sys.stderr)
+            return 1
+        if stream is not None:
+            await customer_session(stream, mta, caller_of(uid, gid, mta)).run()
+        return 0
+
+    return in_foreground(config_path, options, fetch)
 
 
 def _tell_client(report: Report) -> None:

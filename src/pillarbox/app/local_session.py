@@ -42,3 +42,11 @@ def served_session(
     if caller.is_trusted and "t" in about:
         session.update_origin(ident=about["t"])
     return session
+
+
+def customer_session(stream: ServedConnection, mta: Mta, caller: Caller) -> Session:
+    """On a connection that we have made to a provider of our mail, who is the client of it now (ATRN)."""
+    session = Session(stream, mta.policy, mta.accept_services, is_tls=bool(stream.tls_cipher))
+    session.update_origin(ident=caller.login)
+    session.is_customer = True
+    return session

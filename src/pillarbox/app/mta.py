@@ -5,7 +5,7 @@ What is under way finishes with the old one.
 
 from __future__ import annotations
 
-from pillarbox.app.accepting import Waiting, accept_policy, accept_services, as_lmtp
+from pillarbox.app.accepting import Waiting, accept_policy, accept_services, as_lmtp, callouts_of
 from pillarbox.app.delivering import build_deliveries, sender_line
 from pillarbox.app.foundation import Kinds, lay_foundation, own_login
 from pillarbox.app.odmr import OnDemand
@@ -44,8 +44,11 @@ class Mta:
         self.admin, self.injection = deliveries.admin, deliveries.injection
         self.policy = accept_policy(base, self.tls_rules, self.tls, waiting)
         self.lmtp_policy = as_lmtp(self.policy)
+        self.callouts = callouts_of(base, deliveries.transport_services)
         on_demand = OnDemand(base, deliveries, interval)
-        self.accept_services = accept_services(base, self.policy, deliveries, waiting, on_demand)
+        self.accept_services = accept_services(
+            base, self.policy, deliveries, waiting, self.callouts, on_demand
+        )
 
     @property
     def sender_line(self) -> str:

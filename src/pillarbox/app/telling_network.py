@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 import sys
 
-from pillarbox.ports.network import Connection, DialError, Network, SocketWish, TlsSession, TlsWish
+from pillarbox.ports.network import (
+    Connection,
+    DialError,
+    Network,
+    ServedConnection,
+    SocketWish,
+    TlsSession,
+    TlsWish,
+)
 
 _END_OF_DATA = b"\r\n.\r\n"
 _ENDS_LOGIN = re.compile(r"[245]\d\d[ -]")
@@ -99,6 +107,10 @@ class TellingConnection:
 
     async def start_tls(self, wish: TlsWish, timeout: float) -> None:
         await self._connection.start_tls(wish, timeout)
+
+    def as_server(self) -> ServedConnection:
+        """What comes on it as a server is not told."""
+        return self._connection.as_server()
 
     def close(self) -> None:
         say("  SMTP(close)>>")

@@ -130,6 +130,8 @@ class Arguments:
     """`-oP`."""
     is_tls_on_connect = False
     """`-tls-on-connect`: TLS from the start on every SMTP port."""
+    provider = ("", "")
+    """`-atrn`: host, and domains divided by commas."""
     idle_end = ""
     """`1h` of `-bw1h`: the time without a connection after which the daemon ends."""
     log_line: str | None = None

@@ -72,10 +72,9 @@ def waiting_daemon(attached: str, rest: Words, read: Arguments, word: str) -> No
 
 
 def on_demand(attached: str, rest: Words, read: Arguments, word: str) -> None:
-    """`-atrn host domains`: nobody here is a customer of on-demand relaying."""
+    """`-atrn host domains`: fetch our mail."""
     complaint = Usage("host and domainlist expected after -atrn")
-    next_word(rest, complaint)
-    next_word(rest, complaint)
+    read.provider = (next_word(rest, complaint), next_word(rest, complaint))
     choose("on_demand")(attached, rest, read, word)
 
 

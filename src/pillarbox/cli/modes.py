@@ -91,6 +91,12 @@ def _smtp(read: Arguments) -> int:
     return submit_smtp(_config(read), read, is_batch=read.mode == "batch_smtp")
 
 
+def _fetch(read: Arguments) -> int:
+    from pillarbox.cli.submission import fetch_mail
+
+    return fetch_mail(_config(read), read)
+
+
 def _ask(read: Arguments, request: Act | Run) -> int:
     """Print what the daemon answers; without a daemon, and when somebody wants to see what happens, do it here."""
     from pillarbox.cli.control_client import DaemonAway, ask
@@ -401,6 +407,7 @@ MODES: dict[str, Callable[[Arguments], int]] = {
     "count": _count,
     "smtp": _smtp,
     "batch_smtp": _smtp,
+    "on_demand": _fetch,
     "inquire": _inquire,
     "log_line": _log_line,
     "malware": _malware,

@@ -3,7 +3,7 @@
 The longest prefix that fits decides. Options end at the first word that is not one, as with Exim; what follows belongs to the mode. What Exim
 accepts for Sendmail's sake and ignores is accepted and ignored here.
 
-Gap: `-MC…` (calls of Exim's processes among themselves) and `-atrn` do not exist here.
+Gap: `-MC…` (calls of Exim's processes among themselves) does not exist here.
 """
 
 from __future__ import annotations

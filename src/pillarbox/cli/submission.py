@@ -61,6 +61,16 @@ def submit_smtp(config: Path, read: Arguments, *, is_batch: bool) -> int:
         return 69
 
 
+def fetch_mail(config: Path, read: Arguments) -> int:
+    """`-atrn`; the exit code."""
+    if not _may_work_alone(spool_directory(config)):
+        fail("exim: -atrn needs root or the mail user here", 1)
+    from pillarbox.app.alone import atrn_alone
+
+    host, domains = read.provider
+    return atrn_alone(config, alone_options(read), host, domains)
+
+
 def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> AloneOptions:
     """`is_other_configuration`: than the daemon's."""
     return AloneOptions(

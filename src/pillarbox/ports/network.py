@@ -140,6 +140,10 @@ class Connection(Protocol):
         """Raises DialError("tls")."""
         ...
 
+    def as_server(self) -> ServedConnection:
+        """The same connection, for who goes on as the server of it (ATRN)."""
+        ...
+
     def close(self) -> None:
         """At once, without waiting."""
         ...

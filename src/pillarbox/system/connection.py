@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from pillarbox.mail.certificates import name_of
+from pillarbox.mail.taint import plain
 from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession, TlsWish
 from pillarbox.system.server_tls import ServerTls, choosing_by_name, first_certificate, server_tls
 from pillarbox.system.tls import TlsFileError, client_context, is_trusted
@@ -282,6 +283,9 @@ class SocketConnection(asyncio.Protocol):
     def as_client(self) -> SocketConnection:
         return self
 
+    def as_server(self) -> SocketConnection:
+        return self
+
     def close(self) -> None:
         """What was written still goes out."""
         transport = self._transport
@@ -351,7 +355,7 @@ class SocketConnection(asyncio.Protocol):
                 self,
                 context,
                 server_side=is_server,
-                server_hostname=server_name,
+                server_hostname=None if server_name is None else plain(server_name),  # no subclass will do
                 ssl_handshake_timeout=timeout,
             )
         except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:

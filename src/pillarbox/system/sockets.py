@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 
+from pillarbox.mail.taint import plain
 from pillarbox.ports.sockets import SocketTrouble, SocketWish, Talk
 from pillarbox.system.streams import send
 
@@ -148,7 +149,7 @@ async def _connect_inet(wish: SocketWish) -> _Streams:
                 str(address[0]),
                 int(address[1]),
                 ssl=context,
-                server_hostname=(wish.server_name or bare) if context else None,
+                server_hostname=plain(wish.server_name or bare) if context else None,
             )
         except (OSError, ValueError) as error:
             trouble = error

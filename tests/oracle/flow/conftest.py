@@ -16,6 +16,7 @@ EVERY = {
     "test_logins": 30,
     "test_mailboxes": 61,
     "test_notices": 12,
+    "test_on_demand": 6,
     "test_pipes": 9,
     "test_redirecting": 18,
     "test_command_matrix": 500,

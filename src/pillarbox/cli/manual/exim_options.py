@@ -152,7 +152,7 @@ ASKING = _section(
     ("-oA FILE", "The aliases that `-bi` hands to it."),
     ("-bI:TOPIC", "Facts for scripts; `-bI:help` lists them."),
     ("-bmalware FILE", "Ask the scanner of `av_scanner` about a file; 0: nothing was found."),
-    ("-atrn HOST DOMAINS", "Not there: refused."),
+    ("-atrn HOST DOMAINS", "Ask HOST for the mail it keeps for DOMAINS (divided by commas, may be empty), over one connection (RFC 2645)."),
 )  # fmt: skip
 ANY = _section(
     "With anything",

@@ -29,6 +29,10 @@ def took(session: Session) -> str:
     return f"D={seconds:.3f}s" if style.shows("millisec") else f"D={show_interval(seconds)}"
 
 
+CUSTOMER = " (ODMR customer)"
+"""Of a session that `-atrn` serves, in the log."""
+
+
 def commands(session: Session) -> str:
     """`C=EHLO,MAIL,…`, with dots where there were more."""
     history = session.engine.history
@@ -153,7 +157,8 @@ def ended(session: Session, how: str) -> None:
     """The lines of `smtp_connection` and `smtp_no_mail`. `how`: `closed by QUIT`, `lost D=…`."""
     journal, style, origin = session.services.journal, session.services.log_style, session.origin
     if style.shows("smtp_connection") and session.is_logged and how:
-        who = f"{connection(origin, style)} from {session.connection_name(is_known=True)}"
+        role = CUSTOMER if session.is_customer else ""
+        who = f"{connection(origin, style)} from {session.connection_name(is_known=True)}{role}"
         journal.main(
             f"SMTP connection{who} {how} {took(session)}"
             if how == "lost"

@@ -87,6 +87,7 @@ class Session:
         "exchange_name",
         "has_given_up",
         "hostname",
+        "is_customer",
         "is_dropped",
         "is_logged",
         "is_tls_on_connect",
@@ -151,6 +152,8 @@ class Session:
         self.mail_brake: Brake | None = None
         self.rcpt_brake: Brake | None = None
         """This client is slowed down."""
+        self.is_customer = False
+        """We have made the connection, for the other side to send us our mail (ATRN)."""
         self.is_dropped = False
         """An ACL has said `drop`."""
         self.has_given_up = False

@@ -16,6 +16,7 @@ from pillarbox.flow.accept.habits import take_up
 from pillarbox.flow.accept.ident import ask_ident
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
+from pillarbox.flow.accept.parting import CUSTOMER
 from pillarbox.flow.accept.proxying import hear_proxy
 from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
@@ -93,6 +94,8 @@ def _turn_away(session: Session, verdict: Verdict) -> None:
 
 def _beginning(session: Session) -> str:
     name = connection(session.origin, session.services.log_style)
+    if session.is_customer:
+        return f"SMTP connection{name} from [{session.origin.host_address}]{CUSTOMER}"
     if session.connections:
         count = f"(TCP/IP connection count = {session.connections})"
         return f"SMTP connection from {session.connection_name()}{name} {count}"

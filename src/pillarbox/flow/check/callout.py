@@ -148,7 +148,7 @@ class Callouts:
 
     async def _call_one(self, target: Target, probe: _Probe, habits: Habits) -> Answer:
         while True:
-            opened = await self._open(target, habits)
+            opened = await self.open(target, habits)
             if isinstance(opened, Trouble):
                 return _not_opened(opened, target)
             try:
@@ -159,8 +159,8 @@ class Callouts:
                 if probe.open is None:
                     await opened.quit()
 
-    async def _open(self, target: Target, habits: Habits) -> Session | Trouble:
-        """Raises ExpansionDeferred, ExpansionFailed."""
+    async def open(self, target: Target, habits: Habits) -> Session | Trouble:
+        """A session in which nothing was asked yet. Raises ExpansionDeferred, ExpansionFailed."""
         manners = await habits.manners_for(target)
         opened = await open_session(target, manners, habits, self.services.network)
         if isinstance(opened, Trouble) or habits.log_in is None or manners.auth == "no":

@@ -14,6 +14,7 @@ from typing import assert_never
 import msgspec
 
 from pillarbox.wire.smtp.events import (
+    Atrn,
     Auth,
     AuthCancelled,
     AuthResponse,
@@ -76,6 +77,7 @@ Command = (
     | Help
     | Vrfy
     | Expn
+    | Atrn
     | Quit
 )
 Answerable = Command | Connect | Content | Unasked
@@ -102,6 +104,8 @@ def render_command(command: Command, offered: Extensions, *, lmtp: bool = False)
             return b"BDAT %d LAST\r\n" % len(data) if is_last else b"BDAT %d\r\n" % len(data)
         case Help(argument=argument) | Vrfy(argument=argument) | Expn(argument=argument):
             return _line(f"{type(command).__name__.upper()} {argument}".rstrip(" "))
+        case Atrn(argument=argument):
+            return _line(f"ATRN {argument}".rstrip(" "))
         case Data() | Rset() | Noop() | Quit() | StartTls():
             return _BARE[type(command)]
         case _ as unreachable:

@@ -26,6 +26,7 @@ from pillarbox.backends.lookups.directory.messages import (
     start_tls_request,
 )
 from pillarbox.backends.lookups.servers.pool import CONNECT_LIMIT, QUERY_LIMIT
+from pillarbox.mail.taint import plain
 from pillarbox.ports.lookups import LookupSettings
 from pillarbox.system.streams import send
 
@@ -134,7 +135,7 @@ class LdapConnection:
         outcome = await self._ask(start_tls_request(self._last_id), EXTENDED_DONE)
         if outcome.code != SUCCESS:
             raise BindFailed(outcome)
-        await self._writer.start_tls(context, server_hostname=host)
+        await self._writer.start_tls(context, server_hostname=plain(host))
 
     async def _ask(self, request: bytes, wanted: int) -> Outcome:
         send(self._writer, request)
@@ -174,7 +175,7 @@ async def _open(place: Place, settings: LookupSettings) -> LdapConnection:
     if place.scheme == "ldaps":
         context = tls_context(settings)
         return LdapConnection(
-            *await asyncio.open_connection(host, place.port, ssl=context, server_hostname=host)
+            *await asyncio.open_connection(host, place.port, ssl=context, server_hostname=plain(host))
         )
     return LdapConnection(*await asyncio.open_connection(host, place.port))
 

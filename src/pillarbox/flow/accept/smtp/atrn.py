@@ -39,7 +39,7 @@ async def handle(session: Session, event: Atrn) -> None:
     session.memory.customer = None
     verdict = await run_acl(session, "atrn", session.new_scope())
     if not isinstance(verdict, Accept):
-        refuse(session, f"ATRN {event.argument}".rstrip(), verdict, code=450)
+        refuse(session, f"ATRN {event.argument}", verdict, code=450)
         return
     session.reply(TURNING)
     await session.flush()

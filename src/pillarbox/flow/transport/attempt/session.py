@@ -13,7 +13,7 @@ from pillarbox.flow.transport.attempt.target import Target
 from pillarbox.flow.transport.attempt.trouble import Lost
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.outcome import CLEAR, Security
-from pillarbox.ports.network import Connection, DialError, TlsWish
+from pillarbox.ports.network import Connection, DialError, ServedConnection, TlsWish
 from pillarbox.wire.smtp.client import Answer, ClientEngine
 from pillarbox.wire.smtp.commands import Command, Connect
 from pillarbox.wire.smtp.events import Helo, Need, Quit
@@ -233,6 +233,10 @@ class Session:
             self.engine.upgraded()
         except (DialError, BadReply) as cause:
             raise Lost.of(cause) from cause
+
+    def turned(self) -> ServedConnection:
+        """For who goes on as the server of the connection."""
+        return self._connection.as_server()
 
     async def quit(self) -> None:
         """Say goodbye and hang up; the answer is not waited for. A host that waits for a message just loses the connection."""
