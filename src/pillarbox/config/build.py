@@ -236,8 +236,7 @@ class _Builder:
                 self.complain(raw.position, raw.text, unknown.format(name), _meant(name, declared))
                 continue
             if raw.name in REPEATABLE and raw.value is not None:
-                before = written.get(raw.name)
-                joined = raw.value if before is None else REPEATABLE[raw.name](before, raw.value)
+                joined = REPEATABLE[raw.name](written.get(raw.name), raw.value)
                 written[raw.name] = joined
                 raw = raw._replace(value=joined)
             elif raw.name in written:
@@ -435,31 +434,29 @@ def _meant(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def _both_conditions(before: str, after: str) -> str:
+def _both_conditions(before: str | None, after: str) -> str:
+    if before is None:
+        return after
     return f"${{if and{{{{bool_lax{{{before}}}}}{{bool_lax{{{after}}}}}}}}}"
 
 
-def _joined_lines(before: str, after: str) -> str:
-    return f"{before.rstrip(chr(10))}\n{after.rstrip(chr(10))}" if before else after
+def _joined_list(separator: str) -> Callable[[str | None, str], str]:
+    """Each setting may have a separator of its own; the whole has this one."""
 
-
-def _joined_list(separator: str) -> Callable[[str, str], str]:
-    def join(before: str, after: str) -> str:
-        items = []
-        for text in (before, after):
-            source = text if text.startswith("<") else f"<{separator} {text}"
-            items += [item.replace(separator, separator * 2) for item, _ in split(source)]
-        return separator.join(items)
+    def join(before: str | None, after: str) -> str:
+        source = after if after.startswith("<") else f"<{separator}{after}"
+        added = separator.join(item.replace(separator, separator * 2) or " " for item, _ in split(source))
+        return f"{before}{separator}{added}" if before and added else before or added
 
     return join
 
 
 _LATE = frozenset(["log_selector"])
 """Main options whose value Exim looks at when it has read them all."""
-REPEATABLE: dict[str, Callable[[str, str], str]] = {
+REPEATABLE: dict[str, Callable[[str | None, str], str]] = {
     "condition": _both_conditions,
-    "headers_add": _joined_lines,
+    "headers_add": _joined_list("\n"),
     "headers_remove": _joined_list(":"),
     "set": _joined_list(";"),
 }
-"""Driver options that may be set several times, and how two settings become one (Exim 15.1, 24.1)."""
+"""Driver options that may be set several times, and how a setting is joined to those before it (Exim 15.1, 24.1)."""

@@ -215,9 +215,9 @@ Ciphers = Annotated[Template, _EXPANDED._replace(word="expanded cipher list", pa
 CheckedTime = Annotated[Template, _EXPANDED._replace(word="expanded time", parse=_parse_checked_time)]
 """One that does not expand is looked at when it is read."""
 LogSelector = Annotated[str, Kind("log selector", lambda text, named: parse_log_selector(text), _text)]
-HeaderLines = Annotated[Template, _EXPANDED._replace(word="header lines")]
+HeaderLines = Annotated[str, _LIST._replace(word="header lines")]
 HeaderNames = Annotated[str, _LIST._replace(word="header names")]
-"""A list that is divided before each item is expanded by itself."""
+"""Lists that are divided, by newlines and by colons, before each item is expanded by itself."""
 Condition = Annotated[Template, _EXPANDED._replace(word="condition")]
 Settings = Annotated[str, _LIST._replace(word="settings")]
 """`name = value` items with semicolons between them; each value is expanded by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.route.logins import UnusableLogin, group_id, unknown_login, user_ids
@@ -19,16 +20,12 @@ async def inherited(router: Router, visit: Visit) -> dict[str, object]:
     if router.errors_to is not None and (errors_to := await _errors_address(router, visit)) is not None:
         changes["errors_to"] = errors_to
     candidate = visit.candidate
-    if router.headers_add is not None and (
-        text := await _optional(router, visit, router.headers_add, "add_headers item ")
-    ):
-        changes["headers_add"] = (*candidate.headers_add, *split_headers(text))
+    if router.added_headers:
+        texts = await _each(router, visit, router.added_headers, "add_headers item ")
+        changes["headers_add"] = (*candidate.headers_add, *chain.from_iterable(map(split_headers, texts)))
     if router.removed_headers:
-        texts = [
-            await _optional(router, visit, item, "remove_headers item ") for item in router.removed_headers
-        ]
-        names = tuple(text.strip() for text in texts if text and text.strip())
-        changes["headers_remove"] = (*candidate.headers_remove, *names)
+        names = await _each(router, visit, router.removed_headers, "remove_headers item ")
+        changes["headers_remove"] = (*candidate.headers_remove, *(name.strip() for name in names))
     if router.user is not None or router.group is not None:
         uid, gid = await ids_of(router, visit)
         if uid is not None:
@@ -101,6 +98,12 @@ async def _login(what: str, template: Template, router: Router, visit: Visit) ->
     except (ExpansionFailed, ExpansionDeferred) as error:
         text = f'Failed to expand {what} string "{template.source}" for the {router.name} router: {error}'
         raise UnusableLogin(text) from None
+
+
+async def _each(router: Router, visit: Visit, items: tuple[Template, ...], what: str) -> list[str]:
+    """Those that make something. Raises as `_optional`."""
+    texts = [await _optional(router, visit, item, what) for item in items]
+    return [text for text in texts if text and text.strip()]
 
 
 async def _optional(router: Router, visit: Visit, template: Template, what: str) -> str | None:

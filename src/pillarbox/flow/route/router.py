@@ -27,7 +27,7 @@ from pillarbox.config.kinds import (
     Words,
 )
 from pillarbox.config.logins import main_group_of
-from pillarbox.flow.header_names import items_of
+from pillarbox.flow.header_lists import lines_of, names_of
 from pillarbox.flow.route.affixes import Affix, parse_affixes
 from pillarbox.flow.route.fallback import fallback_hosts
 from pillarbox.flow.route.inheritance import inherited
@@ -179,6 +179,8 @@ class Router(Driver, family="router"):
 
     settings: tuple[tuple[str, Template], ...] = derived(init=False)
     """`set`, divided: name and value."""
+    added_headers: tuple[Template, ...] = derived(init=False)
+    """`headers_add`, divided."""
     removed_headers: tuple[Template, ...] = derived(init=False)
     """`headers_remove`, divided."""
     prefixes: tuple[Affix, ...] = derived(init=False)
@@ -195,7 +197,8 @@ class Router(Driver, family="router"):
         for field, value in [(field, getattr(self, field)) for field in self.given if field in _VERIFYING]:
             for place in _VERIFYING[field]:
                 put(self, place, value)
-        put(self, "removed_headers", items_of(self.headers_remove))
+        put(self, "added_headers", lines_of(self.headers_add))
+        put(self, "removed_headers", names_of(self.headers_remove))
         if self.require_files is not None:
             items_of_files(self.require_files)
         put(self, "settings", parse_settings(self.set or ""))

@@ -34,7 +34,7 @@ from pillarbox.config.kinds import (
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.facets.delivering import DeliveryFacts
 from pillarbox.flow.facts import MessageFacts
-from pillarbox.flow.header_names import items_of
+from pillarbox.flow.header_lists import lines_of, names_of
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport import headers
@@ -145,6 +145,7 @@ class Transport(Driver, family="transport"):
     """Some option adds, removes or changes fields behind the prefix."""
     headers_tell_host: bool = derived(init=False)
     """Those options name the host that gets the message."""
+    added_headers: tuple[Template, ...] = derived(init=False)
     removed_headers: tuple[Template, ...] = derived(init=False)
     """`headers_remove`, divided."""
     filter_line: CommandLine | None = derived(init=False)
@@ -163,10 +164,10 @@ class Transport(Driver, family="transport"):
             reason = f"{self.name} transport: body_only and headers_only are mutually exclusive"
             raise CombinationError(reason)
         put(self, "changes_headers", bool(self.headers_add or self.headers_remove or self.headers_rewrite))
-        added = self.headers_add.source if self.headers_add is not None else ""
-        tells_host = _OF_HOST.search(added) or _OF_HOST.search(self.headers_remove or "")
+        tells_host = _OF_HOST.search(self.headers_add or "") or _OF_HOST.search(self.headers_remove or "")
         put(self, "headers_tell_host", tells_host is not None)
-        put(self, "removed_headers", items_of(self.headers_remove))
+        put(self, "added_headers", lines_of(self.headers_add))
+        put(self, "removed_headers", names_of(self.headers_remove))
         put(
             self,
             "filter_line",
@@ -354,7 +355,7 @@ class Transport(Driver, family="transport"):
         first = job.assignments[0]
         if not (self.changes_headers or first.headers_add or first.headers_remove):
             return job.message.headers
-        added = await expanded(self.headers_add, scope)
+        added = [await expanded(item, scope) for item in self.added_headers]
         removed = [await expanded(item, scope) for item in self.removed_headers]
         block = headers.without_removed(job.message.headers, job, removed)
         if self.headers_rewrite is not None and services is not None:
@@ -363,7 +364,7 @@ class Transport(Driver, family="transport"):
                 services.journal.main(f"{job.envelope.id} {text}")
 
             block = await rewritten(block, self.headers_rewrite, scope, services.qualify_domain, complain)
-        return headers.with_added(block, job, headers.header_lines(added))
+        return headers.with_added(block, job, b"".join(map(headers.header_lines, added)))
 
 
 def scope_of(job: Job, services: TransportServices) -> Scope:
@@ -405,5 +406,5 @@ def bare_address(assignment: Assignment, *, with_affixes: bool) -> str:
     """The recipient as the next program sees it."""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if has_affix and not with_affixes:
-        return f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
+        return f"{quote_local_part(assignment.bare_local_part)}@{assignment.domain}"
     return assignment.address

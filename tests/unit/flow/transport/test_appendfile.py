@@ -76,7 +76,7 @@ async def test_additions_stand_in_front_in_exims_order():
 
 
 async def test_headers_are_removed_and_added_by_transport_and_router():
-    transport = maildirs(headers_add=Template.parse("X-To: $local_part"), headers_remove="x-old")
+    transport = maildirs(headers_add="X-To: $local_part", headers_remove="x-old")
     job = job_for("bob@local.example", headers_add=("X-R: 1\n",), headers_remove=("To",))
     _, files = await deliver(transport, job)
     assert files.files["/mail/local.example/bob"] == [b"Subject: x\nX-R: 1\nX-To: bob\n\nbody\n"]

@@ -86,7 +86,7 @@ async def test_no_shadow_for_what_was_not_delivered_or_not_wanted():
         ({"batch_max": 2}, 2),
         ({"batch_max": 10, "environment": T("X=$local_part")}, 3),
         ({"batch_max": 10, "environment": T("X=$domain")}, 2),
-        ({"batch_max": 10, "headers_add": T("X: $local_part")}, 1),
+        ({"batch_max": 10, "headers_add": "X: $local_part"}, 1),
         ({"batch_max": 10, "batch_id": T("${if eq{$original_domain}{one.example}{1}{2}}")}, 2),
         ({"batch_max": 10, "batch_id": T("${if eq{a}{b}{x}fail}")}, 3),
     ],
@@ -165,7 +165,7 @@ async def test_headers_are_rewritten_as_the_copy_leaves():
 
     rule = parse_rewrite_rule("*@old.example $1@new.example f", NamedLists(), is_for_transport=True)
     rules = RewriteRules((rule,))
-    world, work = side(plain(headers_rewrite=rules, headers_add=T("From: z@old.example")))
+    world, work = side(plain(headers_rewrite=rules, headers_add="From: z@old.example"))
     queued = await world.accept("bob@l.example", headers=b"From: A <a@old.example>\nTo: b@old.example\n")
     await world.deliver(queued)
     assert work.inputs[0].startswith(b"From: A <a@new.example>\nTo: b@old.example\nFrom: z@old.example\n\n")
