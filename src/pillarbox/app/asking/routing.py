@@ -261,7 +261,7 @@ class _Asking:
         yield f"  router = {assignment.router}, transport = {assignment.transport or 'unset'}"
         transport = self._mta.config.transports.get(assignment.transport)
         if not getattr(transport, "hosts_override", False):
-            yield from _hosts(assignment)
+            yield from _hosts(assignment, is_local=transport is not None and transport.is_local)
 
 
 def _addresses_of(argument: str) -> Iterator[str]:
@@ -290,8 +290,8 @@ def _generated(assignment: Assignment) -> Iterator[str]:
         yield f"  transport = {assignment.transport}"
 
 
-def _hosts(assignment: Assignment) -> Iterator[str]:
-    """A line for each address, in columns."""
+def _hosts(assignment: Assignment, *, is_local: bool) -> Iterator[str]:
+    """A line for each address, in columns. A local transport does not care about addresses."""
     if any(not host.addresses for host in assignment.hosts):
         for host in assignment.hosts:
             yield f"  host {host.name}{' ' * 10}"
@@ -303,8 +303,8 @@ def _hosts(assignment: Assignment) -> Iterator[str]:
     name_width = max((len(host.name) for host, _ in rows), default=0)
     address_width = max((len(address) for _, address in rows), default=0)
     for host, address in rows:
-        shown = address or "unknown"
-        line = f"  host {host.name:<{name_width}} [{shown}]" + " " * (address_width - len(shown))
+        shown = f"[{address or 'unknown'}]" if address or not is_local else ""
+        line = f"  host {host.name:<{name_width}} {shown:<{address_width + 2}}"
         if host.mx_preference is not None:
             line += f" MX={host.mx_preference}"
         if host.port:

@@ -52,9 +52,11 @@ async def _hosts(
 ) -> MxHosts:
     answer = await visit.services.language.resolver.query(name, kind)
     if answer.status != "found":
-        status: Literal["again", "no_name", "no_mx"] = "no_mx"
-        if answer.status == "again" or (answer.status == "no_name" and kind == "MX"):
-            status = answer.status
+        status: Literal["unanswered", "no_name", "no_mx"] = "no_mx"
+        if answer.status == "again":
+            status = "unanswered"
+        elif answer.status == "no_name" and kind == "MX":
+            status = "no_name"
         return MxHosts(status, detail=answer.detail)
     if method.needs_security and not answer.is_secure:
         return MxHosts("insecure", (), domain, detail=f"{kind} of {name} is not validated by DNSSEC")
@@ -66,7 +68,7 @@ async def _hosts(
 
 
 def _in_order(answer: Answer, kind: RecordType, services: RouteServices) -> list[_Exchanger]:
-    records = [record for record in answer.records if record.data]
+    records = list(answer.records)
     services.random.shuffle(records)
     records.sort(key=lambda record: record.preference)
     if kind == "SRV":
@@ -92,6 +94,8 @@ def _by_weight(records: list[Record], services: RouteServices) -> list[Record]:
 
 
 async def _look_up(name: str, visit: Visit, ignore: HostList | None, method: Method) -> Found:
+    if not name:  # "." among others: a host like one that does not exist
+        return Found("none")
     if is_ip_address(name):
         if not visit.services.dns.allows_mx_to_ip:
             return Found("none", detail=f"MX record points to an IP address: {name}")
@@ -102,6 +106,7 @@ async def _look_up(name: str, visit: Visit, ignore: HostList | None, method: Met
 def _cut_at_self(
     exchangers: list[_Exchanger], lookups: Sequence[Found], is_secure: bool, visit: Visit
 ) -> MxHosts:
+    """Hosts whose addresses are all ignored are as if they were not there."""
     hosts: list[Host] = []
     unusable: list[Host] = []
     ours: _Exchanger | None = None
@@ -126,7 +131,8 @@ def _cut_at_self(
         hosts.append(Host(name, addresses, one.port, one.preference, secure))
     if ours is not None:
         better = tuple(host for host in hosts if (host.mx_preference or 0) < ours.preference)
-        if not better and not any(one.preference < ours.preference for one in exchangers):
+        counting = [one for one, found in zip(exchangers, lookups, strict=True) if found.status != "ignored"]
+        if not better and not any(one.preference < ours.preference for one in counting):
             return MxHosts("self", tuple(hosts), self_name=ours.name)
         if better:
             return MxHosts("found", better, is_secondary=True)
@@ -135,7 +141,9 @@ def _cut_at_self(
         return MxHosts("found", tuple(hosts), unusable=tuple(unusable))
     if insecure and "again" not in troubles:
         return MxHosts("insecure", (), insecure, detail=troubles["insecure"])
-    for status in ("again", "ignored"):
-        if status in troubles:
-            return MxHosts("again" if status == "again" else "ignored", detail=troubles[status])
-    return MxHosts("none", detail=next(iter(troubles.values()), ""))
+    failed = (unusable[0] if unusable else exchangers[-1]).name
+    if "again" in troubles:
+        return MxHosts("again", detail=troubles["again"], failed_name=failed)
+    if "ignored" in troubles:
+        return MxHosts("ignored", detail=troubles["ignored"], failed_name=failed)
+    return MxHosts("none", detail=next(iter(troubles.values()), ""), failed_name=failed)

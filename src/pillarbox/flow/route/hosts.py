@@ -61,10 +61,13 @@ class MxHosts(msgspec.Struct, frozen=True):
     """What the MX records of a domain lead to. `status` as in Found, and:
 
     null: the domain takes no mail (RFC 7505). no_mx: the domain exists without MX. no_name: it does not exist.
+    unanswered: nobody says which records there are; `again` is about the hosts that they name.
     self: this machine is among the best; `self_name` is what it was called. insecure: not validated, as it was to be.
     """
 
-    status: Literal["found", "none", "again", "ignored", "null", "no_mx", "no_name", "self", "insecure"]
+    status: Literal[
+        "found", "none", "again", "ignored", "null", "no_mx", "no_name", "unanswered", "self", "insecure"
+    ]
     hosts: tuple[Host, ...] = ()
     """For `self`: the hosts as they would be without the test (`self = send`)."""
     insecure_name: str = ""
@@ -74,6 +77,8 @@ class MxHosts(msgspec.Struct, frozen=True):
     detail: str = ""
     unusable: tuple[Host, ...] = ()
     """Those without an address, or whose addresses cannot be told now."""
+    failed_name: str = ""
+    """For `none` and `ignored`: the host whose name Exim tells."""
 
 
 async def addresses_of(name: str, services: RouteServices, method: Method = DNS_THEN_FILE) -> Found:
@@ -116,7 +121,7 @@ async def _from_dns(name: str, services: RouteServices, method: Method) -> Found
             return Found("insecure", detail=f"addresses of {name} are not validated by DNSSEC")
         canonical = next((answer.name for answer in answers if answer.records), "")
         is_secure = is_secure and method.asks_security and not method.is_byname
-        return Found("found", tuple(addresses), is_secure, name=canonical)
+        return Found("found", tuple(addresses), is_secure, name=canonical.rstrip("."))
     for answer in answers:
         if answer.status == "again":
             return Found("again", detail=answer.detail)

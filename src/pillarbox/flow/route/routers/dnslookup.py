@@ -24,7 +24,7 @@ from pillarbox.flow.route.own_host import routed_to_self
 from pillarbox.flow.route.result import Declined, Host, LogLine, Redirected, RouteResult
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.items import split
@@ -32,6 +32,7 @@ from pillarbox.mail.address import quote_local_part
 
 _NO_SERVICE = "an MX or SRV record indicated no SMTP service"
 _NO_HOSTS = "all relevant MX records point to non-existent hosts"
+_NOT_SECONDARY = "this host is no secondary exchanger of the domain"
 _DEFER_REQUESTED = "missing MX, or all MXs point to missing A records, and defer requested"
 _FALSE = frozenset(("", "0", "no", "false"))
 
@@ -82,8 +83,6 @@ class DnsLookup(Router, driver="dnslookup"):
             result = await self._look_up(name, visit, method)
             if not isinstance(result, Declined) or result.message:
                 return result if name == domain else self._with_full_name(visit, name)
-        if self.fail_defer_domains is not None and await self.fail_defer_domains.matches(domain, visit.scope):
-            return self.postpone(visit, _DEFER_REQUESTED, error="missing_mx")
         return result
 
     def _names(self, visit: Visit) -> Iterator[str]:
@@ -117,7 +116,7 @@ class DnsLookup(Router, driver="dnslookup"):
 
     def _with_full_name(self, visit: Visit, domain: str) -> Redirected:
         local = quote_local_part(visit.candidate.original_local_part)
-        child = visit.candidate.child(f"{local}@{domain}", self.name)
+        child = visit.candidate.child(f"{local}@{domain}", self.name, is_caseful=self.caseful_local_part)
         return Redirected((child,), new_domain=domain if self.rewrite_headers else "")
 
     async def _look_up(self, domain: str, visit: Visit, method: Method) -> RouteResult:
@@ -126,7 +125,7 @@ class DnsLookup(Router, driver="dnslookup"):
             return Declined("domain is not valid in the DNS")
         for service in await self._services(visit):
             found = await srv_hosts(service, name, visit, self.ignore_target_hosts, method)
-            if found.status == "again" and await _is_among(self.srv_fail_domains, domain, visit):
+            if found.status == "unanswered" and await _is_among(self.srv_fail_domains, domain, visit):
                 continue
             if found.status != "no_mx":
                 return await self._answer(found, domain, name, visit, method)
@@ -148,41 +147,37 @@ class DnsLookup(Router, driver="dnslookup"):
             case "found":
                 return await self._take(visit, found)
             case "self":
-                if self.check_secondary_mx:
-                    return Declined("this host is no secondary exchanger of the domain")
                 result = await routed_to_self(self, visit, found.self_name, is_mx=True)
-                return result if result is not None else await self.assign(visit, found.hosts)
+                return result if result is not None else await self._take(visit, found)
             case "null":
-                return Declined(message=_NO_SERVICE)
+                return await self._nobody(visit, domain, "null MX", _NO_SERVICE)
             case "no_name":
                 if found.detail:
                     visit.log.append(LogLine(found.detail))
-                return Declined("domain does not exist")
-            case "none":
+                return await self._nobody(visit, domain, "domain does not exist")
+            case "none" | "ignored" if not found.failed_name:
+                return await self._nobody(visit, domain, found.detail, _NO_SERVICE)
+            case "none" | "ignored":
                 to_addresses = " or (invalidly) to IP addresses" if "IP address" in found.detail else ""
-                return Declined(found.detail, _NO_HOSTS + to_addresses)
-            case "ignored":
-                return Declined(found.detail)
+                return await self._nobody(visit, domain, found.detail, _NO_HOSTS + to_addresses)
             case "insecure":
                 return self.insecure(visit, "host lookup done insecurely", found.detail)
             case "no_mx":
                 return await self._by_address(name, visit, method)
-            case "again":
-                if await _is_among(self.mx_fail_domains, domain, visit):
-                    return await self._by_address(name, visit, method)
+            case "unanswered" if await _is_among(self.mx_fail_domains, domain, visit):
+                return await self._by_address(name, visit, method)
+            case "unanswered" | "again":
                 return self.lookup_deferred(visit, "host lookup did not complete", found.detail)
 
     async def _take(self, visit: Visit, found: MxHosts) -> RouteResult:
         if self.check_secondary_mx and not found.is_secondary:
-            return Declined("this host is no secondary exchanger of the domain")
+            return Declined(_NOT_SECONDARY)
         return await self.assign(visit, found.hosts, unusable=found.unusable)
 
     async def _by_address(self, domain: str, visit: Visit, method: Method) -> RouteResult:
         """No MX records: the domain's own addresses (RFC 5321 §5.1)."""
-        if self.check_secondary_mx:
-            return Declined("this host is no secondary exchanger of the domain")
         if await _is_among(self.mx_domains, domain, visit):
-            return Declined("domain has no MX records, and mx_domains wants them")
+            return await self._nobody(visit, domain, "domain has no MX records, and mx_domains wants them")
         found = await addresses_of(domain, visit.services, method)
         found = await drop_ignored(found, self.ignore_target_hosts, visit, domain)
         match found.status:
@@ -191,16 +186,28 @@ class DnsLookup(Router, driver="dnslookup"):
             case "insecure":
                 return self.insecure(visit, "host lookup done insecurely", found.detail)
             case "none":
-                return Declined("domain has neither MX nor address records")
+                return await self._nobody(visit, domain, "domain has neither MX nor address records")
             case "ignored":
-                return Declined(found.detail)
+                return await self._nobody(visit, domain, found.detail)
             case "found":
                 name = found.name or domain
                 if is_this_machine(name, found, visit):
                     result = await routed_to_self(self, visit, domain)
                     if result is not None:
                         return result
+                if self.check_secondary_mx:
+                    return Declined(_NOT_SECONDARY)
                 return await self.assign(visit, (Host(name, found.addresses, is_secure=found.is_secure),))
+
+    async def _nobody(self, visit: Visit, domain: str, why: str, message: str = "") -> RouteResult:
+        """No host is there for `domain`: `fail_defer_domains`. `message`: what senders read."""
+        try:
+            if await _is_among(self.fail_defer_domains, domain, visit):
+                return self.postpone(visit, _DEFER_REQUESTED, error="missing_mx")
+        except (ExpansionDeferred, ExpansionFailed) as error:
+            visit.log.append(LogLine(str(error), is_panic=True))
+            return self.postpone(visit, "lookup defer for fail_defer_domains option")
+        return Declined(why, message)
 
 
 async def _is_among(domains: DomainList | None, domain: str, visit: Visit) -> bool:
