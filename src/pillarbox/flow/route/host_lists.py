@@ -71,9 +71,7 @@ class HostFinder:
         found = await drop_ignored(found, self.router.ignore_target_hosts, self.visit, item.name)
         match found.status:
             case "again":
-                return self.router.lookup_deferred(
-                    self.visit, f"host lookup for {item.name} did not complete: {found.detail}"
-                )
+                return self._deferred(item.name, found.detail)
             case "insecure":
                 return self._insecure(item.name, found.detail)
             case "ignored" | "none":
@@ -81,7 +79,7 @@ class HostFinder:
                     self.visit.log.append(LogLine(f"no IP address found for host {item.name}"))
                 return self._not_found(item.name)
             case "found":
-                name = found.name or item.name
+                name = found.name or item.name.rstrip(".")
                 host = Host(name, found.addresses, item.port, is_secure=found.is_secure)
                 if is_this_machine(item.name, found, self.visit):
                     if not is_first:
@@ -105,14 +103,20 @@ class HostFinder:
                 return result if result is not None else hosts
             case "insecure":
                 return self._insecure(found.insecure_name, found.detail)
-            case "again":
-                return self.router.lookup_deferred(
-                    self.visit, f"MX lookup for {item.name} did not complete: {found.detail}"
+            case "unanswered" | "again":
+                return self._deferred(found.failed_name or item.name, found.detail)
+            case "ignored" | "none":
+                return self._not_found(found.failed_name)
+            case "null":
+                return self._not_found("", is_odd=True)
+            case "no_mx" | "no_name":  # addresses do not count here
+                return self._not_found(
+                    item.name, is_odd=not self.visit.services.dns.is_well_formed(item.name)
                 )
-            case "ignored":
-                return []
-            case "no_mx" | "null" | "none" | "no_name":  # addresses do not count here
-                return self._not_found(item.name)
+
+    def _deferred(self, name: str, detail: str) -> RouteResult:
+        text = f"host lookup for {name} did not complete (DNS timeout?)"
+        return self.router.lookup_deferred(self.visit, text, detail)
 
     def _insecure(self, name: str, detail: str) -> RouteResult:
         return self.router.insecure(self.visit, f"host lookup for {name} done insecurely", detail)
@@ -122,10 +126,12 @@ class HostFinder:
         """Not where `-bt` or `-bv` ask. Known gap: Exim tells it of verification in SMTP sessions too."""
         return self.visit.services.tells_unknown_hosts and self.visit.purpose == "deliver"
 
-    def _not_found(self, name: str) -> list[Host] | RouteResult:
+    def _not_found(self, name: str, *, is_odd: bool = False) -> list[Host] | RouteResult:
+        """`is_odd`: a name that the DNS was not asked about."""
         if self.find_failed == "ignore":
             return []
-        return self._failed(self.find_failed, f'lookup of host "{name}" failed in {self.router.name} router')
+        text = f'lookup of host "{name}" failed in {self.router.name} router'
+        return self._failed(self.find_failed, f"{text}: syntax error in name" if is_odd else text)
 
     def _failed(self, what: OnFailure, text: str, error: str = "lookup") -> RouteResult:
         match what:

@@ -19,7 +19,8 @@ from pillarbox.language.match.items import split
 from pillarbox.language.match.named import NamedLists
 
 _OPTION_WORD = re.compile(r"\S+")
-_MX = re.compile(r"/mx$", re.IGNORECASE)
+_WITH_PORT = re.compile(r"(?:\[(?P<literal>[^\]]*)\]|(?P<name>[^\[:][^:]*)):(?P<port>[0-9]+)")
+_MX = re.compile(r"(?<=.)/mx$", re.IGNORECASE)
 _FLAGS = frozenset(("randomize", "no_randomize", "byname", "bydns", "ipv4_only", "ipv4_prefer"))
 
 
@@ -144,24 +145,12 @@ def parse_hosts(text: str) -> list[HostItem | Divider]:
 
 
 def parse_host_item(item: str) -> HostItem:
-    """`name`, `name:port`, `name/MX:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `2001:db8::1`. Raises ValueError."""
-    if item.startswith("["):
-        name, closed, rest = item[1:].partition("]")
-        if not closed or (rest and not rest.startswith(":")):
-            raise ValueError(f"malformed host item {item!r}")
-        return HostItem(name, _port(rest[1:], item))
-    if is_ip_address(item):
-        return HostItem(item)
-    name, colon, port = item.rpartition(":")
-    if not colon:
-        name, port = item, ""
+    """`name`, `name:port`, `name/MX:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `2001:db8::1`. What has none of these forms is a
+    name as a whole, which nobody has. Raises ValueError for a port that there is not."""
+    name, port = item, 0
+    if (found := _WITH_PORT.fullmatch(item)) is not None and not is_ip_address(item):
+        name, port = found["literal"] or found["name"], int(found["port"])
+        if not 0 < port < 65_536:
+            raise ValueError(f"malformed port in host item {item!r}")
     is_mx = _MX.search(name) is not None
-    return HostItem(name[:-3] if is_mx else name, _port(port, item), is_mx)
-
-
-def _port(text: str, item: str) -> int:
-    if not text:
-        return 0
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise ValueError(f"malformed port in host item {item!r}")
-    return int(text)
+    return HostItem(name[:-3] if is_mx else name, port, is_mx)

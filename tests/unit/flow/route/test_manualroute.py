@@ -162,7 +162,9 @@ def test_words() -> None:
 
 def test_items_and_options() -> None:
     assert parse_host_item("dom.test/mx:1225") == HostItem("dom.test", 1225, True)
-    for bad in ("a:x", "a:70000", "[::1"):
+    for whole in ("a:x", "[::1", "[::1]", "a:25:26"):
+        assert parse_host_item(whole) == HostItem(whole)
+    for bad in ("a:0", "a:70000"):
         with pytest.raises(ValueError):
             parse_host_item(bad)
     with pytest.raises(ValueError):

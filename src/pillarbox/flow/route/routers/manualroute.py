@@ -25,7 +25,7 @@ from pillarbox.flow.route.route_rules import (
 )
 from pillarbox.flow.route.router import Router
 from pillarbox.flow.route.visit import Visit
-from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.template import Template
 
 _REFUSAL = f"unrecognized setting for {NAME} option"
@@ -57,10 +57,6 @@ class ManualRoute(Router, driver="manualroute"):
             rule = await self._rule(visit)
         except ForcedFailure:
             return Declined("expansion was forced to fail")
-        except ExpansionFailed as error:
-            if self.route_data is not None:
-                raise
-            return Declined(str(error))
         if rule is None:
             return Declined("no routing rule for the domain")
         hosts_text, options_text = rule
@@ -75,7 +71,7 @@ class ManualRoute(Router, driver="manualroute"):
     async def _rule(self, visit: Visit) -> tuple[str, str] | None:
         """(hosts, options) for the domain, expanded."""
         if self.route_data is not None:
-            text = (await visit.expand(self.route_data)).strip()
+            text = (await self._expanded(self.route_data, visit, "")).strip()
             return take_word(text) if text else None
         assert self.route_list is not None
         for rule in self.route_list.rules:
@@ -85,9 +81,19 @@ class ManualRoute(Router, driver="manualroute"):
             if data is None:
                 continue
             scope.value = data
-            hosts = await visit.expand(rule.hosts) if rule.hosts is not None else ""
+            about = f"{self.name} router: "
+            hosts = await self._expanded(rule.hosts, visit, about) if rule.hosts is not None else ""
             return hosts, rule.options
         return None
+
+    async def _expanded(self, template: Template, visit: Visit, about: str) -> str:
+        """Raises ForcedFailure, ExpansionFailed, ExpansionDeferred."""
+        try:
+            return await visit.expand(template)
+        except ForcedFailure:
+            raise
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise type(error)(f'{about}failed to expand "{template.source}": {error}') from None
 
     async def _deliver(
         self, text: str, items: list[HostItem | Divider], options: RuleOptions, visit: Visit
@@ -96,7 +102,8 @@ class ManualRoute(Router, driver="manualroute"):
         if visit.is_verifying and not items:
             return await self.assign(visit)
         if transport is None and not visit.is_verifying:
-            return self.postpone(visit, f"{self.name} router has no transport set")
+            visit.log.append(LogLine(f"Error in {self.name} router: no transport defined"))
+            return self.postpone(visit, "error in router: transport missing")
         name = await self.transport_name(visit, transport) if transport is not None else ""
         is_remote = visit.services.transports.get(name, bool(items))
         is_random = options.is_random
@@ -105,6 +112,10 @@ class ManualRoute(Router, driver="manualroute"):
         ordered = shuffled(items, visit) if is_random else [each for each in items if each != "+"]
         if not is_remote:
             return await self.assign(visit, (Host(text, ()),) if text else (), transport=transport)
+        if self.route_list is not None and not text.strip():
+            why = f"error in {self.name} router: no host(s) specified for domain {visit.domain}"
+            visit.log.append(LogLine(why))
+            return self.postpone(visit, why, error="expansion")
         found = await HostFinder(self, visit, self.host_find_failed, self.host_all_ignored).find(
             ordered, options.method
         )
