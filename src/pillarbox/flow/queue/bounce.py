@@ -316,6 +316,8 @@ def named(outcome: Outcome, indent: str) -> str:
     address = HIDDEN if outcome.is_hidden else outcome.address
     way = _way_to(outcome.address)
     if not way or outcome.is_hidden:
+        if address.lower() == outcome.recipient.lower():
+            return address
         ultimately = "ultimately " if outcome.parents else ""
         return f"{address}\n{indent}({ultimately}generated from {outcome.recipient})"
     ultimately = f"\n{indent}(ultimately generated from {outcome.recipient})" if outcome.parents else ""

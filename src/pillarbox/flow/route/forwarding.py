@@ -130,7 +130,8 @@ async def _answer(
             text = await _without_code(router, item.text, visit)
             return Postponed(Reason(text, text), (router.retry_key(visit),), children=children)
         case word:
-            said = f":{word}: {item.text}" if item.text else f":{word}:"
+            said, *_ = f":{word}: {item.text}".split(",")
+            said = said.rstrip()
             return data_error(router, visit, f'"{said}" is not permitted')
 
 

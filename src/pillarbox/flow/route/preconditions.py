@@ -247,8 +247,8 @@ def _debug_step(template: Template) -> Check:
     def check(visit: Visit) -> str | None:
         try:
             text = template.expand_now(visit.scope)
-        except (ForcedFailure, ExpansionFailed, ExpansionDeferred):
-            return None
+        except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
+            text = f'failed to expand debug_output "{template.source}": {error}'
         if text:
             visit.log.append(LogLine(text.rstrip("\n"), is_main=False, is_debug=True))
         return None

@@ -120,6 +120,8 @@ def _take_item(text: str, start: int) -> tuple[str, int]:
 def _understand(piece: str) -> Item | None:
     if len(piece) > 1 and piece[0] == '"' and _closing_quote(piece) == len(piece) - 1:
         piece = like(re.sub(r"\\(.)", r"\1", piece[1:-1]), piece) if "\\" in piece else piece[1:-1]
+    if piece == '"':
+        return None  # Exim takes it for both quotation marks of nothing
     special = _SPECIAL.match(piece)
     if special:
         word, rest = special.group(1), piece[special.end() :].strip()
