@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pillarbox.config.errors import OptionError
 from pillarbox.language.match.items import split
 
 
@@ -16,7 +15,7 @@ class Affix(NamedTuple):
 
 
 def parse_affixes(source: str, *, is_prefix: bool) -> tuple[Affix, ...]:
-    """A colon-separated list. Raises OptionError for a wildcard with nothing beside it."""
+    """A colon-separated list. A wildcard with nothing beside it stands for the whole local part."""
     affixes: list[Affix] = []
     for item, _ in split(source):
         wildcard = item[:1] if is_prefix else item[-1:]
@@ -24,8 +23,6 @@ def parse_affixes(source: str, *, is_prefix: bool) -> tuple[Affix, ...]:
             affixes.append(Affix(item.lower(), ""))
             continue
         text = item[1:] if is_prefix else item[:-1]
-        if not text:
-            raise OptionError(f"{item!r}: a wildcard needs a character beside it")
         affixes.append(Affix(text.lower(), wildcard))
     return tuple(affixes)
 

@@ -49,11 +49,11 @@ def served_by(candidate: Candidate, router: str) -> Candidate:
     return msgspec.structs.replace(below_itself(candidate, router), copied_by=router)
 
 
-def below_itself(candidate: Candidate, router: str) -> Candidate:
-    """As its own child by that router: what a router with `one_time` made is the parent alone."""
+def below_itself(candidate: Candidate, router: str, *, is_caseful: bool = False) -> Candidate:
+    """As its own child by that router: what a router with `one_time` made is the parent alone. `is_caseful`: as for `Candidate.child`."""
     return msgspec.structs.replace(
         candidate,
-        parents=(candidate, *candidate.parents),
+        parents=(candidate if is_caseful else candidate.in_lower_case(), *candidate.parents),
         redirected_by=(router, *candidate.redirected_by),
         is_one_time=False,
     )

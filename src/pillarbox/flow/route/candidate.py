@@ -23,7 +23,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     domain: str
     """Lower case, A-labels or UTF-8 as it came."""
     original_local_part: str
-    """Unquoted, its case kept: `$original_local_part` of a first generation."""
+    """Unquoted, its case kept; in `parents` as the router saw it that made children of it. `$original_local_part` of a first generation."""
     recipient: Recipient
     """The envelope recipient that it all began with."""
     parents: tuple[Candidate, ...] = ()
@@ -70,17 +70,25 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             recipient=recipient,
         )
 
-    def child(self, address: str, router: str, errors_to: str | None = None) -> Candidate:
-        """The candidate that `router` made of this one."""
+    def child(
+        self, address: str, router: str, errors_to: str | None = None, *, is_caseful: bool = False
+    ) -> Candidate:
+        """The candidate that `router` made of this one. `is_caseful`: it saw the local part in its own case, and so do descendants."""
         return msgspec.structs.replace(
             Candidate.make(address, self.recipient),
-            parents=(self, *self.parents),
+            parents=(self if is_caseful else self.in_lower_case(), *self.parents),
             redirected_by=(router, *self.redirected_by),
             errors_to=self.errors_to if errors_to is None else errors_to,
             router_variables=self.router_variables,
             ignores_errors=self.ignores_errors,
             is_hidden=self.is_hidden,
         )
+
+    def in_lower_case(self) -> Candidate:
+        """As routers see it that are not `caseful_local_part`."""
+        if self.original_local_part == self.local_part:
+            return self
+        return msgspec.structs.replace(self, original_local_part=self.local_part)
 
     @property
     def once_and_for_all(self) -> Candidate | None:

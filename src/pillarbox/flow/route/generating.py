@@ -60,7 +60,9 @@ class Generator:
             address = rewritten.address
         if router.check_ancestor and _is_among(address, (current, *current.parents)):
             address = current.address
-        child = current.child(plain(address), router.name, self._errors_to)
+        child = current.child(
+            plain(address), router.name, self._errors_to, is_caseful=router.caseful_local_part
+        )
         return msgspec.structs.replace(
             child,
             start_router=router.redirect_router,
@@ -99,7 +101,7 @@ class Generator:
             trouble = str(why)
         current = visit.candidate
         child = msgspec.structs.replace(
-            current.child(plain(target), router.name, self._errors_to),
+            current.child(plain(target), router.name, self._errors_to, is_caseful=router.caseful_local_part),
             local_part=current.local_part,
             original_local_part=current.original_local_part,
             domain=current.domain,

@@ -43,7 +43,9 @@ async def routed_to_self(
 
 def _reroute(router: Router, visit: Visit, hostname: str) -> Redirected:
     local = quote_local_part(visit.candidate.original_local_part)
-    child = visit.candidate.child(f"{local}@{router.self_action.domain}", router.name)
+    child = visit.candidate.child(
+        f"{local}@{router.self_action.domain}", router.name, is_caseful=router.caseful_local_part
+    )
     child = msgspec.structs.replace(
         child, address_data=visit.address_data, start_router=router.redirect_router
     )

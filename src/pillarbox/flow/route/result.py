@@ -40,8 +40,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     transport: str
     hosts: tuple[Host, ...] = ()
     """Empty: the transport's own hosts, or a local delivery."""
-    local_part: str = ""
-    """For `$local_part` at delivery: affixes removed."""
+    local_part: str | None = None
+    """For `$local_part` at delivery: affixes removed. None: it had none."""
     local_part_prefix: str = ""
     local_part_suffix: str = ""
     local_part_data: str = ""
@@ -106,6 +106,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         return self.candidate.address
+
+    @property
+    def bare_local_part(self) -> str:
+        """Without affixes; nothing where they were all of it."""
+        return self.candidate.local_part if self.local_part is None else self.local_part
 
     @property
     def domain(self) -> str:

@@ -274,7 +274,7 @@ class Run:
         """`unseen`: a copy, child of the address, goes to the next router, without header changes, with address_data."""
         if not self._is_last(stage):
             clean = msgspec.structs.replace(
-                below_itself(task.candidate, stage.router.name),
+                below_itself(task.candidate, stage.router.name, is_caseful=stage.router.caseful_local_part),
                 headers_add=(),
                 headers_remove=(),
                 address_data=visit.address_data,

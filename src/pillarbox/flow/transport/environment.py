@@ -50,7 +50,7 @@ def environment_of(
 
 def _names(assignment: Assignment) -> tuple[str, str, str, str]:
     """LOCAL_PART, its affixes, RECIPIENT: for a redirected pipe those of the address that was redirected."""
-    local_part = assignment.local_part or assignment.candidate.local_part
+    local_part = assignment.bare_local_part
     prefix, suffix = assignment.local_part_prefix, assignment.local_part_suffix
     return local_part, prefix, suffix, f"{prefix}{local_part}{suffix}@{assignment.domain}"
 

@@ -172,8 +172,8 @@ def redirected_word(assignment: Assignment) -> str:
 
 def caseful_word(assignment: Assignment) -> str:
     """The local part where its case counts (`caseful_local_part`); empty elsewhere."""
-    is_caseful = assignment.local_part != assignment.candidate.local_part
-    return assignment.local_part if is_caseful else ""
+    is_caseful = assignment.bare_local_part != assignment.candidate.local_part
+    return assignment.bare_local_part if is_caseful else ""
 
 
 def word_of(assignment: Assignment) -> str:
@@ -191,4 +191,4 @@ def _without_affixes(assignment: Assignment) -> str:
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if assignment.file or not has_affix:
         return redirected_word(assignment)
-    return f"{assignment.local_part}@{assignment.domain}"
+    return f"{assignment.bare_local_part}@{assignment.domain}"

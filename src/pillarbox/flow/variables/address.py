@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.expand.registry import variable
-from pillarbox.mail.address import split_address, unquote_local_part
 
 
 @variable("local_part", Candidate, doc="Local part, without quotes and affixes.")
@@ -33,7 +32,7 @@ def original_domain(candidate: Candidate) -> str:
 def parent_local_part(candidate: Candidate) -> str:
     if not candidate.parents:
         return ""
-    return unquote_local_part(split_address(candidate.parents[0].address)[0])
+    return candidate.parents[0].original_local_part
 
 
 @variable("parent_domain", Candidate, doc="Domain of the address this one was made from.")

@@ -14,7 +14,7 @@ _RANK = 5
 
 @variable("local_part", Assignment, doc="Local part, without quotes and affixes.", rank=_RANK)
 def local_part(assignment: Assignment) -> str:
-    return assignment.local_part or assignment.candidate.local_part
+    return assignment.bare_local_part
 
 
 @variable("domain", Assignment, doc="Domain in lower case.", rank=_RANK)
@@ -24,7 +24,9 @@ def domain(assignment: Assignment) -> str:
 
 @variable("original_local_part", Assignment, doc="Local part of the envelope's recipient.", rank=_RANK)
 def original_local_part(assignment: Assignment) -> str:
-    return address.original_local_part(assignment.candidate)
+    if assignment.candidate.parents:
+        return address.original_local_part(assignment.candidate)
+    return f"{assignment.local_part_prefix}{assignment.bare_local_part}{assignment.local_part_suffix}"
 
 
 @variable("original_domain", Assignment, doc="Domain of the envelope's recipient.", rank=_RANK)

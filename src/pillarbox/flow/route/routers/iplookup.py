@@ -120,7 +120,9 @@ class IpLookup(Router, driver="iplookup"):
             problem = f"{self.name} router: reroute string {text} is not of the form user@domain"
             visit.log.append(LogLine(problem))
             return self.postpone(visit, problem)
-        child = visit.candidate.child(f"{found.local_part}@{found.domain}", self.name)
+        child = visit.candidate.child(
+            f"{found.local_part}@{found.domain}", self.name, is_caseful=self.caseful_local_part
+        )
         child = msgspec.structs.replace(
             child, start_router=self.redirect_router, address_data=visit.address_data
         )

@@ -130,5 +130,5 @@ def _rcpt(assignment: Assignment, transport: Transport, *, ignores_quota: bool) 
     address = assignment.candidate.address
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if has_affix and not transport.rcpt_include_affixes:
-        address = f"{quote_local_part(assignment.local_part)}@{assignment.domain}"
+        address = f"{quote_local_part(assignment.bare_local_part)}@{assignment.domain}"
     return Rcpt(address, recipient.notify, recipient.orcpt, ignores_quota)

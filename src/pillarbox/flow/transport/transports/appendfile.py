@@ -165,7 +165,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             quota=quota,
             message_size=job.message.size,
             directory=plain(prepared.surroundings.directory),
-            comsat_user=plain(first.local_part) if self.notify_comsat else "",
+            comsat_user=plain(first.bare_local_part) if self.notify_comsat else "",
             is_shared=_is_one_of_many(job),
         )
 
@@ -234,7 +234,7 @@ def _word_of(assignment: Assignment, place: Place | None) -> str:
         return place.path if place is not None else ""
     has_affix = assignment.local_part_prefix or assignment.local_part_suffix
     if has_affix:
-        return assignment.local_part if assignment.logs_as_local else ""
+        return assignment.bare_local_part if assignment.logs_as_local else ""
     return caseful_word(assignment)
 
 

@@ -88,9 +88,7 @@ class Autoreply(Transport, driver="autoreply"):
             WorkRefused,
         ) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
-        return [
-            delivered(a, log_word=a.file or a.local_part or a.candidate.local_part) for a in job.assignments
-        ]
+        return [delivered(a, log_word=a.file or a.bare_local_part) for a in job.assignments]
 
 
 class _Replying:

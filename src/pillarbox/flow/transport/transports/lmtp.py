@@ -111,7 +111,7 @@ class Lmtp(Batching, driver="lmtp"):
         for assignment, result in zip(job.assignments, said, strict=True):
             reason = Reason(result.text, result.text)
             if not result.text:
-                word = assignment.local_part or assignment.candidate.local_part
+                word = assignment.bare_local_part
                 outcomes.append(
                     delivered(assignment, log_word=word, reply=result.reply, is_additional=has_delivered)
                 )

@@ -366,7 +366,7 @@ def _all(
     for number, assignment in enumerate(job.assignments):
         match judgement.result:
             case "delivered":
-                word = redirected_word(assignment) or assignment.local_part or assignment.candidate.local_part
+                word = redirected_word(assignment) or assignment.bare_local_part
                 outcomes.append(delivered(assignment, log_word=word, is_additional=number > 0, size=size))
             case "failed":
                 reason = Reason(judgement.text, peer)

@@ -48,7 +48,7 @@ class QueueFile(Transport, driver="queuefile"):
             await self._copy(job, directory, prepared, services)
         except (BadPlace, ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
             return defer_all(job, Reason(str(error)), retry_keys=keys)
-        return [delivered(a, log_word=a.local_part or a.candidate.local_part) for a in job.assignments]
+        return [delivered(a, log_word=a.bare_local_part) for a in job.assignments]
 
     async def _directory(self, prepared: Prepared) -> str:
         assert self.directory is not None
