@@ -39,7 +39,7 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
             too_many=_TOO_MANY[mta.policy.recipients_max_reject],
         ):
             transaction = await _rewritten(written, mta)
-            wish = _wish(transaction, options, keeps_unqualified=keeps_unqualified)
+            wish = _wish(transaction, options, taken + 1, keeps_unqualified=keeps_unqualified)
             line = await take_in(wish, transaction.data, caller, mta, carried)
             if line.is_error:
                 raise _refusal(transaction, line.text, mta.policy.engine.offer.size)
@@ -76,7 +76,7 @@ async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
     )
 
 
-def _wish(transaction: Transaction, options: AloneOptions, *, keeps_unqualified: bool) -> Submit:
+def _wish(transaction: Transaction, options: AloneOptions, number: int, *, keeps_unqualified: bool) -> Submit:
     about = dict(options.about)
     about.setdefault("r", "local-bsmtp")
     if transaction.helo and "a" not in about:
@@ -89,6 +89,7 @@ def _wish(transaction: Transaction, options: AloneOptions, *, keeps_unqualified:
         size=len(transaction.data),
         suppresses_fixups=options.suppresses_fixups,
         keeps_unqualified=keeps_unqualified,
+        number=number,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pillarbox.mail import header
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
 from pillarbox.ports.spool import SpoolFull
@@ -31,3 +32,9 @@ class NotTaken(Exception):
 
 NOT_SENT = (SpoolFull, NotTaken)
 """Why a message that we have written does not leave."""
+
+
+def reference_to(original: Message) -> bytes | None:
+    """Its id: the one that it was sent again under, where it was."""
+    block = original.headers
+    return header.first(block, "resent-message-id") or header.first(block, "message-id")

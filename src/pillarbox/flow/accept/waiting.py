@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.wait_rules import AT_ONCE, QUEUED, Start
+from pillarbox.flow.check.acl.modifiers.control import NO_TELL
 from pillarbox.mail.progress import Frozen
 from pillarbox.ports.spool import Queued, SpoolFull
 from pillarbox.wire.exim.log_line import line_frozen
@@ -60,7 +61,8 @@ async def begin(queued: Queued, controls: Mapping[str, str], start: Start, servi
         services.spool.record(queued.id, [Frozen(queued.envelope.received_at)])
         services.journal.main(line_frozen(queued.id, "ACL"))
         services.journal.message(queued.id, "frozen by ACL")
-        await services.tell_frozen(queued)
+        if controls["freeze"] != NO_TELL:
+            await services.tell_frozen(queued)
     elif not start.is_queued:
         services.deliver_local(queued) if start.is_local_only else services.deliver(queued)
         return

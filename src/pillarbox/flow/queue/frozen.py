@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarbox.flow.queue.bounce import Style, reference_to
+from pillarbox.flow.own_message import reference_to
+from pillarbox.flow.queue.bounce import Style
 from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.accept.local.refused import Refused
+from pillarbox.flow.own_message import reference_to
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
@@ -45,7 +46,9 @@ def complaint(
         f"To: {to}",
     ]
     if refused.message_id:
-        lines.append(f"References: <E{refused.message_id}@{head.hostname}>")
+        own = None if refused.message is None else reference_to(refused.message)
+        reference = own.decode("utf-8", "replace") if own else f"<E{refused.message_id}@{head.hostname}>"
+        lines.append(f"References: {reference}")
     lines += [
         f"Subject: Mail failure - {subject}",
         f"Message-Id: <E{message_id}@{head.hostname}>",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.config.kinds import parse_integer
 from pillarbox.flow.accept.active_hostname import active_hostname, failure
 from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.qualifying import qualify_headers
@@ -83,7 +84,7 @@ async def submit(
     if not wish.extract_recipients:
         one.named = Named(arguments(wish, one.message, policy))
     await _begin(one, asked)
-    limit = policy.engine.offer.size
+    limit = await _size_limit(one)
     if limit and len(data) > limit:
         raise await _too_big(one, len(data), limit)
     await _repair(one)
@@ -95,6 +96,18 @@ async def submit(
             (name, value) for name, value in one.facts.variables.items() if name.startswith("acl_c")
         )
     return await _keep(one)
+
+
+async def _size_limit(one: Submission) -> int:
+    """`message_size_limit`, for this message."""
+    policy = one.policy
+    if policy.habits.size_limit is None:
+        return policy.engine.offer.size or 0
+    try:
+        return parse_integer((await policy.habits.size_limit.expand(one.scope)).strip() or "0")
+    except (ExpansionDeferred, ExpansionFailed, ValueError) as error:
+        one.services.journal.panic(f"unable to expand message_size_limit: {error}")
+        return 0
 
 
 async def _take_name(one: Submission, template: Template) -> None:
@@ -198,7 +211,7 @@ async def _keep(one: Submission) -> str:
     if not services.log_style.is_default:
         queued = msgspec.structs.replace(queued, arrival=arrival)
     controls = one.state.controls
-    start = start_of(controls, one.policy, is_queue_only=wish.queue_only)
+    start = start_of(controls, one.policy, is_queue_only=wish.queue_only, received=wish.number)
     if wish.queue_smtp and start is AT_ONCE:
         start = LOCAL_ONLY
     await begin(queued, controls, start, services)

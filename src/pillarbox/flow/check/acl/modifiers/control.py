@@ -60,7 +60,7 @@ WELLKNOWN = "wellknown"
 DSCP = "dscp"
 KNOWN = (DEBUG, DSCP, WELLKNOWN, *OF_MESSAGE, *OF_CONNECTION, *OF_ADDRESS, *NEEDLESS)
 TAKES_OPTIONS = frozenset({*OF_MESSAGE, DEBUG, DSCP, WELLKNOWN} - {"suppress_local_fixups"})
-_NO_TELL = "no_tell"
+NO_TELL = "no_tell"
 _SUBMISSION = re.compile(r"(/sender_retain|/domain=[^/]*|/name=.*)*", re.DOTALL)
 
 
@@ -158,7 +158,7 @@ def _check_options(name: str, options: str, text: str) -> None:
     """Raises CheckFailed."""
     match name:
         case "freeze":
-            is_good = options in ("", _NO_TELL)
+            is_good = options in ("", NO_TELL)
         case "submission":
             is_good = _SUBMISSION.fullmatch(f"/{options}" if options else "") is not None
         case "utf8_downconvert":
