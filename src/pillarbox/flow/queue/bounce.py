@@ -16,9 +16,9 @@ from typing import Literal
 
 import msgspec
 
+from pillarbox.flow.own_message import reference_to
 from pillarbox.flow.route.result import Letter
 from pillarbox.flow.transport.headers import return_path
-from pillarbox.mail import header
 from pillarbox.mail.date import format_date
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.message import MemoryBody, Message
@@ -217,12 +217,6 @@ def _received(style: Style, recipients: Sequence[str], message_id: str, now: flo
     return f"{start}\n\tid {message_id}{only};\n\t{format_date(now)}"
 
 
-def reference_to(original: Message) -> bytes | None:
-    """Its id: the one that it was sent again under, where it was."""
-    block = original.headers
-    return header.first(block, "resent-message-id") or header.first(block, "message-id")
-
-
 def _references(original: Message) -> list[str]:
     reference = reference_to(original)
     if not reference or len(reference) >= 900:
@@ -383,8 +377,13 @@ def _recipient_block(report: Report) -> str:
     if outcome.host is not None and outcome.reply is not None:
         lines.append(f"Remote-MTA: dns; {outcome.host.name}")
     if report.diagnosis or outcome.reply is not None:
-        lines.append(f"Diagnostic-Code: {report.diagnosis or f'smtp; {outcome.reply}'}")
+        lines.append(f"Diagnostic-Code: {report.diagnosis or f'smtp; {_folded(outcome.reply)}'}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _folded(reply: Reply | None) -> str:
+    """As it came, each further line as a continuation."""
+    return "" if reply is None else reply.as_said.replace("\n", "\n ")
 
 
 def status_code(report: Report) -> str:
