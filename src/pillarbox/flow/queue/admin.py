@@ -40,6 +40,7 @@ class _Change(msgspec.Struct, frozen=True, gc=False):
     events: list[Event] = []
     log: list[str] = []
     error: str = ""
+    """What is in `log` is logged all the same."""
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
@@ -168,16 +169,16 @@ class QueueAdmin:
         def decide(queued: Queued, now: float) -> _Change:
             if not addresses:
                 return _Change(error=" - error while adding recipient: no address given")
-            found = [_qualified(address) for address in addresses]
-            for address, one in zip(addresses, found, strict=True):
+            added: list[Event] = []
+            lines: list[str] = []
+            for address in addresses:
+                one = _qualified(address)
                 if one.error:
-                    return _Change(
-                        error=f" - error while adding recipient:\n  bad address {address}: {one.error}"
-                    )
-            return _Change(
-                [Added(one.address, now) for one in found],
-                [f"recipient <{one.address}> added by {caller}" for one in found],
-            )
+                    error = f" - error while adding recipient:\n  bad address {address}: {one.error}"
+                    return _Change(log=lines, error=error)
+                added.append(Added(one.address, now))
+                lines.append(f"recipient <{one.address}> added by {caller}")
+            return _Change(added, lines)
 
         return await self._change(message_id, decide)
 
@@ -212,12 +213,12 @@ class QueueAdmin:
             return self._gone(gone)
         now = self._clock.now()
         change = decide(queued, now)
+        for line in change.log:
+            self._journal.main(f"{message_id} {line}")
         if change.error:
             await self._release(message_id)
             return Answer(f"Message {message_id}{change.error}", False)
         self._spool.record(message_id, change.events)
-        for line in change.log:
-            self._journal.main(f"{message_id} {line}")
         await self._release(message_id)
         self._due.put(message_id, now)
         return Answer(f"Message {message_id} has been modified", True)
