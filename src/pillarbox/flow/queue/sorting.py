@@ -1,7 +1,8 @@
 """`remote_sort_domains`: which domains' deliveries are begun first (Exim 14).
 
-Addresses of the first item's domains come first, then those of the second's, and the rest in their own order. Deliveries run side by
-side (`remote_max_parallel`), so this decides who begins, not who is done first.
+Addresses of the first item's domains come first, then those of the second's, then the rest. At each item those that do not match but stood in
+front of one that does go behind the others that do not match, as with Exim. Deliveries run side by side (`remote_max_parallel`), so this decides
+who begins, not who is done first.
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ class RemoteOrder:
     async def arranged(self, queued: Queued, assignments: Sequence[Assignment]) -> list[Assignment]:
         scope = Scope({MessageFacts: MessageFacts.of(queued.envelope, queued.message)}, self._services)
         places = {domain: await self._place_of(domain, scope) for domain in {a.domain for a in assignments}}
-        return sorted(assignments, key=lambda assignment: places[assignment.domain])
+        arranged: list[Assignment] = []
+        rest = list(assignments)
+        for item in range(len(self._lists)):
+            matching = [number for number, one in enumerate(rest) if places[one.domain] == item]
+            if not matching:
+                continue
+            arranged += [rest[number] for number in matching]
+            passed_over = [one for one in rest[: matching[-1]] if places[one.domain] != item]
+            rest = rest[matching[-1] + 1 :] + passed_over
+        return arranged + rest
 
     async def _place_of(self, domain: str, scope: Scope) -> int:
         """Of the first item that matches. One that cannot be searched matches nothing: the order is a wish."""

@@ -23,9 +23,9 @@ QUEUED = Queued(
 )
 
 
-async def test_domains_of_earlier_items_come_first_and_the_rest_stays_in_order() -> None:
+async def test_domains_of_earlier_items_come_first_and_what_stood_before_them_last() -> None:
     lists = [DomainList.parse(item, NamedLists()) for item in ("*.b.org", "a.org")]
     order = RemoteOrder(lists, Services(None, None, JumpClock()))  # type: ignore[arg-type]
     assignments = [assigned(Candidate.first(one), "smtp").assignments[0] for one in RECIPIENTS]
     arranged = await order.arranged(QUEUED, assignments)
-    assert [one.domain for one in arranged] == ["x.b.org", "a.org", "c.org", "d.org"]
+    assert [one.domain for one in arranged] == ["x.b.org", "a.org", "d.org", "c.org"]
