@@ -6,6 +6,7 @@ import msgspec
 
 from pillarbox.app.foundation import Foundation, own_login
 from pillarbox.app.full_names import names_of_users
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.helping import never_users
 from pillarbox.app.noticing import holding, last_hops, notice_choice, remote_order, told_of_freezing
 from pillarbox.app.queueing import frozen_rules, runner_limits
@@ -23,6 +24,7 @@ from pillarbox.flow.queue.settle import Ending, Settler
 from pillarbox.flow.queue.wording import Wording
 from pillarbox.flow.settings import Bounces, Identity, Logging, Queueing, SmtpLimits, Trust
 from pillarbox.flow.transport.services import Site, TransportServices
+from pillarbox.flow.transport.waiting import Waiting
 from pillarbox.language.expand.scope import Scope
 
 USUAL_INTERVAL = 1800.0
@@ -61,10 +63,15 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
         clock=world.clock,
     )
     injection.first_delivery = lane.first_delivery
+    runner = _runner(base, delivery, settler, interval)
+    if not config.main(Identity).mua_wrapper:
+        services.waiting = Waiting(
+            world.records, world.clock, lambda one: world.spool.entry(one) is not None, runner.follow
+        )
     return Deliveries(
         delivery=delivery,
         lane=lane,
-        runner=_runner(base, delivery, settler, interval),
+        runner=runner,
         admin=QueueAdmin(world.spool, world.due, world.journal, world.clock, world.queue, events),
         injection=injection,
         settler=settler,
@@ -97,6 +104,7 @@ def _transport_services(base: Foundation) -> TransportServices:
         routing=base.routing,
     )
     services.records = world.records
+    services.keeps_idle = not is_test_harness()
     services.style = config.main(Logging).style
     services.full_name_of = names_of_users(config.main(Trust), base.expansion)
     return services

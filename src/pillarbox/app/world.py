@@ -37,7 +37,7 @@ from pillarbox.backends.userfiles.local import LocalUserFiles
 from pillarbox.config.model import Config
 from pillarbox.flow.queue.due import DueTable
 from pillarbox.flow.settings import Files, Identity, Logging, Trust
-from pillarbox.flow.transport.keep import ConnectionKeep
+from pillarbox.flow.transport.keep import ConnectionKeep, KeepLimits
 from pillarbox.ports.clock import Clock
 from pillarbox.ports.hints import Hints
 from pillarbox.ports.journal import Journal, LineStamp
@@ -123,7 +123,7 @@ class World:
         )
         users = with_system_logins(config, self.users, self.system_users, self.local_work, self.clock)
         self.logins = AccountLogins(users, has_scram=users is self.users)
-        self.keep = ConnectionKeep(self.clock)
+        self.keep = ConnectionKeep(self.clock, KeepLimits(idle=0.5) if is_test_harness() else None)
 
     # What a world that only pretends opens otherwise
 

@@ -90,6 +90,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The next host offered DSN (RFC 3461) and was given NOTIFY: it reports, not we."""
     announce: Callable[[], Awaitable[None]] | None = None
     """Tells whoever wants to hear of it, with its line in the log (`event_action`)."""
+    host_trouble: str | None = None
+    """What the message's own log tells of the host besides; empty: nothing; None: the reason, where that is usual."""
     is_hidden: bool = False
     """`hide_child_in_errmsg`: notices do not tell the address, only the recipient it came from."""
 

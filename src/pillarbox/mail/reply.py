@@ -22,6 +22,11 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         return 200 <= self.code < 400
 
     @property
+    def is_completion(self) -> bool:
+        """Nothing more is expected: 2xx."""
+        return 200 <= self.code < 300
+
+    @property
     def is_transient(self) -> bool:
         return 400 <= self.code < 500
 
@@ -43,7 +48,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         if not self.code:
             return self.text
         codes = f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
-        return f"{codes} {self.text}".replace("\n", " ")
+        return f"{codes} {self.text}".replace("\n", " ").rstrip(" ")
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

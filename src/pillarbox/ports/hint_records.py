@@ -1,5 +1,5 @@
 """Small records that checks keep between connections: rates, what was seen, answers of callouts (Exim's ratelimit, seen, callout databases),
-and what hosts have offered to us (`misc`).
+what hosts have offered to us (`misc`), and which messages wait for which hosts (`wait-<transport>`).
 
 Losing them costs a repeated question, never mail.
 """
@@ -7,11 +7,12 @@ Losing them costs a repeated question, never mail.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
-Database = Literal["callout", "misc", "ratelimit", "seen"]
+Database = str
+"""`callout`, `misc`, `ratelimit`, `seen`, `wait-<transport>`."""
 
 
 class HintRecord(msgspec.Struct, frozen=True, gc=False):

@@ -23,8 +23,8 @@ def _page(
 
 
 _DATABASES = (
-    "The data bases are `retry`, `callout`, `ratelimit` and `seen`; which message waits for which host (`wait-NAME`) is in the queue itself, "
-    "and `misc` and `tls` do not exist."
+    "The data bases are `retry`, `callout`, `ratelimit`, `seen`, `misc` and `wait-TRANSPORT`; "
+    "`tls` does not exist."
 )
 PAGES = (
     _page(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
@@ -16,30 +15,39 @@ from pillarbox.cli.tools.hints_files import NoHints, existing, missing, stamp
 from pillarbox.flow.check import rate
 from pillarbox.flow.check.callout_cache import DomainRecord
 from pillarbox.flow.transport.attempt.early import read_kept
-from pillarbox.ports.hint_records import Database, HintRecord, RecordsBusy
+from pillarbox.flow.transport.waiting import database_of
+from pillarbox.ports.hint_records import HintRecord, RecordsBusy
 from pillarbox.wire.smtp.extensions import Extensions
 
 KINDS = ("callout", "misc", "ratelimit", "seen")
+_WAITING = database_of("")
 RECORDS = "records.sqlite"
 """The file that holds them."""
+
+
+def is_kept(name: str) -> bool:
+    """Whether it is one of ours."""
+    return name in KINDS or name.startswith(_WAITING)
 
 
 def records_of(spool: Path, name: str) -> list[tuple[str, HintRecord]]:
     """By key. Raises NoHints."""
     path = existing(spool, name, RECORDS)
     try:
-        found = list(SqliteRecords(path).all(cast(Database, name)))
+        found = list(SqliteRecords(path).all(name))
     except RecordsBusy as busy:
         raise NoHints(f"** Failed to read {path}: {busy}") from None
     if not found:
         raise missing(spool, name)
-    return found
+    return [(key, record) for key, record in found if record.text] if name.startswith(_WAITING) else found
 
 
 def shown(name: str, key: str, record: HintRecord, *, in_utc: bool) -> str:
     """One line, as `exim_dumpdb` has it."""
     at = stamp(record.at, in_utc=in_utc)
     match name:
+        case _ if name.startswith(_WAITING):
+            return f"{key} {record.text} "
         case "misc":
             return f"{at} {key}\n{_offered(key, record)}"
         case "ratelimit":
@@ -102,5 +110,5 @@ _WORDS = {"": "unknown", "reject_null": "reject_mfnull"}
 def tidy(spool: Path, name: str, older_than: float) -> list[str]:
     """The keys that were removed. Raises NoHints."""
     old = [key for key, record in records_of(spool, name) if record.at < older_than]
-    SqliteRecords(spool / "db" / "records.sqlite").forget(cast(Database, name), old)
+    SqliteRecords(spool / "db" / "records.sqlite").forget(name, old)
     return old

@@ -2,8 +2,8 @@
 
 `exim_dumpdb -L FILE` shows what `exim_dbmbuild` has made.
 
-Of Exim's data bases `retry`, `callout`, `ratelimit` and `seen` exist here: who waits for which host is in the queue, and what `misc` and `tls`
-keep is known to the daemon alone.
+Of Exim's data bases `retry`, `callout`, `ratelimit`, `seen`, `misc` and `wait-<transport>` exist here; what `tls`
+keeps is known to the daemon alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import getopt
 from pathlib import Path
 
-from pillarbox.cli.tools.check_records import KINDS, records_of, shown
+from pillarbox.cli.tools.check_records import is_kept, records_of, shown
 from pillarbox.cli.tools.dbm_file import DbmFile
 from pillarbox.cli.tools.hints_files import Entry, NoHints, entries, is_name, path_of, stamp
 from pillarbox.cli.tools.running import carry_out
@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
         return 1
     spool, name = Path(words[0]), words[1]
     try:
-        if name in KINDS:
+        if is_kept(name):
             for key, record in records_of(spool, name):
                 print(f"  {key}" if "-k" in flags else shown(name, key, record, in_utc="-z" in flags))
         else:

@@ -168,7 +168,7 @@ def _set_field(base: Base, key: str, line: str) -> None:
 def _open(spool: Path, name: str, *, in_utc: bool) -> Base:
     """Raises NoHints."""
     if name in KINDS:
-        return _Records(existing(spool, name, RECORDS), name, in_utc=in_utc)  # type: ignore[arg-type]
+        return _Records(existing(spool, name, RECORDS), name, in_utc=in_utc)
     return _Retry(path_of(spool, name), in_utc=in_utc)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from pillarbox.backends.spool.reading import QueueReader
-from pillarbox.cli.tools.check_records import KINDS, tidy
+from pillarbox.cli.tools.check_records import KINDS, is_kept, tidy
 from pillarbox.cli.tools.hints_files import Entry, NoHints, UnreadHints, entries, is_name, path_of
 from pillarbox.cli.tools.running import carry_out
 from pillarbox.config.errors import OptionError
@@ -71,7 +71,7 @@ def _told(spool: str, name: str, oldest: float) -> int:
 
 def _tidy(spool: Path, name: str, oldest: float) -> None:
     """Raises NoHints when there is nothing to tidy."""
-    if name in KINDS:
+    if is_kept(name):
         for key in tidy(spool, name, oldest):
             print(f"deleted {key} (too old)")
         return

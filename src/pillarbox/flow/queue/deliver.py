@@ -248,12 +248,17 @@ class Delivery:
                 queued, assignments, outcomes, is_forced=urgency.is_forced
             )
         assignments = self._to_carry(assignments, outcomes)
+        every_assignment = assignments
         if urgency.remote_waits:
             assignments = self._without_remote(assignments, urgency, outcomes)
         elif self._holding is not None:
             assignments = await self._holding.after_routing(
                 queued, assignments, outcomes, is_first=urgency.is_first
             )
+        if len(assignments) < len(every_assignment) and (urgency.is_first or urgency.is_provisional):
+            for assignment in every_assignment:
+                if assignment not in assignments:
+                    self._transports.note_waiting(queued.id, assignment)
         told = await self._carry(queued, assignments, urgency, outcomes) if assignments else frozenset()
         return Came(outcomes, errors_to, replacements, told, headers)
 

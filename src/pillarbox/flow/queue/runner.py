@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 import msgspec
 
@@ -72,6 +72,7 @@ class QueueRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _BY_ITSELF = QueueRun()
+_FOLLOWING = QueueRun(is_by_hand=True)
 
 
 class RegularRun(msgspec.Struct, frozen=True):
@@ -325,11 +326,20 @@ class QueueRunner:
             self._journal.main("Message is frozen")
         return True
 
+    def follow(self, message_id: str) -> None:
+        """Begin an attempt soon: a host that it waits for is back, and there is a connection to it."""
+        if message_id not in self.under_way():
+            self._due.forget(message_id)
+            self._start(self.deliver(message_id, AGAIN, wish=_FOLLOWING), message_id)
+
     async def _begin(self, message_id: str, urgency: Urgency, wish: QueueRun) -> None:
         """Start an attempt when there is room for it."""
         while len(self._under_way) >= self._limits.parallel:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self.deliver(message_id, urgency, wish=wish), name=message_id)
+        self._start(self.deliver(message_id, urgency, wish=wish), message_id)
+
+    def _start(self, attempt: Coroutine[object, object, None], message_id: str) -> None:
+        task = asyncio.create_task(attempt, name=message_id)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

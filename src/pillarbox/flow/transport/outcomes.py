@@ -78,6 +78,7 @@ def deferred(
     elapsed: float = 0.0,
     is_frozen: bool = False,
     is_panic: bool = False,
+    host_trouble: str | None = None,
 ) -> Deferred:
     candidate = assignment.candidate
     return Deferred(
@@ -91,6 +92,7 @@ def deferred(
         also_for=assignment.also_for,
         is_frozen=is_frozen,
         is_panic=is_panic,
+        host_trouble=host_trouble,
         reason=reason,
         error=error,
         error_detail=error_detail,
@@ -117,6 +119,7 @@ def failed(
     output: bytes = b"",
     interface: tuple[str, int] = ("", 0),
     startup: str = "",
+    host_trouble: str | None = None,
 ) -> Failed:
     candidate = assignment.candidate
     return Failed(
@@ -137,6 +140,7 @@ def failed(
         is_dsn_passed_on=is_dsn_passed_on,
         interface=interface,
         startup=startup,
+        host_trouble=host_trouble,
     )
 
 

@@ -108,6 +108,12 @@ class Transports:
         outcomes.extend(await self._carry_remote(remote, follower))
         return outcomes
 
+    def note_waiting(self, message_id: str, assignment: Assignment) -> None:
+        """It has been routed, and is to go to its hosts later."""
+        waiting = self._services.waiting
+        if waiting is not None and assignment.hosts:
+            waiting.note(message_id, assignment.transport, [host.name for host in assignment.hosts])
+
     async def run_together(
         self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
     ) -> list[Outcome] | None:

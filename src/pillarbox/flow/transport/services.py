@@ -10,6 +10,7 @@ import msgspec
 from pillarbox.flow.route.services import RouteServices
 from pillarbox.flow.transport.keep import ConnectionKeep
 from pillarbox.flow.transport.login import ClientAuthenticator
+from pillarbox.flow.transport.waiting import Waiting
 from pillarbox.language.expand.scope import Services
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.message import Message
@@ -64,6 +65,7 @@ class TransportServices:
         "inject",
         "journal",
         "keep",
+        "keeps_idle",
         "local_work",
         "login",
         "network",
@@ -80,6 +82,7 @@ class TransportServices:
         "timezone",
         "transports",
         "user_files",
+        "waiting",
     )
 
     def __init__(
@@ -134,6 +137,10 @@ class TransportServices:
         """Takes messages that transports make. The queue sets it."""
         self.records: HintRecords | None = None
         """What hosts have offered (`hosts_pipe_connect`). The wiring sets it; None: it is not kept."""
+        self.waiting: Waiting | None = None
+        """Messages that wait for hosts. The wiring sets it; None: each waits for its own time."""
+        self.keeps_idle = True
+        """Connections are kept for a while for any message; else for the same one, or one that waits for the host."""
         self.style = USUAL
         """What log lines show. The wiring sets it."""
         self.note_host_failure: Callable[[Deferred, str | None, float, float], object] = _forget

@@ -127,9 +127,9 @@ async def _text(template: Template | None, scope: Scope, name: str) -> str:
         return ""
     try:
         text = (await template.expand(scope)).strip()
-    except ForcedFailure:
+    except ForcedFailure as error:
         if name == "helo_data":
-            raise
+            raise ExpansionFailed(f"failed to expand {name}: {error}") from error
         return ""
     except ExpansionFailed as error:
         raise ExpansionFailed(f"failed to expand {name}: {error}") from error

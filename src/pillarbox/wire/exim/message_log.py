@@ -55,12 +55,17 @@ def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> 
         line = f"routing failed for {line}"
     if isinstance(outcome, Failed) and outcome.host is not None and outcome.reason.log.startswith(_AT_RCPT):
         return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
-    if isinstance(outcome, Deferred) and outcome.host is not None:
-        if outcome.error == "rcpt_4xx":
-            return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
-        told = line_host_trouble("", outcome.host, outcome.reason.log, outcome.error, style)
-        return [told.lstrip(), line]
-    return [line]
+    if outcome.host is None or outcome.host_trouble == "":
+        return [line]
+    if isinstance(outcome, Deferred) and outcome.error == "rcpt_4xx":
+        return [f"H={remote_host(outcome.host)} {printable(outcome.reason.log)}", line]
+    text = outcome.host_trouble
+    if text is None and isinstance(outcome, Deferred):
+        text = outcome.reason.log
+    if text is None:
+        return [line]
+    error = outcome.error if isinstance(outcome, Deferred) else ""
+    return [line_host_trouble("", outcome.host, text, error, style).lstrip(), line]
 
 
 def line_frozen(why: str = "") -> str:

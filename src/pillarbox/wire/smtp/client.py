@@ -310,7 +310,7 @@ class ClientEngine:
             reply = None if self.is_closed else self._parser.next_reply()
             if reply is None:
                 return Need.DATA
-            if reply.code == 421:
+            if reply.code == 421 and not self._is_about_ehlo:
                 self._close(reply)
             elif not self._outstanding:
                 raise BadReply(f"reply to no command: {reply}")
@@ -318,6 +318,12 @@ class ClientEngine:
                 self._take(self._outstanding.popleft(), reply)
                 self._let_out()
         return self._answers.popleft()
+
+    @property
+    def _is_about_ehlo(self) -> bool:
+        """HELO may still do."""
+        command = self._outstanding[0] if self._outstanding else None
+        return isinstance(command, Helo) and command.is_esmtp and not self._lmtp
 
     def _take(self, command: Answerable, reply: Reply) -> None:
         if isinstance(command, Data) and self._opens_content(reply):

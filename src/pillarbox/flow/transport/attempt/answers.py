@@ -98,6 +98,7 @@ def failed_by(
         return_path=return_path,
         interface=session.local_address if session else trouble.interface,
         startup=startup,
+        host_trouble=trouble.text if trouble.tries_next else None,
     )
 
 
@@ -115,7 +116,14 @@ def deferred_by(
         error_detail=trouble.error_detail or target.error_detail,
         is_by_mx=target.mx_preference is not None,
         elapsed=elapsed,
+        host_trouble=_told_of_host(trouble),
     )
+
+
+def _told_of_host(trouble: Trouble) -> str | None:
+    if trouble.recipient >= 0:
+        return ""
+    return f"{trouble.text}: {trouble.os_error}" if trouble.os_error else None
 
 
 def startup_of(session: Session) -> str:

@@ -48,6 +48,7 @@ class HostRun:
     __slots__ = (
         "_again",
         "_asked",
+        "_awaited",
         "_began",
         "_clocks",
         "_deferred",
@@ -90,12 +91,15 @@ class HostRun:
         """Retry keys of hosts that have failed in this run: one that is listed twice is asked twice."""
         self._again: frozenset[str] = frozenset()
         """Of those that are."""
+        self._awaited: dict[str, str] = {}
+        """Retry keys of the hosts, and their names, for those who have to wait for one of them."""
         self._rest: list[int] = []
         """Whom the host has not heard of yet: it has been offered as many as it may at once."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
         tried, tried_in_all, last_preference = 0, 0, None
+        self._awaited = {target.key: target.name for target in targets}
         if len(targets) > 1:
             counted = Counter(target.key for target in targets)
             self._again = frozenset(key for key, count in counted.items() if count > 1)
@@ -145,13 +149,18 @@ class HostRun:
         try:
             manners = await self._habits.manners_for(target)
         except (ExpansionDeferred, ExpansionFailed) as error:
-            self._defer(pending, Trouble("host", str(error)), target, None)
+            trouble = Trouble("host", str(error), error="event_close")
+            await self._telling.host_troubled(trouble, target)
+            self._defer(pending, trouble, target, None)
             return True
         key = self._keep_key(target, manners)
         is_forced = self._heeds_no_clock(target)
         session = await self._services.keep.take(key, is_serial=manners.is_serial, is_careful=not is_forced)
         is_in_keep = False
         try:
+            if isinstance(session, Session) and session.reserved_for not in ("", self._job.envelope.id):
+                await session.quit()
+                session = None
             hint = self._clocks.not_due(target) if session is None and not is_forced else None
             if hint is not None:
                 self._skipped.append(hint)
@@ -243,9 +252,24 @@ class HostRun:
         elif is_worn or not engine.is_idle or engine.is_content_open:
             await session.quit()
         else:
+            follower = self._next_for(session, carried)
+            if not self._services.keeps_idle:
+                session.reserved_for = follower or self._job.envelope.id
             await self._services.keep.give(key, session)
+            if follower is not None and self._services.waiting is not None:
+                self._services.waiting.begin(follower)
             return True
         return False
+
+    def _next_for(self, session: Session, carried: Carried) -> str | None:
+        """Who waits for this host, now that it has dealt with one of ours."""
+        waiting = self._services.waiting
+        if waiting is None or not any(
+            verdict and (verdict.reply.is_completion or verdict.reply.is_permanent)
+            for verdict in carried.verdicts
+        ):
+            return None
+        return waiting.next_for(self._habits.transport, session.target.name, self._job.envelope.id)
 
     def _take(self, pending: list[int], carried: Carried, session: Session) -> list[int]:
         """Turn what the host said into outcomes; those left that it said nothing of."""
@@ -258,7 +282,7 @@ class HostRun:
                 continue
             startup = startup_of(session) if index == pending[0] else ""
             self._take_verdict(index, verdict, session, carried, startup, is_additional=not is_first)
-            is_first = is_first and not verdict.reply.is_positive
+            is_first = is_first and not verdict.reply.is_completion
         if carried.trouble is None or carried.trouble.concern == "message":
             self._clocks.forget(target.key)
         if carried.trouble is None:
@@ -278,7 +302,7 @@ class HostRun:
         is_additional: bool,
     ) -> None:
         assignment = self._job.assignments[index]
-        if verdict.reply.is_positive:
+        if verdict.reply.is_completion:
             outcome: Outcome = taken(
                 assignment,
                 verdict,
@@ -398,7 +422,22 @@ class HostRun:
                 outcomes.append(replace(deferral, retry_keys=keys, first=first))
             else:
                 outcomes.append(self._untried(self._job.assignments[index], first))
+        self._note_waiting(outcomes)
         return outcomes
+
+    def _note_waiting(self, outcomes: Sequence[Outcome]) -> None:
+        """Who is put off goes with the next message that one of the hosts takes, unless it is the message that they do not want."""
+        waiting = self._services.waiting
+        if (
+            waiting is None
+            or self._habits.connection_max_messages == 1
+            or not any(
+                isinstance(outcome, Deferred) and any(key in self._awaited for key in outcome.retry_keys)
+                for outcome in outcomes
+            )
+        ):
+            return
+        waiting.note(self._job.envelope.id, self._habits.transport, self._awaited.values())
 
     def _late(self, outcome: Outcome, index: int) -> Outcome:
         """Settled by a host behind others: that one of them has put the recipient off is remembered, as Exim does."""

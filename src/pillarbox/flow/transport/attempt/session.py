@@ -40,6 +40,7 @@ class Session:
         "messages",
         "overdue",
         "proxy",
+        "reserved_for",
         "startup",
         "target",
         "timeout",
@@ -62,6 +63,8 @@ class Session:
         """The SOCKS proxy in between: address and port."""
         self.messages = 0
         """Carried so far."""
+        self.reserved_for = ""
+        """The message that may use it next; empty: any."""
         self.written = 0
         """Octets of the present message."""
         self.dane: Sequence[Tlsa] | None = None

@@ -284,7 +284,7 @@ def _filter_failed(state: _State, failure: FilterFailed) -> Trouble:
 def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Trouble | None:
     """MAIL's reply is about the message, RCPT's about a recipient; 421 is about the host."""
     parcel = state.parcel
-    if not mail.reply.is_positive:
+    if not mail.reply.is_completion:
         # Exim names what it said last.
         words = _content_words(state) if state.is_early else _mail_words(state)
         refusal = message_refusal(words, mail.reply, "mail_4xx")
@@ -293,7 +293,7 @@ def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Troub
         reply = answer.reply
         if reply.code == 421:
             return Trouble("host", remote_error(f"RCPT TO:<{rcpt.address}>", reply), reply, "lost_connection")
-        if not reply.is_positive:
+        if not reply.is_completion:
             text = remote_error(f"RCPT TO:<{rcpt.address}>", reply)
             state.verdicts[index] = Verdict(reply, text, "rcpt_4xx")
     state.stage = "DATA"

@@ -1,0 +1,72 @@
+"""Which messages wait for which host: they go with the next one that the host takes (Exim's `wait-<transport>` hints, chapter 30).
+
+A message that found its hosts down waits for its retry time, which may be hours away. When another message gets through to one of these hosts in
+the meantime, the host is evidently back, there is a connection to it, and those who wait for it are sent at once, one after the other.
+
+Hints: what is lost here is sent at its retry time. Of one host so many messages are known at most that a record stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from pillarbox.ports.clock import Clock
+from pillarbox.ports.hint_records import HintRecord, HintRecords, RecordsBusy
+
+MOST = 500
+"""Messages that are known to wait for one host."""
+
+
+def database_of(transport: str) -> str:
+    return f"wait-{transport}"
+
+
+class Waiting:
+    """`is_there`: whether the queue still has a message. `begin`: attempts a delivery soon."""
+
+    __slots__ = ("_begin", "_clock", "_is_there", "_records")
+
+    def __init__(
+        self,
+        records: HintRecords,
+        clock: Clock,
+        is_there: Callable[[str], bool],
+        begin: Callable[[str], None],
+    ) -> None:
+        self._records = records
+        self._clock = clock
+        self._is_there = is_there
+        self._begin = begin
+
+    def note(self, message_id: str, transport: str, hosts: Iterable[str]) -> None:
+        """It waits for any of them."""
+        for host in dict.fromkeys(hosts):
+            with suppress(RecordsBusy):
+                self._records.change(
+                    database_of(transport), host, lambda known: self._with(known, message_id)
+                )
+
+    def _with(self, known: HintRecord | None, message_id: str) -> HintRecord | None:
+        ids = known.text.split() if known is not None else []
+        if message_id in ids or len(ids) >= MOST:
+            return None
+        return HintRecord(self._clock.now(), " ".join((*ids, message_id)))
+
+    def next_for(self, transport: str, host: str, message_id: str) -> str | None:
+        """The first of those who wait for a host that has just dealt with `message_id`. Those that are gone are forgotten.
+        The record of a host for which nobody waits stays, with nothing in it, so that tools find the data base."""
+        database = database_of(transport)
+        try:
+            known = self._records.read(database, host)
+            if known is None or not known.text:
+                return None
+            left = [one for one in known.text.split() if one != message_id and self._is_there(one)]
+            kept = HintRecord(self._clock.now(), " ".join(left[1:]))
+            self._records.change(database, host, lambda _: kept)
+        except RecordsBusy:
+            return None
+        return left[0] if left else None
+
+    def begin(self, message_id: str) -> None:
+        self._begin(message_id)
