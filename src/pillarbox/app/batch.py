@@ -17,9 +17,11 @@ from pillarbox.flow.accept.finish.rewriting import rewrite_early
 from pillarbox.flow.accept.local.batch import BatchError, Transaction, read_batch
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.refused import BY_ACL
+from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.language.expand.scope import Scope
 from pillarbox.mail.envelope import Origin
 from pillarbox.wire.control import Submit
+from pillarbox.wire.exim.log_line import smtp_connection
 
 TOO_BIG = "552 Message size exceeds maximum permitted"
 _TOO_MANY = {False: "452 too many recipients", True: "552 too many recipients"}
@@ -31,6 +33,11 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
     is_of_a_host = caller.is_trusted and "a" in dict(options.about)
     keeps_unqualified = options.keeps_unqualified or is_of_a_host
     carried: dict[str, str] = {}
+    connection = smtp_connection(
+        Origin(ident=caller.login, connection_id=new_connection_id()), mta.accept_services.log_style
+    )
+    if mta.accept_services.log_style.shows("smtp_connection"):
+        mta.world.journal.main(connection)
     try:
         for written in read_batch(
             source,
@@ -48,7 +55,7 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
         if error.lost:
             message_id = f"{mta.world.spool.new_id()} " if error.lost == " " else ""
             mta.world.journal.main(
-                f"{message_id}SMTP connection from {caller.login} lost while reading message data{error.lost.rstrip()}"
+                f"{message_id}{connection} lost while reading message data{error.lost.rstrip()}"
             )
         _tell(error, taken)
         return 1 if taken else 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,9 @@ from pillarbox.ports.hints import RetryHint
 from pillarbox.ports.journal import Event
 from pillarbox.ports.spool import Queued
 from pillarbox.wire.exim.message_id import leading_id
+
+_LOGGED_ONLY = re.compile(r'( from <[^<>]*>)?( for [^"]*)?\Z')
+"""What `received_sender` and `received_recipients` add is not told."""
 
 
 class TellingJournal:
@@ -72,6 +76,8 @@ class TellingJournal:
         """Without the message's id, which stands in the line `delivering …`."""
         own_id = leading_id(line)
         text = line.removeprefix(f"{own_id} ") if own_id else line
+        if text.startswith("<= "):
+            text = _LOGGED_ONLY.sub("", text)
         print(f"LOG: {where}\n  {text}", file=sys.stderr, flush=True)
 
 

@@ -7,7 +7,7 @@ from typing import assert_never
 from pillarbox.language.match.unknown_hosts import What
 from pillarbox.mail.envelope import Origin
 from pillarbox.ports.journal import Journal
-from pillarbox.wire.exim.log_line import peer
+from pillarbox.wire.exim.log_line import smtp_connection
 from pillarbox.wire.exim.log_style import LogStyle
 
 
@@ -20,11 +20,9 @@ class LoggedUnknownHosts:
         match what:
             case "no address":
                 if self._style.shows("host_lookup_failed"):
-                    during = (
-                        f" (during SMTP connection from {peer(client, self._style)})"
-                        if client is not None and client.host_address
-                        else ""
-                    )
+                    during = ""
+                    if client is not None and client.host_address:
+                        during = f" (during {smtp_connection(client, self._style)})"
                     self._journal.main(f"no IP address found for host {text}{during}")
             case "included":
                 self._journal.main(f"{text}: accepted by +include_unknown")

@@ -20,6 +20,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """The proxy's address."""
     pipelining: str = ""
     """`L` where it was offered, with a dot for early pipelining, `-` where it was not used."""
+    body_type: str = ""
+    """The latest BODY= of the session, which Exim tells of messages that came without one too."""
     elapsed: float = -1.0
     """Seconds that the message took to come; below 0: not known."""
     recipients: tuple[Recipient, ...] = ()

@@ -149,7 +149,7 @@ class FileJournal:
     def _add(self, log: str, line: str) -> None:
         if self._shows_topbit:
             line = with_topbit(line)
-        stamp = self._now()
+        stamp = f"{self._now()}{self._process}"
         if self._has_files:
             self._files[log].lines.append(f"{stamp} {line}")
         if self._syslog is not None:
@@ -163,6 +163,7 @@ class FileJournal:
                 self.flush()
 
     def _now(self) -> str:
+        """Without the process number: message logs have none."""
         now = self._clock.now()
         second = int(now)
         if second != self._second:
@@ -175,7 +176,7 @@ class FileJournal:
             return self._stamp
         fraction = f".{int(now * 1000) % 1000:03d}" if self._wanted.has_milliseconds else ""
         zone = time.strftime(" %z", time.localtime(second)) if self._wanted.has_timezone else ""
-        return f"{self._stamp}{fraction}{zone}{self._process}"
+        return f"{self._stamp}{fraction}{zone}"
 
     def _begin_day(self, day: int, now: float) -> None:
         """What was said before midnight goes to the old files first."""

@@ -10,7 +10,7 @@ from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.mail.interval import show_interval
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.network import DialError
-from pillarbox.wire.exim.log_line import connection, login, printable, security
+from pillarbox.wire.exim.log_line import connection, login, printable, security, smtp_connection
 from pillarbox.wire.smtp.events import Closed, Need
 
 if TYPE_CHECKING:
@@ -49,10 +49,13 @@ async def hung_up(session: Session) -> None:
         )
     if session.engine.is_reading_message:
         part = session.engine.message_part
-        who = session.who() if session.engine.settings.has_socket else session.connection_name()
+        if session.engine.settings.has_socket:
+            what = smtp_connection(session.origin, style)
+        else:
+            what = f"SMTP connection{connection(session.origin, style)} from {session.connection_name()}"
         where = f" ({part})" if part else ""
         mark = "" if part else f"{session.services.spool.new_id()} "  # from the body on a message has one
-        journal.main(f"{mark}SMTP connection from {who} lost while reading message data{where}")
+        journal.main(f"{mark}{what} lost while reading message data{where}")
         await session.last_reply(Reply(421, "Lost incoming connection", "4.4.2"))
         await not_quit(session, "connection-lost", "")
         return

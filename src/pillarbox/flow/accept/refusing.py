@@ -24,10 +24,11 @@ def refuse(
     *,
     code: int = 550,
     sender: str | None = None,
+    wishes: str = "",
     is_greeting: bool = False,
 ) -> None:
-    """Log it and reply."""
-    log_rejection(session, describe_refusal(session, what, verdict, sender, code))
+    """Log it and reply. `wishes`: as `dsn` writes those of the envelope."""
+    log_rejection(session, describe_refusal(session, what, verdict, sender, code, wishes=wishes))
     if isinstance(verdict, Discard):  # has no meaning here
         verdict = Deny(verdict.reason)
     session.is_dropped = isinstance(verdict, Drop)
@@ -47,6 +48,7 @@ def describe_refusal(
     sender: str | None = None,
     code: int = 550,
     message_id: str = "",
+    wishes: str = "",
 ) -> str:
     origin = session.origin
     about = "" if sender is None else f" F=<{sender}>{login(origin)}"
@@ -60,7 +62,7 @@ def describe_refusal(
     if why and why == verdict.reason.peer and not any_code:
         why = fitting(why, code)
     why = why.partition("\n")[0]
-    return f"{session.described()}{secured}{about} {word} {what}{f': {why}' if why else ''}"
+    return f"{session.described()}{secured}{about}{wishes} {word} {what}{f': {why}' if why else ''}"
 
 
 def log_rejection(session: Session, line: str, more: str = "") -> None:

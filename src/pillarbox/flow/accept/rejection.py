@@ -14,7 +14,7 @@ from pillarbox.wire.exim.log_style import LogStyle
 
 LOGGED_HEADERS = 8192
 """Bytes of a refused message's headers that go to rejectlog."""
-LOGGED_RECIPIENTS = 100
+LOGGED_RECIPIENTS = 5
 SHORTEST_LINE, LONGEST_LINE = 36, 75
 """Characters of the pieces of a divided reply."""
 DENIED = "Administrative prohibition"
@@ -120,6 +120,8 @@ def rejected_message(
     if not style.shows("rejected_header"):
         return ""
     shown = [f"<{each.address}>" for each in recipients[:LOGGED_RECIPIENTS]]
+    if len(recipients) > LOGGED_RECIPIENTS:
+        shown.append("...")
     envelope = [
         f"Envelope-from: <{sender or ''}>",
         f"Envelope-to: {f'{chr(10)}    '.join(shown)}",

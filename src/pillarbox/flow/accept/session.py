@@ -80,6 +80,7 @@ class Session:
     __slots__ = (
         "began",
         "begins_with_tls",
+        "body_type",
         "client",
         "connections",
         "engine",
@@ -163,6 +164,8 @@ class Session:
         self.transaction: Transaction | None = None
         self.exchange: Exchange | None = None
         self.exchange_name = ""
+        self.body_type = ""
+        """The latest BODY= of a MAIL command, for the log."""
         self.messages = 0
         """MAIL commands so far."""
         self.received = 0
@@ -272,6 +275,12 @@ class Session:
     def described(self) -> str:
         """`H=… U=…`, as far as they are known."""
         return host_and_ident(self.origin, self.services.log_style)
+
+    def named(self) -> str:
+        """The same without our end of the connection."""
+        return host_and_ident(
+            self.origin, self.services.log_style.without("incoming_interface", "connection_id")
+        )
 
     def connection_name(self, *, is_known: bool = False) -> str:
         """`[address]`, with what it has said of itself when it `is_known`; the login of a program here, whatever it speaks for."""

@@ -188,7 +188,7 @@ class Settler:
         if self.style.is_default:
             return line_outcome(queued.id, outcome, queue=queued.envelope.queue)
         envelope = queued.envelope
-        if isinstance(outcome, Delivered) and outcome.host is None and outcome.transport:
+        if isinstance(outcome, Delivered) and outcome.transport and (outcome.host is None or outcome.is_dry):
             outcome = _with_local_facts(outcome, queued)
         age = self.clock.now() - envelope.received_at
         return line_outcome(
@@ -198,7 +198,7 @@ class Settler:
             sender=envelope.sender,
             age=age,
             queue=envelope.queue,
-            has_dsn=self.style.shows("dsn") and bool(dsn_wishes(envelope)),
+            has_dsn=self.style.shows("dsn") and bool(dsn_wishes(envelope, envelope.recipients)),
         )
 
     def _is_plain_success(self, queued: Queued, outcomes: Sequence[Outcome]) -> bool:

@@ -9,10 +9,12 @@ Known gaps: no `DMARC`, `SPF` items.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Protocol
 
 from pillarbox.mail.arrival import Arrival
 from pillarbox.mail.encoded_words import decoded_words
-from pillarbox.mail.envelope import Envelope, Origin
+from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import Message
 from pillarbox.wire.exim.log_style import USUAL, LogStyle, show_elapsed
@@ -91,11 +93,11 @@ def line_received(
         parts.append("K")
     parts.append(f"S={message.size}")
     if not style.is_default and style.shows("8bitmime"):
-        parts.append(f"M8S={_BODY_TYPES.get(envelope.body_type, '0')}")
+        parts.append(f"M8S={_BODY_TYPES.get(arrival.body_type or envelope.body_type, '0')}")
     if arrival.signed_by and style.shows("dkim"):
         parts.append(f"DKIM={printable(arrival.signed_by)}")
-    if not style.is_default and style.shows("dsn") and (wishes := dsn_wishes(envelope)):
-        parts.append(f"DSN={','.join(wishes)}")
+    if wished := dsn(envelope, envelope.recipients, style):
+        parts.append(wished[1:])
     if envelope.queue:
         parts.append(f"Q={envelope.queue}")
     parts += _named(envelope, message, style, arrival)
@@ -146,14 +148,29 @@ def _named(envelope: Envelope, message: Message, style: LogStyle, arrival: Arriv
     return parts
 
 
-def dsn_wishes(envelope: Envelope) -> list[str]:
+class Wishes(Protocol):
+    """Of MAIL, or of the envelope that was made of it."""
+
+    @property
+    def ret(self) -> str: ...
+    @property
+    def envid(self) -> str: ...
+
+
+def dsn(mail: Wishes, recipients: Iterable[Recipient], style: LogStyle) -> str:
+    """` DSN=ret,notify`: which parameters of RFC 3461 came, where that is wanted."""
+    if style.is_default or not style.shows("dsn"):
+        return ""
+    wishes = dsn_wishes(mail, recipients)
+    return f" DSN={','.join(wishes)}" if wishes else ""
+
+
+def dsn_wishes(mail: Wishes, recipients: Iterable[Recipient]) -> list[str]:
     """Which parameters of RFC 3461 came with it."""
-    told = {
-        "ret": envelope.ret,
-        "envid": envelope.envid,
-        "orcpt": any(recipient.orcpt for recipient in envelope.recipients),
-        "notify": any(recipient.notify for recipient in envelope.recipients),
-    }
+    told = {"ret": bool(mail.ret), "envid": bool(mail.envid), "orcpt": False, "notify": False}
+    for recipient in recipients:
+        told["orcpt"] |= bool(recipient.orcpt)
+        told["notify"] |= bool(recipient.notify)
     return [word for word, is_told in told.items() if is_told]
 
 
@@ -219,6 +236,16 @@ def peer(origin: Origin, style: LogStyle = USUAL) -> str:
     if not origin.host_address:
         return f"{printable(origin.ident)}{connection(origin, style)}"
     return f"{sending_host(origin, style)}{interface(origin, style)}{connection(origin, style)}"
+
+
+def smtp_connection(origin: Origin, style: LogStyle = USUAL) -> str:
+    """`SMTP connection Ci=connection from name (helo) [address] I=[address]:port`; for a program on this machine, from its user."""
+    who = (
+        f"{sending_host(origin, style)}{interface(origin, style)}"
+        if origin.host_address
+        else printable(origin.ident)
+    )
+    return f"SMTP connection{connection(origin, style)} from {who}"
 
 
 def interface(origin: Origin, style: LogStyle) -> str:

@@ -39,6 +39,9 @@ class LogStyle(msgspec.Struct, frozen=True):
     def shows(self, item: str) -> bool:
         return item in self.selected
 
+    def without(self, *items: str) -> LogStyle:
+        return self if self.is_default else LogStyle(self.selected.difference(items), is_default=False)
+
 
 USUAL = LogStyle()
 

@@ -40,7 +40,9 @@ def reception_items(envelope: Envelope) -> Iterator[tuple[bytes, str]]:
         if getattr(reception, field):
             yield b"-%b" % name.encode(), ""
     for name, field in _TEXTS.items():
-        if value := getattr(reception, field):
+        if name != "host_auth_pubname" and (
+            value := getattr(reception, field)
+        ):  # that stands beside the driver's name
             yield b"-%b" % name.encode(), value
     if reception.longest_line:
         yield b"-max_received_linelength", str(reception.longest_line)

@@ -16,6 +16,7 @@ import msgspec
 
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.progress import Progress, Replacement
+from pillarbox.mail.reception import NOTHING
 from pillarbox.wire.exim.header_lines import decode_headers, encode_headers
 from pillarbox.wire.exim.nonrecipients import decode_tree, encode_tree
 from pillarbox.wire.exim.reception_items import read_reception, reception_items
@@ -32,6 +33,8 @@ _ITEM = re.compile(rb"--?(?:\([^)]*\))?([A-Za-z0-9_]+) ?(.*)", re.DOTALL)
 _ACL_ITEM = re.compile(rb"(\S+) (\d{1,9})")
 _ACL_NAME = re.compile(r"acl_[cm][0-9A-Za-z_]+")
 _HOST_PORT = re.compile(r"\[(.+)\](?::(\d{1,5}))?")
+_PROTOCOL = re.compile(r"local(-\w+)?|(utf8)?e?(smtp|ssmtp|lmtp|bsmtp)s?a?|smtps")
+"""Those that we give; another one was said on a command line."""
 _OLD_HOST_PORT = re.compile(r"(.+)\.(\d{1,5})")
 _RET = {"FULL": b"1", "HDRS": b"2"}
 _RET_NAMES = {"1": "FULL", "2": "HDRS"}
@@ -96,7 +99,7 @@ def encode_header(header: SpoolHeader, owner: Owner) -> bytes:
     return b"".join(
         (
             *_first_lines(envelope, progress, owner),
-            *_origin_items(envelope.origin),
+            *_origin_items(envelope),
             *_acl_items(envelope),
             *_status_items(header),
             encode_tree(address_bytes(address) for address in progress.settled),
@@ -139,18 +142,40 @@ def _first_lines(envelope: Envelope, progress: Progress, owner: Owner) -> Iterat
     yield b"-received_time_usec .%06d\n" % (microseconds % 1_000_000)
 
 
-def _origin_items(origin: Origin) -> Iterator[bytes]:
+def _origin_items(envelope: Envelope) -> Iterator[bytes]:
     """Two dashes: the text comes from outside. A local caller's login name does not, what a command line says of a host does."""
-    is_local = origin.caller_uid >= 0
+    origin, mechanism = envelope.origin, (envelope.reception or NOTHING).mechanism
+    given = b"--" if origin.caller_uid >= 0 else b"-"
     yield from _item(b"--helo_name", origin.helo)
     if origin.host_address:
-        yield from _item(b"--host_address", f"[{origin.host_address}]:{origin.host_port}")
+        yield from _item(given + b"host_address", f"[{origin.host_address}]:{origin.host_port}")
     yield from _item(b"--host_name", origin.host_name)
-    yield from _item(b"--host_auth" if is_local else b"-host_auth", origin.authenticator)
+    yield from _item(b"-host_auth" if mechanism else given + b"host_auth", origin.authenticator)
+    yield from _item(b"-host_auth_pubname", mechanism)
     if origin.interface_address:
-        yield from _item(b"-interface_address", f"[{origin.interface_address}]:{origin.interface_port}")
-    yield from _item(b"-ident" if is_local or not origin.host_address else b"--ident", origin.ident)
-    yield from _item(b"-received_protocol", origin.protocol)
+        yield from _item(
+            given + b"interface_address", f"[{origin.interface_address}]:{origin.interface_port}"
+        )
+    yield from _item(b"-ident" if _is_callers_own(origin) else b"--ident", origin.ident)
+    is_ours = _PROTOCOL.fullmatch(origin.protocol)
+    yield from _item(b"-received_protocol" if is_ours else given + b"received_protocol", origin.protocol)
+
+
+def _is_callers_own(origin: Origin) -> bool:
+    """The ident is what we know of a local caller, not what somebody says."""
+    if origin.caller_uid < 0:
+        return not origin.host_address
+    return origin.caller_login in ("", origin.ident)
+
+
+def _login_items(envelope: Envelope) -> Iterator[bytes]:
+    origin, mechanism = envelope.origin, (envelope.reception or NOTHING).mechanism
+    is_local = origin.caller_uid >= 0 and not mechanism
+    login = origin.caller_login or origin.ident
+    is_own = is_local and origin.authenticated_id == login
+    yield from _item(b"-auth_id" if is_own else b"--auth_id", origin.authenticated_id)
+    is_own = is_local and envelope.auth_sender.startswith(f"{login}@")
+    yield from _item(b"-auth_sender" if is_own else b"--auth_sender", envelope.auth_sender)
 
 
 def _acl_items(envelope: Envelope) -> Iterator[bytes]:
@@ -168,8 +193,7 @@ def _status_items(header: SpoolHeader) -> Iterator[bytes]:
     yield b"-body_linecount %d\n" % header.body_lines
     if header.body_zeros:
         yield b"-body_zerocount %d\n" % header.body_zeros
-    yield from _item(b"--auth_id" if origin.authenticator else b"-auth_id", origin.authenticated_id)
-    yield from _item(b"-auth_sender" if origin.caller_uid >= 0 else b"--auth_sender", envelope.auth_sender)
+    yield from _login_items(envelope)
     if not progress.attempts:
         yield b"-deliver_firsttime\n"
     if progress.frozen_at is not None:

@@ -144,10 +144,11 @@ def _arrival(state: Finish) -> Arrival | None:
         named_by=state.named_by,
         proxy=proxy.local_address if proxy is not None else "",
         pipelining=engine.pipelining,
+        body_type=session.body_type,
         elapsed=session.services.clock.now() - transaction.began,
         written_sender=transaction.facts.written_sender,
         written_recipients=transaction.facts.written_recipients,
-        recipients=state.given if state.is_prdr else (),
+        recipients=state.given if state.is_prdr or not state.recipients else (),
     )
 
 

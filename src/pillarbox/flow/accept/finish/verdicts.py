@@ -10,9 +10,9 @@ from pillarbox.flow.accept.finish.signatures import does_verify, judge_signature
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.refusing import describe_refusal, log_rejection
 from pillarbox.flow.accept.rejection import rejected_message, reply_to
-from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.mail.reply import Reply
+from pillarbox.wire.exim.log_line import dsn
 
 OK = Reply(250, "OK")
 
@@ -27,7 +27,7 @@ async def run_dkim_acl(state: Finish) -> Reply | None:
     if isinstance(verdict, Accept):
         return None
     if isinstance(verdict, Discard):
-        _throw_away(transaction, "DKIM", verdict)
+        _throw_away(state, "DKIM", verdict)
         return None
     line = describe_refusal(state.session, "DKIM ", verdict, message_id=state.id)
     log_refusal(state, line)
@@ -44,7 +44,7 @@ async def run_mime_acl(state: Finish) -> Reply | None:
         return None
     transaction = state.transaction
     if isinstance(verdict, Discard):
-        _throw_away(transaction, "MIME", verdict)
+        _throw_away(state, "MIME", verdict)
         return None
     _log_verdict(state, "during MIME ACL checks", verdict)
     transaction.is_dropped = isinstance(verdict, Drop)
@@ -68,7 +68,7 @@ async def run_data_acl(state: Finish) -> Reply | None:
             state.accepted_text = verdict.text
         return None
     if isinstance(verdict, Discard):
-        _throw_away(transaction, "DATA", verdict)
+        _throw_away(state, "DATA", verdict)
         state.accepted_text = verdict.reason.peer
         return None
     _log_verdict(state, "after DATA", verdict)
@@ -76,15 +76,18 @@ async def run_data_acl(state: Finish) -> Reply | None:
     return reply_to(verdict, OK)
 
 
-def _throw_away(transaction: Transaction, by: str, verdict: Discard) -> None:
+def _throw_away(state: Finish, by: str, verdict: Discard) -> None:
+    transaction = state.transaction
+    state.given = tuple(state.recipients)
     transaction.recipients.clear()
     transaction.discarded_by, transaction.discard_text = by, verdict.reason.log
 
 
 def _log_verdict(state: Finish, when: str, verdict: Deny | Defer | Drop) -> None:
-    log_refusal(
-        state, describe_refusal(state.session, when, verdict, state.sender or "", message_id=state.id)
-    )
+    session = state.session
+    wishes = dsn(state.transaction.mail, state.recipients, session.services.log_style)
+    line = describe_refusal(session, when, verdict, state.sender or "", message_id=state.id, wishes=wishes)
+    log_refusal(state, line)
 
 
 def log_refusal(state: Finish, line: str) -> None:

@@ -19,6 +19,12 @@ _COPY_OF_PART = (
     "------ No more than {limit} characters of the body are included.\n\n"
 )
 
+_NO_OTHERS = "There were no other addresses in your\nmessage, and so no attempt at delivery was possible.\n"
+_OTHERS = (
+    "The other addresses in the message were\n"
+    "syntactically valid and have been passed on for an attempt at delivery.\n"
+)
+
 
 class Letterhead(msgspec.Struct, frozen=True):
     """Who writes."""
@@ -87,8 +93,7 @@ def _words(refused: Refused) -> tuple[str, str]:
             ignored = "These addresses have" if len(refused.bad) > 1 else "This address has"
             return "malformed recipient address", (
                 "A message that you sent contained one or more recipient addresses that were\nincorrectly constructed:\n\n"
-                f"{listed}\n{ignored} been ignored. There were no other addresses in your\n"
-                "message, and so no attempt at delivery was possible.\n"
+                f"{listed}\n{ignored} been ignored. {_OTHERS if refused.is_taken else _NO_OTHERS}"
             )
         case "none":
             return "no recipient addresses", (

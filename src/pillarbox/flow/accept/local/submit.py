@@ -228,6 +228,7 @@ def _log_received(one: Submission, envelope: Envelope) -> Arrival:
     written = Arrival(
         written_sender=facts.written_sender,
         written_recipients=recipients,
+        recipients=() if envelope.recipients else tuple(one.named.recipients),
         elapsed=services.clock.now() - facts.received_at,
     )
     reference = one.wish.reference
@@ -238,7 +239,7 @@ def _log_received(one: Submission, envelope: Envelope) -> Arrival:
 
 def _log_discarded(one: Submission, envelope: Envelope) -> None:
     journal = one.services.journal
-    journal.main(line_received(envelope, one.message, style=one.services.log_style))
+    _log_received(one, envelope)
     if one.discarded_by:
         why = f": {one.discard_text}" if one.discard_text else ""
         journal.main(f"{one.id} => blackhole ({one.discarded_by} ACL discarded recipients){why}")

@@ -22,6 +22,7 @@ from pillarbox.mail.header import split_message
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.spool import SpoolFull
+from pillarbox.wire.exim.log_line import dsn
 from pillarbox.wire.smtp.events import Data, DataChunk, DataEnd, DataRefused, Problem
 
 GO_AHEAD = Reply(354, 'Enter message, ending with "." on a line by itself')
@@ -39,7 +40,8 @@ async def handle(session: Session, event: Data) -> None:
         return
     verdict = await run_acl(session, "predata", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept):
-        refuse(session, "DATA", verdict)
+        wishes = dsn(transaction.mail, transaction.recipients, session.services.log_style)
+        refuse(session, "DATA", verdict, wishes=wishes)
         return
     if event.is_chunking:
         await let_go(transaction)
@@ -103,7 +105,7 @@ async def handle_refused(session: Session, event: DataRefused) -> None:
             message_id = session.services.spool.new_id()
             log_rejection(
                 session,
-                f"{message_id} rejected from <{sender or ''}> {session.described()}: "
+                f"{message_id} rejected from <{sender or ''}> {session.named()}: "
                 f"message too big: read={event.size} max={settings.offer.size}",
                 await _beginning_of(session, event, message_id) if transaction is not None else "",
             )

@@ -17,7 +17,7 @@ from pillarbox.flow.check.verdict import Accept, Discard
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.log_line import dsn, printable
 from pillarbox.wire.smtp.events import Mail
 
 OK = Reply(250, "OK", "2.1.0")
@@ -32,6 +32,7 @@ async def handle(session: Session, event: Mail) -> None:
     policy = session.policy
     session.messages += 1
     session.live.count_rcpts_anew()
+    session.body_type = event.body or session.body_type
     if 0 < session.messages_max < session.messages:
         line = f"rejected MAIL command {session.described()}: too many messages in one connection"
         log_rejection(session, line)
@@ -74,7 +75,7 @@ async def handle(session: Session, event: Mail) -> None:
     verdict = await run_acl(session, "mail", transaction.scope, None, transaction)
     if not isinstance(verdict, Accept | Discard):
         written = printable(event.written.rstrip(" \t")) or f"<{event.sender or ''}>"
-        refuse(session, f"MAIL {written}", verdict)
+        refuse(session, f"MAIL {written}", verdict, wishes=dsn(event, (), session.services.log_style))
         return
     if isinstance(verdict, Discard):
         transaction.discarded_by = "MAIL"

@@ -90,7 +90,8 @@ async def _tell(session: Session, event: ProtocolError) -> None:
 def log_unqualified(session: Session, what: str, address: str) -> None:
     """An address without a domain where the client may not leave it out. `what`: `sender`, `recipient`, `verify`."""
     if session.services.log_style.shows("smtp_syntax_error"):
-        log_rejection(session, f"unqualified {what} rejected: <{address}> {session.described()}")
+        why = f" ({session.client.why})" if session.client.has_failed and session.client.why else ""
+        log_rejection(session, f"unqualified {what} rejected: <{address}> {session.described()}{why}")
 
 
 def _too_many_recipients(session: Session) -> None:

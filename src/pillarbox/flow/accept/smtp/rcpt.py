@@ -20,7 +20,7 @@ from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.match.domains import DomainList
 from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reply
-from pillarbox.wire.exim.log_line import printable
+from pillarbox.wire.exim.log_line import dsn, printable
 from pillarbox.wire.smtp.events import Rcpt
 
 OK = Reply(250, "Accepted", "2.1.5")
@@ -78,7 +78,8 @@ async def handle(session: Session, event: Rcpt) -> None:
         session.reply(reply_to(verdict, OK))
     else:
         session.live.note_refused_rcpt(450 if isinstance(verdict, Defer) else 550)
-        refuse(session, f"RCPT {_written(event)}", verdict, sender=transaction.sender or "")
+        wishes = dsn(transaction.mail, (recipient,), session.services.log_style)
+        refuse(session, f"RCPT {_written(event)}", verdict, sender=transaction.sender or "", wishes=wishes)
 
 
 def _written(event: Rcpt) -> str:

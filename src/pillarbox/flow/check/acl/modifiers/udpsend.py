@@ -8,7 +8,7 @@ from pillarbox.flow.check.acl.templated import TemplateModifier
 from pillarbox.language.match.items import separator_of
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.sockets import Sockets, SocketTrouble
-from pillarbox.wire.exim.log_line import peer
+from pillarbox.wire.exim.log_line import smtp_connection
 
 LONGEST = 65507
 """Octets of a datagram."""
@@ -30,7 +30,7 @@ class UdpSend(TemplateModifier, modifier="udpsend"):
             await sockets.tell(host, port, data.encode("utf-8", "surrogateescape")[:LONGEST])
         except SocketTrouble as error:
             client = state.connection
-            during = f" (during SMTP connection from {peer(client, state.services.log_style)})"
+            during = f" (during {smtp_connection(client, state.services.log_style)})"
             state.log(f"{error}{during if client.host_address else ''}", state.services.log.main)
             raise CheckDeferred(Reason(_NO_ADDRESS)) from None
 
