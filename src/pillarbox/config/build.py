@@ -400,6 +400,8 @@ def _parse(raw: RawOption, option: Option, named: NamedLists) -> Any:
         return _parse_boolean(raw, option, named)
     if raw.is_negated:
         raise OptionError("negation prefix applied to a non-boolean option")
+    if not kind.takes_quotes and raw.rest.startswith("="):
+        return option.parse(raw.rest[1:].lstrip(), named)
     if raw.trouble:
         raise OptionError(raw.trouble)
     if raw.value is None:

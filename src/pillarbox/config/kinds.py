@@ -85,6 +85,8 @@ class Kind(NamedTuple):
     is_boolean: bool = False
     is_optional: bool = False
     parses_defaults: bool = True
+    takes_quotes: bool = True
+    """A value in quotes loses them; for other kinds they are a mistake."""
     unset: str = " "
     """What `-bP` prints behind the `=` of an option without a value."""
 
@@ -146,6 +148,11 @@ def _parse_checked_time(text: str, named: NamedLists) -> Template:
     return parse_template(text, named)
 
 
+def _show_checked_time(value: Any) -> str:
+    source = _source(value)
+    return source if "$" in source or not source else show_interval(parse_duration(source))
+
+
 def _parse_ciphers(text: str, named: NamedLists) -> Template:
     """What is in GnuTLS's words is looked at when it is read; only OpenSSL itself knows its own."""
     if "$" not in text and is_priority_string(text):
@@ -185,7 +192,7 @@ def _names(value: Any) -> str:
     return ":".join(value)
 
 
-_TIME = Kind("time", lambda text, named: parse_duration(text), show_interval)
+_TIME = Kind("time", lambda text, named: parse_duration(text), show_interval, takes_quotes=False)
 _LIST = Kind("string list", lambda text, named: text, _text, parses_defaults=False)
 _EXPANDED = Kind("expanded string", parse_template, _source)
 
@@ -193,18 +200,30 @@ ExpandedBool = Annotated[
     bool | Template,
     Kind("expanded boolean", parse_expanded_boolean, _show_boolean, is_boolean=True, parses_defaults=False),
 ]
-Size = Annotated[int, Kind("size", lambda text, named: parse_integer(text), show_size)]
+Size = Annotated[int, Kind("size", lambda text, named: parse_integer(text), show_size, takes_quotes=False)]
 """Bytes."""
-Kilobytes = Annotated[int, Kind("size in K", lambda text, named: parse_kilobytes(text), show_kilobytes)]
+Kilobytes = Annotated[
+    int, Kind("size in K", lambda text, named: parse_kilobytes(text), show_kilobytes, takes_quotes=False)
+]
 """Bytes, though a bare number counts kilobytes."""
-Octal = Annotated[int, Kind("octal integer", lambda text, named: parse_octal(text), show_octal)]
+Octal = Annotated[
+    int, Kind("octal integer", lambda text, named: parse_octal(text), show_octal, takes_quotes=False)
+]
 FixedPoint = Annotated[
-    float, Kind("fixed-point number", lambda text, named: parse_fixed_point(text), show_fixed_point, unset="")
+    float,
+    Kind(
+        "fixed-point number",
+        lambda text, named: parse_fixed_point(text),
+        show_fixed_point,
+        takes_quotes=False,
+        unset="",
+    ),
 ]
 Duration = Annotated[float, _TIME]
 """Seconds."""
 Durations = Annotated[
-    tuple[float, ...], Kind("time list", lambda text, named: parse_durations(text), show_durations)
+    tuple[float, ...],
+    Kind("time list", lambda text, named: parse_durations(text), show_durations, takes_quotes=False),
 ]
 """Seconds, ascending."""
 Words = Annotated[str, _LIST]
@@ -212,7 +231,12 @@ Words = Annotated[str, _LIST]
 ExpandedList = Annotated[Template, _EXPANDED._replace(word="expanded string list")]
 ExpandedInteger = Annotated[Template, _EXPANDED._replace(word="expanded integer")]
 Ciphers = Annotated[Template, _EXPANDED._replace(word="expanded cipher list", parse=_parse_ciphers)]
-CheckedTime = Annotated[Template, _EXPANDED._replace(word="expanded time", parse=_parse_checked_time)]
+CheckedTime = Annotated[
+    Template,
+    _EXPANDED._replace(
+        word="expanded time", parse=_parse_checked_time, show=_show_checked_time, takes_quotes=False
+    ),
+]
 """One that does not expand is looked at when it is read."""
 LogSelector = Annotated[str, Kind("log selector", lambda text, named: parse_log_selector(text), _text)]
 HeaderLines = Annotated[str, _LIST._replace(word="header lines")]
@@ -231,7 +255,7 @@ HeaderRewriting = Annotated[RewriteRules, Kind("rewrite rules", _parse_rewriting
 
 _KINDS: dict[Any, Kind] = {
     bool: Kind("boolean", parse_boolean, _show_boolean, is_boolean=True),
-    int: Kind("integer", lambda text, named: parse_integer(text), str),
+    int: Kind("integer", lambda text, named: parse_integer(text), str, takes_quotes=False),
     float: _TIME,
     str: Kind("string", lambda text, named: text, _text, parses_defaults=False),
     Template: _EXPANDED,

@@ -65,6 +65,8 @@ def parse_octal(text: str) -> int:
 def parse_fixed_point(text: str) -> float:
     """`1.5`; digits behind the third do not count (Exim 6.15). Raises OptionError."""
     found = _FIXED.match(text)
+    if not found and re.match(r"-\d", text):
+        raise OptionError(f'integer "{text}" is too large (overflow)')
     if not found:
         raise OptionError(f"fixed-point number expected for {NAME}")
     whole, part = found.group(1), found.group(2) or ""

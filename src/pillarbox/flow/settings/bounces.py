@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import ExpandedList, Size
+from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.template import Template
 
 
@@ -36,5 +37,15 @@ class Bounces(MainOptions):
     def __post_init__(self) -> None:
         if self.return_size_limit is not None:
             object.__setattr__(self, "bounce_return_size_limit", self.return_size_limit)
-        if self.errors_reply_to and "@" not in self.errors_reply_to:
-            raise OptionError(f"errors_reply_to ({self.errors_reply_to}) does not contain a domain")
+        if self.errors_reply_to is not None:
+            _check_address(self.errors_reply_to)
+
+
+def _check_address(text: str) -> None:
+    """Of `errors_reply_to`. Raises OptionError."""
+    try:
+        address = working_address(text).address
+    except AddressError as error:
+        raise OptionError(f"error in errors_reply_to ({text}): {error}") from None
+    if "@" not in address:
+        raise OptionError(f"errors_reply_to ({text}) does not contain a domain")

@@ -55,7 +55,7 @@ class Files(MainOptions):
     smtp_check_spool_space: bool = option(default=True, doc="Compare SIZE= of MAIL with the room there is.")
 
     def __post_init__(self) -> None:
-        if "process_log_path" not in self.given:
+        if not self.process_log_path:
             object.__setattr__(self, "process_log_path", f"{self.spool_directory}/exim-process.info")
         if "$" not in self.log_file_path:
             _check_log_path(self.log_file_path)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from pillarbox.config.declare import MainOptions, option
 from pillarbox.config.errors import OptionError
 from pillarbox.config.kinds import Group, Groups, User, Users, Words
 from pillarbox.config.machine_name import machine_name
+from pillarbox.config.numbers import parse_integer
 from pillarbox.flow.facets.installation import EXIM_VERSION
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.addresses import AddressList
+
+_INTEGER = re.compile(r"\s*[+-]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)", re.ASCII)
+_MOST_HOSTS = 16
 
 
 class Identity(MainOptions):
@@ -50,10 +56,9 @@ class Identity(MainOptions):
     def __post_init__(self) -> None:
         number = self.localhost_number.node.constant if self.localhost_number is not None else None
         if number is not None and number.strip():
-            digits = number.removeprefix("-")
-            if not (digits.isascii() and digits.isdigit()):
+            if _INTEGER.fullmatch(number) is None:
                 raise OptionError(f"localhost_number value is not a number: {number}")
-            if len(digits) > 4 or int(number) > 16:
+            if parse_integer(number, bits=63) > _MOST_HOSTS:
                 raise OptionError("localhost_number is greater than the maximum allowed value (16)")
 
     @property

@@ -72,5 +72,5 @@ class SmtpLimits(MainOptions):
 
     def __post_init__(self) -> None:
         for text in (self.smtp_ratelimit_mail, self.smtp_ratelimit_rcpt):
-            if text and not _RATE_LIMIT.fullmatch(text):
+            if text is not None and not _RATE_LIMIT.fullmatch(text):
                 raise OptionError(f"malformed ratelimit data: {text}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pillarbox.config.declare import MainOptions, option
+from pillarbox.config.errors import OptionError
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
+from pillarbox.language.regex import RegexError, compile_regex
 
 
 class LocalMail(MainOptions):
@@ -38,3 +40,9 @@ class LocalMail(MainOptions):
     bi_command: str | None = option(
         default=None, doc="Command for -bi, which others use to build alias files."
     )
+
+    def __post_init__(self) -> None:
+        try:
+            compile_regex(self.uucp_from_pattern)
+        except RegexError as error:
+            raise OptionError(str(error)) from None

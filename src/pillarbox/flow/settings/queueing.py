@@ -7,6 +7,8 @@ from pillarbox.config.kinds import Duration, Durations, ExpandedInteger, FixedPo
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.domains import DomainList
 
+_LONGEST_INTERVAL = 86400.0
+
 
 class Queueing(MainOptions):
     """Waiting, warning and giving up."""
@@ -105,3 +107,7 @@ class Queueing(MainOptions):
     )
     system_filter_user: User | None = option(default=None, doc="User that it runs as.")
     system_filter_group: Group | None = option(default=None, doc="Group that it runs with.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remote_max_parallel", max(1, self.remote_max_parallel))
+        object.__setattr__(self, "retry_interval_max", min(self.retry_interval_max, _LONGEST_INTERVAL))

@@ -11,6 +11,8 @@ from pillarbox.config.kinds import Ciphers, ExpandedList
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.hosts import HostList
 
+_FEWEST_BITS = 1024
+
 
 class Tls(MainOptions):
     """TLS for incoming connections."""
@@ -76,6 +78,8 @@ class Tls(MainOptions):
 
     def __post_init__(self) -> None:
         _ = self.openssl_bits
+        if self.tls_dh_max_bits < _FEWEST_BITS:
+            raise OptionError(f"tls_dh_max_bits is too small, must be at least {_FEWEST_BITS} for interop")
 
 
 OPENSSL_OPTIONS = {
