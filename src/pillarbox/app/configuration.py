@@ -77,7 +77,7 @@ def load_config(path: Path, macros: Mapping[str, str] | None = None, *, serving:
         path, macros=macros, builtin=builtin_macros(), acl_compiler=_compile_acl, find_driver=find_driver
     )
     if serving:
-        problems = (*mistakes(config), *config.unsupported)
+        problems = (*config.mistakes, *config.unsupported)
         if problems:
             raise ConfigError(problems)
     return config
@@ -145,10 +145,10 @@ def _acl_modifiers() -> Iterable[str]:
 
 
 def mistakes(config: Config) -> tuple[Problem, ...]:
-    """What is named but not there: Exim finds out when mail comes."""
+    """What is named but not there, or wrong in an ACL: Exim finds out when mail comes."""
     from pillarbox.flow.check.acl.references import missing_acls
 
-    problems = list(config.mistakes)
+    problems = [*config.mistakes, *config.late]
     for position, name in missing_acls(config.acls):
         file, _, line = position.rpartition(":")
         problems.append(Problem(file, int(line), f"acl = {name}", f"there is no ACL {name!r}", ""))

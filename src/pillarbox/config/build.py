@@ -36,7 +36,8 @@ from pillarbox.language.rewrite.rules import RewriteRules, RewriteSyntaxError, p
 
 class Report(Protocol):
     def __call__(self, position: str, reason: str, suggestion: str, inert: str = "") -> None:
-        """`position`: `file:line`. `inert`: nothing is wrong, but it is not acted on yet (`noted`, `refused`)."""
+        """`position`: `file:line`. `inert`: nothing is wrong, but it is not acted on yet (`noted`, `refused`), or what is wrong is said when
+        mail comes (`late`)."""
 
 
 ACL_VERBS = frozenset(["accept", "defer", "deny", "discard", "drop", "require", "warn"])
@@ -86,6 +87,7 @@ class _Builder:
         self.notes: list[Problem] = list(raw.notes)
         self.unsupported: list[Problem] = []
         self.mistakes: list[Problem] = []
+        self.late: list[Problem] = []
         self.named = NamedLists()
         self._found = Findings(raw)
 
@@ -106,7 +108,7 @@ class _Builder:
         self._check_authenticators(authenticators)
         self._check_acls(main)
         if problems := self.problems:
-            raise ConfigError((*problems, *self.mistakes))
+            raise ConfigError((*problems, *self.mistakes, *self.late))
         return Config(
             main=main,
             routers=tuple(routers),
@@ -120,6 +122,7 @@ class _Builder:
             notes=tuple(self.notes),
             unsupported=tuple(self.unsupported),
             mistakes=tuple(self.mistakes),
+            late=tuple(self.late),
         )
 
     def complain(
@@ -298,7 +301,9 @@ class _Builder:
             file, _, line = position.rpartition(":")
             number = int(line) if line.isdigit() else 0
             text = next((found.text for found in lines if str(found.position) == position), "")
-            if inert:
+            if inert == "late":
+                self.late.append(Problem(file, number, text[:200], reason, suggestion))
+            elif inert:
                 problem = Problem(file, number, text[:200], reason)
                 (self.unsupported if inert == "refused" else self.notes).append(problem)
             else:
@@ -384,13 +389,11 @@ class _Builder:
             if not option.name.startswith("acl_") or not name or not name.isidentifier():
                 continue
             if name not in self.raw.acls and name not in ACL_VERBS:
-                self._miss(option, f"there is no ACL {name!r}", self.raw.acls)
+                self.late.append(_missing(option, f"there is no ACL {name!r}", self.raw.acls))
 
     def _miss(self, option: RawOption, reason: str, known: Iterable[str]) -> None:
         """Exim finds out when mail comes; we do before we serve."""
-        place = option.position
-        suggestion = _meant(option.value or "", known)
-        self.mistakes.append(Problem(place.file, place.line, option.text[:200], reason, suggestion))
+        self.mistakes.append(_missing(option, reason, known))
 
 
 def _parse(raw: RawOption, option: Option, named: NamedLists) -> Any:
@@ -429,6 +432,11 @@ def _heading(where: str) -> str:
     """`router r1` → ` for r1 router`, as Exim says it; nothing for the main section."""
     family, _, name = where.partition(" ")
     return f" for {name} {family}" if family in Driver.families else ""
+
+
+def _missing(option: RawOption, reason: str, known: Iterable[str]) -> Problem:
+    place = option.position
+    return Problem(place.file, place.line, option.text[:200], reason, _meant(option.value or "", known))
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ class Config:
         "_main",
         "acls",
         "authenticators",
+        "late",
         "mistakes",
         "named",
         "notes",
@@ -48,6 +49,7 @@ class Config:
         notes: tuple[Problem, ...] = (),
         unsupported: tuple[Problem, ...] = (),
         mistakes: tuple[Problem, ...] = (),
+        late: tuple[Problem, ...] = (),
     ) -> None:
         self._main = dict(main)
         self.routers: tuple[Any, ...] = routers
@@ -66,6 +68,8 @@ class Config:
         """What stands in the way of serving, not of asking: what we do not act on though it matters."""
         self.mistakes = mistakes
         """The same for what is named but not there, which Exim finds out when mail comes."""
+        self.late = late
+        """What is wrong in ACLs and is said when mail comes, as by Exim: in the way of neither."""
         self.raw = raw or Raw()
         """As it was written: for `-bP` and explanations."""
 

@@ -198,6 +198,8 @@ def test_what_is_named_and_not_there_stands_in_the_way_of_serving() -> None:
     )
     assert [(problem.line, problem.reason, problem.suggestion) for problem in config.mistakes] == [
         (8, "there is no transport 'smpt'", "did you mean smtp?"),
+    ]
+    assert [(problem.line, problem.reason, problem.suggestion) for problem in config.late] == [
         (1, "there is no ACL 'check'", "did you mean chekc?"),
     ]
 

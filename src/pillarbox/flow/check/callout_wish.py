@@ -8,6 +8,7 @@ from pillarbox.config.errors import OptionError
 from pillarbox.config.numbers import parse_duration
 
 USUAL_TIMEOUT = 30.0
+_SETTINGS = frozenset({"connect", "mailfrom", "maxwait", "postmaster_mailfrom"})
 _FLAGS = {
     "defer_ok": "is_defer_ok",
     "hold": "holds",
@@ -43,7 +44,7 @@ class CalloutWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalloutMistake(ValueError):
-    """`str()` is what Exim says of it: `bad time value`, `callout option "x"`."""
+    """`str()` is what Exim says of it: `bad time value`, `'=' expected after "maxwait"`."""
 
 
 def read_callout(text: str) -> CalloutWish:
@@ -64,6 +65,8 @@ def read_callout(text: str) -> CalloutWish:
             found["mailfrom"] = value
         elif name in ("connect", "maxwait") and equals:
             found[name] = _seconds(value)
+        elif name in _SETTINGS and not equals:
+            raise CalloutMistake(f"'=' expected after \"{name}\"")
         else:
             found["timeout"] = _seconds(part)
     timeout = found.get("timeout", USUAL_TIMEOUT)

@@ -79,7 +79,9 @@ def test_forms_that_are_complete(line: str) -> None:
         ("set foo = x", "acl_c"),
         ("hosts = ^(", "regular expression error"),
         ("domains = +nowhere", "nowhere"),
-        ("acl = rcpt 1 2 3 4 5 6 7 8 9 10", "more than 9 arguments"),
+        ("set acl_mx = 1", "digit or underscore must follow acl_c or acl_m"),
+        ("set acl_m_a-b = 1", 'invalid character "-" in variable name'),
+        ("set acl_m_a", '"=" missing after ACL "set" modifier'),
     ],
 )
 def test_mistakes(line: str, text: str) -> None:

@@ -12,7 +12,7 @@ from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.smtp.protocol_error import log_unqualified
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import verb
-from pillarbox.flow.check.acl.state import CUTTHROUGH
+from pillarbox.flow.check.acl.state import CUTTHROUGH, USUAL_TARGETS
 from pillarbox.flow.check.verdict import Accept, Defer, Discard
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.percent_hack import meant_by
@@ -103,4 +103,5 @@ def _note_discarded(session: Session, transaction: Transaction, event: Rcpt, why
         f"{session.described()} F=<{transaction.sender or ''}> RCPT {_written(event)}: "
         f"discarded by {transaction.discarded_by} ACL"
     )
+    session.log_targets = USUAL_TARGETS  # `log_reject_target` is about refusals
     log_rejection(session, f"{line}: {why}" if why else line)

@@ -47,7 +47,10 @@ class ExpansionCalls:
                 caller.memory,
             )
             state.depth, state.command_rates = caller.depth, caller.command_rates
-        match await acl.run(state):
+        verdict = await acl.run(state)
+        if caller is not None:
+            caller.has_called = True
+        match verdict:
             case Accept(text=text):
                 return AclResult("OK", text)
             case Deny(reason=reason):

@@ -52,6 +52,11 @@ class Condition(abc.ABC):
     def parse(cls, text: str, named: NamedLists) -> Self:
         """Raises AclSyntaxError, ExpandSyntaxError, ListSyntaxError."""
 
+    @property
+    def mistake(self) -> tuple[str, str]:
+        """What is wrong with it, which Exim says when the line is reached, and a suggestion; both may be empty."""
+        return "", ""
+
     def holds_now(self, state: AclState) -> Answer:
         """The answer when nothing needs waiting for; raises BlockingIOError when something does."""
         raise BlockingIOError
@@ -81,6 +86,11 @@ class Modifier(abc.ABC):
     @abc.abstractmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
         """Raises AclSyntaxError, ExpandSyntaxError."""
+
+    @property
+    def mistake(self) -> tuple[str, str]:
+        """What is wrong with it, which Exim says when the line is reached, and a suggestion; both may be empty."""
+        return "", ""
 
     def apply_now(self, state: AclState) -> None:
         """For those that have nothing to wait for."""

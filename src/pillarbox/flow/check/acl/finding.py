@@ -63,7 +63,7 @@ class AclFinder:
         problems: list[str] = []
 
         def report(position: str, reason: str, suggestion: str, inert: str = "") -> None:
-            if inert != "noted":
+            if inert not in ("late", "noted"):
                 problems.append(reason)
 
         try:

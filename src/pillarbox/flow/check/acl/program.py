@@ -102,6 +102,7 @@ class Acl(msgspec.Struct, frozen=True):
         finally:
             state.depth -= 1
             state.acl_name = outer_name
+            state.has_called = True
             if outermost is not None:
                 state.scope = outermost
 
@@ -131,6 +132,7 @@ _FAILED = _Failed(is_past_endpass=False)
 def _ask(statement: Statement, state: AclState) -> _Failed | int | None:
     """As `_test_now`. What goes wrong is asked again by `_decided`, which knows what to say."""
     state.message = state.log_message = state.own = state.left_over = None
+    state.has_called = False
     try:
         return _test_now(statement.lines, state)
     except (Discarded, CheckDeferred, ExpansionDeferred, ExpansionFailed, CheckFailed):
@@ -160,7 +162,7 @@ async def _decided(statement: Statement, state: AclState, failed: _Failed | int 
     except Discarded as discarded:
         return _discarded(statement, discarded)
     except CheckDeferred as error:
-        return _deferred(statement, state, error.reason, shows_line=not error.is_called)
+        return _deferred(statement, state, error.reason)
     except ExpansionDeferred as error:
         return _deferred(statement, state, Reason(str(error)))
     except (ExpansionFailed, CheckFailed) as error:
@@ -276,14 +278,12 @@ def _discarded(statement: Statement, discarded: Discarded) -> Verdict:
     )
 
 
-def _deferred(
-    statement: Statement, state: AclState, reason: Reason, *, shows_line: bool = True
-) -> Verdict | None:
+def _deferred(statement: Statement, state: AclState, reason: Reason) -> Verdict | None:
     if statement.verb == "warn":
         if state.services.log_style.shows("acl_warn_skipped"):
             why = f": {reason.log}" if reason.log else ""
             file, _, number = statement.position.rpartition(":")
-            place = f"in ACL {state.acl_name}{f' at line {number} of {file}' if shows_line else ''}"
+            place = f"in ACL {state.acl_name}{'' if state.has_called else f' at line {number} of {file}'}"
             what = f"Warning: ACL 'warn' statement skipped ({place}): condition test deferred{why}"
             state.log(
                 f"{host_and_ident(state.connection, state.services.log_style)} {what}",

@@ -75,13 +75,19 @@ class _Options:
         elif option:
             self.keys.append(option)
 
+    @property
+    def _is_only_unique(self) -> bool:
+        """`unique=` without `per_…` is measured anywhere."""
+        return self.unique is not None and not self.measured
+
     def mode_in(self, where: str) -> Mode:
         """Raises CheckFailed."""
-        if where in _ALLOWED.get(self.measured, {where}):
+        if self._is_only_unique or where in _ALLOWED.get(self.measured or "per_mail", {where}):
             return self.mode or "leaky"
         if self.mode in ("leaky", "strict"):
+            measured = "per_rcpt" if self.measured == "per_addr" else self.measured or "per_mail"
             raise _mistake(
-                f'"{self.measured}" must not have /leaky or /strict option, or cannot be used in {place_name(where)} ACL'
+                f'"{measured}" must not have /leaky or /strict option, or cannot be used in {place_name(where)} ACL'
             )
         return "readonly"
 
@@ -96,8 +102,8 @@ def read_wish(text: str, state: AclState) -> RateWish:
     options = _Options()
     for option in rest[1:]:
         options.take(option)
-    options.measured = options.measured or "per_mail"
     mode = options.mode_in(state.where)
+    options.measured = options.measured or "per_mail"
     if options.measured == "per_addr":
         options.measured = "per_rcpt"
         if options.unique is None:
@@ -118,6 +124,8 @@ def read_wish(text: str, state: AclState) -> RateWish:
 def _period(rest: list[str]) -> float:
     if not rest:
         raise _mistake("<NULL> is not a time value")
+    if not rest[0]:
+        raise _mistake("<NULL> is not a time value")
     try:
         seconds = parse_duration(rest[0])
     except OptionError:
@@ -128,6 +136,8 @@ def _period(rest: list[str]) -> float:
 
 
 def _number(text: str, units: dict[str, float]) -> float | None:
+    if not text:
+        return 0.0
     unit = units.get(text[-1:].lower(), 0.0)
     digits = text[:-1] if unit else text
     if not _NUMBER.fullmatch(digits.strip()) or float(digits) < 0:

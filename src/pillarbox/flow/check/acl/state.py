@@ -47,11 +47,9 @@ USUAL_TARGETS = frozenset({"main", "reject"})
 class CheckDeferred(Exception):
     """A condition cannot be decided now: the ACL's answer is a 4xx (Exim 44.4)."""
 
-    def __init__(self, reason: Reason, *, is_called: bool = False) -> None:
-        """`is_called`: an ACL that was called says so."""
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason.log)
         self.reason = reason
-        self.is_called = is_called
 
 
 class CheckFailed(Exception):
@@ -258,6 +256,7 @@ class CheckMemory:
         "failed_sender",
         "flush",
         "holder",
+        "indent",
         "lists",
         "queue",
         "rates",
@@ -283,6 +282,9 @@ class CheckMemory:
         """`control = debug` is on."""
         self.shape: Shape | None = None
         """Of the client's socket."""
+        self.indent = 0
+        """Columns by which what is told of ACLs and lists stands further to the right: as Exim's, it moves with each list that ends because
+        a name or an address cannot be found."""
         self.queue = ""
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None
@@ -335,6 +337,7 @@ class AclState:
         "controls",
         "depth",
         "facts",
+        "has_called",
         "headers",
         "left_over",
         "log_message",
@@ -383,6 +386,8 @@ class AclState:
         self.command_rates: dict[str, float] = {}
         """What `ratelimit` has measured during this command."""
         self.depth = 0
+        self.has_called = False
+        """The statement has run another ACL: as Exim, the log no longer knows which line this one stands in."""
         self.acl_name = ""
         """Of the ACL that runs."""
 

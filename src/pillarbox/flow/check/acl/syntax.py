@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from pillarbox.flow.check.acl.condition import (
@@ -27,7 +27,9 @@ from pillarbox.language.match.errors import ListSyntaxError
 from pillarbox.language.match.named import NamedLists
 
 _WORD = re.compile(r"\s*(!?)\s*([A-Za-z_0-9]+)\s*(=?)\s*(.*)", re.DOTALL)
-_SET = re.compile(r"set\s+(dkim_verify_(?:status|reason)|acl_[cm][0-9A-Za-z_]+)\s*=\s*(.*)", re.DOTALL)
+_SET = re.compile(r"set\s+(dkim_verify_(?:status|reason)|acl_[cm][0-9_][0-9A-Za-z_]*)\s*=\s*(.*)", re.DOTALL)
+_STRANGE = re.compile(r"[^0-9A-Za-z_]")
+_ENDPASS = re.compile(r"!?\s*endpass\s*(?:=.*)?", re.DOTALL)
 _VERB = re.compile(rf"\s*({'|'.join(VERBS)})(?:\s+|$)(?!=)(.*)", re.DOTALL)
 
 
@@ -36,8 +38,9 @@ class Report(Protocol):
         """`inert`: nothing is wrong, but this is not acted on yet (`noted`, `refused`: config/declare.py)."""
 
 
-Note = Callable[[str, Inert], None]
-"""(what is read and not acted on, how grave that is)."""
+class Note(Protocol):
+    def __call__(self, what: str, inert: Inert, suggestion: str = "") -> None:
+        """What is read and not acted on, and how grave that is; `late`: what is wrong with it, and what is meant."""
 
 
 _WHOLE = "\0"
@@ -92,7 +95,10 @@ def _compile_line(
 ) -> Line | None:
     """`whole`: the line with its verb."""
 
-    def note(what: str, inert: Inert) -> None:
+    def note(what: str, inert: Inert, suggestion: str = "") -> None:
+        if inert == "late":
+            report(position, what, suggestion, inert)
+            return
         reason = f"{what} is read, but has no effect yet"
         if inert == "refused":
             reason = f"{what} is not supported yet, and mail would pass that it forbids"
@@ -108,17 +114,17 @@ def _compile_line(
 
 
 def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: Note) -> Line:
-    if text == "endpass":
+    if _ENDPASS.fullmatch(text):
+        if text.startswith("!"):
+            raise AclSyntaxError('ACL error: negation is not allowed with "endpass"')
         if verb not in ("accept", "discard"):
             raise AclSyntaxError(f'ACL error: "endpass" is not allowed with "{verb}"')
         return Endpass()
     setting = _SET.fullmatch(text)
     if setting is not None:
         return MODIFIERS["set"].parse(f"{setting.group(1)} {setting.group(2)}", named)
-    if text.startswith("set "):
-        raise AclSyntaxError(
-            f'invalid variable name after "set" in ACL modifier "{text}" (must start "acl_c" or "acl_m")'
-        )
+    if text.startswith("set ") or text == "set":
+        raise AclSyntaxError(_wrong_setting(text))
     word = _WORD.fullmatch(text)
     if word is None:
         raise AclSyntaxError(f'unknown ACL condition/modifier in "{_WHOLE}"')
@@ -127,7 +133,28 @@ def _parse_line(text: str, verb: Verb, position: str, named: NamedLists, note: N
         if not equals:
             raise AclSyntaxError(f'"=" missing after ACL "{name}" condition')
         return Test(_parse_condition(name, value, named, note), bool(negation), position)
-    return _parse_modifier(name, negation, equals, value, named)
+    modifier = _parse_modifier(name, negation, equals, value, named)
+    _note_mistake(modifier, note)
+    return modifier
+
+
+def _note_mistake(made: Condition | Modifier, note: Note) -> None:
+    why, suggestion = made.mistake
+    if why:
+        note(why, "late", suggestion)
+
+
+def _wrong_setting(text: str) -> str:
+    whole = f'in ACL modifier "{text}"'
+    name = text[4:].lstrip()
+    if not name.startswith(("acl_c", "acl_m")):
+        return f'invalid variable name after "set" {whole} (must start "acl_c" or "acl_m")'
+    if not name[5:6].isdigit() and name[5:6] != "_":
+        return f'invalid variable name after "set" {whole} (digit or underscore must follow acl_c or acl_m)'
+    strange = _STRANGE.search(name)
+    if strange is not None and not strange[0].isspace() and strange[0] != "=":
+        return f'invalid character "{strange[0]}" in variable name {whole}'
+    return '"=" missing after ACL "set" modifier'
 
 
 def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Condition:
@@ -135,10 +162,12 @@ def _parse_condition(name: str, value: str, named: NamedLists, note: Note) -> Co
         note(f"the condition {name}", "refused")
         return UnsupportedCondition.parse(value, named)
     try:
-        return CONDITIONS[name].parse(value, named)
+        condition = CONDITIONS[name].parse(value, named)
     except NotYet as found:
         note(str(found), found.inert)
         return UnsupportedCondition(str(found))
+    _note_mistake(condition, note)
+    return condition
 
 
 def _parse_modifier(name: str, negation: str, equals: str, value: str, named: NamedLists) -> Modifier:

@@ -13,7 +13,7 @@ from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
 from pillarbox.mail.reply import Reason
 
-Inert = Literal["noted", "refused"]
+Inert = Literal["late", "noted", "refused"]
 
 CONDITIONS_NOT_YET = frozenset(
     [

@@ -28,6 +28,14 @@ WHAT = (
 TAKES_OPTIONS = frozenset({"header_sender", "recipient", "reverse_host_lookup", "sender"})
 
 
+_WITHOUT_OPTIONS = frozenset({"certificate", "header_names_ascii", "header_syntax", "helo"})
+_PASSES_OVER = frozenset({"reverse_host_lookup"})
+_EXPECTED = (
+    'expected "sender[=address]", "recipient", "helo", "header_syntax", "header_sender", "header_names_ascii" '
+    'or "reverse_host_lookup"'
+)
+
+
 _OLD: Mapping[str, Mapping[str, object]] = {
     "callout_defer_ok": {"is_defer_ok": True},
     "check_postmaster": {"postmaster_sender": ""},
@@ -53,9 +61,11 @@ def read_verify(text: str) -> VerifyLine:
     """Raises VerifyMistake, and NotYet for what is not supported."""
     first, *options = (part.strip() for part in text.split("/"))
     what, equals, address = (part.strip() for part in first.partition("="))
+    what = what.lower()
     if what not in WHAT or (equals and what != "sender"):
-        known = " | ".join(f'"{each}"' for each in WHAT)
-        raise VerifyMistake(f'expected {known} at start of ACL condition "verify {text.strip()}"')
+        raise VerifyMistake(f'{_EXPECTED} at start of ACL condition "verify {text.strip()}"')
+    if options and what in _WITHOUT_OPTIONS:
+        raise VerifyMistake(f"unexpected '/' found in \"{text.strip()}\" (this verify item has no options)")
     if what == "csa":
         return VerifyLine(what, text.partition("/")[2].strip() or None)
     if what == "arc":
@@ -63,7 +73,7 @@ def read_verify(text: str) -> VerifyLine:
     found: dict[str, object] = {}
     callout: CalloutWish | None = None
     quota: QuotaWish | None = None
-    for option in options:
+    for option in options if what not in _PASSES_OVER else ():
         name, has_value, value = (part.strip() for part in option.partition("="))
         if name == "callout":
             callout = _callout(value, text)
@@ -91,7 +101,12 @@ def _callout(value: str, text: str) -> CalloutWish:
     try:
         return read_callout(value)
     except CalloutMistake as error:
-        raise VerifyMistake(f'{error} in ACL condition "verify {text.strip()}"') from None
+        where = (
+            f'verify condition "{text.strip()}"'
+            if "=" in str(error)
+            else f'condition "verify {text.strip()}"'
+        )
+        raise VerifyMistake(f"{error} in ACL {where}") from None
 
 
 def _quota(what: str, value: str, text: str) -> QuotaWish:

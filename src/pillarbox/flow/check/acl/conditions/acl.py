@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Self, assert_never
 
-from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
+from pillarbox.flow.check.acl.condition import Answer, Condition
 from pillarbox.flow.check.acl.decision import Discarded, Dropped
 from pillarbox.flow.check.acl.program import VERBS
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed, TaintedAcl, expand_argument
@@ -38,13 +38,9 @@ class NestedAcl(Condition, condition="acl"):
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
         words = _words(text)
-        if not words:
-            raise AclSyntaxError("acl needs the name of an ACL, a file's path, or an ACL")
-        if words[0] in VERBS:
+        if not words or words[0] in VERBS:
             return cls(Template.parse(text), (), "")
-        if len(words) > MAX_ARGUMENTS + 1:
-            raise AclSyntaxError(f"acl: more than {MAX_ARGUMENTS} arguments")
-        name, *arguments = map(Template.parse, words)
+        name, *arguments = map(Template.parse, words[: MAX_ARGUMENTS + 1])
         return cls(name, arguments, words[0] if _NAME.fullmatch(words[0]) else "")
 
     def holds_now(self, state: AclState) -> Answer:
@@ -88,7 +84,7 @@ class NestedAcl(Condition, condition="acl"):
             case Deny(reason=reason):
                 return reason
             case Defer(reason=reason):
-                raise CheckDeferred(reason, is_called=True)
+                raise CheckDeferred(reason)
             case Discard(reason=reason):
                 raise Discarded(reason)
             case Drop(reason=reason):

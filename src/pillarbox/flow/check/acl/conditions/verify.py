@@ -10,7 +10,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from pillarbox.flow.check.acl.condition import AclSyntaxError, Answer, Condition
+from pillarbox.flow.check.acl.condition import Answer, Condition
 from pillarbox.flow.check.acl.sender_failure import SENDER_FAILED, FailedSender, note_sender_trouble
 from pillarbox.flow.check.acl.state import (
     CUTTHROUGH,
@@ -44,12 +44,17 @@ _SENDER_KNOWN = frozenset({"mail", "rcpt", "predata"}) | _CONTENT
 
 
 class Verify(Condition, condition="verify"):
-    __slots__ = ("_line", "_template")
+    __slots__ = ("_line", "_mistake", "_template")
 
-    def __init__(self, template: Template, line: VerifyLine | None) -> None:
+    def __init__(self, template: Template, line: VerifyLine | None, mistake: str = "") -> None:
         self._template = template
         self._line = line
-        """When nothing of it is to be expanded."""
+        """When nothing of it is to be expanded, and nothing is wrong with it."""
+        self._mistake = mistake
+
+    @property
+    def mistake(self) -> tuple[str, str]:
+        return self._mistake, ""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
@@ -59,10 +64,10 @@ class Verify(Condition, condition="verify"):
         try:
             return cls(template, read_verify(template.node.constant))
         except VerifyMistake as error:
-            raise AclSyntaxError(str(error)) from None
+            return cls(template, None, str(error))
 
     async def holds(self, state: AclState) -> Answer:
-        line = self._line or _read_late(await expand_argument(self._template, state))
+        line = self._line or _read_late(await expand_argument(self._template, state), state)
         try:
             return await _ask(line, state)
         except (CheckDeferred, ExpansionDeferred):
@@ -71,10 +76,14 @@ class Verify(Condition, condition="verify"):
             raise
 
 
-def _read_late(text: str) -> VerifyLine:
+def _read_late(text: str, state: AclState) -> VerifyLine:
+    """Where the message is needed, the wrong place counts for more than wrong options."""
     try:
         return read_verify(text)
     except VerifyMistake as error:
+        what = text.partition("/")[0].strip().lower()
+        if what in ("header_sender", "not_blind") and state.where not in _CONTENT:
+            raise CheckFailed(f"cannot verify {what} in ACL for {place_name(state.where)}") from None
         raise CheckFailed(str(error)) from None
     except NotYet as error:
         raise CheckDeferred(Reason(f"{error} is not supported yet")) from None

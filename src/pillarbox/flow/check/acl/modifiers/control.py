@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from pillarbox.flow.check.acl.condition import AclSyntaxError, Modifier
+from pillarbox.flow.check.acl.condition import Modifier
 from pillarbox.flow.check.acl.forbidden import check_control
 from pillarbox.flow.check.acl.state import CUTTHROUGH, AclState, CheckFailed, Unmet, expand_argument
 from pillarbox.flow.check.debug_log import DebugLog, DebugMistake, DebugWish, read_debug, topics_of
@@ -70,18 +70,21 @@ class Control(Modifier, modifier="control"):
     def __init__(self, template: Template, name: str) -> None:
         self._template = template
         self._name = name
-        """Empty: it is to be expanded."""
+        """Empty: it is to be expanded, or unknown, which is told when the line is reached."""
 
     @classmethod
     def parse(cls, text: str, named: NamedLists) -> Self:
         template = Template.parse(text.strip())
         name = text.partition("/")[0].strip()
-        if "$" in name:
-            return cls(template, "")
-        if name not in KNOWN:
-            close = get_close_matches(name, KNOWN, 1)
-            raise AclSyntaxError(f'unknown control "{name}"', f"did you mean {close[0]}?" if close else "")
-        return cls(template, name)
+        return cls(template, name if name in KNOWN else "")
+
+    @property
+    def mistake(self) -> tuple[str, str]:
+        name = self._template.source.partition("/")[0].strip()
+        if self._name or "$" in name:
+            return "", ""
+        close = get_close_matches(name, KNOWN, 1)
+        return f'unknown control "{name}"', f"did you mean {close[0]}?" if close else ""
 
     @property
     def may_debug(self) -> bool:
@@ -91,7 +94,7 @@ class Control(Modifier, modifier="control"):
         text = await expand_argument(self._template, state)
         name, slash, options = text.partition("/")
         name = name.strip()
-        if name not in KNOWN or (slash and name not in TAKES_OPTIONS):
+        if name not in KNOWN or (slash and (name not in TAKES_OPTIONS or text == "freeze/")):
             raise CheckFailed(f'syntax error in "control={text}"')
         name = "queue" if name == "queue_only" else name
         check_control(name, state.where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pillarbox.flow.check.acl.state import AclState, CheckFailed, expand_argument
+from pillarbox.flow.check.acl.state import AclState, expand_argument
 from pillarbox.flow.check.acl.templated import TemplateModifier
 
 LOGS = ("main", "panic", "reject")
@@ -13,9 +13,9 @@ class LogRejectTarget(TemplateModifier, modifier="log_reject_target"):
 
     async def apply(self, state: AclState) -> None:
         text = await expand_argument(self._template, state)
-        names = {name.strip() for name in text.split(":") if name.strip()}
-        if unknown := names.difference(LOGS):
-            raise CheckFailed(
-                f'unknown log name "{min(unknown)}" in "log_reject_target" in {state.where.upper()} ACL'
-            )
+        names = [name for part in text.split(":") if (name := part.strip())]
+        for name in names:
+            if name not in LOGS:
+                state.panic(f'unknown log name "{name}" in "log_reject_target" in {state.where.upper()} ACL')
+                return
         state.targets = frozenset(names)
