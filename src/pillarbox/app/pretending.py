@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from pillarbox.app.world import ProcessHints, ProcessJournal, ProcessSpool, World
@@ -10,6 +11,8 @@ from pillarbox.backends.hints.memory import MemoryHints
 from pillarbox.backends.spool.memory import MemorySpool
 from pillarbox.config.model import Config
 from pillarbox.ports.journal import Event
+
+_HAS_ID = re.compile(r"[0-9A-Za-z]{6}-[0-9A-Za-z]{11}-[0-9A-Za-z]{4} ")
 
 
 class PretendWorld(World):
@@ -36,10 +39,14 @@ class QuietWorld(PretendWorld):
 
 
 class ToldJournal:
-    """What goes to the main log is told; a rejection stands there too."""
+    """What goes to the main log is told; a rejection stands there too. As with Exim, what is told behind a message that was taken has that
+    message's id."""
+
+    last_id = ""
 
     def main(self, line: str) -> None:
-        print(f"LOG: {line}", file=sys.stderr, flush=True)
+        id_in_front = f"{self.last_id} " if self.last_id and not _HAS_ID.match(line) else ""
+        print(f"LOG: {id_in_front}{line}", file=sys.stderr, flush=True)
 
     def reject(self, line: str) -> None:
         pass

@@ -71,6 +71,8 @@ def assert_alike(scenario: Scenario, town: Town, exim: str, folder: Path) -> Non
     theirs = play(town, scenario, exim, folder)
     ours = play(town, scenario, "pillarbox:exim", folder)
     assert compared(ours, theirs) == compared(theirs, theirs)
+    if "-bh" in scenario.options:
+        assert ours.error == theirs.error
 
 
 def compared(seen: Seen, theirs: Seen) -> dict[str, object]:

@@ -9,23 +9,30 @@ import ipaddress
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from pillarbox.app.asking.commentary import TellingChain, speak
+from pillarbox.app.asking.listening import SessionListener, ToldNames
 from pillarbox.app.asking.loading import load_for_checks
 from pillarbox.app.foundation import Kinds
 from pillarbox.app.mta import Mta
-from pillarbox.app.pretending import PretendWorld
+from pillarbox.app.pretending import PretendWorld, ToldJournal
 from pillarbox.config.errors import ConfigError
 from pillarbox.flow.accept.local.origin import split_port
 from pillarbox.flow.accept.session import Session
+from pillarbox.flow.check.acl.spoken_lists import ListTales
 from pillarbox.flow.check.callout import Answer, Callouts
 from pillarbox.flow.check.callout_wish import CalloutWish
 from pillarbox.flow.check.held import Holder
+from pillarbox.flow.check.name_tale import NameTeller
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.settings import SmtpService
 from pillarbox.language.expand.scope import Scope
+from pillarbox.language.match.host_names import NameFinder
+from pillarbox.ports.journal import Journal
 from pillarbox.ports.spool import Queued
 from pillarbox.system import loop as event_loop
 from pillarbox.system.stdio import StandardStream
@@ -79,7 +86,13 @@ async def _talk(mta: Mta, address: str, port: int, about: Mapping[str, str]) -> 
     policy = msgspec.structs.replace(
         mta.policy, engine=msgspec.structs.replace(mta.policy.engine, enforce_sync=False, has_socket=False)
     )
-    services = msgspec.structs.replace(mta.accept_services, deliver=_forget)
+    names = _told_names(mta)
+    services = msgspec.structs.replace(
+        mta.accept_services,
+        deliver=partial(_forget, mta.world.journal),
+        host_name_of=names.name_of,
+        listener=SessionListener(mta.config, ListTales(), names),
+    )
     interface, interface_port = split_port(about.get("i", ""))
     session = Session(_Stream((address, port), (interface, interface_port)), policy, services)
     known = {"host_name": "s", "ident": "t", "authenticator": "aa", "authenticated_id": "ai"}
@@ -87,6 +100,14 @@ async def _talk(mta: Mta, address: str, port: int, about: Mapping[str, str]) -> 
     await session.run()
     await mta.world.stop()
     return 0
+
+
+def _told_names(mta: Mta) -> ToldNames:
+    """In the place of those that look up in silence."""
+    names = ToldNames(mta.expansion, mta.world.hosts, mta.config.main(SmtpService).host_lookup_order)
+    mta.expansion.facts[NameFinder] = mta.expansion.facts[NameTeller] = names
+    mta.accept_services.checks.host_names = names
+    return names
 
 
 class NoCallouts(Callouts):
@@ -104,8 +125,10 @@ class NoCallouts(Callouts):
         return Answer(outcome="accept")
 
 
-def _forget(queued: Queued) -> None:
+def _forget(journal: Journal, queued: Queued) -> None:
     """No delivery begins."""
+    if isinstance(journal, ToldJournal):
+        journal.last_id = queued.id
 
 
 def _canonical(address: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pillarbox.flow.accept.listening import tell
 from pillarbox.flow.accept.policy import Where
 from pillarbox.flow.accept.refusing import tell_misfit
 from pillarbox.flow.accept.transaction import Transaction
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
 CLOSED_BY_DEFAULT: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn"})
+TELLS_OF_NONE: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn", "etrn"})
 SAYS_ACCEPTED: Mapping[Where, int] = {
     "connect": 220,
     "etrn": 250,
@@ -43,6 +45,8 @@ async def run_acl(
     """What it controls and adds is kept in the transaction."""
     acl = session.policy.acls.get(where)
     if acl is None:
+        if where in TELLS_OF_NONE:
+            tell(session, "ACL is NULL: implicit DENY")
         return Deny(Reason("")) if where in CLOSED_BY_DEFAULT else Accept()
     state = _state(session, where, scope, recipient, transaction)
     facts = state.facts

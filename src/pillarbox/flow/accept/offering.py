@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pillarbox.flow.accept.authenticators.authenticator import Authenticator
+from pillarbox.flow.accept.listening import OFFERS, tell_lists
 from pillarbox.flow.accept.membership import is_in
 from pillarbox.flow.accept.turning import may_turn
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -48,6 +49,7 @@ def everybody(hosts: HostList | None) -> HostList | None:
 async def offer_of(session: Session) -> Extensions:
     """What this client may use now."""
     policy, engine, origin = session.policy, session.engine, session.origin
+    await tell_lists(session, *OFFERS)
     kept = policy.offers
     if (
         kept is None

@@ -17,6 +17,7 @@ from pillarbox.flow.accept.finish.repairs import Repairs
 from pillarbox.flow.accept.from_lines import FromLines
 from pillarbox.flow.accept.habits import Habits
 from pillarbox.flow.accept.ident import IdentRule
+from pillarbox.flow.accept.listening import Listener
 from pillarbox.flow.accept.local.caller import LocalSenders
 from pillarbox.flow.accept.local.checks import NO_ACLS, LocalAcls
 from pillarbox.flow.accept.offering import Kept
@@ -168,6 +169,8 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     log_style: LogStyle = USUAL
     main_action: MainAction | None = None
     """None: the main section has no `event_action`."""
+    listener: Listener | None = None
+    """Hears what is asked of clients; None: nobody does."""
     network: Network | None = None
     """For `ident`."""
     host_name_of: Callable[[str], Awaitable[FoundName]]

@@ -201,6 +201,7 @@ class Session:
     async def _converse(self) -> None:
         engine, stream = self.engine, self.stream
         timeout = self.receive_timeout
+        listener = self.services.listener
         next_event = engine.next_event
         monotonic = self.services.clock.monotonic
         line_began = 0.0
@@ -230,6 +231,8 @@ class Session:
                     await stream.write(words, LAST_WORDS)
                 return
             else:
+                if listener is not None:
+                    await listener.hear_command(self)
                 await HANDLERS[type(event)](self, event)
 
     async def flush(self) -> None:

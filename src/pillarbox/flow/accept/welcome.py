@@ -14,6 +14,7 @@ from pillarbox.flow.accept.active_hostname import active_hostname, failure
 from pillarbox.flow.accept.crowding import refusal
 from pillarbox.flow.accept.habits import take_up
 from pillarbox.flow.accept.ident import ask_ident
+from pillarbox.flow.accept.listening import AT_FIRST, tell_lists
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.parting import CUSTOMER
@@ -37,6 +38,7 @@ UNWELCOME = Reply(554, "SMTP service not available", "5.3.2")
 
 async def welcome(session: Session) -> None:
     policy, engine = session.policy, session.engine
+    await tell_lists(session, "hosts_connection_nolog")
     if session.services.log_style.shows("smtp_connection"):
         hosts = policy.habits.nolog_hosts
         session.is_logged = hosts is None or not await is_surely_in(session, hosts)
@@ -44,14 +46,17 @@ async def welcome(session: Session) -> None:
             session.services.journal.main(_beginning(session))
     if policy.proxies is not None:
         await hear_proxy(session, policy.proxies)
+    await tell_lists(session, "hosts_proxy", "host_lookup")
     if policy.host_lookup is not None and await is_surely_in(session, policy.host_lookup):
         await look_up_name(session)
+    await tell_lists(session, "host_reject_connection")
     if policy.host_reject_connection is not None and await is_surely_in(
         session, policy.host_reject_connection
     ):
         log_rejection(session, f"refused connection from {session.who()} (host_reject_connection)")
         engine.greet(UNWELCOME)
         return
+    await tell_lists(session, *AT_FIRST)
     if policy.ident is not None:
         await ask_ident(session, policy.ident)
     if policy.habits.active_hostname is not None and not await _take_name(session):
@@ -69,6 +74,7 @@ async def welcome(session: Session) -> None:
     scope = session.new_scope()
     verdict = await run_acl(session, "connect", scope)
     if isinstance(verdict, Accept):
+        await tell_lists(session, "pipelining_connect_advertise_hosts")
         if session.begins_with_tls:
             await secure(session)
             await log_in_by_certificate(session)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Literal
 
 from pillarbox.language.expand.errors import ExpansionDeferred
 from pillarbox.language.expand.lookup import Default, LookupKind
@@ -154,6 +155,20 @@ def _is_local(host: HostSubject, scope: Scope) -> str | None:
         return None
     address = parse_address(host.address)
     return "" if host.address in here.addresses or str(address) in here.addresses else None
+
+
+def need_of(text: str) -> Literal["", "addresses", "name"]:
+    """What has to be found out for an item of a host list that is not an address itself: the client's name, or the addresses of a name."""
+    if not text or text in ("*", "@[]") or text[0] in "+/" or parse_network(text) is not None:
+        return ""
+    if text.startswith(("*", "^")):
+        return "name"
+    if _NET.fullmatch(text) is not None:
+        return ""
+    if (looked_up := lookup_of(text, 0)) is not None:
+        kind = looked_up[0]
+        return "name" if kind.is_single_key and kind.name != "iplsearch" else ""
+    return "name" if _HAS_ADDRESSES.fullmatch(text) is None else "addresses"
 
 
 def _by_name_or_lookup(item: Item) -> Matcher[HostSubject]:

@@ -118,6 +118,11 @@ class ServerEngine(ServerReader):
         return data
 
     @property
+    def nonmail(self) -> int:
+        """Commands that count for [smtp_accept_max_nonmail], so far."""
+        return self._session.nonmail
+
+    @property
     def is_full(self) -> bool:
         """Stop reading from the network until this is false again."""
         return len(self._buffer) - self._at >= FULL_AT

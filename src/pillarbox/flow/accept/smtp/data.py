@@ -10,6 +10,7 @@ from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.steps import finish_message
 from pillarbox.flow.accept.finish.submission import fix_local
 from pillarbox.flow.accept.from_lines import BEGINNING, without_from_lines
+from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.passing import let_go
 from pillarbox.flow.accept.refusing import log_rejection, refuse
@@ -43,6 +44,7 @@ async def handle(session: Session, event: Data) -> None:
         wishes = dsn(transaction.mail, transaction.recipients, session.services.log_style)
         refuse(session, "DATA", verdict, wishes=wishes)
         return
+    await tell_lists(session, "ignore_fromline_hosts")
     if event.is_chunking:
         await let_go(transaction)
     transaction.is_chunked = event.is_chunking

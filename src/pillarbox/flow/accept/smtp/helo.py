@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.helo_name import has_its_name, looks_like_ours
+from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.naming import look_up_name
 from pillarbox.flow.accept.offering import offer_of
@@ -57,6 +58,8 @@ async def _is_itself(session: Session, event: Helo) -> bool:
     if session.local is not None:
         return True
     verb_name = "EHLO" if event.is_esmtp else "HELO"
+    if not session.client.name:
+        await tell_lists(session, "helo_lookup_domains", subject=event.name)
     if habits.helo_lookup_domains is not None and await looks_like_ours(session, event.name):
         await look_up_name(session)
     is_must = habits.helo_verify_hosts is not None and await is_surely_in(session, habits.helo_verify_hosts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.auth_sender import believed
 from pillarbox.flow.accept.finish.rewriting import rewrite_early
+from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.membership import may_leave_unqualified
 from pillarbox.flow.accept.refusing import log_rejection, refuse
 from pillarbox.flow.accept.rejection import reply_to
@@ -30,6 +31,8 @@ TOO_MANY = Reply(421, "too many messages in this connection", "4.7.0")
 @verb(Mail)
 async def handle(session: Session, event: Mail) -> None:
     policy = session.policy
+    if not session.origin.helo:
+        await tell_lists(session, "hosts_require_helo")
     session.messages += 1
     session.live.count_rcpts_anew()
     session.body_type = event.body or session.body_type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pillarbox.flow.accept.events import tell
 from pillarbox.flow.accept.failed_login import log_failed_login
+from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.parting import commands, ended, incomplete, not_quit
 from pillarbox.flow.accept.refusing import log_rejection
 from pillarbox.flow.accept.rejection import rejected_message
@@ -69,6 +70,7 @@ async def _tell(session: Session, event: ProtocolError) -> None:
         )
         return
     if verb_name == "MAIL" and event.problem is Problem.SEQUENCE and reply.text.startswith("HELO"):
+        await tell_lists(session, "hosts_require_helo")
         log_rejection(session, f"rejected MAIL from {session.who()}: no HELO/EHLO given")
     is_protocol = event.problem in (Problem.SEQUENCE, Problem.NOT_OFFERED)
     is_logged = session.services.log_style.shows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.parting import ended, incomplete, tell_failure
 from pillarbox.flow.accept.rejection import in_lines
@@ -32,6 +33,7 @@ async def noop(session: Session, event: Noop) -> None:
 
 @verb(Help)
 async def help_text(session: Session, event: Help) -> None:
+    await tell_lists(session, "tls_advertise_hosts", "wellknown_advertise_hosts")
     acls = session.policy.acls
     words = ["AUTH", *(["STARTTLS"] if session.policy.tls_available else []), ALWAYS_KNOWN]
     words += [where.upper() for where in ("etrn", "expn", "vrfy") if where in acls]

@@ -14,7 +14,7 @@ from pillarbox.flow.check.acl.condition import Answer, Condition, Modifier
 from pillarbox.flow.check.acl.forbidden import permitted_of
 from pillarbox.flow.check.acl.list_condition import ListCondition
 from pillarbox.flow.check.acl.program import NOTHING, VERBS, Acl, Line, Statement, Test, run_statement
-from pillarbox.flow.check.acl.spoken_lists import ListTales
+from pillarbox.flow.check.acl.spoken_lists import ListTales, indented
 from pillarbox.flow.check.acl.state import AclState, CheckDeferred, CheckFailed
 from pillarbox.flow.check.verdict import Defer, Deny, Drop, Verdict
 from pillarbox.language.expand.errors import (
@@ -48,7 +48,9 @@ class SpokenAcl(Acl, frozen=True, kw_only=True):
     say: Say
 
     async def run(self, state: AclState) -> Verdict:
-        self.say(state, "acl", f'{" " * state.depth}using ACL "{self.name}"')
+        self.say(
+            state, "acl", indented(state.depth + state.memory.connection.indent, f'using ACL "{self.name}"')
+        )
         return await super().run(state)
 
     async def _decide(self, state: AclState) -> Verdict:
@@ -76,7 +78,7 @@ class SpokenAcl(Acl, frozen=True, kw_only=True):
 
 def _tell(say: Say, state: AclState, topic: str, text: str) -> None:
     """As far to the right as ACLs are inside one another."""
-    say(state, topic, f"{' ' * (state.depth - 1)}{text}")
+    say(state, topic, indented(state.depth - 1 + state.memory.connection.indent, text))
 
 
 class _Saying(Modifier):
@@ -145,8 +147,7 @@ class _Spoken(Condition):
 
     async def holds(self, state: AclState) -> Answer:
         if isinstance(self._of, ListCondition):
-            for line in await self._tales.of(self._of, state):
-                self._say(state, "lists", line)
+            await self._tales.of(self._of, state, lambda line: self._say(state, "lists", line))
         try:
             answer = await self._answer(state)
         except ForcedFailure:
