@@ -67,7 +67,7 @@ def describe_refusal(
 
 def log_rejection(session: Session, line: str, more: str = "") -> None:
     """In mainlog and rejectlog, or where the last ACL's `log_reject_target` says; `more` in the latter only."""
-    line = printable(line)
+    line = "\t".join(map(printable, line.split("\t")))
     journal, targets = session.services.journal, session.log_targets
     session.log_targets = USUAL_TARGETS
     if "panic" in targets:

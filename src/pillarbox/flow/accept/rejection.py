@@ -19,6 +19,7 @@ SHORTEST_LINE, LONGEST_LINE = 36, 75
 """Characters of the pieces of a divided reply."""
 DENIED = "Administrative prohibition"
 DEFERRED = "Temporary local problem - please try later"
+_BREAK = re.compile(r"\n\s+")
 _CODES = re.compile(r"(\d\d\d)\s(?:(\d\.\d\d?\d?\.\d\d?\d?)\s)?")
 _ENHANCED = re.compile(r"([245]\.\d\d?\d?\.\d\d?\d?)\s")
 
@@ -33,7 +34,7 @@ def reply_to(
                 with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
             )
         case Discard(reason=reason):
-            text = reason.peer
+            text = in_lines(reason.peer)
             return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted
         case Deny(reason=reason) | Drop(reason=reason):
             return with_own_code(Reply(code, in_lines(reason.peer) or DENIED, enhanced), any_code=any_code)
@@ -47,7 +48,11 @@ def reply_to(
 
 
 def in_lines(text: str) -> str:
-    """A text of a configuration, its long lines divided: behind a colon, else at a blank, as near to `LONGEST_LINE` as may be (Exim does so)."""
+    """A text of a configuration as Exim says it: no white space in front of its further lines, no empty ones between them, and long lines
+    divided: behind a colon, else at a blank, as near to `LONGEST_LINE` as may be."""
+    if "\n" in text:
+        text = text[:-1] if text[-1] == "\n" and not text[-2:-1].isspace() else text
+        text = _BREAK.sub("\n", text)
     if len(text) <= LONGEST_LINE:
         return text
     return "\n".join(piece for line in text.split("\n") for piece in _divided(line))

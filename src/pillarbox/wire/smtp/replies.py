@@ -16,7 +16,7 @@ MAX_REPLY_LINES = 256
 MAX_REPLY_SIZE = 65536
 _MAX_TEXT = 900
 
-_UNFIT = re.compile(r"[\x00-\x1f\x7f]")
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
 

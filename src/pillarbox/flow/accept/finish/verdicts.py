@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pillarbox.flow.accept.acls import run_acl
 from pillarbox.flow.accept.finish.header_changes import apply_changes
 from pillarbox.flow.accept.finish.mime import ask_about_parts
@@ -10,6 +12,7 @@ from pillarbox.flow.accept.finish.signatures import does_verify, judge_signature
 from pillarbox.flow.accept.finish.state import Finish
 from pillarbox.flow.accept.refusing import describe_refusal, log_rejection
 from pillarbox.flow.accept.rejection import rejected_message, reply_to
+from pillarbox.flow.check.acl.state import CheckMemory
 from pillarbox.flow.check.verdict import Accept, Defer, Deny, Discard, Drop
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import dsn
@@ -23,6 +26,7 @@ async def run_dkim_acl(state: Finish) -> Reply | None:
     has_signers = state.session.policy.dkim_signers is not None
     if not state.recipients or not (state.verified or (has_signers and does_verify(state))):
         return None
+    _let_be_logged(state)
     verdict = await judge_signatures(state)
     if isinstance(verdict, Accept):
         return None
@@ -39,6 +43,7 @@ async def run_mime_acl(state: Finish) -> Reply | None:
     """Asked once for each part; one that objects is enough."""
     if "mime" not in state.session.policy.acls or not state.recipients:
         return None
+    _let_be_logged(state)
     verdict = await ask_about_parts(state)
     if verdict is None or isinstance(verdict, Accept):
         return None
@@ -62,6 +67,7 @@ async def run_data_acl(state: Finish) -> Reply | None:
     session, transaction = state.session, state.transaction
     if not state.recipients:
         return None
+    _let_be_logged(state)
     verdict = await run_acl(session, "data", transaction.scope, None, transaction)
     if isinstance(verdict, Accept):
         if not state.is_prdr:
@@ -74,6 +80,18 @@ async def run_data_acl(state: Finish) -> Reply | None:
     _log_verdict(state, "after DATA", verdict)
     transaction.is_dropped = isinstance(verdict, Drop)
     return reply_to(verdict, OK)
+
+
+def _let_be_logged(state: Finish) -> None:
+    """What an ACL's `logwrite` puts into rejectlog has the envelope and the headers behind it, as a refusal has."""
+    session, transaction = state.session, state.transaction
+    memory = transaction.memory = transaction.memory or CheckMemory(session.memory)
+    memory.describe_message = partial(_described, state)
+
+
+def _described(state: Finish) -> str:
+    style = state.session.services.log_style
+    return rejected_message(style, state.sender, state.recipients, state.headers)
 
 
 def _throw_away(state: Finish, by: str, verdict: Discard) -> None:

@@ -18,24 +18,28 @@ def headers_added(state: AclState) -> str:
 
 
 def add_header_lines(text: str, changes: HeaderChanges) -> None:
-    """`:at_start:` in front says where; a line that is no field becomes one, `X-ACL-Warn:`, as it could end the headers otherwise."""
-    place = "at_end"
-    for known in PLACES:
-        if text.startswith(f":{known}:"):
-            place, text = known, text[len(known) + 2 :]
-            break
-    for field in split_fields(text):
+    """`:at_start:` in front of a field says where it goes; a line that is no field becomes one, `X-ACL-Warn:`, as it could end the headers
+    otherwise."""
+    for place, field in split_fields(text):
         changes.add(field, place)
 
 
-def split_fields(text: str) -> list[str]:
-    """Fields with their continuation lines, no line end behind."""
-    fields: list[str] = []
+def split_fields(text: str) -> list[tuple[str, str]]:
+    """(place, field with its continuation lines, no line end behind)."""
+    fields: list[tuple[str, str]] = []
     for line in text.replace("\r", "").strip("\n").split("\n"):
+        place, rest = _placed(line)
         if line[:1] in (" ", "\t") and fields:
-            fields[-1] += f"\n{line}"
-        elif _FIELD.match(line):
-            fields.append(line)
-        elif line.strip():
-            fields.append(f"X-ACL-Warn: {line.strip()}")
+            fields[-1] = fields[-1][0], f"{fields[-1][1]}\n{line}"
+        elif _FIELD.match(rest):
+            fields.append((place, rest))
+        elif rest.strip():
+            fields.append((place, f"X-ACL-Warn: {rest.strip()}"))
     return fields
+
+
+def _placed(line: str) -> tuple[str, str]:
+    for known in PLACES:
+        if line.startswith(f":{known}:"):
+            return known, line[len(known) + 2 :]
+    return "at_end", line

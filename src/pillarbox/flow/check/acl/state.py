@@ -253,6 +253,7 @@ class CheckMemory:
         "controls",
         "customer",
         "debug",
+        "describe_message",
         "failed_sender",
         "flush",
         "holder",
@@ -280,6 +281,8 @@ class CheckMemory:
         """Lets go out what the client was told by now; None: nobody is talked to."""
         self.debug: DebugLog | None = None
         """`control = debug` is on."""
+        self.describe_message: Callable[[], str] | None = None
+        """Its envelope and headers as rejectlog shows them; None: it is not here yet."""
         self.shape: Shape | None = None
         """Of the client's socket."""
         self.indent = 0

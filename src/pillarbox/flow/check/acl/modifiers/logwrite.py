@@ -17,8 +17,9 @@ class Logwrite(TemplateModifier, modifier="logwrite"):
         line, log = "\t".join(map(printable, text.split("\t"))), state.services.log
         if "main" in targets:
             state.log(line, log.main)
+        describe = state.memory.describe_message
         if "reject" in targets:
-            state.log(line, log.reject)
+            state.log(line if describe is None else f"{line}\n{describe()}", log.reject)
         if "panic" in targets:
             state.log(line, log.panic_only)
 
