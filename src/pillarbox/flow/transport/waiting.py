@@ -61,12 +61,13 @@ class Waiting:
             known = self._records.read(database, host)
             if known is None or not known.text:
                 return None
-            left = [one for one in known.text.split() if one != message_id and self._is_there(one)]
-            kept = HintRecord(self._clock.now(), " ".join(left[1:]))
+            left = (one for one in known.text.split() if one != message_id)
+            found = next((one for one in left if self._is_there(one)), None)
+            kept = HintRecord(self._clock.now(), " ".join(left))  # looked at in their turn
             self._records.change(database, host, lambda _: kept)
         except RecordsBusy:
             return None
-        return left[0] if left else None
+        return found
 
     def begin(self, message_id: str) -> None:
         self._begin(message_id)
