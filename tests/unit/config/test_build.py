@@ -180,7 +180,7 @@ def test_what_has_no_effect_yet_is_noted_and_what_restricts_is_refused() -> None
     assert [(note.line, note.reason) for note in config.notes] == [
         (1, "queue_fast_ramp is read, but has no effect yet")
     ]
-    refused = load_text("\nacl_smtp_atrn = x\nbegin acl\nx:\n accept\n").unsupported
+    refused = load_text("\nlocal_scan_path = x\nbegin acl\nx:\n accept\n").unsupported
     assert [problem.line for problem in refused] == [2]
     assert "not supported yet" in refused[0].reason
 
