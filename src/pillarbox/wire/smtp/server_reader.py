@@ -214,11 +214,11 @@ class ServerReader:
         allowed = session.phase.allowed
         if allowed is not None and (verb is None or not is_known or verb.name not in allowed):
             return self._refuse_between_chunks(line)
+        if self.is_refusing_all and (verb is None or verb.name != "QUIT"):
+            return self._refuse(Problem.SEQUENCE, order.NO_PROXY, line, counts=False)
         if verb is None or not is_known:
             return self._refuse_unknown(line)
         name = verb.name
-        if self.is_refusing_all and name != "QUIT":
-            return self._refuse(Problem.SEQUENCE, order.NO_PROXY, line, counts=False)
         self._is_synchronizing = (
             (verb.is_last or not session.offer.pipelining)
             and self._settings.enforce_sync
