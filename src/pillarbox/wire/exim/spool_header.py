@@ -357,9 +357,22 @@ def _read_items(
             acl_variables.append((variable, text))
             if item.group().startswith(b"--"):
                 tainted.append(variable)
+        elif name == "acl":
+            variable, text = _old_variable(value, reader)
+            acl_variables.append((variable, text))
         else:
             items[name] = _text(value)
     return items, tuple(acl_variables), tuple(tainted)
+
+
+def _old_variable(value: bytes, reader: _Reader) -> tuple[str, str]:
+    """`-acl 12 3`, of an Exim before 4.64: ten variables of the connection, then ten of the message."""
+    item = _ACL_ITEM.fullmatch(value)
+    if item is None or not item.group(1).isdigit():
+        raise ValueError("an ACL variable's number and length were expected")
+    number = int(item.group(1))
+    name = f"acl_c{number}" if number < 10 else f"acl_m{number - 10}"
+    return name, _text(reader.take(int(item.group(2))))
 
 
 def _replacements(lines: tuple[RecipientLine, ...]) -> tuple[Replacement, ...]:
