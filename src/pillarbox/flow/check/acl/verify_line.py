@@ -77,6 +77,9 @@ def read_verify(text: str) -> VerifyLine:
         name, has_value, value = (part.strip() for part in option.partition("="))
         if name == "callout":
             callout = _callout(value, text)
+            if callout.mailfrom and what != "header_sender":
+                why = '"mailfrom" is allowed as a callout option only for verify=header_sender'
+                raise VerifyMistake(f'{why} (detected in ACL condition "verify {text.strip()}")')
         elif name in _OLD and not has_value:
             callout = msgspec.structs.replace(callout or CalloutWish(), **_OLD[name])
         elif name == "quota":
