@@ -204,6 +204,7 @@ def _queue_run(read: Arguments) -> int:
 
 def _view(part: str) -> Callable[[Arguments], int]:
     def run(read: Arguments) -> int:
+        from pillarbox.backends.spool.reading import QueueReader
         from pillarbox.cli.queue_listing import show
 
         config = _config(read)
@@ -211,8 +212,9 @@ def _view(part: str) -> Callable[[Arguments], int]:
             print("*** Only one message can be listed at once")
             return 1
         _check_ids(read, read.words[:1])
-        code = show(spool_directory(config) / read.queue.name, read.words[0], part)
-        if code and part == "copy":
+        spool = spool_directory(config) / read.queue.name
+        code = show(spool, read.words[0], part)
+        if code and part == "copy" and QueueReader(str(spool)).read_part(read.words[0], "body") is None:
             from pillarbox.cli.log_line import write_log
 
             write_log(config, read, f"{read.words[0]} Spool file {read.words[0]}-D not found")

@@ -82,7 +82,7 @@ def render(entry: QueueEntry, now: float, *, undelivered_only: bool, with_genera
 
 
 def show(spool: Path, message_id: str, part: str) -> int:
-    """`headers`, `body`, `copy` or `log` of one message, as its file has it."""
+    """`headers`, `body`, `copy` or `log` of one message, as its file has it. 1: there is none, or it cannot be read."""
     reader = QueueReader(str(spool))
     try:
         data = reader.read_part(message_id, part)

@@ -17,7 +17,7 @@ from pillarbox.mail.message import Body, Message
 from pillarbox.mail.progress import Settled
 from pillarbox.ports.spool import MessageGone, Queued, QueueEntry
 from pillarbox.system.durable import Disk, read_file, remove_file, write_file
-from pillarbox.wire.exim.message_id import is_message_id, leading_id
+from pillarbox.wire.exim.message_id import decode, is_message_id, leading_id
 from pillarbox.wire.exim.recipient_line import address_bytes
 from pillarbox.wire.exim.spool_header import (
     Owner,
@@ -276,16 +276,8 @@ class WaitingRoom:
             self._disk.close(fd)
 
     def remove_old(self, message_id: str, before: float) -> bool:
-        """A message that cannot be read goes when its -H was last written before that time; whether it did."""
-        path = self.path(message_id, "-H")
-        try:
-            fd = self._disk.open(path, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            is_old = self._disk.age_mark(fd) < before
-        finally:
-            self._disk.close(fd)
+        """A message that cannot be read goes when its id is of before that time; whether it did."""
+        is_old = decode(message_id).time < before
         if is_old:
             self.remove(message_id)
         return is_old
