@@ -121,7 +121,7 @@ def deferred_by(
 
 
 def _told_of_host(trouble: Trouble) -> str | None:
-    if trouble.recipient >= 0:
+    if trouble.recipient >= 0 or trouble.error == "auth_failed":
         return ""
     return f"{trouble.text}: {trouble.os_error}" if trouble.os_error else None
 
