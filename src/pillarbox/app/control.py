@@ -35,6 +35,7 @@ from pillarbox.flow.accept.local.submit import received_lines, submit
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.own_message import NotTaken
 from pillarbox.flow.queue.admin import Answer
+from pillarbox.flow.queue.author_line import author_line
 from pillarbox.flow.queue.deliver import FIRST, FORCED
 from pillarbox.flow.queue.runner import QueueRun
 from pillarbox.flow.settings import Bounces, Trust
@@ -259,20 +260,20 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     if caller.is_trusted and request.sender:
         to = request.sender.strip("<>")
         to = to if "@" in to else f"{to}@{mta.policy.qualify_domain}"
-    bounces = mta.config.main(Bounces)
-    head = Letterhead(
-        mta.policy.primary_hostname,
-        mta.sender_line,
-        mta.login,
-        bounces.errors_reply_to or "",
-        bounces.bounce_return_size_limit,
-    )
     message_id = mta.injection.new_id()
     now = mta.world.clock.now()
     facts = MessageFacts(message_id, None, now)
     facts.received_for = to
     origin = Origin(protocol="local", ident=mta.login)
     scope = Scope({Origin: origin, MessageFacts: facts}, mta.expansion)
+    bounces = mta.config.main(Bounces)
+    head = Letterhead(
+        mta.policy.primary_hostname,
+        await author_line(bounces.dsn_from, scope, mta.world.journal, refused.message_id),
+        mta.login,
+        bounces.errors_reply_to or "",
+        bounces.bounce_return_size_limit,
+    )
     received = await received_lines(scope, facts, mta.policy)
     envelope, message = complaint(refused, to, head, message_id, now, received)
     try:

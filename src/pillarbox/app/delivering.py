@@ -12,6 +12,7 @@ from pillarbox.app.noticing import holding, last_hops, notice_choice, remote_ord
 from pillarbox.app.queueing import frozen_rules, runner_limits
 from pillarbox.app.system_filtering import system_filter
 from pillarbox.flow.queue.admin import QueueAdmin
+from pillarbox.flow.queue.author_line import usual_author_line
 from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.events import MainEvents, TellingSettler
@@ -133,16 +134,11 @@ def _notices(base: Foundation, injection: Injection) -> Notices:
     )
 
 
-def sender_line(base: Foundation) -> str:
-    """`From:` of what we write ourselves."""
-    return base.config.main(Bounces).dsn_from.expand_now(Scope({}, base.expansion))
-
-
 def _style(base: Foundation) -> Style:
     bounces = base.config.main(Bounces)
     return Style(
         hostname=base.local_host.primary_hostname,
-        sender_line=sender_line(base),
+        sender_line=usual_author_line(Scope({}, base.expansion)),
         return_size_limit=bounces.bounce_return_size_limit,
         return_message=bounces.bounce_return_message,
         return_body=bounces.bounce_return_body,

@@ -6,7 +6,7 @@ What is under way finishes with the old one.
 from __future__ import annotations
 
 from pillarbox.app.accepting import Waiting, accept_policy, accept_services, as_lmtp, callouts_of
-from pillarbox.app.delivering import build_deliveries, sender_line
+from pillarbox.app.delivering import build_deliveries
 from pillarbox.app.foundation import Kinds, lay_foundation, own_login
 from pillarbox.app.odmr import OnDemand
 from pillarbox.app.server_certificates import tls_rules, usual_tls
@@ -49,11 +49,6 @@ class Mta:
         self.accept_services = accept_services(
             base, self.policy, deliveries, waiting, self.callouts, on_demand
         )
-
-    @property
-    def sender_line(self) -> str:
-        """`From:` of what we write ourselves."""
-        return sender_line(self._base)
 
     @property
     def login(self) -> str:

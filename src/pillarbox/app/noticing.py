@@ -7,6 +7,7 @@ from pillarbox.flow.queue.holding import Holding, Lists
 from pillarbox.flow.queue.sorting import RemoteOrder
 from pillarbox.flow.queue.wording import USUAL_CHARSET, Choice, parse_copies
 from pillarbox.flow.settings import Bounces, Identity, Queueing
+from pillarbox.flow.settings.bounces import USUAL_AUTHOR
 from pillarbox.language.expand.scope import Services
 from pillarbox.language.match.domains import DomainList
 from pillarbox.language.match.items import split
@@ -20,6 +21,7 @@ def notice_choice(config: Config) -> Choice:
         bounce_file=bounces.bounce_message_file,
         warning_file=bounces.warn_message_file,
         condition=config.main(Queueing).delay_warning_condition,
+        author=None if bounces.dsn_from.source == USUAL_AUTHOR else bounces.dsn_from,
         copies=parse_copies(copies.source, config.named) if copies is not None else (),
         charset=None if bounces.bounce_charset.node.constant == USUAL_CHARSET else bounces.bounce_charset,
         recipient_domain=config.main(Identity).recipient_domain,

@@ -37,7 +37,7 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     sender_line: str
     """`dsn_from`: the From: field's value."""
     return_size_limit: int = 102400
-    """`bounce_return_size_limit`: larger messages come back as headers only; 0: no limit."""
+    """`bounce_return_size_limit`: larger messages come back as headers only."""
     return_message: bool = True
     """`bounce_return_message`."""
     return_body: bool = True
@@ -280,7 +280,7 @@ def _is_within_limits(original: Message, style: Style) -> bool:
     if limit > 0 and original.body.size > (limit // _ROUNDING + 1) * _ROUNDING:
         return False
     longest = style.linesize_limit
-    return longest <= 0 or not any(len(line) > longest for line in _lines(original))
+    return not any(len(line) > longest for line in _lines(original))
 
 
 def _lines(original: Message) -> list[bytes]:

@@ -154,7 +154,14 @@ class Notices:
             return
         message_id = self._inject.new_id()
         envelope, message = frozen_notice(
-            self._style, message_id, parent, to, why, left, self._clock.now(), is_on_arrival=is_on_arrival
+            await self._style_for(parent),
+            message_id,
+            parent,
+            to,
+            why,
+            left,
+            self._clock.now(),
+            is_on_arrival=is_on_arrival,
         )
         await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
@@ -162,7 +169,7 @@ class Notices:
         """What routing has to say to somebody (`syntax_errors_to`). Raises SpoolFull."""
         message_id = self._inject.new_id()
         envelope, message = bounce.compose_letter(
-            letter, self._style, message_id, parent.message, self._clock.now()
+            letter, await self._style_for(parent), message_id, parent.message, self._clock.now()
         )
         await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
 
@@ -185,9 +192,18 @@ class Notices:
         if self._wording is not None:
             notice = msgspec.structs.replace(notice, charset=await self._wording.charset(parent))
         envelope, message = bounce.compose(
-            notice, self._style, message_id, parent.envelope, parent.message, self._clock.now()
+            notice,
+            await self._style_for(parent),
+            message_id,
+            parent.envelope,
+            parent.message,
+            self._clock.now(),
         )
         await self._inject(envelope, message, parent.id, queue=parent.envelope.queue)
+
+    async def _style_for(self, parent: Queued) -> Style:
+        author = await self._wording.author_line(parent) if self._wording is not None else None
+        return self._style if author is None else msgspec.structs.replace(self._style, sender_line=author)
 
 
 def recipients_of(queued: Queued) -> dict[str, Recipient]:

@@ -12,6 +12,7 @@ import msgspec
 
 from pillarbox.flow.facets.delivering import BounceFacts
 from pillarbox.flow.facts import MessageFacts
+from pillarbox.flow.queue.author_line import author_line
 from pillarbox.flow.queue.bounce import USUAL_TEXTS, Texts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.language.addresses import AddressError, address_items, working_address
@@ -64,6 +65,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     warning_file: Template | None = None
     condition: Template | None = None
     """`delay_warning_condition`; None: always."""
+    author: Template | None = None
+    """`dsn_from`; None: the usual one."""
     copies: tuple[Copy, ...] = ()
     charset: Template | None = None
     """`bounce_charset`; None: us-ascii."""
@@ -116,14 +119,15 @@ class Wording:
             return ()
         candidate = Candidate.first(Recipient(to))
         scope = self._scope(parent, BounceFacts(bounce_recipient=to)).with_facet(Candidate, candidate)
+        source = ""
         try:
             for copy in self._choice.copies:
+                source = copy.pattern.source
                 if await replay(scope, lambda run, copy=copy: copy.pattern.matches_now(to, run)):  # type: ignore[misc]
+                    source = copy.to.source
                     return self._addresses(parent.id, plain(await copy.to.expand(scope)))
-        except ForcedFailure:
-            return ()
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"{parent.id} failed to expand errors_copy: {error}")
+        except (ForcedFailure, ExpansionFailed, ExpansionDeferred) as error:
+            self._journal.panic(f"{parent.id} Failed to expand {source} when processing errors_copy: {error}")
         return ()
 
     def _addresses(self, message_id: str, text: str) -> tuple[str, ...]:
@@ -140,8 +144,15 @@ class Wording:
                 )
         return tuple(found)
 
+    async def author_line(self, parent: Queued) -> str | None:
+        """`From:`; None: the usual one."""
+        template = self._choice.author
+        if template is None:
+            return None
+        return await author_line(template, self._scope(parent, BounceFacts()), self._journal, parent.id)
+
     async def charset(self, parent: Queued) -> str:
-        """Of the text for people. What is not one of the two that there may be is told in the panic log."""
+        """Of the text for people; the usual one where it is not one of the two that there may be."""
         template = self._choice.charset
         if template is None:
             return USUAL_CHARSET
@@ -149,10 +160,7 @@ class Wording:
             text = await template.expand(self._scope(parent, BounceFacts()))
         except (ForcedFailure, ExpansionFailed, ExpansionDeferred):
             text = ""
-        if text.lower() in CHARSETS:
-            return text
-        self._journal.panic(f'{parent.id} bounce_charset "{template.source}" is neither us-ascii nor UTF-8')
-        return USUAL_CHARSET
+        return text if text.lower() in CHARSETS else USUAL_CHARSET
 
     def _scope(self, parent: Queued, facts: BounceFacts) -> Scope:
         message = MessageFacts.of(parent.envelope, parent.message)
@@ -160,13 +168,17 @@ class Wording:
         return Scope({**facets, MessageFacts: message, BounceFacts: facts}, self._services)
 
     async def _texts(self, message_id: str, file: Template, kind: str, scope: Scope) -> Texts:
+        option = f"{'bounce' if kind == 'error' else 'warn'}_message_file"
         try:
             path = plain(await file.expand(scope))
+            if not path.startswith("/"):
+                self._journal.panic(f"{message_id} {option} is not absolute after expansion: '{path}'\\n")
+                return USUAL_TEXTS
             text = await self._files.read(path)
         except ForcedFailure:
             return USUAL_TEXTS
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            self._journal.panic(f"{message_id} Failed to expand {file.source}: {error}")
+        except (ExpansionFailed, ExpansionDeferred):
+            self._journal.panic(f"{message_id} Failed to expand {option}: '{file.source}'\\n")
             return USUAL_TEXTS
         except TextFileTrouble as trouble:
             self._journal.panic(f"{message_id} {trouble} ({kind} message texts)")

@@ -8,6 +8,8 @@ from pillarbox.config.kinds import ExpandedList, Size
 from pillarbox.language.addresses import AddressError, working_address
 from pillarbox.language.expand.template import Template
 
+USUAL_AUTHOR = "Mail Delivery System <Mailer-Daemon@$qualify_domain>"
+
 
 class Bounces(MainOptions):
     """What bounces and warnings look like."""
@@ -28,7 +30,7 @@ class Bounces(MainOptions):
     )
     bounce_sender_authentication: str | None = option(default=None, doc="AUTH= address of bounces.")
     dsn_from: Template = option(
-        default="Mail Delivery System <Mailer-Daemon@$qualify_domain>", doc="From: of bounces."
+        default=USUAL_AUTHOR, doc="From: of bounces; where it cannot be expanded the default serves."
     )
     errors_copy: ExpandedList | None = option(default=None, doc="Copies of bounces, by address pattern.")
     errors_reply_to: str | None = option(default=None, doc="Reply-To: of bounces.")
