@@ -44,6 +44,7 @@ from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.check.on_demand import NotReached, turned_connection
 from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.orderlylane import OrderlyLane, WaitingLane
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.queue.wrapping import WrappingDelivery
 from pillarbox.flow.settings import Identity, Queueing, Trust
@@ -201,6 +202,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job, tell: Tell) 
             kinds=Kinds(
                 delivery=_delivery_class(config, options),
                 runner=_runner_class(options),
+                lane=WaitingLane if options.delivery == "i" else OrderlyLane,
                 transports=DryTransports if options.is_dry else Transports,
             ),
             needs_certificate=False,

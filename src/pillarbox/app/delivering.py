@@ -54,7 +54,7 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
     delivery = _delivery(base, services, retries, settler)
     if events is not None:
         delivery.announce = events.beginning
-    lane = FastLane(
+    lane = base.kinds.lane(
         spool=world.spool,
         delivery=delivery,
         settler=settler,
@@ -63,8 +63,9 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
         journal=world.journal,
         clock=world.clock,
     )
-    injection.first_delivery = lane.first_delivery
+    injection.first_delivery = lane.own_delivery
     runner = _runner(base, delivery, settler, interval)
+    runner.behind = lane.deliver_own
     if not config.main(Identity).mua_wrapper:
         services.waiting = Waiting(
             world.records, world.clock, lambda one: world.spool.entry(one) is not None, runner.follow

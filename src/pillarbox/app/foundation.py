@@ -23,6 +23,7 @@ from pillarbox.flow.check.acl.finding import AclFinder
 from pillarbox.flow.check.callout import Callouts
 from pillarbox.flow.main_action import MainAction
 from pillarbox.flow.queue.deliver import Delivery
+from pillarbox.flow.queue.fastlane import FastLane
 from pillarbox.flow.queue.runner import QueueRunner
 from pillarbox.flow.rewriting import Rewriting
 from pillarbox.flow.route.chain import Chain
@@ -43,6 +44,7 @@ class Kinds(msgspec.Struct, frozen=True):
 
     delivery: type[Delivery] = Delivery
     runner: type[QueueRunner] = QueueRunner
+    lane: type[FastLane] = FastLane
     transports: type[Transports] = Transports
     chain: type[Chain] = Chain
     callouts: type[Callouts] = Callouts

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from pillarbox.app.accepting import Waiting
 from pillarbox.app.configuration import ConfigSource
 from pillarbox.app.control import ControlServer, take_in_offline
+from pillarbox.app.foundation import Kinds
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.mailboxes import Mailboxes
 from pillarbox.app.mta import Mta
 from pillarbox.app.process_info import process_log, worker_lines, write_lines
@@ -31,6 +33,7 @@ from pillarbox.backends.spool.local import LocalSpool, SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session as SmtpSession
+from pillarbox.flow.queue.orderlylane import OrderlyLane
 from pillarbox.flow.queue.runner import QueueRun, RegularRun
 from pillarbox.mail.reply import Reply
 from pillarbox.mailbox.imap.session import Session as ImapSession
@@ -103,7 +106,11 @@ class Worker:
         self._mailboxes = Mailboxes(self.world)
         self._queue_interval = queue_interval
         self.mta = Mta(
-            config, self.world, queue_interval, waiting=Waiting(is_local_only=source.is_local_only)
+            config,
+            self.world,
+            queue_interval,
+            waiting=Waiting(is_local_only=source.is_local_only),
+            kinds=_kinds(),
         )
         self._services: list[Service] = []
         self._servers: list[asyncio.Server] = []
@@ -291,6 +298,7 @@ class Worker:
                 self.world,
                 self._queue_interval,
                 waiting=Waiting(is_local_only=self._source.is_local_only),
+                kinds=_kinds(),
             )
         except (ConfigError, TlsFileError) as error:
             words = f"configuration not reloaded, the old one stays: {error}"
@@ -363,6 +371,10 @@ async def _see_off(session: SmtpSession, task: asyncio.Task[None], farewell: Rep
         await asyncio.sleep(0.02)
     await session.close_with(farewell)
     session.stream.close()
+
+
+def _kinds() -> Kinds:
+    return Kinds(lane=OrderlyLane) if is_test_harness() else Kinds()
 
 
 def tame_garbage_collector() -> None:

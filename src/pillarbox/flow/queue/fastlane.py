@@ -119,6 +119,13 @@ class FastLane:
         else:
             self._start(self._park(queued, self._clock.now()))
 
+    def own_delivery(self, queued: Queued) -> None:
+        """The same for a message that we have written ourselves."""
+        self.first_delivery(queued)
+
+    async def deliver_own(self) -> None:
+        """Behind an attempt that was not ours: what it has written, where that has waited for it."""
+
     async def drain(self) -> None:
         """Before stopping: park what has not begun, wait for what has, make it durable."""
         while self._backlog:
@@ -155,6 +162,7 @@ class FastLane:
         message_id = queued.envelope.id
         try:
             settlement = await self._delivery.attempt(queued, urgency)
+            await self._attempted()
             if settlement.is_complete and self._settler.keeps_logs:
                 self._settler.begin_log(queued)
             if settlement.is_complete and settlement.needs_sync:
@@ -174,6 +182,9 @@ class FastLane:
             self._running.pop(message_id, None)
             self._slow.discard(message_id)
             self._next()
+
+    async def _attempted(self) -> None:
+        """Behind an attempt, before what became of it is kept."""
 
     def _next(self) -> None:
         while self._backlog and len(self._running) < self._limits.active:

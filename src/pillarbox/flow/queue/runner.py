@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 import msgspec
 
@@ -128,6 +128,7 @@ class QueueRunner:
         "_turns",
         "_under_way",
         "_user_files",
+        "behind",
         "walks",
     )
 
@@ -156,6 +157,8 @@ class QueueRunner:
         self._journal = journal
         self._clock = clock
         self._frozen_rules = frozen_rules or FrozenRules()
+        self.behind: Callable[[], Awaitable[None]] | None = None
+        """Follows each attempt: the fast lane's, for what the attempt has written."""
         self._limits = limits or RunnerLimits()
         self._under_way: set[asyncio.Task[None]] = set()
         self.walks: list[str] = []
@@ -271,6 +274,8 @@ class QueueRunner:
         except Exception as fault:
             self._journal.panic(f"{message_id} delivery broke off: {type(fault).__name__}: {fault}")
             await self._release(message_id, self._clock.now() + self._limits.retry_after_fault)
+        if self.behind is not None:
+            await self.behind()
 
     def _tell_gone(self, message_id: str, gone: MessageGone, *, in_run: bool) -> None:
         """A run passes over half a message, as Exim's does; a delivery that somebody asked for says what is missing."""
