@@ -197,6 +197,7 @@ def accept_services(
         turn=on_demand.serve,
         deliver=deliveries.lane.first_delivery,
         deliver_local=deliveries.lane.first_local_delivery,
+        delivered=deliveries.lane.idle if deliveries.lane.is_waited_for else None,
         begin_log=settler.begin_log,
         tell_frozen=settler.tell_frozen_by_acl,
     )

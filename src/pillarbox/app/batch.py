@@ -51,6 +51,8 @@ async def take_batch(source: BinaryIO, caller: Caller, mta: Mta, options: AloneO
             if line.is_error:
                 raise _refusal(transaction, line.text, mta.policy.engine.offer.size)
             taken += 1
+            if mta.accept_services.delivered is not None:
+                await mta.accept_services.delivered()
     except BatchError as error:
         if error.lost:
             message_id = f"{mta.world.spool.new_id()} " if error.lost == " " else ""

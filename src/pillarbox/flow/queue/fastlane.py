@@ -46,6 +46,9 @@ class LaneLimits(msgspec.Struct, frozen=True, kw_only=True):
 class FastLane:
     """First deliveries of one worker. `first_delivery` takes over a message that this process holds."""
 
+    is_waited_for = False
+    """Whether the next message is not taken before the one before it has been delivered."""
+
     __slots__ = (
         "_backlog",
         "_backlog_bytes",
@@ -131,13 +134,17 @@ class FastLane:
         while self._backlog:
             self._start(self._park(self._backlog.popleft()[0], self._clock.now()))
         self._backlog_bytes = 0
-        while others := [task for task in self._tasks if task is not self._ticker and not task.done()]:
-            await asyncio.gather(*others)  # gives no turn to others when all are done (Python 3.12)
+        await self.idle()
         await self._flush()
         if self._ticker is not None and not self.load:
             self._ticker.cancel()
             self._tasks.discard(self._ticker)
             self._ticker = None
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while others := [task for task in self._tasks if task is not self._ticker and not task.done()]:
+            await asyncio.gather(*others)  # gives no turn to others when all are done (Python 3.12)
 
     def _has_room(self, queued: Queued) -> bool:
         limits = self._limits

@@ -48,6 +48,7 @@ class WaitingLane(OrderlyLane):
     """`-odi`: they come before it is over."""
 
     __slots__ = ()
+    is_waited_for = True
 
     async def _attempted(self) -> None:
         await self.deliver_own()

@@ -76,6 +76,9 @@ async def handle_end(session: Session, event: DataEnd) -> None:
     session.is_dropped = session.has_given_up = transaction.is_dropped
     for left in range(replies, 0, -1):
         session.reply(reply, close=(transaction.is_dropped and left == 1) or None)
+    if session.services.delivered is not None:
+        await session.flush()
+        await session.services.delivered()
 
 
 async def _finish(session: Session, transaction: Transaction, data: bytes) -> Reply:
