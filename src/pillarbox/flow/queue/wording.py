@@ -172,13 +172,13 @@ class Wording:
         try:
             path = plain(await file.expand(scope))
             if not path.startswith("/"):
-                self._journal.panic(f"{message_id} {option} is not absolute after expansion: '{path}'\\n")
+                self._journal.panic(f"{message_id} {option} is not absolute after expansion: '{path}'")
                 return USUAL_TEXTS
             text = await self._files.read(path)
         except ForcedFailure:
             return USUAL_TEXTS
         except (ExpansionFailed, ExpansionDeferred):
-            self._journal.panic(f"{message_id} Failed to expand {option}: '{file.source}'\\n")
+            self._journal.panic(f"{message_id} Failed to expand {option}: '{file.source}'")
             return USUAL_TEXTS
         except TextFileTrouble as trouble:
             self._journal.panic(f"{message_id} {trouble} ({kind} message texts)")

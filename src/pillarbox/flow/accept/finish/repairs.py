@@ -45,8 +45,8 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
         """For a message that has none, without the angle brackets."""
         if not self.names_ids:
             return f"E{own_id}@{hostname}"
-        text = await _expanded(self.id_text, scope, journal, "message_id_header_text")
-        domain = await _expanded(self.id_domain, scope, journal, "message_id_header_domain")
+        text = await _expanded(self.id_text, scope, journal, own_id, "message_id_header_text")
+        domain = await _expanded(self.id_domain, scope, journal, own_id, "message_id_header_domain")
         text, domain = _NOT_IN_TEXT.sub("-", text), _NOT_IN_DOMAIN.sub("-", domain)
         return f"E{own_id}{f'.{text}' if text else ''}@{domain or hostname}"
 
@@ -57,10 +57,10 @@ def remove_delivery_fields(block: bytes, names: frozenset[str] = DELIVERY_FIELDS
     return header.remove(block, names)
 
 
-async def _expanded(template: Template | None, scope: Scope, journal: Journal, name: str) -> str:
+async def _expanded(template: Template | None, scope: Scope, journal: Journal, own_id: str, name: str) -> str:
     try:
         return await expanded(template, scope)
     except (ExpansionFailed, ExpansionDeferred) as error:
         source = "" if template is None else template.source
-        journal.panic(f'expansion of "{source}" ({name}) failed: {error}')
+        journal.panic(f'{own_id} expansion of "{source}" ({name}) failed: {error}')
         return ""

@@ -121,6 +121,7 @@ async def clean(state: Finish) -> Reply | None:
             qualify_domain=policy.qualify_domain,
             message_id=await _own_message_id(state),
             now=state.received_at,
+            checks_from=policy.local_senders.checks_from,
         )
         _take_true_sender(state, fixed.sender)
         headers = fixed.headers

@@ -56,9 +56,11 @@ def fix_up(
     qualify_domain: str,
     message_id: str,
     now: float,
+    checks_from: bool = True,
 ) -> Fixed:
     """Add what is missing, and say who authenticated where From: says otherwise. The return path becomes the authenticated sender too,
-    unless the message is a bounce; `sender_retain` leaves both alone."""
+    unless the message is a bounce; `sender_retain` leaves both alone, and so it is without `checks_from` (`local_from_check`), but that
+    Sender: goes."""
     chosen = Options.parse(options)
     true_sender = _true_sender(chosen, authenticated_id, qualify_domain)
     shown = show_sender(chosen.name, true_sender) if true_sender else ""
@@ -67,7 +69,7 @@ def fix_up(
         return Fixed(add_missing(block, own, message_id, now), sender)
     prefix = "Resent-" if _RESENT.search(block) is not None else ""
     block = header.remove(block, frozenset({f"{prefix}sender".lower()}))
-    if not true_sender:
+    if not true_sender or not checks_from:
         return Fixed(add_missing(block, own, message_id, now), sender)
     from_address = _last_address(block, f"{prefix}From", sender or true_sender)
     extra = f"{prefix}Sender: {shown}\n" if from_address.lower() != true_sender.lower() else ""
