@@ -78,20 +78,20 @@ async def ids_of(router: Router, visit: Visit) -> tuple[int | None, int | None]:
     if visit.local_user is not None:
         uid, gid = visit.local_user.uid, visit.local_user.gid
     if router.user is not None:
-        name = await _login("user", router.user, router, visit)
+        name = await login_of("user", router.user, router, visit)
         uid, own_gid = user_ids(name)
         if uid is None:
             raise unknown_login("user", name, router.user.source, router.name)
         gid = own_gid if own_gid is not None else gid
     if router.group is not None:
-        name = await _login("group", router.group, router, visit)
+        name = await login_of("group", router.group, router, visit)
         gid = group_id(name)
         if gid is None:
             raise unknown_login("group", name, router.group.source, router.name)
     return uid, gid
 
 
-async def _login(what: str, template: Template, router: Router, visit: Visit) -> str:
+async def login_of(what: str, template: Template, router: Router, visit: Visit) -> str:
     """Raises UnusableLogin."""
     try:
         return await visit.expand(template)

@@ -249,11 +249,14 @@ class Router(Driver, family="router"):
         *,
         transport: Template | None = None,
         unusable: tuple[Host, ...] = (),
+        changes: dict[str, object] | None = None,
     ) -> RouteResult:
-        """Accept, with what the generic options say about the delivery; Exim's order of expansion."""
+        """Accept, with what the generic options say about the delivery; Exim's order of expansion. `changes`: of `inherited`, where they
+        were expanded before."""
         if self.translate_ip_address is not None and hosts:
             hosts = await translated(hosts, self.translate_ip_address, visit)
-        changes = await inherited(self, visit)
+        if changes is None:
+            changes = await inherited(self, visit)
         name = ""
         chosen = transport or self.transport
         if chosen is not None or not visit.is_verifying:
