@@ -1,6 +1,6 @@
 """What is decided, said while it happens: ACLs line by line and the routers that an address meets (`exim -bh`, Exim 5.2).
 
-What is said of ACLs and their lists is what Exim says. Routers are told of in words for people, lists of main options and the DNS not at all.
+What is said of ACLs and lists is what Exim says. Routers are told of in words for people.
 """
 
 from __future__ import annotations

@@ -107,6 +107,7 @@ def _told_names(mta: Mta) -> ToldNames:
     names = ToldNames(mta.expansion, mta.world.hosts, mta.config.main(SmtpService).host_lookup_order)
     mta.expansion.facts[NameFinder] = mta.expansion.facts[NameTeller] = names
     mta.accept_services.checks.host_names = names
+    mta.accept_services.checks.skips_delays = True
     return names
 
 

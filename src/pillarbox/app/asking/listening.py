@@ -10,6 +10,7 @@ from pillarbox.app.host_names import HostNames
 from pillarbox.config.model import Config
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.check.acl.spoken_lists import ListTales, indented
+from pillarbox.flow.check.acl.state import CheckMemory
 from pillarbox.flow.check.name_tale import ToldLine
 from pillarbox.flow.settings import Listening, LocalMail, Logging, SmtpLimits, SmtpService, Tls
 from pillarbox.language.expand.errors import ExpansionDeferred
@@ -35,10 +36,10 @@ class SessionListener:
         for option in options:
             if self._is_asked(session, option):
                 await self._hear(session, option, subject)
-        self._names.depth = session.memory.indent
+        self._names.memory = session.memory
 
-    def hear(self, session: Session, text: str) -> None:
-        say(indented(session.memory.indent, text))
+    def hear(self, session: Session, text: str, depth: int) -> None:
+        say(indented(depth + session.memory.indent, text) if depth >= 0 else text)
 
     async def hear_command(self, session: Session) -> None:
         """The first that leads to no mail, of those that count, lets the list be asked."""
@@ -82,11 +83,13 @@ class SessionListener:
 class ToldNames(HostNames):
     """Tells of the name that somebody wants; a list that wants one tells of it itself."""
 
-    depth = 0
+    memory: CheckMemory | None = None
+    """Of the session."""
 
     async def name_of(self, address: str) -> FoundName:
+        depth = 0 if self.memory is None else self.memory.told_depth + self.memory.indent
         for line in await self.tale_of(address):
-            say(indented(self.depth + line.depth, line.text))
+            say(indented(depth + line.depth, line.text))
         return await super().name_of(address)
 
     async def tale_of(self, address: str) -> Sequence[ToldLine]:

@@ -102,6 +102,8 @@ class SqliteRecords:
             return self._connect()
 
     def _connect(self) -> apsw.Connection:
+        with contextlib.suppress(OSError):  # SQLite says what is wrong
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = apsw.Connection(str(self._path))
         connection.set_busy_timeout(PATIENCE)
         connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")

@@ -21,8 +21,7 @@ from pillarbox.mail.reply import Reason
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
 
-CLOSED_BY_DEFAULT: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn"})
-TELLS_OF_NONE: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn", "etrn"})
+CLOSED_BY_DEFAULT: frozenset[Where] = frozenset({"rcpt", "vrfy", "expn", "etrn"})
 SAYS_ACCEPTED: Mapping[Where, int] = {
     "connect": 220,
     "etrn": 250,
@@ -45,9 +44,10 @@ async def run_acl(
     """What it controls and adds is kept in the transaction."""
     acl = session.policy.acls.get(where)
     if acl is None:
-        if where in TELLS_OF_NONE:
-            tell(session, "ACL is NULL: implicit DENY")
-        return Deny(Reason("")) if where in CLOSED_BY_DEFAULT else Accept()
+        if where not in CLOSED_BY_DEFAULT:
+            return Accept()
+        tell(session, "ACL is NULL: implicit DENY")
+        return Deny(Reason(""))
     state = _state(session, where, scope, recipient, transaction)
     facts = state.facts
     verdict = await acl.run(state)

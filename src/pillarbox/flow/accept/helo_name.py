@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pillarbox.flow.accept.listening import tell
 from pillarbox.flow.check.helo import helo_is_true
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 
@@ -15,7 +17,11 @@ async def has_its_name(session: Session) -> bool | None:
     """None: that cannot be said now."""
     services = session.services
     found = await helo_is_true(
-        session.origin.helo, session.client, services.expansion, services.checks.host_names
+        session.origin.helo,
+        session.client,
+        services.expansion,
+        services.checks.host_names,
+        partial(tell, session),
     )
     session.client.helo_is_true = found is True
     return found

@@ -34,7 +34,7 @@ class Listener(Protocol):
         """The session asks these main options about `subject`, or about its client."""
         ...
 
-    def hear(self, session: Session, text: str) -> None:
+    def hear(self, session: Session, text: str, depth: int) -> None:
         """Anything else."""
         ...
 
@@ -49,7 +49,8 @@ async def tell_lists(session: Session, *options: str, subject: str = "") -> None
         await listener.hear_lists(session, options, subject)
 
 
-def tell(session: Session, text: str) -> None:
+def tell(session: Session, text: str, depth: int = 0) -> None:
+    """`depth`: below 0 at the left, whatever has been told."""
     listener = session.services.listener
     if listener is not None:
-        listener.hear(session, text)
+        listener.hear(session, text, depth)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from pillarbox.language.match.items import split
+from pillarbox.mail.taint import is_tainted
 from pillarbox.ports.dns import Answer, Resolver
 
+_UNANSWERED = 3600
+"""Seconds that Exim keeps an answer that says nothing of its own."""
 MAX_LISTS = 50
 MAX_KEYS = 100
 IGNORED = "unknown item in dnslist (ignored): "
@@ -23,8 +26,14 @@ IGNORED = "unknown item in dnslist (ignored): "
 
 Unknown = Literal["include", "exclude", "defer"]
 
+_SWITCHES: Mapping[str, Unknown] = {
+    "+include_unknown": "include",
+    "+exclude_unknown": "exclude",
+    "+defer_unknown": "defer",
+}
 _EQUALS = re.compile(r"(!?)(==|=&|=)")
 _AND = re.compile(r"(!?)(&)")
+_SEPARATOR = re.compile(r"<[^\w\s]\s*")
 _DOMAIN = re.compile(r"[\w.-]*", re.ASCII)
 _TOLD = {"defer": "returned DEFER", "exclude": "assumed not in list", "include": "assumed in list"}
 Note = Callable[[str, str], None]
@@ -77,6 +86,10 @@ class Item(NamedTuple):
     unknown: Unknown
     mistake: str = ""
     """Why it is not looked at, for the log."""
+    source: str = ""
+    """As it is written."""
+    class_text: str = ""
+    """Its test as it is written, less a `!`."""
 
 
 class Listing(NamedTuple):
@@ -97,36 +110,40 @@ def parse(text: str) -> list[Item]:
     """Raises DnslistsError for more than anybody needs."""
     found: list[Item] = []
     unknown: Unknown = "exclude"
+    is_from_outside = is_tainted(text)
     for element, _ in split(text):
         source = element.strip()
         match source:
             case "":
                 continue
-            case "+include_unknown":
-                unknown = "include"
-            case "+exclude_unknown":
-                unknown = "exclude"
-            case "+defer_unknown":
-                unknown = "defer"
+            case "+include_unknown" | "+exclude_unknown" | "+defer_unknown":
+                unknown = _SWITCHES[source]
+                found.append(Item("", "", _ANY, (), unknown, source=source))
             case _:
-                found.append(_item(source, unknown))
+                found.append(_item(source, unknown, is_from_outside=is_from_outside))
     if len(found) > MAX_LISTS:
         raise DnslistsError(f"more than {MAX_LISTS} items in dnslists")
     return found
 
 
-def _item(source: str, unknown: Unknown) -> Item:
+def _item(source: str, unknown: Unknown, *, is_from_outside: bool = False) -> Item:
+    """`is_from_outside`: a separator that the keys name is not taken."""
     if source.startswith("+"):
-        return Item("", "", _ANY, (), unknown, f"{IGNORED}{source}")
+        return Item("", "", _ANY, (), unknown, f"{IGNORED}{source}", source)
     head, slash, key_list = source.partition("/")
     domains, test = _domains_and_test(head)
     told, comma, asked = domains.partition(",")
+    if is_from_outside:
+        key_list = _SEPARATOR.sub("", key_list, count=1) if key_list.startswith("<") else key_list
     keys = tuple(key for key in (part.strip() for part, _ in split(key_list)) if key) if slash else None
     if keys is not None and len(keys) > MAX_KEYS:
         raise DnslistsError(f"more than {MAX_KEYS} keys for {told}")
     strange = next((name for name in (told, asked) if not _DOMAIN.fullmatch(name)), None)
     mistake = f'dnslists domain "{strange}" contains strange characters - is this right?'
-    return Item(asked if comma else told, told, test, keys, unknown, "" if strange is None else mistake)
+    shown = head[len(domains) :].removeprefix("!")
+    return Item(
+        asked if comma else told, told, test, keys, unknown, "" if strange is None else mistake, source, shown
+    )
 
 
 def _domains_and_test(head: str) -> tuple[str, Test]:
@@ -153,44 +170,115 @@ def _masks(addresses: Iterable[str]) -> Iterator[int]:
 
 
 async def find(
-    items: list[Item], host_address: str, resolver: Resolver, note: Note = _say_nothing
+    items: list[Item],
+    host_address: str,
+    resolver: Resolver,
+    note: Note = _say_nothing,
+    tale: Tale | None = None,
 ) -> Listing | None:
     """The first listing. `note` gets (log selector or nothing, line). Raises Undecided."""
+    tale = tale or Tale()
     for item in items:
+        tale.say(f"dnslists check: {item.source}")
         if item.mistake:
             note("", item.mistake)
             continue
         keys = (host_address,) if item.keys is None else item.keys
-        listing = await _find_item(item, keys, resolver, note)
+        listing = await _find_item(item, keys, resolver, note, tale)
         if listing is not None:
             return listing
     return None
 
 
-async def _find_item(item: Item, keys: tuple[str, ...], resolver: Resolver, note: Note) -> Listing | None:
+async def _find_item(
+    item: Item, keys: tuple[str, ...], resolver: Resolver, note: Note, tale: Tale
+) -> Listing | None:
     is_unknown = False
     for key in keys:
         name = _name(key)
         if not name:
             continue
         asked = await resolver.query(f"{name}.{item.asked}", "A")
+        tale.of_answer(f"{name}.{item.asked}", asked)
         if asked.status == "again":
             is_unknown = True
             _tell_of_silence(f"{name}.{item.asked}", item, note)
-        if not _is_listed(asked, item.test, key, item.asked, note):
+        is_listed = _is_listed(asked, item.test, key, item.asked, note)
+        tale.of_result(item, key, item.asked, asked, is_listed=is_listed)
+        if not is_listed:
             continue
         told = asked if item.told == item.asked else await resolver.query(f"{name}.{item.told}", "A")
         if told.status == "again":
             is_unknown = True
             _tell_of_silence(f"{name}.{item.told}", item, note)
-        if told is not asked and not _is_listed(told, _ANY, key, item.told, note):
-            continue
+        if told is not asked:
+            tale.of_answer(f"{name}.{item.told}", told)
+            is_listed = _is_listed(told, _ANY, key, item.told, note)
+            if not is_listed:
+                continue
+        tale.say(f"=> that means {key} is listed at {item.told}")
         texts = await resolver.query(f"{name}.{item.told}", "TXT")
         text = texts.records[0].data if texts.records else ""
         return Listing(item.told, ", ".join(each.data for each in told.records), text, key)
     if is_unknown and item.unknown == "defer":
         raise Undecided(item.asked)
-    return Listing(item.told, "", "", keys[0]) if is_unknown and item.unknown == "include" else None
+    if not is_unknown or item.unknown != "include":
+        return None
+    tale.say(f"=> that means {keys[0]} is listed at {item.told}")
+    return Listing(item.told, "", "", keys[0])
+
+
+class Tale:
+    """What is asked and what comes of it, for those who listen (`exim -bh`), in Exim's words."""
+
+    def __init__(self, say: Callable[[str], None] | None = None, asked: set[str] | None = None) -> None:
+        """`asked`: names that the connection has asked for before."""
+        self._say = say
+        self._asked = set() if asked is None else asked
+
+    def say(self, text: str) -> None:
+        if self._say is not None:
+            self._say(text)
+
+    def of_answer(self, name: str, answer: Answer) -> None:
+        if self._say is None:
+            return
+        if name in self._asked:
+            self._say("dnslists: using result of previous lookup")
+        else:
+            self._asked.add(name)
+            self._say(f"new DNS lookup for {name}")
+            if answer.status == "again":
+                self._say(f"{name} in dns_again_means_nonexist? no (option unset)")
+            self._say(f"dnslists: wrote cache entry, ttl={_ttl(answer)}")
+        if answer.records:
+            addresses = ", ".join(record.data for record in answer.records)
+            self._say(f"DNS lookup for {name} succeeded (yielding {addresses})")
+        elif answer.status != "again":
+            self._say(f"DNS lookup for {name} failed")
+
+    def of_result(self, item: Item, key: str, domain: str, answer: Answer, *, is_listed: bool) -> None:
+        if self._say is None or is_listed or answer.status == "again":
+            return
+        if not answer.records:
+            self._say(f"=> that means {key} is not listed at {domain}")
+            return
+        if not item.class_text:
+            return
+        test = item.test
+        what = "no match for" if not test.is_negated else "an exclude match for"
+        if test.needs_all:
+            what = (
+                "an IP address that did not match for"
+                if not test.is_negated
+                else "no IP address that did not match for"
+            )
+        self._say("=> but we are not accepting this block class because")
+        self._say(f"=> there was {what} {item.class_text}")
+
+
+def _ttl(answer: Answer) -> int:
+    return round(answer.ttl) or _UNANSWERED
 
 
 def _tell_of_silence(name: str, item: Item, note: Note) -> None:

@@ -11,9 +11,9 @@ from pillarbox.flow.accept.refusing import refuse
 from pillarbox.flow.accept.rejection import reply_to
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.verbs import verb
-from pillarbox.flow.check.verdict import Accept, Deny
+from pillarbox.flow.check.verdict import Accept
 from pillarbox.flow.transport.command_line import CommandError
-from pillarbox.mail.reply import Reason, Reply
+from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Etrn, Problem
 
@@ -27,11 +27,7 @@ async def handle(session: Session, event: Etrn) -> None:
     argument = event.argument
     if session.services.log_style.shows("etrn"):
         session.services.journal.main(f"ETRN {printable(argument)} received from {session.who()}")
-    verdict = (
-        await run_acl(session, "etrn", session.new_scope())
-        if "etrn" in session.policy.acls
-        else Deny(Reason(""))
-    )
+    verdict = await run_acl(session, "etrn", session.new_scope())
     if not isinstance(verdict, Accept):
         refuse(session, f"ETRN {argument}", verdict, code=458)
         return

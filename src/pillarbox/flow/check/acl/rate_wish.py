@@ -103,7 +103,8 @@ def read_wish(text: str, state: AclState) -> RateWish:
     for option in rest[1:]:
         options.take(option)
     mode = options.mode_in(state.where)
-    options.measured = options.measured or "per_mail"
+    if not options.measured or (options.measured == "per_byte" and options.counted is not None):
+        options.measured = "per_mail"
     if options.measured == "per_addr":
         options.measured = "per_rcpt"
         if options.unique is None:

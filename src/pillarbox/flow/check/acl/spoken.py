@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
 
 from pillarbox.flow.check.acl.condition import Answer, Condition, Modifier
+from pillarbox.flow.check.acl.conditions.dnslists import DnsLists
 from pillarbox.flow.check.acl.forbidden import permitted_of
 from pillarbox.flow.check.acl.list_condition import ListCondition
 from pillarbox.flow.check.acl.program import NOTHING, VERBS, Acl, Line, Statement, Test, run_statement
@@ -25,7 +26,6 @@ from pillarbox.language.expand.errors import (
 )
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.named import NamedLists
-from pillarbox.mail.reply import Reason
 
 Say = Callable[[AclState, str, str], None]
 """Whose line, its topic (`acl`, `lists`), the text."""
@@ -51,6 +51,7 @@ class SpokenAcl(Acl, frozen=True, kw_only=True):
         self.say(
             state, "acl", indented(state.depth + state.memory.connection.indent, f'using ACL "{self.name}"')
         )
+        state.say = lambda text, depth: self.say(state, "acl", indented(depth, text))
         return await super().run(state)
 
     async def _decide(self, state: AclState) -> Verdict:
@@ -122,7 +123,7 @@ class _Argument(Modifier):
         except ExpansionFailed:  # the line itself will say so
             return
         if value != self._template.source:
-            _tell(self._say, state, "acl", f"{' ' * self._indent}= {value}")
+            self._say(state, "acl", f"{' ' * self._indent}= {value}")
 
 
 class _Spoken(Condition):
@@ -148,6 +149,7 @@ class _Spoken(Condition):
     async def holds(self, state: AclState) -> Answer:
         if isinstance(self._of, ListCondition):
             await self._tales.of(self._of, state, lambda line: self._say(state, "lists", line))
+        state.memory.connection.told_depth = state.depth
         try:
             answer = await self._answer(state)
         except ForcedFailure:
@@ -158,8 +160,8 @@ class _Spoken(Condition):
         except (CheckFailed, ExpansionFailed):
             self._come_to(state, "error")
             raise
-        if isinstance(answer, Reason) and (why := answer.log or answer.peer):
-            _tell(self._say, state, "lists", f"  ({why})")
+        finally:
+            state.memory.connection.told_depth = 0
         if (answer is True) == self._is_negated:
             self._come_to(state, "failed")
         return answer
@@ -188,7 +190,7 @@ def _spoken(acl: Acl, texts: Iterator[str], say: Say, tales: ListTales) -> Acl:
         place = " ".join(statement.position.rsplit(":", 1))
         lines: list[Line] = [_Saying(say, f'processing ACL {acl.name} "{statement.verb}" ({place})')]
         for line in statement.lines:
-            is_about_list = isinstance(line, Test) and isinstance(line.condition, ListCondition)
+            is_about_list = isinstance(line, Test) and isinstance(line.condition, ListCondition | DnsLists)
             lines += _written(next(texts, ""), say, tells_argument=not is_about_list)
             if isinstance(line, Test):
                 heard = _Spoken(

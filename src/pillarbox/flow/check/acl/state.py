@@ -165,6 +165,7 @@ class CheckServices:
         "log",
         "log_style",
         "records",
+        "skips_delays",
         "takes_literals",
         "tells_details",
         "verifier",
@@ -198,6 +199,8 @@ class CheckServices:
         self.csa = csa
         self.takes_literals = takes_literals
         self.waiting_domains = waiting_domains
+        self.skips_delays = False
+        """Nobody is there who would have to wait (`exim -bh`)."""
 
 
 class Log(DebugFiles, Protocol):
@@ -265,6 +268,7 @@ class CheckMemory:
         "sender_failure",
         "shape",
         "spf",
+        "told_depth",
         "verified",
         "warned",
         "wellknown",
@@ -288,6 +292,8 @@ class CheckMemory:
         self.indent = 0
         """Columns by which what is told of ACLs and lists stands further to the right: as Exim's, it moves with each list that ends because
         a name or an address cannot be found."""
+        self.told_depth = 0
+        """How deep in ACLs the asker is: 0 outside."""
         self.queue = ""
         """The named queue of the connection's messages."""
         self.holder: Holder | None = None
@@ -348,6 +354,7 @@ class AclState:
         "message",
         "own",
         "recipient",
+        "say",
         "scope",
         "services",
         "targets",
@@ -393,6 +400,8 @@ class AclState:
         """The statement has run another ACL: as Exim, the log no longer knows which line this one stands in."""
         self.acl_name = ""
         """Of the ACL that runs."""
+        self.say: Callable[[str, int], None] | None = None
+        """Hears what lines do besides, and how far to the right that stands; None: nobody listens."""
 
     @property
     def connection(self) -> Origin:
@@ -402,6 +411,11 @@ class AclState:
             known = self._connection = msgspec.structs.replace(known, host_name=client.name)
             self.scope = self.scope.with_facet(Origin, known)
         return known
+
+    def tell(self, text: str, *, at_left: bool = False) -> None:
+        """For those who listen (`exim -bh`), in Exim's words."""
+        if self.say is not None:
+            self.say(text, 0 if at_left else self.depth - 1 + self.memory.connection.indent)
 
     async def flush(self, unless: str) -> None:
         """Before something that takes time: a client that pipelines hears what it was told before. `unless`: the control that forbids it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Self
 
 from pillarbox.flow.check import dnsbl
@@ -58,8 +59,9 @@ class DnsLists(Condition, condition="dnslists"):
     async def holds(self, state: AclState) -> bool:
         items = self._items
         if items is None:
-            items = _parse_late(await expand_argument(self._template, state))
-
+            text = await expand_argument(self._template, state)
+            state.tell(f"expanded list: {text}", at_left=True)
+            items = _parse_late(text)
         if state.where in NOT_SMTP and any(item.keys is None for item in items):
             raise CheckFailed(f"cannot test auto-keyed dnslists condition in {place_name(state.where)} ACL")
 
@@ -69,9 +71,13 @@ class DnsLists(Condition, condition="dnslists"):
             elif not selector or state.services.log_style.shows(selector):
                 state.log(line, state.services.log.main)
 
+        tale = dnsbl.Tale()
+        if state.say is not None:
+            asked = state.memory.connection.scans.setdefault("dnslists", set())
+            tale = dnsbl.Tale(partial(state.tell, at_left=True), asked)
         try:
             listing = await dnsbl.find(
-                items, state.connection.host_address, state.scope.services.resolver, note
+                items, state.connection.host_address, state.scope.services.resolver, note, tale
             )
         except Undecided:
             raise CheckDeferred(Reason("")) from None

@@ -34,10 +34,15 @@ class Seen(TemplateCondition, condition="seen"):
         wish = _read(await expand_argument(self._template, state), state)
         now, records = state.scope.services.clock.now(), state.services.records
         answers: list[bool] = []
+        told: list[str] = []
 
         def look(record: HintRecord | None) -> HintRecord | None:
             answer, changed = _look(record, wish, now)
             answers.append(answer)
+            if wish.mode == "readonly":
+                told.append("seen db not written (readonly)")
+            elif changed is not None:
+                told.append(f"seen db written ({'create' if record is None else 'update'})")
             return changed
 
         try:
@@ -47,6 +52,8 @@ class Seen(TemplateCondition, condition="seen"):
                 records.change("seen", wish.key, look)
         except RecordsBusy as error:
             raise CheckDeferred(Reason(f"database for 'seen' not available: {error}")) from error
+        for line in told[-1:]:
+            state.tell(line)
         return answers[-1]
 
 

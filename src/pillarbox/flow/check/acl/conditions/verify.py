@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Self
 
 from msgspec.structs import replace
@@ -260,7 +261,8 @@ async def _verify_host(state: AclState) -> Answer:
         return True
     had_failed = client.has_failed
     try:
-        client.learn(await state.services.host_names.name_of(client.address))
+        if not had_failed:
+            client.learn(await state.services.host_names.name_of(client.address))
     except ExpansionDeferred:
         client.is_deferred = True
         raise CheckDeferred(Reason("host lookup deferred for reverse lookup check", "")) from None
@@ -275,7 +277,9 @@ async def _verify_helo(state: AclState) -> Answer:
         return False
     if client.helo_is_true is None:
         services = state.scope.services
-        found = await helo_is_true(state.connection.helo, client, services, state.services.host_names)
+        found = await helo_is_true(
+            state.connection.helo, client, services, state.services.host_names, partial(_tell, state)
+        )
         client.helo_is_true = found is True
     return client.helo_is_true
 
@@ -292,3 +296,8 @@ async def _verify_csa(line: VerifyLine, state: AclState) -> Answer:
     state.scope = state.scope.with_facet(VerifyFacts, facts)
     text = f"client SMTP authorization {status.reason}"
     return status.is_good or Reason(text, text)
+
+
+def _tell(state: AclState, line: str, depth: int) -> None:
+    if state.say is not None:
+        state.say(line, depth + state.depth + state.memory.connection.indent if depth >= 0 else 0)

@@ -26,6 +26,9 @@ class Delay(TemplateModifier, modifier="delay"):
             raise CheckFailed(
                 f'syntax error in argument for "delay" modifier: "{text}" is not a time value'
             ) from None
-        if seconds > 0:
+        state.tell(f"delay modifier requests {seconds:.0f}-second delay")
+        if state.services.skips_delays:
+            state.tell("delay skipped in -bh checking mode")
+        elif seconds > 0:
             await state.flush("no_delay_flush")
             await state.scope.services.clock.sleep(min(seconds, LONGEST))
