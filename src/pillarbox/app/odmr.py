@@ -93,7 +93,8 @@ class OnDemand:
         )
         made = build_deliveries(own, self._interval)
         runner, usual_letters = made.runner, self._usual.injection
-        # Bounces are no mail for this client.
+        made.transport_services.waiting = None  # who waits for a host of that name is not this client
+        # Bounces are no mail for this client, either.
         made.injection.complete = usual_letters.complete
         made.injection.first_delivery = usual_letters.first_delivery
         spool = _seen_from(world.spool, customer.queue)
