@@ -11,7 +11,7 @@ import re
 
 _ATOM = r"[^\x00-\x20\x22(),.:-<>@\[-\]\x7f]+"
 _NEEDS_NO_QUOTES = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_QUOTING = re.compile(r'"|\\(.)', re.DOTALL)
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -21,10 +21,10 @@ def split_address(address: str) -> tuple[str, str]:
 
 
 def unquote_local_part(local_part: str) -> str:
-    """`"a b"` → `a b` (RFC 5321 §4.1.2 Quoted-string); other local parts as they are."""
-    if len(local_part) >= 2 and local_part[0] == '"' and local_part[-1] == '"':
-        return _QUOTED_PAIR.sub(r"\1", local_part[1:-1])
-    return local_part
+    """`"a b"` → `a b` (RFC 5321 §4.1.2 Quoted-string), `a."b c"` → `a.b c` and `\\a` → `a` (RFC 5322 §4.4); others as they are."""
+    if '"' not in local_part and "\\" not in local_part:
+        return local_part
+    return _QUOTING.sub(r"\1", local_part)
 
 
 def quote_local_part(local_part: str) -> str:

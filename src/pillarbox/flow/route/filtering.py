@@ -81,7 +81,9 @@ class MessageBlocks:
         return scope
 
 
-async def run_filter(text: str, visit: Visit, permissions: Permissions, home: str | None) -> Outcome:
+async def run_filter(
+    text: str, visit: Visit, permissions: Permissions, home: str | None, qualify_domain: str
+) -> Outcome:
     """`home` goes in front of relative paths of `save`; None: they stay as they are. An error is in the outcome."""
     try:
         rules = parse_filter(text, permissions)
@@ -90,17 +92,17 @@ async def run_filter(text: str, visit: Visit, permissions: Permissions, home: st
     scope = visit.scope
     if permissions.forbidden_items:
         scope = scope.with_facet(Forbidden, Forbidden(permissions.forbidden_items))
-    return await interpret(rules, scope, _circumstances(visit, home))
+    return await interpret(rules, scope, _circumstances(visit, home, qualify_domain))
 
 
-def _circumstances(visit: Visit, home: str | None) -> Circumstances:
+def _circumstances(visit: Visit, home: str | None, qualify_domain: str) -> Circumstances:
     run = visit.scope.facet(DeliveryRun)
     return Circumstances(
         headers=MessageBlocks(),
         sender=visit.sender,
         return_path=visit.candidate.errors_to if visit.candidate.errors_to is not None else visit.sender,
         own_addresses=own_addresses_at(visit),
-        qualify_domain=visit.services.qualify_recipient,
+        qualify_domain=qualify_domain,
         prepend_home=home,
         is_first_delivery=run is None or run.is_first,
     )

@@ -91,7 +91,7 @@ async def _with_includes(
             raise Stop(data_error(router, visit, "too many :include: items"))
         await _check_include(router, item.path, visit)
         try:
-            text = await read_included(item.path, visit, await router.actor(visit))
+            text = await read_included(item.path, visit, await router.actor(visit), router.include_directory)
         except Unreadable as error:
             raise Stop(data_error(router, visit, str(error))) from None
         full.extend(await _with_includes(router, parse_redirection(text), visit, depth + 1, count))
@@ -109,7 +109,8 @@ async def _check_include(router: Redirect, path: str, visit: Visit) -> None:
         raise Stop(data_error(router, visit, f"Tainted name '{path}' for included file not permitted"))
     directory = router.include_directory.rstrip("/")
     if directory and (not path.startswith(f"{directory}/") or "/../" in path):
-        raise Stop(data_error(router, visit, f"included file {path} is not in directory {directory}"))
+        why = f"included file {path} is not in directory {router.include_directory}"
+        raise Stop(data_error(router, visit, why))
 
 
 async def _answer(

@@ -81,15 +81,9 @@ class Generator:
         return errors_to if isinstance(errors_to, str) else None
 
     async def _domain_for(self, item: Address) -> str:
-        router, visit = self._router, self._visit
-        if item.is_escaped or router.qualify_preserve_domain:
-            return visit.domain
-        if router.qualify_domain is not None:
-            try:
-                return await visit.expand(router.qualify_domain) or visit.domain
-            except (ForcedFailure, ExpansionFailed) as error:
-                raise Stop(Declined(f"qualify_domain: {error}")) from None
-        return visit.services.qualify_recipient or visit.domain
+        if item.is_escaped:
+            return self._visit.domain
+        return await qualifying_domain(self._router, self._visit)
 
     async def delivery(self, kind: Target, target: str) -> Assignment:
         """To a file, a directory, a pipe or a sender: needs no more routing. The variables stay those of the parent."""
@@ -139,6 +133,21 @@ class Generator:
             case "reply" if await is_set(router.forbid_filter_reply, "forbid_filter_reply", visit):
                 return "autoreply forbidden"
         return ""
+
+
+async def qualifying_domain(router: Redirect, visit: Visit) -> str:
+    """What addresses without a domain get, in lists and filters. Raises Stop."""
+    if router.qualify_preserve_domain:
+        return visit.domain
+    if router.qualify_domain is None:
+        return visit.services.qualify_recipient or visit.domain
+    try:
+        return await visit.expand(router.qualify_domain) or visit.domain
+    except ForcedFailure as error:
+        raise Stop(Declined(f"qualify_domain: {error}")) from None
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        why = f'failed to expand "{router.qualify_domain.source}": {error}'
+        raise Stop(router.postpone(visit, why, error="expansion")) from None
 
 
 def kind_of_path(path: str) -> Target:

@@ -102,6 +102,9 @@ def _take_item(text: str, start: int) -> tuple[str, int]:
     may_have_comments = text[start] not in "|/"
     if text.startswith("<@", start):  # a source route, whose commas do not divide
         position = max(start, text.find(":", start))
+    elif text[start] == "@" and "," in text[start:]:
+        line, _, _ = text[start:].partition("\n")
+        position = start + (line.find(":") if ":" in line else len(line))
     while found := _DIVIDERS.search(text, position):
         character = found.group()
         position = found.end()

@@ -73,8 +73,8 @@ async def _refuse_tainted(path: str, actor: Actor | None, work: LocalWork | None
     raise Unreadable(f"Tainted name '{path}' for file read not permitted")
 
 
-async def read_included(path: str, visit: Visit, actor: Actor | None) -> str:
-    """A file that `:include:` names. Raises Unreadable."""
+async def read_included(path: str, visit: Visit, actor: Actor | None, directory: str = "") -> str:
+    """A file that `:include:` names, in the `directory` where such files are, if there is one. Raises Unreadable."""
     work = _worker(visit, actor)
     if work is None:
         text = await _read_as_ourselves(path, visit)
@@ -85,6 +85,8 @@ async def read_included(path: str, visit: Visit, actor: Actor | None) -> str:
         found = await work.read(path, actor, limit=MAX_SIZE)
     except WorkRefused as refusal:
         raise Unreadable(str(refusal)) from None
+    if found.error and directory:
+        raise Unreadable(f"failed to open {path} (component of included file); could be symbolic link")
     if found.error:
         why = _reason(found.error, actor, work)
         raise Unreadable(f"failed to open included file {path}: {why}")

@@ -65,7 +65,7 @@ _Waiting = list[_Task | _Generated]
 class Run:
     __slots__ = (
         "_chain", "_done", "_findings", "_fresh", "_generated", "_held_back", "_looks", "_purpose", "_scope", "_stages",
-        "_stops_at_several", "_trace", "_verified",
+        "_stops_at_several", "_trace", "_unusable", "_verified",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,8 @@ class Run:
         self._scope = scope
         self._trace = trace
         self._generated = 0
+        self._unusable: set[object] = set()
+        """Deliveries of redirection that failed or wait already, as they are known from one another."""
         self._fresh: _Waiting = []
         """What a router has just made, to be seen to."""
         self._findings = Findings()
@@ -148,8 +150,23 @@ class Run:
         self._findings.keep(key, assignment)
 
     def _keep_generated(self, made: _Generated) -> None:
+        assignment = made.assignment
+        if self._purpose == "deliver" and (assignment.forbidden or assignment.trouble):
+            if made.key not in self._unusable:
+                self._unusable.add(made.key)
+                self._cannot_deliver(assignment)
+            return
         self._note_duplicate(made.key, made.assignment)
         self._findings.keep_generated(made.key, made.assignment)
+
+    def _cannot_deliver(self, assignment: Assignment) -> None:
+        """The router forbids it, or it has no transport."""
+        result: Refused | Postponed
+        if assignment.forbidden:
+            result = Refused(Reason(assignment.forbidden), transport=assignment.transport)
+        else:
+            result = Postponed(Reason(assignment.trouble))
+        self._findings.trouble(assignment.candidate, result, assignment.router)
 
     def _note_duplicate(self, key: object, assignment: Assignment) -> None:
         if self._trace is not None and self._findings.has(key):
@@ -300,22 +317,15 @@ class Run:
             return
         for child in children:
             if isinstance(child, Assignment):
-                self._generate(child, router)
+                self._generate(child)
             else:
                 self._fresh.append(_Task(child, self._start(child), 0))
 
-    def _generate(self, assignment: Assignment, router: Router) -> None:
-        if self._purpose == "deliver" and (assignment.forbidden or assignment.trouble):
-            reason = Reason(assignment.forbidden or assignment.trouble)
-            transport = assignment.transport
-            result = Refused(reason, transport=transport) if assignment.forbidden else Postponed(reason)
-            self._findings.trouble(assignment.candidate, result, router.name)
-            return
+    def _generate(self, assignment: Assignment) -> None:
         # Exim 22.7: files and pipes are the same only below the same parent.
         parent = unique_name(assignment.candidate.parents[0])
-        self._fresh.append(
-            _Generated(assignment, (assignment.target, assignment.file, assignment.reply, parent))
-        )
+        key = (assignment.target, assignment.file, assignment.reply, parent)
+        self._fresh.append(_Generated(assignment, key))
 
     async def _unrouteable(self, visit: Visit, last: Router | None) -> None:
         text = visit.message or UNROUTEABLE

@@ -14,7 +14,7 @@ from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.filter_deliveries import delivery_of
 from pillarbox.flow.route.filter_log import write_logs
 from pillarbox.flow.route.filtering import is_set, permissions_for, run_filter
-from pillarbox.flow.route.generating import Generator
+from pillarbox.flow.route.generating import Generator, qualifying_domain
 from pillarbox.flow.route.redirection import Address
 from pillarbox.flow.route.result import (
     Assignment,
@@ -44,7 +44,8 @@ async def redirect_by_filter(router: Redirect, text: str, kind: str, visit: Visi
     if kind == "sieve":
         return await redirect_by_sieve(router, text, visit)
     home = visit.home if router.filter_prepend_home and visit.home else None
-    outcome = await run_filter(text, visit, await permissions_for(router, visit), home)
+    domain = await qualifying_domain(router, visit)
+    outcome = await run_filter(text, visit, await permissions_for(router, visit), home, domain)
     if outcome.error:
         if not router.skip_syntax_errors or outcome.is_deferred:
             return _data_error(router, visit, outcome.error)
