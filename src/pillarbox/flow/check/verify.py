@@ -50,11 +50,14 @@ class RoutingVerifier:
         is_sender: bool,
         wish: VerifyWish = _USUAL,
         called: list[str] | None = None,
+        data: list[str] | None = None,
         holder: Holder | None = None,
     ) -> VerifyFailure | None:
         if self._rewriting is not None:
             candidate = await self._rewritten(self._rewriting, candidate, scope, is_sender=is_sender)
         routed = await self._chain.route(candidate, "verify_sender" if is_sender else "verify", scope)
+        if data is not None:
+            data.append(routed.address_data)
         trouble = next((each for each in routed.history if isinstance(each, Trouble)), None)
         if trouble is not None and not (wish.succeeds_on_redirect and trouble.candidate.parents):
             reason = trouble.result.reason

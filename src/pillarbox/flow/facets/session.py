@@ -102,5 +102,7 @@ class VerifyFacts(msgspec.Struct, frozen=True):
     """`qualify`, `route`, `mail`, `recipient` or `postmaster`."""
     recipient_failure: str = ""
     sender_address_data: str = ""
+    address_data: str = ""
+    """Of the recipient that was verified."""
     csa_status: str = ""
     srs_recipient: str = ""

@@ -54,6 +54,7 @@ class _Quiet(StillClock):
         is_sender: bool,
         wish: VerifyWish | None = None,
         called: list[str] | None = None,
+        data: list[str] | None = None,
         holder: Holder | None = None,
     ) -> VerifyFailure | None:
         return None

@@ -26,6 +26,7 @@ class Findings:
         "_generated",
         "_has_no_trouble",
         "_history",
+        "address_data",
         "discarded",
         "letters",
         "log",
@@ -42,6 +43,8 @@ class Findings:
         """What redirection generated once more: the first counts."""
         self._history: list[Trouble | Assignment] = []
         self._has_no_trouble = True
+        self.address_data = ""
+        """As the last router left it."""
         self.discarded: list[tuple[Candidate, str, str]] = []
         self.redirected: list[tuple[Candidate, str]] = []
         self.made: list[Candidate | Assignment] = []
@@ -88,6 +91,7 @@ class Findings:
             tuple(self.letters),
             tuple(self.new_domains.items()),
             tuple(self.made),
+            self.address_data,
         )
 
     def _distinct(self, goes_backwards: bool) -> tuple[Assignment, ...]:

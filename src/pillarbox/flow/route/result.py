@@ -262,6 +262,8 @@ class Routed(msgspec.Struct, frozen=True):
     """(old, new): domains that routing completed, to be changed in the message's headers."""
     made: tuple[Candidate | Assignment, ...] = ()
     """For `purpose="expn"`: what the first redirection led to, which ends it."""
+    address_data: str = ""
+    """`$address_data` as the last router left it."""
 
 
 HeldBack = Callable[[Candidate], Awaitable[Postponed | None]]

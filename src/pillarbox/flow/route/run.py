@@ -213,6 +213,7 @@ class Run:
             last = router = stage.router
             logged = len(findings.log)
             result = await stage.result(visit)
+            findings.address_data = visit.address_data
             if self._trace is not None:
                 self._note_said(candidate, router, logged)
                 self._note(candidate, describe(result, router, visit), router.name)

@@ -94,6 +94,7 @@ declare(
         Field("sender_verify_failure", "sender_failure", "At which step the sender's verification failed."),
         Field("recipient_verify_failure", "recipient_failure", "At which step the recipient's failed."),
         Field("sender_address_data", "sender_address_data", "$address_data of the verified sender.", True),
+        Field("address_data", "address_data", "What routers gave for the recipient that was verified.", True),
         Field("csa_status", "csa_status", "What client SMTP authorization has said."),
         Field("srs_recipient", "srs_recipient", "The address out of an SRS address.", tainted=True),
     ],

@@ -38,7 +38,7 @@ async def verify(session: Session, event: Vrfy) -> None:
             return
         address = f"{address}@{policy.qualify_recipient}"
     candidate = Candidate.first(Recipient(address))
-    scope = session.new_scope().with_facet(Candidate, candidate)
+    scope = _scope_of(session, candidate)
     verdict = await run_acl(session, "vrfy", scope, candidate)
     if not isinstance(verdict, Accept):
         refuse(session, f"VRFY {event.argument}", verdict, code=VRFY_REFUSED)
@@ -52,7 +52,7 @@ async def expand(session: Session, event: Expn) -> None:
     if "@" not in address:
         address = f"{address}@{session.policy.qualify_recipient}"
     candidate = Candidate.first(Recipient(address))
-    scope = session.new_scope().with_facet(Candidate, candidate)
+    scope = _scope_of(session, candidate)
     verdict = await run_acl(session, "expn", scope, candidate)
     if not isinstance(verdict, Accept):
         refuse(session, f"EXPN {event.argument}".rstrip(), verdict)
@@ -60,6 +60,12 @@ async def expand(session: Session, event: Expn) -> None:
     session.reply(
         _members(candidate.address, await session.services.checks.verifier.expand(candidate, scope))
     )
+
+
+def _scope_of(session: Session, candidate: Candidate) -> Scope:
+    """Behind MAIL the sender is known, which routers may ask for (`senders`)."""
+    scope = session.new_scope() if session.transaction is None else session.transaction.scope
+    return scope.with_facet(Candidate, candidate)
 
 
 def _members(address: str, routed: Routed) -> Reply:

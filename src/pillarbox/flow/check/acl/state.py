@@ -130,10 +130,11 @@ class Verifier(Protocol):
         is_sender: bool,
         wish: VerifyWish = ...,
         called: list[str] | None = ...,
+        data: list[str] | None = ...,
         holder: Holder | None = ...,
     ) -> VerifyFailure | None:
-        """None: deliverable. `called` gets the addresses that hosts were asked about; `holder` the connection, where it is to be kept.
-        Raises CheckDeferred."""
+        """None: deliverable. `called` gets the addresses that hosts were asked about; `data` what `$address_data` is then; `holder` the
+        connection, where it is to be kept. Raises CheckDeferred."""
         ...
 
     async def ask_onward(
@@ -265,6 +266,7 @@ class CheckMemory:
         "queue",
         "rates",
         "scans",
+        "sender_address_data",
         "sender_failure",
         "shape",
         "spf",
@@ -312,6 +314,7 @@ class CheckMemory:
         """Addresses and how that was asked, and what came of it."""
         self.spf: SpfFacts | None = None
         """What the last `spf` condition has found out."""
+        self.sender_address_data = ""
         self.sender_failure = ""
         """`$sender_verify_failure`: of the last verification that was made."""
         self.failed_sender: FailedSender | None = None

@@ -127,8 +127,14 @@ async def _verify_sender(line: VerifyLine, state: AclState) -> Answer:
     address = state.facts.sender or "" if line.address is None else line.address.strip("<>")
     if not address:
         return True
-    failed = await _failed_sender(address, line, state)
-    _set_facts(state, sender_failure=state.memory.sender_failure)
+    try:
+        failed = await _failed_sender(address, line, state)
+    finally:
+        _set_facts(
+            state,
+            sender_failure=state.memory.sender_failure,
+            sender_address_data=state.memory.sender_address_data,
+        )
     if failed is None:
         return True
     failed.is_told = failed.is_told or not line.shows_details
@@ -143,8 +149,11 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         return known if isinstance(known, FailedSender) else None
     candidate = Candidate.first(Recipient(address))
     await _let_out(line, state)
+    data: list[str] = []
     try:
-        failure = await state.services.verifier.verify(candidate, state.scope, is_sender=True, wish=line.wish)
+        failure = await state.services.verifier.verify(
+            candidate, state.scope, is_sender=True, wish=line.wish, data=data
+        )
     except CheckDeferred as error:
         note_sender_trouble(state, "defer", address, error.reason.log)
         is_callout = error.reason.log.startswith("Could not complete sender verify callout")
@@ -153,6 +162,8 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         )
         details = f"{error.reason.log}\n{text}" if state.services.tells_details else ""
         raise CheckDeferred(Reason(text, text if is_callout else details)) from error
+    finally:
+        state.memory.sender_address_data = "".join(data)
     failed = FailedSender(address, failure) if failure is not None else None
     state.memory.sender_failure = failure.step if failure is not None else ""
     memory[key] = failed
@@ -163,18 +174,21 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
     if state.recipient is None or state.where != "rcpt":
         raise CheckFailed(f"cannot verify recipient in ACL for {place_name(state.where)}")
     called: list[str] = []
+    data: list[str] = []
     wish, holder = _held(line.wish, state)
     lists = state.memory.lists
     lists.domain = lists.local_part = lists.sender = ""  # as routing leaves them
     await _let_out(line, state)
     try:
         failure = await state.services.verifier.verify(
-            state.recipient, state.scope, is_sender=False, wish=wish, called=called, holder=holder
+            state.recipient, state.scope, is_sender=False, wish=wish, called=called, data=data, holder=holder
         )
     except CheckDeferred as error:
         if state.services.tells_details and not error.reason.peer:
             raise CheckDeferred(Reason(error.reason.log, error.reason.log)) from error
         raise
+    finally:
+        _set_facts(state, address_data="".join(data))
     if failure is None:
         if line.wish.callout is not None and called:
             lists.domain, lists.local_part = state.recipient.domain, state.recipient.local_part
@@ -204,13 +218,9 @@ def _held(wish: VerifyWish, state: AclState) -> tuple[VerifyWish, Holder | None]
     return wish, holder
 
 
-def _set_facts(state: AclState, *, sender_failure: str | None = None, recipient_failure: str = "") -> None:
-    old = state.scope.facet(VerifyFacts) or VerifyFacts()
-    facts = VerifyFacts(
-        sender_failure=old.sender_failure if sender_failure is None else sender_failure,
-        recipient_failure=recipient_failure or old.recipient_failure,
-        csa_status=old.csa_status,
-    )
+def _set_facts(state: AclState, **changes: str) -> None:
+    """Fields of VerifyFacts; the others stay."""
+    facts = replace(state.scope.facet(VerifyFacts) or VerifyFacts(), **changes)
     state.scope = state.scope.with_facet(VerifyFacts, facts)
 
 
@@ -289,11 +299,7 @@ async def _verify_csa(line: VerifyLine, state: AclState) -> Answer:
     name = line.address or client.helo or client.host_address
     resolver = state.scope.services.resolver
     status = await csa_status(name, client.host_address, resolver, state.services.csa)
-    old = state.scope.facet(VerifyFacts) or VerifyFacts()
-    facts = VerifyFacts(
-        sender_failure=old.sender_failure, recipient_failure=old.recipient_failure, csa_status=status.word
-    )
-    state.scope = state.scope.with_facet(VerifyFacts, facts)
+    _set_facts(state, csa_status=status.word)
     text = f"client SMTP authorization {status.reason}"
     return status.is_good or Reason(text, text)
 
