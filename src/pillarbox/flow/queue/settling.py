@@ -216,8 +216,10 @@ class Settling:
             self._say(f"success notification not sent: {full}")
 
     async def _report_failures(self, failures: Sequence[Failed]) -> None:
-        """Bounce what failed, to each address that wants to know; freeze what nobody can be told."""
+        """Bounce what failed, to each address that wants to know; freeze what nobody can be told. Who hears of the last failure is told first,
+        as with Exim."""
         groups: dict[str, list[Failed]] = {}
+        readers: list[str] = []
         recipients = recipients_of(self.queued)
         unreportable: list[Failed] = []
         for failure in failures:
@@ -232,10 +234,11 @@ class Settling:
                 self._ignore(failure)
             elif to:
                 groups.setdefault(to, []).append(failure)
+                readers.append(to)
             else:
                 unreportable.append(failure)
-        for to, group in groups.items():
-            await self._bounce(to, group)
+        for to in dict.fromkeys(reversed(readers)):
+            await self._bounce(to, groups[to])
         if unreportable:
             await self._freeze_or_ignore(unreportable)
 
