@@ -10,7 +10,7 @@ What scripts have beside `exim` (the program, set-uid as a machine has it) and i
     client PORT <<E     says the lines and shows the replies (wires: `client.py`)
     letter WORDS        `exim -odi WORDS` with a short message
     until_log N TEXT    waits until so many lines of the main log hold the text
-    as USER WORDS       a command by another user
+    as USER WORDS       a command by another user                            ids    the messages in the queue, oldest first
 
 Compared: what the script and its commands printed, the logs, files below TOP/out, message logs, and `-H` files of what stays in the queue.
 """
@@ -102,6 +102,7 @@ until_log() {
   tries=0
   until [ "$(grep -c -e "$2" TOP/log/mainlog)" -ge $1 ] 2>/dev/null || [ $tries -gt 200 ]; do sleep 0.1; tries=$((tries + 1)); done
 }
+ids() { exim -bp "$@" | sed -n 's/^ *[0-9]*[smhd] *[0-9.]*[KM]\\{0,1\\} \\([^ ]*\\) .*/\\1/p'; }
 as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --clear-groups --reset-env "$@"; }
 start() {
   "$PYTHON" -m "$@" &
@@ -172,8 +173,9 @@ def prepare(situation: Situation, top: Path) -> str:
     return script.replace("MACHINE_EXIM", machine_exim('"$REAL"', "TOP/conf")).replace("TOP", str(top))
 
 
-def by(exim: str, real: str, top: Path, situation: Situation) -> list[str]:
-    """What is seen, line by line. `exim`: the real one's path or `ours`; the path `real` stands in /usr/sbin in any case."""
+def by(exim: str, real: str, top: Path, situation: Situation, *, is_harness: bool = False) -> list[str]:
+    """What is seen, line by line. `exim`: the real one's path or `ours`; the path `real` stands in /usr/sbin in any case. `is_harness`:
+    ours is told that it is driven as Exim's own tests drive it."""
     script = prepare(situation, top)
     alone = ["-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     environment = {
@@ -186,6 +188,7 @@ def by(exim: str, real: str, top: Path, situation: Situation) -> list[str]:
         "PYTHONPATH": f"{ROOT}/src:{ROOT}",
         "TZ": "UTC",
         "LC_ALL": "C",
+        **({"EXIM_TEST_HARNESS": "1"} if is_harness and exim == "ours" else {}),
     }
     ended = subprocess.run(
         ["unshare", *alone, "/bin/bash", "-c", script, "bash"],
