@@ -253,7 +253,7 @@ class Delivery:
             assignments = self._without_remote(assignments, urgency, outcomes)
         elif self._holding is not None:
             assignments = await self._holding.after_routing(
-                queued, assignments, outcomes, is_first=urgency.is_first
+                queued, assignments, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced
             )
         if len(assignments) < len(every_assignment) and (urgency.is_first or urgency.is_provisional):
             for assignment in every_assignment:

@@ -101,8 +101,11 @@ class Holding:
         outcomes: list[Outcome],
         *,
         is_first: bool,
+        is_forced: bool = False,
     ) -> list[Assignment]:
         """Those that may be carried in this attempt; the others go to `outcomes`."""
+        if not is_forced:
+            assignments = await self._without_held_children(queued, assignments, outcomes, is_first=is_first)
         domains = self._lists.queue_smtp
         if domains is None or not is_first:
             return list(assignments)
@@ -119,6 +122,28 @@ class Holding:
             except (ExpansionFailed, ExpansionDeferred) as trouble:
                 why = str(trouble)
             outcomes.append(waiting(assignment, why))
+        return left
+
+    async def _without_held_children(
+        self,
+        queued: Queued,
+        assignments: Sequence[Assignment],
+        outcomes: list[Outcome],
+        *,
+        is_first: bool,
+    ) -> list[Assignment]:
+        """What redirection has led into domains that wait."""
+        left: list[Assignment] = []
+        for assignment in assignments:
+            is_child = assignment.address != assignment.candidate.recipient.address
+            why, error = (
+                await self._why(queued, assignment.domain, is_first=is_first) if is_child else ("", "")
+            )
+            if not why:
+                left.append(assignment)
+                continue
+            held = waiting(assignment, why, error=error)
+            outcomes.append(msgspec.structs.replace(held, router="", transport=""))
         return left
 
     async def _matches(self, domains: DomainList, domain: str, queued: Queued) -> bool:
