@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.app.asking.commentary import TellingChain, speak
+from pillarbox.app.asking.commentary import TellingChain, say, speak
 from pillarbox.app.asking.listening import SessionListener, ToldNames
 from pillarbox.app.asking.loading import load_for_checks
 from pillarbox.app.foundation import Kinds
@@ -45,6 +45,11 @@ GREETING = """
 
 """
 _TAKEN = re.compile(rb"^(250 .*\bid=[^\r\n]*\r\n)", re.MULTILINE)
+_OMITTED = (
+    "Attempting full verification using callout",
+    "... callout omitted by default when host testing",
+    "(Use -bhc if you want the callouts to happen.)",
+)
 NOT_REAL = b"\n**** SMTP testing: that is not a real message id!\n\n"
 
 
@@ -123,6 +128,8 @@ class NoCallouts(Callouts):
         sender: str,
         holder: Holder | None = None,
     ) -> Answer:
+        for line in _OMITTED:
+            say(line)
         return Answer(outcome="accept")
 
 

@@ -40,6 +40,7 @@ from pillarbox.mail.envelope import Recipient
 from pillarbox.mail.reply import Reason
 from pillarbox.wire.exim.log_line import printable
 
+END_OF_VERIFICATION = " ----------- end verify ------------"
 _CONTENT = frozenset({"data", "data_prdr", "mime", "not_smtp", "dkim"})
 _SENDER_KNOWN = frozenset({"mail", "rcpt", "predata"}) | _CONTENT
 
@@ -146,6 +147,7 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
     memory, key = state.memory.verified, ("sender", address, line.wish)
     if line.wish.callout is None and key in memory:
         known = memory[key]
+        state.tell(" using cached sender verify result")
         return known if isinstance(known, FailedSender) else None
     candidate = Candidate.first(Recipient(address))
     await _let_out(line, state)
@@ -154,7 +156,9 @@ async def _failed_sender(address: str, line: VerifyLine, state: AclState) -> Fai
         failure = await state.services.verifier.verify(
             candidate, state.scope, is_sender=True, wish=line.wish, data=data
         )
+        state.tell(END_OF_VERIFICATION)
     except CheckDeferred as error:
+        state.tell(END_OF_VERIFICATION)
         note_sender_trouble(state, "defer", address, error.reason.log)
         is_callout = error.reason.log.startswith("Could not complete sender verify callout")
         text = (
@@ -183,7 +187,9 @@ async def _verify_recipient(line: VerifyLine, state: AclState) -> Answer:
         failure = await state.services.verifier.verify(
             state.recipient, state.scope, is_sender=False, wish=wish, called=called, data=data, holder=holder
         )
+        state.tell(END_OF_VERIFICATION)
     except CheckDeferred as error:
+        state.tell(END_OF_VERIFICATION)
         if state.services.tells_details and not error.reason.peer:
             raise CheckDeferred(Reason(error.reason.log, error.reason.log)) from error
         raise
@@ -234,7 +240,9 @@ async def _verify_header_sender(line: VerifyLine, state: AclState) -> Answer:
             failure = await state.services.verifier.verify(
                 candidate, state.scope, is_sender=True, wish=line.wish
             )
+            state.tell(END_OF_VERIFICATION)
         except CheckDeferred as error:
+            state.tell(END_OF_VERIFICATION)
             deferred = error
             continue
         if failure is None:
