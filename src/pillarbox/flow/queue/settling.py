@@ -141,7 +141,8 @@ class Settling:
     def _log(self, outcome: Outcome) -> None:
         if id(outcome) not in self.told:
             self.settler.tell(self.queued, outcome)
-        if outcome.is_unlogged or (is_early(outcome) and self.queued.progress.attempts):
+        is_unlogged = outcome.is_unlogged and not outcome.is_in_own_log
+        if is_unlogged or (is_early(outcome) and self.queued.progress.attempts):
             return
         for line in lines_outcome(outcome, self.settler.line(self.queued, outcome), self.settler.style):
             if not (line.startswith("H=") and line in self.lines):  # a host that was asked once

@@ -88,6 +88,8 @@ async def ids_of(router: Router, visit: Visit) -> tuple[int | None, int | None]:
         gid = group_id(name)
         if gid is None:
             raise unknown_login("group", name, router.group.source, router.name)
+    if uid is not None and gid is None:
+        raise ExpansionFailed(f"user set without group for {router.name} router")
     return uid, gid
 
 

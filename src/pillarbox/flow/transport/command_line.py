@@ -110,7 +110,7 @@ def _is_read_by_shell(arguments: Sequence[str]) -> bool:
 
 
 def _failed(word: str, source: str, who: str, why: str) -> str:
-    return f'Expansion of "{word}" from command "{_quoted(source)}" in {who} failed: {why}'
+    return f'Expansion of "{_quoted(word)}" from command "{_quoted(source)}" in {who} failed: {why}'
 
 
 def _quoted(source: str) -> str:

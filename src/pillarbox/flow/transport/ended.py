@@ -20,7 +20,6 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     ignore_status: bool = False
-    return_output: bool = False
     freeze_exec_fail: bool = False
     freeze_signal: bool = False
     timeout_defer: bool = False
@@ -67,7 +66,7 @@ def judge(end: CommandEnd, manner: Manner, command: Command, *, is_returning: bo
         meaning = meaning_of(code)
         told = f" (could mean {meaning})" if meaning else ""
         text = f"Child process of {manner.name} transport returned {code}{told} from command: {program}"
-        is_temporary = manner.is_temporary(code) and not manner.return_output
+        is_temporary = manner.is_temporary(code) and not is_returning
         return Judgement("deferred" if is_temporary else "failed", text)
     return Judgement("failed", "return message generated") if is_returning else Judgement("delivered")
 

@@ -21,6 +21,9 @@ WHO = "transport filter"
 GROWTH = 4
 """It may write so many times what it reads, and a megabyte."""
 _UMASK = 0o077
+_NOT_RUN = 127
+"""As a shell would end."""
+_UNABLE = ": unable to execute command"
 
 
 class FilterFailed(Exception):
@@ -29,11 +32,17 @@ class FilterFailed(Exception):
     def __init__(
         self, text: str, *, is_permanent: bool = False, is_timed_out: bool = False, is_panic: bool = False
     ) -> None:
-        """`is_panic`: an administrator must mend it, and no retry time counts for it."""
+        """`is_panic`: an administrator must mend it, and no retry time counts for it. `is_permanent`: it could not even be run."""
         super().__init__(text)
         self.is_panic = is_panic
         self.is_permanent = is_permanent
         self.is_timed_out = is_timed_out
+
+    def while_writing_to(self, path: str) -> str:
+        """As the log has it for a file."""
+        text = str(self)
+        end = _UNABLE if text.endswith(_UNABLE) else ""
+        return f"t{text[1:].removesuffix(end)} while writing to {path}{end}"
 
 
 async def filter_work(
@@ -86,4 +95,5 @@ def _check(end: CommandEnd) -> None:
 
 
 def _cannot_run() -> FilterFailed:
-    return FilterFailed("Transport filter process failed (127): unable to execute command", is_permanent=True)
+    text = f"Transport filter process failed ({_NOT_RUN}){_UNABLE}"
+    return FilterFailed(text, is_permanent=True, is_panic=True)

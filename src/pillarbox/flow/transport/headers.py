@@ -48,9 +48,9 @@ def with_added(block: bytes, job: Job, add: bytes) -> bytes:
     return block + add
 
 
-def names_of(lists: Iterable[str]) -> frozenset[str]:
-    """Lower-case field names of colon lists."""
-    return frozenset(name.strip().lower() for text in lists for name in text.split(":") if name.strip())
+def names_of(items: Iterable[str]) -> frozenset[str]:
+    """Lower-case field names. What an item has become is one name: where it holds a colon no field is meant."""
+    return frozenset(name.strip().lower() for name in items if name.strip())
 
 
 def header_lines(text: str) -> bytes:

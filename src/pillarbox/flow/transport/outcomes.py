@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail.outcome import CLEAR, Deferred, Delivered, Failed, Outcome, RemoteHost, Security
@@ -145,11 +147,22 @@ def failed(
 
 
 def defer_all(
-    job: Job, reason: Reason, *, retry_keys: tuple[str, ...] = (), is_panic: bool = False, error: str = ""
+    job: Job,
+    reason: Reason,
+    *,
+    key_of: Callable[[Assignment], str] | None = None,
+    is_panic: bool = False,
+    error: str = "",
 ) -> list[Outcome]:
-    """The same deferral for every address of the job."""
+    """The same deferral for every address of the job. `key_of`: under which key its retry time is kept; None: there is none."""
     return [
-        deferred(one, reason, retry_keys=retry_keys, is_panic=is_panic, error=error)
+        deferred(
+            one,
+            reason,
+            retry_keys=(key_of(one),) if key_of is not None else (),
+            is_panic=is_panic,
+            error=error,
+        )
         for one in job.assignments
     ]
 

@@ -10,6 +10,7 @@ import msgspec
 
 from pillarbox.config.errors import OptionError
 from pillarbox.flow.route.result import Assignment
+from pillarbox.flow.transport.crowding import Places
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fail_all
 from pillarbox.flow.transport.plan import Limited, plan_jobs
@@ -55,11 +56,7 @@ class Transports:
         services.transports = self._transports
         self._has_planning = any(one.is_planned_by_expansion for one in transports.values())
         self._remote_max_parallel = remote_max_parallel
-        self._places = {
-            name: asyncio.Semaphore(transport.parallel_limit)
-            for name, transport in transports.items()
-            if transport.parallel_limit > 0
-        }
+        self._places = Places()
 
     async def run(
         self,
@@ -183,10 +180,13 @@ class Transports:
             limit = await transport.limit_of(job, self._services)
         if 0 < limit < job.message.size:
             return fail_all(job, Reason(f"message is too big (transport limit = {limit})"))
-        place = self._places.get(transport.name) if self._places else None
-        if place is None or job.is_shadow:
+        if transport.max_parallel is None or job.is_shadow:
             return await transport.deliver(job, self._services)
-        async with place:
+        try:
+            places = await transport.parallel_limit_of(job, self._services)
+        except ExpansionFailed as error:
+            return defer_all(job, Reason(str(error)), is_panic=True)
+        async with self._places.taken(transport.name, places):
             return await transport.deliver(job, self._services)
 
     async def _with_paths(self, transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Outcome]:
@@ -224,7 +224,7 @@ class Transports:
         except ForcedFailure:
             return False
         except (ExpansionFailed, ExpansionDeferred) as error:
-            self._services.journal.main(
+            self._services.journal.panic(
                 f'{job.envelope.id} failed to expand condition "{condition.source}" '
                 f"for {transport.name} transport: {error}"
             )
@@ -250,7 +250,8 @@ class Transports:
         for one in assignments:
             job = Job(envelope, message, (one,))
             try:
-                await self._batch(job)
+                if self.is_remote(one.transport):
+                    await self._batch(job)
                 kept.append(one)
             except (ExpansionFailed, ExpansionDeferred, OptionError) as error:
                 spoilt.extend(deferred(a, Reason(str(error)), is_panic=True) for a in job.assignments)
@@ -260,9 +261,11 @@ class Transports:
         self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
     ) -> list[object]:
         """What keeps addresses of local transports apart besides where they go (Exim chapter 25): equal for those that may share."""
-        return [await self._batch(Job(envelope, message, (one,))) for one in assignments]
+        jobs = [Job(envelope, message, (one,)) for one in assignments]
+        return [await self._batch(job, is_last=job is jobs[-1]) for job in jobs]
 
-    async def _batch(self, job: Job) -> object:
+    async def _batch(self, job: Job, *, is_last: bool = False) -> object:
+        """`is_last`: nobody is behind that it could share with."""
         assignment = job.assignments[0]
         transport = self._transports.get(assignment.transport)
         if transport is None or transport.addresses_per_job == 1:
@@ -282,8 +285,16 @@ class Transports:
             return own, who
         try:
             return own, who, await transport.batching.expand(scope_of(job, self._services))
-        except (ExpansionFailed, ExpansionDeferred):
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            if not is_last:
+                self._tell_of_batch(transport, job, error)
             return assignment.address
+
+    def _tell_of_batch(self, transport: Transport, job: Job, error: Exception) -> None:
+        where = f"{transport.name} transport ({job.assignments[0].address})"
+        self._services.journal.panic(
+            f"{job.envelope.id} Failed to expand batch_id option in {where}: {error}"
+        )
 
     def _is_local(self, job: Job) -> bool:
         transport = self._transports.get(job.assignments[0].transport)
@@ -312,7 +323,7 @@ def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Ou
     first = job.assignments[0]
     is_unlogged = transport.disable_logging
     shows_domain = transport.is_local and not first.logs_as_local
-    if transport.rcpt_include_affixes and not transport.is_local:
+    if transport.rcpt_include_affixes and not first.file:
         outcomes = [_with_affixes(outcome) for outcome in outcomes]
     if not (is_unlogged or shows_domain or first.candidate.is_hidden):
         return outcomes
@@ -320,6 +331,7 @@ def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Ou
         msgspec.structs.replace(
             outcome,
             is_unlogged=is_unlogged,
+            is_in_own_log=is_unlogged,
             shows_domain=shows_domain,
             is_hidden=first.candidate.is_hidden,
         )
@@ -328,7 +340,7 @@ def _as_told(transport: Transport, job: Job, outcomes: list[Outcome]) -> list[Ou
 
 
 def _with_affixes(outcome: Outcome) -> Outcome:
-    """The whole address is what the other host heard of, so the log has it too."""
+    """The whole address is what the other program heard of, so the log has it too."""
     return msgspec.structs.replace(outcome, log_word="")
 
 

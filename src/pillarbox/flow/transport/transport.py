@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
 from itertools import chain
 from typing import ClassVar, Literal
 
 import msgspec
 
-from pillarbox.config.declare import Driver, Unready, derived, option
-from pillarbox.config.errors import CombinationError, EarlyError, OptionError
+from pillarbox.config.declare import Driver, derived, option
+from pillarbox.config.errors import CombinationError, EarlyError
 from pillarbox.config.kinds import (
     Duration,
     ExpandedGroup,
@@ -28,8 +27,6 @@ from pillarbox.config.kinds import (
     HeaderLines,
     HeaderNames,
     HeaderRewriting,
-    fixed_integer,
-    parse_integer,
 )
 from pillarbox.config.logins import main_group_of
 from pillarbox.flow.facets.delivering import DeliveryFacts
@@ -47,12 +44,14 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Surroundings, Unfit, surroundings_of
 from pillarbox.flow.transport.writing import Copy
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.numbers import natural
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template, expanded
 from pillarbox.mail.address import quote_local_part
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.taint import Tainted
+from pillarbox.wire.exim.error_numbers import CANNOT_EXPAND
 
 _OF_LOCAL_PART = re.compile(r"\$\{?local_part")
 _OF_HOST = re.compile(r"\$\{?(?:host|tls_out)")
@@ -137,10 +136,8 @@ class Transport(Driver, family="transport"):
         default=None, doc="A command through which the message goes on its way."
     )
     transport_filter_timeout: Duration = option(default="5m", doc="Stop it after this long.")
-    parallel_limit: int = derived(init=False)
-    """`max_parallel`; 0: no limit."""
     size_limit: int = derived(init=False)
-    """`message_size_limit` in bytes; 0: no limit."""
+    """`message_size_limit` in bytes where it is a number; 0: there is none, or `limit_of` knows it."""
     changes_headers: bool = derived(init=False)
     """Some option adds, removes or changes fields behind the prefix."""
     headers_tell_host: bool = derived(init=False)
@@ -174,8 +171,7 @@ class Transport(Driver, family="transport"):
             self._command("transport_filter", WHO if self.is_local else f"{self.name} {WHO}"),
         )
         put(self, "splits_by", self._split())
-        put(self, "parallel_limit", fixed_integer(self.max_parallel) or 0)
-        put(self, "size_limit", fixed_integer(self.message_size_limit) or 0)
+        put(self, "size_limit", _fixed_limit(self.message_size_limit))
         if self.retry_use_local_part is None:
             put(self, "retry_use_local_part", self.is_local)
         if self.group is None and self.user is not None and self.user.is_constant:
@@ -201,10 +197,6 @@ class Transport(Driver, family="transport"):
         if any(_OF_LOCAL_PART.search(str(source)) for source in sources):
             return "local_part"
         return "domain" if any(_OF_DOMAIN.search(str(source)) for source in sources) else ""
-
-    def unready(self) -> Iterator[Unready]:
-        if fixed_integer(self.max_parallel) is None:
-            yield Unready("max_parallel", "only a plain number is supported yet")
 
     @property
     def addresses_per_job(self) -> int:
@@ -283,7 +275,7 @@ class Transport(Driver, family="transport"):
         try:
             return await self.sender_of(job, scope)
         except ExpansionFailed as error:
-            raise Unfit(str(error)) from None
+            raise Unfit(str(error), CANNOT_EXPAND) from None
 
     @property
     def runs_as_creator(self) -> bool:
@@ -322,17 +314,26 @@ class Transport(Driver, family="transport"):
         return copy if work is None else await filtered(copy, work, services)
 
     async def limit_of(self, job: Job, services: TransportServices) -> int:
-        """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed, ExpansionDeferred."""
-        if self.size_limit or self.message_size_limit is None or self.message_size_limit.is_constant:
+        """`message_size_limit` for this job, bytes; 0: none. Raises ExpansionFailed."""
+        if self.size_limit or self.message_size_limit is None:
             return self.size_limit
-        text = await self.message_size_limit.expand(scope_of(job, services))
+        what = "failed to expand"
         try:
-            return parse_integer(text) if text.strip() else 0
-        except OptionError:
-            reason = (
-                f'invalid message_size_limit in {self.name} transport: integer expected but "{text}" found'
-            )
-            raise ExpansionFailed(reason) from None
+            text = await self.message_size_limit.expand(scope_of(job, services))
+            what = "invalid"
+            return natural(text)
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise ExpansionFailed(f"{what} message_size_limit in {self.name} transport: {error}") from None
+
+    async def parallel_limit_of(self, job: Job, services: TransportServices) -> int:
+        """`max_parallel` for this job; 0: none. Raises ExpansionFailed."""
+        if self.max_parallel is None:
+            return 0
+        try:
+            return natural(await self.max_parallel.expand(scope_of(job, services)))
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            who = f"{self.name} transport ({job.assignments[0].address})"
+            raise ExpansionFailed(f"Failed to expand max_parallel option in {who}: {error}") from None
 
     def retry_key_of(self, assignment: Assignment) -> str:
         """Of a local delivery, in the retry hints (`retry_use_local_part`)."""
@@ -365,6 +366,14 @@ class Transport(Driver, family="transport"):
 
             block = await rewritten(block, self.headers_rewrite, scope, services.qualify_domain, complain)
         return headers.with_added(block, job, b"".join(map(headers.header_lines, added)))
+
+
+def _fixed_limit(template: Template | None) -> int:
+    text = template.node.constant if template is not None else None
+    try:
+        return natural(text) if text is not None else 0
+    except ExpansionFailed:
+        return 0
 
 
 def scope_of(job: Job, services: TransportServices) -> Scope:

@@ -72,6 +72,10 @@ class FrameFailed(ExpansionDeferred):
     number = CANNOT_EXPAND
     """Exim's, for the retry hint."""
 
+    def __init__(self, text: str, why: Exception) -> None:
+        super().__init__(text)
+        self.why = why
+
 
 class Frame(msgspec.Struct, frozen=True):
     """What stands around a copy, expanded."""
@@ -126,8 +130,9 @@ async def _expanded(template: Template | None, which: str, name: str, scope: Sco
         return b""
     try:
         return (await template.expand(scope)).encode("utf-8", "surrogateescape")
-    except ExpansionFailed:
-        raise FrameFailed(f'Expansion of "{template.source}" ({which} for {name} transport) failed') from None
+    except (ExpansionFailed, ExpansionDeferred) as error:
+        text = f'Expansion of "{template.source}" ({which} for {name} transport) failed'
+        raise FrameFailed(text, error) from None
 
 
 def escaping(check: str | None, escape: str | None) -> Change:

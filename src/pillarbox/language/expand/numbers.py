@@ -36,6 +36,16 @@ def integer(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """Of an option that is expanded to a number: as `integer`, but there must be one, and none below 0. Raises ExpansionFailed."""
+    if _BLANK.fullmatch(text):
+        raise ExpansionFailed(f'integer expected but "{quoted(text.lstrip(_SPACE))}" found')
+    found = _INTEGER.match(text)
+    if found and found[1] == "-" and found[2].strip("0"):
+        raise ExpansionFailed(f'non-negative integer expected but "{quoted(text.lstrip(_SPACE))}" found')
+    return integer(text)
+
+
 def number(text: str) -> str | None:
     """The text if it is an optional minus sign and digits, else None: how items tell numbers from names."""
     digits = text[1:] if text[:1] in ("-", "+") else text

@@ -22,9 +22,10 @@ class Item(NamedTuple):
     """Of its first character, in the list's text."""
 
 
-def split(source: str) -> list[tuple[str, int]]:
-    """The items in order with their positions. An empty item counts, but not behind a final separator."""
-    separator, start = _separator(source)
+def split(source: str, usual: str = ":") -> list[tuple[str, int]]:
+    """The items in order with their positions. An empty item counts, but not behind a final separator. `usual`: the separator where the
+    list names none."""
+    separator, start = _separator(source, usual)
     found: list[tuple[str, int]] = []
     piece = ""
     begin = position = start
@@ -71,11 +72,11 @@ def separator_of(source: str) -> str:
     return _separator(source)[0]
 
 
-def _separator(source: str) -> tuple[str, int]:
+def _separator(source: str, usual: str = ":") -> tuple[str, int]:
     change = _CHANGE.match(source)
     if change:
         return change.group(1), change.end()
-    return ":", 0
+    return usual, 0
 
 
 def _stripped(piece: str, begin: int) -> tuple[str, int]:

@@ -18,6 +18,8 @@ _AT_RCPT = "SMTP error from remote mail server after RCPT TO:"
 _FOR_WHOM = frozenset(("received_sender", "received_recipients"))
 UNSTAMPED = "*** "
 """Begins the lines that carry no time."""
+_NO_ADDRESS = ("|", "/", ">", ":", "save ")
+"""How the words of the main log begin that stand for what redirection made of an address; others are the address in short."""
 
 
 def line_begin(
@@ -46,7 +48,8 @@ def lines_outcome(outcome: Outcome, main_line: str, style: LogStyle = USUAL) -> 
         by = f"{outcome.transport} transport" if outcome.transport else f"{outcome.router} router"
         if outcome.transport == "**bypassed**":
             by = "**bypassed**"
-        name = printable(outcome.log_word or outcome.address)
+        is_no_address = outcome.log_word.startswith(_NO_ADDRESS)
+        name = printable(outcome.log_word if is_no_address else outcome.address)
         above = outcome.parents[0] if outcome.parents else outcome.recipient
         parent = f" <{printable(above)}>" if above != outcome.address else ""
         return [f"{name}{parent}: {by} succeeded"]

@@ -55,7 +55,6 @@ class Appendfile(MailboxOptions, driver="appendfile"):
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         first = job.assignments[0]
-        key = self.retry_key_of(first)
         try:
             prepared = await self.prepare(job, services)
             place = await place_of(self, first, prepared.scope, prepared.surroundings.home)
@@ -63,9 +62,9 @@ class Appendfile(MailboxOptions, driver="appendfile"):
                 return await self._deliver_own(job, prepared, place, services)
             result = await self._deliver(job, prepared, place, services)
         except BadName as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(key,), error=unnamed(NOT_ABSOLUTE))
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, error=unnamed(NOT_ABSOLUTE))
         except (FrameFailed, Unfit) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(key,), error=unnamed(error.number))
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, error=unnamed(error.number))
         except ExpansionDeferred as error:
             return defer_all(job, Reason(str(error)))
         except HeadersFailed as error:
@@ -74,15 +73,13 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         except (ExpansionFailed, BadPlace, BadLimit) as error:  # no hint: an administrator mends it, not time
             return defer_all(job, Reason(str(error)), is_panic=True)
         except CommandError as error:
-            reason = Reason(str(error))
-            return [deferred(a, reason, retry_keys=(key,), is_panic=True) for a in job.assignments]
+            return defer_all(job, Reason(str(error)), is_panic=True)
         except FilterFailed as error:
             if not error.is_panic:
-                return defer_all(job, Reason(str(error)), retry_keys=(key,))
-            text = f"transport{str(error).removeprefix('Transport')} while writing to {place.path}"
-            return defer_all(job, Reason(text), is_panic=True)
+                return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
+            return defer_all(job, Reason(error.while_writing_to(place.path)), is_panic=True)
         except WorkRefused as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(key,))
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
         if isinstance(result, OtherFormat):
             return await self._pass_on(job, result.transport, services)
         return [self._outcome(a, result, place, number > 0) for number, a in enumerate(job.assignments)]
@@ -128,7 +125,12 @@ class Appendfile(MailboxOptions, driver="appendfile"):
         """Raises what `deliver` knows."""
         scope = prepared.scope
         work = await self._work(job, prepared, place, services)
-        work, body = await fill(self, work, job, prepared, services)
+        try:
+            work, body = await fill(self, work, job, prepared, services)
+        except (FrameFailed, HeadersFailed, FilterFailed):
+            if work.kind == "mbox" and (refusal := await self._refusal(work, prepared, services)):
+                return refusal
+            raise
         if work.kind == "maildir" and self.maildir_tag is not None:
             size = len(work.head) + body.size + len(work.tail)
             work = msgspec.structs.replace(work, tag=await tag_of(self, scope, size))
@@ -140,6 +142,14 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             if limit > 0 and 0 <= before <= limit < before + result.size:
                 await warn_of_quota(self.quota_warn_message, job, scope, services)
         return result
+
+    async def _refusal(
+        self, work: FileWork, prepared: Prepared, services: TransportServices
+    ) -> FileResult | None:
+        """What the mailbox has against being written to, where nothing can be. Exim has it open by then, and made."""
+        nothing = msgspec.structs.replace(work, comsat_user="")
+        result = await write(self, nothing, MemoryBody(b""), prepared, services)
+        return None if isinstance(result, Written) else result
 
     async def _work(
         self, job: Job, prepared: Prepared, place: Place, services: TransportServices
@@ -191,7 +201,7 @@ class Appendfile(MailboxOptions, driver="appendfile"):
             return defer_all(
                 job,
                 Reason(f"{name} transport (for {mark} format) not found"),
-                retry_keys=(self.retry_key_of(job.assignments[0]),),
+                key_of=self.retry_key_of,
             )
         assignments = tuple(msgspec.structs.replace(a, transport=name) for a in job.assignments)
         return await other.deliver(msgspec.structs.replace(job, assignments=assignments), services)

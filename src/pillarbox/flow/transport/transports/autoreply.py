@@ -68,7 +68,6 @@ class Autoreply(Transport, driver="autoreply"):
     to: Template | None = option(default=None, doc="Addresses for To:.")
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        keys = (self.retry_key_of(job.assignments[0]),)
         if job.assignments[0].file == f">{BAD_REPLY}":
             return fail_all(job, Reason("filter autoreply generated syntactically invalid recipient"))
         try:
@@ -77,7 +76,7 @@ class Autoreply(Transport, driver="autoreply"):
             reason = Reason(str(bad))
             if bad.is_permanent:
                 return fail_all(job, reason)
-            return defer_all(job, reason, retry_keys=keys, error=unnamed(bad.number))
+            return defer_all(job, reason, key_of=self.retry_key_of, error=unnamed(bad.number))
         except (
             CommandError,
             ExpansionDeferred,
@@ -87,7 +86,7 @@ class Autoreply(Transport, driver="autoreply"):
             Unfit,
             WorkRefused,
         ) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys)
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
         return [delivered(a, log_word=a.file or a.bare_local_part) for a in job.assignments]
 
 

@@ -55,19 +55,18 @@ class Lmtp(Batching, driver="lmtp"):
         object.__setattr__(self, "command_line", self._command("command", f"{self.name} transport"))
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        keys = (self.retry_key_of(job.assignments[0]),)
         try:
             return await self._deliver(job, services)
         except CommandError as error:
             if error.is_permanent:
                 return [failed(one, Reason(str(error))) for one in job.assignments]
-            return defer_all(job, Reason(str(error)), retry_keys=keys, is_panic=error.is_panic)
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, is_panic=error.is_panic)
         except Unfit as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(error.number))
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, error=unnamed(error.number))
         except DialError as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(NOT_KNOWN))
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, error=unnamed(NOT_KNOWN))
         except (ExpansionDeferred, ExpansionFailed, FilterFailed, WorkRefused) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys)
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
 
     async def _deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         prepared = await self.prepare(job, services)

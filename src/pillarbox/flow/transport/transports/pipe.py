@@ -8,6 +8,8 @@ given to one. It runs as whom Exim's chapter 23 says, through the root helper.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from pillarbox.config.declare import derived, option
@@ -139,7 +141,6 @@ class Pipe(Batching, driver="pipe"):
         return Manner(
             name=self.name,
             ignore_status=self.ignore_status,
-            return_output=self.return_output,
             freeze_exec_fail=self.freeze_exec_fail,
             freeze_signal=self.freeze_signal,
             timeout_defer=self.timeout_defer,
@@ -155,26 +156,33 @@ class Pipe(Batching, driver="pipe"):
         return self.pipe_as_creator
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        keys = (self.retry_key_of(job.assignments[0]),)
         try:
             return await self._deliver(job, services)
         except FilterFailed as failure:
-            if failure.is_panic:
+            if failure.is_panic and not (failure.is_permanent and self.return_output):
                 return defer_all(job, Reason(str(failure)), is_panic=True)
             is_final = not self.timeout_defer if failure.is_timed_out else failure.is_permanent
             return _all(
-                job, Judgement("failed" if is_final else "deferred", str(failure)), keys, peer=_UNTOLD
+                job,
+                Judgement("failed" if is_final else "deferred", str(failure)),
+                self.retry_key_of,
+                peer=_UNTOLD,
             )
         except CommandError as error:
             if error.is_panic and not error.is_permanent:
                 return defer_all(job, Reason(str(error)), is_panic=True)
-            return _all(job, Judgement("failed" if error.is_permanent else "deferred", str(error)), keys)
+            return _all(
+                job, Judgement("failed" if error.is_permanent else "deferred", str(error)), self.retry_key_of
+            )
         except HeadersFailed as error:
             return defer_all(job, Reason(str(error)), is_panic=True)
-        except (FrameFailed, Unfit) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys, error=unnamed(error.number))
+        except FrameFailed as error:
+            is_panic = isinstance(error.why, ExpansionFailed)
+            return defer_all(job, Reason(f"{error}: {error.why}"), is_panic=is_panic)
+        except Unfit as error:
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of, error=unnamed(error.number))
         except (ExpansionDeferred, ExpansionFailed, WorkRefused) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys)
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
 
     async def _deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
         prepared = await self.prepare(job, services)
@@ -182,7 +190,7 @@ class Pipe(Batching, driver="pipe"):
         source = self._source(job)
         if source is None:
             reason = f"no command specified for {self.name} transport"
-            return defer_all(job, Reason(reason), retry_keys=(self.retry_key_of(job.assignments[0]),))
+            return defer_all(job, Reason(reason), key_of=self.retry_key_of)
         path = await self._text(self.path, scope)
         arguments = await self._arguments(job, source, prepared, path, services)
         environment = environment_of(job, prepared.sender, prepared.surroundings.home, path, services)
@@ -325,8 +333,9 @@ class Pipe(Batching, driver="pipe"):
         has_reader = job.envelope.sender is not None
         sends = is_bad and is_read and has_reader and (returns or self.return_fail_output)
         peer = "" if judgement.text == _RETURNED else _UNTOLD
-        keys = (self.retry_key_of(job.assignments[0]),)
-        return _all(job, judgement, keys, output=end.output if sends else b"", peer=peer, size=size)
+        return _all(
+            job, judgement, self.retry_key_of, output=end.output if sends else b"", peer=peer, size=size
+        )
 
 
 def _redirected(job: Job) -> str:
@@ -355,7 +364,7 @@ def as_in_filter(scope: Scope, assignment: Assignment, *, is_strict: bool = Fals
 def _all(
     job: Job,
     judgement: Judgement,
-    keys: tuple[str, ...],
+    key_of: Callable[[Assignment], str],
     *,
     output: bytes = b"",
     peer: str = "",
@@ -374,7 +383,7 @@ def _all(
             case "deferred" | "frozen" as result:
                 reason = Reason(judgement.text, peer)
                 is_frozen = result == "frozen"
-                error = judgement.error
+                keys, error = (key_of(assignment),), judgement.error
                 outcomes.append(
                     deferred(assignment, reason, is_frozen=is_frozen, retry_keys=keys, error=error)
                 )

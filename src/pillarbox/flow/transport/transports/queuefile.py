@@ -41,13 +41,12 @@ class QueueFile(Transport, driver="queuefile"):
             raise CombinationError(f"directory must be set for the {self.name} transport")
 
     async def deliver(self, job: Job, services: TransportServices) -> list[Outcome]:
-        keys = (self.retry_key_of(job.assignments[0]),)
         try:
             prepared = await self.prepare(job, services)
             directory = await self._directory(prepared)
             await self._copy(job, directory, prepared, services)
         except (BadPlace, ExpansionDeferred, ExpansionFailed, Unfit, WorkRefused) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=keys)
+            return defer_all(job, Reason(str(error)), key_of=self.retry_key_of)
         return [delivered(a, log_word=a.bare_local_part) for a in job.assignments]
 
     async def _directory(self, prepared: Prepared) -> str:

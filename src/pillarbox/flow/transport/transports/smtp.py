@@ -180,7 +180,7 @@ class Smtp(SmtpOptions, driver="smtp"):
         except ReturnPathFailed as error:
             return defer_all(job, Reason(str(error)), is_panic=True)
         except (ExpansionDeferred, ExpansionFailed) as error:
-            return defer_all(job, Reason(str(error)), retry_keys=(f"T:{job.assignments[0].address}",))
+            return defer_all(job, Reason(str(error)), key_of=lambda _: f"T:{job.assignments[0].address}")
         return await HostRun(job, pack, habits, services).run(targets)
 
     # Where to
