@@ -142,6 +142,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     """Content of mailstore's .env."""
     name: str = ""
     """`rename`: the new name; `remove`, `rename`: `unique` is the present one."""
+    replaces: bool = False
+    """`rename`: also what has that name."""
     message_size: int = 0
     """For quotas: `$message_size`."""
     directory: str = ""

@@ -235,6 +235,17 @@ SCENARIOS: dict[str, Scenario] = {
     "maildir-below-home": Scenario(
         "directory = $home/$local_part\nmaildir_format\ncreate_file = belowhome", ""
     ),
+    "maildir-in-home": Scenario("directory = $home/md\nmaildir_format\ncreate_file = inhome"),
+    "maildir-is-home": Scenario("directory = $home\nmaildir_format\ncreate_file = inhome"),
+    "maildir-is-home-below": Scenario("directory = $home\nmaildir_format\ncreate_file = belowhome"),
+    "maildir-not-below-home-existing": Scenario(
+        MAILDIR + "create_file = belowhome", "mkdir -p $u/new $u/cur $u/tmp; chown -R $u $u"
+    ),
+    "single-not-in-home-existing": Scenario(PLAIN + "create_file = inhome", "mkdir $u; chown $u $u"),
+    "mbox-filter-fails": Scenario(MBOX + "transport_filter = /bin/false"),
+    "mbox-wrong-owner-filter-fails": Scenario(
+        MBOX + "transport_filter = /bin/false", OLD + "; chown games:games $u"
+    ),
     "maildir-not-below-home": Scenario(MAILDIR + "create_file = belowhome", ""),
     "maildir-tainted": Scenario("directory = TOP/mail/$local_part\nmaildir_format"),
     "mailstore": Scenario(STORE),
@@ -244,6 +255,9 @@ SCENARIOS: dict[str, Scenario] = {
     "single": Scenario(PLAIN),
     "single-named": Scenario(PLAIN + "directory_file = x$local_part_data", shows_names=True),
     "single-bad-name": Scenario(PLAIN + "directory_file = ${if eq{a}{b}{x}fail}"),
+    "single-name-taken": Scenario(PLAIN + "directory_file = fixed", rounds=2, shows_names=True),
+    "single-name-with-slash": Scenario(PLAIN + "directory_file = a/b"),
+    "single-name-empty": Scenario(PLAIN + "directory_file ="),
     "single-not-made": Scenario(PLAIN + "no_create_directory"),
     "single-bsmtp": Scenario(PLAIN + "use_bsmtp\nbatch_max = 10", recipients=("daemon",)),
     "single-quota": Scenario(PLAIN + "quota = 1K", rounds=3),

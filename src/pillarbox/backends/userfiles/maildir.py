@@ -14,12 +14,12 @@ from contextlib import suppress
 from pillarbox.backends.userfiles import maildirsize
 from pillarbox.backends.userfiles.names import Count, prefix_of
 from pillarbox.backends.userfiles.new_files import write_new
-from pillarbox.backends.userfiles.places import make_directory, may_create
+from pillarbox.backends.userfiles.places import check_bounds, make_directory
 from pillarbox.backends.userfiles.quota import check_quota, count, regex
 from pillarbox.backends.userfiles.stopping import stop, trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileWork, Quota, Written
-from pillarbox.wire.exim.error_numbers import CREATION_FORBIDDEN, NOT_A_DIRECTORY
+from pillarbox.wire.exim.error_numbers import NOT_A_DIRECTORY
 
 _PARTS = ("tmp", "new", "cur")
 
@@ -56,6 +56,7 @@ def ask_maildir(work: FileWork) -> None:
 
 def _ensure(directory: str, work: FileWork) -> None:
     """tmp, new and cur, and `maildirfolder` where it belongs."""
+    check_bounds(work)
     for part in _PARTS:
         path = f"{directory}/{part}"
         try:
@@ -76,11 +77,6 @@ def _ensure(directory: str, work: FileWork) -> None:
 
 
 def _make(directory: str, path: str, work: FileWork) -> None:
-    if not os.path.isdir(directory) and not may_create(work, directory):
-        raise stop(
-            f"tried to create file in {directory}, but file creation outside the home directory is not permitted",
-            CREATION_FORBIDDEN,
-        )
     if not work.rules.creates_directory:
         missing = path if os.path.isdir(directory) else directory
         raise trouble(OSError(errno.ENOENT, ""), f"stat() error for {missing}: {os.strerror(errno.ENOENT)}")

@@ -38,10 +38,25 @@ def rename_single(work: FileWork) -> tuple[Written, int]:
             status = os.lstat(new)
             return Written(new, status.st_ino), status.st_dev
         status = os.lstat(old)
-        os.rename(old, new)
+        if work.replaces:
+            os.rename(old, new)
+        else:
+            _rename_to_nothing(old, new, status)
     except OSError as error:
-        raise trouble(error, f'failed to rename "{old}" as "{new}"') from None
+        with suppress(OSError):
+            os.unlink(old)
+        raise trouble(error, f"while renaming {old} as {new}") from None
     return Written(new, status.st_ino), status.st_dev
+
+
+def _rename_to_nothing(old: str, new: str, status: os.stat_result) -> None:
+    """Raises OSError where something else has the new name."""
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        if not os.path.samestat(status, os.lstat(new)):  # of an attempt that was interrupted
+            raise
+    os.unlink(old)
 
 
 def remove_single(work: FileWork) -> tuple[Written, int]:

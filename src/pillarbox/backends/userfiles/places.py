@@ -18,11 +18,12 @@ def may_create(work: FileWork, path: str) -> bool:
         return True
     if ".." in path.split("/"):
         return False
-    if not _is_beneath(path, below):
+    if not _is_beneath(f"{path}/", below):
         return False
     if not work.create_strictly:
-        return os.path.dirname(path) == below.rstrip("/")
-    return _is_beneath(_real(path), os.path.realpath(below))
+        in_home = path if work.kind not in ("mbox", "mbx") else os.path.dirname(path)
+        return in_home.rstrip("/") == below.rstrip("/")
+    return _is_beneath(f"{_real(path)}/", os.path.realpath(below))
 
 
 def _is_beneath(path: str, directory: str) -> bool:
@@ -63,17 +64,22 @@ def make_directory(path: str, work: FileWork, text: str = "") -> None:
                 os.chmod(each, mode)  # takes away the set-group bit that a directory above has given it
 
 
+def check_bounds(work: FileWork) -> None:
+    """Whether `create_file` lets a delivery make new files in the directory, which may be there. Raises Stopped."""
+    if not may_create(work, work.path):
+        raise stop(
+            f"tried to create file in {work.path}, but file creation outside the home directory is not permitted",
+            CREATION_FORBIDDEN,
+        )
+
+
 def check_directory(work: FileWork, file: str) -> None:
     """The directory of a delivery into new files: there, or made. `file`: what is to be opened in it. Raises Stopped."""
     path = work.path.rstrip("/") or "/"
+    check_bounds(work)
     try:
         os.stat(path)
     except FileNotFoundError:
-        if not may_create(work, path):
-            raise stop(
-                f"tried to create file in {path}, but file creation outside the home directory is not permitted",
-                CREATION_FORBIDDEN,
-            ) from None
         if work.rules.creates_directory:
             make_directory(path, work, f"while creating file {file}")
     except OSError as error:

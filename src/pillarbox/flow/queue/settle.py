@@ -220,7 +220,10 @@ class Settler:
         if outcome.is_late:
             self.retries.forget(f"R:{domain}")
             return
-        own = (f"T:{address}", f"T:{domain}") if outcome.host is None else (f"R:{address}:<{sender or ''}>",)
+        above = outcome.parents[0] if outcome.parents else outcome.recipient
+        own: tuple[str, ...] = (f"T:{address}", f"T:{address}:{above}", f"T:{domain}")
+        if outcome.host is not None:
+            own = (f"R:{address}:<{sender or ''}>",)
         self.retries.forget(f"R:{domain}", f"R:{address}", *own)
         if outcome.recipient != address:
             self.forget_routing(outcome.parents)

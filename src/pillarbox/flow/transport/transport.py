@@ -337,7 +337,11 @@ class Transport(Driver, family="transport"):
 
     def retry_key_of(self, assignment: Assignment) -> str:
         """Of a local delivery, in the retry hints (`retry_use_local_part`)."""
-        return f"T:{assignment.address}" if self.retry_use_local_part else f"T:{assignment.domain}"
+        if not self.retry_use_local_part:
+            return f"T:{assignment.domain}"
+        if not assignment.file:
+            return f"T:{assignment.address}"
+        return f"T:{assignment.address}:{assignment.candidate.parents[0].address}"
 
     def prefix_of(self, job: Job, sender: str | None, now: float) -> bytes:
         """The fields in front of the message: Return-path, Envelope-to, Delivery-date, as configured."""

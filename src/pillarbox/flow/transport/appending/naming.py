@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from errno import EEXIST, ENOENT
 from hashlib import blake2b
 
 import msgspec
@@ -66,6 +67,11 @@ async def name_file(
         if isinstance(result, Written):
             return msgspec.structs.replace(result, size_before=done.size_before, size=done.size)
         return result
+    if not why:
+        path = work.path.rstrip("/")
+        return NotWritten(
+            f"while renaming {path}/temp.{work.unique} as {path}/{name}", ENOENT if name else EEXIST
+        )
     source = options.directory_file.source if options.directory_file else ""
     text = f'Expansion of "{source}" (directory_file for {options.name} transport) failed: {why}'
     return NotWritten(text, is_panic=True)

@@ -73,11 +73,12 @@ async def place_of(options: PlaceOptions, assignment: Assignment, scope: Scope, 
 
 
 def _bounds(create_file: str, home: str) -> tuple[str, bool]:
-    if create_file == "anywhere":
-        return "", False
+    """Without a home directory nothing is checked."""
     if create_file == "inhome":
-        return home or "/nonexistent", False
-    return (home or "/nonexistent") if create_file == "belowhome" else create_file, True
+        return home, False
+    if create_file == "belowhome":
+        return home, bool(home)
+    return ("", False) if create_file == "anywhere" else (create_file, True)
 
 
 def _is_within(path: str, below: str) -> bool:

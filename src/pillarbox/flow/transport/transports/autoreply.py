@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from errno import ENOENT
+from errno import EIO, ENOENT
 
 import msgspec
 
@@ -37,7 +37,7 @@ from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
 from pillarbox.ports.localwork import WorkRefused
 from pillarbox.ports.spool import SpoolFull
-from pillarbox.ports.userfiles import FileRules, FileWork, Locking, Written
+from pillarbox.ports.userfiles import FileResult, FileRules, FileWork, Locking, NotWritten, Written
 from pillarbox.wire.exim.error_numbers import unnamed
 
 _LARGEST_FILE = 16 << 20
@@ -119,7 +119,7 @@ class _Replying:
             path, found = known
             size = self._options.once_file_size
             data = once.render(found, answer.to, self._now, size)
-            await self._replace(path, data, makes_directory=answer.makes_once_directory)
+            self._tell(path, await self._replace(path, data, makes_directory=answer.makes_once_directory))
         await self._log(answer, composing.log_text(answer, self._stamp()))
 
     async def _answer(self) -> Answer:
@@ -227,6 +227,7 @@ class _Replying:
         for each in (path, path + once.BESIDE):
             found = await self._services.local_work.read(each, actor, limit=once.LIMIT)
             if found.error == ENOENT:
+                await self._begin(each, answer)
                 return each, {}
             if found.error:
                 raise self._cannot_open("file", answer.once, found.error)
@@ -236,14 +237,26 @@ class _Replying:
                 continue
         raise BadAnswer(f"{answer.once} is no file of answers sent", is_permanent=False)
 
-    async def _replace(self, path: str, data: bytes, *, makes_directory: bool) -> None:
-        """A new file in place of the old one."""
+    async def _begin(self, path: str, answer: Answer) -> None:
+        """An empty file, before anybody is written to: where it cannot be kept who was, nobody is. Raises BadAnswer."""
+        result = await self._replace(path, b"", makes_directory=answer.makes_once_directory)
+        if not isinstance(result, Written):
+            what = '"once" file' if self._options.once_file_size > 0 else "sqlite3 file"
+            code = result.code if isinstance(result, NotWritten) else EIO
+            raise self._cannot_open(what, answer.once, code)
+
+    async def _replace(self, path: str, data: bytes, *, makes_directory: bool) -> FileResult | None:
+        """A new file in place of the old one; None: we may not."""
         directory, _, name = path.rpartition("/")
         unique = f"{self._job.envelope.id}-once"
         rules = FileRules(mode=self._options.mode, creates_directory=makes_directory)
         work = FileWork(kind="single", path=directory or "/", rules=rules, head=data, unique=unique)
-        await self._write(work)
-        await self._write(msgspec.structs.replace(work, kind="rename", head=b"", name=name))
+        result = await self._write(work)
+        if not isinstance(result, Written):
+            return result
+        return await self._write(
+            msgspec.structs.replace(work, kind="rename", head=b"", name=name, replaces=True)
+        )
 
     async def _log(self, answer: Answer, text: str) -> None:
         if not answer.log:
@@ -255,19 +268,23 @@ class _Replying:
             locking=Locking(with_lockfile=False),
         )
         data = text.encode("utf-8", "surrogateescape")
-        await self._write(FileWork(kind="mbox", path=self._absolute(answer.log), rules=rules, head=data))
+        path = self._absolute(answer.log)
+        self._tell(path, await self._write(FileWork(kind="mbox", path=path, rules=rules, head=data)))
 
-    async def _write(self, work: FileWork) -> None:
-        """The answer is on its way whatever becomes of the file: trouble is logged."""
+    async def _write(self, work: FileWork) -> FileResult | None:
+        """None: we may not."""
         actor = self._prepared.surroundings.actor
         try:
-            result = await self._services.local_work.deliver(work, MemoryBody(b""), actor)
+            return await self._services.local_work.deliver(work, MemoryBody(b""), actor)
         except WorkRefused as refusal:
             self._services.journal.main(f"{self._job.envelope.id} {self._options.name} transport: {refusal}")
-            return
-        if not isinstance(result, Written):
+            return None
+
+    def _tell(self, path: str, result: FileResult | None) -> None:
+        """The answer is on its way whatever becomes of the file: trouble is logged."""
+        if result is not None and not isinstance(result, Written):
             self._services.journal.main(
-                f"{self._job.envelope.id} {self._options.name} transport: {work.path} was not written"
+                f"{self._job.envelope.id} {self._options.name} transport: {path} was not written"
             )
 
     def _absolute(self, path: str) -> str:
