@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-MAX_ADDRESS = 512
+MAX_ADDRESS = 256
 """Characters of an address, local part and domain together, as Exim bounds it."""
 EMPTY = "empty address"
 """What is said of nothing, comments aside."""

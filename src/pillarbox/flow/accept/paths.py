@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from pillarbox.language.addresses import EMPTY, AddressError, working_address
+from pillarbox.language.addresses import EMPTY, MAX_ADDRESS, AddressError, working_address
 from pillarbox.wire.smtp.grammar import BadSyntax, ReadPath
 
 _PLAIN = re.compile(
@@ -19,9 +19,6 @@ _PLAIN = re.compile(
     r"@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*)>"
 )
 _LAST_DOT = re.compile(r"(?<=[^.\]])\.(>?)\Z")
-_PLAIN_MAX = 256
-MAX_PATH = 256
-"""Characters of an address in a command (RFC 5321 §4.5.3.1.3)."""
 
 
 class PathRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +33,7 @@ class PathRules(msgspec.Struct, frozen=True, kw_only=True):
 def path_reader(rules: PathRules) -> ReadPath:
     def read(path: str, utf8: bool) -> str:
         plain = _PLAIN.fullmatch(path)
-        if plain is not None and len(path) <= _PLAIN_MAX:
+        if plain is not None and len(path) <= MAX_ADDRESS:
             return plain[1]
         return _read(path, rules, utf8=utf8)
 
@@ -56,8 +53,6 @@ def _read(path: str, rules: PathRules, *, utf8: bool) -> str:
         raise BadSyntax(str(error)) from error
     if not found.address and found.start == len(text):
         raise BadSyntax(EMPTY)
-    if len(found.address) > MAX_PATH:
-        raise BadSyntax(f"address is ridiculously long: {found.address[:64]}...")
     domain = found.address[found.domain_at :] if found.domain_at else ""
     if domain[:1] == "[":
         _check_literal(domain, rules)
