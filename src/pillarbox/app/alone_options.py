@@ -17,6 +17,8 @@ class AloneOptions(NamedTuple):
     """`-N`."""
     about: tuple[tuple[str, str], ...] = ()
     """`-oM…`, by its letters."""
+    reference: str = ""
+    """`-oMm`, `-E`: the message that these are about."""
     has_own_configuration: bool = False
     is_queue_run: bool = False
     syslog_name: str = ""

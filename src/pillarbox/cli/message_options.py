@@ -68,6 +68,7 @@ def status_notifications(attached: str, rest: Words, read: Arguments, word: str)
 
 def reference(attached: str, rest: Words, read: Arguments, word: str) -> None:
     """`-E<id>`: it is about that message, as a bounce is."""
+    read.tells_of_error = True
     if MESSAGE_ID.fullmatch(attached):
         read.reference = attached
 

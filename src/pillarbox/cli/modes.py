@@ -18,6 +18,7 @@ from pillarbox.app.data_folder import find_configuration
 from pillarbox.cli.arguments import Arguments
 from pillarbox.cli.places import choose_configuration, fail, spool_directory
 from pillarbox.cli.queue_options import regular_runs
+from pillarbox.cli.sender_option import take_sender
 from pillarbox.cli.standing import check_rights
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def _config(read: Arguments) -> Path:
     """Ends the command when the caller may not do with it what they want."""
     config = (_first_of(read.config) if read.config else choose_configuration(None, read.data)).absolute()
     check_rights(config, read)
+    take_sender(config, read)
     return config
 
 
@@ -40,6 +42,7 @@ def _asked_config(read: Arguments) -> Path:
     """For questions: as written."""
     config = _first_of(read.config) if read.config else choose_configuration(None, read.data)
     check_rights(config, read)
+    take_sender(config, read)
     return config
 
 

@@ -26,7 +26,6 @@ MAX_MESSAGE = 512 * 1024 * 1024
 
 def submit_message(config: Path, read: Arguments) -> int:
     """The exit code."""
-    _check_sender(config, read)
     data = _read_message(config, read)
     wish = _wish(read, len(data))
     spool = spool_directory(config)
@@ -79,6 +78,7 @@ def alone_options(read: Arguments, *, is_other_configuration: bool = False) -> A
         is_verbose=read.is_verbose or read.debug is not None,
         is_dry=read.is_dry,
         about=tuple(read.about.items()),
+        reference=read.reference,
         suppresses_fixups=read.suppresses_fixups,
         keeps_unqualified=read.keeps_unqualified,
         has_own_configuration=is_other_configuration,
@@ -108,48 +108,6 @@ def _ages(text: str) -> tuple[float, ...]:
         fail(f"exim: bad time value {text}: abandoned")
 
 
-def _check_sender(config: Path, read: Arguments) -> None:
-    """Before anything is read."""
-    from pillarbox.language.addresses import AddressError, working_address
-    from pillarbox.wire.exim.log_line import printable
-
-    if read.sender in (None, "", "<>"):
-        return
-    try:
-        working_address(read.sender or "", utf8_domain=True)
-    except AddressError as error:
-        if _is_good_when_stripped(config, read):
-            return
-        shown = printable(read.sender or "").replace('"', '\\"')
-        fail(f'exim: bad -f address "{shown}": {error}')
-    bare = (read.sender or "").removeprefix("<").removesuffix(">")
-    if bare.endswith("]") and not _takes_literals(config, read):
-        fail(f'exim: bad -f address "{bare}": domain literals not allowed')
-
-
-def _is_good_when_stripped(config: Path, read: Arguments) -> bool:
-    """`strip_trailing_dot`, `strip_excess_angle_brackets`."""
-    from pillarbox.app.configuration import load_config
-    from pillarbox.app.reception import path_rules
-    from pillarbox.flow.accept.paths import stripped
-    from pillarbox.language.addresses import AddressError, working_address
-
-    rules = path_rules(load_config(config, read.macros, serving=False))
-    try:
-        working_address(stripped(read.sender or "", rules), utf8_domain=True)
-    except AddressError:
-        return False
-    return True
-
-
-def _takes_literals(config: Path, read: Arguments) -> bool:
-    """`allow_domain_literals`."""
-    from pillarbox.app.configuration import load_config
-    from pillarbox.flow.settings import SmtpService
-
-    return load_config(config, read.macros, serving=False).main(SmtpService).allow_domain_literals
-
-
 def _wish(read: Arguments, size: int) -> Submit:
     recipients = tuple(part for word in read.words for part in _addresses(word))
     return Submit(
@@ -158,6 +116,7 @@ def _wish(read: Arguments, size: int) -> Submit:
         extract_recipients=read.extract,
         full_name=read.full_name,
         reference=read.reference,
+        tells_of_error=read.tells_of_error,
         queue_only=read.delivery == "q",
         queue_smtp=read.delivery == "qs",
         size=size,

@@ -28,6 +28,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     """`-oMm`, `-E`: the message this one is about, an id; from anybody."""
     number: int = 0
     """Which message of its batch it is, from 1; 0: there is none."""
+    tells_of_error: bool = False
+    """`-E`."""
     is_smtp_batch: bool = False
     size: int = 0
     queue_only: bool = False
