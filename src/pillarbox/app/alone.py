@@ -42,6 +42,7 @@ from pillarbox.backends.spool.adopting import recover_all
 from pillarbox.backends.spool.local import SlotInUse
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.model import Config
+from pillarbox.flow.accept.wishes import Wishes
 from pillarbox.flow.check.on_demand import NotReached, turned_connection
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.orderlylane import OrderlyLane, WaitingLane
@@ -122,6 +123,7 @@ def smtp_alone(config_path: Path, options: AloneOptions, *, is_batch: bool) -> i
             session = served_session(inherited, mta, caller, about, is_tls=is_tls)
         else:
             session = local_session(stream, mta, caller, about)
+        session.wishes = Wishes(is_dry=options.is_dry, reference=options.reference)
         session.receive_timeout = options.smtp_receive_timeout or session.receive_timeout
         await session.run()
         if inherited is not None:

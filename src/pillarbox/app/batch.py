@@ -86,7 +86,7 @@ async def _rewritten(transaction: Transaction, mta: Mta) -> Transaction:
 
 
 def _wish(transaction: Transaction, options: AloneOptions, number: int, *, keeps_unqualified: bool) -> Submit:
-    about = dict(options.about)
+    about = {letter: text for letter, text in options.about if letter not in ("aa", "as")}
     about.setdefault("r", "local-bsmtp")
     if transaction.helo and "a" not in about:
         about["helo"] = transaction.helo
@@ -95,6 +95,8 @@ def _wish(transaction: Transaction, options: AloneOptions, number: int, *, keeps
         sender=transaction.sender,
         errors="p",
         about=about,
+        reference=options.reference,
+        is_dry=options.is_dry,
         size=len(transaction.data),
         suppresses_fixups=options.suppresses_fixups,
         keeps_unqualified=keeps_unqualified,

@@ -227,8 +227,13 @@ async def take_in(
 ) -> Line:
     """Accept a submission; the last line for its sender. What is refused is told to them as they want it (`-oe…`). `carried`: `acl_c…` of
     the messages before it, and then of this one."""
+    told: list[Line] = []
+
+    async def tell(refused: Refused) -> None:
+        told.append(await _tell(refused, request, caller, mta))
+
     try:
-        await submit(request, data, caller, mta.policy, mta.accept_services, carried)
+        await submit(request, data, caller, mta.policy, mta.accept_services, carried, tell)
     except Refused as error:
         if error.kind == "space":
             return Line(str(error), True, True, 1)
@@ -242,7 +247,7 @@ async def take_in(
         return Line(
             "the mail server has no room for the message now; try again later", True, True, EX_TEMPFAIL
         )
-    return Line(end=True)
+    return told[0] if told else Line(end=True)
 
 
 async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> Line:
@@ -255,7 +260,7 @@ async def _tell(refused: Refused, request: Submit, caller: Caller, mta: Mta) -> 
     if request.sender in ("", "<>"):
         what = f"Error while reading message with no usable sender address: {refused.cause}"
         mta.world.journal.main(f"{refused.message_id} {what}".lstrip())
-        return Line(log.rstrip("\n"), True, True, code)
+        return Line(log.rstrip("\n"), True, True, 0 if refused.is_taken else code)
     to = f"{caller.login}@{mta.policy.qualify_domain}"
     if caller.is_trusted and request.sender:
         to = request.sender.strip("<>")

@@ -18,10 +18,17 @@ def local_session(stream: ServedConnection, mta: Mta, caller: Caller, about: Map
     """`about`: of `-oM…`, for a trusted caller; with a host's address it is that host's session."""
     engine = msgspec.structs.replace(mta.policy.engine, enforce_sync=False, has_socket=False)
     policy = msgspec.structs.replace(mta.policy, engine=engine)
-    told = origin_of(Submit(about=dict(about)), caller)
+    told = origin_of(Submit(about={**about, "r": "smtp"}), caller)
     session = Session(stream, policy, mta.accept_services, local=None if told.host_address else caller)
     if told.ident != caller.login:
         session.update_origin(ident=told.ident, caller_login=caller.login)
+    if not told.host_address and caller.is_trusted and about:
+        session.update_origin(
+            interface_address=told.interface_address,
+            interface_port=told.interface_port,
+            host_name=about.get("s", ""),
+            authenticated_id=about.get("ai", session.origin.authenticated_id),
+        )
     if told.host_address:
         session.take_origin(
             msgspec.structs.replace(

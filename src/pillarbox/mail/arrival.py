@@ -22,6 +22,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """`L` where it was offered, with a dot for early pipelining, `-` where it was not used."""
     body_type: str = ""
     """The latest BODY= of the session, which Exim tells of messages that came without one too."""
+    reference: str = ""
+    """The message it is about, where somebody has said so; of our own bounces the queue knows."""
     elapsed: float = -1.0
     """Seconds that the message took to come; below 0: not known."""
     recipients: tuple[Recipient, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.mail.replaced import Replaced
+
 
 class Reception(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Most messages have none of it."""
@@ -35,6 +37,8 @@ class Reception(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaul
     spam_bar: str = ""
     spam_report: str = ""
     spam_action: str = ""
+    replaced: tuple[Replaced, ...] = ()
+    """Header lines that it came with, and that were replaced or taken away before it was kept."""
 
 
 NOTHING = Reception()

@@ -130,6 +130,32 @@ SCENARIOS: dict[str, list[Step]] = {
         Step("-f '' -odi fred", MAIL),
         Step("-r -odi", MAIL),
     ],
+    "option-f-odd": [
+        Step("-f <_> -odi fred", MAIL),
+        Step("-f <>_(x) -odi fred", MAIL),
+        Step("-f a@b.example. -odi fred", MAIL),
+        Step("-f <a@b.example.> -odi fred", MAIL),
+        Step(f"-f {'a' * 250}@b.example -odi fred", MAIL),
+        *each("-f a@b.example. -bt fred", "-f <_> -bt fred"),
+    ],
+    "option-t-left-out": [
+        Step("-odi -t fred", "To: fred\n\nb\n"),
+        Step("-odi -t fred", "To: fred, joe@defer.example\n\nb\n"),
+        Step("-odi -t fred@example.com", "Bcc: root\nTo: fred@example.com, joe@defer.example\n\nb\n"),
+        *each("-bp"),
+    ],
+    "option-t-bad": [
+        Step("-odq -f fred@example.com -t", "To: fred@@x\nCc: root\n\nb\n"),
+        Step("-odq -f fred@example.com -t", "To: fred@@x, a b c\nCc: root\n\nb\n"),
+        *each("-Mvb {1}", "-Mvb {2}", "-Mvb {3}", "-Mvb {4}"),
+    ],
+    "option-oM-sessions": [
+        Step("-odq -oMm 1aaaaa-00000000000-0000 -bs", LETTER),
+        Step("-odq -oMs host.example -bs", LETTER),
+        Step("-odq -N -bs", LETTER),
+        Step("-odq -oMm 1aaaaa-00000000000-0000 -oMaa x -oMas a@b.example -bS", LETTER),
+        *each("-q"),
+    ],
     "option-h": [Step("-h 999 -odi fred", MAIL), Step("-hx -odi fred", MAIL), *each("-h")],
     "option-L": [
         *each(

@@ -88,15 +88,13 @@ _PLAIN = (
     *(Leveller(re.compile(pattern), put) for pattern, put in _OWN.items()),
 )
 _TIMES = re.compile(r"^(-received_time_usec|-received_time_complete|-pillarbox) .*\n", re.MULTILINE)
-_MARKED = re.compile(
-    r"^--(?=(host_address|host_auth|auth_id|auth_sender|interface_address|ident|received_protocol)\b)"
-)
-"""Taint is another matter."""
 _ONLY_EXIMS = ("-max_received_linelength", "-tls_ourcert")
 """Items of -H files: the first has ours only where an ACL has asked for it, the second never (docs/exim-compatibility.md)."""
 _ACL_VARIABLE = re.compile(r"--?acl[cm] \S+ (\d+)$")
-_DELETED = re.compile(r"\d{3,}\* ")
-"""Header lines that were removed: Exim keeps them, with a mark."""
+_MADE_UP = re.compile(r"\d{3,}\* (X-rewrote-|From: |Received: )")
+"""Lines that went and that Exim has made itself: to remember an address before it was rewritten, or to be rewritten at once."""
+_MARKED = re.compile(r"^--(?=host_address\b)")
+"""What a proxy tells counts as a host's word here."""
 _ALWAYS_SAID = (
     "purging the environment",
     "no immediate delivery",
@@ -201,14 +199,12 @@ def _items(lines: list[str], at: int) -> tuple[list[str], int]:
 
 
 def _plain_spool(text: str) -> str:
-    """Options have no order: they are sorted."""
+    """Without items that one of the two has alone."""
     text = level(_TIMES.sub("", text), RECEIVED_AT, FROZEN_AT)
     lines = text.split("\n")
     first = next((n for n, line in enumerate(lines) if line.startswith("-")), None)
     if first is not None:
         items, last = _items(lines, first)
-        lines[first:last] = sorted(
-            _MARKED.sub("-", item) for item in items if not item.startswith(_ONLY_EXIMS)
-        )
-    lines = [line for line in lines if not _DELETED.match(line)]
+        lines[first:last] = [_MARKED.sub("-", item) for item in items if not item.startswith(_ONLY_EXIMS)]
+    lines = [line for line in lines if not _MADE_UP.match(line)]
     return "\n".join(lines)

@@ -291,7 +291,6 @@ def sandbox() -> Iterator[Path]:
 
 
 OTHERWISE = {
-    "extract-bad": "some-bad-addresses",
     "queue-regular": "bad-expressions",
     "ordinary-remove": "caller-first",
     "ordinary-freeze": "caller-first",

@@ -61,12 +61,6 @@ def is_trusted(config: Config, uid: int, gid: int, login: str) -> bool:
     return bool(groups) and not groups.isdisjoint(_groups_of(login, gid))
 
 
-def caller_is_trusted(config: Config) -> bool:
-    """Whoever has called this command (Exim 5.2)."""
-    uid = os.getuid()
-    return is_trusted(config, uid, os.getgid(), login_of(uid))
-
-
 def _groups_of(login: str, gid: int) -> set[str]:
     """Names and numbers of all groups of a user."""
     try:

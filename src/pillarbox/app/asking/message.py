@@ -57,7 +57,7 @@ def without_message(sender: str | None, config: Config) -> Test:
 
 
 def as_told(test: Test, about: Mapping[str, str]) -> Test:
-    """As if it came from where a trusted caller says (`-oM…`, by its letters)."""
+    """As if it came from where the caller says (`-oM…`, by its letters): in a test everybody is believed."""
     origin, facts = test.facets[Origin], test.facets[MessageFacts]
     assert isinstance(origin, Origin) and isinstance(facts, MessageFacts)
     address, port = split_port(about.get("a", ""))
@@ -68,7 +68,7 @@ def as_told(test: Test, about: Mapping[str, str]) -> Test:
         "host_port": port or None,
         "host_name": about.get("s"),
         "interface_address": interface or None,
-        "interface_port": interface_port or None,
+        "interface_port": interface_port if interface else None,
         "authenticator": about.get("aa"),
         "authenticated_id": about.get("ai"),
         "ident": about.get("t"),

@@ -22,6 +22,7 @@ from pillarbox.flow.accept.slowing import Brake
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.accept.verbs import HANDLERS, load_verbs
 from pillarbox.flow.accept.welcome import welcome
+from pillarbox.flow.accept.wishes import Wishes
 from pillarbox.flow.check.acl.state import USUAL_TARGETS, CheckMemory
 from pillarbox.flow.connection_id import new_connection_id
 from pillarbox.flow.facets.session import ProxyFacts, SessionFacts, TlsInFacts
@@ -111,6 +112,7 @@ class Session:
         "tls",
         "transaction",
         "variables",
+        "wishes",
     )
 
     def __init__(
@@ -145,6 +147,7 @@ class Session:
         """The facet that goes with it; None: the usual one."""
         self.messages_max = policy.messages_max
         self.receive_timeout = policy.receive_timeout
+        self.wishes = Wishes()
         self.began = services.clock.monotonic()
         self.connections = connections
         self.live.count_at_connection_start = connections

@@ -323,12 +323,17 @@ class Delivery:
         candidates: list[Candidate] = []
         if filtered is None or not filtered.replaces:
             if urgency.is_first:
-                candidates = [Candidate.first(recipient) for recipient in queued.envelope.recipients]
+                settled = queued.progress.settled  # by `-t` with arguments
+                candidates = [
+                    Candidate.first(each)
+                    for each in queued.envelope.recipients
+                    if each.address not in settled
+                ]
             else:
                 candidates = await self._timely.candidates(queued, outcomes, is_forced=urgency.is_forced)
         if filtered is not None:
-            settled = queued.progress.settled
-            candidates[:0] = [each for each in filtered.candidates if unique_name(each) not in settled]
+            done = queued.progress.settled
+            candidates[:0] = [each for each in filtered.candidates if unique_name(each) not in done]
         if self._holding is not None:
             candidates = await self._holding.before_routing(
                 queued, candidates, outcomes, is_first=urgency.is_first, is_forced=urgency.is_forced

@@ -132,7 +132,7 @@ def received_ip_address(origin: Origin) -> str:
     absent="-1",
 )
 def received_port(origin: Origin) -> str:
-    return str(origin.interface_port or -1)
+    return str(origin.interface_port if origin.interface_address else -1)
 
 
 @variable("interface_address", Origin, doc="Older name of $received_ip_address.", tainted=False)

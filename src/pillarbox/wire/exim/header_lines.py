@@ -6,7 +6,9 @@ Cutting and joining lose nothing, whatever the block holds: the lengths rule, no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from pillarbox.mail.replaced import Replaced, woven
 
 _LINE = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*|[^\n]+\Z")
 _PREFIX = re.compile(rb"(\d{3,9})([A-Za-z* ]) ")
@@ -25,14 +27,20 @@ _RESENT = re.compile(rb"^resent-", re.IGNORECASE | re.MULTILINE)
 _DELETED = b"*"
 
 
-def encode_headers(block: bytes) -> bytes:
-    """The counted form of a header block in LF form."""
-    return b"".join(b"%03d%b %b" % (len(line), letter, line) for letter, line in _lettered(block))
+def encode_headers(block: bytes, replaced: Sequence[Replaced] = ()) -> bytes:
+    """The counted form of a header block in LF form, and of the lines that were replaced or deleted."""
+    lines = list(_lettered(block))
+    if replaced:
+        letters = iter([letter for letter, _ in lines])
+        both = woven([line for _, line in lines], replaced)
+        lines = [(_DELETED if is_gone else next(letters), line) for line, is_gone in both]
+    return b"".join(b"%03d%b %b" % (len(line), letter, line) for letter, line in lines)
 
 
-def decode_headers(counted: bytes) -> bytes:
-    """The block again, without headers that were replaced or deleted. Raises ValueError."""
+def decode_headers(counted: bytes) -> tuple[bytes, tuple[Replaced, ...]]:
+    """The block again, and what was replaced or deleted. Raises ValueError."""
     fields: list[bytes] = []
+    replaced: list[Replaced] = []
     position, end = 0, len(counted)
     while position < end:
         prefix = _PREFIX.match(counted, position)
@@ -42,9 +50,11 @@ def decode_headers(counted: bytes) -> bytes:
         position = start + int(prefix.group(1))
         if position > end:
             raise ValueError("the last header is shorter than its length says")
-        if prefix.group(2) != _DELETED:
+        if prefix.group(2) == _DELETED:
+            replaced.append(Replaced(len(fields), counted[start:position]))
+        else:
             fields.append(counted[start:position])
-    return b"".join(fields)
+    return b"".join(fields), tuple(replaced)
 
 
 def shown_headers(block: bytes) -> str:

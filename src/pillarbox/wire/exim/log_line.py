@@ -73,7 +73,7 @@ def line_received(
     origin = envelope.origin
     arrival = arrival or USUAL_ARRIVAL
     parts = [f"{envelope.id} {'(=' if arrival.is_fake else '<='} {shown_address(envelope.sender or '<>')}"]
-    if reference:
+    if reference := reference or arrival.reference:
         parts.append(f"R={reference}")
     if who := host_and_ident(origin, style):
         parts.append(who)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from pillarbox.mail.envelope import Envelope
 from pillarbox.mail.reception import NOTHING, Reception
+from pillarbox.mail.replaced import Replaced
 
 _FLAGS = {
     "allow_unqualified_recipient": "allows_unqualified_recipient",
@@ -34,7 +35,7 @@ _FIRST, _LAST = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def reception_items(envelope: Envelope) -> Iterator[tuple[bytes, str]]:
-    """(name with its dashes, value) of each line; an empty value: there is none."""
+    """(name with its dashes, value) of each line, in no order; an empty value: there is none."""
     reception, origin = envelope.reception or NOTHING, envelope.origin
     for name, field in _FLAGS.items():
         if getattr(reception, field):
@@ -57,7 +58,7 @@ def reception_items(envelope: Envelope) -> Iterator[tuple[bytes, str]]:
         yield b"--tls_peercert", _armoured(reception.peer_certificate)
 
 
-def read_reception(items: Mapping[str, str]) -> Reception | None:
+def read_reception(items: Mapping[str, str], replaced: tuple[Replaced, ...]) -> Reception | None:
     """None: there is nothing to remember."""
     found: dict[str, object] = {field: True for name, field in _FLAGS.items() if name in items}
     found |= {field: items[name] for name, field in _TEXTS.items() if items.get(name)}
@@ -69,6 +70,8 @@ def read_reception(items: Mapping[str, str]) -> Reception | None:
         found["tls_resumption"] = (ord(resumption[0]) - _NO_RESUMPTION) & 31
     if certificate := _bared(items.get("tls_peercert", "")):
         found["peer_certificate"] = certificate
+    if replaced:
+        found["replaced"] = replaced
     return Reception(**found) if found else None  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ Known gaps: DNSSEC items are not kept. For how a message came see `reception_ite
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -39,6 +39,19 @@ _OLD_HOST_PORT = re.compile(r"(.+)\.(\d{1,5})")
 _RET = {"FULL": b"1", "HDRS": b"2"}
 _RET_NAMES = {"1": "FULL", "2": "HDRS"}
 _DOWNCONVERSION = {"1": b"utf8_downcvt", "-1": b"utf8_optdowncvt"}
+
+
+_RANKS = {
+    name: rank
+    for rank, name in enumerate(
+        b"""helo_name host_address host_name host_auth host_auth_pubname interface_address active_hostname ident received_protocol
+        aclc aclm body_linecount max_received_linelength body_zerocount auth_id auth_sender
+        allow_unqualified_recipient allow_unqualified_sender deliver_firsttime frozen N host_lookup_deferred host_lookup_failed
+        local localerror manual_thaw sender_set_untrusted spam_bar spam_score spam_score_int spool_file_wireformat
+        tls_certificate_verified tls_cipher tls_peercert tls_peerdn tls_sni tls_resumption tls_ver
+        smtputf8 utf8_downcvt utf8_optdowncvt dsn_envid dsn_ret pillarbox""".split()
+    )
+}
 
 
 class SpoolFormatError(Exception):
@@ -99,16 +112,19 @@ def encode_header(header: SpoolHeader, owner: Owner) -> bytes:
     return b"".join(
         (
             *_first_lines(envelope, progress, owner),
-            *_origin_items(envelope),
-            *_acl_items(envelope),
-            *_status_items(header),
+            *_in_order((*_origin_items(envelope), *_acl_items(envelope), *_status_items(header))),
             encode_tree(address_bytes(address) for address in progress.settled),
             b"%d\n" % len(recipients),
             *recipients,
             b"\n",
-            encode_headers(header.headers),
+            encode_headers(header.headers, envelope.reception.replaced if envelope.reception else ()),
         )
     )
+
+
+def _in_order(items: Iterable[bytes]) -> list[bytes]:
+    """As Exim writes them: people compare spools."""
+    return sorted(items, key=lambda item: _RANKS.get(item.split(None, 1)[0].lstrip(b"-"), len(_RANKS)))
 
 
 def _recipient_lines(envelope: Envelope, progress: Progress) -> list[bytes]:
@@ -149,7 +165,7 @@ def _origin_items(envelope: Envelope) -> Iterator[bytes]:
     yield from _item(b"--helo_name", origin.helo)
     if origin.host_address:
         yield from _item(given + b"host_address", f"[{origin.host_address}]:{origin.host_port}")
-    yield from _item(b"--host_name", origin.host_name)
+        yield from _item(b"--host_name", origin.host_name)
     yield from _item(b"-host_auth" if mechanism else given + b"host_auth", origin.authenticator)
     yield from _item(b"-host_auth_pubname", mechanism)
     if origin.interface_address:
@@ -291,6 +307,7 @@ def _decode(reader: _Reader) -> SpoolHeader:
     items, acl_variables, tainted_variables = _read_items(reader)
     settled = frozenset(_text(address) for address in decode_tree(reader))
     lines = _read_recipients(reader)
+    headers, replaced = decode_headers(reader.data[reader.position :])
     extras = _extras_decoder.decode(items["pillarbox"]) if "pillarbox" in items else None
     if extras is None:
         is_local = "local" in items and "host_address" not in items
@@ -312,12 +329,12 @@ def _decode(reader: _Reader) -> SpoolHeader:
         tainted_variables=tainted_variables,
         is_dry="N" in items,
         utf8_downconvert=_downconversion(items),
-        reception=read_reception(items),
+        reception=read_reception(items, replaced),
     )
     return SpoolHeader(
         envelope=envelope,
         progress=_progress(items, extras, settled, int(times.group(2)), _replacements(lines)),
-        headers=decode_headers(reader.data[reader.position :]),
+        headers=headers,
         body_lines=_count(items, "body_linecount"),
         body_zeros=_count(items, "body_zerocount"),
         is_wire_format="spool_file_wireformat" in items,

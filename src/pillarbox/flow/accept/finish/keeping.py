@@ -9,6 +9,7 @@ import msgspec
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reception import NOTHING, Reception
+from pillarbox.mail.replaced import replaced_lines
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.finish.state import Finish
@@ -41,6 +42,10 @@ async def reception_of(state: Finish) -> Reception | None:
         ):
             if hosts is not None and await is_surely_in(session, hosts):
                 changes[field] = True
+    if facts.taken is not None:
+        taken = policy.repairs.clean(facts.taken.headers)
+        if replaced := replaced_lines(taken, state.headers):
+            changes["replaced"] = replaced
     if changes:
         return msgspec.structs.replace(facts.reception, **changes)
     return None if facts.reception is NOTHING else facts.reception

@@ -55,6 +55,7 @@ async def fix_envelope(state: Finish) -> Reply | None:
         acl_variables=transaction.facts.acl_variables,
         tainted_variables=transaction.facts.tainted_variables,
         queue=state.session.memory.queue,
+        is_dry=state.session.wishes.is_dry,
         reception=await reception_of(state),
     )
     return None
@@ -132,7 +133,12 @@ def _arrival(state: Finish) -> Arrival | None:
     style = session.services.log_style
     is_fake = "fakereject" in transaction.controls
     if style.is_default and not (
-        is_fake or state.is_prdr or transaction.is_chunked or state.signed_by or state.named_by
+        is_fake
+        or state.is_prdr
+        or transaction.is_chunked
+        or state.signed_by
+        or state.named_by
+        or session.wishes.reference
     ):
         return None
     engine, proxy = session.engine, session.proxy
@@ -149,6 +155,7 @@ def _arrival(state: Finish) -> Arrival | None:
         written_sender=transaction.facts.written_sender,
         written_recipients=transaction.facts.written_recipients,
         recipients=state.given if state.is_prdr or not state.recipients else (),
+        reference=session.wishes.reference,
     )
 
 

@@ -26,7 +26,7 @@ class Named(msgspec.Struct, frozen=True):
     bad: tuple[tuple[str, str], ...] = ()
     """What is no address, and what is wrong with it."""
     left_out: frozenset[str] = frozenset()
-    """Who must not get it, by an alias either."""
+    """Who must not get it, by an alias either; perhaps among `recipients`."""
 
 
 def arguments(wish: Submit, message: Message, policy: AcceptPolicy) -> tuple[Recipient, ...]:
@@ -85,7 +85,7 @@ def extracted(
     services: AcceptServices,
 ) -> Named:
     """`-t`: those of the headers, without those named by the caller. Bad ones do no harm while there are good ones and their sender hears of
-    them by mail. Raises Refused."""
+    them by mail. `repaired`: what the sender is shown. Raises Refused."""
     named = arguments(wish, original, policy) if wish.recipients else ()
     leaves_out = policy.local_senders.arguments_are_left_out
     left_out = frozenset(each.address for each in named) if leaves_out else frozenset()
@@ -99,10 +99,8 @@ def extracted(
             bad.append((rest, str(error)))
             continue
         written += 1
-        if found.address not in left_out:
+        if found.address not in left_out or "@" not in text:  # as written: who is left out has had it
             good.append(found)
-        elif "@" not in text:  # Exim counts it until it has its domain
-            facts.recipients_count += 1
     if are_too_many(written, policy):  # those that are left out count too, those named by the caller do not
         nothing = Message(b"", MemoryBody(b""))
         raise Refused(
@@ -140,7 +138,7 @@ def as_written(
     found: dict[str, None] = {}
     for text in texts:
         with contextlib.suppress(AddressError):
-            if _recipient(text, policy).address not in left_out:
+            if _recipient(text, policy).address not in left_out or "@" not in text:
                 plain = stripped(text.strip(), policy.habits.paths)
                 found[working_address(plain, takes_literals=True).address] = None
     return tuple(found)
@@ -178,7 +176,8 @@ def _listed(headers: bytes) -> list[tuple[str, str]]:
     names = {field.name.lower() for field in header.parse_headers(headers)}
     is_resent = any(name.startswith("resent-") for name in names)
     chosen = RESENT_HEADERS if is_resent else RECIPIENT_HEADERS
-    values = [v.decode("utf-8", "surrogateescape") for name in chosen for v in header.iterate(headers, name)]
+    fields = (field for field in header.parse_headers(headers) if field.name.lower() in chosen)
+    values = [field.value.decode("utf-8", "surrogateescape") for field in fields]
     return [
         (item.text.strip(), value[item.start :].strip())
         for value in values

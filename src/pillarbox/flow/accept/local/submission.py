@@ -13,8 +13,10 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.envelope import Envelope, Origin, Recipient
+from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reception import Reception
+from pillarbox.mail.replaced import Replaced, replaced_lines, woven
 from pillarbox.wire.control import Submit
 
 
@@ -75,6 +77,17 @@ class Submission:
     def with_headers(self, headers: bytes) -> None:
         self.message = Message(headers, self.message.body)
 
+    def shown(self, message: Message) -> Message:
+        """As a complaint shows it, which leaves nothing out: header lines that were replaced stand before those that replace them."""
+        replaced = self._replaced(message.headers)
+        fields = [field.raw for field in parse_headers(message.headers)]
+        return Message(b"".join(line for line, _ in woven(fields, replaced)), message.body)
+
+    def _replaced(self, kept: bytes) -> tuple[Replaced, ...]:
+        """Lines that the message came with, and that are not in `kept`."""
+        taken = self.facts.taken
+        return replaced_lines(self.policy.repairs.clean(taken.headers), kept) if taken is not None else ()
+
     def complain(self, text: str) -> None:
         self.services.journal.main(f"{self.id} {text}")
 
@@ -86,6 +99,9 @@ class Submission:
             recipients=self._with_notify(),
             origin=self.origin,
             received_at=facts.received_at,
+            smtputf8=not all(
+                one.isascii() for one in (facts.sender or "", *(each.address for each in self.recipients))
+            ),
             auth_sender=facts.auth_sender,
             acl_variables=facts.acl_variables,
             tainted_variables=facts.tainted_variables,
@@ -106,6 +122,8 @@ class Submission:
             allows_unqualified_recipient=not wish.keeps_unqualified,
             is_sender_local=not caller.is_trusted or not (has_chosen or is_batched),
             is_sender_untrusted=self.is_sender_untrusted and not is_batched,
+            is_error=wish.tells_of_error,
+            replaced=self._replaced(self.message.headers),
         )
 
     def _with_notify(self) -> tuple[Recipient, ...]:

@@ -6,6 +6,8 @@ anybody may send with the null one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from pillarbox.config.kinds import parse_integer
@@ -54,6 +56,7 @@ from pillarbox.mail.progress import Settled
 from pillarbox.wire.control import Submit
 from pillarbox.wire.exim.log_line import line_completed, line_received
 
+Tell = Callable[[Refused], Awaitable[object]]
 BLIND_HEADERS = frozenset({"bcc", "resent-bcc"})
 
 
@@ -64,9 +67,10 @@ async def submit(
     policy: AcceptPolicy,
     services: AcceptServices,
     carried: dict[str, str] | None = None,
+    tell: Tell | None = None,
 ) -> str:
     """Take the message in and start its delivery; its id. Durable on return. Raises Refused, SpoolFull. `carried`: `acl_c…` from one message
-    of a batch to the next."""
+    of a batch to the next; `tell`: who lets the sender know of bad addresses that stood beside good ones."""
     if policy.space is not None and (short := policy.space.shortage()):
         services.journal.main(short)
         raise Refused("exim: insufficient disk space", kind="space")
@@ -90,6 +94,8 @@ async def submit(
     await _repair(one)
     await _rewrite(one)
     await _trace(one)
+    if one.named.bad and tell is not None:
+        await tell(bad_headers(one.named.bad, one.facts, one.shown(one.without_trace), is_taken=True))
     await _ask_acls(one)
     if carried is not None:
         carried.update(
@@ -142,7 +148,7 @@ async def _repair(one: Submission) -> None:
     policy, original = one.policy, one.message
     one.with_headers(_repaired(one, await _own_id(one)))
     if one.wish.extract_recipients:
-        one.named = extracted(one.wish, one.message, original, one.facts, policy, one.services)
+        one.named = extracted(one.wish, one.shown(one.message), original, one.facts, policy, one.services)
         one.with_headers(header.remove(one.message.headers, BLIND_HEADERS))
     one.recipients = one.named.recipients
     one.facts.message = one.message
@@ -157,14 +163,13 @@ async def _rewrite(one: Submission) -> None:
     )
     facts.sender = rewritten.sender
     one.with_headers(rewritten.headers)
-    left_out = one.named.left_out
-    one.recipients = tuple(each for each in rewritten.recipients if each.address not in left_out)
+    one.recipients = tuple(rewritten.recipients)
 
 
 async def _trace(one: Submission) -> None:
     """The Received: line tells of the envelope as rewriting has left it."""
     facts, recipients, wish = one.facts, one.recipients, one.wish
-    others = facts.recipients_count if wish.extract_recipients else len(wish.recipients) - 1
+    others = 0 if wish.extract_recipients else len(wish.recipients) - 1
     is_only = len(recipients) == 1 and not others
     facts.recipients, facts.recipients_count = recipients, len(recipients)
     facts.received_for = recipients[0].address if is_only else ""
@@ -196,7 +201,7 @@ async def _ask_acls(one: Submission) -> None:
 
 
 async def _keep(one: Submission) -> str:
-    """The id. Raises SpoolFull, and Refused where bad addresses stood beside good ones."""
+    """The id. Raises SpoolFull."""
     wish, facts, services = one.wish, one.facts, one.services
     envelope = one.envelope()
     if not one.recipients:
@@ -206,17 +211,17 @@ async def _keep(one: Submission) -> str:
         return one.id
     queued = await services.spool.accept(envelope, one.message)
     if one.named.left_out:
-        services.spool.record(queued.id, [Settled(each, facts.received_at) for each in one.named.left_out])
+        settled = [Settled(each, facts.received_at) for each in one.named.left_out]
+        services.spool.record(queued.id, settled)
+        queued = msgspec.structs.replace(queued, progress=queued.progress.after(settled))
     arrival = _log_received(one, envelope)
-    if not services.log_style.is_default:
+    if not services.log_style.is_default or arrival.reference:
         queued = msgspec.structs.replace(queued, arrival=arrival)
     controls = one.state.controls
     start = start_of(controls, one.policy, is_queue_only=wish.queue_only, received=wish.number)
     if wish.queue_smtp and start is AT_ONCE:
         start = LOCAL_ONLY
     await begin(queued, controls, start, services)
-    if one.named.bad:
-        raise bad_headers(one.named.bad, facts, one.without_trace, is_taken=True)
     return one.id
 
 
@@ -229,10 +234,10 @@ def _log_received(one: Submission, envelope: Envelope) -> Arrival:
         written_sender=facts.written_sender,
         written_recipients=recipients,
         recipients=() if envelope.recipients else tuple(one.named.recipients),
+        reference=one.wish.reference,
         elapsed=services.clock.now() - facts.received_at,
     )
-    reference = one.wish.reference
-    line = line_received(envelope, one.message, reference=reference, style=style, arrival=written)
+    line = line_received(envelope, one.message, style=style, arrival=written)
     services.journal.main(line)
     return written
 
