@@ -93,8 +93,8 @@ _ONLY_EXIMS = ("-max_received_linelength", "-tls_ourcert")
 _ACL_VARIABLE = re.compile(r"--?acl[cm] \S+ (\d+)$")
 _MADE_UP = re.compile(r"\d{3,}\* (X-rewrote-|From: |Received: )")
 """Lines that went and that Exim has made itself: to remember an address before it was rewritten, or to be rewritten at once."""
-_MARKED = re.compile(r"^--(?=host_address\b)")
-"""What a proxy tells counts as a host's word here."""
+_MARKED = re.compile(r"^--(?=(host_address|received_protocol)\b)")
+"""What a proxy tells counts as a host's word here, a usual protocol that -oMr names as ours."""
 _ALWAYS_SAID = (
     "purging the environment",
     "no immediate delivery",

@@ -9,7 +9,7 @@ import msgspec
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reception import NOTHING, Reception
-from pillarbox.mail.replaced import replaced_lines
+from pillarbox.mail.replaced import Replaced, replaced_lines
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.finish.state import Finish
@@ -43,12 +43,17 @@ async def reception_of(state: Finish) -> Reception | None:
             if hosts is not None and await is_surely_in(session, hosts):
                 changes[field] = True
     if facts.taken is not None:
-        taken = policy.repairs.clean(facts.taken.headers)
-        if replaced := replaced_lines(taken, state.headers):
+        if replaced := lines_that_went(facts.taken.headers, state.headers, policy):
             changes["replaced"] = replaced
     if changes:
         return msgspec.structs.replace(facts.reception, **changes)
     return None if facts.reception is NOTHING else facts.reception
+
+
+def lines_that_went(taken: bytes, kept: bytes, policy: AcceptPolicy) -> tuple[Replaced, ...]:
+    """Header lines of `taken` that `kept` has no more. One that was only repaired counts as it is now."""
+    clean = policy.repairs.clean
+    return tuple(one for one in replaced_lines(taken, kept) if clean(one.raw) in (b"", one.raw))
 
 
 def origin_of(session: Session) -> Origin:

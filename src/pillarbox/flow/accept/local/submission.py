@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pillarbox.flow.accept.finish.keeping import lines_that_went
 from pillarbox.flow.accept.local.caller import Caller
 from pillarbox.flow.accept.local.named import Named
 from pillarbox.flow.accept.local.origin import chooses_sender, is_batch
@@ -16,7 +17,7 @@ from pillarbox.mail.envelope import Envelope, Origin, Recipient
 from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import MemoryBody, Message
 from pillarbox.mail.reception import Reception
-from pillarbox.mail.replaced import Replaced, replaced_lines, woven
+from pillarbox.mail.replaced import Replaced, woven
 from pillarbox.wire.control import Submit
 
 
@@ -86,7 +87,7 @@ class Submission:
     def _replaced(self, kept: bytes) -> tuple[Replaced, ...]:
         """Lines that the message came with, and that are not in `kept`."""
         taken = self.facts.taken
-        return replaced_lines(self.policy.repairs.clean(taken.headers), kept) if taken is not None else ()
+        return lines_that_went(taken.headers, kept, self.policy) if taken is not None else ()
 
     def complain(self, text: str) -> None:
         self.services.journal.main(f"{self.id} {text}")
