@@ -42,9 +42,8 @@ async def reception_of(state: Finish) -> Reception | None:
         ):
             if hosts is not None and await is_surely_in(session, hosts):
                 changes[field] = True
-    if facts.taken is not None:
-        if replaced := lines_that_went(facts.taken.headers, state.headers, policy):
-            changes["replaced"] = replaced
+    if facts.taken is not None and (replaced := lines_that_went(facts.taken.headers, state.headers, policy)):
+        changes["replaced"] = replaced
     if changes:
         return msgspec.structs.replace(facts.reception, **changes)
     return None if facts.reception is NOTHING else facts.reception
