@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,14 +56,17 @@ def names() -> list[str]:
 def prepare(name: str, folder: Path) -> Family:
     """Copy the family's files to `folder`, `@DIR@` replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    for source in sorted((FAMILIES / name).iterdir()):
-        if source.name in ("strings.txt", "exim.conf"):
+    home = FAMILIES / name
+    for source in sorted(home.rglob("*")):
+        if source.parent == home and source.name in ("strings.txt", "exim.conf"):
             continue
+        target = folder / source.relative_to(home)
         if source.is_dir():
-            shutil.copytree(source, folder / source.name, dirs_exist_ok=True)
+            target.mkdir(exist_ok=True)
         else:
-            (folder / source.name).write_bytes(source.read_bytes().replace(b"@DIR@", str(folder).encode()))
-    own = FAMILIES / name / "exim.conf"
+            target.write_bytes(source.read_bytes().replace(b"@DIR@", str(folder).encode()))
+            target.chmod(source.stat().st_mode)
+    own = home / "exim.conf"
     write_configuration(folder, own.read_text("utf-8") if own.exists() else "")
     return Family(name, tuple(_cases(FAMILIES / name / "strings.txt", folder)), folder)
 
