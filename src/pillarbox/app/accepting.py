@@ -7,6 +7,7 @@ import msgspec
 from pillarbox.app.delivering import Deliveries
 from pillarbox.app.etrn_runs import EtrnRuns, etrn_command
 from pillarbox.app.foundation import Foundation
+from pillarbox.app.harness import is_test_harness
 from pillarbox.app.host_names import HostNames
 from pillarbox.app.odmr import OnDemand
 from pillarbox.app.queueing import wait_rules
@@ -149,6 +150,7 @@ def _offers(base: Foundation) -> dict[str, object]:
     offered = offer_hosts(service)
     return {
         "authenticators": servers,
+        "offers_auth_in_clear": is_test_harness(),
         "auth_hosts": auth_hosts,
         "tls_hosts": tls_hosts,
         "offer_hosts": offered,

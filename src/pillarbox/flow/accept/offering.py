@@ -31,7 +31,7 @@ _CONDITIONS = {"if", "and", "or", "def", "eq", "eqi", "match_ip", "yes", "no", "
 _STEADY_WORDS = _CONDITIONS | {"sender_host_address", "tls_cipher", "tls_in_cipher"}
 """What a condition may be made of to depend on address and cipher alone. Any other word may mean anything."""
 
-Kept = dict[tuple[str, str, bool, bool, bool], Extensions]
+Kept = dict[tuple[str, bool, str, bool, bool, bool], Extensions]
 
 
 def kept_offers(authenticators: Iterable[Authenticator], *lists: object) -> Kept | None:
@@ -60,7 +60,8 @@ async def offer_of(session: Session) -> Extensions:
         return await _asked(session)
     has_binding = bool(origin.tls_cipher and session.stream.channel_bindings())
     welcome = engine.is_early_pipelining_welcome
-    key = (origin.host_address, origin.tls_cipher, has_binding, welcome, policy.tls_available)
+    is_own = origin.host_address == origin.interface_address
+    key = (origin.host_address, is_own, origin.tls_cipher, has_binding, welcome, policy.tls_available)
     offer = kept.get(key)
     if offer is None:
         if len(kept) >= KEPT:
@@ -112,6 +113,8 @@ async def _mechanisms(session: Session, scope: Scope) -> tuple[str, ...]:
 
 
 async def _is_offered(driver: Authenticator, session: Session, scope: Scope) -> bool:
+    if driver.server_advertise_condition is None and session.policy.offers_auth_in_clear:
+        return True
     try:
         return await driver.is_offered(session.origin, scope)
     except (ExpansionFailed, ExpansionDeferred) as error:

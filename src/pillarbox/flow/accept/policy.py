@@ -94,6 +94,8 @@ class AcceptPolicy(msgspec.Struct, frozen=True, kw_only=True):
     acls: dict[Where, Acl | ChosenAcl]
     engine: ServerSettings
     authenticators: tuple[Authenticator, ...] = ()
+    offers_auth_in_clear: bool = False
+    """Without `server_advertise_condition` an authenticator is for everybody, as Exim's; False: where nobody can listen."""
     auth_hosts: HostList | None = None
     """`auth_advertise_hosts`; None: everybody."""
     tls_hosts: HostList | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.support.conversation import Client
 from tests.support.world import AcceptWorld
 
 from pillarbox.flow.accept.offering import everybody, kept_offers
+from pillarbox.language.expand.scope import Scope
 from pillarbox.language.match.hosts import HostList
 from pillarbox.language.match.named import NamedLists
+from pillarbox.mail.envelope import Origin
 
 LOGIN = (
     "begin authenticators\nlogin:\n driver = accounts\n public_name = LOGIN\n server_advertise_condition = "
@@ -68,3 +71,34 @@ def test_everybody_need_not_be_asked() -> None:
     assert everybody(None) is None
     assert kept_offers([], None, ()) == {}
     assert kept_offers([], some) is None
+
+
+PLAIN = "begin authenticators\nplain:\n driver = plaintext\n public_name = PLAIN\n server_condition = yes\n"
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_offered"),
+    [
+        (Origin(protocol="smtp", host_address="127.0.0.1", interface_address="127.0.0.2"), True),
+        (Origin(protocol="smtp", host_address="192.0.2.1", interface_address="192.0.2.1"), True),
+        (Origin(protocol="smtp", host_address="192.0.2.1", interface_address="192.0.2.2"), False),
+        (Origin(protocol="smtps", host_address="192.0.2.1", tls_cipher="TLS1.3:X:256"), True),
+        (Origin(protocol="local-smtp"), True),
+    ],
+)
+async def test_without_a_condition_it_is_offered_where_nobody_listens(
+    origin: Origin, is_offered: bool
+) -> None:
+    world = AcceptWorld(PLAIN)
+    [driver] = world.policy.authenticators
+    assert await driver.is_offered(origin, Scope({}, world.services.expansion)) is is_offered
+
+
+@pytest.mark.parametrize("is_harness", [True, False])
+async def test_harnesses_are_offered_everything(is_harness: bool) -> None:
+    world = AcceptWorld(PLAIN)
+    world.policy = msgspec.structs.replace(world.policy, offers_auth_in_clear=is_harness, offers={})
+    await offered(world, "198.51.100.1")
+    assert world.policy.offers is not None
+    [offer] = world.policy.offers.values()
+    assert offer.auth == (("PLAIN",) if is_harness else ())

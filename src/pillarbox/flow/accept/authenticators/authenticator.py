@@ -115,9 +115,9 @@ class Authenticator(Driver, family="authenticator"):
         ExpansionDeferred."""
         condition = self.server_advertise_condition
         if condition is None:
-            return (
-                bool(origin.tls_cipher) or origin.host_address.startswith(LOOPBACK) or not origin.host_address
-            )
+            address = origin.host_address
+            is_here = not address or address.startswith(LOOPBACK) or address == origin.interface_address
+            return is_here or bool(origin.tls_cipher)
         try:
             return says_yes(await condition.expand(scope))
         except ForcedFailure:
