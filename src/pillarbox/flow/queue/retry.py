@@ -8,9 +8,11 @@ expired keys fail with "retry timeout exceeded" (32.10).
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from pillarbox.flow.transport.job import SKIPPED
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
@@ -25,6 +27,8 @@ from pillarbox.wire.exim.error_numbers import text_of
 RETRY_TIMEOUT = "retry timeout exceeded"
 _LONGEST_TEXT = 150
 """Octets of a hint's text."""
+_DETAILED = re.compile(r"(\w+)_(\d{3}|A|MX)(?:_MX)?")
+"""The name of an error with its detail, as hints have it."""
 
 
 class RetryState(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +118,10 @@ class Retries:
         """
         if not deferred.retry_keys:
             return RetryState(now, False)
-        found = [(key, self._rule_of(key, deferred, sender, scope)) for key in deferred.retry_keys]
+        found = [
+            (key, self._rule_of(key, self._as_noted(key, deferred, now), sender, scope))
+            for key in deferred.retry_keys
+        ]
         states = [self._note_key(key, rule, deferred, received_at, now) for key, rule in found]
         return RetryState(min(s.next_try for s in states), all(s.is_expired for s in states))
 
@@ -129,6 +136,17 @@ class Retries:
             except (ExpansionFailed, ExpansionDeferred):
                 return 0.0
         return rule.final_cutoff if rule is not None else 0.0
+
+    def _as_noted(self, key: str, deferred: Deferred, now: float) -> Deferred:
+        """With the error that the key has, where that is another host's, noted when it happened."""
+        old = (
+            self.look(key, now) if deferred.host is not None and _is_of_host(key, deferred.address) else None
+        )
+        if old is None or not old.error or now >= old.next_try or old.error == _error_name(deferred):
+            return deferred
+        found = _DETAILED.fullmatch(old.error)
+        error, detail = (found[1], found[2]) if found else (old.error, "")
+        return replace(deferred, error=error, error_detail=detail)
 
     def _rule_of(
         self, key: str, deferred: Deferred, sender: str | None, scope: Scope | None

@@ -102,6 +102,7 @@ class Settling:
     async def run(self, outcomes: Sequence[Outcome]) -> Settlement:
         failed: list[Failed] = []
         overdue: list[tuple[str, Failed]] = []
+        given_up: list[str] = []
         for outcome in outcomes:
             self.left.update(_ancestors(outcome))
         for outcome in outcomes:
@@ -116,7 +117,12 @@ class Settling:
                         self.settler.forget_routing((outcome.address, *_ancestors(outcome)))
                     failed.append(outcome)
                 case Deferred():
-                    overdue.extend((outcome.first, each) for each in await self._note_deferred(outcome))
+                    failure = await self._note_deferred(outcome)
+                    if failure is not None:
+                        overdue.append((outcome.first, failure))
+                        given_up.append(f"** {named(outcome, self.settler.style)}: {RETRY_TIMEOUT}")
+        for line in reversed(given_up):  # when all else is over, the last one first
+            self._say(line)
         failed.extend(_in_order(overdue))
         needs_sync = any(isinstance(o, Delivered) and o.host is None for o in outcomes)
         await self._report_success(outcomes)
@@ -171,16 +177,16 @@ class Settling:
             if not self.left[ancestor]:
                 self.lines.append(line_children_done(ancestor))
 
-    async def _note_deferred(self, outcome: Deferred) -> list[Failed]:
-        """The failure that a deferral has become when its retry time is over; else nothing."""
+    async def _note_deferred(self, outcome: Deferred) -> Failed | None:
+        """The failure that a deferral has become when its retry time is over."""
         settler, envelope = self.settler, self.queued.envelope
         self._log(outcome)
         if envelope.is_dry:
             self._wait_for(outcome, self.now)
-            return []
+            return None
         if outcome.error == BUSY:
             self._wait_for(outcome, self.now + BUSY_INTERVAL)
-            return []
+            return None
         if outcome.error != SKIPPED:
             settler.forget_routing(
                 (outcome.address, *_ancestors(outcome)) if outcome.transport else _ancestors(outcome),
@@ -188,7 +194,7 @@ class Settling:
             )
         if outcome.is_frozen and not outcome.retry_keys:
             self.pending.append(outcome)
-            return []
+            return None
         told = (
             msgspec.structs.replace(outcome, error="frozen")
             if outcome.is_frozen and outcome.error == "routing"
@@ -197,13 +203,11 @@ class Settling:
         state = await settler.retries.note_waiting(told, envelope.sender, envelope.received_at, self.now)
         if outcome.is_frozen:
             self.pending.append(outcome)
-            return []
+            return None
         if not state.is_expired:
             self._wait_for(outcome, state.next_try)
-            return []
-        failed = expired(outcome)
-        self._say(f"** {named(outcome, settler.style)}: {RETRY_TIMEOUT}")
-        return [failed]
+            return None
+        return expired(outcome)
 
     def _wait_for(self, outcome: Outcome, next_try: float) -> None:
         self.pending.append(outcome)
