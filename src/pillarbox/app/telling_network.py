@@ -1,7 +1,7 @@
 """What goes over SMTP connections, told on standard error while it happens (`-v`; Exim 5.3).
 
-`SMTP<<` comes from the other host, `SMTP>>` goes to it, `SMTP|>` is a command behind which another one follows at once. What is sent in a login
-exchange is not told.
+`SMTP<<` comes from the other host, `SMTP>>` goes to it, `SMTP|>` is a command behind which another one follows at once, `SMTP+>` one with which
+something else goes out. What is sent in a login exchange is not told. Behind the end of a connection stands what was said in it, in short.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from pillarbox.ports.network import (
 )
 
 _END_OF_DATA = b"\r\n.\r\n"
+_QUIT = b"QUIT\r\n"
 _ENDS_LOGIN = re.compile(r"[245]\d\d[ -]")
+_IPV4 = 1
+_SHORT = 8
+"""Characters of a command, in short."""
 
 
 def say(text: str) -> None:
@@ -43,16 +47,30 @@ class TellingNetwork:
         tls: TlsWish | None = None,
         socket: SocketWish | None = None,
     ) -> Connection:
-        say(f"Connecting to [{address}]:{port} ...")
+        """Where Fast Open is tried, Exim learns only behind its `connected` that there is nobody."""
+        wish = socket or SocketWish()
+        is_fast = wish.fast_open == "try"
+        if wish.fast_open == "too_late":
+            say("Clearing TFO as not first host for message")
+        where = f"{wish.host} {wish.proxied or f'[{address}]:{port}'}".lstrip()
+        say(
+            f"Connecting to {where} {f'from {interface} ' if interface else ''}{'(proxy option set) ' if wish.proxied else ''}..."
+        )
+        if is_fast:
+            say(f" TFO mode sendto, {'with' if wish.proxied else 'no'} data: EINPROGRESS")
         try:
             connection = await self._network.connect(
                 address, port, timeout=timeout, interface=interface, tls=tls, socket=socket
             )
         except DialError as error:
-            say(f"failed: {error}")
+            say(
+                f"connected\n  SMTP({error})<<\ncmdlog: (unset)"
+                if is_fast
+                else f" sock_connect failed: {error}\ncmdlog: (unset)"
+            )
             raise
         say("connected")
-        return TellingConnection(connection)
+        return TellingConnection(connection, is_secure=tls is not None, is_proxied=bool(wish.proxied))
 
     async def connect_unix(self, path: str, *, timeout: float) -> Connection:
         return TellingConnection(await self._network.connect_unix(path, timeout=timeout))
@@ -64,12 +82,23 @@ class TellingNetwork:
 class TellingConnection:
     """Tells commands and replies, of a message only that it is sent."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, is_secure: bool = False, is_proxied: bool = False) -> None:
         self._connection = connection
+        self._is_secure = is_secure
+        self._is_with_proxy = is_proxied
+        """It talks with the proxy still."""
         self._is_message = False
+        self._is_writing = False
         self._is_login = False
+        self._has_mail = False
+        self._is_timed_out = False
+        self._has_ended = False
         self._awaits_data_reply = False
         self._chunk_left = 0
+        self._tail = b"\r\n"
+        """Of what was written of the message."""
+        self._said: list[str] = []
+        """Commands and codes."""
 
     @property
     def tls_cipher(self) -> str:
@@ -94,11 +123,26 @@ class TellingConnection:
         return self._connection.tls_session()
 
     async def read(self, timeout: float) -> bytes:
-        data = await self._connection.read(timeout)
-        self._tell_replies(data)
+        try:
+            data = await self._connection.read(timeout)
+        except DialError as error:
+            self._is_timed_out = error.error == "timeout"
+            say("  SMTP(Connection timed out)<<" if self._is_timed_out else f"  SMTP({error})<<")
+            raise
+        if self._is_with_proxy:
+            say(f"  SOCKS<< {data.hex(' ')}")
+            if len(data) >= 10 and data[3] == _IPV4:
+                address = ".".join(str(octet) for octet in data[4:8])
+                say(f"  proxy farside: [{address}]:{int.from_bytes(data[8:10], 'big')}")
+        elif data:
+            self._tell_replies(data)
+        else:
+            self._has_ended = True
+            say("  SMTP(closed)<<")
         return data
 
     def unread(self, data: bytes) -> None:
+        self._is_with_proxy = False
         self._connection.unread(data)
 
     async def write(self, data: bytes, timeout: float) -> None:
@@ -106,6 +150,7 @@ class TellingConnection:
         await self._connection.write(data, timeout)
 
     async def start_tls(self, wish: TlsWish, timeout: float) -> None:
+        self._is_secure = True
         await self._connection.start_tls(wish, timeout)
 
     def as_server(self) -> ServedConnection:
@@ -113,7 +158,10 @@ class TellingConnection:
         return self._connection.as_server()
 
     def close(self) -> None:
+        if self._is_timed_out and self._has_mail and not self._is_secure:
+            say("  SMTP(shutdown)>>\n  SMTP(closed)<<")
         say("  SMTP(close)>>")
+        say(f"cmdlog: '{':'.join(self._said)}'" if self._said else "cmdlog: (unset)")
         self._connection.close()
 
     def _tell_replies(self, data: bytes) -> None:
@@ -121,6 +169,8 @@ class TellingConnection:
         is_further = False
         for line in data.decode("utf-8", "replace").splitlines():
             say(f"{'         ' if is_further else '  SMTP<< '}{line}")
+            if not is_further:
+                self._said.append(line[:4] if line[3:4] == "-" else line[:3])
             is_further = line[3:4] == "-"
             if self._is_login and _ENDS_LOGIN.match(
                 line
@@ -131,7 +181,9 @@ class TellingConnection:
                 self._awaits_data_reply = not self._is_message
 
     def _tell_sent(self, data: bytes) -> None:
-        if self._chunk_left:
+        if self._is_with_proxy:
+            say(f"  SOCKS>> {data.hex(' ')}")
+        elif self._chunk_left:
             self._chunk_left = max(0, self._chunk_left - len(data))
         elif self._is_message:
             self._tell_message(data)
@@ -139,25 +191,44 @@ class TellingConnection:
             self._tell_commands(data)
 
     def _tell_message(self, data: bytes) -> None:
-        say("  SMTP>> (writing message)")
-        if data.endswith(_END_OF_DATA) or data == _END_OF_DATA[2:]:
-            self._is_message = False
-            say("  SMTP>> .")
+        if not self._is_writing:
+            say("  SMTP>> (writing message)")
+        self._is_writing = True
+        end = (self._tail + data)[-len(_END_OF_DATA + _QUIT) :]
+        self._tail = end
+        is_last = end.endswith(_END_OF_DATA + _QUIT)
+        if is_last or end.endswith(_END_OF_DATA):
+            self._is_message = self._is_writing = False
+            self._tail = b"\r\n"
+            self._tell(".", "+" if is_last else ">")
+            if is_last:
+                self._tell_commands(_QUIT)
 
     def _tell_commands(self, data: bytes) -> None:
         while data:
             line, _, data = data.partition(b"\r\n")
-            arrow = "SMTP|>" if data else "SMTP>>"
             command = line.decode("utf-8", "replace")
             if self._is_login:
                 command = "*" * len(command)
             elif found := re.match(r"(AUTH \S+ ?)(.*)", command, re.IGNORECASE):
                 self._is_login = True
                 command = found[1] + "*" * len(found[2])
-            say(f"  {arrow} {command}")
-            if command.upper() == "DATA":
-                self._awaits_data_reply = True
-            elif found := re.fullmatch(r"BDAT (\d+)(?: LAST)?", command, re.IGNORECASE):
+            if found := re.fullmatch(r"BDAT (\d+)(?: LAST)?", command, re.IGNORECASE):
+                if not self._is_writing:
+                    say("         will write message using CHUNKING")
+                self._is_writing = not command.endswith("LAST")
+                self._tell(command, "+")
                 self._chunk_left = max(0, int(found[1]) - len(data))
-                say("  SMTP>> (writing message)")
                 data = data[int(found[1]) :]
+            elif command == "QUIT" and self._has_mail and not self._is_secure:
+                self._tell(command, "+")
+                say("  SMTP(shutdown)>>")
+            else:
+                self._tell(command, "|" if data else ">")
+            self._awaits_data_reply = self._awaits_data_reply or command.upper() == "DATA"
+
+    def _tell(self, command: str, mark: str) -> None:
+        """`>`: it is waited for, `|`: another one follows, `+`: goes out with what follows."""
+        say(f"  SMTP{mark}> {command}")
+        self._has_mail = self._has_mail or command.startswith("MAIL ")
+        self._said.append(command.partition(" ")[0][:_SHORT] + mark.replace(">", ""))

@@ -95,6 +95,12 @@ class SocketWish(msgspec.Struct, frozen=True, gc=False):
     keepalive: bool = True
     dscp: int = -1
     """Six bits; -1: as it is."""
+    host: str = ""
+    """Whose it is to be, for those who look on (`-v`)."""
+    proxied: str = ""
+    """`address:port` of that host, when the connection leads to a proxy."""
+    fast_open: Literal["no", "try", "too_late"] = "no"
+    """Whether TCP Fast Open is wished for; `too_late`: it is not the first host. It is not done, only told of."""
 
 
 class Connection(Protocol):

@@ -68,6 +68,7 @@ def test_commands_replies_and_the_message(capsys: pytest.CaptureFixture[str]) ->
         "  SMTP>> .",
         "  SMTP<< 250 taken",
         "  SMTP(close)>>",
+        "cmdlog: '220:EHLO:250-:MAIL|:RCPT|:DATA:250:250:354:.:250'",
     ]
 
 
@@ -96,10 +97,12 @@ def test_a_chunk_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(played(line, b"MAIL FROM:<>\r\nBDAT 12 LAST\r\nhello", b" world\r", b"", b"QUIT\r\n"))
     assert capsys.readouterr().err.splitlines() == [
         "  SMTP|> MAIL FROM:<>",
-        "  SMTP|> BDAT 12 LAST",
-        "  SMTP>> (writing message)",
+        "         will write message using CHUNKING",
+        "  SMTP+> BDAT 12 LAST",
         "  SMTP<< 250 ok",
-        "  SMTP>> QUIT",
+        "  SMTP+> QUIT",
+        "  SMTP(shutdown)>>",
         "  SMTP(close)>>",
+        "cmdlog: 'MAIL|:BDAT+:250:QUIT+'",
     ]
     assert line.sent.endswith(b"hello world\rQUIT\r\n")
