@@ -106,7 +106,7 @@ def _transport_services(base: Foundation) -> TransportServices:
         routing=base.routing,
     )
     services.records = world.records
-    services.keeps_idle = not is_test_harness()
+    services.keeps_idle = not (world.is_alone or is_test_harness())
     services.style = config.main(Logging).style
     services.full_name_of = names_of_users(config.main(Trust), base.expansion)
     return services

@@ -94,6 +94,7 @@ class OnDemand:
         made = build_deliveries(own, self._interval)
         runner, usual_letters = made.runner, self._usual.injection
         made.transport_services.waiting = None  # who waits for a host of that name is not this client
+        made.transport_services.keeps_idle = True  # one connection is all there is
         # Bounces are no mail for this client, either.
         made.injection.complete = usual_letters.complete
         made.injection.first_delivery = usual_letters.first_delivery

@@ -41,7 +41,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
             return str(self)
         codes = f" {self.enhanced} " if self.enhanced else " "
         *first, last = self.text.split("\n")
-        return "".join(f"{self.code}-{codes[1:]}{line}\n" for line in first) + f"{self.code}{codes}{last}"
+        lines = [f"{self.code}-{codes[1:]}{line}" for line in first] + [f"{self.code}{codes}{last}"]
+        return "\n".join(line.rstrip(" ") for line in lines)
 
     def __str__(self) -> str:
         """One line, as it stands in logs and bounces: `550 5.1.1 no such user`."""

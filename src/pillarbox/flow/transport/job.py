@@ -28,6 +28,8 @@ class Job(msgspec.Struct, frozen=True):
     """Addresses in one transaction with a host (`max_rcpt`); 0: all of them."""
     is_all_or_none: bool = False
     """Every recipient or nobody, at one host of the transport's own list (`mua_wrapper`)."""
+    is_followed: bool = False
+    """Another job of this message goes to the same hosts, when this one is over: the connection may serve it too."""
     is_shadow: bool = False
     """The transport runs as another's shadow: what comes of it is only told (Exim 24, `shadow_transport`)."""
 

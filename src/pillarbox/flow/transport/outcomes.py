@@ -76,6 +76,7 @@ def deferred(
     host: RemoteHost | None = None,
     reply: Reply | None = None,
     security: Security = CLEAR,
+    is_reused: bool = False,
     interface: tuple[str, int] = ("", 0),
     elapsed: float = 0.0,
     is_frozen: bool = False,
@@ -103,6 +104,7 @@ def deferred(
         host=host,
         reply=reply,
         security=security,
+        is_reused=is_reused,
         interface=interface,
         elapsed=elapsed,
     )

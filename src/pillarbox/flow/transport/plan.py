@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pillarbox.flow.route.result import Assignment, Host
 from pillarbox.flow.transport.job import Job
 from pillarbox.mail.envelope import Envelope
@@ -43,7 +45,7 @@ def plan_jobs(
     jobs: list[Job] = []
     order: list[object] = []
     for number, assignment in enumerate(assignments):
-        if max_rcpt(assignment.transport) == 1:
+        if in_one_job(assignment.transport, max_rcpt(assignment.transport)) == 1:
             key: object = id(assignment)
         else:
             key = (_travels_with(assignment), batches[number] if batches else None)
@@ -57,6 +59,12 @@ def plan_jobs(
         parts = _cut(groups[key], in_one_job(name, most))
         jobs.extend(Job(envelope, message, part, is_repeat, is_forced, most) for part in parts)
     return jobs
+
+
+def with_followers(jobs: Sequence[Job]) -> list[Job]:
+    """Those that come one after another know whether one behind them goes to the same hosts by the same transport."""
+    ways = [(job.assignments[0].transport, _host_key(job.assignments[0].hosts)) for job in jobs]
+    return [replace(job, is_followed=ways[place] in ways[place + 1 :]) for place, job in enumerate(jobs)]
 
 
 def _cut(group: list[Assignment], limit: int) -> list[tuple[Assignment, ...]]:

@@ -13,7 +13,7 @@ from pillarbox.flow.route.result import Assignment
 from pillarbox.flow.transport.crowding import Places
 from pillarbox.flow.transport.job import Job
 from pillarbox.flow.transport.outcomes import defer_all, deferred, delivered, fail_all
-from pillarbox.flow.transport.plan import Limited, plan_jobs
+from pillarbox.flow.transport.plan import Limited, plan_jobs, with_followers
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.transport import ReturnPathFailed, Transport, scope_of
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -85,7 +85,7 @@ class Transports:
             message,
             assignments,
             self._addresses_per_job,
-            in_one_job=lambda name, most: max(most, share) if most > 1 and self.is_remote(name) else most,
+            in_one_job=lambda name, most: self._most_in_one_job(name, most, share),
             batches=batches,
             is_repeat=is_repeat,
             is_forced=is_forced,
@@ -110,6 +110,14 @@ class Transports:
         waiting = self._services.waiting
         if waiting is not None and assignment.hosts:
             waiting.note(message_id, assignment.transport, [host.name for host in assignment.hosts])
+
+    def _most_in_one_job(self, name: str, most: int, share: int) -> int:
+        """Addresses: of remote deliveries each job has its share where that takes more than one transaction, as many as one connection may
+        carry."""
+        if most <= 0 or not self.is_remote(name):
+            return most
+        messages = getattr(self._transports[name], "connection_max_messages", 0)
+        return max(most, min(share, most * messages) if messages > 0 else share)
 
     async def run_together(
         self, envelope: Envelope, message: Message, assignments: Sequence[Assignment]
@@ -138,6 +146,8 @@ class Transports:
     async def _carry_remote(self, jobs: list[Job], follower: Follower | None) -> list[Outcome]:
         if len(jobs) < 2:
             return await self._carry(jobs[0]) if jobs else []
+        if self._remote_max_parallel <= 1:
+            jobs = with_followers(jobs)
         places = asyncio.Semaphore(max(1, self._remote_max_parallel))
 
         async def carry(job: Job) -> list[Outcome]:

@@ -53,9 +53,16 @@ class Waiting:
             return None
         return HintRecord(self._clock.now(), " ".join((*ids, message_id)))
 
+    def is_wanted(self, transport: str, host: str, message_id: str) -> bool:
+        """Whether others wait for the host. Those in front of them that are gone are forgotten, and `message_id`, which has got there."""
+        return self._first(transport, host, message_id, is_kept=True) is not None
+
     def next_for(self, transport: str, host: str, message_id: str) -> str | None:
         """The first of those who wait for a host that has just dealt with `message_id`. Those that are gone are forgotten.
         The record of a host for which nobody waits stays, with nothing in it, so that tools find the data base."""
+        return self._first(transport, host, message_id, is_kept=False)
+
+    def _first(self, transport: str, host: str, message_id: str, *, is_kept: bool) -> str | None:
         database = database_of(transport)
         try:
             known = self._records.read(database, host)
@@ -63,8 +70,11 @@ class Waiting:
                 return None
             left = (one for one in known.text.split() if one != message_id)
             found = next((one for one in left if self._is_there(one)), None)
-            kept = HintRecord(self._clock.now(), " ".join(left))  # looked at in their turn
-            self._records.change(database, host, lambda _: kept)
+            first = (found,) if is_kept and found is not None else ()
+            # The others are looked at in their turn.
+            kept = HintRecord(self._clock.now(), " ".join((*first, *left)))
+            if kept.text != known.text:
+                self._records.change(database, host, lambda _: kept)
         except RecordsBusy:
             return None
         return found

@@ -213,7 +213,8 @@ def _why_deferred(outcome: Deferred, style: LogStyle) -> str:
 
 
 def _both_ends(host: RemoteHost, outcome: Outcome, style: LogStyle) -> str:
-    return f" H={_shown_host(host, style)}{_port(host, style)}{_own_end(outcome, style)}"
+    again = "*" if outcome.is_reused else ""
+    return f" H={_shown_host(host, style)}{_port(host, style)}{again}{_own_end(outcome, style)}"
 
 
 def _shown_host(host: RemoteHost, style: LogStyle) -> str:

@@ -116,6 +116,7 @@ class ClientEngine:
         "extensions",
         "is_closed",
         "is_content_open",
+        "is_leaving",
     )
 
     def __init__(self, *, lmtp: bool = False, pipelining: bool = True) -> None:
@@ -140,7 +141,9 @@ class ClientEngine:
         self.is_content_open = False
         """The peer waits for the message: `write` and `end`."""
         self.is_closed = False
-        """The peer has ended the session (421, or 221 to Quit)."""
+        """The peer has ended the session (by itself, or by its reply to Quit)."""
+        self.is_leaving = False
+        """It has said 421: it may hang up, or go on as many do (and as Exim lets them), but gets no further message."""
 
     @property
     def is_idle(self) -> bool:
@@ -156,6 +159,11 @@ class ClientEngine:
     def is_pipelining(self) -> bool:
         """Commands go out in groups."""
         return self._pipelining and self.extensions.pipelining
+
+    @property
+    def has_said_goodbye(self) -> bool:
+        """Quit has gone out, and is not answered."""
+        return any(isinstance(one, Quit) for one in self._outstanding)
 
     @property
     def needs_reset(self) -> bool:
@@ -310,20 +318,13 @@ class ClientEngine:
             reply = None if self.is_closed else self._parser.next_reply()
             if reply is None:
                 return Need.DATA
-            if reply.code == 421 and not self._is_about_ehlo:
-                self._close(reply)
-            elif not self._outstanding:
-                raise BadReply(f"reply to no command: {reply}")
+            self.is_leaving = self.is_leaving or reply.code == 421
+            if not self._outstanding:
+                self._take_unasked(reply)
             else:
                 self._take(self._outstanding.popleft(), reply)
                 self._let_out()
         return self._answers.popleft()
-
-    @property
-    def _is_about_ehlo(self) -> bool:
-        """HELO may still do."""
-        command = self._outstanding[0] if self._outstanding else None
-        return isinstance(command, Helo) and command.is_esmtp and not self._lmtp
 
     def _take(self, command: Answerable, reply: Reply) -> None:
         if isinstance(command, Data) and self._opens_content(reply):
@@ -356,7 +357,7 @@ class ClientEngine:
 
     def _take_of_content(self, content: Content, reply: Reply) -> None:
         if reply.code == 353 and not (self._lmtp or content.address):
-            self._outstanding.extend((*(Content(address) for address in self.accepted), Content()))
+            self._outstanding.extendleft((Content(), *(Content(one) for one in reversed(self.accepted))))
         elif not any(isinstance(one, Content) for one in self._outstanding):
             # A last chunk that is refused, for want of a recipient say, need not have ended the transaction (RFC 3030).
             self._has_mail = self._is_chunk_refused or (self._has_chunks and reply.code >= 300)
@@ -396,16 +397,14 @@ class ClientEngine:
             command, _ = self._queue.popleft()
             self._answers.append(Answer(command, reply, is_sent=False))
 
-    def _close(self, reply: Reply) -> None:
-        """421: the peer hangs up, and nothing that waits will have another answer."""
+    def _take_unasked(self, reply: Reply) -> None:
+        """421 while nothing was asked: the peer has hung up."""
+        if reply.code != 421:
+            raise BadReply(f"reply to no command: {reply}")
         self.is_closed = True
         self.is_content_open = False
         self._last_words = reply
-        waiting = list(self._outstanding) or ([] if self._queue else [Unasked()])
-        self._answers.extend(Answer(command, reply) for command in waiting)
-        self._outstanding.clear()
-        self._answers.extend(Answer(command, reply, is_sent=False) for command, _ in self._queue)
-        self._queue.clear()
+        self._answers.append(Answer(Unasked(), reply))
 
     def _end_transaction(self) -> None:
         self._has_mail = self._has_rcpt = self._has_data = self._is_chunk_refused = False

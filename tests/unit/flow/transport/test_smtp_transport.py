@@ -398,7 +398,7 @@ async def test_connection_max_messages_and_idle_time():
     world.services.network.finish()
 
 
-@pytest.mark.parametrize("death", ["S: (close)", "S: 421 idle too long"])
+@pytest.mark.parametrize("death", ["S: (close)", "S: 421 idle too long\nS: (close)"])
 async def test_a_kept_connection_that_died_is_replaced(death):
     stale = PIPELINED + ONE_MESSAGE + "C: ~MAIL.*\nC: ~RCPT.*\nC: DATA\n" + death
     world = world_with({"192.0.2.1": [stale, PIPELINED + ONE_MESSAGE + NO_QUIT]})

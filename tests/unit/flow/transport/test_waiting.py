@@ -25,6 +25,18 @@ def test_the_first_who_waits_is_next_and_waits_no_more() -> None:
     assert one.next_for("in", "mx.example", "C") is None
 
 
+def test_who_is_asked_about_waits_on() -> None:
+    one, records, _ = _waiting({"A", "B"})
+    for message_id in ("gone", "A", "B"):
+        one.note(message_id, "out", ["mx.example"])
+    assert one.is_wanted("out", "mx.example", "A")
+    record = records.read("wait-out", "mx.example")
+    assert record is not None
+    assert record.text == "B"
+    assert not one.is_wanted("out", "mx.example", "B")
+    assert one.next_for("out", "mx.example", "C") is None
+
+
 def test_those_that_are_gone_are_forgotten() -> None:
     there = {"A", "B"}
     one, records, _ = _waiting(there)

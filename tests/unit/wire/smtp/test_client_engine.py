@@ -191,23 +191,24 @@ def test_starttls_takes_no_replies_sent_before_it():
         answers(client)
 
 
-def test_421_answers_everything():
+def test_421_is_a_reply_like_others_and_the_last_word_when_nothing_was_asked():
     client = greeted(b"PIPELINING")
     client.send(Mail("a@b"))
     client.send(Rcpt("c@d"))
     client.send(Data())
-    client.receive(b"250 ok\r\n421 shutting down\r\n")
+    client.receive(b"250 ok\r\n421 shutting down\r\n503 no recipients\r\n")
     assert [(answer.reply.code, answer.is_sent) for answer in answers(client)] == [
         (250, True),
         (421, True),
-        (421, True),
+        (503, True),
     ]
-    assert client.is_closed
-    client.send(Quit())
-    assert answers(client) == [Answer(Quit(), Reply(421, "shutting down"), is_sent=False)]
+    assert client.is_leaving and not client.is_closed
     idle = greeted()
     idle.receive(b"421 4.4.2 timeout\r\n")
     assert answers(idle) == [Answer(Unasked(), Reply(421, "timeout", "4.4.2"))]
+    assert idle.is_closed
+    idle.send(Quit())
+    assert answers(idle) == [Answer(Quit(), Reply(421, "timeout", "4.4.2"), is_sent=False)]
 
 
 def test_a_refusing_banner():

@@ -34,6 +34,8 @@ class Manners(msgspec.Struct, frozen=True):
     chunking: bool = True
     prdr: bool = True
     pipelining: bool = True
+    fast_open: bool = True
+    """`hosts_try_fastopen`."""
     pipe_connect: bool = False
     """`hosts_pipe_connect`: speak first where the host has allowed it."""
     esmtp: bool = True
@@ -87,6 +89,10 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """`event_action`."""
     resolver: Resolver | None = None
     """Who is asked for TLSA records."""
+    has_tried: bool = False
+    """Another host, in vain."""
+    ahead: str = ""
+    """In front of what is said first: once it has spoken ahead to one host of a message, Exim calls that `pipelined` at the next one too."""
     note: Callable[[str], None] | None = None
     """Writes a line about this job's message into the main log."""
     in_clear: str = "delivering unencrypted to H="

@@ -48,22 +48,27 @@ class HostRun:
     __slots__ = (
         "_again",
         "_asked",
-        "_awaited",
         "_began",
         "_clocks",
         "_deferred",
         "_failed",
         "_habits",
+        "_is_about_message",
+        "_is_crowded",
         "_job",
         "_keys",
         "_message_notes",
         "_outcomes",
         "_pack",
+        "_put_by",
         "_reached",
         "_rest",
         "_services",
         "_skipped",
         "_telling",
+        "_token",
+        "_tried_among",
+        "_was_pipelining",
     )
 
     def __init__(self, job: Job, pack: Pack, habits: Habits, services: TransportServices) -> None:
@@ -83,26 +88,47 @@ class HostRun:
         """The refusal of a host that would not talk at all, in case no other one does."""
         self._message_notes: dict[str, Deferred] = {}
         """What to keep of this message's own failures, should it stay: by retry key."""
+        self._is_crowded = False
+        """Too many wait for one of the hosts."""
+        self._is_about_message = False
+        """A host has put off the message, or one of its recipients."""
         self._skipped: list[tuple[str, RetryHint]] = []
         self._telling = Telling(job, habits.events, services)
         self._reached: tuple[RemoteHost, tuple[str, int]] | None = None
         """The last host that we were connected to, and our end of that."""
         self._asked: set[str] = set()
         """Retry keys of hosts that have failed in this run: one that is listed twice is asked twice."""
+        self._token = object()
+        """Marks sessions that this run has used."""
         self._again: frozenset[str] = frozenset()
         """Of those that are."""
-        self._awaited: dict[str, str] = {}
-        """Retry keys of the hosts, and their names, for those who have to wait for one of them."""
         self._rest: list[int] = []
         """Whom the host has not heard of yet: it has been offered as many as it may at once."""
+        self._put_by: set[int] = set()
+        """Who is tried no more, although nothing is final: other hosts are for those who are at the first transaction of a connection."""
+        self._tried_among: bool | None = None
+        """Fallback hosts, or others: the last one tried was of those."""
+        self._was_pipelining = False
+        """At the host before this one."""
 
     async def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """One outcome for each address of the job."""
-        tried, tried_in_all, last_preference = 0, 0, None
-        self._awaited = {target.key: target.name for target in targets}
         if len(targets) > 1:
             counted = Counter(target.key for target in targets)
             self._again = frozenset(key for key, count in counted.items() if count > 1)
+        while True:
+            await self._go_through(targets)
+            unheard = self._unheard()
+            if self._is_crowded or not unheard or len(unheard) == len(self._pending()):
+                break
+            self._put_by.update(set(self._pending()).difference(unheard))
+        if not (targets and targets[-1].is_fallback):
+            self._note_waiting(targets)
+        return self._crowded() if self._is_crowded else self._conclude()
+
+    async def _go_through(self, targets: Sequence[Target]) -> None:
+        """The hosts in order, as far as anybody waits for one."""
+        tried, tried_in_all, last_preference = 0, 0, None
         for place, target in enumerate(targets):
             hint = None if self._heeds_no_clock(target) else self._clocks.not_due(target)
             if hint is not None:
@@ -113,6 +139,8 @@ class HostRun:
             is_next_mx = target.mx_preference is not None and target.mx_preference != last_preference
             if tried >= self._habits.hosts_max_try and not is_next_mx:
                 continue
+            if target.is_fallback and not (place and targets[place - 1].is_fallback):
+                self._note_waiting(targets[:place])
             self._telling.has_next = any(
                 other.is_fallback is target.is_fallback for other in targets[place + 1 :]
             )
@@ -126,20 +154,39 @@ class HostRun:
                 tried_in_all += 1
                 tried += 0 if is_expired else 1
             except Crowded:
-                return self._crowded()
+                self._is_crowded = True
+                return
             except Exception as fault:
                 self._break_off(target, fault)
                 break
             if not self._pending():
                 break
-        return self._conclude()
+
+    def _note_waiting(self, targets: Sequence[Target]) -> None:
+        """It goes with the next message that one of the hosts takes, unless it is the message or a recipient that they do not want."""
+        waiting = self._services.waiting
+        if waiting is None or self._habits.connection_max_messages == 1:
+            return
+        if self._pending() and not self._is_about_message:
+            names = (target.name for target in targets)
+            waiting.note(self._job.envelope.id, self._habits.transport, names)
 
     def _heeds_no_clock(self, target: Target) -> bool:
         """What keeps others from a host that is listed twice does not keep us from asking again. To fall back on it is no use."""
         return self._job.is_forced or (target.key in self._asked and not target.is_fallback)
 
     def _pending(self) -> list[int]:
-        return [index for index, outcome in enumerate(self._outcomes) if outcome is None]
+        return [
+            index
+            for index, outcome in enumerate(self._outcomes)
+            if outcome is None and index not in self._put_by
+        ]
+
+    def _unheard(self) -> list[int]:
+        """Of whom no host has heard, because what came before them was put off."""
+        return [
+            index for index in self._pending() if self._deferred[index] is None and not self._failed[index]
+        ]
 
     # One host
 
@@ -181,8 +228,9 @@ class HostRun:
     ) -> bool:
         """Over the kept session, or a new one when there is none or it has grown stale. Whether the session went back to the keep."""
         if isinstance(kept, Session):
+            is_ours = kept.carried_for is self._token
             part, carried = await self._carry(kept, manners, pending)
-            if carried.trouble is None or not carried.trouble.may_be_stale:
+            if carried.trouble is None or not carried.trouble.may_be_stale or is_ours:
                 return await self._end_with(kept, key, pending, part, carried)
             kept.close()
         opened = await self._open(target, manners)
@@ -207,8 +255,16 @@ class HostRun:
         is_in_keep = await self._put_away(key, session, carried)
         if carried.trouble is None:
             self._rest = rest
+        elif carried.trouble.concern == "message":
+            is_next = session.messages > 1
+            if is_next or carried.trouble.is_permanent:
+                self._rest = rest
+            if is_next:
+                self._put_by.update(left)
+            await self._take_trouble(left, carried.trouble, session.target, session)
         else:
-            await self._take_trouble(left + rest, carried.trouble, session.target, session)
+            first = carried.verdicts[0] if part else None
+            await self._take_trouble(left + rest, carried.trouble, session.target, session, first)
             if carried.trouble.recipient >= 0:
                 self._note_late_recipient(part[carried.trouble.recipient])
         return is_in_keep
@@ -220,11 +276,20 @@ class HostRun:
         limits = [limit for limit in (session.limit("RCPTMAX"), self._job.most_at_once) if limit > 0]
         part = pending[: min(limits)] if limits else pending
         parcel = self._pack([self._job.assignments[index] for index in part])
-        return part, await carry(session, parcel, manners, self._habits)
+        session.carried_for = self._token
+        session.has_more = len(part) < len(pending)
+        session.is_last = not (session.has_more or self._habits.events or self._is_wanted(session.target))
+        carried = await carry(session, parcel, manners, self._habits)
+        self._was_pipelining = carried.trouble is not None and "pipelined " in carried.trouble.text
+        return part, carried
 
     async def _open(self, target: Target, manners: Manners) -> Session | Trouble:
         """Connected, greeted, secure and logged in, as wished."""
-        opened = await open_session(target, manners, self._habits, self._services.network)
+        habits = self._habits
+        if self._tried_among == target.is_fallback:
+            habits = replace(habits, has_tried=True, ahead="pipelined " if self._was_pipelining else "")
+        self._tried_among = target.is_fallback
+        opened = await open_session(target, manners, habits, self._services.network)
         log_in = self._habits.log_in
         if log_in is None or manners.auth == "no" or isinstance(opened, Trouble):
             return opened
@@ -240,19 +305,20 @@ class HostRun:
         return habits.transport, habits.helo, habits.login_key, target, manners
 
     async def _put_away(self, key: Hashable, session: Session, carried: Carried) -> bool:
-        """Keep the session for the next message when it is in order; whether it was."""
+        """Keep the session for the next message, or what is left of this one, when it is in order; whether it was."""
         engine, limit = session.engine, self._habits.connection_max_messages
-        is_worn = 0 < limit <= session.messages or engine.is_closed
+        is_worn = 0 < limit <= session.messages or engine.is_closed or engine.is_leaving
         is_worn = (
             is_worn or self._habits.events is not None or 0 < session.limit("MAILMAX") <= session.messages
         )
         is_worn = is_worn or (bool(self._pending()) and session.target.key in self._again)
+        is_worn = is_worn or not carried.has_settled or session.is_last
         if carried.trouble is not None and carried.trouble.concern != "message":
-            await session.hang_up()
+            await session.hang_up(hears_out=carried.trouble.error == "malformed")
         elif is_worn or not engine.is_idle or engine.is_content_open:
-            await session.quit()
+            await session.quit(hears_out=not self._services.keeps_idle)
         else:
-            follower = self._next_for(session, carried)
+            follower = self._next_for(session)
             if not self._services.keeps_idle:
                 session.reserved_for = follower or self._job.envelope.id
             await self._services.keep.give(key, session)
@@ -261,13 +327,19 @@ class HostRun:
             return True
         return False
 
-    def _next_for(self, session: Session, carried: Carried) -> str | None:
-        """Who waits for this host, now that it has dealt with one of ours."""
+    def _is_wanted(self, target: Target) -> bool:
+        """By what is left of this message for the host, or by other messages."""
+        if self._services.keeps_idle or self._job.is_followed:
+            return True
         waiting = self._services.waiting
-        if waiting is None or not any(
-            verdict and (verdict.reply.is_completion or verdict.reply.is_permanent)
-            for verdict in carried.verdicts
-        ):
+        if waiting is None:
+            return False
+        return waiting.is_wanted(self._habits.transport, target.name, self._job.envelope.id)
+
+    def _next_for(self, session: Session) -> str | None:
+        """Who waits for this host, now that it has dealt with all of ours."""
+        waiting = self._services.waiting
+        if waiting is None or session.has_more or self._job.is_followed:
             return None
         return waiting.next_for(self._habits.transport, session.target.name, self._job.envelope.id)
 
@@ -327,6 +399,7 @@ class HostRun:
         sender = f":<{self._job.envelope.sender or ''}>" if with_sender else ""
         key = f"R:{assignment.address}{sender}"
         self._keys[index].append(key)
+        self._is_about_message = True
         earlier = self._message_notes.get(key) if session.target.is_fallback else None
         self._message_notes[key] = earlier or deferral
         self._telling.recipient_deferred(assignment, verdict, session.target)
@@ -335,9 +408,15 @@ class HostRun:
         return self._services.clock.monotonic() - self._began
 
     async def _take_trouble(
-        self, indexes: list[int], trouble: Trouble, target: Target, session: Session | None
+        self,
+        indexes: list[int],
+        trouble: Trouble,
+        target: Target,
+        session: Session | None,
+        first: Verdict | None = None,
     ) -> None:
-        """Final for all addresses when the host said so of the message for good; otherwise the next host may do better."""
+        """Final for all addresses when the host said so of the message for good; otherwise the next host may do better. `first`: what the
+        host has said of the first recipient; that is what is told of the host, as in Exim."""
         if trouble.concern == "recipient":
             self._defer(indexes, trouble, target, session)
             return
@@ -345,8 +424,10 @@ class HostRun:
             self._fail(indexes, trouble, target, session)
             if not trouble.tries_next:
                 return
-        await self._telling.host_troubled(trouble, target)
+        told = _as_told(trouble, first)
+        await self._telling.host_troubled(told, target)
         is_about_host = trouble.concern == "host"
+        self._is_about_message = self._is_about_message or not is_about_host
         key = target.key if is_about_host else self._clocks.of_message(target)
         for index in indexes:
             self._keys[index].append(key)
@@ -356,7 +437,9 @@ class HostRun:
             return
         self._asked.add(key)
         if deferral is not None and is_about_host:
-            self._clocks.note(deferral, key, trouble.os_error)
+            of_first = self._job.assignments[indexes[0]]
+            deferral = deferred_by(told, of_first, target, session, elapsed=self._elapsed())
+            self._clocks.note(deferral, key, told.os_error)
         elif deferral is not None:
             self._message_notes[key] = noted(deferral, key, trouble.os_error)
 
@@ -404,7 +487,7 @@ class HostRun:
     def _conclude(self) -> list[Outcome]:
         passed_over = [key for key, _ in self._skipped]
         outcomes: list[Outcome] = []
-        pending = self._pending()
+        pending = [index for index, outcome in enumerate(self._outcomes) if outcome is None]
         first = self._job.assignments[pending[0]].address if len(pending) > 1 else ""
         for index, outcome in enumerate(self._outcomes):
             deferral = self._deferred[index]
@@ -412,6 +495,7 @@ class HostRun:
             if outcome is not None:
                 outcomes.append(self._late(outcome, index) if self._keys[index] else outcome)
             elif failure is not None and not self._skipped:
+                self._note_own(tuple(key for key in self._keys[index] if key.startswith("R:")))
                 outcomes.append(failure)
             elif deferral is not None:
                 keys = tuple(dict.fromkeys((*self._keys[index], *passed_over)))
@@ -419,25 +503,11 @@ class HostRun:
                 if self._reached is not None and deferral.error in NOT_CONNECTED:
                     host, interface = self._reached
                     deferral = replace(deferral, reached=host, interface=interface)
-                outcomes.append(replace(deferral, retry_keys=keys, first=first))
+                has_own_clock = all(key.startswith("R:") for key in keys)
+                outcomes.append(replace(deferral, retry_keys=keys, first="" if has_own_clock else first))
             else:
                 outcomes.append(self._untried(self._job.assignments[index], first))
-        self._note_waiting(outcomes)
         return outcomes
-
-    def _note_waiting(self, outcomes: Sequence[Outcome]) -> None:
-        """Who is put off goes with the next message that one of the hosts takes, unless it is the message that they do not want."""
-        waiting = self._services.waiting
-        if (
-            waiting is None
-            or self._habits.connection_max_messages == 1
-            or not any(
-                isinstance(outcome, Deferred) and any(key in self._awaited for key in outcome.retry_keys)
-                for outcome in outcomes
-            )
-        ):
-            return
-        waiting.note(self._job.envelope.id, self._habits.transport, self._awaited.values())
 
     def _late(self, outcome: Outcome, index: int) -> Outcome:
         """Settled by a host behind others: that one of them has put the recipient off is remembered, as Exim does."""
@@ -471,3 +541,18 @@ class HostRun:
         keys = tuple(key for key, _ in self._skipped)
         reason = Reason(f"retry time not reached for any host for '{domain}'")
         return replace(deferred(assignment, reason, error=SKIPPED, retry_keys=keys), first=first)
+
+
+def _as_told(trouble: Trouble, first: Verdict | None) -> Trouble:
+    """What is told of a host that has failed: what it said of the first recipient, if that was a refusal, as Exim does."""
+    if trouble.concern != "host" or first is None or first.reply.is_completion:
+        return trouble
+    is_transient = first.reply.is_transient
+    return replace(
+        trouble,
+        text=first.text,
+        reply=first.reply,
+        error=first.error if is_transient else "",
+        error_detail=str(first.reply.code) if is_transient else "",
+        os_error="",
+    )

@@ -23,7 +23,7 @@ from pillarbox.flow.transport.login import Outbound
 from pillarbox.flow.transport.turned import TurnedNetwork
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.mail.reply import Reply
-from pillarbox.ports.network import Connection, DialError, Network
+from pillarbox.ports.network import Connection, DialError, Network, SocketWish
 from pillarbox.wire.exim.outcome_line import remote_host
 from pillarbox.wire.smtp.client import ClientEngine
 from pillarbox.wire.smtp.events import Helo
@@ -125,8 +125,11 @@ async def _dial(
 ) -> tuple[Connection, Proxy | None]:
     if target.is_socket:
         return await network.connect_unix(target.address, timeout=habits.connect_timeout), None
+    fast_open = "no" if not manners.fast_open else "too_late" if habits.has_tried else "try"
+    socket = msgspec.structs.replace(habits.socket or SocketWish(), host=target.name, fast_open=fast_open)
     if habits.proxies:
-        connection, proxy = await connect_by(habits.proxies, target, network, habits.socket, habits.note)
+        socket = msgspec.structs.replace(socket, proxied=f"[{target.address}]:{target.port}")
+        connection, proxy = await connect_by(habits.proxies, target, network, socket, habits.note)
         if manners.tls == "first":
             await connection.start_tls(wish_for(target, manners, habits), habits.connect_timeout)
         return connection, proxy
@@ -136,7 +139,7 @@ async def _dial(
         timeout=habits.connect_timeout,
         interface=target.interface,
         tls=wish_for(target, manners, habits) if manners.tls == "first" else None,
-        socket=habits.socket,
+        socket=socket,
     )
     return connection, None
 
@@ -152,7 +155,7 @@ async def _greet_by_name(session: Session, manners: Manners, habits: Habits, gre
 
 async def _greet(session: Session, manners: Manners, habits: Habits, greeting: str) -> Trouble | None:
     """Banner, EHLO, and STARTTLS when it is to be."""
-    stage = "TLS-on-connect" if manners.tls == "first" else greeting
+    stage = "TLS-on-connect" if manners.tls == "first" else f"{habits.ahead}{greeting}"
     try:
         if manners.tls == "first":
             await believe(session, manners, habits)
@@ -166,7 +169,7 @@ async def _greet(session: Session, manners: Manners, habits: Habits, greeting: s
         stage = await _told_of_banner(session, habits, banner.reply)
         if stage:
             return Trouble("host", f"deferred by smtp:connect event expansion: {stage}", error="event_close")
-        stage = f"{'LHLO' if habits.lmtp else 'EHLO'} {_name(manners, habits)}"
+        stage = f"{habits.ahead}{'LHLO' if habits.lmtp else 'EHLO'} {_name(manners, habits)}"
         refused = await _say_hello(session, manners, habits)
         if refused is not None or manners.tls in ("avoid", "first"):
             return refused
@@ -234,13 +237,12 @@ async def _say_hello(session: Session, manners: Manners, habits: Habits) -> Trou
                 habits.capabilities.learn(session)
             return None
         if habits.lmtp:
-            return host_refusal(f"LHLO {_name(manners, habits)}", hello.reply)
+            return host_refusal(f"{habits.ahead}LHLO {_name(manners, habits)}", hello.reply)
         said = f" (EHLO response was: {hello.reply.as_said})"
-        if session.engine.is_closed:
-            return Lost("lost_connection", "").after(f"HELO {_name(manners, habits)}{said}")
     session.startup += "h"
+    stage = f"{habits.ahead}HELO {_name(manners, habits)}"
     try:
         [hello] = await session.ask(Helo(_name(manners, habits), is_esmtp=False))
     except Lost as lost:
-        return lost.after(f"HELO {_name(manners, habits)}{said}")
-    return None if hello.reply.is_positive else host_refusal(f"HELO {_name(manners, habits)}", hello.reply)
+        return lost.after(f"{stage}{said}")
+    return None if hello.reply.is_positive else host_refusal(stage, hello.reply)

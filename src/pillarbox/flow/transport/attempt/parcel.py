@@ -73,11 +73,11 @@ async def make_parcel(
 
 
 def _mail(job: Job, sender: str | None, size_addition: int) -> Mail:
-    """With the message's size as it will be there, unless `size_addition` is negative."""
+    """With the message's size as it will be there, more or less `size_addition`."""
     envelope = job.envelope
     return Mail(
         sender,
-        size=_size_on_wire(job.message) + size_addition if size_addition >= 0 else 0,
+        size=_size_on_wire(job.message) + size_addition,
         body=envelope.body_type,
         smtputf8=envelope.smtputf8,
         ret=envelope.ret,

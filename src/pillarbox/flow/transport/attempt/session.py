@@ -34,9 +34,13 @@ class Session:
         "_security",
         "at_end",
         "authenticator",
+        "carried_for",
         "dane",
         "engine",
+        "has_more",
         "is_early",
+        "is_in_disorder",
+        "is_last",
         "messages",
         "overdue",
         "proxy",
@@ -65,6 +69,14 @@ class Session:
         """Carried so far."""
         self.reserved_for = ""
         """The message that may use it next; empty: any."""
+        self.is_in_disorder = False
+        """What the host said last made no sense, and did not matter."""
+        self.is_last = False
+        """Nothing is to be carried over it behind the present message."""
+        self.carried_for: object = None
+        """Whose token the run has that used it last."""
+        self.has_more = False
+        """Some of the present message's recipients are still to be offered to the host."""
         self.written = 0
         """Octets of the present message."""
         self.dane: Sequence[Tlsa] | None = None
@@ -241,24 +253,33 @@ class Session:
         """For who goes on as the server of the connection."""
         return self._connection.as_server()
 
-    async def quit(self) -> None:
-        """Say goodbye and hang up; the answer is not waited for. A host that waits for a message just loses the connection."""
-        await self._take_leave()
+    async def quit(self, *, hears_out: bool = False) -> None:
+        """Say goodbye and hang up. `hears_out`: when the host has said so too, which takes it a second at most. A host that waits for a
+        message just loses the connection."""
+        await self._take_leave(hears_out=hears_out)
         await self._told_of_end()
 
-    async def _take_leave(self) -> None:
+    async def _take_leave(self, *, hears_out: bool) -> None:
         engine = self.engine
-        if engine.is_idle and not engine.is_closed and not engine.is_content_open:
-            self.engine.send(Quit())
-            with contextlib.suppress(Lost):
+        with contextlib.suppress(Lost, DialError):
+            if engine.is_idle and not (engine.is_closed or engine.is_content_open):
+                engine.send(Quit())
+            if engine.is_closed or engine.is_content_open:
+                pass
+            elif not isinstance(engine.awaited, Quit):
+                if self.is_in_disorder and not engine.has_said_goodbye:
+                    await self._connection.write(b"QUIT\r\n", 1.0)
+            elif hears_out:
+                await self.answers(1, 1.0)
+            else:
                 await self._write(1.0)
-        elif engine.is_closed and not engine.is_content_open:
-            with contextlib.suppress(DialError):  # a host that said 421 may wait all the same
-                await self._connection.write(b"QUIT\r\n", 1.0)
         self._connection.close()
 
-    async def hang_up(self) -> None:
-        """At once."""
+    async def hang_up(self, *, hears_out: bool = False) -> None:
+        """At once. `hears_out`: but for the answer to a QUIT that has gone out, which takes it a second at most."""
+        if hears_out and self.engine.has_said_goodbye:
+            with contextlib.suppress(Lost):
+                await self.answers(1, 1.0)
         self._connection.close()
         await self._told_of_end()
 

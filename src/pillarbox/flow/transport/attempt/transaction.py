@@ -36,8 +36,8 @@ from pillarbox.mail.message import Message
 from pillarbox.mail.reply import Reply
 from pillarbox.ports.localwork import CommandWork
 from pillarbox.wire.smtp.client import Answer
-from pillarbox.wire.smtp.commands import Bdat, Command
-from pillarbox.wire.smtp.events import Data, Mail, Rcpt, Rset
+from pillarbox.wire.smtp.commands import Bdat, Command, render_command
+from pillarbox.wire.smtp.events import Data, Mail, Quit, Rcpt, Rset
 
 NEWLINE = b"\n"
 _BDAT_SIZE = 256 * 1024
@@ -104,6 +104,14 @@ class Carried(msgspec.Struct, frozen=True):
     signers: str = ""
     """`domain:selector:…` of the DKIM signatures."""
 
+    @property
+    def has_settled(self) -> bool:
+        """The host has taken or refused a recipient for good; with one that has not nothing more is tried over this connection."""
+        return self.trouble is None and any(
+            verdict is not None and (verdict.reply.is_completion or verdict.reply.is_permanent)
+            for verdict in self.verdicts
+        )
+
 
 class _State:
     """What is known so far."""
@@ -114,6 +122,7 @@ class _State:
         "is_early",
         "is_prdr",
         "last_command",
+        "mail_line",
         "parcel",
         "session",
         "signers",
@@ -130,6 +139,8 @@ class _State:
         self.is_early = False
         """The content went with the envelope."""
         self.is_prdr = False
+        self.mail_line = ""
+        """MAIL as it went out."""
         self.last_command = "DATA"
         self.filter_work: CommandWork | None = None
         self.signers = ""
@@ -195,13 +206,16 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     state.is_early = state.is_chunked and engine.is_pipelining and not waits and parcel.message.size <= _EARLY
     state.is_prdr = manners.prdr and engine.extensions.prdr and len(parcel.rcpts) > 1
     says_data = not (state.is_chunked or habits.is_all_or_none)
-    commands: list[Command] = [_mail(state), *parcel.rcpts, *([Data()] if says_data else ())]
+    mail_command = _mail(state)
+    state.mail_line = render_command(mail_command, engine.extensions).decode("utf-8", "replace").rstrip()
+    commands: list[Command] = [mail_command, *parcel.rcpts, *([Data()] if says_data else ())]
     content = await _content(state) if state.is_early else ()
     try:
         for command in commands:
             engine.send(command)
         if state.is_early:
             engine.send(Bdat(b"".join(content), is_last=True))
+            _say_goodbye_ahead(session)
         mail, *answers = await session.answers(len(commands), session.timeout)
     except Refused as refusal:
         return refusal.after(state.stage)
@@ -213,7 +227,7 @@ async def _send(state: _State, manners: Manners, habits: Habits) -> Trouble | No
     if habits.is_all_or_none:
         trouble, answers = await _all_or_none(state, trouble, answers)
     if trouble is not None or not engine.accepted:
-        if state.is_early and not engine.is_closed:
+        if state.is_early:
             await session.answers(1, habits.final_timeout)
         return trouble
     if state.is_early:
@@ -281,8 +295,14 @@ def _filter_failed(state: _State, failure: FilterFailed) -> Trouble:
     return Trouble("recipient", f"{text[:1].lower()}{text[1:]}", error="filter_failed")
 
 
+def _say_goodbye_ahead(session: Session) -> None:
+    """QUIT goes out with the end of the last message, where commands may go together."""
+    if session.is_last and session.engine.is_pipelining:
+        session.engine.send(Quit())
+
+
 def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Trouble | None:
-    """MAIL's reply is about the message, RCPT's about a recipient; 421 is about the host."""
+    """MAIL's reply is about the message, RCPT's about a recipient."""
     parcel = state.parcel
     if not mail.reply.is_completion:
         # Exim names what it said last.
@@ -291,8 +311,6 @@ def _judge_envelope(state: _State, mail: Answer, answers: list[Answer]) -> Troub
         return replace(refusal, may_be_stale=True) if mail.reply.code == 421 else refusal
     for index, (rcpt, answer) in enumerate(zip(parcel.rcpts, answers, strict=False)):
         reply = answer.reply
-        if reply.code == 421:
-            return Trouble("host", remote_error(f"RCPT TO:<{rcpt.address}>", reply), reply, "lost_connection")
         if not reply.is_completion:
             text = remote_error(f"RCPT TO:<{rcpt.address}>", reply)
             state.verdicts[index] = Verdict(reply, text, "rcpt_4xx")
@@ -339,6 +357,8 @@ async def _send_chunks(state: _State) -> Trouble | None:
 async def _judge_content(state: _State, habits: Habits) -> Trouble | None:
     """One reply for all recipients, or with LMTP one for each that was accepted: those that came before a loss count."""
     if not habits.lmtp:
+        if not state.is_early:
+            _say_goodbye_ahead(state.session)
         [answer] = await state.session.answers(1, habits.final_timeout)
         reply = answer.reply
         if reply.code == 353 and state.is_prdr:
@@ -379,7 +399,7 @@ def _content_words(state: _State) -> str:
     return f"pipelined {_CONTENT}" if state.is_early else _CONTENT
 
 
-def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
+def _lost_in_envelope(state: _State, lost: Lost) -> Trouble | None:
     """What had been said by then holds; silence behind MAIL may be about the message, behind RCPT about that recipient (Exim 49.1.1)."""
     awaited, pipelined = state.session.engine.awaited, _pipelined(state)
     if lost.answers:
@@ -387,6 +407,12 @@ def _lost_in_envelope(state: _State, lost: Lost) -> Trouble:
         if trouble is not None:
             return trouble
     is_late = lost.error == "timeout"
+    is_for_nobody = isinstance(awaited, Data) and len(lost.answers) > len(state.parcel.rcpts)
+    if is_for_nobody and not (is_late or state.session.engine.accepted):
+        state.session.is_in_disorder = True  # but what is said of DATA does not matter
+        return None
+    if state.is_early and lost.error == "malformed":
+        return lost.after(_content_words(state))
     match awaited:
         case Rcpt(address=address):
             words = f"RCPT TO:<{address}>"
@@ -421,9 +447,7 @@ def _mail(state: _State) -> Mail:
 
 def _mail_words(state: _State) -> str:
     """The command as it went out, in Exim's words for it."""
-    mail, extensions = state.parcel.mail, state.session.engine.extensions
-    size = f" SIZE={mail.size}" if mail.size and extensions.size is not None else ""
-    return f"{_pipelined(state)}MAIL FROM:<{mail.sender or ''}>{size}"
+    return f"{_pipelined(state)}{state.mail_line}"
 
 
 def _pipelined(state: _State) -> str:
