@@ -255,7 +255,8 @@ class HostRun:
         is_in_keep = await self._put_away(key, session, carried)
         if carried.trouble is None:
             self._rest = rest
-        elif carried.trouble.concern == "message":
+        elif carried.trouble.concern == "message" and self._job.most_at_once == 1:
+            # Exim delivers these one by one; elsewhere what is said of the message holds for all that are left.
             is_next = session.messages > 1
             if is_next or carried.trouble.is_permanent:
                 self._rest = rest
