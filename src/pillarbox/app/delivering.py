@@ -17,7 +17,7 @@ from pillarbox.flow.queue.bounce import Style
 from pillarbox.flow.queue.deliver import Delivery
 from pillarbox.flow.queue.events import MainEvents, TellingSettler
 from pillarbox.flow.queue.fastlane import FastLane
-from pillarbox.flow.queue.inject import Injection
+from pillarbox.flow.queue.inject import Injection, PromptInjection
 from pillarbox.flow.queue.notices import Names, Notices, WarningPlan
 from pillarbox.flow.queue.retry import Retries
 from pillarbox.flow.queue.runner import QueueRunner
@@ -48,7 +48,6 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
     services, retries = _transport_services(base), _retries(base)
     services.note_host_failure = retries.note_soon
     injection = Injection(world.spool, world.journal, config.main(Logging).style)
-    services.inject = injection
     events = None if base.main_action is None else MainEvents(base.main_action)
     settler = _settler(base, retries, _notices(base, injection), interval, events)
     delivery = _delivery(base, services, retries, settler)
@@ -64,6 +63,7 @@ def build_deliveries(base: Foundation, interval: float) -> Deliveries:
         clock=world.clock,
     )
     injection.first_delivery = lane.own_delivery
+    services.inject = PromptInjection(injection, lane.first_delivery)
     runner = _runner(base, delivery, settler, interval)
     runner.behind = lane.deliver_own
     if not config.main(Identity).mua_wrapper:

@@ -98,6 +98,7 @@ class OnDemand:
         # Bounces are no mail for this client, either.
         made.injection.complete = usual_letters.complete
         made.injection.first_delivery = usual_letters.first_delivery
+        made.transport_services.inject = self._usual.transport_services.inject
         spool = _seen_from(world.spool, customer.queue)
         return runner if spool is world.spool else runner.beside(customer.queue, spool, 0.0, 1)
 

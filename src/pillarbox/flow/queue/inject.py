@@ -43,6 +43,18 @@ class Injection:
         self, envelope: Envelope, message: Message, parent_id: str, *, queue: str = ""
     ) -> None:
         """Durable on return. `queue`: the parent's. Raises SpoolFull, NotTaken."""
+        await self.take(envelope, message, parent_id, self.first_delivery, queue=queue)
+
+    async def take(
+        self,
+        envelope: Envelope,
+        message: Message,
+        parent_id: str,
+        begin: Callable[[Queued], None] | None,
+        *,
+        queue: str = "",
+    ) -> None:
+        """The same; `begin`: its first delivery, in place of the usual one."""
         if queue:
             envelope = msgspec.structs.replace(envelope, queue=queue)
         if self._style.shows("connection_id"):
@@ -68,10 +80,10 @@ class Injection:
             self._journal.message(envelope.id, WAITS)
         elif own.why:
             self._journal.main(f"{envelope.id} no immediate delivery: {own.why}")
-        if own.is_frozen or own.is_queued or own.waits or self.first_delivery is None:
+        if own.is_frozen or own.is_queued or own.waits or begin is None:
             await self._spool.park(envelope.id)
         else:
-            self.first_delivery(queued)
+            begin(queued)
 
     def _line(self, own: OwnMessage, parent_id: str) -> str:
         return line_received(
@@ -93,3 +105,22 @@ class Injection:
             journal.main(f"{mark} => blackhole {what}")
             journal.main(line_completed(mark))
             raise NotTaken(what)
+
+
+class PromptInjection:
+    """For what transports write (answers, warnings): it is delivered beside the message that it is about, not behind it."""
+
+    __slots__ = ("_begin", "_usual")
+
+    def __init__(self, usual: Injection, begin: Callable[[Queued], None]) -> None:
+        self._usual = usual
+        self._begin = begin
+
+    def new_id(self) -> str:
+        return self._usual.new_id()
+
+    async def __call__(
+        self, envelope: Envelope, message: Message, parent_id: str, *, queue: str = ""
+    ) -> None:
+        """Durable on return. Raises SpoolFull, NotTaken."""
+        await self._usual.take(envelope, message, parent_id, self._begin, queue=queue)
