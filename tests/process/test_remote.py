@@ -313,9 +313,7 @@ def test_the_second_host_takes_what_the_first_cannot(net: Internet, post: Post) 
     )
 
 
-@pytest.mark.parametrize(
-    "start,reply", [("CONNECT", "421 not now"), ("EHLO", "421 busy"), ("MAIL", "452 full"), (".", "451 no")]
-)
+@pytest.mark.parametrize("start,reply", [("CONNECT", "421 not now"), ("MAIL", "452 full"), (".", "451 no")])
 def test_a_temporary_answer_sends_it_to_the_second_host(
     net: Internet, post: Post, start: str, reply: str
 ) -> None:
@@ -325,6 +323,15 @@ def test_a_temporary_answer_sends_it_to_the_second_host(
     first.answer(start, reply)
     post.completed(post.send(f"x@{name}"))
     assert len(second.letters) == 1 and not first.letters
+
+
+def test_who_answers_ehlo_with_421_and_stays_is_asked_by_helo(net: Internet, post: Post) -> None:
+    """As Exim does: the reply alone does not end it."""
+    first, second = net.host(), net.host()
+    net.domain("busy.test", first, second)
+    first.answer("EHLO", "421 busy")
+    post.completed(post.send("x@busy.test"))
+    assert len(first.letters) == 1 and not second.letters
 
 
 def test_a_host_that_hangs_up_at_every_stage(net: Internet, post: Post) -> None:
