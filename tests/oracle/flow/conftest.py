@@ -9,11 +9,11 @@ import pytest
 
 EVERY = {
     "test_acl_matrix": 130,
-    "test_acls": 18,
-    "test_callers": 20,
+    "test_acls": 36,
+    "test_callers": 40,
     "test_inetd": 12,
     "test_log_faults": 13,
-    "test_logins": 30,
+    "test_logins": 60,
     "test_mailboxes": 122,
     "test_notices": 12,
     "test_on_demand": 12,

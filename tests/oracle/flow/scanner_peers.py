@@ -39,7 +39,11 @@ async def serve(address: str, kind: str) -> None:
             answer = await {"clamd": _clamd, "spamd": _spamd, "sock": _sock, "says": _say}[word](reader, rest)
             writer.write(answer)
             await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
+            writer.write_eof()
+            # What is closed with words unread is reset, and the answer may be lost.
+            async with asyncio.timeout(2):
+                await reader.read()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
