@@ -83,9 +83,9 @@ class Arguments:
     about: dict[str, str]
     """`-oM…` by its letters: `a` host address, `s` host name, `r` protocol, `t` ident, `i` interface, `aa` authenticator, `ai` id,
     `as` sender, `m` message reference."""
-    reference = ""
     tells_of_error = False
     """`-E`."""
+    reference = ""
     """`-oMm`, `-E`: the message that this one is about, as a bounce is; from anybody."""
     notify: tuple[str, ...] = ()
     """`-oDSN N=…`: as NOTIFY has them, in capitals."""

@@ -454,8 +454,8 @@ def _joined_list(separator: str) -> Callable[[str | None, str], str]:
     """Each setting may have a separator of its own; the whole has this one."""
 
     def join(before: str | None, after: str) -> str:
-        source = after if after.startswith("<") else f"<{separator}{after}"
-        added = separator.join(item.replace(separator, separator * 2) or " " for item, _ in split(source))
+        items = split(after, separator)
+        added = separator.join(item.replace(separator, separator * 2) or " " for item, _ in items)
         return f"{before}{separator}{added}" if before and added else before or added
 
     return join

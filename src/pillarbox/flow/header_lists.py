@@ -26,7 +26,7 @@ def _items_of(option: str | None, separator: str, name: str) -> tuple[Template, 
     if not option:
         return ()
     found = []
-    for text, _ in split(option if option.startswith("<") else f"<{separator}{option}"):
+    for text, _ in split(option, separator):
         try:
             found.append(Template.parse(text))
         except ExpandSyntaxError as error:

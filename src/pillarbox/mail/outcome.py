@@ -83,9 +83,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     log_word: str = ""
     """What to log in place of `address` (`/var/mail/x`, `|command`, `:blackhole:`); empty: the address."""
     is_unlogged: bool = False
+    """`disable_logging`: no line in the log."""
     is_in_own_log: bool = False
     """The message's own log has it also when it is unlogged (`disable_logging`)."""
-    """`disable_logging`: no line in the log."""
     shows_domain: bool = False
     """`no_log_as_local`: the log has the whole address of a local delivery too."""
     is_dsn_passed_on: bool = False

@@ -186,9 +186,9 @@ class AcceptServices(msgspec.Struct, frozen=True, kw_only=True):
     deliver: Callable[[Queued], None]
     """Start the first delivery. Returns at once."""
     deliver_local: Callable[[Queued], None] = _unused
+    """The same, but what is for other hosts is only routed."""
     delivered: Callable[[], Awaitable[None]] | None = None
     """Where each message is delivered before the next one is taken: waits until it is."""
-    """The same, but what is for other hosts is only routed."""
     begin_log: Callable[[Queued], None] = _unused
     """Write the first line of the log of a message that is going to wait."""
     tell_frozen: Callable[[Queued], Awaitable[None]] = _nobody_told

@@ -18,6 +18,7 @@ from pillarbox.flow.accept.finish.submission import fix_local, fix_up
 from pillarbox.flow.accept.finish.taking import discard, fix_envelope, keep, pass_on
 from pillarbox.flow.accept.finish.verdicts import (
     ask_for_each,
+    let_be_logged,
     log_refusal,
     run_data_acl,
     run_dkim_acl,
@@ -25,7 +26,7 @@ from pillarbox.flow.accept.finish.verdicts import (
 )
 from pillarbox.flow.accept.membership import is_surely_in
 from pillarbox.flow.accept.passing import is_being_passed
-from pillarbox.flow.accept.policy import AcceptPolicy, Step
+from pillarbox.flow.accept.policy import AcceptPolicy, Step, Where
 from pillarbox.flow.accept.transaction import Transaction
 from pillarbox.flow.check.scan.leftovers import forget_files
 from pillarbox.flow.loops import LOOPING, hops_of
@@ -217,6 +218,8 @@ async def change_headers_again(state: Finish) -> Reply | None:
     return await change_headers(state)
 
 
+_OF_CONTENT: frozenset[Where] = frozenset(("dkim", "mime", "data_prdr", "data"))
+
 STEPS: tuple[Step, ...] = (
     refuse_long_header_lines,
     look_at_headers,
@@ -224,6 +227,7 @@ STEPS: tuple[Step, ...] = (
     rewrite,
     add_trace,
     change_headers,
+    let_be_logged,
     run_dkim_acl,
     run_mime_acl,
     ask_for_each,
@@ -243,6 +247,8 @@ def steps_of(policy: AcceptPolicy) -> tuple[Step, ...]:
         idle.add(refuse_long_header_lines)
     if policy.rewriting is None:
         idle.add(rewrite)
+    if _OF_CONTENT.isdisjoint(policy.acls):
+        idle.add(let_be_logged)
     if "mime" not in policy.acls:
         idle.add(run_mime_acl)
     if "data_prdr" not in policy.acls:

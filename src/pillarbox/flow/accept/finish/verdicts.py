@@ -20,13 +20,20 @@ from pillarbox.wire.exim.log_line import dsn
 OK = Reply(250, "OK")
 
 
+async def let_be_logged(state: Finish) -> Reply | None:
+    """What an ACL's `logwrite` puts into rejectlog has the envelope and the headers behind it, as a refusal has."""
+    session, transaction = state.session, state.transaction
+    memory = transaction.memory = transaction.memory or CheckMemory(session.memory)
+    memory.describe_message = partial(_described, state)
+    return None
+
+
 async def run_dkim_acl(state: Finish) -> Reply | None:
     """Asked once for each signer; one that objects is enough."""
     transaction = state.transaction
     has_signers = state.session.policy.dkim_signers is not None
     if not state.recipients or not (state.verified or (has_signers and does_verify(state))):
         return None
-    _let_be_logged(state)
     verdict = await judge_signatures(state)
     if isinstance(verdict, Accept):
         return None
@@ -43,7 +50,6 @@ async def run_mime_acl(state: Finish) -> Reply | None:
     """Asked once for each part; one that objects is enough."""
     if "mime" not in state.session.policy.acls or not state.recipients:
         return None
-    _let_be_logged(state)
     verdict = await ask_about_parts(state)
     if verdict is None or isinstance(verdict, Accept):
         return None
@@ -67,7 +73,6 @@ async def run_data_acl(state: Finish) -> Reply | None:
     session, transaction = state.session, state.transaction
     if not state.recipients:
         return None
-    _let_be_logged(state)
     verdict = await run_acl(session, "data", transaction.scope, None, transaction)
     if isinstance(verdict, Accept):
         if not state.is_prdr:
@@ -80,13 +85,6 @@ async def run_data_acl(state: Finish) -> Reply | None:
     _log_verdict(state, "after DATA", verdict)
     transaction.is_dropped = isinstance(verdict, Drop)
     return reply_to(verdict, OK)
-
-
-def _let_be_logged(state: Finish) -> None:
-    """What an ACL's `logwrite` puts into rejectlog has the envelope and the headers behind it, as a refusal has."""
-    session, transaction = state.session, state.transaction
-    memory = transaction.memory = transaction.memory or CheckMemory(session.memory)
-    memory.describe_message = partial(_described, state)
 
 
 def _described(state: Finish) -> str:

@@ -123,9 +123,7 @@ def read_wish(text: str, state: AclState) -> RateWish:
 
 
 def _period(rest: list[str]) -> float:
-    if not rest:
-        raise _mistake("<NULL> is not a time value")
-    if not rest[0]:
+    if not rest or not rest[0]:
         raise _mistake("<NULL> is not a time value")
     try:
         seconds = parse_duration(rest[0])
