@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-# One more than two cores have hands for: many tests wait.
-JOBS ?= 3
+# More than two cores have hands for: many tests wait.
+JOBS ?= 5
 
 .PHONY: help build dev serve test check bench crash oracle reference clean
 

@@ -132,7 +132,8 @@ class Crash:
             ]
             await asyncio.wait(work, timeout=self._seconds)
             self._is_loading = False
-            await asyncio.gather(*work, *others, *self._tools)
+            await asyncio.gather(*work, *others)
+            await asyncio.gather(*self._tools)  # the killer's last ones too
             self.sink.is_moody = False
             self._flag.touch()
             await self._settle()
