@@ -26,7 +26,7 @@ serve: build ## run the mail server from ./var (made on the first start)
 	@exec $(VENV)/bin/pillarbox serve --data var
 
 test: dev ## run the tests
-	$(PY) -m pytest -n $(JOBS) tests
+	$(PY) -m pytest -n $(JOBS) --dist worksteal tests
 
 check: dev ## linters, types, import contracts
 	$(VENV)/bin/ruff check src tests bench
