@@ -13,6 +13,9 @@ import msgspec
 from pillarbox.mail.header import Header, parse_headers
 
 
+_COMPLETING = frozenset(("date", "from", "message-id", "resent-date", "resent-from", "resent-message-id"))
+
+
 class Replaced(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A line that went. `before`: the number of the line it stands in front of, from 0."""
 
@@ -39,8 +42,14 @@ def replaced_lines(taken: bytes, kept: bytes) -> tuple[Replaced, ...]:
             continue
         found += _placed(gone, new, begin, at[next_place])
         gone, begin = [], at[next_place] + 1
-    is_traced = begin == 0 and new[:1] and new[0].name.lower() == "received"
-    return (*found, *_placed(gone, new, begin, begin + 1 if is_traced else begin, search_end=len(new)))
+    return (*found, *_placed(gone, new, begin, begin or _end_of_trace(new), search_end=len(new)))
+
+
+def _end_of_trace(new: Sequence[Header]) -> int:
+    """Where nothing of the message is left: behind its Received: and what ACLs put there, if what completes a message comes behind that."""
+    names = [field.name.lower() for field in new]
+    end = names.index("received") + 1 if "received" in names else 0
+    return next((at for at in range(end, len(names)) if names[at] in _COMPLETING), end)
 
 
 def _placed(

@@ -34,7 +34,7 @@ def reply_to(
                 with_own_code(Reply(accepted.code, in_lines(text), accepted.enhanced)) if text else accepted
             )
         case Discard(reason=reason):
-            text = in_lines(reason.peer)
+            text = tidied(reason.peer)
             return with_own_code(Reply(accepted.code, text, accepted.enhanced)) if text else accepted
         case Deny(reason=reason) | Drop(reason=reason):
             return with_own_code(Reply(code, in_lines(reason.peer) or DENIED, enhanced), any_code=any_code)
@@ -47,12 +47,16 @@ def reply_to(
             assert_never(unreachable)
 
 
+def tidied(text: str) -> str:
+    """A text of a configuration as Exim says it: no white space in front of its further lines, and no empty ones between them."""
+    if "\n" not in text:
+        return text
+    return _BREAK.sub("\n", text[:-1] if text[-1] == "\n" and not text[-2:-1].isspace() else text)
+
+
 def in_lines(text: str) -> str:
-    """A text of a configuration as Exim says it: no white space in front of its further lines, no empty ones between them, and long lines
-    divided: behind a colon, else at a blank, as near to `LONGEST_LINE` as may be."""
-    if "\n" in text:
-        text = text[:-1] if text[-1] == "\n" and not text[-2:-1].isspace() else text
-        text = _BREAK.sub("\n", text)
+    """The same with its long lines divided: behind a colon, else at a blank, as near to `LONGEST_LINE` as may be."""
+    text = tidied(text)
     if len(text) <= LONGEST_LINE:
         return text
     return "\n".join(piece for line in text.split("\n") for piece in _divided(line))

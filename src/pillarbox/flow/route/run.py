@@ -323,9 +323,9 @@ class Run:
                 self._fresh.append(_Task(child, self._start(child), 0))
 
     def _generate(self, assignment: Assignment) -> None:
-        # Exim 22.7: files and pipes are the same only below the same parent.
+        # Exim 22.7: files and pipes are the same only below the same parent, answers never.
         parent = unique_name(assignment.candidate.parents[0])
-        key = (assignment.target, assignment.file, assignment.reply, parent)
+        key = (assignment.target, assignment.file, object() if assignment.reply else None, parent)
         self._fresh.append(_Generated(assignment, key))
 
     async def _unrouteable(self, visit: Visit, last: Router | None) -> None:

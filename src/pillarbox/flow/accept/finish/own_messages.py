@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from pillarbox.flow.accept.finish.header_changes import apply_changes
-from pillarbox.flow.accept.finish.qualifying import qualify_headers
+from pillarbox.flow.accept.finish.qualifying import qualify_headers, tell_malformed
 from pillarbox.flow.accept.finish.received import add_received
 from pillarbox.flow.accept.finish.rewriting import rewrite_message
 from pillarbox.flow.accept.local.checks import NO_ACLS, Rejected, check, run_start
@@ -20,6 +20,7 @@ from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.own_message import OwnMessage
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
 from pillarbox.language.expand.scope import Scope, Services
+from pillarbox.language.rewrite.fields import may_be_malformed
 from pillarbox.mail.envelope import Envelope, Origin
 from pillarbox.mail.header import parse_headers
 from pillarbox.mail.message import Message
@@ -47,6 +48,8 @@ class OwnMessages:
     async def complete(self, envelope: Envelope, message: Message) -> OwnMessage:
         policy = self._policy
         headers = qualify_headers(message.headers, policy.qualify_domain, policy.qualify_recipient)
+        if may_be_malformed(headers):
+            tell_malformed(headers, lambda text: self._journal.main(f"{envelope.id} {text}"))
         message = Message(headers, message.body)
         envelope = msgspec.structs.replace(envelope, reception=OWN)
         facts = MessageFacts.of(envelope, message)

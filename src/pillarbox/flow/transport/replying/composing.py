@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,17 +38,32 @@ class Author(msgspec.Struct, frozen=True):
     recipient_domain: str
 
 
-def recipients_of(answer: Answer, author: Author) -> tuple[str, ...]:
-    """Complete addresses, each once. Raises AddressError for one that is malformed."""
-    found: dict[str, None] = {}
+class Addressees(NamedTuple):
+    """Whom an answer is for."""
+
+    good: tuple[str, ...]
+    """Complete addresses."""
+    bad: tuple[str, ...]
+    """What stands in the place of others, from there on, and what is wrong with it."""
+
+
+def addressees(answer: Answer, author: Author) -> Addressees:
+    """All of To:, Cc: and Bcc:, as they are given."""
+    good: list[str] = []
+    bad: list[str] = []
     for text in (answer.to, answer.cc, answer.bcc):
         for item in address_items(text):
             if not item.text.strip():
                 continue
-            working = working_address(item.text)
-            domain = "" if working.domain_at else f"@{author.recipient_domain}"
-            found[working.address + domain] = None
-    return tuple(found)
+            try:
+                working = working_address(item.text)
+            except AddressError as error:
+                bad.append(f"{text[item.start :].strip()} - {error}")
+                continue
+            good.append(
+                working.address if working.domain_at else f"{working.address}@{author.recipient_domain}"
+            )
+    return Addressees(tuple(good), tuple(bad))
 
 
 def without(text: str, unwanted: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from errno import EIO, ENOENT
 
 import msgspec
@@ -27,11 +28,12 @@ from pillarbox.flow.transport.replying.composing import Author
 from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import Prepared, Transport
-from pillarbox.language.addresses import AddressError
 from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.scope import replay
 from pillarbox.language.expand.template import Template
 from pillarbox.language.filter.mail_command import BAD_REPLY
 from pillarbox.language.match.addresses import AddressList
+from pillarbox.language.rewrite.fields import change_addresses
 from pillarbox.mail.message import MemoryBody
 from pillarbox.mail.outcome import Outcome
 from pillarbox.mail.reply import Reason
@@ -39,6 +41,7 @@ from pillarbox.ports.localwork import WorkRefused
 from pillarbox.ports.spool import SpoolFull
 from pillarbox.ports.userfiles import FileResult, FileRules, FileWork, Locking, NotWritten, Written
 from pillarbox.wire.exim.error_numbers import unnamed
+from pillarbox.wire.exim.log_line import printable
 
 _LARGEST_FILE = 16 << 20
 
@@ -143,11 +146,14 @@ class _Replying:
 
     async def _allowed(self, answer: Answer, never: AddressList, author: Author) -> Answer:
         """Without those that are never written to."""
+        scope = self._prepared.scope
         try:
-            everybody = composing.recipients_of(answer, author)
-        except AddressError:
-            return answer
-        unwanted = [one for one in everybody if await never.matches(one, self._prepared.scope)]
+            await replay(scope, never.items_now)
+        except (ExpansionDeferred, ExpansionFailed):
+            what = f'Failed to expand "{never.source}" for "never_mail" in {self._options.name} transport'
+            raise BadAnswer(what) from None
+        everybody = composing.addressees(answer, author).good
+        unwanted = [one for one in everybody if await never.matches(one, scope)]
         if not unwanted:
             return answer
         to, cc, bcc = (composing.without(text, unwanted) for text in (answer.to, answer.cc, answer.bcc))
@@ -156,19 +162,22 @@ class _Replying:
     async def _send(self, answer: Answer, author: Author) -> None:
         services = self._services
         body = await self._body(answer)
-        try:
-            recipients = composing.recipients_of(answer, author)
-        except AddressError as error:
-            services.journal.main(f"{self._job.envelope.id} autoreply not sent: {error}")
-            raise BadAnswer(
-                f"Failed to send message from {self._options.name} transport (1)", is_permanent=False
-            ) from None
-        if not recipients:
+        good, bad = composing.addressees(answer, author)
+        if not (good or bad):
             return
         if services.inject is None:
             raise BadAnswer("messages cannot be sent here", is_permanent=False)
+        message_id = services.inject.new_id()
+        if bad:
+            self._tell_of_bad(message_id, bad)
+        if not good:
+            for text in (answer.to, answer.cc):
+                change_addresses(text, lambda _: None, lambda why: services.journal.main(f"{message_id} {why}"))
+            raise BadAnswer(
+                f"Failed to send message from {self._options.name} transport (1)", is_permanent=False
+            )
         envelope, message = composing.compose(
-            answer, body, recipients, services.inject.new_id(), self._job.message, author, self._now
+            answer, body, good, message_id, self._job.message, author, self._now
         )
         try:
             await services.inject(envelope, message, self._job.envelope.id)
@@ -176,6 +185,15 @@ class _Replying:
             raise BadAnswer(
                 f"Failed to send message from {self._options.name} transport (1)", is_permanent=False
             ) from None
+
+    def _tell_of_bad(self, message_id: str, bad: Sequence[str]) -> None:
+        """Bad addresses do not keep others from their answer. In Exim's words."""
+        journal, about = self._services.journal, f"(R={self._job.envelope.id})"
+        journal.main(
+            f"{message_id} Error while reading message with no usable sender address {about}: "
+            f"at least one malformed recipient address: {printable(bad[0])}"
+        )
+        journal.panic(f"{message_id} bad addresses found in headers")
 
     async def _body(self, answer: Answer) -> bytes:
         body = answer.text.encode("utf-8", "surrogateescape")
@@ -199,16 +217,14 @@ class _Replying:
         if not answer.expands_file:
             return found.data
         lines = found.data.decode("utf-8", "surrogateescape").splitlines(keepends=True)
-        return "".join([await self._line(line, answer.file) for line in lines]).encode(
-            "utf-8", "surrogateescape"
-        )
+        return "".join([await self._line(line) for line in lines]).encode("utf-8", "surrogateescape")
 
-    async def _line(self, line: str, path: str) -> str:
+    async def _line(self, line: str) -> str:
+        """As it is where it cannot be expanded."""
         try:
             return await Template.parse(line).expand(self._prepared.scope)
-        except (ExpandSyntaxError, ExpansionFailed) as error:
-            text = f"Expansion of line in {path} failed in {self._options.name} transport: {error}"
-            raise BadAnswer(text, is_permanent=False) from None
+        except (ExpandSyntaxError, ExpansionDeferred, ExpansionFailed):
+            return line
 
     async def _copy(self) -> bytes:
         options, limit = self._options, self._services.return_size_limit
