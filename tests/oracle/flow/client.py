@@ -20,6 +20,8 @@ def main() -> None:
     with socket.create_connection((address or "127.0.0.1", int(port)), 20) as connection:
         try:
             _talk(_secured(connection) if sys.argv[2:] == ["tls"] else connection)
+        except (ConnectionResetError, BrokenPipeError):
+            print()  # the server has hung up, only a moment earlier than another one would
         except OSError as error:
             print(f"*** {type(error).__name__}")
 
