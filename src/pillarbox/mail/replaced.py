@@ -12,7 +12,6 @@ import msgspec
 
 from pillarbox.mail.header import Header, parse_headers
 
-
 _COMPLETING = frozenset(("date", "from", "message-id", "resent-date", "resent-from", "resent-message-id"))
 
 

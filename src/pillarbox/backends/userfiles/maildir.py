@@ -78,7 +78,7 @@ def _ensure(directory: str, work: FileWork) -> None:
 
 def _make(directory: str, path: str, work: FileWork) -> None:
     if not work.rules.creates_directory:
-        missing = path if os.path.isdir(directory) else directory
+        missing = path if os.path.isdir(directory) else work.path
         raise trouble(OSError(errno.ENOENT, ""), f"stat() error for {missing}: {os.strerror(errno.ENOENT)}")
     for each in (directory, path):
         make_directory(each, work, f"cannot create {each}")

@@ -172,7 +172,9 @@ class _Replying:
             self._tell_of_bad(message_id, bad)
         if not good:
             for text in (answer.to, answer.cc):
-                change_addresses(text, lambda _: None, lambda why: services.journal.main(f"{message_id} {why}"))
+                change_addresses(
+                    text, lambda _: None, lambda why: services.journal.main(f"{message_id} {why}")
+                )
             raise BadAnswer(
                 f"Failed to send message from {self._options.name} transport (1)", is_permanent=False
             )

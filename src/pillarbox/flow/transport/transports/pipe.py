@@ -28,7 +28,12 @@ from pillarbox.flow.transport.services import TransportServices
 from pillarbox.flow.transport.surroundings import Unfit
 from pillarbox.flow.transport.transport import HeadersFailed, Prepared
 from pillarbox.flow.transport.writing import Counted, FrameFailed, frame_of, written
-from pillarbox.language.expand.errors import ExpandSyntaxError, ExpansionDeferred, ExpansionFailed
+from pillarbox.language.expand.errors import (
+    ExpandSyntaxError,
+    ExpansionDeferred,
+    ExpansionFailed,
+    ForcedFailure,
+)
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.taint import Tainted, is_tainted, plain
 from pillarbox.language.expand.template import Template
@@ -191,7 +196,7 @@ class Pipe(Batching, driver="pipe"):
         if source is None:
             reason = f"no command specified for {self.name} transport"
             return defer_all(job, Reason(reason), key_of=self.retry_key_of)
-        path = await self._text(self.path, scope)
+        path = await self._text(self.path, scope, may_fail=True)
         arguments = await self._arguments(job, source, prepared, path, services)
         environment = environment_of(job, prepared.sender, prepared.surroundings.home, path, services)
         if self.environment is not None:
@@ -304,12 +309,15 @@ class Pipe(Batching, driver="pipe"):
             )
             raise CommandError(reason, is_permanent=True)
 
-    async def _text(self, template: Template | None, scope: Scope) -> str:
+    async def _text(self, template: Template | None, scope: Scope, *, may_fail: bool = False) -> str:
+        """`may_fail`: by force, which leaves nothing. Raises CommandError."""
         if template is None:
             return ""
         try:
             return await template.expand(scope)
         except ExpansionFailed as error:
+            if may_fail and isinstance(error, ForcedFailure):
+                return ""
             reason = f'failed to expand string "{template.source}" for {self.name} transport: {error}'
             raise CommandError(reason) from None
 
