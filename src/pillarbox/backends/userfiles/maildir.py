@@ -22,6 +22,8 @@ from pillarbox.ports.userfiles import FileWork, Quota, Written
 from pillarbox.wire.exim.error_numbers import NOT_A_DIRECTORY
 
 _PARTS = ("tmp", "new", "cur")
+_CLOCK_SKEW = 600.0
+"""Seconds by which the clock of a file server may be behind ours."""
 
 
 def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
@@ -29,7 +31,7 @@ def deliver_maildir(work: FileWork, body: Body) -> tuple[Written, int]:
     directory = work.path.rstrip("/")
     prefix = prefix_of(work.unique, work.received_at)
     _ensure(directory, work)
-    if work.is_repeat and (found := _find(directory, prefix)):
+    if work.is_repeat and (found := _find(directory, prefix, work.received_at)):
         status = os.stat(found)
         return Written(found, status.st_ino), status.st_dev
     top, quota = _counted_at(directory, work)
@@ -128,9 +130,12 @@ def _check(top: str, quota: Quota, work: FileWork, shown: str) -> int:
     return size
 
 
-def _find(directory: str, prefix: str) -> str | None:
+def _find(directory: str, prefix: str, received_at: float) -> str | None:
+    """What an earlier attempt has written. A directory in which nothing was made since then is not looked through: it may be large."""
     for part in ("new", "cur"):
         with suppress(OSError):
+            if os.stat(f"{directory}/{part}").st_mtime < received_at - _CLOCK_SKEW:
+                continue
             for name in os.listdir(f"{directory}/{part}"):
                 if name.startswith(prefix):
                     return f"{directory}/{part}/{name}"

@@ -23,6 +23,7 @@ from pillarbox.backends.userfiles.locks import lock_descriptor, lock_file
 from pillarbox.backends.userfiles.mbx import file_header, mbx_lock, message_header
 from pillarbox.backends.userfiles.places import make_parents
 from pillarbox.backends.userfiles.quota import check_quota
+from pillarbox.backends.userfiles.searched import SearchedFiles
 from pillarbox.backends.userfiles.stopping import Stopped, check_wanted, stop, trouble, writing_trouble
 from pillarbox.mail.message import Body
 from pillarbox.ports.userfiles import FileWork, Written
@@ -31,6 +32,7 @@ _IOV_MAX = 512
 _LOOK_BACK = 64 * 1024 * 1024
 """So much of a mailbox is searched for a message that an earlier attempt may have written."""
 _PIPE_PATIENCE = 5.0
+_searched = SearchedFiles()
 
 
 def append(work: FileWork, body: Body, is_wanted: Callable[[], bool] = lambda: True) -> tuple[Written, int]:
@@ -74,7 +76,7 @@ def _append(work: FileWork, body: Body, descriptor: int) -> tuple[Written, int]:
     read_at = before.st_atime_ns
     check_format(work, descriptor)
     if work.is_repeat and before.st_size:
-        if work.proof and (present := find_earlier(descriptor, before.st_size, work, body)) >= 0:
+        if (present := _find_earlier(descriptor, before, work, body)) >= 0:
             if present == before.st_size:
                 return Written(work.path, before.st_ino, before.st_size), before.st_dev
             os.ftruncate(descriptor, present)
@@ -149,14 +151,17 @@ def _put_back_on_trouble(descriptor: int, before: os.stat_result, path: str) -> 
         raise writing_trouble(error, path) from None
 
 
-def find_earlier(descriptor: int, size: int, work: FileWork, body: Body) -> int:
+def _find_earlier(descriptor: int, before: os.stat_result, work: FileWork, body: Body) -> int:
     """What an attempt before this one left: `size`, the file holds all of the message; less, it holds a part at its end, which begins there,
     for that attempt was killed; -1, it holds nothing of it, as far as its end was searched. Where the file is shared and no Envelope-to tells
     whose a copy is, a whole one may be another address's: rather one too many than one too few."""
+    size = before.st_size
+    start = max(0, size - _LOOK_BACK) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    if not work.proof or not _searched.may_hold(descriptor, before, work.proof, start):
+        return -1
     pieces = chain((work.head,), body.chunks(), (work.tail,))
     first = b"".join(islice(pieces, 4))
     at = first.find(work.proof)
-    start = max(0, size - _LOOK_BACK) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
     with mmap.mmap(descriptor, size - start, access=mmap.ACCESS_READ, offset=start) as content:
         found = content.rfind(work.proof)
         if found < 0:
@@ -186,7 +191,7 @@ def _own_line(work: FileWork, body: Body) -> bytes:
 def _compare(
     content: mmap.mmap, found: int, expected: Iterable[bytes], size: int, begin: int, otherwise: int
 ) -> int:
-    """As `find_earlier`. `otherwise`: of what differs. Somebody who reads the mailbox has changed it since, or it is another address's."""
+    """As `_find_earlier`. `otherwise`: of what differs. Somebody who reads the mailbox has changed it since, or it is another address's."""
     position = found
     for piece in expected:
         there = content[position : position + len(piece)]
