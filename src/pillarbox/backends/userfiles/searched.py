@@ -11,6 +11,7 @@ import mmap
 import os
 import re
 from collections import OrderedDict
+from itertools import islice
 
 _ID = re.compile(
     rb"(?<![0-9A-Za-z])id ([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2}))"
@@ -20,6 +21,8 @@ _LONGEST = 64
 _GUARD = 256
 """Octets in front of where a file was read to that tell whether it is the same still."""
 _MOST_FILES = 32
+_MOST_IDS = 100_000
+"""Of one file. Anybody may write ids into a message."""
 
 
 class _File:
@@ -32,8 +35,8 @@ class _File:
         self._guard = b""
         self._ids: set[bytes] = set()
 
-    def ids(self, descriptor: int, start: int, size: int) -> set[bytes]:
-        """Of the file between `start` and `size`, its end, and perhaps in front of that."""
+    def ids(self, descriptor: int, start: int, size: int) -> set[bytes] | None:
+        """Of the file between `start` and `size`, its end, and perhaps in front of that; None: they are too many, and nothing is remembered."""
         begin = self._end
         if size < begin or os.pread(descriptor, len(self._guard), begin - len(self._guard)) != self._guard:
             begin, self._ids = 0, set()
@@ -41,7 +44,11 @@ class _File:
         place = begin // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
         if place < size:
             with mmap.mmap(descriptor, size - place, access=mmap.ACCESS_READ, offset=place) as content:
-                self._ids.update(_ID.findall(content, begin - place))
+                told = islice(_ID.finditer(content, begin - place), _MOST_IDS + 1)
+                self._ids.update(found[1] for found in told)
+        if len(self._ids) > _MOST_IDS:
+            self._end, self._guard, self._ids = 0, b"", set()
+            return None
         self._end = size
         length = min(_GUARD, size)
         self._guard = os.pread(descriptor, length, size - length)
@@ -68,4 +75,5 @@ class SearchedFiles:
             return True
         self._files.move_to_end(key)
         file = self._files[key] = self._files[key] or _File()
-        return told[-1] in file.ids(descriptor, start, status.st_size)
+        ids = file.ids(descriptor, start, status.st_size)
+        return ids is None or told[-1] in ids

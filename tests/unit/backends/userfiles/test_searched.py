@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pillarbox.backends.userfiles import single_file
+from pillarbox.backends.userfiles import searched, single_file
 from pillarbox.backends.userfiles.delivering import deliver_file
 from pillarbox.backends.userfiles.searched import SearchedFiles
 from pillarbox.mail.message import MemoryBody
@@ -105,6 +105,22 @@ def test_a_proof_without_an_id_is_always_sought(tmp_path: Path, memory: Searched
         assert [memory.may_hold(descriptor, status, proof, 0) for _ in range(3)] == [True, False, False]
     finally:
         os.close(descriptor)
+
+
+def test_more_ids_than_are_remembered(
+    tmp_path: Path, memory: SearchedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every search is a whole one then, until the file is smaller."""
+    monkeypatch.setattr(searched, "_MOST_IDS", 5)
+    box = tmp_path / "box"
+    for number in (*range(9), 3, 8, 0):
+        deliver(box, number)
+    assert held(box) == list(range(9))
+    with box.open("rb") as file:
+        assert memory.may_hold(file.fileno(), os.fstat(file.fileno()), message(99)[0], 0)
+    box.write_bytes(b"".join(message(number)[1] for number in range(3)))
+    with box.open("rb") as file:
+        assert not memory.may_hold(file.fileno(), os.fstat(file.fileno()), message(99)[0], 0)
 
 
 def test_of_a_large_file_only_what_is_new_is_read(tmp_path: Path, memory: SearchedFiles) -> None:
