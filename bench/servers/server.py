@@ -23,7 +23,7 @@ from bench.meter import Group
 __all__ = ["DOMAIN", "MAIL_ID", "RELAY_DOMAIN", "USERS", "Server", "Setup", "Unavailable", "free_port"]
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-PEERS = PROJECT / ".cache" / "peers"
+PEERS = (PROJECT / ".cache" / "peers").resolve()  # a link where the checkout is closed to other users
 MAIL_ID = 61990
 """User and group id that owns the Maildirs; the ones behind it belong to the servers' own users."""
 USER_IDS = {"benchmail": MAIL_ID, "postfix": MAIL_ID + 1, "postdrop": MAIL_ID + 2, "Debian-exim": MAIL_ID + 3}

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_PEERS = Path(__file__).parents[2] / ".cache" / "peers"
+from bench.servers.server import PEERS
+
 KINDS = ("internet", "smarthost", "satellite", "local", "none")
 MISSING = "no exim4-config here: unpack one with tools/peers exim-current"
 
@@ -16,7 +17,7 @@ def find_configurations() -> list[Path]:
     """The roots of unpacked packages that hold one."""
     return [
         root
-        for root in sorted(_PEERS.glob("*/root"))
+        for root in sorted(PEERS.glob("*/root"))
         if (root / "etc/exim4/exim4.conf.template").exists()
         and (root / "usr/sbin/update-exim4.conf").exists()
     ]

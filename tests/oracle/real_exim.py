@@ -9,7 +9,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-_PEERS = Path(__file__).parents[2] / ".cache" / "peers"
+from bench.servers.server import PEERS
+
 NEEDED = (4, 100)
 MISSING = "no Exim 4.100 here: set PILLARBOX_EXIM, or unpack one with tools/peers exim-current (it needs the user Debian-exim)"
 
@@ -19,7 +20,7 @@ def find_exim() -> str | None:
     """The newest: what it says word for word is what we follow."""
     if given := os.environ.get("PILLARBOX_EXIM"):
         return given if _version(Path(given)) else None
-    candidates = [*_PEERS.glob("*/run/exim4"), *_PEERS.glob("*/root/usr/sbin/exim4")]
+    candidates = [*PEERS.glob("*/run/exim4"), *PEERS.glob("*/root/usr/sbin/exim4")]
     if found := shutil.which("exim4"):
         candidates.append(Path(found))
     versions = {candidate: _version(candidate) for candidate in candidates}

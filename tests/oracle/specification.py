@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-_PEERS = Path(__file__).parents[2] / ".cache" / "peers"
+from bench.servers.server import PEERS
+
 _DOCUMENT = "usr/share/doc/exim4-base"
 _DRIVER = re.compile(r"^ +driver *= *(\w+)", re.MULTILINE)
 _OPTION = re.compile(r"(?:no_|not_)?[a-z][a-z_0-9]+ *= *\S")
@@ -43,7 +44,7 @@ def find_documents() -> dict[str, Path]:
     """`spec`, `filter` → the file."""
     found = {}
     for name in ("spec", "filter"):
-        places = [*_PEERS.glob(f"*/root/{_DOCUMENT}/{name}.txt.gz"), Path(f"/{_DOCUMENT}/{name}.txt.gz")]
+        places = [*PEERS.glob(f"*/root/{_DOCUMENT}/{name}.txt.gz"), Path(f"/{_DOCUMENT}/{name}.txt.gz")]
         found.update((name, place) for place in places if place.exists())
     return found
 

@@ -40,6 +40,14 @@ def give_away(path: Path) -> None:
         privilege.give(path, user.pw_uid, user.pw_gid)
 
 
+def keeps_root() -> bool:
+    """Whether daemons that root starts here stay root: the checkout is closed to the mail user, as below /root (docs/decisions/0009)."""
+    if os.geteuid() != 0:
+        return False
+    user = privilege.choose_user("")
+    return privilege.first_out_of_reach(user, user.pw_gid, Path("/etc/passwd")) is not None
+
+
 def configuration(daemon: Daemon) -> Path:
     return daemon.data / "pillarbox.conf"
 

@@ -98,6 +98,12 @@ def drop(user: pwd.struct_passwd, gid: int) -> None:
         raise PermissionError("root privileges could not be given up")
 
 
+def first_out_of_reach(user: pwd.struct_passwd, gid: int, config_path: Path) -> Path | None:
+    """What that user would need and cannot get at: the interpreter, the environment, our own modules, the configuration."""
+    needed = (Path(os.__file__), Path(sys.prefix) / "x", Path(__file__), config_path.absolute())
+    return next((place for place in needed if not can_reach(user.pw_uid, gid, place)), None)
+
+
 def become_mail_user(config: Config, config_path: Path) -> Path | None:
     """Root becomes the mail user, once the directories that user works in are there and are theirs; others stay who they are. None, or what
     that user cannot reach (a checkout below /root, say): then we stay root. Raises NoSuchUser, OSError."""
@@ -106,10 +112,8 @@ def become_mail_user(config: Config, config_path: Path) -> Path | None:
     identity, files = config.main(Identity), config.main(Files)
     user = choose_user(identity.exim_user)
     gid = group_of(user, identity.exim_group)
-    needed = (Path(os.__file__), Path(sys.prefix) / "x", Path(__file__), config_path.absolute())
-    out_of_reach = [place for place in needed if not can_reach(user.pw_uid, gid, place)]
-    if out_of_reach:
-        return out_of_reach[0]
+    if out_of_reach := first_out_of_reach(user, gid, config_path):
+        return out_of_reach
     for place in (Path(files.spool_directory), log_directory_of(config)):
         if not place.exists():
             place.mkdir(parents=True)

@@ -289,16 +289,10 @@ def _drop_root(config: Config, path: Path, start: first_start.Start | None) -> N
     except privilege.NoSuchUser as error:
         fail(f"pillarbox: {error}", EX_CONFIG)
     owned = directories_of(config)
-    needed = [
-        Path(os.__file__),
-        Path(sys.prefix) / "x",
-        Path(__file__),
-        start.folder.path if start is not None else path,
-    ]
-    out_of_reach = [place for place in needed if not privilege.can_reach(user.pw_uid, gid, place)]
-    if out_of_reach:
+    served = start.folder.path if start is not None else path
+    if out_of_reach := privilege.first_out_of_reach(user, gid, served):
         _say(
-            f"warning: running as root, because user {user.pw_name} cannot reach {out_of_reach[0]}; "
+            f"warning: running as root, because user {user.pw_name} cannot reach {out_of_reach}; "
             "for more than a trial put Pillarbox and its data where that user can"
         )
         return

@@ -16,11 +16,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from bench.servers.server import PEERS
 from tests.oracle.flow.levelling import Leveller
 
-ROOT = Path(
-    os.environ.get("PILLARBOX_DOVECOT", Path(__file__).parents[3] / ".cache" / "peers" / "dovecot" / "root")
-)
+ROOT = Path(os.environ.get("PILLARBOX_DOVECOT", PEERS / "dovecot" / "root"))
 PROGRAM = ROOT / "usr" / "sbin" / "dovecot"
 MISSING = "no Dovecot here: tools/peers dovecot unpacks one"
 IDS = (

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3] / ".cache" / "peers" / "postfix" / "root" / "usr"
+from bench.servers.server import PEERS
+
+ROOT = PEERS / "postfix" / "root" / "usr"
 PROGRAM = ROOT / "sbin" / "smtp-sink"
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from bench.servers.server import PEERS
 from tests.oracle.flow.commands import Side, Step, ours
 from tests.oracle.flow.levelling import AGES, BOUNCE_SIZES, LOG_STAMPS, level
 from tests.oracle.real_exim import MISSING, find_exim
 
 EXIM = find_exim() or ""
-REAL = Path(__file__).parents[3] / ".cache/peers/exim-current/root/usr/sbin"
+REAL = PEERS / "exim-current/root/usr/sbin"
 pytestmark = pytest.mark.skipif(
     not EXIM or os.geteuid() != 0 or not (REAL / "exiqgrep").exists(),
     reason=f"{MISSING}; its utilities, and root",

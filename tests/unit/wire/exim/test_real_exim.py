@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bench.servers.server import PEERS
 from tests.support.clock import StoppedClock
 
 from pillarbox.backends.spool.local import LocalSpool
@@ -28,7 +29,6 @@ from pillarbox.wire.exim.outcome_line import line_outcome
 
 pytestmark = pytest.mark.oracle
 
-PEERS = Path(__file__).parents[4] / ".cache" / "peers"
 HEADERS = b"Received: by us\n\tid x\nFrom: alice@example.org\nTo: bob@example.net\nSubject: seen by Exim\nMessage-ID: <m@x>\n"
 CONFIGURATION = """\
 spool_directory = {spool}
