@@ -21,6 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+from tests.process.prepared import keeps_root
+
 ADDRESS = "192.168.2.2"
 NEIGHBOURS = ("192.168.2.1", "192.168.2.3", "192.168.2.4", "192.168.2.5")
 NETWORKS = ("192.0.2.0/24", "203.0.113.0/24")
@@ -83,6 +86,8 @@ class Machine:
         (place / "machine.json").write_text(json.dumps(given))
 
     def __enter__(self) -> Machine:
+        if keeps_root():
+            pytest.skip("the checkout is closed to the mail user")
         unshare = ["unshare", "-mnup", "-f", "--mount-proc", "--kill-child", "--propagation", "private"]
         self._process = subprocess.Popen(
             [*unshare, sys.executable, "-m", "tests.oracle.flow.systems.inside", str(self.place)],
