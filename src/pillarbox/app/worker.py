@@ -211,6 +211,7 @@ class Worker:
     # The queue
 
     def _start_queue(self) -> None:
+        self.mta.runner.pace.connections = self._smtp_limits.in_all
         self._runner_task = asyncio.create_task(self._run_queue(self.mta))
         for task in self._named_tasks:
             task.cancel()

@@ -16,6 +16,7 @@ import msgspec
 from pillarbox.flow.queue.admin import Answer
 from pillarbox.flow.queue.deliver import AGAIN, FORCED, Delivery, Urgency
 from pillarbox.flow.queue.due import DueTable
+from pillarbox.flow.queue.pace import Pace
 from pillarbox.flow.queue.settle import Settler
 from pillarbox.flow.queue.settling import Settlement
 from pillarbox.flow.queue.turns import Turns
@@ -30,10 +31,6 @@ from pillarbox.ports.userfiles import UserFiles
 NEVER = float("inf")
 _LOCAL = Urgency(remote_waits="remote deliveries suppressed")
 _FIRST_STAGE = Urgency(remote_waits="first of two stages", is_silent_about_remote=True, is_provisional=True)
-LONG_QUEUE = 1000
-PAUSE = 0.005
-"""Seconds of rest behind every ten messages of a long queue: looking at a hundred thousand must not slow down who accepts mail."""
-
 
 BY_FORCE = "Unfrozen by forced delivery"
 
@@ -129,6 +126,7 @@ class QueueRunner:
         "_under_way",
         "_user_files",
         "behind",
+        "pace",
         "walks",
     )
 
@@ -159,6 +157,7 @@ class QueueRunner:
         self._frozen_rules = frozen_rules or FrozenRules()
         self.behind: Callable[[], Awaitable[None]] | None = None
         """Follows each attempt: the fast lane's, for what the attempt has written."""
+        self.pace = Pace(clock)
         self._limits = limits or RunnerLimits()
         self._under_way: set[asyncio.Task[None]] = set()
         self.walks: list[str] = []
@@ -170,7 +169,7 @@ class QueueRunner:
 
     def beside(self, queue: str, spool: Spool, interval: float, parallel: int) -> QueueRunner:
         """One for a named queue: `spool` shows it, times and how many messages are tried at once are its own."""
-        return type(self)(
+        runner = type(self)(
             spool=spool,
             delivery=self._delivery,
             settler=self._settler,
@@ -182,6 +181,8 @@ class QueueRunner:
             limits=msgspec.structs.replace(self._limits, interval=interval, parallel=parallel),
             queue=queue,
         )
+        runner.pace = self.pace
+        return runner
 
     async def serve(self, wish: QueueRun = _BY_ITSELF) -> None:
         """Until cancelled: a walk at the start and every `interval`, and what is due in between."""
@@ -227,9 +228,9 @@ class QueueRunner:
         is_scout = bool(wish.recipient or wish.sender or wish.domains)
         if wish.force or wish.force_frozen:
             urgency = msgspec.structs.replace(urgency, is_forced=True)
-        for count, message_id in enumerate(self._limits.order.arranged(self._spool.waiting())):
-            if count >= LONG_QUEUE and count % 10 == 0:
-                await self._clock.sleep(PAUSE)
+        steps = self.pace.steps()
+        for message_id in self._limits.order.arranged(self._spool.waiting()):
+            await steps.step()
             if not self._is_wanted(message_id, wish):
                 continue
             if self._is_overloaded(about):
