@@ -40,7 +40,6 @@ _INSTALLED = frozenset(
     [
         "exim_group",
         "exim_path",
-        "exim_user",
         "exim_version",
         "log_file_path",
         "pid_file_path",

@@ -46,7 +46,7 @@ def print_configuration(
         return 1
     asked = _Asked(config, str(path), is_admin(config), with_names)
     if not words:
-        _print(show_main(config, is_admin=asked.is_admin, with_names=with_names))
+        _print(list(asked.answer("all", "")))
         return 0
     code = 0
     rest = iter(words)
@@ -65,6 +65,9 @@ def print_configuration(
 def _print(lines: Sequence[str]) -> None:
     if lines:
         sys.stdout.write("\n".join(lines) + "\n")
+
+
+_LEFT_TO_US = ("exim_user = ", "exim_group = ")
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -91,7 +94,8 @@ class _Asked(msgspec.Struct, frozen=True):
     def _word(self, word: str) -> Iterator[str]:
         match word:
             case "all":
-                yield from show_main(self.config, is_admin=self.is_admin, with_names=self.with_names)
+                for line in show_main(self.config, is_admin=self.is_admin, with_names=self.with_names):
+                    yield self._identity(line[:-3]) if line in _LEFT_TO_US else line
             case "config":
                 yield from show_configuration(
                     self.config, version=VERSION, is_admin=self.is_admin, is_laid_out=self.with_names
