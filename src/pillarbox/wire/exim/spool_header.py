@@ -172,16 +172,14 @@ def _origin_items(envelope: Envelope) -> Iterator[bytes]:
         yield from _item(
             given + b"interface_address", f"[{origin.interface_address}]:{origin.interface_port}"
         )
-    yield from _item(b"-ident" if _is_callers_own(origin) else b"--ident", origin.ident)
+    yield from _item(b"-ident" if _is_ident_known(origin) else b"--ident", origin.ident)
     is_ours = _PROTOCOL.fullmatch(origin.protocol)
     yield from _item(b"-received_protocol" if is_ours else given + b"received_protocol", origin.protocol)
 
 
-def _is_callers_own(origin: Origin) -> bool:
-    """The ident is what we know of a local caller, not what somebody says."""
-    if origin.caller_uid < 0:
-        return not origin.host_address
-    return origin.caller_login in ("", origin.ident)
+def _is_ident_known(origin: Origin) -> bool:
+    """The ident is what we know of a local caller, or what we asked a client's machine for (RFC 1413), not what a caller says (`-oMt`)."""
+    return origin.caller_uid < 0 or origin.caller_login in ("", origin.ident)
 
 
 def _login_items(envelope: Envelope) -> Iterator[bytes]:

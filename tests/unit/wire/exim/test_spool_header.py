@@ -234,3 +234,19 @@ def test_letters_of_special_headers() -> None:
     block = b"Received: a\nFROM: b\nTo : c\nCc:d\nBcc:\nReply-To: e\nSender:\nMessage-ID: f\nDate: g\n"
     letters = [line[3:4] for line in encode_headers(block).splitlines()]
     assert b"".join(letters) == b"PFTCBRSI "
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        (Origin(host_address="192.0.2.7", ident="alice"), b"-ident alice"),
+        (Origin(caller_uid=8, ident="mail"), b"-ident mail"),
+        (Origin(caller_uid=8, caller_login="mail", ident="bob"), b"--ident bob"),
+        (Origin(host_address="192.0.2.7", caller_uid=8, caller_login="mail", ident="bob"), b"--ident bob"),
+    ],
+    ids=["asked for by RFC 1413", "the caller", "as -oMt says", "as -oMt says of a host"],
+)
+def test_who_sent_it_is_marked_where_a_caller_says_so(origin: Origin, line: bytes) -> None:
+    header = full_header()
+    header = msgspec.structs.replace(header, envelope=msgspec.structs.replace(header.envelope, origin=origin))
+    assert line in encode_header(header, OWNER).splitlines()
