@@ -52,7 +52,7 @@ def _field(found: x509.Certificate, name: str, modifiers: list[str]) -> str | No
         case "version":
             return str(found.version.value + 1)
         case "serial_number":
-            return _number(found.serial_number)
+            return f"{found.serial_number:x}"
         case "subject":
             return _distinguished(found.subject, modifiers)
         case "issuer":
@@ -72,11 +72,6 @@ def _field(found: x509.Certificate, name: str, modifiers: list[str]) -> str | No
         case "crl_uri":
             return _listed(_revocation_lists(found), modifiers)
     raise ExpansionFailed(f'bad field selector "{name}" for certextract')
-
-
-def _number(number: int) -> str:
-    text = f"{number:x}"
-    return text if len(text) % 2 == 0 else f"0{text}"
 
 
 def _separator(modifiers: list[str]) -> str:
