@@ -12,7 +12,7 @@ from pathlib import Path
 from pillarbox.config.errors import ConfigError
 from pillarbox.config.reader import Reader
 from pillarbox.flow.check.acl.program import Acl
-from pillarbox.flow.check.acl.state import AclState, TaintedAcl
+from pillarbox.flow.check.acl.state import AclState, TaintedAcl, not_expanded
 from pillarbox.flow.check.acl.syntax import compile_acl
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
@@ -95,9 +95,13 @@ class ChosenAcl:
     async def run(self, state: AclState) -> Verdict:
         """The verdict; an ACL that cannot be found defers."""
         try:
-            acl = self._finder.find(await self._template.expand(state.scope))
+            text = await self._template.expand(state.scope)
         except ForcedFailure:
             return Accept()
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            return Defer(Reason(str(not_expanded(self._template, error))))
+        try:
+            acl = self._finder.find(text)
         except TaintedAcl as error:
             state.panic(str(error))
             return Defer(Reason("internal configuration error"))

@@ -17,7 +17,7 @@ from pillarbox.flow.facets.session import ListFacts
 from pillarbox.flow.facts import MessageFacts
 from pillarbox.flow.route.candidate import Candidate
 from pillarbox.flow.route.result import Routed
-from pillarbox.language.expand.errors import ExpansionFailed, ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.language.match.host_names import ClientName, NameFinder
@@ -87,7 +87,7 @@ async def expand_argument(template: Template, state: AclState) -> str:
         raise not_expanded(template, error) from None
 
 
-def not_expanded(template: Template, error: ExpansionFailed) -> CheckFailed:
+def not_expanded(template: Template, error: ExpansionFailed | ExpansionDeferred) -> CheckFailed:
     """For the log, where quotes of the text are marked."""
     source = template.source.replace('"', '\\"')
     return CheckFailed(f'failed to expand ACL string "{source}": {error}')
