@@ -130,6 +130,9 @@ class Client:
     def tls_session(self) -> TlsSession | None:
         return TlsSession(cipher=self.tls_cipher) if self.tls_cipher else None
 
+    def prepare_tls_server(self, wish: ServerTlsWish) -> None:
+        """It always can be done."""
+
     async def start_tls_server(
         self,
         timeout: float,

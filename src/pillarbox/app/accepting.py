@@ -49,7 +49,6 @@ from pillarbox.language.match.host_names import NameFinder
 from pillarbox.language.match.items import filled_items
 from pillarbox.language.match.unknown_hosts import UnknownHosts
 from pillarbox.ports.dns import HostTable
-from pillarbox.system.server_tls import ServerTls
 
 WHERE: dict[Where, str] = {
     "connect": "acl_smtp_connect",
@@ -85,9 +84,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """`-odi`: what comes of it, bounces and the like, is delivered at once, too."""
 
 
-def accept_policy(
-    base: Foundation, rules: TlsRules | None, tls: ServerTls | None, waiting: Waiting
-) -> AcceptPolicy:
+def accept_policy(base: Foundation, rules: TlsRules, waiting: Waiting) -> AcceptPolicy:
     """Raises ConfigError."""
     config = base.config
     identity, service, limits = config.main(Identity), config.main(SmtpService), config.main(SmtpLimits)
@@ -102,7 +99,7 @@ def accept_policy(
         received_header=received_header(service.received_header_text),
         acls=_acls(base),
         engine=engine_settings(config, base.expansion),
-        tls_available=rules is not None and (tls is not None or not rules.is_constant),
+        tls_available=True,
         tls_rules=rules,
         receive_timeout=_duration(base, limits.smtp_receive_timeout, 300.0),
         received_headers_max=limits.received_headers_max,

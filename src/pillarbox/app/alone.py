@@ -54,7 +54,6 @@ from pillarbox.system import loop as event_loop
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.inherited import inherited_connection
 from pillarbox.system.stdio import StandardStream
-from pillarbox.system.tls import TlsFileError
 from pillarbox.wire.control import Act, Request, Run, Submit
 
 LAST_SLOT = 1023
@@ -207,7 +206,6 @@ async def _work(config_path: Path, options: AloneOptions, job: Job, tell: Tell) 
                 lane=WaitingLane if options.delivery == "i" else OrderlyLane,
                 transports=DryTransports if options.is_dry else Transports,
             ),
-            needs_certificate=False,
         )
         make_offline_folder(world.spool_directory)
         code = await job(mta, world)
@@ -215,7 +213,7 @@ async def _work(config_path: Path, options: AloneOptions, job: Job, tell: Tell) 
         if isinstance(mta.delivery, WrappingDelivery) and not code:
             code = 1 if mta.delivery.complaints else 0
             tell(Report(code, error="\n".join(mta.delivery.complaints)))
-    except (ConfigError, TlsFileError) as error:
+    except ConfigError as error:
         raise CannotWork(str(error), EX_CONFIG) from error
     finally:
         await world.stop()

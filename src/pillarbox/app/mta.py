@@ -28,21 +28,20 @@ class Mta:
         *,
         waiting: Waiting = _AS_CONFIGURED,
         kinds: Kinds = _USUAL,
-        needs_certificate: bool = True,
     ) -> None:
-        """`queue_interval` (seconds), `waiting`: in place of the configuration's. A command does not need the certificate, and may not even
-        be allowed to read it: its session hears of that when it says STARTTLS. Raises ConfigError, TlsFileError."""
+        """`queue_interval` (seconds), `waiting`: in place of the configuration's. A certificate that cannot be had is no hindrance: who says
+        STARTTLS hears of that. Raises ConfigError."""
         queueing = config.main(Queueing)
         self.config, self.world = config, world
         base = self._base = lay_foundation(config, world, kinds)
         self.local_host, self.expansion, self.chain = base.local_host, base.expansion, base.chain
-        self.tls_rules = tls_rules(config, is_needed=needs_certificate)
+        self.tls_rules = tls_rules(config)
         self.tls = usual_tls(self.tls_rules, base.expansion)
         interval = queueing.queue_run_interval if queue_interval is None else queue_interval
         deliveries = build_deliveries(base, interval)
         self.delivery, self.lane, self.runner = deliveries.delivery, deliveries.lane, deliveries.runner
         self.admin, self.injection = deliveries.admin, deliveries.injection
-        self.policy = accept_policy(base, self.tls_rules, self.tls, waiting)
+        self.policy = accept_policy(base, self.tls_rules, waiting)
         self.lmtp_policy = as_lmtp(self.policy)
         self.callouts = callouts_of(base, deliveries.transport_services)
         on_demand = OnDemand(base, deliveries, interval)

@@ -12,26 +12,14 @@ from pillarbox.system.server_tls import ServerTls, server_tls
 from pillarbox.system.tls import TlsFileError
 
 
-def tls_rules(config: Config, *, is_needed: bool = True) -> TlsRules | None:
-    """None: no `tls_certificate`. One that is not needed yet is treated like one that depends on the client."""
-    if config.main(Tls).tls_certificate is None:
-        return None
-    rules = TlsRules(
-        config.main(Tls), tuple(one for one in config.authenticators if isinstance(one, TlsAuthenticator))
-    )
-    rules.is_constant = rules.is_constant and is_needed
-    return rules
+def tls_rules(config: Config) -> TlsRules:
+    authenticators = tuple(one for one in config.authenticators if isinstance(one, TlsAuthenticator))
+    return TlsRules(config.main(Tls), authenticators)
 
 
-def usual_tls(rules: TlsRules | None, services: Services) -> ServerTls | None:
-    """For every client alike; what needs to know the client is looked at when one comes. Raises TlsFileError."""
-    if rules is None:
-        return None
+def usual_tls(rules: TlsRules, services: Services) -> ServerTls | None:
+    """For every client alike. None: it depends on the client, or cannot be had now; who wants it then hears of that."""
     try:
         return server_tls(rules.wish_now(Scope({}, services)))
-    except NoCertificate:
-        return None
-    except (BlockingIOError, ExpansionFailed, ExpansionDeferred, TlsFileError):
-        if rules.is_constant:
-            raise
+    except (NoCertificate, BlockingIOError, ExpansionFailed, ExpansionDeferred, TlsFileError):
         return None

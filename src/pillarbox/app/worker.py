@@ -41,7 +41,6 @@ from pillarbox.mailbox.pop3.session import Session as Pop3Session
 from pillarbox.system import loop as event_loop
 from pillarbox.system.connection import SocketConnection
 from pillarbox.system.helper.process import HelperEnd
-from pillarbox.system.tls import TlsFileError
 
 GRACE = 20.0
 """Seconds for sessions and deliveries in flight when we stop."""
@@ -81,7 +80,7 @@ async def _serve(
     try:
         config = source.load()
         worker = Worker(seat, source, config, queue_interval, helper, runs)
-    except (ConfigError, TlsFileError) as error:
+    except ConfigError as error:
         if seat.complains:
             print(f"pillarbox: {error}", file=sys.stderr)
         return 78
@@ -301,7 +300,7 @@ class Worker:
                 waiting=Waiting(is_local_only=self._source.is_local_only),
                 kinds=_kinds(),
             )
-        except (ConfigError, TlsFileError) as error:
+        except ConfigError as error:
             words = f"configuration not reloaded, the old one stays: {error}"
             self.world.journal.panic(words)
             print(f"pillarbox: worker {self._seat.slot}: {words}", file=sys.stderr, flush=True)

@@ -54,7 +54,6 @@ from pillarbox.flow.queue.runner import RegularRun
 from pillarbox.flow.settings import Files, Identity, Listening
 from pillarbox.system.helper.process import HelperEnd
 from pillarbox.system.listen import CannotListen
-from pillarbox.system.tls import TlsFileError
 
 MAX_WORKERS = 64
 NO_DAEMON = "Daemon cannot be run when mua_wrapper is set"
@@ -322,7 +321,7 @@ def _check(source: ConfigSource, present: Config) -> Callable[[], str | None]:
         log(present, f"pid {os.getpid()}: SIGHUP received: re-exec daemon")
         try:
             source.load()
-        except (ConfigError, TlsFileError, OSError) as error:
+        except (ConfigError, OSError) as error:
             return str(error)
         return None
 

@@ -54,6 +54,8 @@ class ServerTlsWish(msgspec.Struct, frozen=True):
     """Chains, PEM: one for each kind of key."""
     keys: tuple[str, ...]
     """As many."""
+    own_name: str = ""
+    """Without certificates: one is made up, in this name."""
     verify: Literal["no", "try", "require"] = "no"
     """`try`: ask for a certificate; `require`: go on only with one. What is shown must be good for both."""
     authorities: str = "system"
@@ -178,6 +180,10 @@ class ServedConnection(Protocol):
     async def read(self, timeout: float) -> bytes: ...
 
     async def write(self, data: bytes, timeout: float) -> None: ...
+
+    def prepare_tls_server(self, wish: ServerTlsWish) -> None:
+        """Look whether it can be done, before the client is told to begin. Raises DialError("tls")."""
+        ...
 
     async def start_tls_server(
         self,

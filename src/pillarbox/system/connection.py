@@ -16,8 +16,9 @@ from typing import Any, cast
 from pillarbox.mail.certificates import name_of
 from pillarbox.mail.taint import plain
 from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession, TlsWish
-from pillarbox.system.server_tls import ServerTls, choosing_by_name, first_certificate, server_tls
+from pillarbox.system.server_tls import ServerTls, choosing_by_name, first_certificate, prepared_tls
 from pillarbox.system.tls import TlsFileError, client_context, is_trusted
+from pillarbox.system.tls_layer import describe_cipher, describe_failure, session_of
 
 MAX_BUFFERED = 256 * 1024
 """Received and not yet read: reading from the socket pauses beyond this."""
@@ -222,6 +223,9 @@ class SocketConnection(asyncio.Protocol):
         elif dscp >= 0:
             found.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
+    def prepare_tls_server(self, wish: ServerTlsWish) -> None:
+        prepared_tls(wish)
+
     async def start_tls_server(
         self,
         timeout: float,
@@ -229,16 +233,10 @@ class SocketConnection(asyncio.Protocol):
         choose: Callable[[str], ServerTlsWish | None] | None = None,
     ) -> None:
         """Server side. Plaintext that came too early is dropped (the class of CVE-2021-38371). Raises DialError("tls")."""
-        try:
-            tls = (
-                server_tls(wish)
-                if wish is not None
-                else self._server_tls()
-                if self._server_tls is not None
-                else None
-            )
-        except TlsFileError as error:
-            raise DialError("tls", str(error)) from error
+        if wish is not None:
+            tls: ServerTls | None = prepared_tls(wish)
+        else:
+            tls = self._server_tls() if self._server_tls is not None else None
         if tls is None:
             raise DialError("tls", "there is no certificate")
         context = tls.context if choose is None else choosing_by_name(tls, choose)
@@ -247,18 +245,7 @@ class SocketConnection(asyncio.Protocol):
 
     def tls_session(self) -> TlsSession | None:
         tls = self._tls_object()
-        if tls is None:
-            return None
-        cipher = tls.cipher()
-        return TlsSession(
-            cipher=self.tls_cipher,
-            bits=cipher[2] if cipher else 0,
-            sni=self.tls_sni,
-            peer_certificate=tls.getpeercert(binary_form=True) or b"",
-            own_certificate=self._certificate or self._shown(),
-            is_resumed=bool(tls.session_reused),
-            protocol=tls.selected_alpn_protocol() or "",
-        )
+        return session_of(tls, self._certificate or self._shown()) if tls is not None else None
 
     def _shown(self) -> bytes:
         """Our own certificate, as a client."""
@@ -360,9 +347,13 @@ class SocketConnection(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.abort()
-            raise DialError("tls", f"TLS session: ({_describe(error)})") from error
+            what = "(SSL_accept): " if is_server else "TLS session: "
+            why = describe_failure(error)
+            raise DialError("tls", f"{what}{why if is_server else f'({why})'}") from error
         if transport is None:
-            raise DialError("tls", "TLS session: (connection lost)")
+            raise DialError(
+                "tls", "(SSL_accept): connection lost" if is_server else "TLS session: (connection lost)"
+            )
         self._transport = transport
         self._note_tls()
 
@@ -422,20 +413,3 @@ class SocketConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def describe_cipher(tls: ssl.SSLObject) -> str:
-    """Exim's form: `TLS1.3:TLS_AES_256_GCM_SHA384:256`."""
-    cipher = tls.cipher()
-    if cipher is None:
-        return ""
-    name, version, bits = cipher
-    return f"{(tls.version() or version).replace('TLSv', 'TLS')}:{name}:{bits}"
-
-
-def _describe(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return error.reason or str(error)
-    return str(error) or type(error).__name__

@@ -1,14 +1,15 @@
 """A local program's conversation, handed over to the daemon through a UNIX socket: what `exim -bs` reads and writes for its caller.
 
-Like standard input (`stdio`) it has no address, no TLS, and its lines may end with LF alone; here the loop waits for all of it.
+Like standard input (`stdio`) it has no address, and its lines may end with LF alone; here the loop waits for all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from pillarbox.ports.network import DialError
-from pillarbox.system.stdio import CHUNK, LocalProgram, ProgramLines
+from pillarbox.system.stdio import CHUNK, LocalProgram
 from pillarbox.system.streams import send
 
 
@@ -19,16 +20,16 @@ class HandedOver(LocalProgram):
     local_address = ("", 0)
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__()
         self._reader = reader
         self._writer = writer
-        self._lines = ProgramLines()
         self.awaits_input = False
 
-    async def read(self, timeout: float) -> bytes:
+    async def _receive(self, timeout: float) -> bytes:
         self.awaits_input = True
         try:
             async with asyncio.timeout(timeout):
-                return self._lines.completed(await self._reader.read(CHUNK))
+                return await self._reader.read(CHUNK)
         except TimeoutError as error:
             raise DialError("timeout", "nothing came") from error
         except OSError as error:
@@ -36,7 +37,7 @@ class HandedOver(LocalProgram):
         finally:
             self.awaits_input = False
 
-    async def write(self, data: bytes, timeout: float) -> None:
+    async def _send(self, data: bytes, timeout: float) -> None:
         try:
             send(self._writer, data)
             async with asyncio.timeout(timeout):
@@ -47,4 +48,6 @@ class HandedOver(LocalProgram):
             raise DialError("lost_connection", str(error)) from error
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            send(self._writer, self._parting())
         self._writer.close()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pillarbox.ports.network import ServerTlsWish
-from pillarbox.system.tls import TlsFileError
+from pillarbox.ports.network import DialError, ServerTlsWish
+from pillarbox.system.tls import TlsFileError, made_up
 from pillarbox.system.tls_rules import refuse_revoked, require_ciphers
 
 MOST_KEPT = 64
@@ -36,7 +37,10 @@ class ServerTls:
         self.context.sni_callback = _remember
         for certificate, key in zip(wish.certificates, wish.keys, strict=True):
             _load(self.context, certificate, key)
-        self.certificate = first_certificate(wish.certificates[0])
+        if wish.certificates:
+            self.certificate = first_certificate(wish.certificates[0])
+        else:
+            self.certificate = _load_made_up(self.context, wish.own_name)
         """DER."""
         self.certificate_digest = hashlib.sha256(self.certificate).digest()
         try:
@@ -53,21 +57,38 @@ def _remember(handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
         context.load_cert_chain(certificate, key)
-    except FileNotFoundError as error:
-        raise TlsFileError(f"{error.filename or f'{certificate} or {key}'}: no such file") from error
     except (OSError, ssl.SSLError, ValueError) as error:
-        raise TlsFileError(f"{certificate} with key {key}: {error}") from error
+        why = "no such file" if isinstance(error, FileNotFoundError) else error
+        raise TlsFileError(f"(cert/key setup: cert={certificate} key={key}): {why}") from error
+
+
+def _load_made_up(context: ssl.SSLContext, name: str) -> bytes:
+    """A certificate that nobody has signed and nobody keeps, as Exim makes it where none is configured; DER. Raises TlsFileError."""
+    pem = made_up(name)
+    descriptor = os.memfd_create("certificate")
+    try:
+        os.write(descriptor, pem)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    except (OSError, ssl.SSLError) as error:
+        raise TlsFileError(f"(Selfsign certificate create): {error}") from error
+    finally:
+        os.close(descriptor)
+    return first_of_chain(pem.decode("ascii"))
 
 
 def first_certificate(certificate: str) -> bytes:
-    """Of a chain in PEM: its owner's, DER. Raises TlsFileError."""
+    """Of a file with a chain in PEM: its owner's, DER. Raises TlsFileError."""
     try:
-        pem = Path(certificate).read_text("latin-1")
-        begin = pem.index("-----BEGIN CERTIFICATE-----")
-        end = pem.index("-----END CERTIFICATE-----", begin) + 25
-        return ssl.PEM_cert_to_DER_cert(pem[begin:end])
+        return first_of_chain(Path(certificate).read_text("latin-1"))
     except (OSError, ValueError) as error:
         raise TlsFileError(f"{certificate}: {error}") from error
+
+
+def first_of_chain(pem: str) -> bytes:
+    """DER. Raises ValueError."""
+    begin = pem.index("-----BEGIN CERTIFICATE-----")
+    end = pem.index("-----END CERTIFICATE-----", begin) + 25
+    return ssl.PEM_cert_to_DER_cert(pem[begin:end])
 
 
 def _apply(context: ssl.SSLContext, wish: ServerTlsWish) -> None:
@@ -118,8 +139,18 @@ def server_tls(wish: ServerTlsWish) -> ServerTls:
     return made
 
 
+def prepared_tls(wish: ServerTlsWish) -> ServerTls:
+    """For a client that wants it now. Raises DialError("tls")."""
+    try:
+        return server_tls(wish)
+    except TlsFileError as error:
+        raise DialError("tls", str(error)) from error
+
+
 def _stamp(wish: ServerTlsWish) -> _Stamp:
-    """Of the files as they are now; 0s: there is none."""
+    """Of the files as they are now; 0s: there is none. A certificate that was made up is good for an hour."""
+    if not wish.certificates:
+        return ((int(time.time()) // 3600, 0, 0),)
     files = (*wish.certificates, *wish.keys, wish.crl, wish.authorities, wish.dh_parameters)
     return tuple(_file_stamp(name) for name in files if name.startswith("/"))
 

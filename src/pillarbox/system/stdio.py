@@ -1,7 +1,7 @@
 """Standard input and output as a connection that a client has made: `exim -bs`, and inetd (Exim 5.3).
 
 Either may be a file, a pipe, a terminal or a socket, so both are used by threads: no event loop takes all of these. Lines that end with
-LF alone are given CRLF when the first one does so: programs on this machine write them.
+LF alone are given CRLF when the first one does so: programs on this machine write them. STARTTLS works here as anywhere.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import contextlib
 import os
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 
 from pillarbox.ports.network import DialError, ServerTlsWish, TlsSession
+from pillarbox.system.server_tls import choosing_by_name, prepared_tls
+from pillarbox.system.tls_layer import TlsLayer, describe_failure, session_of
 
 CHUNK = 65536
 
@@ -32,10 +35,42 @@ class ProgramLines:
 
 
 class LocalProgram:
-    """What is the same of all programs on this machine that speak with us: no TLS, and nothing is too early."""
+    """What is the same of all programs on this machine that speak with us: nothing is too early, and TLS is done here, since there is no
+    transport to do it."""
 
     tls_cipher = ""
     tls_sni = ""
+
+    def __init__(self) -> None:
+        self._lines = ProgramLines()
+        self._layer: TlsLayer | None = None
+        self._certificate = b""
+
+    async def read(self, timeout: float) -> bytes:
+        """As ports.network.ServedConnection."""
+        layer = self._layer
+        if layer is None:
+            return self._lines.completed(await self._receive(timeout))
+        while (data := layer.read()) is None:
+            layer.receive(await self._receive(timeout))
+        return data
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        if self._layer is not None:
+            self._layer.write(data)
+            data = self._layer.outgoing()
+        await self._send(data, timeout)
+
+    async def _receive(self, timeout: float) -> bytes:
+        """What the program says, as it is; nothing at the end. Raises DialError."""
+        raise NotImplementedError
+
+    async def _send(self, data: bytes, timeout: float) -> None:
+        """Raises DialError."""
+        raise NotImplementedError
+
+    def prepare_tls_server(self, wish: ServerTlsWish) -> None:
+        prepared_tls(wish)
 
     async def start_tls_server(
         self,
@@ -43,10 +78,35 @@ class LocalProgram:
         wish: ServerTlsWish | None = None,
         choose: Callable[[str], ServerTlsWish | None] | None = None,
     ) -> None:
-        raise DialError("tls", "there is no TLS on standard input")
+        if wish is None:
+            raise DialError("tls", "there is no certificate")
+        tls = prepared_tls(wish)
+        layer = TlsLayer(tls.context if choose is None else choosing_by_name(tls, choose))
+        try:
+            await self._shake_hands(layer, timeout)
+        except ssl.SSLError as error:
+            await self._send(layer.outgoing(), timeout)
+            raise DialError("tls", f"(SSL_accept): {describe_failure(error)}") from error
+        self._layer, self._certificate = layer, tls.certificate
+        session = session_of(layer.tls, tls.certificate)
+        self.tls_cipher, self.tls_sni = session.cipher, session.sni
+
+    async def _shake_hands(self, layer: TlsLayer, timeout: float) -> None:
+        """Raises ssl.SSLError, DialError."""
+        while not layer.shake_hands():
+            await self._send(layer.outgoing(), timeout)
+            layer.receive(await self._receive(timeout))
+        await self._send(layer.outgoing(), timeout)
 
     def tls_session(self) -> TlsSession | None:
-        return None
+        return session_of(self._layer.tls, self._certificate) if self._layer is not None else None
+
+    def _parting(self) -> bytes:
+        """What is still to be sent when it ends."""
+        if self._layer is None:
+            return b""
+        self._layer.end()
+        return self._layer.outgoing()
 
     def pending(self) -> bool:
         """Programs and files write when they like."""
@@ -69,10 +129,10 @@ class StandardStream(LocalProgram):
     """ports.network.ServedConnection over descriptors 0 and 1."""
 
     def __init__(self, reading: int = 0, writing: int = 1) -> None:
+        super().__init__()
         self._reading = reading
         self._writing = writing
         self._pending: asyncio.Future[bytes] | None = None
-        self._lines = ProgramLines()
         self.was_lost = False
         """It ended, or nothing came any more, while something was waited for."""
         self._is_closed = False
@@ -90,7 +150,7 @@ class StandardStream(LocalProgram):
     def awaits_input(self) -> bool:
         return self._pending is not None
 
-    async def read(self, timeout: float) -> bytes:
+    async def _receive(self, timeout: float) -> bytes:
         if self._is_closed:
             return b""
         self._pending = asyncio.get_running_loop().run_in_executor(None, self._read_within, timeout)
@@ -105,7 +165,7 @@ class StandardStream(LocalProgram):
         finally:
             self._pending = None
         self.was_lost = not data and not self._is_closed
-        return self._lines.completed(data)
+        return data
 
     def _read_within(self, timeout: float) -> bytes:
         """In a thread. It looks up now and then whether anybody still wants what comes: no thread may outlive the session."""
@@ -118,7 +178,7 @@ class StandardStream(LocalProgram):
                 return os.read(self._reading, CHUNK)
         return b""
 
-    async def write(self, data: bytes, timeout: float) -> None:
+    async def _send(self, data: bytes, timeout: float) -> None:
         try:
             await asyncio.wait_for(asyncio.to_thread(_write_all, self._writing, data), timeout)
         except TimeoutError as error:
@@ -127,7 +187,10 @@ class StandardStream(LocalProgram):
             raise DialError("lost_connection", str(error)) from error
 
     def close(self) -> None:
-        self._is_closed = True
+        if not self._is_closed:
+            self._is_closed = True
+            with contextlib.suppress(OSError):
+                _write_all(self._writing, self._parting())
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -20,6 +20,9 @@ from pillarbox.system.tls_rules import refuse_revoked, require_ciphers
 
 MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
+MADE_UP_FOR = 2
+"""Hours."""
+
 
 class TlsFileError(Exception):
     """Certificate or key cannot be used; `str()` names the file and the reason."""
@@ -142,6 +145,38 @@ def make_self_signed(certificate: Path, key: Path, names: tuple[str, ...]) -> No
     )
     _write(key, secret, 0o600)
     _write(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def made_up(name: str) -> bytes:
+    """A certificate and its key, PEM: what Exim makes for who has configured none."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    words = ((NameOID.COUNTRY_NAME, "UK"), (NameOID.ORGANIZATION_NAME, "Exim Developers"))
+    subject = x509.Name(
+        [
+            x509.NameAttribute(which, word)
+            for which, word in (*words, (NameOID.COMMON_NAME, name[:64] or "mx"))
+        ]
+    )
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(hours=MADE_UP_FOR))
+        .sign(private, hashes.SHA256())
+    )
+    secret = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return secret + made.public_bytes(serialization.Encoding.PEM)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

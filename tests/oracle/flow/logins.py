@@ -96,14 +96,18 @@ def _shake_hands(wire: Wire, wishes: list[str]) -> str:
                 for ending in ("pem", "key"):
                     (Path(folder) / f"{name}.{ending}").write_text(files()[f"{name}.{ending}"])
                 context.load_cert_chain(f"{folder}/{name}.pem", f"{folder}/{name}.key")
-    assert wire._socket is not None
-    wire._socket.settimeout(PATIENCE)
+    name = names.get("sni", "mx.example")
+    wrapped: ssl.SSLSocket | ssl.SSLObject
     try:
-        wrapped = context.wrap_socket(wire._socket, server_hostname=names.get("sni", "mx.example"))
+        if wire._socket is None:
+            wrapped = wire.shake_hands_over_pipes(context, name)
+        else:
+            wire._socket.settimeout(PATIENCE)
+            wire._socket = wrapped = context.wrap_socket(wire._socket, server_hostname=name)
+            wire._read_from = wrapped.fileno()
     except OSError:
         wire._has_ended = True
         return "handshake failed"
-    wire._socket, wire._read_from = wrapped, wrapped.fileno()
     shown = wrapped.getpeercert(binary_form=True) or b""
     which = next(
         (n for n in ("server", "other") if ssl.PEM_cert_to_DER_cert(files()[f"{n}.pem"]) == shown), "?"

@@ -13,6 +13,47 @@ PATIENCE = 10.0
 """Seconds that a reply may take."""
 
 
+class PipedTls:
+    """A client's TLS where there is no socket."""
+
+    def __init__(self, context: ssl.SSLContext, name: str) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+
+    def receive(self, data: bytes) -> None:
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def outgoing(self) -> bytes:
+        return self._outgoing.read()
+
+    def shake_hands(self) -> bool:
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    @property
+    def is_pending(self) -> bool:
+        return bool(self.tls.pending() or self._incoming.pending)
+
+    def encrypted(self, data: bytes) -> bytes:
+        self.tls.write(data)
+        return self.outgoing()
+
+    def decrypted(self) -> bytes | None:
+        """None: more must come."""
+        try:
+            return self.tls.read(65536)
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLError:
+            return b""
+
+
 class Wire:
     """`write_to`: a descriptor that it closes; with `sock` everything goes there."""
 
@@ -22,8 +63,14 @@ class Wire:
         self._socket = sock
         self._buffer = b""
         self._has_ended = False
+        self._layer: PipedTls | None = None
 
     def send(self, data: bytes) -> None:
+        if self._layer is not None:
+            data = self._layer.encrypted(data)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # they have gone: the next read says so
             if self._socket is not None:
                 self._socket.sendall(data)
@@ -35,6 +82,7 @@ class Wire:
         end = time.monotonic() + patience
         while b"\n" not in self._buffer and not self._has_ended:
             is_pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
+            is_pending = is_pending or (self._layer is not None and self._layer.is_pending)
             left = end - time.monotonic()
             if not is_pending and (left <= 0 or not select.select([self._read_from], [], [], left)[0]):
                 return None
@@ -45,6 +93,13 @@ class Wire:
         return line + newline
 
     def _receive(self) -> bytes:
+        if self._layer is None:
+            return self._read()
+        while (data := self._layer.decrypted()) is None:
+            self._layer.receive(self._read())
+        return data
+
+    def _read(self) -> bytes:
         try:
             return self._socket.recv(65536) if self._socket is not None else os.read(self._read_from, 65536)
         except OSError:
@@ -71,6 +126,18 @@ class Wire:
         with socket.create_connection(self._socket.getpeername(), PATIENCE, source) as other:
             wire = Wire(other.fileno(), -1, other)
             return (wire.line() or b"").decode().rstrip("\r\n")
+
+    def shake_hands_over_pipes(self, context: ssl.SSLContext, name: str) -> ssl.SSLObject:
+        """Raises OSError."""
+        layer = PipedTls(context, name)
+        while not layer.shake_hands():
+            self._send(layer.outgoing())
+            if not select.select([self._read_from], [], [], PATIENCE)[0]:
+                raise TimeoutError("no answer")
+            layer.receive(self._read())
+        self._send(layer.outgoing())
+        self._layer = layer
+        return layer.tls
 
     def shake_hands(self) -> str:
         """As a client that believes any certificate; what came of it."""

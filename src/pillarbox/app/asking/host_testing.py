@@ -78,7 +78,6 @@ def test_host(
             config,
             PretendWorld(config, TEST_SLOT),
             kinds=Kinds(chain=TellingChain, callouts=callouts),
-            needs_certificate=False,
         )
     except (ConfigError, OSError) as error:
         print(error, file=sys.stderr)

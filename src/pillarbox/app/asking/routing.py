@@ -96,7 +96,7 @@ def _give_back(config: Config) -> None:
 
 def _mta(config: Config) -> Mta | None:
     try:
-        return Mta(config, _world(config, start_helper(config)), needs_certificate=False)
+        return Mta(config, _world(config, start_helper(config)))
     except OSError as error:
         print(complaint(error), file=sys.stderr)
         return None

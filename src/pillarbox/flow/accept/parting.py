@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pillarbox.flow.accept.acls import run_acl
+from pillarbox.flow.accept.securing import log_failure
 from pillarbox.flow.accept.verbs import HANDLERS
 from pillarbox.flow.check.verdict import Accept, Defer, Verdict
 from pillarbox.mail.interval import show_interval
@@ -95,7 +96,8 @@ async def lost(session: Session, error: DialError) -> None:
             text = await not_quit(session, "command-timeout", text) or text
             await session.close_with(Reply(421, text, "4.4.2"))
         case "tls":
-            journal.main(f"TLS error on connection from {who}: {error}")
+            log_failure(session, error)
+            ended(session, "closed by EOF")
             await not_quit(session, "tls-failed", "")
         case _ if is_data:
             journal.main(f"SMTP connection from {who} lost while reading message data: {error}")

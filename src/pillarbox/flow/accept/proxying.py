@@ -15,6 +15,7 @@ from pillarbox.flow.facets.session import ProxyFacts
 from pillarbox.language.match.hosts import HostList
 from pillarbox.ports.network import DialError
 from pillarbox.wire.proxy_header import BadProxyHeader, Proxied, read_proxy_header
+from pillarbox.wire.smtp.order import NO_PROXY
 
 if TYPE_CHECKING:
     from pillarbox.flow.accept.session import Session
@@ -37,7 +38,7 @@ async def hear_proxy(session: Session, proxies: Proxies) -> None:
     origin = session.origin
     if proxied is None:
         session.proxy = UNKNOWN
-        session.engine.is_refusing_all = True
+        session.engine.refusal_of_all = NO_PROXY
         return
     if proxied.is_own:
         address, port = origin.host_address, origin.host_port

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 HANDSHAKE_TIMEOUT = 60.0
 MOST_REMEMBERED = 1000
-_TEXTS = (
+_EXPANDED = (
+    "tls_certificate",
+    "tls_privatekey",
     "tls_require_ciphers",
     "tls_verify_certificates",
     "tls_crl",
@@ -40,6 +42,7 @@ _TEXTS = (
     "tls_eccurve",
     "tls_alpn",
 )
+Verification = Literal["no", "try", "require"]
 _BY_NAME = ("tls_in_sni", "tls_sni")
 
 
@@ -57,9 +60,6 @@ class TlsRules:
         self.remembers_helo = settings.tls_remember_esmtp
         sources = [t.source for t in (settings.tls_certificate, settings.tls_privatekey) if t is not None]
         self.chooses_by_name = any(name in source for source in sources for name in _BY_NAME)
-        files = (settings.tls_certificate, settings.tls_privatekey)
-        self.is_constant = all(template is None or template.is_constant for template in files)
-        """The certificate is the same for everybody."""
         self._bad_clients: dict[str, None] = {}
 
     def is_bad(self, address: str) -> bool:
@@ -72,44 +72,55 @@ class TlsRules:
         self._bad_clients[address] = None
 
     async def wish(
-        self, scope: Scope, verify: Literal["no", "try", "require"] = "no", *, may_resume: bool = False
+        self, scope: Scope, verify: Verification = "no", *, own_name: str, may_resume: bool = False
     ) -> ServerTlsWish:
-        """Raises NoCertificate, ExpansionFailed, ExpansionDeferred."""
-        settings = self.settings
-        texts = {name: await _text(getattr(settings, name), scope) for name in _TEXTS}
-        certificates = await _text(settings.tls_certificate, scope)
-        keys = await _text(settings.tls_privatekey, scope)
-        return self._made(texts, certificates, keys, verify, may_resume=may_resume)
+        """`own_name`: ours, for a certificate that is made up where none is given. Raises NoCertificate, OptionFailed."""
+        texts = {name: await self._text(name, scope) for name in _EXPANDED}
+        return self._made(texts, verify, own_name=own_name, may_resume=may_resume)
 
     def wish_now(self, scope: Scope) -> ServerTlsWish:
         """At load, for what needs no client. Raises NoCertificate, ExpansionFailed, ExpansionDeferred, BlockingIOError."""
-        settings = self.settings
-        texts = {name: _text_now(getattr(settings, name), scope) for name in _TEXTS}
-        certificates = _text_now(settings.tls_certificate, scope)
-        return self._made(texts, certificates, _text_now(settings.tls_privatekey, scope), "no")
+        texts = {name: _text_now(getattr(self.settings, name), scope) for name in _EXPANDED}
+        return self._made(texts, "no")
+
+    async def _text(self, name: str, scope: Scope) -> str | None:
+        """None: forced to fail, which is as good as an option that is not set (Exim 43.6). Raises OptionFailed."""
+        template: Template | None = getattr(self.settings, name)
+        try:
+            return (await template.expand(scope)).strip() if template is not None else ""
+        except ForcedFailure:
+            return None
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise OptionFailed(f"expansion of {name} failed: {error}") from error
 
     def _made(
         self,
-        texts: dict[str, str],
-        certificates: str,
-        keys: str,
-        verify: Literal["no", "try", "require"],
+        texts: dict[str, str | None],
+        verify: Verification,
         *,
+        own_name: str = "",
         may_resume: bool = False,
     ) -> ServerTlsWish:
-        files, key_files = _files(certificates, keys)
+        """`own_name`: empty where there is no client to make up a certificate for."""
+        if texts["tls_certificate"] is None:
+            raise NoCertificate("expansion of tls_certificate failed")
+        files, key_files = _files(texts["tls_certificate"], texts["tls_privatekey"] or "")
+        if not files and not own_name:
+            raise NoCertificate("there is no certificate")
         settings = self.settings
-        curve = next((word for word, _ in split(texts["tls_eccurve"])), "")
+        curve = next((word for word, _ in split(texts["tls_eccurve"] or "")), "")
+        parameters = texts["tls_dhparam"] or ""
         return ServerTlsWish(
             certificates=files,
             keys=key_files,
+            own_name="" if files else own_name,
             verify=verify,
-            authorities=texts["tls_verify_certificates"] if verify != "no" else "",
-            crl=texts["tls_crl"] if verify != "no" else "",
-            ciphers=texts["tls_require_ciphers"],
+            authorities=texts["tls_verify_certificates"] or "" if verify != "no" else "",
+            crl=texts["tls_crl"] or "" if verify != "no" else "",
+            ciphers=texts["tls_require_ciphers"] or "",
             curve="" if curve == "auto" else curve,
-            dh_parameters=texts["tls_dhparam"] if texts["tls_dhparam"].startswith("/") else "",
-            protocols=tuple(word for word, _ in split(texts["tls_alpn"]) if word),
+            dh_parameters=parameters if parameters.startswith("/") else "",
+            protocols=tuple(word for word, _ in split(texts["tls_alpn"] or "") if word),
             options_on=settings.openssl_bits[0],
             options_off=settings.openssl_bits[1],
             may_resume=may_resume,
@@ -124,73 +135,102 @@ class TlsRules:
             origin = scope.facet(Origin) or Origin()
             inner = scope.with_facet(Origin, msgspec.structs.replace(origin, tls_sni=name))
             try:
-                certificates = _text_now(self.settings.tls_certificate, inner)
-                files, keys = _files(certificates, _text_now(self.settings.tls_privatekey, inner))
+                certificates = _text_now(self.settings.tls_certificate, inner) or ""
+                files, keys = _files(certificates, _text_now(self.settings.tls_privatekey, inner) or "")
             except (NoCertificate, ExpansionFailed, ExpansionDeferred, BlockingIOError):
                 return None
-            return msgspec.structs.replace(wish, certificates=files, keys=keys)
+            if not files:
+                return None
+            return msgspec.structs.replace(wish, certificates=files, keys=keys, own_name="")
 
         return choose
 
 
 class NoCertificate(Exception):
-    """`tls_certificate` comes to nothing."""
+    """There is none that could be shown."""
+
+
+class OptionFailed(Exception):
+    """One of the options cannot be expanded now."""
 
 
 def _files(certificates: str, keys: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Raises NoCertificate."""
     files = tuple(name for name, _ in split(certificates) if name)
     key_files = tuple(name for name, _ in split(keys) if name) or files
-    if not files or len(files) != len(key_files):
-        raise NoCertificate(
-            "tls_certificate and tls_privatekey do not fit together" if files else "there is no certificate"
-        )
-    return files, key_files
+    if files and len(files) != len(key_files):
+        raise NoCertificate("tls_certificate and tls_privatekey do not fit together")
+    return files, key_files if files else ()
 
 
-async def _text(template: Template | None, scope: Scope) -> str:
-    """A forced failure is as good as an option that is not set (Exim 43.6)."""
-    try:
-        return (await template.expand(scope)).strip() if template is not None else ""
-    except ForcedFailure:
-        return ""
-
-
-def _text_now(template: Template | None, scope: Scope) -> str:
+def _text_now(template: Template | None, scope: Scope) -> str | None:
     try:
         return template.expand_now(scope).strip() if template is not None else ""
     except ForcedFailure:
-        return ""
+        return None
 
 
-async def secure(session: Session) -> None:
+class Handshake(msgspec.Struct, frozen=True):
+    """All that is known of one before it begins."""
+
+    rules: TlsRules
+    wish: ServerTlsWish
+    choose: Callable[[str], ServerTlsWish | None] | None
+    """The certificate by the name that the client asks for."""
+    verify: Verification
+
+
+async def prepare(session: Session) -> Handshake | None:
+    """What the configuration says of a handshake with this client, and whether it can be done: who is told `220 TLS go ahead` can count
+    on a certificate. None: as for everybody. Raises DialError("tls")."""
+    rules = session.policy.tls_rules
+    if rules is None:
+        return None
+    verify = await _verification(session, rules)
+    scope = session.new_scope()
+    try:
+        wish = await rules.wish(
+            scope, verify, own_name=session.hostname, may_resume=await _is_in(session, rules.resumption_hosts)
+        )
+    except NoCertificate as error:
+        raise DialError("tls", str(error)) from error
+    except OptionFailed as error:
+        session.services.journal.panic(str(error))
+        raise DialError("tls", "Internal error") from error
+    session.stream.prepare_tls_server(wish)
+    return Handshake(rules, wish, rules.chooser(wish, scope), verify)
+
+
+def log_failure(session: Session, error: DialError) -> None:
+    """In Exim's words about the client, and the library's about the reason."""
+    session.services.journal.main(
+        f"TLS error on connection from {session.connection_name(is_known=True)} {error}"
+    )
+
+
+async def secure(session: Session, prepared: Handshake | None = None) -> None:
     """Shake hands, and take up what is known from then on. Raises DialError("tls")."""
     try:
-        await _secure(session)
+        await _secure(session, prepared or await prepare(session))
     except DialError as error:
         await tell(session, "tls:fail:connect", str(error))
         raise
 
 
-async def _secure(session: Session) -> None:
-    rules, address = session.policy.tls_rules, session.origin.host_address
-    if rules is None:
-        await session.stream.start_tls_server(HANDSHAKE_TIMEOUT)
-        take_up(session, session.stream.tls_session() or TlsSession())
+async def _secure(session: Session, prepared: Handshake | None) -> None:
+    stream = session.stream
+    if prepared is None:
+        await stream.start_tls_server(HANDSHAKE_TIMEOUT)
+        take_up(session, stream.tls_session() or TlsSession())
         return
-    verify = await _verification(session, rules)
-    scope = session.new_scope()
+    rules, verify = prepared.rules, prepared.verify
     try:
-        wish = await rules.wish(scope, verify, may_resume=await _is_in(session, rules.resumption_hosts))
-    except (NoCertificate, ExpansionFailed, ExpansionDeferred) as error:
-        raise DialError("tls", f"(server setup): {error}") from error
-    try:
-        await session.stream.start_tls_server(HANDSHAKE_TIMEOUT, wish, rules.chooser(wish, scope))
+        await stream.start_tls_server(HANDSHAKE_TIMEOUT, prepared.wish, prepared.choose)
     except DialError as error:
         if verify == "try" and "certificate verify failed" in str(error):
-            rules.note_bad(address)
+            rules.note_bad(session.origin.host_address)
         raise
-    found = session.stream.tls_session() or TlsSession(cipher=session.stream.tls_cipher)
+    found = stream.tls_session() or TlsSession(cipher=stream.tls_cipher)
     if not found.protocol and await _is_in(session, rules.alpn_hosts):
         raise DialError("tls", "(handshake): ALPN required but not negotiated")
     is_shown = verify != "no" and bool(found.peer_certificate)
@@ -247,7 +287,7 @@ async def log_in_by_certificate(session: Session) -> None:
         session.update_origin(authenticator=driver.name, authenticated_id=step.name)
 
 
-async def _verification(session: Session, rules: TlsRules) -> Literal["no", "try", "require"]:
+async def _verification(session: Session, rules: TlsRules) -> Verification:
     if await _is_in(session, rules.verify_hosts):
         return "require"
     if await _is_in(session, rules.try_verify_hosts) and not rules.is_bad(session.origin.host_address):

@@ -93,8 +93,8 @@ class ServerReader:
         "_session",
         "_settings",
         "_verbs",
-        "is_refusing_all",
         "line",
+        "refusal_of_all",
         "too_early",
         "was_early",
         "was_pipelined",
@@ -114,7 +114,8 @@ class ServerReader:
         self._is_skipping = False
         self._is_early = False
         self._is_synchronizing = settings.enforce_sync
-        self.is_refusing_all = False
+        self.refusal_of_all: Reply | None = None
+        """What every command is told but QUIT, once nothing can come of the session any more."""
         """A proxy has not said who the client is: nothing is taken but QUIT."""
         self.was_early = False
         """Something came before the banner, or behind EHLO before its reply."""
@@ -141,11 +142,9 @@ class ServerReader:
         return name in _ENVELOPE and self.is_early_pipelining_welcome
 
     def _may_come_together(self, name: str) -> bool:
-        """Who may pipeline that early need not wait before the first DATA, as with Exim, but at envelopes where PIPELINING was not offered,
-        and at the edge to TLS."""
+        """Who may pipeline that early need not wait before the first DATA, as with Exim, but at envelopes where PIPELINING was not offered.
+        What is sent together with STARTTLS is forgotten."""
         offer = self._session.offer
-        if name == "STARTTLS" and offer.starttls:
-            return False
         return (offer.pipelining or name not in _ENVELOPE) and self.is_early_pipelining_welcome
 
     def close(self) -> None:
@@ -191,10 +190,13 @@ class ServerReader:
             self._is_skipping = False
             return self._refuse(Problem.LINE_TOO_LONG, order.LINE_TOO_LONG, "")
         line = buffer[at:newline]
+        if line.find(b"\0") >= 0:  # `in` would try an integer first
+            shown = line.rstrip().replace(b"\0", b"?")
+            return self._refuse(
+                Problem.NUL, order.NUL_IN_COMMAND, shown, detail="NUL character(s) present (shown as '?')"
+            )
         if not line or line.find(b"\r") != len(line) - 1:
             return self._refuse(Problem.BARE_CR_OR_LF, order.BARE_IN_COMMAND, line)
-        if line.find(b"\0") >= 0:  # `in` would try an integer first
-            return self._refuse(Problem.NUL, order.NUL_IN_COMMAND, line)
         return line[:-1].decode("utf-8", "surrogateescape")
 
     def _line_max(self, buffer: bytes, at: int) -> int:
@@ -214,8 +216,8 @@ class ServerReader:
         allowed = session.phase.allowed
         if allowed is not None and (verb is None or not is_known or verb.name not in allowed):
             return self._refuse_between_chunks(line)
-        if self.is_refusing_all and (verb is None or verb.name != "QUIT"):
-            return self._refuse(Problem.SEQUENCE, order.NO_PROXY, line, counts=False)
+        if self.refusal_of_all is not None and (verb is None or verb.name != "QUIT"):
+            return self._refuse(Problem.SEQUENCE, self.refusal_of_all, line, counts=False)
         if verb is None or not is_known:
             return self._refuse_unknown(line)
         name = verb.name
@@ -372,7 +374,8 @@ class ServerReader:
     ) -> ProtocolError:
         text = line if isinstance(line, str) else line.decode("utf-8", "surrogateescape")
         if counts and problem not in _UNCOUNTED and self._session.is_one_error_too_many():
-            if problem is not Problem.SYNTAX or line[:4].upper() not in _SAID_ALONE:
+            is_alone = problem is Problem.SYNTAX and line[:4].upper() in _SAID_ALONE
+            if not is_alone and problem is not Problem.NUL:
                 reply = msgspec.structs.replace(reply, text=f"{reply.text}\n{order.TOO_MANY_ERRORS}")
             self.close()
         self._out.append(self._render(reply))
@@ -380,6 +383,8 @@ class ServerReader:
 
     def _refuse_argument(self, name: str, refused: Refused, line: str) -> ProtocolError:
         session, reply = self._session, refused.reply
+        if reply is order.ALREADY_SECURE:
+            self.refusal_of_all = order.SECURITY_FAILURE
         if reply is order.UNEXPECTED_ARGUMENT:  # then it was no command that was said, for Exim
             session.history.pop()
         session.is_behind_refused_mail = name == "MAIL"

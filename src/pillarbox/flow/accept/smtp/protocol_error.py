@@ -8,11 +8,13 @@ from pillarbox.flow.accept.listening import tell_lists
 from pillarbox.flow.accept.parting import commands, ended, incomplete, not_quit
 from pillarbox.flow.accept.refusing import log_rejection
 from pillarbox.flow.accept.rejection import rejected_message
+from pillarbox.flow.accept.securing import log_failure
 from pillarbox.flow.accept.session import Session
 from pillarbox.flow.accept.verbs import verb
+from pillarbox.ports.network import DialError
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.smtp.events import Problem, ProtocolError
-from pillarbox.wire.smtp.order import BAD_BDAT, TOO_MANY_ERRORS
+from pillarbox.wire.smtp.order import ALREADY_SECURE, BAD_BDAT, TOO_MANY_ERRORS
 
 SHOWN_INPUT = 128
 _ENDS = frozenset({Problem.TOO_MANY_NONMAIL, Problem.SYNCHRONIZATION, Problem.INPUT_OVERFLOW})
@@ -34,18 +36,22 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
             await log_failed_login(session, event.line, event.reply)
         case _ if session.exchange is not None:  # a line that is none, in the middle of AUTH
             await log_failed_login(session, "", event.reply)
+        case _ if event.reply is ALREADY_SECURE:
+            log_failure(session, DialError("tls", "(STARTTLS received after TLS started): "))
         case _:
             await _tell(session, event)
     if session.engine.is_closed:
         why = _why_dropped(event, session)
         session.has_given_up = "too many unrecognized" not in why
         reason = "bad-command-synprot" if TOO_MANY_ERRORS.lower() in why else "bad-commands"
+        is_silent = event.problem is Problem.NUL
         is_sync = event.problem is Problem.SYNCHRONIZATION
         if is_sync or event.problem is Problem.TOO_MANY_NONMAIL:
             incomplete(session, "sync failure" if is_sync else "too many non-mail commands")
         elif event.problem is Problem.UNKNOWN_COMMAND and "unrecognized" in why:
             incomplete(session, "unrecognized command")
-        await not_quit(session, "synchronization-error" if is_sync else reason, "")
+        if not is_silent:
+            await not_quit(session, "synchronization-error" if is_sync else reason, "")
         log_rejection(session, why, _unfinished(session))
         ended(session, "")
 
@@ -136,7 +142,7 @@ def _why_dropped(event: ProtocolError, session: Session) -> str:
         case Problem.INPUT_OVERFLOW:
             return f"SMTP call from {who} dropped: too much input before the reply"
         case _:
-            history = f",  {commands(session)}" if session.engine.history else ""
+            history = f",  {commands(session)}" if session.engine.history else ", NULL"
             return f"SMTP call from {who} dropped: too many syntax or protocol errors (last command was {last}{history})"
 
 

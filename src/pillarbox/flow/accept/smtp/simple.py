@@ -35,11 +35,18 @@ async def noop(session: Session, event: Noop) -> None:
 async def help_text(session: Session, event: Help) -> None:
     await tell_lists(session, "tls_advertise_hosts", "wellknown_advertise_hosts")
     acls = session.policy.acls
-    words = ["AUTH", *(["STARTTLS"] if session.policy.tls_available else []), ALWAYS_KNOWN]
+    words = ["AUTH", *(["STARTTLS"] if await _may_start_tls(session) else []), ALWAYS_KNOWN]
     words += [where.upper() for where in ("etrn", "expn", "vrfy") if where in acls]
     if await is_surely_in(session, session.policy.wellknown_hosts):
         words.append("WELLKNOWN")
     session.reply(Reply(214, f"Commands supported:\n{' '.join(words)}", "2.0.0"))
+
+
+async def _may_start_tls(session: Session) -> bool:
+    if not session.policy.tls_available or session.engine.is_tls:
+        return False
+    hosts = session.policy.tls_hosts
+    return hosts is None or await is_surely_in(session, hosts)
 
 
 @verb(Quit)
