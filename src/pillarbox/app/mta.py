@@ -13,6 +13,7 @@ from pillarbox.app.server_certificates import tls_rules, usual_tls
 from pillarbox.app.world import World
 from pillarbox.config.model import Config
 from pillarbox.flow.settings import Queueing
+from pillarbox.system.tls import TlsFileError
 
 _USUAL, _AS_CONFIGURED = Kinds(), Waiting()
 
@@ -36,7 +37,10 @@ class Mta:
         base = self._base = lay_foundation(config, world, kinds)
         self.local_host, self.expansion, self.chain = base.local_host, base.expansion, base.chain
         self.tls_rules = tls_rules(config)
-        self.tls = usual_tls(self.tls_rules, base.expansion)
+        found = usual_tls(self.tls_rules, base.expansion)
+        self.tls = None if isinstance(found, TlsFileError) else found
+        self.tls_trouble = str(found) if isinstance(found, TlsFileError) else ""
+        """Why there is no certificate, though one is configured."""
         interval = queueing.queue_run_interval if queue_interval is None else queue_interval
         deliveries = build_deliveries(base, interval)
         self.delivery, self.lane, self.runner = deliveries.delivery, deliveries.lane, deliveries.runner

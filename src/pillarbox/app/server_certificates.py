@@ -17,9 +17,11 @@ def tls_rules(config: Config) -> TlsRules:
     return TlsRules(config.main(Tls), authenticators)
 
 
-def usual_tls(rules: TlsRules, services: Services) -> ServerTls | None:
-    """For every client alike. None: it depends on the client, or cannot be had now; who wants it then hears of that."""
+def usual_tls(rules: TlsRules, services: Services) -> ServerTls | TlsFileError | None:
+    """For every client alike. None: it depends on the client. An error is no hindrance: who wants TLS then hears of it."""
     try:
         return server_tls(rules.wish_now(Scope({}, services)))
-    except (NoCertificate, BlockingIOError, ExpansionFailed, ExpansionDeferred, TlsFileError):
+    except TlsFileError as error:
+        return error
+    except (NoCertificate, BlockingIOError, ExpansionFailed, ExpansionDeferred):
         return None

@@ -301,9 +301,10 @@ class Worker:
                 kinds=_kinds(),
             )
         except ConfigError as error:
-            words = f"configuration not reloaded, the old one stays: {error}"
-            self.world.journal.panic(words)
-            print(f"pillarbox: worker {self._seat.slot}: {words}", file=sys.stderr, flush=True)
+            self._stay(str(error))
+            return
+        if fresh.tls_trouble and self.mta.tls is not None:
+            self._stay(fresh.tls_trouble)
             return
         self._runs = [run for run in self._runs if run.interval]  # the others have been made
         self._former.append(self.mta)
@@ -314,6 +315,11 @@ class Worker:
         self._start_queue()
         self._spawn(self._former[-1].retire())
         self.world.journal.main(f"pillarbox worker {self._seat.slot}: configuration reloaded")
+
+    def _stay(self, why: str) -> None:
+        words = f"configuration not reloaded, the old one stays: {why}"
+        self.world.journal.panic(words)
+        print(f"pillarbox: worker {self._seat.slot}: {words}", file=sys.stderr, flush=True)
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

@@ -45,6 +45,8 @@ class TlsWish(msgspec.Struct, frozen=True):
     """The protocol name to offer."""
     requires_alpn: bool = False
     """No session without agreement on it."""
+    proof: Literal["no", "ask", "require"] = "no"
+    """Of the server's certificate, by OCSP stapling."""
 
 
 class ServerTlsWish(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ class ServerTlsWish(msgspec.Struct, frozen=True):
     own_name: str = ""
     """Without certificates: one is made up, in this name."""
     verify: Literal["no", "try", "require"] = "no"
-    """`try`: ask for a certificate; `require`: go on only with one. What is shown must be good for both."""
+    """`try`: ask for a certificate, and look at what is shown; `require`: go on only with a good one."""
     authorities: str = "system"
     """A file, a directory, `system`; empty: nobody is trusted."""
     crl: str = ""
@@ -73,6 +75,8 @@ class ServerTlsWish(msgspec.Struct, frozen=True):
     """OpenSSL's bits."""
     may_resume: bool = False
     """The client may take up an earlier session."""
+    proofs: tuple[tuple[str, str], ...] = ()
+    """To staple, as many as certificates: (`DER` or `PEM`, file)."""
 
 
 class TlsSession(msgspec.Struct, frozen=True):
@@ -89,6 +93,10 @@ class TlsSession(msgspec.Struct, frozen=True):
     is_resumed: bool = False
     protocol: str = ""
     """ALPN: what both know; empty: the client named nothing that we know."""
+    is_peer_good: bool = True
+    """Nothing is wrong with the certificate that was shown, where somebody looked at it."""
+    ocsp: int = 0
+    """What became of OCSP stapling, as in `$tls_in_ocsp`: 0 nobody asked, 1 no answer, 2 nobody looked at it, 3 no good, 4 good."""
 
 
 class SocketWish(msgspec.Struct, frozen=True, gc=False):

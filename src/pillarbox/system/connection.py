@@ -8,6 +8,7 @@ assignment, and the timer looks at it when it fires.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import socket
 import ssl
 from collections.abc import Callable
@@ -182,9 +183,34 @@ class SocketConnection(asyncio.Protocol):
         await self._upgrade(context, timeout, server_name=name or None)
         self._wish = wish
         tls = self._tls_object()
+        if wish.proof != "no":
+            self._judge_proof(wish)
         if wish.requires_alpn and (tls is None or not tls.selected_alpn_protocol()):
             self.abort()
             raise DialError("tls", "TLS session: (no agreement on a protocol name)")
+
+    def _judge_proof(self, wish: TlsWish) -> None:
+        """That the certificate is not revoked; and whose it is, which nobody has looked at yet then. As with GnuTLS a proof that is no good
+        makes the certificate no good, and none at all is a failure only of the proof. Raises DialError."""
+        from pillarbox.system.ocsp import is_proven
+        from pillarbox.system.openssl import FAILED, PROVEN, UNANSWERED
+
+        tls: Any = self._tls_object()
+        chain = self.peer_chain()
+        now = datetime.datetime.now(datetime.UTC)
+        is_good = bool(tls.proof) and is_proven(tls.proof, chain, wish.ca_file, now)
+        if tls.proof and not is_good:
+            self._is_trusted = False
+        elif wish.verify == "require" and wish.verifies_name:
+            self._is_trusted = is_trusted(chain, wish)
+        if wish.verify == "require" and self._is_trusted is False:
+            tls.ocsp = UNANSWERED
+            self.close()
+            raise DialError("tls", "TLS session: (certificate verify failed)")
+        tls.ocsp = PROVEN if is_good else FAILED
+        if wish.proof == "require" and not is_good:
+            self.close()
+            raise DialError("tls", "TLS session: (certificate status check failed)")
 
     @property
     def is_verified(self) -> bool:

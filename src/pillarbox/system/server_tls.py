@@ -1,23 +1,31 @@
 """TLS contexts of servers, made once for equal wishes and again when their files have changed.
 
-Python's ssl module decides what is possible: a client's certificate is either not asked for, or must be good where it is shown, so "try" (Exim's
-`tls_try_verify_hosts`) cannot let a bad one pass; the session asks a client that has failed so no second time. OCSP proofs cannot be stapled, a
-client that names only protocols (ALPN) of others is let in, and one elliptic curve at most can be named.
+Python's ssl module cannot do all of it: to staple OCSP proofs, and to let a client pass whose certificate is bad (Exim's
+`tls_try_verify_hosts`), a context is made over pyOpenSSL (`openssl.py`; there `tls_eccurve` has no effect). A client that names only
+protocols (ALPN) of others is let in, and one elliptic curve at most can be named.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import hashlib
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pillarbox.ports.network import DialError, ServerTlsWish
 from pillarbox.system.tls import TlsFileError, made_up
 from pillarbox.system.tls_rules import refuse_revoked, require_ciphers
 
+if TYPE_CHECKING:
+    from pillarbox.system.ocsp import Proof
+    from pillarbox.system.openssl import OpenSslContext
+
+_SYSTEMS = ("system", "system,cache")
 MOST_KEPT = 64
 """Contexts: one for each certificate and each way to use it."""
 _KEEP_FOR_CLIENTS = 2
@@ -27,11 +35,15 @@ _KEEP_FOR_CLIENTS = 2
 class ServerTls:
     """A server's context with what the session wants to know of its certificate."""
 
-    __slots__ = ("certificate", "certificate_digest", "context")
+    __slots__ = ("_made_up", "_plain", "_proofs", "_wish", "certificate", "certificate_digest", "context")
 
     def __init__(self, wish: ServerTlsWish) -> None:
         """Raises TlsFileError."""
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._wish = wish
+        self._made_up = b""
+        self._proofs = _read_proofs(wish)
+        self.context: ssl.SSLContext
+        self.context = self._plain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         self.context.sni_callback = _remember
@@ -40,13 +52,72 @@ class ServerTls:
         if wish.certificates:
             self.certificate = first_certificate(wish.certificates[0])
         else:
-            self.certificate = _load_made_up(self.context, wish.own_name)
+            self._made_up = made_up(wish.own_name)
+            with _as_file(self._made_up) as path:
+                _load(self.context, path, path)
+            self.certificate = first_of_chain(self._made_up.decode("ascii"))
         """DER."""
         self.certificate_digest = hashlib.sha256(self.certificate).digest()
         try:
             _apply(self.context, wish)
         except (OSError, ssl.SSLError, ValueError) as error:
             raise TlsFileError(str(error)) from error
+        if wish.verify == "try" or wish.proofs:
+            self.context = self.with_openssl()
+
+    @property
+    def is_over_openssl(self) -> bool:
+        return self.context is not self._plain
+
+    def with_openssl(self) -> OpenSslContext:
+        """The same over pyOpenSSL: it staples proofs, and lets who shows a bad certificate pass where that was worth a try. Each is a
+        new one. Raises TlsFileError."""
+        from pillarbox.system.openssl import OpenSslContext  # loads much, and is seldom needed
+
+        wish = self._wish
+        context = OpenSslContext(self._plain, is_server=True)
+        try:
+            for certificate, key in zip(wish.certificates, wish.keys, strict=True):
+                context.load_pair(certificate, key)
+            if self._made_up:
+                with _as_file(self._made_up) as path:
+                    context.load_pair(path, path)
+            if wish.verify != "no":
+                authorities = "" if wish.authorities in _SYSTEMS else wish.authorities
+                if wish.authorities:
+                    context.trust(authorities)
+                must_show = wish.verify == "require"
+                context.look_at_peer(must_show=must_show, refuses=must_show, crl=wish.crl)
+            if wish.dh_parameters:
+                context.openssl.load_tmp_dh(wish.dh_parameters.encode())
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise TlsFileError(str(error)) from error
+        if wish.protocols:
+            context.agree_on(wish.protocols)
+        context.choose_by_name(lambda _: None)
+        context.staple(self._proof_of)
+        return context
+
+    def _proof_of(self, shown: bytes) -> bytes:
+        """As long as it holds."""
+        proof = self._proofs.get(shown)
+        if proof is None or (proof.until is not None and proof.until < datetime.datetime.now(datetime.UTC)):
+            return b""
+        return proof.der
+
+
+def _read_proofs(wish: ServerTlsWish) -> dict[bytes, Proof]:
+    """Certificate (DER) → proof of it. Raises TlsFileError."""
+    found: dict[bytes, Proof] = {}
+    for certificate, (form, path) in zip(wish.certificates, wish.proofs, strict=False):
+        from pillarbox.system.ocsp import read_proof
+
+        shown = first_certificate(certificate)
+        try:
+            found[shown] = read_proof(path, form, shown, datetime.datetime.now(datetime.UTC))
+        except (OSError, ValueError) as error:
+            raise TlsFileError(f"(OCSP stapling setup: {path}): {error}") from error
+    return found
 
 
 def _remember(handshake: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
@@ -62,18 +133,15 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise TlsFileError(f"(cert/key setup: cert={certificate} key={key}): {why}") from error
 
 
-def _load_made_up(context: ssl.SSLContext, name: str) -> bytes:
-    """A certificate that nobody has signed and nobody keeps, as Exim makes it where none is configured; DER. Raises TlsFileError."""
-    pem = made_up(name)
+@contextlib.contextmanager
+def _as_file(pem: bytes) -> Iterator[str]:
+    """A path, for libraries that know nothing else. Nothing is written to a disk."""
     descriptor = os.memfd_create("certificate")
     try:
         os.write(descriptor, pem)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    except (OSError, ssl.SSLError) as error:
-        raise TlsFileError(f"(Selfsign certificate create): {error}") from error
+        yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
-    return first_of_chain(pem.decode("ascii"))
 
 
 def first_certificate(certificate: str) -> bytes:
@@ -114,7 +182,7 @@ def _apply(context: ssl.SSLContext, wish: ServerTlsWish) -> None:
 
 def _trust(context: ssl.SSLContext, authorities: str) -> None:
     """A file, a directory, what the system trusts; with nothing nobody is trusted."""
-    if authorities in ("system", "system,cache"):
+    if authorities in _SYSTEMS:
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
     elif os.path.isdir(authorities):
         context.load_verify_locations(capath=authorities)
@@ -152,6 +220,7 @@ def _stamp(wish: ServerTlsWish) -> _Stamp:
     if not wish.certificates:
         return ((int(time.time()) // 3600, 0, 0),)
     files = (*wish.certificates, *wish.keys, wish.crl, wish.authorities, wish.dh_parameters)
+    files += tuple(path for _, path in wish.proofs)
     return tuple(_file_stamp(name) for name in files if name.startswith("/"))
 
 
@@ -183,7 +252,10 @@ def current_certificate(current: Callable[[], ServerTls | None]) -> ssl.SSLConte
 
 
 def choosing_by_name(first: ServerTls, choose: Callable[[str], ServerTlsWish | None]) -> ssl.SSLContext:
-    """A context whose certificate is chosen by the name that the client asks for; `choose` is asked once in each handshake."""
+    """A context whose certificate is chosen by the name that the client asks for; `choose` is asked once in each handshake. Raises
+    TlsFileError."""
+    if first.is_over_openssl:
+        return _choosing_with_openssl(first, choose)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = first.context.verify_mode
@@ -201,4 +273,22 @@ def choosing_by_name(first: ServerTls, choose: Callable[[str], ServerTlsWish | N
         return None
 
     context.sni_callback = pick
+    return context
+
+
+def _choosing_with_openssl(first: ServerTls, choose: Callable[[str], ServerTlsWish | None]) -> ssl.SSLContext:
+    """Here the first certificate stays where another cannot be had. Raises TlsFileError."""
+
+    def pick(name: str) -> ssl.SSLContext | None:
+        wish = choose(name) if name else None
+        if wish is None:
+            return None
+        try:
+            found = server_tls(wish)
+            return found.context if found.is_over_openssl else found.with_openssl()
+        except TlsFileError:
+            return None
+
+    context = first.with_openssl()
+    context.choose_by_name(pick)
     return context

@@ -46,8 +46,25 @@ def client_context(wish: TlsWish) -> ssl.SSLContext:
             context.set_alpn_protocols([wish.alpn])
         if wish.client_certificate:
             context.load_cert_chain(wish.client_certificate, wish.client_key or None)
+        return context if wish.proof == "no" else _asking_for_proof(context, wish)
     except (OSError, ssl.SSLError, ValueError) as error:
         raise TlsFileError(str(error)) from error
+
+
+def _asking_for_proof(like: ssl.SSLContext, wish: TlsWish) -> ssl.SSLContext:
+    """Raises ssl.SSLError."""
+    from pillarbox.system.openssl import OpenSslContext  # loads much, and is seldom needed
+
+    context = OpenSslContext(like, is_server=False)
+    if wish.verify == "require":
+        if not wish.has_no_authorities:
+            context.trust(wish.ca_file)
+        context.look_at_peer(must_show=True, refuses=True, crl=wish.crl)
+    if wish.client_certificate:
+        context.load_pair(wish.client_certificate, wish.client_key or wish.client_certificate)
+    if wish.alpn:
+        context.openssl.set_alpn_protos([wish.alpn.encode("ascii")])
+    context.ask_for_proof()
     return context
 
 

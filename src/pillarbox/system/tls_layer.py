@@ -76,6 +76,8 @@ def session_of(tls: ssl.SSLObject, own_certificate: bytes) -> TlsSession:
         own_certificate=own_certificate,
         is_resumed=bool(tls.session_reused),
         protocol=tls.selected_alpn_protocol() or "",
+        is_peer_good=not getattr(tls, "flaw", 0),
+        ocsp=getattr(tls, "ocsp", 0),
     )
 
 
@@ -84,5 +86,5 @@ def describe_failure(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return error.reason or str(error)
+        return getattr(error, "reason", None) or str(error)  # ours have none
     return str(error) or type(error).__name__

@@ -2,12 +2,13 @@
 
 What a script may do besides (dialogue.py has the rest):
 
-    !tls WORDS           shake hands; words: `cert` (signed by the authority), `stranger` (by nobody), `sni=NAME`, `alpn=NAME`
+    !tls WORDS           shake hands; words: `cert` (signed by the authority), `stranger` (by nobody), `sni=NAME`, `alpn=NAME`,
+                         `ocsp` (asks for a proof)
     !ntlm name password  answer the NTLM challenge that has just come
     !ntlm                begin an NTLM exchange
 
-Beside the configuration stand `ca.pem`, `server.pem`, `server.key`, `other.pem`, `other.key`, `client.pem`; where `{dir}/auth.sock` is
-named, a scripted Dovecot listens there.
+Beside the configuration stand `ca.pem`, `server.pem`, `server.key`, `other.pem`, `other.key`, `client.pem`, and proofs about `server.pem` in
+`good.proof`, `revoked.proof` … (proofs.py); where `{dir}/auth.sock` is named, a scripted Dovecot listens there.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ import tempfile
 import threading
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import trustme
 from tests.oracle.flow import dialogue
 from tests.oracle.flow.dialogue import Daemon, Dialogue, Program, free_ports
 from tests.oracle.flow.levelling import CIPHERS, level
 from tests.oracle.flow.places import Place, Seen
+from tests.oracle.flow.proofs import proofs
 from tests.oracle.flow.sessions import AS_HOST, Scenario, read
 from tests.oracle.flow.wires import PATIENCE, Wire
 
+from pillarbox.system.openssl import OpenSslContext
 from pillarbox.wire.sasl import ntlm
 
 FOLDER = Path(__file__).parent / "logins"
@@ -45,9 +49,22 @@ def scenarios() -> dict[str, Scenario]:
 
 
 @cache
+def authority_and_server() -> tuple[trustme.CA, trustme.LeafCert]:
+    authority = trustme.CA()
+    return authority, authority.issue_cert("mx.example")
+
+
+@cache
+def server_proofs() -> dict[str, bytes]:
+    return proofs(*authority_and_server())
+
+
+@cache
 def files() -> dict[str, str]:
-    authority, stranger = trustme.CA(), trustme.CA()
-    server, other = authority.issue_cert("mx.example"), authority.issue_cert("other.example")
+    """Name → contents in Latin-1."""
+    stranger = trustme.CA()
+    authority, server = authority_and_server()
+    other = authority.issue_cert("other.example")
     client = authority.issue_cert("client.example", "alice@example.com", common_name="client.example")
     bad = stranger.issue_cert("bad.example", common_name="bad.example")
 
@@ -55,6 +72,7 @@ def files() -> dict[str, str]:
         return blob.bytes().decode()
 
     return {
+        **{f"{n}.proof": proof.decode("latin-1") for n, proof in server_proofs().items()},
         "ca.pem": text(authority.cert_pem),
         **{f"{n}.pem": text(c.cert_chain_pems[0]) for n, c in _named(server, other, client, bad)},
         **{f"{n}.key": text(c.private_key_pem) for n, c in _named(server, other, client, bad)},
@@ -97,6 +115,8 @@ def _shake_hands(wire: Wire, wishes: list[str]) -> str:
                     (Path(folder) / f"{name}.{ending}").write_text(files()[f"{name}.{ending}"])
                 context.load_cert_chain(f"{folder}/{name}.pem", f"{folder}/{name}.key")
     name = names.get("sni", "mx.example")
+    if "ocsp" in wishes:
+        return _ask_for_proof(wire, context, name)
     wrapped: ssl.SSLSocket | ssl.SSLObject
     try:
         if wire._socket is None:
@@ -113,6 +133,18 @@ def _shake_hands(wire: Wire, wishes: list[str]) -> str:
         (n for n in ("server", "other") if ssl.PEM_cert_to_DER_cert(files()[f"{n}.pem"]) == shown), "?"
     )
     return f"handshake: {which} {wrapped.selected_alpn_protocol()}"
+
+
+def _ask_for_proof(wire: Wire, like: ssl.SSLContext, name: str) -> str:
+    context = OpenSslContext(like, is_server=False)
+    context.ask_for_proof()
+    try:
+        found: Any = wire.shake_hands_over_pipes(context, name)
+    except OSError:
+        wire._has_ended = True
+        return "handshake failed"
+    known = (each for each, proof in server_proofs().items() if proof == found.proof)
+    return f"handshake: proof {next(known, '?') if found.proof else 'none'}"
 
 
 class LoginDaemon(Daemon):

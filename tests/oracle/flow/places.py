@@ -121,7 +121,7 @@ class Place:
     """A sandbox with a configuration in it."""
 
     def __init__(self, directory: Path, configuration: str, files: dict[str, str] | None = None) -> None:
-        """`files`: name → text, put beside the configuration; `{dir}` is filled in everywhere."""
+        """`files`: name → text in Latin-1, put beside the configuration; `{dir}` is filled in everywhere."""
         self.directory = directory
         shutil.rmtree(directory, ignore_errors=True)
         for name in ("spool", "log"):
@@ -135,7 +135,7 @@ class Place:
         self.file = directory / "exim.conf"
         self.file.write_text(macros + HEAD.format(dir=directory) + rest)
         for name, text in (files or {}).items():
-            (directory / name).write_text(text.replace("{dir}", str(directory)))
+            (directory / name).write_bytes(text.replace("{dir}", str(directory)).encode("latin-1"))
 
     def log(self, name: str) -> str:
         path = self.directory / "log" / f"{name}log"

@@ -50,10 +50,13 @@ from tests.oracle.flow.levelling import (
     ids_received,
     level,
 )
+from tests.oracle.flow.proofs import proofs
 from tests.oracle.flow.scripted import ScriptedPeer
 from tests.oracle.flow.sink import Sink
 from tests.oracle.flow.world import USER, beginning, inside
 from tests.support.dns_server import DnsServer
+
+from pillarbox.system.openssl import OpenSslContext
 
 FOLDER = Path(__file__).parent / "remote"
 CONFIG = (
@@ -321,9 +324,22 @@ def tls_of(host: str, ways: str) -> ssl.SSLContext | None:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     if "alpn" in ways:
         context.set_alpn_protocols(["smtp"])
+    if "stapled-" in ways:
+        return _stapling(own, ways.split("stapled-")[1].split()[0], context)
     if "client-cert" in ways:
         context.verify_mode = ssl.CERT_OPTIONAL
         _authority().configure_trust(context)
+    return context
+
+
+def _stapling(own: trustme.LeafCert, which: str, like: ssl.SSLContext) -> ssl.SSLContext:
+    context = OpenSslContext(like, is_server=True)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(own.private_key_and_cert_chain_pem.bytes())
+        file.flush()
+        context.load_pair(file.name, file.name)
+    proof = proofs(_authority(), own)[which]
+    context.staple(lambda _: proof)
     return context
 
 

@@ -20,6 +20,9 @@ import struct
 import threading
 from typing import NamedTuple
 
+from pillarbox.system.openssl import OpenSslContext
+from pillarbox.system.tls_layer import TlsLayer
+
 LONGEST = 12.0
 """Seconds that a connection may last in silence."""
 _OWN = {
@@ -33,6 +36,11 @@ _OWN = {
     "socks",
     "alpn",
     "whole-chain",
+    "stapled-good",
+    "stapled-revoked",
+    "stapled-expired",
+    "stapled-stranger",
+    "stapled-appointed",
 }
 
 
@@ -123,6 +131,35 @@ class ScriptedPeer:
     @property
     def tls(self) -> ssl.SSLContext | None:
         return self._tls
+
+
+class StapledSocket:
+    """What of a socket is used here, with TLS that shows an OCSP proof."""
+
+    def __init__(self, connection: socket.socket, context: OpenSslContext) -> None:
+        """Shakes hands. Raises OSError."""
+        self._connection = connection
+        self._layer = TlsLayer(context)
+        while not self._layer.shake_hands():
+            self._connection.sendall(self._layer.outgoing())
+            self._layer.receive(self._connection.recv(65536))
+        self._connection.sendall(self._layer.outgoing())
+        self.setsockopt, self.close = connection.setsockopt, connection.close
+        self.getpeercert = self._layer.tls.getpeercert
+
+    def recv(self, _: int) -> bytes:
+        while (data := self._layer.read()) is None:
+            self._layer.receive(self._connection.recv(65536))
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        self._layer.write(data)
+        self._connection.sendall(self._layer.outgoing())
+
+    def shutdown(self, how: int) -> None:
+        self._layer.end()
+        self._connection.sendall(self._layer.outgoing())
+        self._connection.shutdown(how)
 
 
 class Talk:
@@ -298,7 +335,10 @@ class Talk:
             self._receive()
             raise Gone
         try:
-            self._connection = self._peer.tls.wrap_socket(self._connection, server_side=True)
+            if isinstance(self._peer.tls, OpenSslContext):
+                self._connection = StapledSocket(self._connection, self._peer.tls)  # type: ignore[assignment]
+            else:
+                self._connection = self._peer.tls.wrap_socket(self._connection, server_side=True)
         except (ssl.SSLError, OSError):
             self._note("[tls failed]")
             raise Gone from None

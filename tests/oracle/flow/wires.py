@@ -19,6 +19,7 @@ class PipedTls:
     def __init__(self, context: ssl.SSLContext, name: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._ahead: bytes | None = None
 
     def receive(self, data: bytes) -> None:
         if data:
@@ -38,7 +39,10 @@ class PipedTls:
 
     @property
     def is_pending(self) -> bool:
-        return bool(self.tls.pending() or self._incoming.pending)
+        """There is something to read, or the end, without that more must come."""
+        if self._ahead is None:
+            self._ahead = self._decrypted()
+        return self._ahead is not None
 
     def encrypted(self, data: bytes) -> bytes:
         self.tls.write(data)
@@ -46,6 +50,10 @@ class PipedTls:
 
     def decrypted(self) -> bytes | None:
         """None: more must come."""
+        data, self._ahead = self._ahead, None
+        return self._decrypted() if data is None else data
+
+    def _decrypted(self) -> bytes | None:
         try:
             return self.tls.read(65536)
         except ssl.SSLWantReadError:

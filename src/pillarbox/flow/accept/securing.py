@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pillarbox.flow.settings.tls import Tls as TlsSettings
 
 HANDSHAKE_TIMEOUT = 60.0
-MOST_REMEMBERED = 1000
 _EXPANDED = (
     "tls_certificate",
     "tls_privatekey",
@@ -41,6 +40,7 @@ _EXPANDED = (
     "tls_dhparam",
     "tls_eccurve",
     "tls_alpn",
+    "tls_ocsp_file",
 )
 Verification = Literal["no", "try", "require"]
 _BY_NAME = ("tls_in_sni", "tls_sni")
@@ -60,16 +60,6 @@ class TlsRules:
         self.remembers_helo = settings.tls_remember_esmtp
         sources = [t.source for t in (settings.tls_certificate, settings.tls_privatekey) if t is not None]
         self.chooses_by_name = any(name in source for source in sources for name in _BY_NAME)
-        self._bad_clients: dict[str, None] = {}
-
-    def is_bad(self, address: str) -> bool:
-        """It has shown a certificate that is not good: it is not asked for one again where that was only worth a try."""
-        return address in self._bad_clients
-
-    def note_bad(self, address: str) -> None:
-        if len(self._bad_clients) >= MOST_REMEMBERED:
-            self._bad_clients.pop(next(iter(self._bad_clients)))
-        self._bad_clients[address] = None
 
     async def wish(
         self, scope: Scope, verify: Verification = "no", *, own_name: str, may_resume: bool = False
@@ -124,6 +114,7 @@ class TlsRules:
             options_on=settings.openssl_bits[0],
             options_off=settings.openssl_bits[1],
             may_resume=may_resume,
+            proofs=_proofs(texts["tls_ocsp_file"] or "", files),
         )
 
     def chooser(self, wish: ServerTlsWish, scope: Scope) -> Callable[[str], ServerTlsWish | None] | None:
@@ -137,11 +128,12 @@ class TlsRules:
             try:
                 certificates = _text_now(self.settings.tls_certificate, inner) or ""
                 files, keys = _files(certificates, _text_now(self.settings.tls_privatekey, inner) or "")
+                proofs = _proofs(_text_now(self.settings.tls_ocsp_file, inner) or "", files)
             except (NoCertificate, ExpansionFailed, ExpansionDeferred, BlockingIOError):
                 return None
             if not files:
                 return None
-            return msgspec.structs.replace(wish, certificates=files, keys=keys, own_name="")
+            return msgspec.structs.replace(wish, certificates=files, keys=keys, own_name="", proofs=proofs)
 
         return choose
 
@@ -161,6 +153,18 @@ def _files(certificates: str, keys: str) -> tuple[tuple[str, ...], tuple[str, ..
     if files and len(files) != len(key_files):
         raise NoCertificate("tls_certificate and tls_privatekey do not fit together")
     return files, key_files if files else ()
+
+
+def _proofs(text: str, certificates: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Of `tls_ocsp_file`: (form, file), one for each certificate. A prefix says the form for those behind it as well."""
+    form, found = "DER", []
+    for item, _ in split(text):
+        word, blank, name = item.partition(" ")
+        if blank and word in ("DER", "PEM"):
+            form, item = word, name.lstrip(" ")
+        if item:
+            found.append((form, item))
+    return tuple(found[: len(certificates)])
 
 
 def _text_now(template: Template | None, scope: Scope) -> str | None:
@@ -224,19 +228,14 @@ async def _secure(session: Session, prepared: Handshake | None) -> None:
         take_up(session, stream.tls_session() or TlsSession())
         return
     rules, verify = prepared.rules, prepared.verify
-    try:
-        await stream.start_tls_server(HANDSHAKE_TIMEOUT, prepared.wish, prepared.choose)
-    except DialError as error:
-        if verify == "try" and "certificate verify failed" in str(error):
-            rules.note_bad(session.origin.host_address)
-        raise
+    await stream.start_tls_server(HANDSHAKE_TIMEOUT, prepared.wish, prepared.choose)
     found = stream.tls_session() or TlsSession(cipher=stream.tls_cipher)
     if not found.protocol and await _is_in(session, rules.alpn_hosts):
         raise DialError("tls", "(handshake): ALPN required but not negotiated")
     is_shown = verify != "no" and bool(found.peer_certificate)
     if is_shown and session.services.main_action is not None:
         await _show_certificate(session, found.peer_certificate)
-    take_up(session, found, is_verified=is_shown)
+    take_up(session, found, is_verified=is_shown and found.is_peer_good)
 
 
 async def _show_certificate(session: Session, certificate: bytes) -> None:
@@ -254,6 +253,7 @@ def take_up(session: Session, found: TlsSession, *, is_verified: bool = False) -
     session.tls = TlsInFacts(
         bits=found.bits,
         certificate_verified=int(is_verified),
+        ocsp=found.ocsp,
         resumption=_resumption(session, found),
         ourcert=found.own_certificate,
         peercert=found.peer_certificate,
@@ -269,11 +269,12 @@ def take_up(session: Session, found: TlsSession, *, is_verified: bool = False) -
 
 
 def _resumption(session: Session, found: TlsSession) -> int:
-    """Bits: 0 support is there, 3 a ticket was issued, and of a resumed session 2 (it was offered) and 4 (it was used)."""
+    """Bits: 0 support is there, 1 a ticket was asked for (nobody tells us; clients do), 3 one was issued, and of a resumed session 2 (it was
+    offered) and 4 (it was used)."""
     rules = session.policy.tls_rules
     if rules is None or rules.resumption_hosts is None:
         return 1
-    return 1 | 8 | (4 | 16 if found.is_resumed else 0)
+    return 1 | 2 | 8 | (4 | 16 if found.is_resumed else 0)
 
 
 async def log_in_by_certificate(session: Session) -> None:
@@ -290,7 +291,7 @@ async def log_in_by_certificate(session: Session) -> None:
 async def _verification(session: Session, rules: TlsRules) -> Verification:
     if await _is_in(session, rules.verify_hosts):
         return "require"
-    if await _is_in(session, rules.try_verify_hosts) and not rules.is_bad(session.origin.host_address):
+    if await _is_in(session, rules.try_verify_hosts):
         return "try"
     return "no"
 

@@ -48,8 +48,7 @@ class Tls(MainOptions):
     )
     tls_ocsp_file: Template | None = option(
         default=None,
-        doc="Proof that the certificate is not revoked, to staple: Python's ssl module cannot.",
-        inert="noted",
+        doc="Proofs (OCSP) that the certificates are not revoked, to staple: DER files, PEM behind the word PEM.",
     )
     tls_remember_esmtp: bool = option(default=False, doc="Carry on after STARTTLS without a new EHLO.")
     tls_resumption_hosts: HostList | None = option(

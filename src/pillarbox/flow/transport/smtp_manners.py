@@ -32,6 +32,7 @@ _LISTS = (
     "hosts_require_alpn",
     "hosts_require_auth",
     "hosts_require_dane",
+    "hosts_require_ocsp",
     "hosts_require_tls",
     "hosts_try_auth",
     "serialize_hosts",
@@ -39,6 +40,7 @@ _LISTS = (
 )
 _WITH_DEFAULT = (
     "hosts_pipe_connect",
+    "hosts_request_ocsp",
     "hosts_try_chunking",
     "hosts_try_dane",
     "hosts_try_fastopen",
@@ -161,7 +163,8 @@ def _manners(
         dane = "try"
     return Manners(
         tls=tls,
-        tls_wish=_wish(is_in, texts),
+        tls_wish=_wish(is_in, texts, asks_all=_is_all(options.hosts_request_ocsp)),
+        may_ask_for_proof=_is_all(options.hosts_request_ocsp),
         clear_after_tls_failure=options.tls_tempfail_tryclear,
         auth=auth,
         chunking=is_in["hosts_try_chunking"],
@@ -187,12 +190,18 @@ async def name_on(helo: Template | None, scope: Scope, session: Session) -> str:
     return await _text(helo, scope.with_facets(session.facets(scope)), "helo_data")
 
 
-def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:
+def _wish(is_in: dict[str, bool], texts: dict[str, str], *, asks_all: bool) -> TlsWish:
+    """`asks_all`: for OCSP proofs, as is usual; it is only done where it is of use."""
     verify: Literal["no", "try", "require"] = "no"
     if is_in.get("tls_verify_hosts"):
         verify = "require"
     elif is_in["tls_try_verify_hosts"]:
         verify = "try"
+    proof: Literal["no", "ask", "require"] = "no"
+    if is_in.get("hosts_require_ocsp"):
+        proof = "require"
+    elif is_in["hosts_request_ocsp"] and not asks_all:
+        proof = "ask"
     authorities = texts["tls_verify_certificates"]
     return TlsWish(
         verify=verify,
@@ -206,4 +215,5 @@ def _wish(is_in: dict[str, bool], texts: dict[str, str]) -> TlsWish:
         sni=texts["tls_sni"],
         alpn=texts["tls_alpn"],
         requires_alpn=is_in.get("hosts_require_alpn", False),
+        proof=proof,
     )

@@ -161,12 +161,9 @@ class SmtpOptions(Transport):
     )
     hosts_request_ocsp: HostList | None = option(
         default="*",
-        doc="Ask these to prove that their certificate is not revoked (OCSP stapling); Python's TLS cannot ask.",
-        inert="noted",
+        doc="Ask these to prove that their certificate is not revoked (OCSP stapling), for $tls_out_ocsp in events.",
     )
-    hosts_require_ocsp: HostList | None = option(
-        default=None, doc="Hosts that must prove it; Python's TLS cannot ask.", inert="refused"
-    )
+    hosts_require_ocsp: HostList | None = option(default=None, doc="Hosts that must prove it.")
     # Signing
     dkim_domain: ExpandedList | None = option(default=None, doc="Domains to sign as.")
     dkim_selector: ExpandedList | None = option(default=None, doc="Selectors of the keys.")

@@ -27,6 +27,8 @@ class Manners(msgspec.Struct, frozen=True):
     tls: str = "try"
     """`avoid`, `try`, `require` (STARTTLS), or `first` (TLS from the first byte)."""
     tls_wish: TlsWish = _NO_TLS_WISH
+    may_ask_for_proof: bool = False
+    """Of the certificate, by OCSP: nobody has wished for it, but who looks on may see it."""
     clear_after_tls_failure: bool = True
     """`tls_tempfail_tryclear`."""
     auth: str = "no"

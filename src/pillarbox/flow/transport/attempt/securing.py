@@ -34,15 +34,17 @@ async def start_tls(session: Session, manners: Manners, habits: Habits) -> Troub
         if answer.reply.is_transient and not manners.clear_after_tls_failure:
             return host_refusal("STARTTLS", answer.reply)
         return False
-    await session.start_tls(wish_for(session.target, manners, habits))
+    await session.start_tls(wish_for(session.target, manners, habits, has_dane=bool(session.dane)))
     session.startup += "s"
     await believe(session, manners, habits)
     return True
 
 
-def wish_for(target: Target, manners: Manners, habits: Habits) -> TlsWish:
+def wish_for(target: Target, manners: Manners, habits: Habits, *, has_dane: bool = False) -> TlsWish:
     """For the handshake: who wants to see bad certificates too must have them from it first."""
     wish = manners.wish(target)
+    if manners.may_ask_for_proof and wish.proof == "no" and habits.events is not None and not has_dane:
+        wish = replace(wish, proof="ask")
     if habits.events is not None and wish.verify == "require" and not wish.crl:
         return replace(wish, verify="try")
     return wish

@@ -153,6 +153,7 @@ class Session:
                 bits=tls.bits,
                 certificate_verified=int(bool(self.tlsa_usage) or self._connection.is_verified),
                 dane=bool(self.tlsa_usage),
+                ocsp=tls.ocsp,
                 tlsa_usage=1 << self.tlsa_usage if self.tlsa_usage else 0,
                 cipher_std=tls.cipher.split(":")[1],
                 ourcert=tls.own_certificate,
