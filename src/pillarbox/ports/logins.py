@@ -32,11 +32,12 @@ class Success(msgspec.Struct, frozen=True, gc=False):
 class Failure(msgspec.Struct, frozen=True, gc=False):
     """`kind` chooses the protocol's answer; `log` is for the log only."""
 
-    kind: Literal["credentials", "malformed", "throttled", "temporary"]
+    kind: Literal["credentials", "malformed", "unexpected", "throttled", "temporary"]
     log: str
     name: str = ""
     peer: str = ""
     """What a client may read besides."""
+    is_logged: bool = True
 
 
 Step = Challenge | Success | Failure

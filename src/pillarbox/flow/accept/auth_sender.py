@@ -64,15 +64,15 @@ async def _forbidden_by_condition(session: Session, facts: MessageFacts) -> str:
     condition = driver.server_mail_auth_condition if driver is not None else None
     if condition is None:
         return ""
+    known = session.origin.authenticated_id
+    why_not = f'{BY_CONDITION}: authenticated ID="{known}"' if known else BY_CONDITION
     try:
         if says_yes(await condition.expand(session.new_scope(facts))):
             return ""
     except ForcedFailure:
-        return BY_CONDITION
+        return why_not
     except (ExpansionFailed, ExpansionDeferred) as error:
         session.services.journal.panic(
             f'failed to expand condition "{condition.source}" for {name} authenticator: {error}'
         )
-        return BY_CONDITION
-    known = session.origin.authenticated_id
-    return f'{BY_CONDITION}: authenticated ID="{known}"' if known else BY_CONDITION
+    return why_not

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
+from pillarbox.flow.accept.authenticators.authenticator import (
+    Authenticator,
+    AuthItems,
+    judged,
+    login_of,
+    named,
+)
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -23,12 +29,14 @@ MAX_RESPONSE = 4096
 class JudgedExchange:
     """ports.logins.Exchange; `_go_on` is the mechanism."""
 
-    __slots__ = ("_login", "_scope", "driver")
+    __slots__ = ("_has_name", "_login", "_scope", "driver")
 
     def __init__(self, driver: Authenticator, scope: Scope) -> None:
         self.driver = driver
         self._scope = scope
         self._login = ""
+        self._has_name = True
+        """`server_set_id` can be expanded."""
 
     async def step(self, response: bytes | None) -> Step:
         if response is not None and len(response) > MAX_RESPONSE:
@@ -56,12 +64,8 @@ class JudgedExchange:
 
     async def _name(self, items: Sequence[str]) -> str:
         """Remember who it wants to be, for the log; one that cannot be expanded is passed over."""
-        template = self.driver.server_set_id
-        if template is not None:
-            try:
-                self._login = await template.expand(self._given(items))
-            except (ExpansionFailed, ExpansionDeferred):
-                self._login = ""
+        found = await login_of(self.driver, self._given(items))
+        self._login, self._has_name = found or "", found is not None
         return self._login
 
     async def _refuse(self, items: Sequence[str], why: str) -> Failure:
@@ -71,9 +75,10 @@ class JudgedExchange:
         """The mechanism is content: `server_condition`, where there is one, decides."""
         login = await self._name(items)
         condition = self.driver.server_condition
+        name = login if self._has_name else None
         if condition is None:
-            return Success(Account(login, ""), login)
-        return judged(await condition.expand(self._given(items)), login)
+            return named(Success(Account(login, ""), login), name)
+        return named(judged(await condition.expand(self._given(items)), login), name)
 
     async def _expand(self, template: Template | None, items: Sequence[str]) -> str:
         return await template.expand(self._given(items)) if template is not None else ""

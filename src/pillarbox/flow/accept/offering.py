@@ -131,5 +131,5 @@ async def _includes(session: Session, hosts: HostList | None) -> bool:
     try:
         return hosts is None or await is_in(session, hosts)
     except (ExpansionDeferred, ExpansionFailed) as error:
-        session.services.journal.main(f"EHLO from [{session.origin.host_address}]: {error}")
+        session.services.journal.panic(str(error))
         return False

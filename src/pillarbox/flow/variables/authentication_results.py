@@ -33,10 +33,11 @@ def auth(scope: Scope) -> str:
     if origin is None or not origin.authenticator:
         return ""
     mechanism = origin.mechanism or origin.authenticator
-    if origin.authenticated_id:
-        return Tainted(f"auth=pass ({mechanism}) smtp.auth={origin.authenticated_id}")
     sender = facts.auth_sender if facts is not None else ""
-    return Tainted(f"auth=pass ({mechanism}, no id saved){f' smtp.mailfrom={sender}' if sender else ''}")
+    vouched = f" smtp.mailfrom={sender}" if sender else ""
+    if origin.authenticated_id:
+        return Tainted(f"auth=pass ({mechanism}) smtp.auth={origin.authenticated_id}{vouched}")
+    return Tainted(f"auth=pass ({mechanism}, no id saved){vouched}")
 
 
 @authentication_method("spf")

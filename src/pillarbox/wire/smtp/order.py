@@ -82,6 +82,7 @@ ATRN_NEEDS_LOGIN = Reply(530, "ATRN is not permitted without authentication", "5
 ATRN_IN_TRANSACTION = Reply(503, "ATRN is not permitted inside a transaction", "5.5.1")
 AUTH_NOT_OFFERED = Reply(503, "AUTH command used when not advertised", "5.5.1")
 ALREADY_AUTHENTICATED = Reply(503, "already authenticated", "5.5.1")
+BAD_MECHANISM = Reply(501, "invalid character in authentication mechanism name", "5.5.4")
 AUTH_CANCELLED = Reply(501, "Authentication cancelled", "5.7.0")
 BAD_BASE64 = Reply(501, "Invalid base64 data", "5.5.2")
 TOO_BIG = Reply(552, "Message size exceeds maximum permitted", "5.3.4")

@@ -33,6 +33,7 @@ from pillarbox.wire.smtp.events import (
 from pillarbox.wire.smtp.grammar import is_helo_name
 from pillarbox.wire.smtp.session import Session
 
+_MECHANISM = re.compile(r"([A-Za-z0-9_-]*)(.*)", re.DOTALL)
 _BDAT = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE)
 
 
@@ -131,8 +132,11 @@ def _auth(session: Session, argument: str) -> Auth:
         raise Refused(Problem.SEQUENCE, order.ALREADY_AUTHENTICATED)
     if session.phase in (order.MAIL, order.RCPT, order.CHUNKS):
         raise Refused(Problem.SEQUENCE, order.AUTH_IN_TRANSACTION)
-    name, _, text = argument.partition(" ")
-    mechanism, text = name.upper(), text.strip(" ")
+    name, text = _MECHANISM.fullmatch(argument).groups()  # type: ignore[union-attr]  # all of it may be empty
+    mechanism = name.upper()
+    if text and not text[0].isspace():
+        return Auth(mechanism, None, Problem.SYNTAX, order.BAD_MECHANISM)
+    text = text.strip()
     if mechanism not in session.offer.auth and not session.settings.auth_unadvertised:
         reply = Reply(504, f"{name[:64]} authentication mechanism not supported", "5.5.4")
         return Auth(mechanism, None, Problem.NOT_OFFERED, reply)

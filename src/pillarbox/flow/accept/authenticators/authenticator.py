@@ -13,7 +13,7 @@ import msgspec
 
 from pillarbox.config.declare import Driver, Unready, option
 from pillarbox.config.errors import CombinationError
-from pillarbox.language.expand.errors import ForcedFailure
+from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
 from pillarbox.mail.envelope import Origin
@@ -43,6 +43,22 @@ def judged(text: str, login: str) -> Step:
     if says_yes(text):
         return Failure("temporary", text, login, text)
     return Failure("credentials", "refused", login)
+
+
+UNNAMED = Failure("temporary", "the name cannot be expanded", is_logged=False)
+"""Of a client that might come in, if `server_set_id` could be expanded: Exim says nothing in the log."""
+
+
+async def login_of(driver: Authenticator, scope: Scope) -> str | None:
+    """`server_set_id`; None: it cannot be expanded."""
+    try:
+        return await driver.server_set_id.expand(scope) if driver.server_set_id else ""
+    except (ExpansionFailed, ExpansionDeferred):
+        return None
+
+
+def named(step: Step, login: str | None) -> Step:
+    return UNNAMED if login is None and isinstance(step, Success) else step
 
 
 class Authenticator(Driver, family="authenticator"):

@@ -14,12 +14,19 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pillarbox.config.declare import option
-from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
+from pillarbox.flow.accept.authenticators.authenticator import (
+    Authenticator,
+    AuthItems,
+    judged,
+    login_of,
+    named,
+)
 from pillarbox.flow.facets.challenge import FixedChallenge
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
+from pillarbox.language.match.local_host import LocalHost
 from pillarbox.mail.taint import Tainted
 from pillarbox.ports.logins import Challenge, Exchange, Failure, Logins, Step, Success
 from pillarbox.ports.users import Account
@@ -113,7 +120,7 @@ class CramMd5Server:
         """`server_set_id` for the log, also where there is no such user."""
         fixed = scope.facet(FixedChallenge)
         self._challenge = (
-            fixed.text if fixed else f"<{os.getpid()}.{secrets.token_hex(12)}@pillarbox>".encode()
+            fixed.text if fixed else f"<{os.getpid()}.{secrets.randbits(62)}@{_own_name(scope)}>".encode()
         )
         """Never the same twice; no clock is needed for that."""
         self._has_asked = False
@@ -123,14 +130,12 @@ class CramMd5Server:
             self._has_asked = True
             return Challenge(self._challenge)
         if not self._has_asked:
-            return Failure("malformed", "an answer before the challenge")
+            return Failure("unexpected", "an answer before the challenge")
         if len(response) > _MAX_RESPONSE:
             return Failure("malformed", "response too long")
         name, space, digest = response.rpartition(b" ")
         if not space:
             name, digest = response, b""
-        if not name:
-            return Failure("malformed", "no name in front of the digest")
         try:
             return await self._judge(name.decode("utf-8", "surrogateescape"), digest)
         except ExpansionDeferred as error:
@@ -147,10 +152,16 @@ class CramMd5Server:
         scope.captures = ["", given]
         driver = self._driver
         assert driver.server_secret is not None
-        login = self._login = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
+        name_found = await login_of(driver, scope)
+        login = self._login = name_found or ""
         secret = (await driver.server_secret.expand(scope)).encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(digest_of(secret, self._challenge).encode(), digest):
             return Failure("credentials", "the digest is wrong", login)
         if driver.server_condition:
-            return judged(await driver.server_condition.expand(scope), login)
-        return Success(Account(login, ""), login)
+            return named(judged(await driver.server_condition.expand(scope), login), name_found)
+        return named(Success(Account(login, ""), login), name_found)
+
+
+def _own_name(scope: Scope) -> str:
+    host = scope.facet(LocalHost)
+    return host.primary_hostname if host is not None else "localhost"

@@ -14,8 +14,14 @@ from typing import Annotated, Literal
 
 from pillarbox.config.declare import option
 from pillarbox.config.errors import OptionError
-from pillarbox.config.kinds import Kind
-from pillarbox.flow.accept.authenticators.authenticator import Authenticator, AuthItems, judged
+from pillarbox.config.kinds import ExpandedList, Kind
+from pillarbox.flow.accept.authenticators.authenticator import (
+    Authenticator,
+    AuthItems,
+    judged,
+    login_of,
+    named,
+)
 from pillarbox.flow.transport.login import CannotAnswer
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
@@ -62,7 +68,7 @@ ItemsOption = Annotated[Items, Kind("string list", Items.parse, lambda value: va
 class Plaintext(Authenticator, driver="plaintext"):
     """Send or take a name and a password as they are."""
 
-    server_prompts: ItemsOption | None = option(default=None, doc="Challenges for items not sent yet.")
+    server_prompts: ExpandedList | None = option(default=None, doc="Challenges for items not sent yet.")
     client_send: ItemsOption | None = option(
         default=None, doc="What to send: with AUTH, and to each challenge; ^ is NUL."
     )
@@ -130,25 +136,30 @@ class PlaintextClient:
 class PlaintextServer:
     """ports.logins.Exchange."""
 
-    __slots__ = ("_driver", "_items", "_login", "_scope")
+    __slots__ = ("_driver", "_items", "_login", "_prompts", "_scope")
 
     def __init__(self, driver: Plaintext, scope: Scope) -> None:
         self._driver = driver
         self._scope = scope
         self._items: list[str] = []
         self._login = ""
+        self._prompts: list[str] | None = None
 
     async def step(self, response: bytes | None) -> Step:
+        if self._prompts is None:
+            template = self._driver.server_prompts
+            try:
+                text = await template.expand(self._scope) if template else ""
+            except (ExpansionFailed, ExpansionDeferred) as error:  # a forced failure is none here
+                return Failure("temporary", str(error))
+            self._prompts = [prompt for prompt, _ in split(text)]
         if response is not None:
-            self._items += response.decode("utf-8", "surrogateescape").split("\0")
+            self._items += _items_of(response)
         if len(self._items) > _MAX_ITEMS:
             return Failure("credentials", "too many items")
-        prompts = self._driver.server_prompts.templates if self._driver.server_prompts else ()
         try:
-            if len(self._items) < len(prompts):
-                return Challenge(octets(await prompts[len(self._items)].expand(self._scope)))
-            if response is None:
-                return Challenge(b"")  # data is needed even where nothing is prompted for
+            if len(self._items) < len(self._prompts):
+                return Challenge(octets(self._prompts[len(self._items)]))
             return await self._judge()
         except ExpansionDeferred as error:
             return Failure("temporary", str(error), self._login)
@@ -162,6 +173,13 @@ class PlaintextServer:
         scope = self._scope.with_facet(AuthItems, AuthItems(tuple(self._items)))
         scope.captures = ["", *self._items]
         driver = self._driver
-        name = self._login = await driver.server_set_id.expand(scope) if driver.server_set_id else ""
+        name = await login_of(driver, scope)
+        self._login = name or ""
         assert driver.server_condition is not None
-        return judged(await driver.server_condition.expand(scope), name)
+        return named(judged(await driver.server_condition.expand(scope), self._login), name)
+
+
+def _items_of(response: bytes) -> list[str]:
+    """Each ends with a NUL or with all of it."""
+    items = response.decode("utf-8", "surrogateescape").split("\0")
+    return items[:-1] if len(items) > 1 and not items[-1] else items

@@ -22,6 +22,7 @@ from pillarbox.wire.smtp.events import Auth, AuthCancelled, AuthResponse
 ANSWERS = {
     "credentials": Reply(535, "Incorrect authentication data", "5.7.8"),
     "malformed": Reply(501, "Invalid authentication data", "5.5.2"),
+    "unexpected": Reply(553, "Initial data not expected", "5.5.4"),
     "throttled": Reply(454, "Too many failed logins, try again later", "4.7.0"),
     "temporary": Reply(435, "Unable to authenticate at present", "4.7.0"),
 }
@@ -30,6 +31,7 @@ CANCELLED = Reply(501, "Authentication cancelled")
 
 @verb(Auth)
 async def handle(session: Session, event: Auth) -> None:
+    session.live.authentication_failed = 1  # until it is known better
     verdict = await run_acl(session, "auth", session.new_scope())
     if not isinstance(verdict, Accept):
         refuse(session, f"AUTH {event.mechanism}", verdict, code=503)
@@ -84,15 +86,16 @@ async def _fail(session: Session, failure: Failure) -> None:
     session.live.authentication_failed = 1
     session.live.authenticated_fail_id = failure.name
     answer = ANSWERS[failure.kind]
-    why = f": {failure.log}" if failure.kind not in ("credentials", "malformed") else ""
+    why = f": {failure.log}" if failure.kind not in ("credentials", "malformed", "unexpected") else ""
     who = f" (set_id={failure.name})" if failure.name else ""
-    told = await tell(session, "auth:fail", f"{answer.code} {answer.text}")
-    log_rejection(
-        session,
-        told
-        or f"{session.exchange_name} authenticator failed for {session.described()}: "
-        f"{answer.code} {answer.text}{who}{why}",
-    )
+    if failure.is_logged:
+        told = await tell(session, "auth:fail", f"{answer.code} {answer.text}")
+        log_rejection(
+            session,
+            told
+            or f"{session.exchange_name} authenticator failed for {session.described()}: "
+            f"{answer.code} {answer.text}{who}{why}",
+        )
     session.reply(
         msgspec.structs.replace(answer, text=f"{answer.text}: {failure.peer}") if failure.peer else answer
     )
@@ -100,6 +103,7 @@ async def _fail(session: Session, failure: Failure) -> None:
 
 def _succeed(session: Session, name: str) -> None:
     session.exchange = None
+    session.live.authentication_failed = 0
     session.update_origin(
         authenticated_id=name, authenticator=session.exchange_name, mechanism=_mechanism_of(session)
     )

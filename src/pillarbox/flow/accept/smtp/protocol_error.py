@@ -27,6 +27,8 @@ async def protocol_error(session: Session, event: ProtocolError) -> None:
     if event.line[:5].upper() == "RCPT ":
         session.live.rcpt_count += 1
         session.live.note_refused_rcpt(event.reply.code)
+    if event.line[:4].upper() == "AUTH":
+        session.live.authentication_failed = 1
     match event.problem:
         case Problem.TOO_MANY_RECIPIENTS:
             _too_many_recipients(session)
