@@ -10,12 +10,21 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from pillarbox.flow.transport.attempt.session import Session
 from pillarbox.flow.transport.attempt.trouble import Lost, Trouble, remote_error
 from pillarbox.flow.transport.events import Events
-from pillarbox.flow.transport.login import CannotAnswer, ClientAuthenticator, ClientExchange
-from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed
+from pillarbox.flow.transport.login import (
+    Cancelled,
+    CannotAnswer,
+    ClientAuthenticator,
+    ClientExchange,
+    ConditionFailed,
+)
+from pillarbox.language.expand.errors import ExpansionFailed
 from pillarbox.language.expand.scope import Scope
+from pillarbox.mail.envelope import Origin
 from pillarbox.mail.reply import Reply
 from pillarbox.wire.exim.log_line import printable
 from pillarbox.wire.exim.outcome_line import remote_host
@@ -29,10 +38,16 @@ _MAX_STEPS = 10
 class _Refused(Exception):
     """This authenticator did not get us in; another may."""
 
-    def __init__(self, text: str, *, is_reply: bool = False) -> None:
+    def __init__(self, text: str, *, is_reply: bool = False, is_ours: bool = False) -> None:
         super().__init__(text)
         self.is_reply = is_reply
         """The host has said so."""
+        self.is_ours = is_ours
+        """We have called it off."""
+
+
+class NoBase64(CannotAnswer):
+    """The host's challenge."""
 
 
 async def authenticate(
@@ -40,6 +55,7 @@ async def authenticate(
     authenticators: Sequence[ClientAuthenticator],
     scope: Scope,
     note: Callable[[str], None],
+    alarm: Callable[[str], None],
     *,
     is_required: bool,
     events: Events | None = None,
@@ -57,14 +73,20 @@ async def authenticate(
             if exchange is None:
                 continue
             await _converse(session, authenticator, exchange)
-        except (ExpansionFailed, ExpansionDeferred) as error:
-            return Trouble("host", f"{authenticator.name} authenticator: {error}", error="auth_failed")
+        except ConditionFailed as error:
+            alarm(str(error))
+        except ExpansionFailed as error:
+            return Trouble("message", str(error), error="auth_failed")
+        except Cancelled:
+            why = "authentication attempt(s) failed"
         except _Refused as refused:
             told = ""
             if events is not None and refused.is_reply:
-                told = await events.tell("auth:fail", str(refused), at=facets)
+                origin = replace(scope.facet(Origin) or Origin(), authenticator=authenticator.name)
+                told = await events.tell("auth:fail", str(refused), at=facets | {Origin: origin})
             where = f"H={remote_host(target.remote)}"
-            note(told or f"{authenticator.name} authenticator failed {where} {printable(str(refused))}")
+            what = "cancelled authentication" if refused.is_ours else "failed"
+            note(told or f"{authenticator.name} authenticator {what} {where} {printable(str(refused))}")
             why = "authentication attempt(s) failed"
         except _TemporarilyRefused as refused:
             return refused.trouble
@@ -104,9 +126,16 @@ async def _converse(session: Session, authenticator: ClientAuthenticator, exchan
             break
         try:
             response = exchange.answer(_decoded(reply.text, is_lenient=exchange.is_lenient))
+        except NoBase64 as error:
+            await _ask(session, AuthCancelled(), "*")
+            why = f'Invalid base64 string in server response "{reply}"'
+            raise _Refused(why, is_ours=True) from error
         except CannotAnswer as error:
             await _ask(session, AuthCancelled(), "*")
             raise _Refused(str(error)) from error
+        except (Cancelled, ExpansionFailed):
+            await _ask(session, AuthCancelled(), "*")
+            raise
         said = _hidden(response)
         reply = await _ask(session, AuthResponse(response), said)
     if reply.is_permanent:
@@ -140,4 +169,4 @@ def _decoded(text: str, *, is_lenient: bool) -> bytes:
     except ValueError as error:
         if is_lenient:
             return b""
-        raise CannotAnswer("the server's challenge is not base64") from error
+        raise NoBase64("the server's challenge is not base64") from error

@@ -25,6 +25,14 @@ class CannotAnswer(Exception):
     """The exchange cannot go on from our side; `str()` says why. Nothing of the secret is in it."""
 
 
+class ConditionFailed(Exception):
+    """`client_condition` cannot be expanded: the authenticator is passed over, and `str()` is for the panic log."""
+
+
+class Cancelled(Exception):
+    """An item is not to be sent (it is forced to fail): the exchange is called off without a word in the log."""
+
+
 class ClientExchange(Protocol):
     """One try at logging in."""
 
@@ -43,7 +51,7 @@ class ClientExchange(Protocol):
         ...
 
     def answer(self, challenge: bytes) -> bytes:
-        """Raises CannotAnswer."""
+        """Raises CannotAnswer, Cancelled, ExpansionFailed."""
         ...
 
     def check(self) -> None:

@@ -44,7 +44,9 @@ async def outcome(
     assert isinstance(session, Session)
     notes: list[str] = []
     scope = Scope({}, Services(None, None, JumpClock()))  # type: ignore[arg-type]
-    trouble = await authenticate(session, drivers(options), scope, notes.append, is_required=is_required)
+    trouble = await authenticate(
+        session, drivers(options), scope, notes.append, notes.append, is_required=is_required
+    )
     network.finish()
     return trouble, session, notes
 

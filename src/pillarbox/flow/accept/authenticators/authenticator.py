@@ -13,6 +13,7 @@ import msgspec
 
 from pillarbox.config.declare import Driver, Unready, option
 from pillarbox.config.errors import CombinationError
+from pillarbox.flow.transport.login import ConditionFailed
 from pillarbox.language.expand.errors import ExpansionDeferred, ExpansionFailed, ForcedFailure
 from pillarbox.language.expand.scope import Scope
 from pillarbox.language.expand.template import Template
@@ -81,6 +82,8 @@ class Authenticator(Driver, family="authenticator"):
 
     usual_public_name: ClassVar[str | None] = None
     """The mechanism when none is named; empty: the authenticator's own name; None: it must be named."""
+    defers_by_force: ClassVar[bool] = False
+    """As a client: a string that is forced to fail is like any other failure, and not a reason to try the next authenticator."""
     acts_on: ClassVar[tuple[str, ...]] = ()
     """Which of the generic options this driver heeds."""
 
@@ -112,14 +115,48 @@ class Authenticator(Driver, family="authenticator"):
 
     async def prepared(self, scope: Scope, *templates: Template | None) -> tuple[list[str], str] | None:
         """What a client sends, and its name for the log (`client_set_id`); None: it is not to be used with this host. Unset templates are empty.
-        Raises ExpansionFailed, ExpansionDeferred."""
-        try:
-            if self.client_condition and not says_yes(await self.client_condition.expand(scope)):
-                return None
-            items = [await template.expand(scope) if template else "" for template in templates]
-            return items, await self.client_set_id.expand(scope) if self.client_set_id else ""
-        except ForcedFailure:
+        Raises ConditionFailed, ExpansionFailed."""
+        if not await self.may_be_used(scope):
             return None
+        items: list[str] = []
+        for template in templates:
+            try:
+                items.append(await template.expand(scope) if template else "")
+            except ForcedFailure as error:
+                if self.defers_by_force:
+                    raise self.not_expanded(template, error) from error
+                return None
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                raise self.not_expanded(template, error) from error
+        return items, await self.client_login(scope)
+
+    async def may_be_used(self, scope: Scope) -> bool:
+        """`client_condition`. Raises ConditionFailed."""
+        condition = self.client_condition
+        if condition is None:
+            return True
+        try:
+            return says_yes(await condition.expand(scope))
+        except ForcedFailure:
+            return False
+        except (ExpansionFailed, ExpansionDeferred) as error:
+            raise ConditionFailed(
+                f'failed to expand condition "{condition.source}" for {self.name} client authenticator: {error}'
+            ) from error
+
+    async def client_login(self, scope: Scope) -> str:
+        """`client_set_id`; one that cannot be expanded is none."""
+        try:
+            return await self.client_set_id.expand(scope) if self.client_set_id else ""
+        except (ExpansionFailed, ExpansionDeferred):
+            return ""
+
+    def not_expanded(
+        self, template: Template | None, error: ExpansionFailed | ExpansionDeferred
+    ) -> ExpansionFailed:
+        """Of what is to be sent."""
+        source = template.source if template is not None else ""
+        return ExpansionFailed(f'expansion of "{source}" failed in {self.name} authenticator: {error}')
 
     def are_constant(self, *templates: Template | None) -> bool:
         """Whether a client's login is the same for every message, for drivers whose items are these."""

@@ -45,6 +45,7 @@ class CramMd5(Authenticator, driver="cram_md5"):
         default=None, doc="The password there; without it there is no client side."
     )
 
+    defers_by_force = True
     acts_on = ("server_condition", "server_set_id", "client_condition", "client_set_id")
 
     def __post_init__(self) -> None:

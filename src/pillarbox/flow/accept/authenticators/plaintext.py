@@ -9,7 +9,7 @@ Unlike `driver = accounts` it does not slow down a client that guesses passwords
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pillarbox.config.declare import option
@@ -22,7 +22,7 @@ from pillarbox.flow.accept.authenticators.authenticator import (
     login_of,
     named,
 )
-from pillarbox.flow.transport.login import CannotAnswer
+from pillarbox.flow.transport.login import Cancelled, CannotAnswer
 from pillarbox.language.expand.errors import (
     ExpandSyntaxError,
     ExpansionDeferred,
@@ -94,12 +94,24 @@ class Plaintext(Authenticator, driver="plaintext"):
         return names <= _SAME_FOR_ALL
 
     async def prepare(self, scope: Scope) -> PlaintextClient | None:
-        """Raises ExpansionFailed, ExpansionDeferred."""
-        prepared = await self.prepared(scope, *(self.client_send.templates if self.client_send else ()))
-        if prepared is None:
+        """Items behind the first may fail: that comes to light when they are asked for. Raises ConditionFailed, ExpansionFailed."""
+        if not await self.may_be_used(scope):
             return None
-        items, login = prepared
-        return PlaintextClient([*map(_to_bytes, items)], login, is_lenient=self.client_ignore_invalid_base64)
+        items: list[bytes | Cancelled | ExpansionFailed] = []
+        for template in self.client_send.templates if self.client_send else ():
+            try:
+                items.append(_to_bytes(await template.expand(scope)))
+            except ForcedFailure:
+                items.append(Cancelled())
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                items.append(self.not_expanded(template, error))
+        match items[:1]:
+            case [Cancelled()]:
+                return None
+            case [ExpansionFailed() as failed]:
+                raise failed
+        login = await self.client_login(scope)
+        return PlaintextClient(items, login, is_lenient=self.client_ignore_invalid_base64)
 
     def begin_in(
         self, scope: Scope, logins: Logins, peer_address: str, bindings: Mapping[str, bytes]
@@ -116,18 +128,27 @@ class PlaintextClient:
 
     __slots__ = ("_items", "is_lenient", "login")
 
-    def __init__(self, items: list[bytes], login: str, *, is_lenient: bool = False) -> None:
-        self._items = items
+    def __init__(
+        self, items: Sequence[bytes | Cancelled | ExpansionFailed], login: str, *, is_lenient: bool = False
+    ) -> None:
+        self._items = list(items)
         self.login = login
         self.is_lenient = is_lenient
 
     def begin(self) -> bytes | None:
-        return (self._items.pop(0) or None) if self._items else None
+        return (self._next() or None) if self._items else None
 
     def answer(self, challenge: bytes) -> bytes:
         if not self._items:
             raise CannotAnswer("client_send has too few items")
-        return self._items.pop(0)
+        return self._next()
+
+    def _next(self) -> bytes:
+        """Raises Cancelled, ExpansionFailed."""
+        item = self._items.pop(0)
+        if not isinstance(item, bytes):
+            raise item
+        return item
 
     def check(self) -> None:
         """The host has nothing to prove."""

@@ -161,7 +161,7 @@ class Smtp(SmtpOptions, driver="smtp"):
                 scope,
                 services,
                 size_addition=self.size_addition,
-                login=await self._login(job, scope, services),
+                login=await self._login(job, scope),
                 login_is_forced=self.authenticated_sender_force,
                 ignores_quota=self.lmtp_ignore_quota and speaks == "lmtp",
                 downconversion=await self._downconversion(job.envelope, scope),
@@ -285,17 +285,16 @@ class Smtp(SmtpOptions, driver="smtp"):
             raise Unfit(f'TCP port "{text}" is not defined for {self.name} transport')
         return port
 
-    async def _login(self, job: Job, scope: Scope, services: TransportServices) -> str:
-        """`authenticated_sender`, or with nothing there who vouched for the message when it came. A failure to expand it is told."""
+    async def _login(self, job: Job, scope: Scope) -> str:
+        """`authenticated_sender`, or with nothing there who vouched for the message when it came. Raises NoHosts."""
         if self.authenticated_sender is not None:
             try:
                 if told := await self.authenticated_sender.expand(scope):
                     return told
             except ForcedFailure:
                 pass
-            except ExpansionFailed as error:
-                services.journal.panic(f"failed to expand authenticated_sender: {error}")
-                return ""
+            except (ExpansionFailed, ExpansionDeferred) as error:
+                raise NoHosts(f"failed to expand authenticated_sender: {error}") from error
         return job.envelope.auth_sender
 
     async def _downconversion(self, envelope: Envelope, scope: Scope) -> Downconversion:
@@ -370,9 +369,18 @@ class Smtp(SmtpOptions, driver="smtp"):
         def note(text: str) -> None:
             journal.main(f"{message_id} {text}" if message_id else text)
 
+        def alarm(text: str) -> None:
+            journal.panic(f"{message_id} {text}" if message_id else text)
+
         async def log_in(session: Session, is_required: bool) -> Trouble | None:
             return await authenticate(
-                session, services.authenticators, scope, note, is_required=is_required, events=events
+                session,
+                services.authenticators,
+                scope,
+                note,
+                alarm,
+                is_required=is_required,
+                events=events,
             )
 
         has_login = bool(self.hosts_require_auth or self.hosts_try_auth)
