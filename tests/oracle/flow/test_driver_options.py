@@ -30,7 +30,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("smtp", "tls_crl"): "nobody has revoked a certificate in these worlds",
     ("smtp", "gnutls_compat_mode"): _NOT_BUILT,
     ("smtp", "dane_require_tls_ciphers"): "GnuTLS's names of ciphers there, OpenSSL's here",
-    ("smtp", "hosts_require_ocsp"): _REFUSED,
 }
 """(driver, or family for a generic option; option) → why it is in no scenario."""
 _BLOCK = re.compile(r"(\w[-\w]*) *: *$")
